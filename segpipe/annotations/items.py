@@ -1,0 +1,78 @@
+"""What every format finds in a folder: images with the place of their annotation, and the split they came with."""
+
+from collections import Counter
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from pathlib import Path, PurePosixPath
+
+from segpipe.errors import DataError
+from segpipe.images import SUFFIXES
+from segpipe.place import Place
+
+PARTS = {"train": "train", "training": "train", "val": "val", "valid": "val", "validation": "val", "test": "test"}
+"""Folder and list names that give a split, and the part each means."""
+
+
+@dataclass(frozen=True)
+class Item:
+    """An image not yet read. `id` is its relative POSIX path without suffix, `given` the part it came in, or empty.
+
+    Without an `annotation` every pixel is background.
+    """
+
+    id: str
+    source: str
+    image: Place
+    annotation: Place | None
+    given: str = ""
+
+
+@dataclass(frozen=True)
+class Found:
+    """What a format found: the items sorted by id, and what is wrong with the files themselves."""
+
+    items: tuple[Item, ...]
+    problems: tuple[DataError, ...]
+
+
+def found(items: Iterable[Item], problems: Iterable[DataError]) -> Found:
+    """Sorts the items by id and adds a problem for each id that occurs twice."""
+    ordered = tuple(sorted(items, key=lambda item: (item.id, item.source)))
+    counts = Counter(item.id for item in ordered)
+    twice = [
+        DataError(item.source, "another image has the same name up to its suffix", "Rename or remove one of the two.")
+        for item in ordered
+        if counts[item.id] > 1
+    ]
+    return Found(ordered, (*problems, *twice))
+
+
+def files_below(root: Path, suffixes: tuple[str, ...]) -> Iterator[Path]:
+    """All files under `root` with one of the suffixes in any case, sorted, hidden ones left out."""
+    for path in sorted(root.rglob("*")):
+        hidden = any(part.startswith(".") for part in path.relative_to(root).parts)
+        if path.suffix.lower() in suffixes and not hidden and path.is_file():
+            yield path
+
+
+def images_below(root: Path) -> Iterator[Path]:
+    """All image files under `root`; see `files_below`."""
+    return files_below(root, SUFFIXES)
+
+
+def id_of(relative: PurePosixPath) -> str:
+    """The relative path without its suffix."""
+    return relative.with_suffix("").as_posix()
+
+
+def given_by_folder(item_id: str) -> str:
+    """The part that the first folder of an id names, or nothing."""
+    folders = item_id.split("/")[:-1]
+    return PARTS.get(folders[0].lower(), "") if folders else ""
+
+
+def unannotated(source: str, rule: str, what: str, key: str) -> DataError | None:
+    """The problem that an image without annotation is, where the rule says so."""
+    if rule != "error":
+        return None
+    return DataError(source, f"an image without {what}", f"Annotate it, or set {key} to skip or background.")

@@ -1,0 +1,108 @@
+"""Image and mask folders: `images/a.jpg` with `masks/a.png`, and the split that lists or subfolders give."""
+
+from collections.abc import Iterator, Sequence
+from pathlib import Path, PurePosixPath
+
+import numpy as np
+from numpy.typing import NDArray
+
+from segpipe.annotations.items import PARTS, Found, Item, files_below, found, given_by_folder, id_of, images_below, unannotated
+from segpipe.errors import DataError
+from segpipe.images import MASK_SUFFIXES, SUFFIXES, decode_mask
+from segpipe.place import Place
+from segpipe.record import IGNORE
+
+LIST_FOLDERS = ("", "splits")
+
+
+def find(root: Path, image_dir: str, mask_dir: str, rule: str) -> Found:
+    """Every image below a folder `image_dir`, with the mask of the same relative name below `mask_dir`.
+
+    Lists `train.txt`, `val.txt`, `test.txt` in `root` or `root/splits` give the split, else folders of these names do.
+    """
+    masks = dict(_below(root, mask_dir, MASK_SUFFIXES))
+    images = [(item_id, path) for item_id, path in _below(root, image_dir, SUFFIXES)]
+    if not images:
+        problem = f'no folder "{image_dir}" with images in it' if any(images_below(root)) else "no images in it"
+        remedy = f'Put images into "{image_dir}" and masks into "{mask_dir}", or name your folders in data.masks.'
+        return Found((), (DataError(root.name, problem, remedy),))
+    lists = _read_lists(root)
+    items: list[Item] = []
+    problems = _list_problems(root, lists, {item_id for item_id, _ in images})
+    for item_id, path in images:
+        source = path.relative_to(root).as_posix()
+        given = lists.get(item_id, "") if lists else given_by_folder(item_id)
+        mask = masks.pop(item_id, None)
+        problem = None if mask else unannotated(source, rule, "a mask", "data.masks.unannotated")
+        if problem:
+            problems.append(problem)
+        elif mask or rule == "background":
+            items.append(Item(item_id, source, Place(path), Place(mask) if mask else None, given))
+    problems += [
+        DataError(path.relative_to(root).as_posix(), "a mask without an image", "Add its image, or remove it.")
+        for path in masks.values()
+    ]
+    return found(items, problems)
+
+
+def mask_of(item: Item, width: int, height: int, classes: Sequence[str], ignore_index: int) -> NDArray[np.uint8]:
+    """The mask as (H, W) class ids with 255 for what is ignored.
+
+    Raises DataError for another size than the image's and for values that are no class.
+    """
+    if item.annotation is None:
+        return np.zeros((height, width), np.uint8)
+    values = decode_mask(item.annotation.read(), item.annotation.file.name)
+    name = f"mask of {item.source}"
+    if values.shape != (height, width):
+        raise DataError(
+            name,
+            f"{values.shape[1]} x {values.shape[0]} pixels, but the image has {width} x {height}",
+            "Make the mask again from the image it belongs to.",
+        )
+    mask = np.where(values == ignore_index, IGNORE, np.minimum(values, 254)).astype(np.uint8)
+    strange = sorted(int(value) for value in np.unique(values) if value != ignore_index and value >= len(classes))
+    if strange:
+        raise DataError(
+            name,
+            f"values that are no class: {', '.join(map(str, strange[:8]))}{' ...' if len(strange) > 8 else ''}",
+            f"The classes are 0 to {len(classes) - 1}. Name all classes in params.yaml, or correct the mask.",
+        )
+    return mask
+
+
+def _below(root: Path, folder: str, suffixes: tuple[str, ...]) -> Iterator[tuple[str, Path]]:
+    """Files below any folder of this name, with their path less that folder and the suffix."""
+    for path in files_below(root, suffixes):
+        parts = path.relative_to(root).parts
+        if folder in parts[:-1]:
+            at = parts.index(folder)
+            yield id_of(PurePosixPath(*parts[:at], *parts[at + 1 :])), path
+
+
+def _read_lists(root: Path) -> dict[str, str]:
+    """Which part each listed id belongs to; empty where there are no lists."""
+    given: dict[str, str] = {}
+    for folder in LIST_FOLDERS:
+        for path in sorted((root / folder).glob("*.txt")):
+            part = PARTS.get(path.stem.lower())
+            if part:
+                given |= {_listed_id(line): part for line in path.read_text(encoding="utf-8").splitlines() if line.strip()}
+    return given
+
+
+def _listed_id(line: str) -> str:
+    """A list's line names an image with or without its suffix."""
+    path = PurePosixPath(line.strip().replace("\\", "/"))
+    return id_of(path) if path.suffix.lower() in SUFFIXES else path.as_posix()
+
+
+def _list_problems(root: Path, lists: dict[str, str], ids: set[str]) -> list[DataError]:
+    """Listed images that are not there and, where there are lists, images that none of them names."""
+    if not lists:
+        return []
+    missing = [DataError(item_id, "named in a list but not in the folder", "Add it, or take it off the list.") for item_id in
+               sorted(lists.keys() - ids)]
+    unlisted = [DataError(item_id, "in the folder but in none of its lists", "Add it to train.txt, val.txt or test.txt.") for
+                item_id in sorted(ids - lists.keys())]
+    return missing + unlisted

@@ -1,0 +1,227 @@
+"""Surfaces: the colours and the relief of sea floors and skins, and the light that falls on them.
+
+A colour field is (h, w, 3) RGB 0 .. 1, a relief is (h, w) in pixels of height, both float32.
+"""
+
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+from numpy.random import Generator
+from numpy.typing import NDArray
+
+Field = NDArray[np.float32]
+
+# Everything in one picture, animal or not, draws from one palette, so that colour does not tell the classes apart.
+PALETTES = (
+    ("#16505e", "#2f8f86", "#dcbf77", "#e0a06a", "#c9674e", "#2c4650"),
+    ("#12597a", "#1f7f88", "#3f9f8f", "#e2e0b8", "#bfa79c", "#6a6d58"),
+    ("#313d22", "#66703f", "#cf9d62", "#a9672f", "#e9e2c4", "#3f5545"),
+    ("#665674", "#a5606f", "#cf6e6d", "#dda689", "#3c5470", "#e5c48e"),
+    ("#44475f", "#7ba691", "#cd775f", "#e6e2cf", "#5d7577", "#e0be88"),
+    ("#4a5157", "#6d757c", "#a6adb3", "#8792a5", "#a98666", "#78543c"),
+)
+
+
+@dataclass(frozen=True)
+class Surface:
+    """What light falls on: colour (h, w, 3) and relief (h, w)."""
+
+    colour: Field
+    relief: Field
+
+
+def palette(rng: Generator) -> Field:
+    """One picture's six colours, (6, 3), each a little off."""
+    names = PALETTES[int(rng.integers(len(PALETTES)))]
+    colours = [[int(name[i : i + 2], 16) / 255 for i in (1, 3, 5)] for name in names]
+    return np.asarray(np.clip(np.array(colours) + rng.normal(0, 0.025, (6, 3)), 0.05, 0.95), dtype=np.float32)
+
+
+def pick(rng: Generator, colours: Field, count: int) -> Field:
+    """`count` different colours, (count, 3)."""
+    return np.asarray(rng.permutation(colours)[:count], dtype=np.float32)
+
+
+def ramp(values: Field, colours: Field) -> Field:
+    """Values 0 .. 1 as colours, blended from the first to the last: (h, w, 3)."""
+    stops = np.linspace(0, 1, len(colours))
+    return np.stack([np.interp(values, stops, colours[:, i]) for i in range(3)], axis=-1).astype(np.float32)
+
+
+def noise(rng: Generator, height: int, width: int, cells: float, octaves: int = 3) -> Field:
+    """Smooth random hills 0 .. 1, (height, width): about `cells` a side, then finer and fainter octaves."""
+    total = np.zeros((height, width), np.float32)
+    for octave in range(octaves):
+        n = int(cells * 2**octave) + 2
+        grid = rng.random((n, n), dtype=np.float32) - np.float32(0.5)
+        total += cv2.resize(grid, (width, height), interpolation=cv2.INTER_CUBIC) * np.float32(0.5**octave)
+    return np.asarray(np.clip(total * np.float32(0.9) + np.float32(0.5), 0, 1), dtype=np.float32)
+
+
+def waves(phase: Field) -> Field:
+    """Soft stripes 0 .. 1, one for each unit of phase."""
+    return np.asarray(0.5 + 0.5 * np.sin(2 * np.pi * phase), dtype=np.float32)
+
+
+def light_up(surface: Surface, angle: float) -> Field:
+    """The colours as they look under light that comes from `angle` (radians): slopes towards it are bright."""
+    slope_x = cv2.Sobel(surface.relief, cv2.CV_32F, 1, 0, scale=0.125)
+    slope_y = cv2.Sobel(surface.relief, cv2.CV_32F, 0, 1, scale=0.125)
+    towards = np.float32(np.cos(angle)) * slope_x + np.float32(np.sin(angle)) * slope_y
+    bright = (1 + np.float32(0.62) * towards) / np.sqrt(1 + np.float32(0.6) * (slope_x**2 + slope_y**2))
+    return np.asarray(surface.colour * np.clip(bright, 0.35, 1.5)[..., None], dtype=np.float32)
+
+
+# Sea floors: each takes (rng, colours, side) and covers a square of `side` pixels.
+
+
+def sand(rng: Generator, colours: Field, side: int) -> Surface:
+    """Rippled sand."""
+    y, x = np.mgrid[0:side, 0:side].astype(np.float32) / np.float32(side)
+    angle, count = rng.uniform(0, np.pi), rng.uniform(6, 13)
+    warp = noise(rng, side, side, 3)
+    ripples = waves(np.float32(count) * (x * np.cos(angle) + y * np.sin(angle)) + 2 * warp)
+    grain = noise(rng, side, side, side / 5, 2)
+    mixed = 0.55 * warp + 0.2 * ripples + 0.25 * grain
+    relief = (ripples * np.float32(rng.uniform(0.008, 0.016)) + grain * np.float32(0.008)) * side
+    return Surface(ramp(mixed, pick(rng, colours, 3)), np.asarray(relief, dtype=np.float32))
+
+
+def cobbles(rng: Generator, colours: Field, side: int) -> Surface:
+    """Stones that touch, each of its own colour."""
+    seeds = np.full((side, side), 255, np.uint8)
+    at = rng.integers(0, side, (int(rng.integers(40, 140)), 2))
+    seeds[at[:, 0], at[:, 1]] = 0
+    _, labels = cv2.distanceTransformWithLabels(seeds, cv2.DIST_L2, 5, labelType=cv2.DIST_LABEL_PIXEL)
+    joints = (labels != np.roll(labels, 1, 0)) | (labels != np.roll(labels, 1, 1))
+    inner = cv2.distanceTransform(np.where(joints, 0, 255).astype(np.uint8), cv2.DIST_L2, 5) / np.float32(side)
+    dome = cv2.GaussianBlur(np.sqrt(np.minimum(inner, np.float32(0.05))), (0, 0), side / 180)
+    stone = rng.random(int(labels.max()) + 1, dtype=np.float32)[labels]
+    colour = ramp(0.7 * stone + 0.3 * noise(rng, side, side, side / 8), pick(rng, colours, 3))
+    return Surface(colour * (0.5 + 0.5 * np.minimum(dome / np.float32(0.12), 1))[..., None], dome * np.float32(0.16 * side))
+
+
+def meadow(rng: Generator, colours: Field, side: int) -> Surface:
+    """Sea grass, blade over blade."""
+    values = np.asarray(noise(rng, side, side, 4) * 160, dtype=np.uint8)
+    lean = rng.uniform(0, np.pi)
+    for _ in range(220):
+        start, turn = rng.uniform(-0.1, 1.1, 2) * side, lean + rng.normal(0, 0.35)
+        steps = np.linspace(0, rng.uniform(0.08, 0.25) * side, 5)[:, None]
+        bend = rng.normal(0, 0.25) * steps**2 / (0.2 * side)
+        line = start + steps * [np.cos(turn), np.sin(turn)] + bend * [-np.sin(turn), np.cos(turn)]
+        width = max(1, round(side * rng.uniform(0.008, 0.02)))
+        cv2.polylines(values, [np.round(line * 8).astype(np.int32)], False, int(rng.integers(30, 250)), width, cv2.LINE_AA, 3)
+    level = values.astype(np.float32) / np.float32(255)
+    return Surface(ramp(level, pick(rng, colours, 3)), cv2.GaussianBlur(level, (0, 0), side / 250) * np.float32(0.012 * side))
+
+
+def reef(rng: Generator, colours: Field, side: int) -> Surface:
+    """Patches of crust with soft borders, as on old coral."""
+    hills = noise(rng, side, side, rng.uniform(3, 8), 4)
+    steps = rng.uniform(3, 5)
+    terrace = np.floor(hills * np.float32(steps)) + waves(hills * np.float32(steps) - np.float32(0.25)) ** 4
+    crust = noise(rng, side, side, side / 6, 2)
+    mixed = np.asarray(terrace / np.float32(steps) * 0.75 + 0.25 * crust, dtype=np.float32)
+    relief = (0.1 * hills + 0.012 * crust) * np.float32(side)
+    return Surface(ramp(mixed, pick(rng, colours, 4)), np.asarray(relief, dtype=np.float32))
+
+
+FLOORS = (sand, cobbles, meadow, reef)
+
+
+# Skins: each takes (rng, colours, u, v), the place in the unplaced shape, and gives that shape's surface; relief in shape units.
+
+
+def mottled(rng: Generator, colours: Field, u: Field, v: Field) -> Surface:
+    """Clouds of colour, or stripes: what stones wear."""
+    clouds = noise(rng, *u.shape, 3)
+    stripes = waves(np.float32(rng.uniform(1, 2.5)) * v + clouds)
+    share = np.float32(rng.choice((0.0, 0.5)))
+    return Surface(ramp(clouds * (1 - share) + stripes * share, pick(rng, colours, 3)), 0.03 * clouds)
+
+
+def leaf_skin(rng: Generator, colours: Field, u: Field, v: Field) -> Surface:
+    """A midrib with slanted veins."""
+    veins = waves(4 * u + 5 * np.abs(v)) ** 4
+    rib = np.exp(-((v / np.float32(0.04)) ** 2))
+    shade = 1 - 0.25 * np.maximum(rib, 0.5 * veins)
+    colour = ramp(noise(rng, *u.shape, 3), pick(rng, colours, 2)) * shade[..., None]
+    return Surface(np.asarray(colour, dtype=np.float32), np.asarray(0.02 * veins - 0.05 * rib, dtype=np.float32))
+
+
+def fish_skin(rng: Generator, colours: Field, u: Field, v: Field) -> Surface:
+    """Bands across the body, a gill and an eye."""
+    clouds = noise(rng, *u.shape, 3)
+    bands = waves(np.float32(rng.uniform(1.8, 2.6)) * u + np.float32(0.35) * clouds)
+    gill = np.exp(-(((np.hypot(u - np.float32(0.98), v) - np.float32(0.5)) / np.float32(0.035)) ** 2)) * (np.abs(v) < 0.26)
+    marks = np.clip(3 * bands - 1, 0, 1) * (u < 0.45)
+    colour = _marked(rng, colours, marks, clouds) * (1 - 0.3 * gill)[..., None]
+    return _with_eye(Surface(colour, -0.04 * gill), u, v, (0.72, -0.08), 0.1)
+
+
+def turtle_skin(rng: Generator, colours: Field, u: Field, v: Field) -> Surface:
+    """Shell plates between seams, and two eyes."""
+    shell = np.hypot((u + np.float32(0.08)) / np.float32(0.72), v / np.float32(0.56))
+    inside = np.clip((1 - shell) * 14, 0, 1)
+    spokes = np.abs(np.sin(np.float32(3.5) * np.arctan2(v, u + np.float32(0.08)))) * shell
+    seam = np.maximum(_line(shell - np.float32(0.45), 0.06), _line(spokes, 0.1) * (shell > 0.45))
+    seam = np.maximum(seam, _line(shell - np.float32(0.9), 0.07)) * inside
+    scales = waves(6 * u) * waves(6 * v) * (1 - inside)
+    colour = _marked(rng, colours, np.maximum(seam, 0.7 * scales), noise(rng, *u.shape, 3))
+    surface = Surface(colour, np.asarray(inside * (0.14 - 0.05 * seam), dtype=np.float32))
+    return _with_eye(_with_eye(surface, u, v, (0.88, -0.11), 0.055), u, v, (0.88, 0.11), 0.055)
+
+
+def starfish_skin(rng: Generator, colours: Field, u: Field, v: Field) -> Surface:
+    """Rows of knobs along every arm."""
+    radius, angle = np.hypot(u, v), np.arctan2(v, u)
+    off_ridge = np.abs(np.sin(np.float32(2.5) * angle)) * radius
+    ridge = _line(off_ridge, 0.1)
+    knobs = waves(6 * radius) * ridge
+    colour = _marked(rng, colours, np.clip(1.6 * knobs, 0, 1), noise(rng, *u.shape, 3))
+    return Surface(colour, np.asarray(0.07 * ridge + 0.05 * knobs, dtype=np.float32))
+
+
+def snail_skin(rng: Generator, colours: Field, u: Field, v: Field) -> Surface:
+    """A shell wound in a spiral, a plain foot, an eye."""
+    du, dv = u + np.float32(0.14), v + np.float32(0.1)
+    radius = np.hypot(du, dv)
+    inside = np.clip((np.float32(0.58) - radius) * 16, 0, 1)
+    winding = np.mod(np.log(radius + np.float32(0.08)) / np.float32(0.7) - np.arctan2(dv, du) / np.float32(2 * np.pi), 1)
+    seam = np.clip(np.minimum(winding, 1 - winding) * 5, 0, 1)
+    colour = _marked(rng, colours, inside * (1 - seam), noise(rng, *u.shape, 3))
+    surface = Surface(colour, np.asarray(inside * (0.1 + 0.1 * np.sqrt(seam)), dtype=np.float32))
+    return _with_eye(surface, u, v, (0.86, 0.05), 0.07)
+
+
+def _line(distance: Field, width: float) -> Field:
+    """1 where the distance is 0, fading to 0 within about `width`."""
+    return np.asarray(np.exp(-((distance / np.float32(width)) ** 2)), dtype=np.float32)
+
+
+def _marked(rng: Generator, colours: Field, marks: Field, clouds: Field) -> Field:
+    """A body in two close shades, with marks of another colour that stands out, light on dark or dark on light."""
+    chosen = pick(rng, colours, 2)
+    body = ramp(clouds, np.stack([chosen[0] * np.float32(0.8), chosen[0] * np.float32(1.15)]))
+    dark = chosen[0].mean() > 0.45
+    mark = chosen[1] * np.float32(0.45) if dark else np.float32(0.35) * chosen[1] + np.float32(0.6)
+    return np.asarray(body + (mark - body) * marks[..., None], dtype=np.float32)
+
+
+def _with_eye(surface: Surface, u: Field, v: Field, at: tuple[float, float], radius: float) -> Surface:
+    """A dark eye with a pale ring."""
+    far = np.hypot(u - np.float32(at[0]), v - np.float32(at[1])) / np.float32(radius)
+    ring, pupil = np.clip((1.35 - far) * 4, 0, 1)[..., None], np.clip((0.9 - far) * 4, 0, 1)[..., None]
+    colour = (surface.colour * (1 - ring) + np.float32(0.85) * ring) * (1 - np.float32(0.9) * pupil)
+    return Surface(np.asarray(colour, dtype=np.float32), surface.relief)
+
+
+def mood(rng: Generator, side: int) -> Field:
+    """The light of the whole picture, (side, side) around 1: brighter to one side, with the net that waves throw."""
+    y, x = np.mgrid[0:side, 0:side].astype(np.float32) / np.float32(side) - np.float32(0.5)
+    angle = rng.uniform(0, 2 * np.pi)
+    slope = np.float32(rng.uniform(0.1, 0.4)) * (np.float32(np.cos(angle)) * x + np.float32(np.sin(angle)) * y)
+    net = 1 - 2 * np.abs(noise(rng, side, side, rng.uniform(3, 7), 2) - np.float32(0.5))
+    return np.asarray(0.95 + slope + np.float32(rng.uniform(0, 0.35)) * (net**6 - np.float32(0.2)), dtype=np.float32)

@@ -1,0 +1,78 @@
+"""PASCAL VOC: JPEGImages, SegmentationClass and ImageSets, in a folder or straight from the tar as it came."""
+
+import tarfile
+from collections.abc import Sequence
+from pathlib import Path, PurePosixPath
+
+import numpy as np
+from numpy.typing import NDArray
+
+from segpipe.annotations import masks
+from segpipe.annotations.items import Found, Item, found
+from segpipe.errors import DataError, PipelineError
+from segpipe.images import SUFFIXES
+from segpipe.place import Place
+from segpipe.record import IGNORE
+
+LISTS = {"train": "", "val": "test"}
+"""VOC's val list is the test part, since its own test has no public masks; validation comes out of train."""
+
+
+def find(root: Path) -> Found:
+    """Every image that ImageSets/Segmentation lists, with its mask. `root` is a tree, or holds or is a tar of one.
+
+    Raises PipelineError where there is no such tree.
+    """
+    files = _places(root)
+    tree = _tree_of(files, root)
+    images = {path.stem: path for path in files if path.parent == tree / "JPEGImages" and path.suffix.lower() in SUFFIXES}
+    items: list[Item] = []
+    problems: list[DataError] = []
+    for name, given in LISTS.items():
+        listing = tree / "ImageSets" / "Segmentation" / f"{name}.txt"
+        if listing not in files:
+            raise PipelineError(f"{root}: {listing} is not there. A VOC tree needs the lists train.txt and val.txt.")
+        for item_id in files[listing].read().decode("utf-8").split():
+            mask = tree / "SegmentationClass" / f"{item_id}.png"
+            missing = "JPEGImages" if item_id not in images else "SegmentationClass" if mask not in files else ""
+            if missing:
+                problem = f"listed in {name}.txt but not in {missing}"
+                problems.append(DataError(item_id, problem, "Add the file, or take it off the list."))
+            else:
+                source = images[item_id].relative_to(tree).as_posix()
+                items.append(Item(item_id, source, files[images[item_id]], files[mask], given))
+    return found(items, problems)
+
+
+def mask_of(item: Item, width: int, height: int, classes: Sequence[str]) -> NDArray[np.uint8]:
+    """The palette's indices, (H, W); 255, VOC's void, is ignored. Raises DataError as for any mask."""
+    return masks.mask_of(item, width, height, classes, IGNORE)
+
+
+def _places(root: Path) -> dict[PurePosixPath, Place]:
+    """Every file of the tree, by its path inside the folder or the tar."""
+    tars = [root] if root.is_file() else sorted(root.glob("*.tar"))
+    if tars:
+        return _members(tars[0])
+    paths = sorted(path for path in root.rglob("*") if path.is_file())
+    return {PurePosixPath(path.relative_to(root).as_posix()): Place(path) for path in paths}
+
+
+def _members(archive: Path) -> dict[PurePosixPath, Place]:
+    """The regular files of an uncompressed tar, by where their bytes begin: nothing is unpacked."""
+    try:
+        with tarfile.open(archive, "r:") as tar:
+            return {PurePosixPath(item.name): Place(archive, item.offset_data, item.size) for item in tar if item.isreg()}
+    except (tarfile.TarError, OSError) as error:
+        raise PipelineError(f"{archive}: not a tar that can be read ({error}). Download it again, uncompressed.") from None
+
+
+def _tree_of(files: dict[PurePosixPath, Place], root: Path) -> PurePosixPath:
+    """The one folder that holds JPEGImages and ImageSets."""
+    trees = sorted({path.parents[2] for path in files if path.parts[-3:-1] == ("ImageSets", "Segmentation")})
+    if len(trees) == 1:
+        return trees[0]
+    if trees:
+        names = ", ".join(map(str, trees))
+        raise PipelineError(f"{root}: holds several VOC trees ({names}). Let data.path name one of them.")
+    raise PipelineError(f"{root}: no VOC tree in it. Expected JPEGImages, SegmentationClass and ImageSets/Segmentation.")

@@ -1,0 +1,50 @@
+"""How every command starts and ends: no telemetry, one clear sentence for a mistake, exit code 2."""
+
+import os
+import sys
+from collections.abc import Callable
+from typing import Any
+
+import typer
+
+from segpipe.errors import PipelineError
+
+QUIET = {
+    "DO_NOT_TRACK": "1",
+    "HF_HUB_DISABLE_TELEMETRY": "1",
+    "MLFLOW_DISABLE_TELEMETRY": "true",
+    "NO_ALBUMENTATIONS_UPDATE": "1",
+    "CUBLAS_WORKSPACE_CONFIG": ":4096:8",
+}
+
+
+def run(command: Callable[..., Any]) -> None:
+    """Runs a function as a typer command; see `run_app`."""
+    app = new_app()
+    app.command(help=command.__doc__)(command)
+    run_app(app)
+
+
+def new_app() -> typer.Typer:
+    """A typer app whose tracebacks are Python's own: typer's would bury the sentence."""
+    return typer.Typer(add_completion=False, pretty_exceptions_enable=False, no_args_is_help=False)
+
+
+def run_app(app: typer.Typer) -> None:
+    """Runs the app and exits: 0 when it worked, 2 after a PipelineError, 130 after Ctrl-C."""
+    for name, value in QUIET.items():
+        os.environ.setdefault(name, value)
+    try:
+        app()
+    except PipelineError as error:
+        sys.stdout.flush()
+        for line in str(error).splitlines():
+            print(f"error: {line}", file=sys.stderr)
+        sys.exit(2)
+    except KeyboardInterrupt:
+        sys.exit(130)
+
+
+def done(result: str, following: str) -> None:
+    """A command's last two lines: where the result is, and what to run next."""
+    print(f"result: {result}\nnext:   {following}", flush=True)

@@ -1,0 +1,135 @@
+"""Batches for training and whole images for scoring, the same for any number of worker processes."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import cv2
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+from torch.utils.data import DataLoader, Dataset, Sampler
+
+from segpipe.dataset import augment
+from segpipe.dataset.pack import Pack
+from segpipe.params import AugmentParams
+from segpipe.randomness import seed_of
+from segpipe.resize import shrink_image, shrink_mask
+
+
+@dataclass(frozen=True)
+class Batch:
+    """`image` (N, C, H, W), uint8 or float32 in [0, 1]; `target` (N, H, W) int64 class ids, 255 ignored."""
+
+    ids: tuple[str, ...]
+    image: Tensor
+    target: Tensor
+
+    def pin_memory(self) -> "Batch":
+        """Called by the loader, so that copies to the GPU need not wait."""
+        return Batch(self.ids, self.image.pin_memory(), self.target.pin_memory())
+
+
+@dataclass(frozen=True)
+class WholeImage:
+    """`image` (H, W, C) uint8 or uint16, `mask` (H, W) uint8."""
+
+    id: str
+    image: NDArray[Any]
+    mask: NDArray[np.uint8]
+
+
+class TrainingSamples(Dataset[tuple[str, Tensor, Tensor]]):
+    """Augmented crops, looked up by (epoch, id): what is drawn follows from seed, fold, epoch and id alone."""
+
+    def __init__(self, pack: Pack, params: AugmentParams, crop: int, long_side: int, seed: int, fold: int) -> None:
+        self.pack = pack
+        self.compose = augment.build(params, crop)
+        self.long_side, self.seed, self.fold = long_side, seed, fold
+
+    def __getitem__(self, key: tuple[int, str]) -> tuple[str, Tensor, Tensor]:
+        epoch, item_id = key
+        image = shrink_image(as_values(self.pack.image(item_id)), self.long_side)
+        mask = shrink_mask(self.pack.mask(item_id), self.long_side)
+        seed = seed_of(self.seed, self.fold, epoch, item_id)
+        image, mask = augment.apply(self.compose, image, mask, seed)
+        return item_id, channels_first(image), torch.from_numpy(mask.astype(np.int64))
+
+
+class EpochBatches(Sampler[list[tuple[int, str]]]):
+    """Each epoch's images in an order of its own, in batches whose sizes differ by one at most; none is left out."""
+
+    def __init__(self, ids: Sequence[str], batch_size: int, seed: int, fold: int) -> None:
+        self.ids, self.batch_size, self.seed, self.fold = list(ids), batch_size, seed, fold
+        self.epoch = 0
+
+    def __len__(self) -> int:
+        return -(-len(self.ids) // self.batch_size)
+
+    def __iter__(self) -> Iterator[list[tuple[int, str]]]:
+        order = np.random.default_rng(seed_of(self.seed, self.fold, self.epoch, "order")).permutation(len(self.ids))
+        for part in np.array_split(order, len(self)):
+            yield [(self.epoch, self.ids[number]) for number in part]
+
+
+class WholeImages(Dataset[WholeImage]):
+    """Images and masks as they are, for scoring at original resolution."""
+
+    def __init__(self, pack: Pack, ids: Sequence[str]) -> None:
+        self.pack, self.ids = pack, list(ids)
+
+    def __len__(self) -> int:
+        return len(self.ids)
+
+    def __getitem__(self, number: int) -> WholeImage:
+        item_id = self.ids[number]
+        return WholeImage(item_id, self.pack.image(item_id), self.pack.mask(item_id))
+
+
+def training_loader(samples: TrainingSamples, batches: EpochBatches, workers: int, pin: bool) -> DataLoader[Batch]:
+    """Yields `Batch`. Set `batches.epoch` before each round."""
+    return DataLoader(
+        samples,
+        batch_sampler=batches,
+        num_workers=workers,
+        collate_fn=_collate,
+        worker_init_fn=_one_thread,
+        persistent_workers=workers > 0,
+        pin_memory=pin,
+    )
+
+
+def whole_image_loader(images: WholeImages, workers: int) -> DataLoader[WholeImage]:
+    """Yields one `WholeImage` at a time, in the order of the ids."""
+    return DataLoader(images, batch_size=None, num_workers=workers, collate_fn=_as_is, worker_init_fn=_one_thread)
+
+
+def as_values(image: NDArray[Any]) -> NDArray[Any]:
+    """8-bit images as they are; 16-bit ones as float32 in [0, 1], since augmentation and torch know no uint16."""
+    return image if image.dtype == np.uint8 else image.astype(np.float32) / 65535
+
+
+def unit_values(image: Tensor) -> Tensor:
+    """The image as float32 in [0, 1], on whatever device it is."""
+    return image.float() / 255 if image.dtype == torch.uint8 else image
+
+
+def channels_first(image: NDArray[Any]) -> Tensor:
+    """(H, W, C) array to (C, H, W) tensor with memory of its own."""
+    return torch.from_numpy(np.ascontiguousarray(image.transpose(2, 0, 1)))
+
+
+def _collate(samples: list[tuple[str, Tensor, Tensor]]) -> Batch:
+    ids, images, targets = zip(*samples, strict=True)
+    return Batch(ids, torch.stack(images), torch.stack(targets))
+
+
+def _as_is(image: WholeImage) -> WholeImage:
+    """Torch would turn the arrays into tensors."""
+    return image
+
+
+def _one_thread(worker: int) -> None:
+    """Workers share the cores already; OpenCV's own threads would fight over them."""
+    cv2.setNumThreads(0)

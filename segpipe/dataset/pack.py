@@ -1,0 +1,141 @@
+"""data/prepared: images and masks in a few stored zips, a table with a row an image, and what all share."""
+
+import csv
+import hashlib
+import io
+import json
+import zipfile
+from collections import defaultdict
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from segpipe import zips
+from segpipe.errors import PipelineError
+from segpipe.files import write_json, write_text
+from segpipe.images import decode, decode_mask, with_channels
+from segpipe.place import Place
+from segpipe.progress import track
+from segpipe.record import DatasetInfo, Record
+
+N_SHARDS = 64
+"""Each image goes to a shard by its id's hash, so that a new image changes one shard and no other."""
+
+
+@dataclass(frozen=True)
+class Pack:
+    """data/prepared opened for reading: `index` has a row an image and `id` as its index. Processes may share it."""
+
+    info: DatasetInfo
+    index: pd.DataFrame
+    images: dict[str, Place]
+    masks: dict[str, Place]
+
+    def image(self, item_id: str) -> NDArray[np.uint8] | NDArray[np.uint16]:
+        """The image as (H, W, C), with as many channels as the data set has."""
+        image = decode(self.images[item_id].read(), item_id)
+        return with_channels(image, self.info.channels)  # type: ignore[return-value]
+
+    def mask(self, item_id: str) -> NDArray[np.uint8]:
+        """The mask as (H, W) class ids, 255 ignored."""
+        return decode_mask(self.masks[item_id].read(), item_id).astype(np.uint8)
+
+
+def write(folder: Path, records: Sequence[Record], info: DatasetInfo) -> None:
+    """Writes the whole folder; the same records give the same bytes."""
+    shards: dict[int, list[Record]] = defaultdict(list)
+    for record in sorted(records, key=lambda record: record.id):
+        shards[_shard(record.id)].append(record)
+    for number, members in track(sorted(shards.items()), "packing"):
+        images = ((f"{record.id}{record.suffix}", record.image.read()) for record in members)
+        zips.write_zip(folder / f"images-{number:02d}.zip", images)
+        zips.write_zip(folder / f"masks-{number:02d}.zip", ((f"{record.id}.png", record.mask_png) for record in members))
+    write_text(folder / "index.csv", _table(records, info))
+    write_json(folder / "dataset.json", asdict(info))
+
+
+def open_pack(folder: Path) -> Pack:
+    """Opens data/prepared. Raises PipelineError where it is not there or not whole."""
+    try:
+        info = read_info(folder)
+        index = read_index(folder)
+        images = _places(folder, "images")
+        masks = _places(folder, "masks")
+    except (OSError, ValueError, KeyError, zipfile.BadZipFile) as error:
+        raise PipelineError(f"{folder}: not whole ({error}). Run `dvc repro convert`.") from None
+    if not set(index.index) == set(images) == set(masks):
+        raise PipelineError(f"{folder}: its zips and index.csv name other images. Run `dvc repro --force convert`.")
+    return Pack(info, index, images, masks)
+
+
+def read_info(folder: Path) -> DatasetInfo:
+    """dataset.json."""
+    content = json.loads((folder / "dataset.json").read_text(encoding="utf-8"))
+    return DatasetInfo(**(content | {"classes": tuple(content["classes"])}))
+
+
+def read_index(folder: Path) -> pd.DataFrame:
+    """index.csv with `id` as the index; ids and names stay text, whatever they look like."""
+    text = dict.fromkeys(("id", "source", "image_sha256", "mask_sha256", "given"), str)
+    table = pd.read_csv(folder / "index.csv", dtype=text, keep_default_na=False)
+    return table.set_index("id")
+
+
+def pixel_columns(info: DatasetInfo) -> list[str]:
+    """The names of the columns of index.csv that count each class's pixels."""
+    return [f"pixels_{number}" for number in range(len(info.classes))]
+
+
+def mean_and_deviation(index: pd.DataFrame, info: DatasetInfo) -> tuple[list[float], list[float]]:
+    """Each channel's mean and standard deviation over all pixels of these images, as shares of the largest value.
+
+    Exact sums of integers, so the order of the images does not matter. A flat channel has a deviation of 1.
+    """
+    largest = 2**info.bits - 1
+    mean, deviation = [], []
+    for channel in range(info.channels):
+        # A gray image among RGB ones is repeated, so its one channel counts for each.
+        own = np.minimum(channel, index["channels"].to_numpy() - 1)
+        sums, squares = (_total(index, kind, own) for kind in ("sum", "square"))
+        pixels = int((index["width"] * index["height"]).sum())
+        centre = sums / pixels
+        spread = max(squares / pixels - centre * centre, 0.0) ** 0.5
+        mean.append(centre / largest)
+        deviation.append(spread / largest if spread else 1.0)
+    return mean, deviation
+
+
+def _total(index: pd.DataFrame, kind: str, own: NDArray[np.int64]) -> int:
+    return sum(int(index[f"{kind}_{channel}"].iloc[row]) for row, channel in enumerate(own))
+
+
+def _shard(item_id: str) -> int:
+    return hashlib.sha256(item_id.encode("utf-8")).digest()[0] % N_SHARDS
+
+
+def _table(records: Sequence[Record], info: DatasetInfo) -> str:
+    stream = io.StringIO()
+    writer = csv.writer(stream, lineterminator="\n")
+    channels = [f"{kind}_{channel}" for kind in ("sum", "square") for channel in range(info.channels)]
+    head = ["id", "source", "width", "height", "channels", "bits", "image_sha256", "mask_sha256", "group", "given"]
+    writer.writerow([*head, "ignored", *pixel_columns(info), *channels])
+    for record in sorted(records, key=lambda record: record.id):
+        sizes = [record.width, record.height, record.channels, record.bits]
+        names = [record.image_sha256, record.mask_sha256, "", record.given, record.ignored]
+        padding = [0] * (info.channels - record.channels)
+        sums = [*record.sums, *padding, *record.squares, *padding]
+        writer.writerow([record.id, record.source, *sizes, *names, *record.pixels, *sums])
+    return stream.getvalue()
+
+
+def _places(folder: Path, kind: str) -> dict[str, Place]:
+    """Where each image's or mask's bytes lie, by id."""
+    return {
+        name.rsplit(".", 1)[0]: place
+        for path in sorted(folder.glob(f"{kind}-*.zip"))
+        for name, place in zips.places(path).items()
+    }

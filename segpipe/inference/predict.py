@@ -1,0 +1,67 @@
+"""One image of any size to logits at its own resolution: whole up to a pixel budget, overlapping tiles above."""
+
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+from torch.nn import functional as F
+
+from segpipe.dataset.loader import as_values, channels_first, unit_values
+from segpipe.params import InferParams
+from segpipe.resize import shrink_image
+
+Forward = Callable[[Tensor], Tensor]
+"""(1, C, H, W) values in [0, 1] to logits (1, K, H, W): a torch model or an ONNX session."""
+
+
+@torch.inference_mode()
+def predict_logits(
+    forward: Forward, image: NDArray[Any], params: InferParams, long_side: int, device: torch.device
+) -> Tensor:
+    """(H, W, C) uint8 or uint16 to float32 logits (K, H, W) on the device.
+
+    An image larger than `long_side` is shrunk first, as in training, and its logits are enlarged again.
+    """
+    small = shrink_image(as_values(image), long_side)
+    values = unit_values(channels_first(small)[None].to(device)).contiguous(memory_format=torch.channels_last)
+    whole = values.shape[2] * values.shape[3] <= params.max_pixels
+    logits = (forward(values) if whole else tiled(forward, values, params)).float()
+    if logits.shape[2:] != image.shape[:2]:
+        logits = F.interpolate(logits, image.shape[:2], mode="bilinear")
+    return logits[0]
+
+
+def tiled(forward: Forward, image: Tensor, params: InferParams) -> Tensor:
+    """The logits of overlapping tiles, blended: a tile counts less towards its edge, where it sees less around."""
+    height, width = image.shape[-2:]
+    weight = _weight(min(params.tile, height), min(params.tile, width)).to(image.device)
+    total: Tensor | None = None
+    weights = torch.zeros(height, width, device=image.device)
+    for rows in _spans(height, params.tile, params.overlap):
+        for columns in _spans(width, params.tile, params.overlap):
+            logits = forward(image[..., rows, columns]).float()
+            total = logits.new_zeros(1, logits.shape[1], height, width) if total is None else total
+            total[..., rows, columns] += logits * weight
+            weights[rows, columns] += weight
+    assert total is not None, "an image has at least one tile"
+    return total / weights
+
+
+def _spans(length: int, tile: int, overlap: float) -> Iterator[slice]:
+    """Tiles of equal size, evenly spread, that overlap by `overlap` of a tile or more and cover the whole length."""
+    if length <= tile:
+        yield slice(0, length)
+        return
+    step = max(1, int(tile * (1 - overlap)))
+    count = -(-(length - tile) // step) + 1
+    for number in range(count):
+        start = round(number * (length - tile) / (count - 1))
+        yield slice(start, start + tile)
+
+
+def _weight(height: int, width: int) -> Tensor:
+    """(height, width): 1 in the middle, falling linearly towards each edge and never 0."""
+    rows, columns = (1 - (torch.arange(n) + 0.5 - n / 2).abs() / (n / 2) for n in (height, width))
+    return torch.minimum(rows[:, None], columns[None, :]).clamp(min=1e-3)

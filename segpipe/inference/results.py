@@ -1,0 +1,63 @@
+"""data/eval/foldN: a fold's counts, a row an image, and every prediction. Names files, so it never enters Git."""
+
+import csv
+import io
+import shutil
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+import numpy as np
+
+from segpipe.files import write_text, write_with
+from segpipe.images import encode_mask
+from segpipe.inference.scoring import Scored
+from segpipe.scores import class_scores, image_dice
+from segpipe.zips import write_zip
+
+
+def write(folder: Path, parts: Mapping[str, Sequence[Scored]], classes: Sequence[str], has_background: bool) -> None:
+    """Writes counts.csv (part, truth, prediction, pixels), per_image.csv and predictions.zip (PART/ID.png)."""
+    counts = [
+        (part, true, seen, int(total[true, seen]))
+        for part, scored in parts.items()
+        if scored
+        for total in [np.sum([each.counts for each in scored], axis=0)]
+        for true in range(len(classes))
+        for seen in range(len(classes))
+    ]
+    write_text(folder / "counts.csv", _csv(("part", "truth", "prediction", "pixels"), counts))
+    rows = [
+        (part, each.id, _text(image_dice(each.counts, has_background)), repr(_accuracy(each)), repr(each.loss), *_dices(each))
+        for part, scored in parts.items()
+        for each in scored
+    ]
+    head = ("part", "id", "dice", "pixel_accuracy", "loss", *(f"dice_{number}" for number in range(len(classes))))
+    write_text(folder / "per_image.csv", _csv(head, rows))
+    pictures = ((f"{part}/{each.id}.png", encode_mask(each.prediction)) for part, scored in parts.items() for each in scored)
+    write_zip(folder / "predictions.zip", pictures)
+
+
+def copy_history(source: Path, folder: Path) -> None:
+    """Brings the training's curves along, so that the report reads one folder."""
+    write_with(folder / "history.csv", lambda temporary: shutil.copyfile(source, temporary))
+
+
+def _accuracy(scored: Scored) -> float:
+    total = int(scored.counts.sum())
+    return float(np.trace(scored.counts) / total) if total else 0.0
+
+
+def _dices(scored: Scored) -> list[str]:
+    return [_text(value) for value in class_scores(scored.counts)["dice"]]
+
+
+def _text(value: float | None) -> str:
+    return "" if value is None else repr(value)
+
+
+def _csv(head: Sequence[str], rows: Sequence[Sequence[object]]) -> str:
+    stream = io.StringIO()
+    writer = csv.writer(stream, lineterminator="\n")
+    writer.writerow(head)
+    writer.writerows(rows)
+    return stream.getvalue()

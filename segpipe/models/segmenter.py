@@ -1,0 +1,44 @@
+"""The whole model: image values in, logits of the same size out. Normalisation and padding cannot be forgotten."""
+
+from collections.abc import Sequence
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+
+class Segmenter(nn.Module):
+    """Maps (N, C, H, W) values in [0, 1] to logits (N, n_logits, H, W), for any H and W.
+
+    Normalises by the channels' `mean` and `deviation`, pads right and below to a multiple of `stride` with the mean
+    colour, runs `network`, and cuts the logits back. One logit stands for two classes, else there is one a class.
+    """
+
+    mean: Tensor
+    deviation: Tensor
+
+    def __init__(self, network: nn.Module, stride: int, mean: Sequence[float], deviation: Sequence[float]) -> None:
+        super().__init__()
+        self.network = network
+        self.stride = stride
+        self.register_buffer("mean", torch.tensor(mean, dtype=torch.float32).view(1, -1, 1, 1))
+        self.register_buffer("deviation", torch.tensor(deviation, dtype=torch.float32).view(1, -1, 1, 1))
+
+    def forward(self, image: Tensor) -> Tensor:
+        height, width = image.shape[-2:]
+        normalised = (image - self.mean) / self.deviation
+        padded = F.pad(normalised, (0, -width % self.stride, 0, -height % self.stride))
+        logits: Tensor = self.network(padded)
+        return logits[..., :height, :width]
+
+
+def n_logits_for(n_classes: int) -> int:
+    """One logit for background and one class of objects, else one for each class."""
+    return 1 if n_classes == 2 else n_classes
+
+
+def classes_of(logits: Tensor) -> Tensor:
+    """(..., K, H, W) logits to (..., H, W) class ids, uint8: the largest, or for one logit whether it is positive."""
+    if logits.shape[-3] == 1:
+        return (logits[..., 0, :, :] > 0).to(torch.uint8)
+    return logits.argmax(dim=-3).to(torch.uint8)

@@ -1,0 +1,231 @@
+"""params.yaml as typed, frozen sections. No defaults and no arithmetic: what is not in the file is an error."""
+
+import difflib
+from pathlib import Path, PurePosixPath
+from typing import Annotated, Any, Literal, Self
+
+import yaml
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+
+from segpipe.errors import PipelineError
+
+Share = Annotated[float, Field(ge=0, le=1)]
+Count = Annotated[int, Field(ge=0)]
+Positive = Annotated[int, Field(ge=1)]
+Names = Annotated[tuple[str, ...], Field(min_length=2, max_length=255)]
+Monitor = Literal["loss", "dice", "miou", "pixel_accuracy", "precision", "recall", "dice_per_image"]
+
+
+class Section(BaseModel):
+    """A part of params.yaml. Unknown keys are refused, values cannot be changed after reading."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
+
+
+class SampleParams(Section):
+    n_images: Annotated[int, Field(ge=10, le=20000)]
+    size: Annotated[int, Field(ge=64, le=1024)]
+
+
+class VocParams(Section):
+    year: Literal[2007, 2008, 2009, 2010, 2011, 2012]
+    classes: Names
+
+
+class LabelmeParams(Section):
+    classes: Names
+    unannotated: Literal["error", "skip", "background"]
+
+
+class MasksParams(Section):
+    classes: Names
+    image_dir: Annotated[str, Field(min_length=1)]
+    mask_dir: Annotated[str, Field(min_length=1)]
+    ignore_index: Annotated[int, Field(ge=0, le=65535)]
+    unannotated: Literal["error", "skip", "background"]
+
+
+class DataParams(Section):
+    source: Literal["sample", "voc", "labelme", "masks"]
+    path: Annotated[str, Field(min_length=1)]
+    sample: SampleParams
+    voc: VocParams
+    labelme: LabelmeParams
+    masks: MasksParams
+
+    @model_validator(mode="after")
+    def _path_fits(self) -> Self:
+        path = PurePosixPath(self.path)
+        if self.source == "sample" and self.path != "data/raw":
+            raise ValueError(f'path: the sample is made in data/raw, but this says "{self.path}". Write data/raw.')
+        if self.path.startswith("~") or ".." in path.parts:
+            raise ValueError(
+                f'path: "{self.path}" would mean another folder in another checkout. '
+                "Write data/source or an absolute path; `segpipe init PATH` does it."
+            )
+        return self
+
+
+class SplitParams(Section):
+    test_share: Annotated[float, Field(ge=0, le=0.9)]
+    n_folds: Annotated[int, Field(ge=2, le=100)]
+
+
+class InputParams(Section):
+    long_side: Count
+    crop: Annotated[int, Field(ge=16, le=4096)]
+    normalise: Literal["dataset", "imagenet", "none"]
+
+
+class AugmentParams(Section):
+    flip_horizontal: Share
+    flip_vertical: Share
+    rotate: Annotated[float, Field(ge=0, le=180)]
+    scale: Annotated[float, Field(ge=0, le=0.9)]
+    affine: Share
+    brightness: Share
+    contrast: Share
+    blur: Share
+
+
+class ModelParams(Section):
+    name: Literal["unet", "resnet_unet", "smp"]
+    width: Annotated[int, Field(ge=1, le=512)]
+    depth: Annotated[int, Field(ge=1, le=6)]
+    activation: Literal["relu", "leaky_relu", "elu", "silu"]
+    dropout: Annotated[float, Field(ge=0, lt=1)]
+    encoder: Annotated[str, Field(min_length=1)]
+    architecture: Annotated[str, Field(min_length=1)]
+    weights: Annotated[str, Field(min_length=1)]
+
+
+class LossParams(Section):
+    name: Literal["dice_pixel", "cross_entropy", "bce", "dice"]
+    dice_weight: Share
+
+
+class OptimParams(Section):
+    name: Literal["sgd", "adam", "adamw"]
+    lr: Annotated[float, Field(gt=0)]
+    momentum: Annotated[float, Field(ge=0, lt=1)]
+    weight_decay: Annotated[float, Field(ge=0)]
+    clip_norm: Annotated[float, Field(ge=0)]
+    schedule: Literal["constant", "cosine", "poly", "step", "plateau"]
+    warmup_epochs: Count
+    power: Annotated[float, Field(gt=0)]
+    step_epochs: Positive
+    factor: Annotated[float, Field(gt=0, lt=1)]
+    patience: Count
+
+
+class TrainParams(Section):
+    epochs: Positive
+    batch_size: Positive
+    monitor: Monitor
+    early_stop: Count
+    precision: Literal["fp32", "bf16", "fp16"]
+    deterministic: bool
+    limit_images: Count
+
+
+class InferParams(Section):
+    max_pixels: Annotated[int, Field(ge=4096)]
+    tile: Annotated[int, Field(ge=32, le=8192)]
+    overlap: Annotated[float, Field(ge=0, le=0.5)]
+
+
+class ExportParams(Section):
+    n_images: Positive
+    tolerance: Annotated[float, Field(gt=0)]
+
+
+class ReportParams(Section):
+    n_examples: Annotated[int, Field(ge=0, le=50)]
+
+
+class TrackingParams(Section):
+    experiment: Annotated[str, Field(min_length=1)]
+    n_images: Annotated[int, Field(ge=0, le=100)]
+
+
+class RuntimeParams(Section):
+    device: Literal["auto", "cpu", "cuda"]
+    workers: Annotated[int, Field(ge=0, le=256)]
+
+
+class Params(Section):
+    """The whole of params.yaml. Only stages and commands see it; library functions get one section of it."""
+
+    seed: Count
+    threads: Annotated[int, Field(ge=1, le=256)]
+    folds: Annotated[tuple[Count, ...], Field(min_length=1)]
+    data: DataParams
+    split: SplitParams
+    input: InputParams
+    augment: AugmentParams
+    model: ModelParams
+    loss: LossParams
+    optim: OptimParams
+    train: TrainParams
+    infer: InferParams
+    export: ExportParams
+    report: ReportParams
+    tracking: TrackingParams
+    runtime: RuntimeParams
+
+    @model_validator(mode="after")
+    def _sections_agree(self) -> Self:
+        stride = 2**self.model.depth if self.model.name == "unet" else 32
+        problems = [
+            f"{key}: {size} is not a multiple of {stride}, the stride of model.name {self.model.name}. Write {size + -size % stride}."
+            for key, size in (("input.crop", self.input.crop), ("infer.tile", self.infer.tile))
+            if size % stride
+        ]
+        if len(set(self.folds)) < len(self.folds):
+            problems.append("folds: a fold is named twice. Name each once.")
+        if self.train.precision == "fp16" and self.runtime.device == "cpu":
+            problems.append("train.precision: fp16 needs a GPU, but runtime.device is cpu. Write fp32 or bf16.")
+        if problems:
+            raise ValueError("\n".join(problems))
+        return self
+
+
+def load(path: Path = Path("params.yaml")) -> Params:
+    """Reads and checks the whole file. Raises PipelineError that names every problem, one a line."""
+    try:
+        content = yaml.safe_load(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        raise PipelineError(f"{path}: no such file. Run this in the folder that holds params.yaml.") from None
+    except (yaml.YAMLError, UnicodeDecodeError) as error:
+        raise PipelineError(f"{path} cannot be read as YAML: {' '.join(str(error).split())}") from None
+    try:
+        return Params.model_validate(content)
+    except ValidationError as error:
+        sentences = [line for detail in error.errors() for line in _sentences(dict(detail))]
+        raise PipelineError("\n".join(f"{path}: {line}" for line in sentences)) from None
+
+
+def _sentences(detail: dict[str, Any]) -> list[str]:
+    """What pydantic found, in words: the key, what is wrong, what would be right."""
+    location = detail["loc"]
+    key = ".".join(str(part) for part in location)
+    match detail["type"]:
+        case "extra_forbidden":
+            return [f"{key}: no such key{_nearest(location)}"]
+        case "missing":
+            return [f"{key}: is missing. Every key must be there; take the line from the project's own params.yaml."]
+        case "value_error":
+            prefix = f"{key}." if key else ""
+            return [prefix + line for line in str(detail["ctx"]["error"]).splitlines()]
+        case _:
+            return [f"{key}: {detail['input']!r} will not do. {detail['msg']}."]
+
+
+def _nearest(location: tuple[int | str, ...]) -> str:
+    """The ending '; did you mean X?', or what the section holds where nothing comes near."""
+    section: Any = Params
+    for part in location[:-1]:
+        section = section.model_fields[part].annotation
+    names = list(section.model_fields)
+    near = difflib.get_close_matches(str(location[-1]), names, n=1)
+    return f"; did you mean {near[0]}?" if near else f". There are: {', '.join(names)}."

@@ -1,0 +1,24 @@
+"""Where some bytes lie: a whole file, or a part of one (a member of a tar, an entry of a stored zip)."""
+
+import os
+from dataclasses import dataclass
+from pathlib import Path
+
+
+@dataclass(frozen=True)
+class Place:
+    """`size` bytes from `offset` of `file`; without a size, the whole file. Can be pickled and shared by processes."""
+
+    file: Path
+    offset: int = 0
+    size: int | None = None
+
+    def read(self) -> bytes:
+        """The bytes. Opens the file anew each time, so that processes never share a position."""
+        if self.size is None:
+            return self.file.read_bytes()
+        descriptor = os.open(self.file, os.O_RDONLY)
+        try:
+            return os.pread(descriptor, self.size, self.offset)
+        finally:
+            os.close(descriptor)

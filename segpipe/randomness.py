@@ -1,0 +1,9 @@
+"""Seeds as a pure function of what they are for, so that no generator's state has to be kept or shared."""
+
+import hashlib
+
+
+def seed_of(*parts: int | str) -> int:
+    """A 63-bit seed from (seed, fold, epoch, image id ...): the same parts give the same seed on every machine."""
+    text = "\x1f".join(str(part) for part in parts)
+    return int.from_bytes(hashlib.sha256(text.encode("utf-8")).digest()[:8], "big") >> 1

@@ -1,0 +1,48 @@
+"""One image with its mask in canonical form: what annotations end in and the pack begins with."""
+
+from dataclasses import dataclass
+
+from segpipe.place import Place
+
+IGNORE = 255
+"""The mask value that no loss, gradient or score sees, whatever it was in the user's files."""
+
+
+@dataclass(frozen=True)
+class Record:
+    """A checked image: `image` holds the user's own bytes, `mask_png` one class id a pixel (uint8, 255 ignored).
+
+    `sums` and `squares` are the sum of each channel's values and of their squares, `pixels` the count of each class.
+    """
+
+    id: str
+    source: str
+    suffix: str
+    width: int
+    height: int
+    channels: int
+    bits: int
+    image_sha256: str
+    mask_sha256: str
+    given: str
+    pixels: tuple[int, ...]
+    ignored: int
+    sums: tuple[int, ...]
+    squares: tuple[int, ...]
+    image: Place
+    mask_png: bytes
+
+
+@dataclass(frozen=True)
+class DatasetInfo:
+    """What all images share. `has_background` says that class 0 is background and no object."""
+
+    classes: tuple[str, ...]
+    has_background: bool
+    channels: int
+    bits: int
+    n_images: int
+
+
+BACKGROUND_NAMES = ("background", "_background_")
+"""A first class of one of these names is background: it stays out of the means over objects."""

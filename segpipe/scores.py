@@ -1,0 +1,80 @@
+"""Confusion counts, and every score read from them. The one place where each score's name is defined.
+
+For a class c of a confusion matrix summed over all images, with TP, FP and FN its pixels:
+
+    iou        TP / (TP + FP + FN)        precision  TP / (TP + FP), 0 where nothing was called c
+    dice       2 TP / (2 TP + FP + FN)    recall     TP / (TP + FN)
+
+A class without a true pixel has no score (None) and is left out of the means; its false pixels still count against
+the others. `miou` is the mean of iou over every class, background too; `dice`, `precision` and `recall` are means over
+the classes of objects (all classes where class 0 is no background). `pixel_accuracy` is the share of right pixels.
+`dice_per_image` is the mean over images of the Dice of the objects that are in the image or were seen there; an image
+with neither has none. Ignored pixels are in no count.
+"""
+
+from collections.abc import Iterable
+
+import numpy as np
+from numpy.typing import NDArray
+
+from segpipe.record import IGNORE
+
+Confusion = NDArray[np.int64]
+"""(n, n) pixel counts: row the true class, column the predicted one."""
+
+SCORES = ("miou", "dice", "pixel_accuracy", "precision", "recall", "dice_per_image")
+CLASS_SCORES = ("iou", "dice", "precision", "recall")
+
+
+def confusion(truth: NDArray[np.uint8], prediction: NDArray[np.uint8], n_classes: int) -> Confusion:
+    """Counts the pairs of classes over one image's pixels, ignored ones left out."""
+    valid = truth != IGNORE
+    pairs = truth[valid].astype(np.int64) * n_classes + prediction[valid]
+    return np.bincount(pairs, minlength=n_classes * n_classes).reshape(n_classes, n_classes)
+
+
+def class_scores(counts: Confusion) -> dict[str, list[float | None]]:
+    """Each score of `CLASS_SCORES` for each class; None for a class without a true pixel."""
+    hits = np.diag(counts)
+    true, seen = counts.sum(axis=1), counts.sum(axis=0)
+    fractions = {
+        "iou": (hits, true + seen - hits),
+        "dice": (2 * hits, true + seen),
+        "precision": (hits, seen),
+        "recall": (hits, true),
+    }
+    return {
+        name: [float(a / max(b, 1)) if t else None for a, b, t in zip(above, below, true, strict=True)]
+        for name, (above, below) in fractions.items()
+    }
+
+
+def scores(per_image: Iterable[Confusion], has_background: bool) -> dict[str, float | None]:
+    """Each score of `SCORES` over a set of images given by their confusions; None where no class has one."""
+    images = list(per_image)
+    counts = np.sum(images, axis=0)
+    classes = class_scores(counts)
+    first = 1 if has_background else 0
+    total = int(counts.sum())
+    return {
+        "miou": mean(classes["iou"]),
+        "dice": mean(classes["dice"][first:]),
+        "pixel_accuracy": float(np.trace(counts) / total) if total else None,
+        "precision": mean(classes["precision"][first:]),
+        "recall": mean(classes["recall"][first:]),
+        "dice_per_image": mean([image_dice(image, has_background) for image in images]),
+    }
+
+
+def image_dice(counts: Confusion, has_background: bool) -> float | None:
+    """The mean Dice of the objects that are in the image or were predicted there; None where there are none."""
+    first = 1 if has_background else 0
+    sizes = (counts.sum(axis=0) + counts.sum(axis=1))[first:]
+    hits = np.diag(counts)[first:]
+    return mean([float(2 * hit / size) for hit, size in zip(hits, sizes, strict=True) if size])
+
+
+def mean(values: Iterable[float | None]) -> float | None:
+    """The mean of the values that are there; None where none is."""
+    there = [value for value in values if value is not None]
+    return sum(there) / len(there) if there else None

@@ -1,0 +1,133 @@
+"""MLflow, the only file that knows it. Tracking that fails costs one warning and never a training."""
+
+import os
+import sys
+import tempfile
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+from segpipe.files import write_bytes
+from segpipe.workspace import main_root
+
+FINGERPRINT = "segpipe.fingerprint"
+PATIENCE = {"MLFLOW_HTTP_REQUEST_TIMEOUT": "10", "MLFLOW_HTTP_REQUEST_MAX_RETRIES": "2"}
+
+
+class Tracker:
+    """One MLflow run. After the first failure it does nothing more."""
+
+    def __init__(self, open_run: Callable[[], tuple[Any, str]]) -> None:
+        self._client: Any = None
+        self._run_id = ""
+        self._alive = True
+        opened = self._try(open_run)
+        if opened:
+            self._client, self._run_id = opened
+
+    def metrics(self, values: Mapping[str, float], step: int = 0) -> None:
+        """Logs all values in one request."""
+        from mlflow.entities import Metric
+
+        import time
+
+        now = int(time.time() * 1000)
+        batch = [Metric(name, float(value), now, step) for name, value in values.items()]
+        self._try(lambda: self._client.log_batch(self._run_id, metrics=batch))
+
+    def params(self, values: Mapping[str, object]) -> None:
+        """Logs a flat mapping; MLflow takes 100 in one request."""
+        from mlflow.entities import Param
+
+        items = [Param(name, str(value)[:500]) for name, value in values.items()]
+        for start in range(0, len(items), 100):
+            part = items[start : start + 100]
+            self._try(lambda part=part: self._client.log_batch(self._run_id, params=part))
+
+    def tags(self, values: Mapping[str, str]) -> None:
+        """Sets or replaces tags."""
+        for name, value in values.items():
+            self._try(lambda name=name, value=value: self._client.set_tag(self._run_id, name, value))
+
+    def file(self, path: Path, folder: str = "") -> None:
+        """Keeps a copy of a file with the run."""
+        self._try(lambda: self._client.log_artifact(self._run_id, str(path), folder or None))
+
+    def content(self, name: str, content: bytes, folder: str) -> None:
+        """Keeps bytes as a file with the run."""
+        with tempfile.TemporaryDirectory() as temporary:
+            path = Path(temporary) / name
+            write_bytes(path, content)
+            self.file(path, folder)
+
+    def end(self, status: str = "FINISHED") -> None:
+        """Marks the run as FINISHED, FAILED or KILLED."""
+        self._try(lambda: self._client.set_terminated(self._run_id, status))
+
+    def _try(self, action: Callable[[], Any]) -> Any:
+        if not self._alive:
+            return None
+        try:
+            return action()
+        except Exception as error:  # MLflow raises whatever its store does; none of it may stop a training.
+            self._alive = False
+            reason = str(error).splitlines()[0] if str(error) else type(error).__name__
+            print(f"warning: MLflow does not work, so nothing more is tracked: {reason}", file=sys.stderr)
+            return None
+
+
+def start(experiment: str, name: str, tags: Mapping[str, str]) -> Tracker:
+    """A new run in the experiment."""
+
+    def open_run() -> tuple[Any, str]:
+        client, experiment_id = _connect(experiment)
+        return client, client.create_run(experiment_id, run_name=name, tags=dict(tags)).info.run_id
+
+    return Tracker(open_run)
+
+
+def again(experiment: str, fingerprint: str) -> Tracker:
+    """The newest run of this fingerprint; warns where there is none, as after a training restored from the cache."""
+
+    def open_run() -> tuple[Any, str]:
+        client, experiment_id = _connect(experiment)
+        query = f"tags.`{FINGERPRINT}` = '{fingerprint}'"
+        runs = client.search_runs([experiment_id], query, max_results=1, order_by=["attributes.start_time DESC"])
+        if not runs:
+            raise LookupError("there is no run of this training (it was restored by DVC, or made elsewhere)")
+        return client, runs[0].info.run_id
+
+    return Tracker(open_run)
+
+
+def default_uri() -> str:
+    """SQLite under the main repository, so that a temporary workspace's runs stay."""
+    return f"sqlite:///{main_root().resolve() / 'mlruns' / 'mlflow.db'}"
+
+
+def _connect(experiment: str) -> tuple[Any, str]:
+    """The client, and the experiment's id, made where it is missing."""
+    for key, value in PATIENCE.items():
+        os.environ.setdefault(key, value)
+    import logging
+
+    for chatty in ("alembic", "mlflow"):
+        logging.getLogger(chatty).setLevel(logging.ERROR)
+    from filelock import FileLock
+    from mlflow import MlflowClient
+
+    uri = os.environ.get("MLFLOW_TRACKING_URI")
+    if uri:
+        client = MlflowClient(uri)
+        return client, _experiment(client, experiment, None)
+    folder = main_root().resolve() / "mlruns"
+    folder.mkdir(parents=True, exist_ok=True)
+    # Two processes that make the database at once would both fail.
+    with FileLock(folder / ".lock"):
+        client = MlflowClient(default_uri())
+        return client, _experiment(client, experiment, (folder / "artifacts").as_uri())
+
+
+def _experiment(client: Any, name: str, artifacts: str | None) -> str:
+    known = client.get_experiment_by_name(name)
+    return str(known.experiment_id if known else client.create_experiment(name, artifact_location=artifacts))

@@ -1,0 +1,28 @@
+"""Which device computes, and the settings that make it give the same bytes again."""
+
+import cv2
+import torch
+
+from segpipe.errors import PipelineError
+
+
+def choose(wish: str) -> torch.device:
+    """`auto` takes the GPU where there is one. Raises PipelineError where `cuda` is wished for and missing."""
+    if wish == "cuda" and not torch.cuda.is_available():
+        raise PipelineError("runtime.device: cuda, but torch sees no GPU. Write auto or cpu, or mend the driver.")
+    return torch.device("cuda" if wish != "cpu" and torch.cuda.is_available() else "cpu")
+
+
+def settle(threads: int, deterministic: bool) -> None:
+    """Fixes thread counts and, unless told otherwise, allows only operations that repeat themselves bit for bit."""
+    cv2.setNumThreads(0)
+    torch.set_num_threads(threads)
+    torch.use_deterministic_algorithms(deterministic)
+    torch.backends.cudnn.benchmark = not deterministic
+
+
+def describe(device: torch.device) -> str:
+    """The device in words, for people and MLflow; never for a tracked file."""
+    if device.type == "cuda":
+        return torch.cuda.get_device_name(device)
+    return f"CPU ({torch.backends.cpu.get_cpu_capability()}, {torch.get_num_threads()} threads)"

@@ -1,0 +1,53 @@
+"""fp32, bf16 or fp16: how the forward pass computes and how a gradient becomes a step."""
+
+from collections.abc import Callable
+from contextlib import AbstractContextManager, nullcontext
+
+import torch
+from torch import Tensor, nn
+
+from segpipe.errors import PipelineError
+
+Step = Callable[[Tensor], None]
+"""Takes the batch's mean loss: backward, clipping, optimizer."""
+
+
+def autocast(precision: str, device: torch.device) -> Callable[[], AbstractContextManager[object]]:
+    """What the forward pass runs under."""
+    if precision == "fp32":
+        return nullcontext
+    dtype = torch.bfloat16 if precision == "bf16" else torch.float16
+    return lambda: torch.autocast(device.type, dtype=dtype)
+
+
+def stepper(precision: str, device: torch.device, model: nn.Module, optimizer: torch.optim.Optimizer, clip: float) -> Step:
+    """The step of this precision. Raises PipelineError for fp16 without a GPU."""
+    if precision == "fp16":
+        if device.type != "cuda":
+            raise PipelineError("train.precision: fp16 needs a GPU, and there is none. Write bf16 or fp32.")
+        return _scaled(model, optimizer, clip)
+
+    def step(loss: Tensor) -> None:
+        optimizer.zero_grad(set_to_none=True)
+        loss.backward()
+        if clip:
+            nn.utils.clip_grad_norm_(model.parameters(), clip)
+        optimizer.step()
+
+    return step
+
+
+def _scaled(model: nn.Module, optimizer: torch.optim.Optimizer, clip: float) -> Step:
+    """fp16's small gradients vanish unless the loss is scaled up before backward."""
+    scaler = torch.amp.GradScaler("cuda")
+
+    def step(loss: Tensor) -> None:
+        optimizer.zero_grad(set_to_none=True)
+        scaler.scale(loss).backward()
+        if clip:
+            scaler.unscale_(optimizer)
+            nn.utils.clip_grad_norm_(model.parameters(), clip)
+        scaler.step(optimizer)
+        scaler.update()
+
+    return step

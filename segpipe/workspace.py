@@ -1,0 +1,17 @@
+"""Where things live that DVC must not delete: under the main repository, also in a temporary workspace."""
+
+import os
+from pathlib import Path
+
+
+def main_root() -> Path:
+    """The main repository: DVC_ROOT says so in a stage; else the nearest parent with .dvc, else this folder."""
+    if "DVC_ROOT" in os.environ:
+        return Path(os.environ["DVC_ROOT"])
+    here = Path.cwd()
+    return next((folder for folder in (here, *here.parents) if (folder / ".dvc").is_dir()), here)
+
+
+def partial_downloads() -> Path:
+    """Half-finished downloads, kept so that the next run goes on with them."""
+    return main_root() / ".resume" / "download"

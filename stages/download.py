@@ -1,0 +1,30 @@
+"""Stage download: fetches or makes the raw data of data.source into data/raw."""
+
+from pathlib import Path
+
+from segpipe import command, params
+from segpipe.files import write_text
+
+RAW = Path("data/raw")
+
+
+def main() -> None:
+    """Makes the sample, downloads PASCAL VOC, or notes that the data is the user's own."""
+    every = params.load()
+    data = every.data
+    if data.source == "sample":
+        from segpipe.annotations import sample
+
+        sample.make(RAW, data.sample.n_images, data.sample.size, every.seed)
+    elif data.source == "voc" and data.path == RAW.as_posix():
+        from segpipe.annotations import voc_download
+        from segpipe.workspace import partial_downloads
+
+        voc_download.download(data.voc.year, RAW, partial_downloads())
+    else:
+        write_text(RAW / "README.txt", "Nothing was downloaded: data.path in params.yaml says where the data lies.\n")
+    command.done(RAW.as_posix(), "dvc repro convert")
+
+
+if __name__ == "__main__":
+    command.run(main)

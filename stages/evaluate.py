@@ -1,0 +1,58 @@
+"""Stage evaluate: scores one fold's model on its validation part and on the test part."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from segpipe import command, params
+
+if TYPE_CHECKING:
+    from segpipe.inference.scoring import Scored
+
+PREPARED = Path("data/prepared")
+FOLDS = Path("data/folds/folds.csv")
+
+
+def main(fold: Annotated[int, typer.Option(help="Which fold's model to score, 0 or more.")]) -> None:
+    """Predicts every validation and test image at its own resolution; writes data/eval/foldN."""
+    every = params.load()
+
+    import torch
+
+    from segpipe import tracking, versions
+    from segpipe.dataset import folds, loader, pack
+    from segpipe.inference import results, scoring
+    from segpipe.losses import table as losses
+    from segpipe.models import weights
+    from segpipe.scores import scores
+    from segpipe.training import device as devices
+
+    versions.check()
+    device = devices.choose(every.runtime.device)
+    devices.settle(every.threads, every.train.deterministic)
+    data = pack.open_pack(PREPARED)
+    parts = folds.read(FOLDS)
+    segmenter, card = weights.load(Path(f"models/fold{fold}/model.safetensors"))
+    segmenter = segmenter.to(device, memory_format=torch.channels_last)
+    loss = losses.build(every.loss, card.has_background)
+    found: dict[str, list[Scored]] = {}
+    for part, ids in (("val", folds.train_and_validation(parts, fold)[1]), ("test", folds.test(parts))):
+        images = loader.whole_image_loader(loader.WholeImages(data, ids), every.runtime.workers)
+        found[part] = list(
+            scoring.score_images(segmenter, images, len(card.classes), loss, every.infer, card.long_side, device)
+        )
+    folder = Path(f"data/eval/fold{fold}")
+    results.write(folder, found, card.classes, card.has_background)
+    results.copy_history(Path(f"models/fold{fold}/history.csv"), folder)
+    tracker = tracking.again(every.tracking.experiment, card.fingerprint)
+    for part, scored in found.items():
+        numbers = scores([each.counts for each in scored], card.has_background) if scored else {}
+        there = {f"{part}.{name}": value for name, value in numbers.items() if value is not None}
+        tracker.metrics(there)
+        print(f"{part}: {len(scored)} images" + "".join(f", {name.partition('.')[2]} {value:.4f}" for name, value in there.items()))
+    command.done(folder.as_posix(), "dvc repro report")
+
+
+if __name__ == "__main__":
+    command.run(main)
