@@ -5,7 +5,6 @@ import lzma
 import os
 import shutil
 import stat
-import struct
 import tarfile
 import zipfile
 import zlib
@@ -30,10 +29,10 @@ DAMAGE = (
     zipfile.BadZipFile,
     zlib.error,
     lzma.LZMAError,
-    struct.error,
     EOFError,
     RuntimeError,  # NotImplementedError and RecursionError, too
     ValueError,
+    LookupError,  # of a member without a name
     OverflowError,
 )
 

@@ -113,7 +113,7 @@ def _is_there(path: Path, sha256: str) -> bool:
 def _fill(partial: Path, urls: Sequence[str], sha256: str, rules: _Rules, name: str) -> None:
     """Completes the partial file from the first mirror that can; PipelineError lists what happened to each."""
     if _is_there(partial, sha256):  # stopped between the last byte and the move
-        return
+        return None
     happened = []
     for url in urls:
         try:
@@ -181,7 +181,7 @@ def _transfer(url: str, partial: Path, rules: _Rules) -> bool:
 
 def _ask(url: str, have: int, timeout_s: float) -> Any:
     """Opens the address from byte `have` on. None: the server says that nothing comes after that."""
-    headers = {"User-Agent": "segpipe", "Accept-Encoding": "identity"}
+    headers = {"User-Agent": "segpipe"}  # http.client adds that the file is wanted as it is, not encoded
     if have:
         headers["Range"] = f"bytes={have}-"
     try:

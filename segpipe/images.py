@@ -1,13 +1,18 @@
 """The one way an image file becomes an array: header first, bounds, EXIF orientation, bits, channels."""
 
+import contextlib
 import io
+import re
+import struct
 import warnings
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from typing import Any
 
 import cv2
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image, ImageOps
+from PIL import Image
 
 from segpipe.errors import DataError
 from segpipe.palette import flat_palette
@@ -16,11 +21,30 @@ SUFFIXES = (".png", ".jpg", ".jpeg", ".tif", ".tiff", ".bmp", ".webp")
 MASK_SUFFIXES = (".png", ".tif", ".tiff", ".bmp")
 MAX_PIXELS = 2**28
 """Larger images are refused from the header: 268 million pixels are 0.8 GB in RGB."""
+Image.MAX_IMAGE_PIXELS = MAX_PIXELS  # Pillow's own bound is lower
 
-GRAY_MODES = {"1": "L", "L": "L", "LA": "L"}
-COLOUR_MODES = {"P": "RGB", "PA": "RGB", "RGB": "RGB", "RGBA": "RGB", "RGBX": "RGB", "CMYK": "RGB", "YCbCr": "RGB"}
+Pixels = NDArray[Any]
+"""(H, W, C) of an image or (H, W) of a mask, uint8 or uint16."""
+
+GRAY_MODES = ("1", "L", "LA")
+COLOUR_MODES = ("P", "PA", "RGB", "RGBA", "RGBX", "CMYK", "YCbCr")
+DEEP_GRAY_MODES = ("I;16", "I;16B")
+SCALED = {"L;2": 85, "L;4": 17}
+"""Gray of 2 or 4 bits, as a file calls it: Pillow brings it to 0 .. 255 by these factors."""
+BROKEN = (OSError, SyntaxError, ValueError, RuntimeError, EOFError, LookupError, TypeError, struct.error)
+"""What Pillow raises for damaged files."""
+
 EXIF_ORIENTATION = 0x0112
-TURNED = (5, 6, 7, 8)
+TURNS: dict[int, Callable[[Pixels], Pixels]] = {
+    2: lambda array: array[:, ::-1],
+    3: lambda array: array[::-1, ::-1],
+    4: lambda array: array[::-1],
+    5: lambda array: array.swapaxes(0, 1),
+    6: lambda array: array[::-1].swapaxes(0, 1),
+    7: lambda array: array[::-1, ::-1].swapaxes(0, 1),
+    8: lambda array: array.swapaxes(0, 1)[::-1],
+}
+"""What makes an (H, W, C) array upright, by its EXIF orientation."""
 
 
 @dataclass(frozen=True)
@@ -33,49 +57,48 @@ class Header:
     bits: int
 
 
-def decode(content: bytes, name: str) -> NDArray[np.uint8] | NDArray[np.uint16]:
+def decode(content: bytes, name: str) -> Pixels:
     """The image as (H, W, C), RGB or gray, uint8 or uint16, turned as its EXIF says; alpha is dropped.
 
     Raises DataError for what is no image, too large, broken, of several pages, or of a kind that is not read.
     """
     with _opened(content, name) as image:
-        header = _header_of(image, name)
-        try:
-            if header.bits == 16:
-                return _decode_16_bits(image, content, name)
-            mode = "L" if header.channels == 1 else "RGB"
-            array = np.asarray(ImageOps.exif_transpose(image).convert(mode))
-        except (OSError, SyntaxError, ValueError) as error:
-            raise _broken(name, error) from None
-    return array.reshape(*array.shape[:2], header.channels)
+        channels, bits = _kind_of(image, name)
+        orientation = _orientation(image)
+        if bits == 8:
+            array = np.asarray(image.convert("L" if channels == 1 else "RGB"))
+        elif image.mode in DEEP_GRAY_MODES:
+            array = np.asarray(image).astype(np.uint16)
+        else:
+            array = _decode_16_bits(image, content, name)
+    array = array.reshape(*array.shape[:2], -1)[:, :, :channels]
+    return np.ascontiguousarray(TURNS[orientation](array) if orientation in TURNS else array)
 
 
 def header(content: bytes, name: str) -> Header:
     """What the first bytes say of the image, nothing decoded. Raises DataError as `decode` does."""
     with _opened(content, name) as image:
-        return _header_of(image, name)
+        channels, bits = _kind_of(image, name)
+        width, height = image.size[::-1] if _orientation(image) in (5, 6, 7, 8) else image.size
+        return Header(width, height, channels, bits)
 
 
-def decode_mask(content: bytes, name: str) -> NDArray[np.uint8] | NDArray[np.uint16]:
+def decode_mask(content: bytes, name: str) -> Pixels:
     """The values of a single-channel mask, (H, W): palette masks give their indices, never colours.
 
     Raises DataError for a JPEG (its values are blurred), a colour image, and whatever `decode` refuses.
     """
     with _opened(content, name) as image:
-        _check_bounds(image, name)
         if image.format in ("JPEG", "MPO", "WEBP"):
             raise DataError(name, f"a mask saved as {image.format}, which changes class ids", "Save masks as PNG.")
-        if image.mode not in ("1", "L", "P", "I;16"):
+        if image.mode not in ("1", "L", "P", *DEEP_GRAY_MODES):
             raise DataError(
                 name,
                 f"a mask of mode {image.mode} and not one channel of class ids",
                 "Save one 8- or 16-bit channel, a pixel's value being the id of its class.",
             )
-        try:
-            array = np.asarray(image)
-        except (OSError, SyntaxError, ValueError) as error:
-            raise _broken(name, error) from None
-    return array.astype(np.uint16 if image.mode == "I;16" else np.uint8)
+        factor = SCALED.get(_raw_mode(image), 1)
+        return np.asarray(image).astype(np.uint16 if image.mode in DEEP_GRAY_MODES else np.uint8) // factor
 
 
 def encode_mask(mask: NDArray[np.uint8]) -> bytes:
@@ -87,66 +110,70 @@ def encode_mask(mask: NDArray[np.uint8]) -> bytes:
     return stream.getvalue()
 
 
-def with_channels(image: NDArray[np.generic], channels: int) -> NDArray[np.generic]:
+def with_channels(image: Pixels, channels: int) -> Pixels:
     """The image with as many channels as the data set has: gray is repeated to RGB."""
     return np.repeat(image, channels, axis=2) if image.shape[2] == 1 and channels > 1 else image
 
 
-def _opened(content: bytes, name: str) -> Image.Image:
+@contextlib.contextmanager
+def _opened(content: bytes, name: str) -> Iterator[Image.Image]:
+    """The image, its bounds checked, nothing decoded. What Pillow raises while it is used becomes a DataError."""
     if content[128:132] == b"DICM":
         raise DataError(name, "a DICOM file", "Export it as 8- or 16-bit PNG first; DICOM is not read.")
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore", Image.DecompressionBombWarning)
-            return Image.open(io.BytesIO(content))
-    except Image.DecompressionBombError:
-        raise _too_large(name, "more pixels than any reader takes") from None
-    except (OSError, SyntaxError, ValueError):
-        problem = "an empty file" if not content else "not an image that can be read, or its first bytes are damaged"
-        raise DataError(name, problem, f"Replace or remove it; images are {', '.join(SUFFIXES)}.") from None
+    with warnings.catch_warnings(action="ignore"):
+        try:
+            image = Image.open(io.BytesIO(content))
+        except Image.DecompressionBombError:
+            raise _too_large(name, "more pixels than any reader takes") from None
+        except BROKEN:
+            problem = "not an image that can be read, or its first bytes are damaged" if content else "an empty file"
+            raise DataError(name, problem, f"Replace or remove it; images are {', '.join(SUFFIXES)}.") from None
+        try:
+            _check_bounds(image, name)
+            yield image
+        except BROKEN as error:
+            reason = str(error).splitlines()[0] if str(error) else type(error).__name__
+            raise DataError(name, f"a damaged image ({reason})", "Copy it again from where it came, or remove it.") from None
 
 
 def _check_bounds(image: Image.Image, name: str) -> None:
     if image.width * image.height > MAX_PIXELS:
         raise _too_large(name, f"{image.width} x {image.height} pixels")
-    if getattr(image, "n_frames", 1) > 1:
-        raise DataError(name, f"{image.n_frames} pages in one file", "Save each page as an image of its own.")  # type: ignore[attr-defined]
+    # The first page of an MPO is the photo, as phones save it; the others are its thumbnails and depth.
+    pages = 1 if image.format == "MPO" else getattr(image, "n_frames", 1)
+    if pages > 1:
+        raise DataError(name, f"{pages} pages in one file", "Save each page as an image of its own.")
 
 
-def _header_of(image: Image.Image, name: str) -> Header:
-    _check_bounds(image, name)
-    turned = image.getexif().get(EXIF_ORIENTATION) in TURNED
-    width, height = (image.height, image.width) if turned else image.size
-    if image.mode in ("I;16", "I;16B"):
-        return Header(width, height, 1, 16)
-    if _raw_bits(image) == 16:
-        return Header(width, height, 1 if image.mode in GRAY_MODES else 3, 16)
-    if image.mode not in GRAY_MODES | COLOUR_MODES:
+def _kind_of(image: Image.Image, name: str) -> tuple[int, int]:
+    """Channels and bits as the file holds them: Pillow's mode RGB does not tell 16 bits, of which it would keep 8."""
+    if image.mode in DEEP_GRAY_MODES:
+        return 1, 16
+    if image.mode not in (*GRAY_MODES, *COLOUR_MODES):
         raise DataError(name, f"an image of mode {image.mode}", "Save it as 8- or 16-bit gray or RGB.")
-    return Header(width, height, 1 if image.mode in GRAY_MODES else 3, 8)
+    raw = _raw_mode(image)
+    return 1 if image.mode in GRAY_MODES or raw.startswith("LA;") else 3, 16 if re.search(";16[BLN]", raw) else 8
 
 
-def _raw_bits(image: Image.Image) -> int:
-    """16 where the file holds 16 bits a channel, which Pillow's mode RGB does not tell (it would keep 8)."""
-    tiles = getattr(image, "tile", [])
-    return 16 if tiles and "16" in str(tiles[0][3]) else 8
+def _raw_mode(image: Image.Image) -> str:
+    """How the file lays out a pixel, in Pillow's words, such as `RGB;16B`; empty where it does not say."""
+    arguments = image.tile[0].args if getattr(image, "tile", None) else ""  # type: ignore[attr-defined]
+    return str(arguments[0] if isinstance(arguments, tuple) and arguments else arguments)
 
 
-def _decode_16_bits(image: Image.Image, content: bytes, name: str) -> NDArray[np.uint16]:
-    """OpenCV keeps all 16 bits; Pillow's check runs first, since OpenCV loads damaged files with a murmur only."""
-    image.verify()
+def _orientation(image: Image.Image) -> int:
+    """EXIF's number, 1 to 8. Pillow and OpenCV turn TIFF themselves; PNG's own `getexif` would decode the image."""
+    return 1 if image.format == "TIFF" else Image.Image.getexif(image).get(EXIF_ORIENTATION, 1)
+
+
+def _decode_16_bits(image: Image.Image, content: bytes, name: str) -> Pixels:
+    """OpenCV keeps all 16 bits; Pillow decodes first, since OpenCV loads damaged files with a murmur only."""
+    image.load()
     array = cv2.imdecode(np.frombuffer(content, np.uint8), cv2.IMREAD_UNCHANGED)
     if array is None or array.dtype != np.uint16:
         raise DataError(name, "a 16-bit image that could not be decoded", "Save it as 16-bit PNG, gray or RGB.")
-    if array.ndim == 2:
-        return array[:, :, None].astype(np.uint16)
-    return np.ascontiguousarray(array[:, :, 2::-1]).astype(np.uint16)
+    return array if array.ndim == 2 else array[:, :, 2::-1]
 
 
 def _too_large(name: str, size: str) -> DataError:
     return DataError(name, f"{size}, above the limit of {MAX_PIXELS}", "Cut it into parts, or shrink it.")
-
-
-def _broken(name: str, error: Exception) -> DataError:
-    reason = str(error).splitlines()[0] if str(error) else type(error).__name__
-    return DataError(name, f"a damaged image ({reason})", "Copy it again from where it came, or remove it.")

@@ -177,7 +177,8 @@ class Params(Section):
     def _sections_agree(self) -> Self:
         stride = 2**self.model.depth if self.model.name == "unet" else 32
         problems = [
-            f"{key}: {size} is not a multiple of {stride}, the stride of model.name {self.model.name}. Write {size + -size % stride}."
+            f"{key}: {size} is not a multiple of {stride}, the stride of model.name {self.model.name}. "
+            f"Write {size + -size % stride}."
             for key, size in (("input.crop", self.input.crop), ("infer.tile", self.infer.tile))
             if size % stride
         ]

@@ -17,7 +17,7 @@ def shrunk_size(height: int, width: int, long_side: int) -> tuple[int, int]:
 
 def shrink_image(image: NDArray[Any], long_side: int) -> NDArray[Any]:
     """(H, W, C) averaged over the pixels that fall together."""
-    height, width = shrunk_size(*image.shape[:2], long_side)
+    height, width = shrunk_size(image.shape[0], image.shape[1], long_side)
     if (height, width) == image.shape[:2]:
         return image
     return cv2.resize(image, (width, height), interpolation=cv2.INTER_AREA).reshape(height, width, image.shape[2])
@@ -25,7 +25,7 @@ def shrink_image(image: NDArray[Any], long_side: int) -> NDArray[Any]:
 
 def shrink_mask(mask: NDArray[np.uint8], long_side: int) -> NDArray[np.uint8]:
     """(H, W) with the nearest pixel's class, so that no class is invented."""
-    height, width = shrunk_size(*mask.shape, long_side)
+    height, width = shrunk_size(mask.shape[0], mask.shape[1], long_side)
     if (height, width) == mask.shape:
         return mask
     return cv2.resize(mask, (width, height), interpolation=cv2.INTER_NEAREST_EXACT).astype(np.uint8)

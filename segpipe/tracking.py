@@ -1,9 +1,12 @@
 """MLflow, the only file that knows it. Tracking that fails costs one warning and never a training."""
 
+import logging
 import os
 import sys
 import tempfile
+import time
 from collections.abc import Callable, Mapping
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -29,25 +32,28 @@ class Tracker:
         """Logs all values in one request."""
         from mlflow.entities import Metric
 
-        import time
-
         now = int(time.time() * 1000)
         batch = [Metric(name, float(value), now, step) for name, value in values.items()]
         self._try(lambda: self._client.log_batch(self._run_id, metrics=batch))
 
-    def params(self, values: Mapping[str, object]) -> None:
-        """Logs a flat mapping; MLflow takes 100 in one request."""
+    def params(self, sections: Mapping[str, Any]) -> None:
+        """Logs sections of params.yaml as section.key; MLflow takes 100 in one request."""
         from mlflow.entities import Param
 
-        items = [Param(name, str(value)[:500]) for name, value in values.items()]
+        flat = {
+            f"{section}.{key}" if key else section: value
+            for section, content in sections.items()
+            for key, value in (content.items() if isinstance(content, dict) else [("", content)])
+        }
+        items = [Param(name, str(value)[:500]) for name, value in flat.items()]
         for start in range(0, len(items), 100):
             part = items[start : start + 100]
-            self._try(lambda part=part: self._client.log_batch(self._run_id, params=part))
+            self._try(partial(self._log_params, part))
 
     def tags(self, values: Mapping[str, str]) -> None:
         """Sets or replaces tags."""
         for name, value in values.items():
-            self._try(lambda name=name, value=value: self._client.set_tag(self._run_id, name, value))
+            self._try(partial(self._set_tag, name, value))
 
     def file(self, path: Path, folder: str = "") -> None:
         """Keeps a copy of a file with the run."""
@@ -63,6 +69,12 @@ class Tracker:
     def end(self, status: str = "FINISHED") -> None:
         """Marks the run as FINISHED, FAILED or KILLED."""
         self._try(lambda: self._client.set_terminated(self._run_id, status))
+
+    def _log_params(self, items: list[Any]) -> None:
+        self._client.log_batch(self._run_id, params=items)
+
+    def _set_tag(self, name: str, value: str) -> None:
+        self._client.set_tag(self._run_id, name, value)
 
     def _try(self, action: Callable[[], Any]) -> Any:
         if not self._alive:
@@ -109,13 +121,11 @@ def _connect(experiment: str) -> tuple[Any, str]:
     """The client, and the experiment's id, made where it is missing."""
     for key, value in PATIENCE.items():
         os.environ.setdefault(key, value)
-    import logging
-
-    for chatty in ("alembic", "mlflow"):
-        logging.getLogger(chatty).setLevel(logging.ERROR)
     from filelock import FileLock
     from mlflow import MlflowClient
 
+    for chatty in ("alembic", "mlflow"):
+        logging.getLogger(chatty).setLevel(logging.ERROR)
     uri = os.environ.get("MLFLOW_TRACKING_URI")
     if uri:
         client = MlflowClient(uri)

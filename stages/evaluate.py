@@ -22,6 +22,7 @@ def main(fold: Annotated[int, typer.Option(help="Which fold's model to score, 0 
 
     from segpipe import tracking, versions
     from segpipe.dataset import folds, loader, pack
+    from segpipe.files import write_json
     from segpipe.inference import results, scoring
     from segpipe.losses import table as losses
     from segpipe.models import weights
@@ -34,23 +35,23 @@ def main(fold: Annotated[int, typer.Option(help="Which fold's model to score, 0 
     data = pack.open_pack(PREPARED)
     parts = folds.read(FOLDS)
     segmenter, card = weights.load(Path(f"models/fold{fold}/model.safetensors"))
-    segmenter = segmenter.to(device, memory_format=torch.channels_last)
+    segmenter = segmenter.to(memory_format=torch.channels_last).to(device)
     loss = losses.build(every.loss, card.has_background)
     found: dict[str, list[Scored]] = {}
     for part, ids in (("val", folds.train_and_validation(parts, fold)[1]), ("test", folds.test(parts))):
         images = loader.whole_image_loader(loader.WholeImages(data, ids), every.runtime.workers)
-        found[part] = list(
-            scoring.score_images(segmenter, images, len(card.classes), loss, every.infer, card.long_side, device)
-        )
+        found[part] = list(scoring.score_images(segmenter, images, len(card.classes), loss, every.infer, card.long_side, device))
     folder = Path(f"data/eval/fold{fold}")
     results.write(folder, found, card.classes, card.has_background)
+    write_json(folder / "run.json", {"fingerprint": card.fingerprint, "fold": fold} | card.training)
     results.copy_history(Path(f"models/fold{fold}/history.csv"), folder)
     tracker = tracking.again(every.tracking.experiment, card.fingerprint)
     for part, scored in found.items():
         numbers = scores([each.counts for each in scored], card.has_background) if scored else {}
         there = {f"{part}.{name}": value for name, value in numbers.items() if value is not None}
         tracker.metrics(there)
-        print(f"{part}: {len(scored)} images" + "".join(f", {name.partition('.')[2]} {value:.4f}" for name, value in there.items()))
+        shown = ", ".join(f"{name.removeprefix(part + '.')} {value:.4f}" for name, value in there.items())
+        print(f"{part}: {len(scored)} images; {shown}")
     command.done(folder.as_posix(), "dvc repro report")
 
 

@@ -1,5 +1,6 @@
 """Stage train: trains one fold and keeps the weights of its best epoch; logs to MLflow."""
 
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -12,14 +13,27 @@ if TYPE_CHECKING:
 
     from segpipe.dataset.pack import Pack
     from segpipe.models.segmenter import Segmenter
+    from segpipe.models.weights import Card
     from segpipe.params import Params
     from segpipe.tracking import Tracker
-    from segpipe.training.loop import Hook, Record, Run
+    from segpipe.training.loop import Batches, Hook, Record, Run
 
 PREPARED = Path("data/prepared")
 FOLDS = Path("data/folds/folds.csv")
-DECIDING = ("seed", "threads", "input", "augment", "model", "loss", "optim", "train", "infer")
+DECIDING = {"seed", "threads", "input", "augment", "model", "loss", "optim", "train", "infer"}
 """The parts of params.yaml that decide the weights, and so the fingerprint."""
+
+
+@dataclass(frozen=True)
+class Task:
+    """What is trained on what: the parts that every function below needs."""
+
+    every: "Params"
+    fold: int
+    data: "Pack"
+    train_ids: list[str]
+    validation_ids: list[str]
+    device: "torch.device"
 
 
 def main(fold: Annotated[int, typer.Option(help="Which fold to train, 0 or more.")]) -> None:
@@ -27,7 +41,6 @@ def main(fold: Annotated[int, typer.Option(help="Which fold to train, 0 or more.
     every = params.load()
 
     from segpipe import versions
-    from segpipe.dataset import folds, pack
     from segpipe.models import weights
     from segpipe.training import device as devices
     from segpipe.training import history, loop
@@ -35,38 +48,41 @@ def main(fold: Annotated[int, typer.Option(help="Which fold to train, 0 or more.
     installed = versions.check()
     device = devices.choose(every.runtime.device)
     devices.settle(every.threads, every.train.deterministic)
-    data = pack.open_pack(PREPARED)
-    parts = folds.read(FOLDS)
-    folds.check(parts, (fold,))
-    train_ids, validation_ids = _limited(folds.train_and_validation(parts, fold), every.train.limit_images)
-    segmenter = _segmenter(every, data, train_ids, fold).to(device)
-    card = _card(every, data, segmenter, fold, installed, device)
-    tracker = _tracker(every, card, fold, devices.describe(device))
-    print(f"fold {fold}: {len(train_ids)} images to train on, {len(validation_ids)} to validate, {devices.describe(device)}")
-    run = _run(every, data, segmenter, train_ids, validation_ids, fold, device, tracker)
+    task = _task(every, fold, device)
+    segmenter, weights_sha256 = _segmenter(task)
+    card = _card(task, installed, weights_sha256)
+    where = devices.describe(device)
+    print(f"fold {fold}: {len(task.train_ids)} images to train on, {len(task.validation_ids)} to validate, {where}")
+    tracker = _tracker(task, card, where)
+    run = _run(task, segmenter, tracker)
     try:
         best = loop.fit(run)
     except BaseException:
         tracker.end("FAILED")
         raise
     segmenter.load_state_dict(best.weights)
+    card = replace(card, training=card.training | {"best_epoch": best.epoch, "epochs": len(run.history)})
     folder = Path(f"models/fold{fold}")
     history.write(folder / "history.csv", run.history)
     weights.save(folder / "model.safetensors", segmenter, card)
-    tracker.metrics({"best_epoch": best.epoch})
-    tracker.file(folder / "model.safetensors", "model")
-    tracker.end()
+    _log_result(task, tracker, segmenter, folder / "model.safetensors", best.epoch)
     shown = f"{every.train.monitor} {abs(best.gain):.4f} in epoch {best.epoch + 1}"
     command.done(f"{folder / 'model.safetensors'} (validation {shown})", "dvc repro")
 
 
-def _limited(ids: tuple[list[str], list[str]], limit: int) -> tuple[list[str], list[str]]:
-    """The first images only, for a quick look at whether anything learns."""
-    return (ids[0][:limit], ids[1][:limit]) if limit else ids
+def _task(every: "Params", fold: int, device: "torch.device") -> Task:
+    from segpipe.dataset import folds, pack
+
+    data = pack.open_pack(PREPARED)
+    parts = folds.read(FOLDS)
+    folds.check(parts, (fold,))
+    train_ids, validation_ids = folds.train_and_validation(parts, fold)
+    limit = every.train.limit_images or None
+    return Task(every, fold, data, train_ids[:limit], validation_ids[:limit], device)
 
 
-def _segmenter(every: "Params", data: "Pack", train_ids: list[str], fold: int) -> "Segmenter":
-    """The model with its first weights, which follow from seed and fold."""
+def _segmenter(task: Task) -> tuple["Segmenter", str | None]:
+    """The model with its first weights, which follow from seed and fold, and the SHA-256 of those the encoder was given."""
     import torch
 
     from segpipe.dataset import normalise
@@ -74,125 +90,105 @@ def _segmenter(every: "Params", data: "Pack", train_ids: list[str], fold: int) -
     from segpipe.models.segmenter import Segmenter, n_logits_for
     from segpipe.randomness import seed_of
 
-    torch.manual_seed(seed_of(every.seed, fold, "weights"))
-    network, stride = table.build(every.model, data.info.channels, n_logits_for(len(data.info.classes)))
-    mean, deviation = normalise.statistics(every.input.normalise, data.index.loc[train_ids], data.info)
-    return Segmenter(network, stride, mean, deviation).to(memory_format=torch.channels_last)
+    info = task.data.info
+    torch.manual_seed(seed_of(task.every.seed, task.fold, "weights"))
+    built = table.build(task.every.model, info.channels, n_logits_for(len(info.classes)))
+    mean, deviation = normalise.statistics(task.every.input.normalise, task.data.index.loc[task.train_ids], info)
+    segmenter = Segmenter(built.network, built.stride, mean, deviation)
+    return segmenter.to(memory_format=torch.channels_last).to(task.device), built.weights_sha256
 
 
-def _card(
-    every: "Params", data: "Pack", segmenter: "Segmenter", fold: int, installed: dict[str, str], device: "torch.device"
-) -> Any:
-    import torch
-
+def _card(task: Task, installed: dict[str, str], weights_sha256: str | None) -> "Card":
+    """What the model file will say of itself, with all that decided its weights."""
     from segpipe.files import sha256_of
     from segpipe.fingerprint import data_hash, fingerprint
     from segpipe.models.weights import Card
+    from segpipe.training.device import instruction_set
 
+    info, model = task.data.info, task.every.model
+    # The path of a file of weights differs between machines; its hash does not.
+    named = model.weights if model.weights == "imagenet" else weights_sha256
+    told = model.model_copy(update={"weights": named if weights_sha256 else "none"})
     training = {
-        "params": every.model_dump(include=set(DECIDING), mode="json"),
+        "params": task.every.model_copy(update={"model": told}).model_dump(include=DECIDING, mode="json"),
+        "encoder_weights": weights_sha256,
         "data": data_hash(PREPARED),
         "folds": sha256_of(FOLDS),
         "versions": installed,
-        "device": device.type,
-        "instruction_set": torch.backends.cpu.get_cpu_capability(),
+        "device": task.device.type,
+        "instruction_set": instruction_set(),
     }
     return Card(
-        classes=data.info.classes,
-        has_background=data.info.has_background,
-        channels=data.info.channels,
-        bits=data.info.bits,
-        long_side=every.input.long_side,
-        model=every.model,
-        infer=every.infer,
-        fingerprint=fingerprint(training | {"fold": fold}),
-        fold=fold,
+        classes=info.classes,
+        has_background=info.has_background,
+        channels=info.channels,
+        bits=info.bits,
+        long_side=task.every.input.long_side,
+        model=model.model_copy(update={"weights": "none"}),
+        infer=task.every.infer,
+        fingerprint=fingerprint(training | {"fold": task.fold}),
+        fold=task.fold,
         training=training,
     )
 
 
-def _run(
-    every: "Params",
-    data: "Pack",
-    segmenter: "Segmenter",
-    train_ids: list[str],
-    validation_ids: list[str],
-    fold: int,
-    device: "torch.device",
-    tracker: "Tracker",
-) -> "Run":
+def _run(task: Task, segmenter: "Segmenter", tracker: "Tracker") -> "Run":
     """All parts of the loop, chosen by params."""
-    from functools import partial
-
-    from segpipe.dataset import loader
+    from segpipe.dataset.loader import WholeImages, whole_image_loader
     from segpipe.losses import table as losses
     from segpipe.training import hooks, loop, optim, precision, schedule
+    from segpipe.training.validate import validator
 
+    every = task.every
     optimizer = optim.build(every.optim, segmenter)
-    loss = losses.build(every.loss, data.info.has_background)
-    samples = loader.TrainingSamples(data, every.augment, every.input.crop, every.input.long_side, every.seed, fold)
-    order = loader.EpochBatches(train_ids, every.train.batch_size, every.seed, fold)
-    batches = loader.training_loader(samples, order, every.runtime.workers, device.type == "cuda")
+    loss = losses.build(every.loss, task.data.info.has_background)
+    images = whole_image_loader(WholeImages(task.data, task.validation_ids), every.runtime.workers)
+    return loop.Run(
+        model=segmenter,
+        optimizer=optimizer,
+        loss=loss,
+        batches=_batches(task),
+        validate=validator(segmenter, images, task.data.info, loss, every.infer, every.input.long_side, task.device),
+        autocast=precision.autocast(every.train.precision, task.device),
+        step=precision.stepper(every.train.precision, task.device, segmenter, optimizer, every.optim.clip_norm),
+        rate=lambda epoch, gains: schedule.rate(every.optim, epoch, every.train.epochs, gains),
+        gain=loop.gain_of(every.train.monitor),
+        device=task.device,
+        epochs=every.train.epochs,
+        seed=every.seed,
+        fold=task.fold,
+        hooks=(hooks.console(every.train.monitor), _tracked(tracker), hooks.early_stop(every.train.early_stop)),
+    )
+
+
+def _batches(task: Task) -> "Batches":
+    """The augmented batches of an epoch."""
+    from segpipe.dataset import loader
+
+    every = task.every
+    samples = loader.TrainingSamples(task.data, every.augment, every.input.crop, every.input.long_side, every.seed, task.fold)
+    order = loader.EpochBatches(task.train_ids, every.train.batch_size, every.seed, task.fold)
+    batches = loader.training_loader(samples, order, every.runtime.workers, task.device.type == "cuda")
 
     def of_epoch(epoch: int) -> Any:
         order.epoch = epoch
         return batches
 
-    return loop.Run(
-        model=segmenter,
-        optimizer=optimizer,
-        loss=loss,
-        batches=of_epoch,
-        validate=partial(_validate, every, data, segmenter, validation_ids, loss, device),
-        autocast=precision.autocast(every.train.precision, device),
-        step=precision.stepper(every.train.precision, device, segmenter, optimizer, every.optim.clip_norm),
-        rate=lambda epoch, gains: schedule.rate(every.optim, epoch, every.train.epochs, gains),
-        gain=loop.gain_of(every.train.monitor),
-        device=device,
-        epochs=every.train.epochs,
-        seed=every.seed,
-        fold=fold,
-        hooks=(hooks.console(every.train.monitor), _tracked(tracker), hooks.early_stop(every.train.early_stop)),
-    )
+    return of_epoch
 
 
-def _validate(
-    every: "Params", data: "Pack", segmenter: "Segmenter", ids: list[str], loss: Any, device: "torch.device"
-) -> "Record":
-    """The validation part's scores, by the function that evaluate uses."""
-    from segpipe.dataset.loader import WholeImages, whole_image_loader
-    from segpipe.inference.scoring import score_images
-    from segpipe.scores import scores
-
-    segmenter.eval()
-    images = whole_image_loader(WholeImages(data, ids), every.runtime.workers)
-    results = list(
-        score_images(segmenter, images, len(data.info.classes), loss, every.infer, every.input.long_side, device)
-    )
-    found = scores([result.counts for result in results], data.info.has_background)
-    cost = sum(result.loss for result in results) / len(results)
-    return {"val_loss": cost} | {f"val_{name}": value for name, value in found.items() if value is not None}
-
-
-def _tracker(every: "Params", card: Any, fold: int, device: str) -> "Tracker":
+def _tracker(task: Task, card: "Card", where: str) -> "Tracker":
     """The MLflow run, with what it is about."""
     import os
 
     from segpipe import revision, tracking
 
-    tags = {tracking.FINGERPRINT: card.fingerprint, "data": card.training["data"], "folds": card.training["folds"]}
-    tags |= {"device": device, "git": revision.describe(), "fold": str(fold)}
-    tags |= {name: os.environ[name] for name in ("DVC_EXP_NAME", "DVC_EXP_BASELINE_REV") if name in os.environ}
-    name = f"{os.environ.get('DVC_EXP_NAME', every.model.name)} fold {fold}"
-    tracker = tracking.start(every.tracking.experiment, name, tags)
-    flat = every.model_dump(include=set(DECIDING))
-    tracker.params(
-        {
-            f"{section}.{key}" if isinstance(value, dict) else section: inner
-            for section, value in flat.items()
-            for key, inner in (value.items() if isinstance(value, dict) else [("", value)])
-        }
-    )
+    named = {name: os.environ[name] for name in ("DVC_EXP_NAME", "DVC_EXP_BASELINE_REV") if name in os.environ}
+    tags = {"data": card.training["data"], "folds": card.training["folds"], "fold": str(task.fold)}
+    tags |= {tracking.FINGERPRINT: card.fingerprint, "device": where, "git": revision.describe()}
+    name = f"{named.get('DVC_EXP_NAME', task.every.model.name)} fold {task.fold}"
+    tracker = tracking.start(task.every.tracking.experiment, name, tags | named)
+    tracker.params(task.every.model_dump(include=DECIDING))
     return tracker
 
 
@@ -206,6 +202,26 @@ def _tracked(tracker: "Tracker") -> "Hook":
         return False
 
     return log
+
+
+def _log_result(task: Task, tracker: "Tracker", segmenter: "Segmenter", model: Path, best_epoch: int) -> None:
+    """The best model, and what it makes of some validation images."""
+    from segpipe.inference import overlay
+    from segpipe.inference.predict import predict_logits
+    from segpipe.models.segmenter import classes_of
+    from segpipe.palette import colours
+
+    every = task.every
+    tracker.metrics({"best_epoch": best_epoch})
+    tracker.file(model, "model")
+    palette = colours(len(task.data.info.classes))
+    segmenter.eval()
+    for item in task.validation_ids[: every.tracking.n_images]:
+        image = task.data.image(item)
+        logits = predict_logits(segmenter, image, every.infer, every.input.long_side, task.device)
+        picture = overlay.panel(image, task.data.mask(item), classes_of(logits).cpu().numpy(), palette)
+        tracker.content(f"{item.replace('/', '-')}.png", overlay.encode_png(picture), "predictions")
+    tracker.end()
 
 
 if __name__ == "__main__":

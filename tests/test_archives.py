@@ -90,6 +90,14 @@ def test_folders_in_archives_are_made_with_usual_rights(tmp_path: Path) -> None:
     assert (tmp_path / "tar").stat().st_mode == (tmp_path / "usual").stat().st_mode
 
 
+def test_files_lose_rights_that_a_data_file_does_not_need(tmp_path: Path) -> None:
+    sly, locked = tar_member("sly"), tar_member("locked")
+    sly.mode, locked.mode = 0o6777, 0
+    unpack(tar_of(tmp_path / "a.tar", sly, locked), tmp_path / "out")
+    assert stat.S_IMODE((tmp_path / "out" / "sly").stat().st_mode) == 0o755
+    assert stat.S_IMODE((tmp_path / "out" / "locked").stat().st_mode) == 0o600
+
+
 def test_long_names_are_unpacked(tmp_path: Path) -> None:
     name = "/".join(["folder" * 20] * 4)
     unpack(tar_of(tmp_path / "a.tar", files={name: b"x"}), tmp_path / "out")
@@ -125,15 +133,15 @@ def test_a_zip_with_a_name_that_leads_outside_is_refused(tmp_path: Path, name: s
     assert_refused(zip_of(tmp_path / "a.zip", zip_member(name)), repr(name), "outside")
 
 
-@pytest.mark.parametrize("target", ["/etc/hostname", "../../evil", "list.txt"])
+@pytest.mark.parametrize("target", ["/etc/hostname", "../../evil", "set/list.txt"])
 @pytest.mark.parametrize("kind", [tarfile.SYMTYPE, tarfile.LNKTYPE])
 def test_links_in_a_tar_are_refused(tmp_path: Path, kind: bytes, target: str) -> None:
-    assert_refused(tar_of(tmp_path / "a.tar", tar_member("set/link", kind, target)), "'set/link'", "link")
+    assert_refused(tar_of(tmp_path / "a.tar", tar_member("set/link", kind, target)), "'set/link' is a link or a device")
 
 
 @pytest.mark.parametrize("kind", [tarfile.CHRTYPE, tarfile.BLKTYPE, tarfile.FIFOTYPE])
 def test_devices_and_pipes_in_a_tar_are_refused(tmp_path: Path, kind: bytes) -> None:
-    assert_refused(tar_of(tmp_path / "a.tar", tar_member("set/null", kind)), "'set/null'", "device")
+    assert_refused(tar_of(tmp_path / "a.tar", tar_member("set/null", kind)), "'set/null' is a link or a device")
 
 
 def test_a_file_behind_a_link_does_not_land_outside(tmp_path: Path) -> None:
@@ -145,7 +153,7 @@ def test_a_file_behind_a_link_does_not_land_outside(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("mode", [stat.S_IFLNK | 0o777, stat.S_IFIFO | 0o644, stat.S_IFCHR | 0o644])
 def test_links_and_devices_in_a_zip_are_refused(tmp_path: Path, mode: int) -> None:
-    assert_refused(zip_of(tmp_path / "a.zip", zip_member("set/link", mode)), "'set/link'", "link")
+    assert_refused(zip_of(tmp_path / "a.zip", zip_member("set/link", mode)), "'set/link' is a link or a device")
 
 
 def test_an_encrypted_zip_is_refused(tmp_path: Path) -> None:
@@ -153,7 +161,7 @@ def test_an_encrypted_zip_is_refused(tmp_path: Path) -> None:
     content = bytearray(archive.read_bytes())
     content[content.index(b"PK\x01\x02") + 8] |= 1  # the flags of the first entry in the directory
     archive.write_bytes(content)
-    assert_refused(archive, "set/images/a.png", "encrypted")
+    assert_refused(archive, "set/images/a.png", "without a password")
 
 
 @pytest.mark.parametrize("pack", [tar_of, zip_of])
@@ -200,6 +208,25 @@ def test_a_tar_with_a_negative_size_is_refused(tmp_path: Path) -> None:
     member = tar_member("odd")
     member.pax_headers = {"size": "-1024"}
     assert_refused(tar_of(tmp_path / "a.tar", member), "'odd'", "-1024 bytes")
+
+
+def test_a_zip_member_without_a_name_is_refused(tmp_path: Path) -> None:
+    assert_refused(zip_of(tmp_path / "a.zip", zip_member("")))
+
+
+@pytest.mark.parametrize("headers", [{"path": "nul\0l"}, {"mtime": "1e30"}])
+def test_a_tar_with_attributes_that_no_file_can_have_is_refused(tmp_path: Path, headers: dict[str, str]) -> None:
+    member = tar_member("odd")
+    member.pax_headers = headers
+    assert_refused(tar_of(tmp_path / "a.tar", member))
+
+
+def test_a_zip_compressed_in_an_unknown_way_is_refused(tmp_path: Path) -> None:
+    archive = zip_of(tmp_path / "a.zip")
+    content = bytearray(archive.read_bytes())
+    content[content.index(b"PK\x03\x04") + 8] = content[content.index(b"PK\x01\x02") + 10] = 99
+    archive.write_bytes(content)
+    assert_refused(archive, "set/images/a.png", "compression method is not supported")
 
 
 @pytest.mark.parametrize("content", [b"", b"hello", b"<html></html>" * 100, b"\x1f\x8b not gzip", b"BZh", b"MZ" + bytes(600)])

@@ -22,7 +22,7 @@ POINTS_NEEDED = {"polygon": 3, "rectangle": 2, "circle": 2}
 
 def find(root: Path, rule: str) -> Found:
     """Every image under `root` with its JSON; `rule` (error, skip, background) is for images without one."""
-    images = {path: None for path in images_below(root)}
+    images = dict.fromkeys(images_below(root))
     items: list[Item] = []
     problems: list[DataError] = []
     annotated: set[Path] = set()

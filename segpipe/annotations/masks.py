@@ -21,11 +21,11 @@ def find(root: Path, image_dir: str, mask_dir: str, rule: str) -> Found:
     Lists `train.txt`, `val.txt`, `test.txt` in `root` or `root/splits` give the split, else folders of these names do.
     """
     masks = dict(_below(root, mask_dir, MASK_SUFFIXES))
-    images = [(item_id, path) for item_id, path in _below(root, image_dir, SUFFIXES)]
+    images = list(_below(root, image_dir, SUFFIXES))
     if not images:
-        problem = f'no folder "{image_dir}" with images in it' if any(images_below(root)) else "no images in it"
+        what = f'no folder "{image_dir}" with images in it' if any(images_below(root)) else "no images in it"
         remedy = f'Put images into "{image_dir}" and masks into "{mask_dir}", or name your folders in data.masks.'
-        return Found((), (DataError(root.name, problem, remedy),))
+        return Found((), (DataError(root.name, what, remedy),))
     lists = _read_lists(root)
     items: list[Item] = []
     problems = _list_problems(root, lists, {item_id for item_id, _ in images})

@@ -24,7 +24,7 @@ CLASSES: tuple[str, ...] = ("background", "fish", "turtle", "starfish", "snail")
 
 _FINE = 2  # painted at this multiple of the size, then averaged down: smooth edges
 _EMPTY_EVERY = 20  # one picture in so many has no animal
-_SEEN = 0.55  # least share of an animal that must stay visible
+_SEEN = 0.7  # least share of an animal that must stay visible
 
 Shape = Callable[[Generator], Points]
 Skin = Callable[[Generator, Field, Field, Field], Surface]
@@ -72,7 +72,7 @@ def _compose(rng: Generator, size: int, index: int) -> list[Thing]:
     animals: list[Thing] = []
     first = index % len(_ANIMALS)
     for label in [list(_ANIMALS)[first], *rng.choice(list(_ANIMALS), rng.choice(3, p=(0.3, 0.4, 0.3)))]:
-        _add_if_seen(rng, animals, lambda label=label: _lay(rng, size, label, *_ANIMALS[label], (0.22, 0.3)), size)
+        _add_if_seen(rng, animals, lambda label=label: _lay(rng, size, label, *_ANIMALS[label], (0.24, 0.31), (-0.5, 0.5)), size)
     for _ in range(rng.choice(3, p=(0.35, 0.45, 0.2))):
         hider, reach = ((_BLADE), (0.35, 0.6)) if rng.random() < 0.65 else ((_PEBBLE), (0.08, 0.14))
         _add_if_seen(rng, animals, lambda hider=hider, reach=reach: _lay(rng, size, "background", *hider, reach), size)
@@ -83,11 +83,11 @@ def _pick_clutter(rng: Generator) -> tuple[Shape, Skin]:
     return (_PEBBLE, _LEAF, _BLADE)[int(rng.choice(3, p=(0.45, 0.4, 0.15)))]
 
 
-def _lay(rng: Generator, size: int, label: str, shape: Shape, skin: Skin, reach: tuple[float, float]) -> Thing:
+def _lay(rng: Generator, size: int, label: str, shape: Shape, skin: Skin, reach: tuple[float, float], turn: tuple[float, float] = (0, 6.283)) -> Thing:
     """One thing somewhere, in a random pose; `reach` bounds half its length, as a share of `size`."""
     centre = rng.uniform(0.18, 0.82, 2) * size
     bend = rng.uniform(-0.25, 0.25)
-    pose = Pose((centre[0], centre[1]), rng.uniform(*reach) * size, rng.uniform(0, 2 * np.pi), bend, bool(rng.integers(2)))
+    pose = Pose((centre[0], centre[1]), rng.uniform(*reach) * size, rng.uniform(*turn), bend, bool(rng.integers(2)))
     return Thing(label, pose.place(shape(rng)), pose, skin)
 
 
@@ -113,12 +113,16 @@ def _visible_shares(things: list[Thing], size: int) -> list[float]:
 def _paint(rng: Generator, things: list[Thing], size: int) -> np.ndarray:
     """The picture, (size, size, 3) RGB uint8."""
     side = size * _FINE
-    colours, light = textures.palette(rng), rng.uniform(0, 2 * np.pi)
+    colours, light = textures.palette(rng), np.pi * rng.uniform(1.1, 1.5)
     floor = textures.FLOORS[int(rng.integers(len(textures.FLOORS)))]
     canvas = textures.light_up(floor(rng, colours, side), light)
-    canvas = cv2.GaussianBlur(canvas, (0, 0), side / 170) * np.float32(0.8)
     for thing in things:
-        _paint_thing(rng, canvas, thing, colours, light)
+        if not thing.label:
+            _paint_thing(rng, canvas, thing, colours, light)
+    canvas = cv2.GaussianBlur(canvas, (0, 0), side / 130) * np.float32(0.75)
+    for thing in things:
+        if thing.label:
+            _paint_thing(rng, canvas, thing, colours, light)
     canvas *= textures.mood(rng, side)[..., None]
     small = cv2.resize(canvas, (size, size), interpolation=cv2.INTER_AREA)
     soft = cv2.GaussianBlur(small, (0, 0), rng.uniform(0.35, 0.6))

@@ -26,7 +26,7 @@ class Pose:
     def place(self, outline: Points) -> Points:
         """The outline in pixels, rounded to a hundredth, as it is written down."""
         x, y = outline[:, 0], outline[:, 1] + self.bend * outline[:, 0] ** 2
-        y = -y if self.mirror else y
+        x = -x if self.mirror else x
         cos, sin = np.cos(self.angle), np.sin(self.angle)
         turned = np.stack([cos * x - sin * y, sin * x + cos * y], axis=1)
         return np.round(turned * self.reach + self.centre, 2)
@@ -36,7 +36,7 @@ class Pose:
         x, y = (x - np.float32(self.centre[0])) / np.float32(self.reach), (y - np.float32(self.centre[1])) / np.float32(self.reach)
         cos, sin = np.float32(np.cos(self.angle)), np.float32(np.sin(self.angle))
         along, across = cos * x + sin * y, cos * y - sin * x
-        across = -across if self.mirror else across
+        along = -along if self.mirror else along
         return along, across - np.float32(self.bend) * along**2
 
 

@@ -157,7 +157,7 @@ def fish_skin(rng: Generator, colours: Field, u: Field, v: Field) -> Surface:
     bands = waves(np.float32(rng.uniform(1.8, 2.6)) * u + np.float32(0.35) * clouds)
     gill = np.exp(-(((np.hypot(u - np.float32(0.98), v) - np.float32(0.5)) / np.float32(0.035)) ** 2)) * (np.abs(v) < 0.26)
     marks = np.clip(3 * bands - 1, 0, 1) * (u < 0.45)
-    colour = _marked(rng, colours, marks, clouds) * (1 - 0.3 * gill)[..., None]
+    colour = _marked(rng, colours, marks, clouds, (0.5, 0.7, 0.9), 0) * (1 - 0.3 * gill)[..., None]
     return _with_eye(Surface(colour, -0.04 * gill), u, v, (0.72, -0.08), 0.1)
 
 
@@ -169,7 +169,7 @@ def turtle_skin(rng: Generator, colours: Field, u: Field, v: Field) -> Surface:
     seam = np.maximum(_line(shell - np.float32(0.45), 0.06), _line(spokes, 0.1) * (shell > 0.45))
     seam = np.maximum(seam, _line(shell - np.float32(0.9), 0.07)) * inside
     scales = waves(6 * u) * waves(6 * v) * (1 - inside)
-    colour = _marked(rng, colours, np.maximum(seam, 0.7 * scales), noise(rng, *u.shape, 3))
+    colour = _marked(rng, colours, np.maximum(seam, 0.7 * scales), noise(rng, *u.shape, 3), (0.35, 0.6, 0.3), 0)
     surface = Surface(colour, np.asarray(inside * (0.14 - 0.05 * seam), dtype=np.float32))
     return _with_eye(_with_eye(surface, u, v, (0.88, -0.11), 0.055), u, v, (0.88, 0.11), 0.055)
 
@@ -178,9 +178,9 @@ def starfish_skin(rng: Generator, colours: Field, u: Field, v: Field) -> Surface
     """Rows of knobs along every arm."""
     radius, angle = np.hypot(u, v), np.arctan2(v, u)
     off_ridge = np.abs(np.sin(np.float32(2.5) * angle)) * radius
-    ridge = _line(off_ridge, 0.1)
-    knobs = waves(6 * radius) * ridge
-    colour = _marked(rng, colours, np.clip(1.6 * knobs, 0, 1), noise(rng, *u.shape, 3))
+    ridge = _line(off_ridge, 0.13)
+    knobs = waves(5 * radius) * ridge
+    colour = _marked(rng, colours, np.clip(1.6 * knobs, 0, 1), noise(rng, *u.shape, 3), (0.75, 0.3, 0.15), 1)
     return Surface(colour, np.asarray(0.07 * ridge + 0.05 * knobs, dtype=np.float32))
 
 
@@ -191,7 +191,7 @@ def snail_skin(rng: Generator, colours: Field, u: Field, v: Field) -> Surface:
     inside = np.clip((np.float32(0.58) - radius) * 16, 0, 1)
     winding = np.mod(np.log(radius + np.float32(0.08)) / np.float32(0.7) - np.arctan2(dv, du) / np.float32(2 * np.pi), 1)
     seam = np.clip(np.minimum(winding, 1 - winding) * 5, 0, 1)
-    colour = _marked(rng, colours, inside * (1 - seam), noise(rng, *u.shape, 3))
+    colour = _marked(rng, colours, inside * (1 - seam), noise(rng, *u.shape, 3), (0.95, 0.8, 0.55), 0)
     surface = Surface(colour, np.asarray(inside * (0.1 + 0.1 * np.sqrt(seam)), dtype=np.float32))
     return _with_eye(surface, u, v, (0.86, 0.05), 0.07)
 
@@ -201,13 +201,16 @@ def _line(distance: Field, width: float) -> Field:
     return np.asarray(np.exp(-((distance / np.float32(width)) ** 2)), dtype=np.float32)
 
 
-def _marked(rng: Generator, colours: Field, marks: Field, clouds: Field) -> Field:
-    """A body in two close shades, with marks of another colour that stands out, light on dark or dark on light."""
-    chosen = pick(rng, colours, 2)
-    body = ramp(clouds, np.stack([chosen[0] * np.float32(0.8), chosen[0] * np.float32(1.15)]))
-    dark = chosen[0].mean() > 0.45
-    mark = chosen[1] * np.float32(0.45) if dark else np.float32(0.35) * chosen[1] + np.float32(0.6)
-    return np.asarray(body + (mark - body) * marks[..., None], dtype=np.float32)
+def _marked(rng: Generator, colours: Field, marks: Field, clouds: Field, tint: tuple[float, float, float], pale: float) -> Field:
+    """A body of a palette's colour with some of `tint`, in two close shades, with marks `pale` (1) or dark (0)."""
+    chosen, share = pick(rng, colours, 2), np.float32(rng.uniform(*TINT))
+    body = chosen[0] * (1 - share) + np.array(tint, np.float32) * share
+    mark = np.float32(0.35) * chosen[1] + np.float32(0.6 * pale)
+    shades = ramp(clouds, np.stack([body * np.float32(0.8), body * np.float32(1.15)]))
+    return np.asarray(shades + (mark - shades) * marks[..., None], dtype=np.float32)
+
+
+TINT = (0.3, 0.7)
 
 
 def _with_eye(surface: Surface, u: Field, v: Field, at: tuple[float, float], radius: float) -> Surface:

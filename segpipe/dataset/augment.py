@@ -36,9 +36,7 @@ def build(params: AugmentParams, crop: int) -> A.Compose:
     return A.Compose(changes)
 
 
-def apply(
-    compose: A.Compose, image: NDArray[Any], mask: NDArray[np.uint8], seed: int
-) -> tuple[NDArray[Any], NDArray[np.uint8]]:
+def apply(compose: A.Compose, image: NDArray[Any], mask: NDArray[np.uint8], seed: int) -> tuple[NDArray[Any], NDArray[np.uint8]]:
     """The changed image and mask. `seed` alone decides how: an int seed of Compose's own would fire all flips together."""
     compose.set_random_state(np.random.default_rng(seed), Random(seed))
     changed = compose(image=image, mask=mask)

@@ -25,7 +25,7 @@ def assign(index: pd.DataFrame, pixels: list[str], test_share: float, n_folds: i
     parts = {item: TEST for item in order if given[item] == "test"}
     rest = [item for item in order if item not in parts]
     if not parts:
-        parts = {item: TEST for item in _every(rest, test_share)}
+        parts = dict.fromkeys(_every(rest, test_share), TEST)
         rest = [item for item in rest if item not in parts]
     if any(given[item] == "val" for item in rest):
         parts |= {item: "0" if given[item] == "val" else TRAIN for item in rest}

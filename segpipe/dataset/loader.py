@@ -87,7 +87,7 @@ class WholeImages(Dataset[WholeImage]):
         return WholeImage(item_id, self.pack.image(item_id), self.pack.mask(item_id))
 
 
-def training_loader(samples: TrainingSamples, batches: EpochBatches, workers: int, pin: bool) -> DataLoader[Batch]:
+def training_loader(samples: TrainingSamples, batches: EpochBatches, workers: int, pin: bool) -> DataLoader[Any]:
     """Yields `Batch`. Set `batches.epoch` before each round."""
     return DataLoader(
         samples,
@@ -100,7 +100,7 @@ def training_loader(samples: TrainingSamples, batches: EpochBatches, workers: in
     )
 
 
-def whole_image_loader(images: WholeImages, workers: int) -> DataLoader[WholeImage]:
+def whole_image_loader(images: WholeImages, workers: int) -> DataLoader[Any]:
     """Yields one `WholeImage` at a time, in the order of the ids."""
     return DataLoader(images, batch_size=None, num_workers=workers, collate_fn=_as_is, worker_init_fn=_one_thread)
 
@@ -125,7 +125,7 @@ def _collate(samples: list[tuple[str, Tensor, Tensor]]) -> Batch:
     return Batch(ids, torch.stack(images), torch.stack(targets))
 
 
-def _as_is(image: WholeImage) -> WholeImage:
+def _as_is(image: Any) -> Any:
     """Torch would turn the arrays into tensors."""
     return image
 

@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from segpipe import zips
 from segpipe.errors import PipelineError
 from segpipe.files import write_json, write_text
-from segpipe.images import decode, decode_mask, with_channels
+from segpipe.images import Pixels, decode, decode_mask, with_channels
 from segpipe.place import Place
 from segpipe.progress import track
 from segpipe.record import DatasetInfo, Record
@@ -35,10 +35,10 @@ class Pack:
     images: dict[str, Place]
     masks: dict[str, Place]
 
-    def image(self, item_id: str) -> NDArray[np.uint8] | NDArray[np.uint16]:
+    def image(self, item_id: str) -> Pixels:
         """The image as (H, W, C), with as many channels as the data set has."""
         image = decode(self.images[item_id].read(), item_id)
-        return with_channels(image, self.info.channels)  # type: ignore[return-value]
+        return with_channels(image, self.info.channels)
 
     def mask(self, item_id: str) -> NDArray[np.uint8]:
         """The mask as (H, W) class ids, 255 ignored."""

@@ -17,9 +17,7 @@ Forward = Callable[[Tensor], Tensor]
 
 
 @torch.inference_mode()
-def predict_logits(
-    forward: Forward, image: NDArray[Any], params: InferParams, long_side: int, device: torch.device
-) -> Tensor:
+def predict_logits(forward: Forward, image: NDArray[Any], params: InferParams, long_side: int, device: torch.device) -> Tensor:
     """(H, W, C) uint8 or uint16 to float32 logits (K, H, W) on the device.
 
     An image larger than `long_side` is shrunk first, as in training, and its logits are enlarged again.

@@ -65,12 +65,14 @@ def load(path: Path) -> tuple[Segmenter, Card]:
         raise PipelineError(f"{path}: no such model. Run `dvc repro train`, or name the file with --model.") from None
     except (SafetensorError, KeyError, ValueError, TypeError, RuntimeError) as error:
         reason = str(error).splitlines()[0]
-        raise PipelineError(f"{path}: not a model of segpipe, or damaged ({reason}). Bring it back with `dvc checkout`.") from None
+        raise PipelineError(
+            f"{path}: not a model of segpipe, or damaged ({reason}). Bring it back with `dvc checkout`."
+        ) from None
     return segmenter.eval(), card
 
 
 def empty(card: Card) -> Segmenter:
     """The architecture that the card describes, with weights yet to be loaded."""
     params = card.model.model_copy(update={"weights": "none"})
-    network, stride = build(params, card.channels, n_logits_for(len(card.classes)))
-    return Segmenter(network, stride, [0.0] * card.channels, [1.0] * card.channels)
+    built = build(params, card.channels, n_logits_for(len(card.classes)))
+    return Segmenter(built.network, built.stride, [0.0] * card.channels, [1.0] * card.channels)

@@ -25,4 +25,9 @@ def describe(device: torch.device) -> str:
     """The device in words, for people and MLflow; never for a tracked file."""
     if device.type == "cuda":
         return torch.cuda.get_device_name(device)
-    return f"CPU ({torch.backends.cpu.get_cpu_capability()}, {torch.get_num_threads()} threads)"
+    return f"CPU ({instruction_set()}, {torch.get_num_threads()} threads)"
+
+
+def instruction_set() -> str:
+    """What the CPU's vector units can do, by torch's name for it: another set gives other last digits."""
+    return torch.backends.cpu.get_cpu_capability()

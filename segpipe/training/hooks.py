@@ -9,12 +9,12 @@ def console(monitor: str) -> Hook:
     """Prints a line an epoch, with the time that is left."""
     start = time.monotonic()
 
+    names = dict.fromkeys(("val_loss", "val_miou", f"val_{monitor}"))
+
     def report(record: Record, speed: Speed, run: Run) -> bool:
         done = len(run.history)
         left = (time.monotonic() - start) / done * (run.epochs - done)
-        shown = "".join(
-            f"  {name.removeprefix('val_')} {record[name]:.3f}" for name in dict.fromkeys(("val_loss", "val_miou", f"val_{monitor}")) if name in record
-        )
+        shown = "".join(f"  {name.removeprefix('val_')} {record[name]:.3f}" for name in names if name in record)
         print(
             f"epoch {done}/{run.epochs}  train loss {record['train_loss']:.4f} | validation{shown}"
             f" | {speed.images_per_s:.0f} images/s, {speed.data_wait:.0%} waiting for data, {_minutes(left)} left",

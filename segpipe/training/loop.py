@@ -20,6 +20,10 @@ Record = dict[str, float]
 """An epoch's numbers: epoch, lr, train_loss, and val_... of each score that exists."""
 
 
+Batches = Callable[[int], Iterable[Batch]]
+"""The batches of an epoch; their number is known beforehand."""
+
+
 @dataclass(frozen=True)
 class Speed:
     """How fast an epoch trained. Times never enter a tracked file."""
@@ -35,7 +39,7 @@ class Run:
     model: nn.Module
     optimizer: torch.optim.Optimizer
     loss: Loss
-    batches: Callable[[int], Iterable[Batch]]
+    batches: Batches
     validate: Callable[[], Record]
     autocast: Callable[[], AbstractContextManager[object]]
     step: Callable[[Tensor], None]
@@ -72,7 +76,8 @@ def fit(run: Run) -> Best:
         gain = run.gain(record)
         if best is None or gain > best.gain:
             best = Best(epoch, gain, copy.deepcopy(run.model.state_dict()))
-        if any([hook(record, speed, run) for hook in run.hooks]):
+        stops = [hook(record, speed, run) for hook in run.hooks]
+        if any(stops):
             break
     assert best is not None, "params allow no training without epochs"
     return best

@@ -1,0 +1,137 @@
+"""What the classes of a data set are called: by a list beside the data, by its labels, or by what its masks hold."""
+
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from segpipe.annotations.labelme import IGNORE_LABELS
+from segpipe.errors import DataError, PipelineError
+from segpipe.record import BACKGROUND_NAMES, IGNORE
+
+LISTS = ("classes.txt", "labels.txt")
+VOID = ("unlabelled", "unlabeled", "void", "ignore", "__ignore__")
+MOST = 255
+PLAUSIBLE = 64
+"""More classes than this, or ids with so many gaps, are believed only where a list names them."""
+VOC = [
+    "background",
+    "aeroplane",
+    "bicycle",
+    "bird",
+    "boat",
+    "bottle",
+    "bus",
+    "car",
+    "cat",
+    "chair",
+    "cow",
+    "diningtable",
+    "dog",
+    "horse",
+    "motorbike",
+    "person",
+    "pottedplant",
+    "sheep",
+    "sofa",
+    "train",
+    "tvmonitor",
+]
+
+
+@dataclass(frozen=True)
+class Classes:
+    """Names in the order of their ids, the mask value that is ignored, where the names come from, what is wrong."""
+
+    names: tuple[str, ...]
+    ignore_index: int
+    origin: str
+    problems: tuple[DataError, ...] = ()
+
+
+@dataclass(frozen=True)
+class NameList:
+    """A file's names, a line each, without labelme's `__ignore__` that may stand first."""
+
+    file: str
+    names: tuple[str, ...]
+
+
+def read_list(folder: Path) -> NameList | None:
+    """The first of `LISTS` in the folder, or nothing. Raises PipelineError where it is no list of classes."""
+    path = next((folder / name for name in LISTS if (folder / name).is_file()), None)
+    if path is None:
+        return None
+    try:
+        names = [line.strip() for line in path.read_text(encoding="utf-8-sig").splitlines() if line.strip()]
+    except UnicodeDecodeError:
+        raise PipelineError(f"{path}: not UTF-8 text. Save it as UTF-8, a class name a line.") from None
+    names = names[1:] if names and names[0] == "__ignore__" else names
+    twice = sorted({name for name in names if names.count(name) > 1})
+    if twice or not 1 <= len(names) <= MOST + 1:
+        what = f"names {', '.join(twice[:5])} twice" if twice else f"holds {len(names)} names"
+        raise PipelineError(
+            f"{path}: {what}. Write 2 to {MOST} class names, a line each, or rename the file if it is another list."
+        )
+    return NameList(path.name, tuple(names))
+
+
+def of_labels(labels: Collection[str], listed: NameList | None) -> Classes:
+    """Classes of labelled shapes: background first, then the list's names in its order, else the labels by name."""
+    found = sorted(set(labels) - {*IGNORE_LABELS, *BACKGROUND_NAMES})
+    names = found if listed is None else [name for name in listed.names if name not in {*IGNORE_LABELS, *BACKGROUND_NAMES}]
+    candidates = [*(listed.names if listed else ()), *sorted(labels)]
+    background = next((name for name in candidates if name in BACKGROUND_NAMES), BACKGROUND_NAMES[0])
+    problems = []
+    if listed and set(found) - set(names):
+        missing = ", ".join(sorted(set(found) - set(names)))
+        problems.append(DataError(listed.file, f"does not list the labels {missing}", "Add them, or correct them in labelme."))
+    if not names:
+        problems.append(DataError("all JSON files", "no label but background in them", "Annotate objects in labelme."))
+    return Classes((background, *names), IGNORE, listed.file if listed else "the labels found", tuple(problems))
+
+
+def of_ids(found: Sequence[int], listed: NameList | None, is_voc: bool) -> Classes:
+    """Classes of the ids that the masks hold: the list's names, VOC's own, else class_1 and so on."""
+    if listed:
+        names, ignored = _without_void(listed.names, found)
+        origin = listed.file
+    else:
+        top = max((value for value in found if value != IGNORE), default=0)
+        names, ignored = [BACKGROUND_NAMES[0], *(f"class_{number}" for number in range(1, top + 1))], IGNORE
+        origin = "the ids found, since no classes.txt names them"
+    if is_voc and not listed and len(names) <= len(VOC):
+        names, origin = VOC, "PASCAL VOC"
+    ids = [value for value in found if value != ignored]
+    return Classes(tuple(names), ignored, origin, tuple(_id_problems(ids, found, names, listed)))
+
+
+def _without_void(names: Sequence[str], found: Sequence[int]) -> tuple[Sequence[str], int]:
+    """The names less a last one that means "no class", and the value that it has in the masks."""
+    if names[-1].lower() not in VOID:
+        return names, IGNORE
+    at = len(names) - 1
+    return names[:-1], IGNORE if IGNORE in found and at not in found else at
+
+
+def _id_problems(ids: Sequence[int], found: Sequence[int], names: Sequence[str], listed: NameList | None) -> list[DataError]:
+    """What keeps these ids from being classes."""
+    if set(found) == {0, IGNORE}:
+        remedy = "Save the object's pixels as 1: 255 means a pixel that is not looked at."
+        return [DataError("all masks", "only the values 0 and 255 in them, as in a picture in black and white", remedy)]
+    if set(ids) <= {0}:
+        remedy = "Annotate objects, or check that the masks hold class ids."
+        return [DataError("all masks", "only class 0 in them, so there is nothing to learn", remedy)]
+    if listed:
+        strange = [value for value in ids if value >= len(names)]
+        what = f"names {len(names)} classes, but the masks hold {_some(strange)} too"
+        remedy = f"Name every id from 0 to {max(ids)}, a line each, or correct the masks."
+        return [DataError(listed.file, what, remedy)] if strange else []
+    if max(ids) >= PLAUSIBLE or (max(ids) > 8 and 2 * len(ids) <= max(ids)):
+        what = f"the values {_some(ids)} in them, which hardly are class ids"
+        remedy = "Save each pixel as the id of its class, 0, 1, 2 and so on, or name every id in classes.txt, a line each."
+        return [DataError("all masks", what, remedy)]
+    return []
+
+
+def _some(values: Sequence[int]) -> str:
+    return ", ".join(map(str, values[:8])) + (f" ... {values[-1]}" if len(values) > 8 else "")

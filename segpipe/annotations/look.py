@@ -1,0 +1,144 @@
+"""Looks at a folder of annotated images and says what it is, before anything is copied, converted or trained."""
+
+import os
+import re
+from collections import Counter
+from collections.abc import Collection, Iterable, Iterator, Sequence
+from concurrent.futures import ProcessPoolExecutor
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path, PurePosixPath
+from typing import TypeVar
+
+import numpy as np
+
+from segpipe.annotations import class_names, labelme, masks, voc
+from segpipe.annotations.class_names import Classes
+from segpipe.annotations.items import Found, Item
+from segpipe.annotations.layout import Kind, Layout, recognise
+from segpipe.errors import DataError, PipelineError
+from segpipe.images import Header, decode_mask, header
+from segpipe.progress import track
+
+Value = TypeVar("Value")
+FEW = 32
+"""So few images are looked at in this process: starting others takes longer."""
+
+
+@dataclass(frozen=True)
+class Look:
+    """What a folder holds. `unannotated` are images without annotation; they count in `n_images` and all below it.
+
+    `sizes` ((width, height), most common first), `depths` ((channels, bits)), `given` (train, val, test or empty) and
+    `values` (labels, or ids as text) come with the number of images. `problems` are what `convert` would refuse.
+    """
+
+    root: Path
+    layout: Layout
+    classes: Classes
+    n_images: int
+    unannotated: tuple[str, ...]
+    sizes: tuple[tuple[tuple[int, int], int], ...]
+    depths: tuple[tuple[tuple[int, int], int], ...]
+    given: tuple[tuple[str, int], ...]
+    values: tuple[tuple[str, int], ...]
+    problems: tuple[DataError, ...]
+
+
+@dataclass(frozen=True)
+class Glance:
+    """One image: its header, and the different labels or ids of its annotation."""
+
+    header: Header
+    values: tuple[str, ...]
+
+
+def look(root: Path, kind: Kind | None = None, image_dir: str = "", mask_dir: str = "") -> Look:
+    """Looks at a folder, or at an uncompressed tar of PASCAL VOC: every header, and every mask or JSON file.
+
+    Raises PipelineError where nothing, or more than one thing, is recognised.
+    """
+    if not root.exists():
+        raise PipelineError(f"{root}: no such folder or file.")
+    layout = recognise(root, kind, image_dir, mask_dir)
+    found = _found(root, layout)
+    results = list(_glance_all(found.items, layout.kind))
+    glances = [result for result in results if isinstance(result, Glance)]
+    values = Counter(value for glance in glances for value in glance.values)
+    classes = _classes(root, layout, found.items, values)
+    broken = [result for result in results if isinstance(result, DataError)]
+    return Look(
+        root=root,
+        layout=layout,
+        classes=classes,
+        n_images=len(found.items),
+        unannotated=tuple(item.source for item in found.items if item.annotation is None),
+        sizes=_counted((glance.header.width, glance.header.height) for glance in glances),
+        depths=_counted((glance.header.channels, glance.header.bits) for glance in glances),
+        given=_counted(item.given for item in found.items),
+        values=tuple(sorted(values.items(), key=lambda pair: (len(pair[0]) if pair[0].isdecimal() else 0, pair[0]))),
+        # Where files cannot be read, what the others hold says nothing about the whole.
+        problems=(*found.problems, *broken) or classes.problems,
+    )
+
+
+def _found(root: Path, layout: Layout) -> Found:
+    """The images as `convert` will find them, those without annotation among them."""
+    match layout.kind:
+        case "labelme":
+            return labelme.find(root, "background")
+        case "masks":
+            return masks.find(root, layout.image_dir, layout.mask_dir, "background")
+        case "voc":
+            return voc.find(root)
+
+
+def _glance_all(items: Sequence[Item], kind: Kind) -> Iterator[Glance | DataError]:
+    """A glance at every image, on all cores where there are many."""
+    if len(items) <= FEW:
+        yield from track(map(partial(_glance, kind=kind), items), "looking", len(items))
+        return
+    with ProcessPoolExecutor(os.cpu_count()) as pool:
+        yield from track(pool.map(partial(_glance, kind=kind), items, chunksize=8), "looking", len(items))
+
+
+def _glance(item: Item, kind: Kind) -> Glance | DataError:
+    """One image and its annotation, or what is wrong with them."""
+    try:
+        top = header(item.image.read(), item.source)
+        return Glance(top, _labels(item) if kind == "labelme" else _ids(item))
+    except DataError as problem:
+        return problem
+    except OSError as error:
+        return DataError(item.source, f"could not be read ({error.strerror})", "Mend its rights, or copy it again.")
+
+
+def _labels(item: Item) -> tuple[str, ...]:
+    if item.annotation is None:
+        return ()
+    name = (PurePosixPath(item.id).parent / item.annotation.file.name).as_posix()
+    return tuple(sorted({str(shape.get("label")) for shape in labelme.read_json(item.annotation.file, name)["shapes"]}))
+
+
+def _ids(item: Item) -> tuple[str, ...]:
+    if item.annotation is None:
+        return ()
+    return tuple(str(value) for value in np.unique(decode_mask(item.annotation.read(), f"mask of {item.source}")))
+
+
+def _classes(root: Path, layout: Layout, items: Sequence[Item], values: Collection[str]) -> Classes:
+    """The classes that the labels or ids stand for, by the list beside the data where there is one."""
+    if layout.kind == "labelme":
+        return class_names.of_labels(values, class_names.read_list(root))
+    ids = sorted(map(int, values))
+    if layout.kind == "masks":
+        return class_names.of_ids(ids, class_names.read_list(root), is_voc=False)
+    tree = next((item.image.file.parents[1] for item in items[:1] if item.image.size is None), root)
+    listed = class_names.read_list(root) or class_names.read_list(tree)
+    is_voc = max((value for value in ids if value < 255), default=0) == 20 or bool(re.fullmatch(r"VOC20\d\d", tree.name))
+    return class_names.of_ids(ids, listed, is_voc)
+
+
+def _counted(values: Iterable[Value]) -> tuple[tuple[Value, int], ...]:
+    """Each value and how often it occurs, the most common first."""
+    return tuple(sorted(Counter(values).items(), key=lambda pair: (-pair[1], pair[0])))

@@ -1,0 +1,21 @@
+"""`segpipe COMMAND`: what a person types beside `dvc`. A line a command; what a command needs it imports when it runs."""
+
+from segpipe import command
+from segpipe.cli import init
+
+app = command.new_app()
+app.command("init")(init.init)
+
+
+@app.callback()
+def about() -> None:
+    """From annotated images to a trained, evaluated, exported segmentation model. The pipeline itself: dvc repro."""
+
+
+def entry() -> None:
+    """The console script `segpipe`."""
+    command.run_app(app)
+
+
+if __name__ == "__main__":
+    entry()

@@ -1,0 +1,110 @@
+"""A trained model as one ONNX file, and the gate that lets it through: it must predict what torch predicts."""
+
+import contextlib
+import io
+import logging
+import warnings
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Any
+
+import onnx
+import torch
+from numpy.typing import NDArray
+
+from segpipe.errors import PipelineError
+from segpipe.inference.onnx_session import INPUT, OUTPUT
+from segpipe.inference.predict import Forward, predict_logits
+from segpipe.models.segmenter import Segmenter, classes_of
+from segpipe.models.weights import KEY, Card
+
+OPSET = 20
+AXES = ("batch", "channels", "height", "width")
+
+
+@dataclass(frozen=True)
+class Gate:
+    """How far ONNX is from torch: the largest difference of a logit, and the share of pixels with the same class."""
+
+    images: int
+    largest_difference: float
+    same_pixels: float
+
+
+def to_onnx(segmenter: Segmenter, card: Card) -> bytes:
+    """The model for any batch and image size, with its card; the same weights give the same bytes.
+
+    Raises PipelineError where the architecture cannot be exported.
+    """
+    example = torch.zeros(2, card.channels, 2 * segmenter.stride, 3 * segmenter.stride)
+    free = torch.export.Dim.DYNAMIC
+    try:
+        with _silence():
+            program = torch.onnx.export(
+                segmenter.cpu().eval(),
+                (example,),
+                input_names=[INPUT],
+                output_names=[OUTPUT],
+                dynamic_shapes={INPUT: {0: free, 2: free, 3: free}},
+                opset_version=OPSET,
+                dynamo=True,
+                verbose=False,
+            )
+    except Exception as error:  # The exporter has no error class of its own.
+        reason = str(error).splitlines()[0]
+        raise PipelineError(f"model.name {card.model.name} cannot be exported to ONNX: {reason}") from error
+    assert program is not None, "torch returns a program when it is given no file"
+    return _plain(program.model_proto, card)
+
+
+def compare(segmenter: Segmenter, exported: Forward, card: Card, images: Iterable[NDArray[Any]]) -> Gate:
+    """Predicts each (H, W, C) image with both, on the CPU."""
+    cpu = torch.device("cpu")
+    largest, same, pixels, count = 0.0, 0, 0, 0
+    for image in images:
+        wanted, found = (predict_logits(forward, image, card.infer, card.long_side, cpu) for forward in (segmenter, exported))
+        largest = max(largest, float((wanted - found).abs().max()))
+        same += int((classes_of(wanted) == classes_of(found)).sum())
+        pixels += wanted.shape[1] * wanted.shape[2]
+        count += 1
+    return Gate(count, largest, same / max(pixels, 1))
+
+
+def require(gate: Gate, tolerance: float) -> None:
+    """Raises PipelineError where ONNX predicts something else than torch."""
+    if not gate.largest_difference <= tolerance:
+        raise PipelineError(
+            f"the ONNX model differs from torch by up to {gate.largest_difference:.2g} in a logit on {gate.images} images, "
+            f"more than export.tolerance {tolerance:g} ({gate.same_pixels:.4%} of the pixels agree). It was not written. "
+            "Raise export.tolerance if you can live with that."
+        )
+
+
+def _plain(model: onnx.ModelProto, card: Card) -> bytes:
+    """Takes out what torch writes of source files and builds, names the axes, and adds the card."""
+    graph = model.graph
+    for part in (model, graph, *graph.node, *graph.input, *graph.output, *graph.initializer):
+        part.ClearField("doc_string")
+        part.ClearField("metadata_props")
+    graph.ClearField("value_info")
+    model.producer_version = model.producer_version.split("+")[0]
+    for value in (*graph.input, *graph.output):
+        for axis, dimension in zip(AXES, value.type.tensor_type.shape.dim, strict=True):
+            if dimension.dim_param:
+                dimension.dim_param = axis
+    onnx.helper.set_model_props(model, {KEY: card.to_json()})
+    onnx.checker.check_model(model)
+    return bytes(model.SerializeToString(deterministic=True))
+
+
+@contextlib.contextmanager
+def _silence() -> Any:
+    """The exporter tells of its progress and of torch's own deprecations; neither is for our user."""
+    before = logging.root.manager.disable
+    logging.disable(logging.WARNING)
+    try:
+        with warnings.catch_warnings(), contextlib.redirect_stdout(io.StringIO()):
+            warnings.simplefilter("ignore")
+            yield
+    finally:
+        logging.disable(before)

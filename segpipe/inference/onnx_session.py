@@ -1,0 +1,48 @@
+"""An exported model as a forward function, with the card it carries."""
+
+from collections.abc import Callable
+from pathlib import Path
+
+import onnx
+import onnxruntime
+import torch
+from torch import Tensor
+
+from segpipe.errors import PipelineError
+from segpipe.inference.predict import Forward
+from segpipe.models.weights import KEY, Card
+
+INPUT, OUTPUT = "image", "logits"
+
+
+def load(path: Path) -> tuple[Forward, Card]:
+    """The forward function on the CPU, with the threads of the training, and the card.
+
+    Raises PipelineError for a file that `dvc repro export` did not make.
+    """
+    if not path.is_file():
+        raise PipelineError(f"{path}: no such model. Run `dvc repro export`, or name the file with --model.")
+    return from_bytes(path.read_bytes(), str(path))
+
+
+def from_bytes(content: bytes, name: str) -> tuple[Forward, Card]:
+    """As `load`, for bytes not yet in a file."""
+    try:
+        model = onnx.load_model_from_string(content)
+        card = Card.from_json({entry.key: entry.value for entry in model.metadata_props}[KEY])
+        options = onnxruntime.SessionOptions()
+        # Threads change the last digits, as they do in torch.
+        options.intra_op_num_threads = card.training["params"]["threads"]
+        options.log_severity_level = 3
+        session = onnxruntime.InferenceSession(content, options, providers=["CPUExecutionProvider"])
+    except Exception as error:  # Neither library's errors have a common class but this one.
+        reason = str(error).splitlines()[0]
+        raise PipelineError(f"{name}: not a model that segpipe exported, or damaged ({reason}).") from None
+    return _forward(session.run), card
+
+
+def _forward(run: Callable[..., list[object]]) -> Forward:
+    def forward(image: Tensor) -> Tensor:
+        return torch.from_numpy(run([OUTPUT], {INPUT: image.contiguous().numpy()})[0])
+
+    return forward

@@ -1,0 +1,165 @@
+"""Brings a user's data in: from a folder, an archive or an address to data/source, and there under DVC."""
+
+import contextlib
+import filecmp
+import os
+import shutil
+import subprocess
+import sys
+import tarfile
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path, PurePosixPath
+from urllib.parse import unquote, urlsplit
+
+from segpipe.archives import unpack
+from segpipe.errors import PipelineError
+from segpipe.fetch import fetch
+from segpipe.files import sha256_of
+from segpipe.progress import track
+from segpipe.workspace import main_root, partial_downloads
+
+SOURCE = Path("data/source")
+
+
+@contextlib.contextmanager
+def opened(where: str, sha256: str | None) -> Iterator[Path]:
+    """A folder on this disk, or a VOC tar as it came, for a folder, an archive or an address.
+
+    What was downloaded or unpacked is deleted at the end, a download only when all went well. Raises PipelineError for
+    what is not there, an address without a hash, another hash, and an archive that cannot be unpacked.
+    """
+    if where.startswith(("http://", "https://")):
+        if not sha256:
+            raise PipelineError(f"{where}: an address needs --sha256 HEX, so that everyone gets the same bytes.")
+        archive = partial_downloads() / (PurePosixPath(unquote(urlsplit(where).path)).name or "data")
+        fetch((where,), sha256, archive, partial_downloads())
+        with _unpacked(archive) as path:
+            yield path
+        archive.unlink(missing_ok=True)
+        return
+    path = Path(where).expanduser().resolve()
+    if not path.exists():
+        raise PipelineError(f"{where}: no such folder or file.")
+    _check_hash(path, sha256)
+    if path.is_dir():
+        yield _inside(path)
+    else:
+        with _unpacked(path) as folder:
+            yield folder
+
+
+def in_place(where: Path, named: str) -> str:
+    """The absolute path that stands in data.path for data that stays where it is.
+
+    Raises PipelineError for what was unpacked and for folders that the pipeline itself empties.
+    """
+    if where.resolve() == SOURCE.resolve():
+        return SOURCE.as_posix()
+    if where.is_relative_to(_own_folder()):
+        raise PipelineError(f"{named}: an archive cannot stay where it is. Unpack it first, or leave out --in-place.")
+    if where.is_relative_to(Path("data").resolve()):
+        raise PipelineError(f"{named}: DVC empties folders in data/ that stages write. Move the data elsewhere first.")
+    return where.as_posix()
+
+
+def bring(where: Path) -> str:
+    """Copies a folder or a tar to data/source, whole or not at all, and puts it under DVC; returns that path.
+
+    Hidden files stay behind. Where data/source is the same already nothing is copied. Raises PipelineError where it
+    holds something else, lies inside `where`, or the disk is full.
+    """
+    target = SOURCE.resolve()
+    if target != where and target.is_relative_to(where):
+        raise PipelineError(f"{where}: data/source lies inside it. Move the data into a folder of its own, or use --in-place.")
+    if target != where:
+        members = _members(where)
+        if not target.exists():
+            _copy(members, target)
+        elif not _same(members, target):
+            raise PipelineError("data/source holds other data already. Move it away (mv data/source ELSEWHERE), then try again.")
+    _dvc_add()
+    return SOURCE.as_posix()
+
+
+def _own_folder() -> Path:
+    """Where archives arrive and are unpacked: on the project's own disk, out of DVC's and Git's sight."""
+    return main_root().resolve() / ".resume"
+
+
+@contextlib.contextmanager
+def _unpacked(archive: Path) -> Iterator[Path]:
+    """The archive's folder while the block runs; a plain tar of VOC stays packed, since convert reads from it."""
+    if _is_voc_tar(archive):
+        yield archive
+        return
+    _own_folder().mkdir(exist_ok=True)
+    with tempfile.TemporaryDirectory(prefix="init-", dir=_own_folder()) as scratch:
+        folder = Path(scratch) / archive.name.split(".")[0]
+        unpack(archive, folder)
+        yield _inside(folder)
+
+
+def _is_voc_tar(path: Path) -> bool:
+    try:
+        with tarfile.open(path, "r:") as tar:
+            return any("ImageSets/Segmentation/" in member.name for member in tar)
+    except (tarfile.TarError, OSError):
+        return False
+
+
+def _inside(folder: Path) -> Path:
+    """The folder, or the one that is all it holds, as in most archives; a single `train` is no wrapping."""
+    entries = [path for path in folder.iterdir() if not path.name.startswith(".") and path.name != "__MACOSX"]
+    is_wrapping = len(entries) == 1 and entries[0].is_dir() and entries[0].name.lower() not in ("train", "val", "test")
+    return _inside(entries[0]) if is_wrapping else folder
+
+
+def _check_hash(path: Path, sha256: str | None) -> None:
+    if sha256 and path.is_dir():
+        raise PipelineError(f"{path}: --sha256 is for an archive or an address; this is a folder.")
+    if sha256 and sha256_of(path) != sha256.lower():
+        raise PipelineError(f"{path}: its SHA-256 is {sha256_of(path)}, not the one of --sha256. Get the file again.")
+
+
+def _members(where: Path) -> dict[str, Path]:
+    """Every file to copy, by its path below data/source. A tar keeps its name and ends in .tar."""
+    if where.is_file():
+        return {where.with_suffix(".tar").name: where}
+    paths = ((path.relative_to(where), path) for path in sorted(where.rglob("*")) if path.is_file())
+    return {name.as_posix(): path for name, path in paths if not any(part.startswith(".") for part in name.parts)}
+
+
+def _same(members: dict[str, Path], target: Path) -> bool:
+    others = _members(target)
+    return members.keys() == others.keys() and all(
+        filecmp.cmp(path, others[name], shallow=False) for name, path in track(members.items(), "comparing")
+    )
+
+
+def _copy(members: dict[str, Path], target: Path) -> None:
+    """Copies into a folder beside the target, then renames it: half a copy never looks like data."""
+    target.parent.mkdir(parents=True, exist_ok=True)
+    temporary = Path(tempfile.mkdtemp(prefix=f".{target.name}-", dir=target.parent))
+    try:
+        for name, path in track(members.items(), "copying"):
+            (temporary / name).parent.mkdir(parents=True, exist_ok=True)
+            shutil.copyfile(path, temporary / name)
+        temporary.chmod(0o755)
+        os.replace(temporary, target)
+    except OSError as error:
+        raise PipelineError(
+            f"{error.filename or target}: could not be copied ({error.strerror}). Free space or mend the rights."
+        ) from None
+    finally:
+        shutil.rmtree(temporary, ignore_errors=True)
+
+
+def _dvc_add() -> None:
+    """Lets DVC track data/source. Raises PipelineError with DVC's own words."""
+    print("dvc add data/source", file=sys.stderr, flush=True)
+    command = [sys.executable, "-m", "dvc", "add", "--quiet", SOURCE.as_posix()]
+    result = subprocess.run(command, capture_output=True, text=True, check=False)
+    if result.returncode:
+        said = " ".join((result.stderr or result.stdout).split())
+        raise PipelineError(f"data/source is there, but `dvc add data/source` failed: {said}")

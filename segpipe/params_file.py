@@ -1,0 +1,135 @@
+"""Writes values into params.yaml as a person would: comments stay, lists stand in block style, the rest is untouched."""
+
+import io
+import tempfile
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import yaml
+from ruamel.yaml import YAML
+from ruamel.yaml.comments import CommentedSeq
+from ruamel.yaml.error import YAMLError
+from ruamel.yaml.scalarstring import DoubleQuotedScalarString
+
+from segpipe import params
+from segpipe.errors import PipelineError
+from segpipe.files import write_text
+
+Value = str | int | float | bool | Sequence[str] | Sequence[int]
+SHOWN = 6
+
+
+@dataclass(frozen=True)
+class Change:
+    """One key, by its dotted name, that got another value."""
+
+    key: str
+    old: Any
+    new: Value
+
+    def __str__(self) -> str:
+        return f"{self.key}: {_told(self.old)} -> {_told(self.new)}"
+
+
+def write(path: Path, values: Mapping[str, Value]) -> list[Change]:
+    """Sets keys by dotted name, such as `data.source`, and returns what changed, in the order given.
+
+    Raises PipelineError where a key is not there or the file would not pass `params.load`; it then stays as it was.
+    """
+    text, changes = edited(path.read_text(encoding="utf-8"), values)
+    if changes:
+        _check(path, text)
+        write_text(path, text)
+    return changes
+
+
+def edited(text: str, values: Mapping[str, Value]) -> tuple[str, list[Change]]:
+    """The text with the values set, and what changed. Raises PipelineError for a key that is not there."""
+    content = _round_trip().load(text)
+    changes = []
+    for dotted, value in values.items():
+        *sections, key = dotted.split(".")
+        section = content
+        for name in sections:
+            section = section.get(name, {})
+        if key not in section:
+            raise PipelineError(f"params.yaml: {dotted} is missing. Take the line from the project's own params.yaml.")
+        old = _plain(section[key])
+        if old != _plain(value):
+            section[key] = _block_list(value, section[key]) if _is_list(value) else _scalar(value)
+            changes.append(Change(dotted, old, value))
+    stream = io.StringIO()
+    _round_trip().dump(content, stream)
+    return stream.getvalue(), changes
+
+
+def reads_as_itself(word: str) -> bool:
+    """Whether YAML 1.1 (PyYAML) and 1.2 (DVC) both read this word, without quotes, as itself."""
+    if not word.isprintable() or word.startswith(("=", "<<")):
+        return False
+    try:
+        return all(load(f"- {word}\n") == [word] for load in (yaml.safe_load, YAML(typ="safe", pure=True).load))
+    except (yaml.YAMLError, YAMLError, ValueError):
+        return False
+
+
+def _round_trip() -> YAML:
+    loader = YAML()
+    loader.preserve_quotes = True
+    loader.width = 2**16  # a long path stays on its line
+    return loader
+
+
+def _scalar(value: Any) -> Any:
+    """The value, in quotes where some reader of YAML would take it for a number, a truth or nothing."""
+    return DoubleQuotedScalarString(value) if isinstance(value, str) and not reads_as_itself(value) else value
+
+
+def _block_list(values: Any, old: Any) -> CommentedSeq:
+    """A list in block style that keeps the comment after its key, those of items that stay, and what follows the last."""
+    new = CommentedSeq(map(_scalar, values))
+    if not isinstance(old, CommentedSeq) or old.fa.flow_style():
+        return new
+    new.ca.comment = old.ca.comment
+    last = len(old) - 1
+    new.ca.items.update({at: own for at, own in old.ca.items.items() if at < len(new) and _plain(old[at]) == values[at]})
+    if last in old.ca.items and not (len(new) == len(old) and last in new.ca.items):
+        new.ca.items.pop(last, None)
+        new.ca.items[len(new) - 1] = _below(old.ca.items[last])
+    return new
+
+
+def _below(comment: Any) -> Any:
+    """A comment without what stood on the item's own line: that went with the item."""
+    token = comment[0]
+    token.value = token.value[token.value.index("\n") :]
+    return comment
+
+
+def _check(path: Path, text: str) -> None:
+    """Raises PipelineError where the new text would not load, and says that nothing was changed."""
+    with tempfile.TemporaryDirectory() as folder:
+        candidate = Path(folder) / path.name
+        candidate.write_text(text, encoding="utf-8")
+        try:
+            params.load(candidate)
+        except PipelineError as error:
+            raise PipelineError(f"{path} was not changed, since then:\n{str(error).replace(str(candidate), str(path))}") from None
+
+
+def _is_list(value: Any) -> bool:
+    return isinstance(value, Sequence) and not isinstance(value, str)
+
+
+def _plain(value: Any) -> Any:
+    """Python's own list or scalar, so that values compare whatever class ruamel.yaml read them as."""
+    return [_plain(item) for item in value] if _is_list(value) else value
+
+
+def _told(value: Any) -> str:
+    if not _is_list(value):
+        return str(value)
+    more = f", ... ({len(value)})" if len(value) > SHOWN else ""
+    return ", ".join(map(str, value[:SHOWN])) + more

@@ -1,0 +1,72 @@
+"""The numbers of all folds together: the summary's means and spreads, and the counts that classes are scored by."""
+
+import statistics
+from collections.abc import Sequence
+
+import numpy as np
+
+from segpipe.report.inputs import TEST, VAL, FoldResults
+from segpipe.scores import SCORES, Confusion, mean, scores
+
+Summary = dict[str, dict[str, float | None]]
+DIGITS = 6
+COLOUR = "colour_dice"
+
+
+def headline(results: Sequence[FoldResults]) -> str:
+    """The part that the report speaks of first: test, or val where the data have no test part."""
+    return TEST if all(TEST in each.counts for each in results) else VAL
+
+
+def summary(results: Sequence[FoldResults], has_background: bool, colour_dice: float | None) -> Summary:
+    """Each score's mean over the folds, for val and for test (empty without a test part), rounded to 6 digits.
+
+    With several folds NAME_std is their sample standard deviation (divided by n - 1). Folds where a score is undefined
+    are left out of it; None where none has one, or only one for a spread. `colour_dice` joins the headline's part.
+    """
+    found: Summary = {}
+    for part in (VAL, TEST):
+        found[part] = _over_folds([of_fold(each, part, has_background) for each in results if part in each.counts])
+    found[headline(results)][COLOUR] = _rounded(colour_dice)
+    return found
+
+
+def of_fold(results: FoldResults, part: str, has_background: bool) -> dict[str, float | None]:
+    """Each score of `SCORES` of one fold's model on a part, unrounded; the same numbers that evaluate printed."""
+    pooled = scores([results.counts[part]], has_background)
+    return pooled | {"dice_per_image": mean(results.dice[part].values())}
+
+
+def pooled(results: Sequence[FoldResults], part: str) -> Confusion:
+    """The counts of all folds' models on a part, added; a test pixel counts once for each model."""
+    total: Confusion = np.sum([each.counts[part] for each in results], axis=0)
+    return total
+
+
+def table(found: Summary) -> str:
+    """The summary's means for the console, a line a score."""
+    parts = [part for part in found if found[part]]
+    lines = [f"{'':<16}" + "".join(f"{part:>9}" for part in parts)]
+    for name in (*SCORES, COLOUR):
+        values = [found[part].get(name) for part in parts]
+        lines.append(f"{name:<16}" + "".join(f"{'-' if value is None else f'{value:.4f}':>9}" for value in values))
+    return "\n".join(lines)
+
+
+def _over_folds(of_folds: Sequence[dict[str, float | None]]) -> dict[str, float | None]:
+    if not of_folds:
+        return {}
+    columns = {name: [scored[name] for scored in of_folds] for name in SCORES}
+    found = {name: _rounded(mean(values)) for name, values in columns.items()}
+    if len(of_folds) > 1:
+        found |= {f"{name}_std": _rounded(_spread(values)) for name, values in columns.items()}
+    return found
+
+
+def _spread(values: Sequence[float | None]) -> float | None:
+    there = [value for value in values if value is not None]
+    return statistics.stdev(there) if len(there) > 1 else None
+
+
+def _rounded(value: float | None) -> float | None:
+    return None if value is None else round(value, DIGITS)
