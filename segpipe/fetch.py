@@ -51,11 +51,11 @@ class _Rules:
     max_bytes: int | None
 
 
-class _MirrorFailed(Exception):
+class _MirrorError(Exception):
     """This mirror will not do, and its message says why."""
 
 
-class _Interrupted(_MirrorFailed):
+class _TransferError(_MirrorError):
     """The transfer broke, and another try may go further."""
 
 
@@ -118,7 +118,7 @@ def _fill(partial: Path, urls: Sequence[str], sha256: str, rules: _Rules, name: 
     for url in urls:
         try:
             return _from_mirror(url, partial, sha256, rules)
-        except _MirrorFailed as failure:
+        except _MirrorError as failure:
             happened.append(f"  {url}: {failure}")
             _say(f"{url}: {failure}")
     raise PipelineError(
@@ -129,7 +129,7 @@ def _fill(partial: Path, urls: Sequence[str], sha256: str, rules: _Rules, name: 
 
 
 def _from_mirror(url: str, partial: Path, sha256: str, rules: _Rules) -> None:
-    """Completes the partial file from one mirror, or raises _MirrorFailed."""
+    """Completes the partial file from one mirror, or raises _MirrorError."""
     for _ in range(2):
         patched = _to_the_end(url, partial, rules)
         found = sha256_of(partial)
@@ -138,7 +138,7 @@ def _from_mirror(url: str, partial: Path, sha256: str, rules: _Rules) -> None:
         os.truncate(partial, 0)
         if not patched:  # every byte was this mirror's own: asking again would bring the same
             break
-    raise _MirrorFailed(f"sent another file, with SHA-256 {found}")
+    raise _MirrorError(f"sent another file, with SHA-256 {found}")
 
 
 def _to_the_end(url: str, partial: Path, rules: _Rules) -> bool:
@@ -148,10 +148,10 @@ def _to_the_end(url: str, partial: Path, rules: _Rules) -> bool:
         before = _size(partial)
         try:
             return _transfer(url, partial, rules)
-        except _Interrupted as interruption:
+        except _TransferError as interruption:
             fruitless = 0 if _size(partial) - before >= PROGRESS else fruitless + 1
             if fruitless >= rules.attempts:
-                raise _MirrorFailed(f"{interruption}; gave up after {fruitless} tries that brought no more") from None
+                raise _MirrorError(f"{interruption}; gave up after {fruitless} tries that brought no more") from None
             pause_s = rules.pause_s * 2 ** max(fruitless - 1, 0)
             _say(f"{url}: {interruption}; {_size(partial) / MIB:.1f} MiB are here, next try in {pause_s:.0f} s")
             time.sleep(pause_s)
@@ -166,11 +166,11 @@ def _transfer(url: str, partial: Path, rules: _Rules) -> bool:
     with response, partial.open("ab") as stream:
         start, total = _span(response, have)
         if rules.max_bytes is not None and (total or 0) > rules.max_bytes:
-            raise _MirrorFailed(f"offers {total} bytes, more than the {rules.max_bytes} allowed")
+            raise _MirrorError(f"offers {total} bytes, more than the {rules.max_bytes} allowed")
         if start != have:
             stream.truncate(start or 0)
         if start is None:
-            raise _Interrupted("sent another part than asked for")
+            raise _TransferError("sent another part than asked for")
         whole_mib = None if total is None else total // MIB - start // MIB
         for _ in track(_pour(response, stream, total, rules.max_bytes), f"{_name(url)} (MiB)", whole_mib):
             pass
@@ -190,10 +190,10 @@ def _ask(url: str, have: int, timeout_s: float) -> Any:
         error.close()
         if error.code == 416 and have:
             return None
-        kind = _Interrupted if error.code in PASSING or error.code >= 500 else _MirrorFailed
+        kind = _TransferError if error.code in PASSING or error.code >= 500 else _MirrorError
         raise kind(f"answered {error.code} {error.reason}") from None
     except (OSError, HTTPException, ValueError) as error:
-        kind = _MirrorFailed if url.startswith("file:") else _Interrupted
+        kind = _MirrorError if url.startswith("file:") else _TransferError
         raise kind(_reason(error)) from None
 
 
@@ -214,10 +214,10 @@ def _opener() -> OpenerDirector:
 def _span(response: Any, have: int) -> tuple[int | None, int | None]:
     """Where the answer begins in the file (None: in a wrong place), and how long the whole file is (None: unsaid)."""
     if response.headers.get_content_type() == "text/html":  # a log-in or parking page; what is here already stays
-        raise _MirrorFailed("sends a web page, not a file")
+        raise _MirrorError("sends a web page, not a file")
     encoding = response.headers.get("Content-Encoding", "identity")
     if encoding.lower() != "identity":  # its bytes are not the file's, and cannot be resumed
-        raise _MirrorFailed(f"sends the file encoded ({encoding}), though asked for it as it is")
+        raise _MirrorError(f"sends the file encoded ({encoding}), though asked for it as it is")
     if response.status != 206:
         length = response.headers.get("Content-Length", "")
         return 0, int(length) if re.fullmatch("[0-9]+", length) else None
@@ -236,13 +236,13 @@ def _pour(response: Any, stream: BinaryIO, total: int | None, max_bytes: int | N
             break
         if max_bytes is not None and size + len(piece) > max_bytes:
             stream.truncate(0)
-            raise _MirrorFailed(f"sends more than the {max_bytes} bytes allowed")
+            raise _MirrorError(f"sends more than the {max_bytes} bytes allowed")
         stream.write(piece)
         size += len(piece)
         if size // MIB > (size - len(piece)) // MIB:
             yield
     if total is not None and size < total:
-        raise _Interrupted(f"stopped after {size} of {total} bytes")
+        raise _TransferError(f"stopped after {size} of {total} bytes")
 
 
 def _next_piece(response: Any, most: int) -> bytes:
@@ -250,7 +250,7 @@ def _next_piece(response: Any, most: int) -> bytes:
     try:
         piece: bytes = response.read1(most)
     except (OSError, HTTPException) as error:
-        raise _Interrupted(_reason(error)) from None
+        raise _TransferError(_reason(error)) from None
     return piece
 
 
@@ -268,8 +268,8 @@ def _alone(partial: Path) -> Iterator[None]:
             try:
                 yield
             finally:
-                if _size(partial) == 0:
-                    partial.unlink(missing_ok=True)
+                if _is_same(stream, partial) and _size(partial) == 0:  # once moved, the name is the next one's
+                    partial.unlink()
             return
     yield
 

@@ -18,7 +18,6 @@ from segpipe.errors import DataError
 from segpipe.palette import flat_palette
 
 SUFFIXES = (".png", ".jpg", ".jpeg", ".tif", ".tiff", ".bmp", ".webp")
-MASK_SUFFIXES = (".png", ".tif", ".tiff", ".bmp")
 MAX_PIXELS = 2**28
 """Larger images are refused from the header: 268 million pixels are 0.8 GB in RGB."""
 Image.MAX_IMAGE_PIXELS = MAX_PIXELS  # Pillow's own bound is lower

@@ -49,29 +49,31 @@ def opened(where: str, sha256: str | None) -> Iterator[Path]:
             yield folder
 
 
-def in_place(where: Path, named: str) -> str:
-    """The absolute path that stands in data.path for data that stays where it is.
+def data_path(where: Path, named: str, in_place: bool) -> str:
+    """What stands in data.path: data/source, or the absolute path of data that stays where it is.
 
-    Raises PipelineError for what was unpacked and for folders that the pipeline itself empties.
+    Raises PipelineError for a folder that data/source lies in, for archives that had to be unpacked, and for data that
+    would stay in a folder which DVC empties. Touches nothing.
     """
-    if where.resolve() == SOURCE.resolve():
+    source = SOURCE.resolve()
+    if where == source or not in_place:
+        if source != where and source.is_relative_to(where):
+            raise PipelineError(f"{named}: data/source lies inside it. Move the data into a folder of its own.")
         return SOURCE.as_posix()
     if where.is_relative_to(_own_folder()):
         raise PipelineError(f"{named}: an archive cannot stay where it is. Unpack it first, or leave out --in-place.")
-    if where.is_relative_to(Path("data").resolve()):
-        raise PipelineError(f"{named}: DVC empties folders in data/ that stages write. Move the data elsewhere first.")
+    if where.is_relative_to(source.parent) or source.is_relative_to(where):
+        raise PipelineError(f"{named}: stages empty and fill folders of data/. Move the data elsewhere, or leave out --in-place.")
     return where.as_posix()
 
 
-def bring(where: Path) -> str:
-    """Copies a folder or a tar to data/source, whole or not at all, and puts it under DVC; returns that path.
+def bring(where: Path) -> None:
+    """Copies a folder or a tar to data/source, whole or not at all, and puts it under DVC.
 
     Hidden files stay behind. Where data/source is the same already nothing is copied. Raises PipelineError where it
-    holds something else, lies inside `where`, or the disk is full.
+    holds something else, or the disk is full.
     """
     target = SOURCE.resolve()
-    if target != where and target.is_relative_to(where):
-        raise PipelineError(f"{where}: data/source lies inside it. Move the data into a folder of its own, or use --in-place.")
     if target != where:
         members = _members(where)
         if not target.exists():
@@ -79,7 +81,6 @@ def bring(where: Path) -> str:
         elif not _same(members, target):
             raise PipelineError("data/source holds other data already. Move it away (mv data/source ELSEWHERE), then try again.")
     _dvc_add()
-    return SOURCE.as_posix()
 
 
 def _own_folder() -> Path:

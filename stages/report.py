@@ -1,5 +1,6 @@
 """Stage report: all folds' results as numbers and tables under metrics/, and as one page, reports/index.html."""
 
+import json
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -7,8 +8,9 @@ from typing import TYPE_CHECKING
 from segpipe import command, params
 
 if TYPE_CHECKING:
-    from segpipe.report.inputs import FoldResults
-    from segpipe.report.page import Exported
+    from segpipe.params import Params
+    from segpipe.report.page import Contents
+    from segpipe.report.run_sections import Exported
 
 PREPARED = Path("data/prepared")
 FOLDS = Path("data/folds/folds.csv")
@@ -16,37 +18,54 @@ EVAL = Path("data/eval")
 EXPORT = Path("models/export")
 METRICS = Path("metrics")
 PAGE = Path("reports/index.html")
-SHOWN = {"seed", "split", "input", "augment", "model", "loss", "optim", "train"}
-"""The parts of params.yaml that the page shows as what was run."""
+SHOWN = {"seed", "threads", "input", "augment", "model", "loss", "optim", "train", "infer"}
+"""The parts of params.yaml that the page shows: those in the training's fingerprint. It stands in run.json, so that a
+change reaches this stage without being a parameter of it."""
 
 
 def main() -> None:
     """Gathers the results of all folds into metrics/ and reports/index.html."""
     every = params.load()
 
-    from segpipe import files, fingerprint
-    from segpipe.dataset import folds, pack
-    from segpipe.report import baseline, examples, inputs, numbers, page, tables
+    from segpipe import files
+    from segpipe.report import inputs, numbers, page, tables
 
     for name in inputs.remove_others(EVAL, every.folds):
-        print(f"removed {EVAL / name}: it is not in `folds`")
+        print(f"removed {EVAL / name}: this fold is not in `folds`")
+    contents = _gather(every)
+    results, summary, classes = contents.results, contents.summary, contents.info.classes
+    files.write_json(METRICS / "summary.json", summary)
+    files.write_text(METRICS / "curves.csv", tables.curves(results))
+    files.write_text(METRICS / "per_class.csv", tables.per_class(results, classes))
+    files.write_text(METRICS / "confusion.csv", tables.confusion(results, classes))
+    files.write_text(PAGE, page.render(contents))
+    _track(every.tracking.experiment, contents)
+    print(numbers.table(summary))
+    shown = {name: "-" if value is None else f"{value:.2f}" for name, value in summary[contents.headline].items()}
+    result = f"{contents.headline} Dice {shown['dice']}, colours alone {shown[numbers.COLOUR]}"
+    command.done(f"{PAGE.as_posix()} ({result})", "open it in a browser; dvc exp run -S loss.dice_weight=0.7")
+
+
+def _gather(every: "Params") -> "Contents":
+    """All that the page shows, read and computed."""
+    from segpipe import files, fingerprint
+    from segpipe.dataset import folds, pack
+    from segpipe.report import baseline, examples, inputs, numbers, page
+
     data = pack.open_pack(PREPARED)
     parts = folds.read(FOLDS)
-    classes = data.info.classes
-    results = inputs.read(EVAL, every.folds, parts, len(classes))
+    results = inputs.read(EVAL, every.folds, parts, len(data.info.classes))
     headline = numbers.headline(results)
     train, validation = folds.train_and_validation(parts, every.folds[0])
-    ids = {"training": train, "validation": validation, "test": folds.test(parts)}
     colours = baseline.colour_dice(data, train, sorted(results[0].dice[headline]))
-    summary = numbers.summary(results, data.info.has_background, colours)
     best, worst = examples.best_and_worst(results[0], headline, data, every.report.n_examples)
-    contents = page.Contents(
+    return page.Contents(
         info=data.info,
         index=data.index,
-        parts=ids,
+        parts={"training": train, "validation": validation, "test": folds.test(parts)},
         results=results,
         headline=headline,
-        summary=summary,
+        summary=numbers.summary(results, data.info.has_background, colours),
         params=every.model_dump(include=SHOWN),
         best=best,
         worst=worst,
@@ -54,24 +73,12 @@ def main() -> None:
         data_hash=fingerprint.data_hash(PREPARED),
         folds_hash=files.sha256_of(FOLDS),
     )
-    files.write_json(METRICS / "summary.json", summary)
-    files.write_text(METRICS / "curves.csv", tables.curves(results))
-    files.write_text(METRICS / "per_class.csv", tables.per_class(results, classes))
-    files.write_text(METRICS / "confusion.csv", tables.confusion(results, classes))
-    files.write_text(PAGE, page.render(contents))
-    _track(every.tracking.experiment, results)
-    print(numbers.table(summary))
-    shown = {name: "-" if value is None else f"{value:.2f}" for name, value in summary[headline].items()}
-    result = f"{headline} Dice {shown['dice']}, colours alone {shown[numbers.COLOUR]}"
-    command.done(f"{PAGE.as_posix()} ({result})", "open it in a browser; dvc exp run -S loss.dice_weight=0.7")
 
 
 def _exported() -> "Exported | None":
     """What models/export holds, None where there is no whole export."""
-    import json
-
     from segpipe.files import sha256_of
-    from segpipe.report.page import Exported
+    from segpipe.report.run_sections import Exported
 
     model, gate = EXPORT / "model.onnx", EXPORT / "gate.json"
     if not (model.exists() and gate.exists()):
@@ -79,11 +86,11 @@ def _exported() -> "Exported | None":
     return Exported(json.loads(gate.read_text(encoding="utf-8")), model.stat().st_size, sha256_of(model))
 
 
-def _track(experiment: str, results: "list[FoldResults]") -> None:
-    """Attaches the page to each fold's MLflow run."""
-    for each in results:
+def _track(experiment: str, contents: "Contents") -> None:
+    """Attaches the page to each fold's MLflow run, which its training's fingerprint names."""
+    for each in contents.results:
         if "fingerprint" not in each.run:
-            print(f"warning: fold {each.fold} has no run.json that names its training, so MLflow gets no page", file=sys.stderr)
+            print(f"warning: {EVAL}/fold{each.fold}/run.json names no training, so MLflow gets no page of it", file=sys.stderr)
             continue
         from segpipe import tracking
 

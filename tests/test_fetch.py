@@ -16,6 +16,7 @@ import pytest
 
 from segpipe.errors import PipelineError
 from segpipe.fetch import fetch
+from segpipe.files import write_with
 
 CONTENT = random.Random(1).randbytes(300_000)
 LARGE = random.Random(2).randbytes(5_000_000)
@@ -509,6 +510,20 @@ def test_a_download_that_waited_does_not_share_its_partial_with_the_next(mirror:
         thread.join()
     assert [(tmp_path / name).read_bytes() == CONTENT for name in "abc"] == [True] * 3
     assert most_at_work == [1, 1, 1]
+
+
+def test_the_partial_that_the_next_download_has_just_begun_is_left_alone(
+    mirror: Mirror, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    partial = tmp_path / "partial" / f"{sha256(CONTENT)}.part"
+
+    def move_and_be_followed(path: Path, write: Callable[[Path], object]) -> None:
+        write_with(path, write)
+        partial.touch()
+
+    monkeypatch.setattr("segpipe.fetch.write_with", move_and_be_followed)
+    bring(tmp_path, mirror.url("/data.tar", serves()))
+    assert partial.exists()
 
 
 def test_progress_is_told_on_stderr(

@@ -13,7 +13,7 @@ VOID = ("unlabelled", "unlabeled", "void", "ignore", "__ignore__")
 MOST = 255
 PLAUSIBLE = 64
 """More classes than this, or ids with so many gaps, are believed only where a list names them."""
-VOC = [
+VOC = (
     "background",
     "aeroplane",
     "bicycle",
@@ -35,7 +35,7 @@ VOC = [
     "sofa",
     "train",
     "tvmonitor",
-]
+)
 
 
 @dataclass(frozen=True)

@@ -15,7 +15,8 @@ def refuse(problems: Iterable[DataError]) -> None:
         files[problem.problem, problem.remedy].append(problem.file)
     if files:
         blocks = [_block(problem, remedy, sorted(names)) for (problem, remedy), names in sorted(files.items())]
-        raise PipelineError("\n".join([*blocks, f"{len(blocks)} kinds of problem; nothing was converted."]))
+        kinds = "1 kind" if len(blocks) == 1 else f"{len(blocks)} kinds"
+        raise PipelineError("\n".join([*blocks, f"{kinds} of problem; nothing was converted."]))
 
 
 def _block(problem: str, remedy: str, names: list[str]) -> str:

@@ -1,7 +1,6 @@
 """labelme: one JSON file of shapes beside each image; flat, or in subfolders that are then the given split."""
 
 import json
-import math
 from collections.abc import Sequence
 from pathlib import Path, PurePosixPath
 from typing import Any
@@ -18,6 +17,8 @@ from segpipe.record import IGNORE
 
 IGNORE_LABELS = ("__ignore__", "ignore")
 POINTS_NEEDED = {"polygon": 3, "rectangle": 2, "circle": 2}
+FAR = 1e6
+"""Pixels: Pillow loses count of coordinates much larger than this, and paints something else or nothing."""
 
 
 def find(root: Path, rule: str) -> Found:
@@ -30,6 +31,9 @@ def find(root: Path, rule: str) -> Found:
         image = _image_of(path, root, images)
         if isinstance(image, DataError):
             problems.append(image)
+        elif image in annotated:
+            name = path.relative_to(root).as_posix()
+            problems.append(DataError(name, f"a second JSON file for {image.name}", "Remove one of the two."))
         else:
             annotated.add(image)
             items.append(_item(image, root, Place(path)))
@@ -66,7 +70,7 @@ def mask_of(item: Item, width: int, height: int, classes: Sequence[str]) -> NDAr
         )
     for number, shape in enumerate(content["shapes"]):
         kind, points = _shape(shape, number, name)
-        polygons.paint(canvas, kind, points, ids[shape["label"]])
+        polygons.paint(canvas, kind, points, ids[str(shape["label"])])
     return polygons.as_array(canvas)
 
 
@@ -96,7 +100,7 @@ def _image_of(path: Path, root: Path, images: dict[Path, None]) -> Path | DataEr
             return path.with_suffix(suffix)
     name = path.relative_to(root).as_posix()
     try:
-        named = str(read_json(path, name).get("imagePath", "")).replace("\\", "/")
+        named = str(read_json(path, name).get("imagePath", "")).replace("\\", "/").replace("\0", "")
     except DataError as error:
         return error
     for candidate in (path.parent / named, path.parent / PurePosixPath(named).name):
@@ -128,10 +132,10 @@ def _shape(shape: dict[str, Any], number: int, name: str) -> tuple[str, list[pol
         )
     try:
         points = [(float(x), float(y)) for x, y in shape["points"]]
-    except (KeyError, TypeError, ValueError):
+    except (KeyError, TypeError, ValueError, OverflowError):
         points = []
     needed = POINTS_NEEDED[kind]
     enough = len(points) >= needed if kind == "polygon" else len(points) == needed
-    if not enough or not all(math.isfinite(value) for point in points for value in point):
-        raise DataError(name, f"{where} has no {needed} points that are numbers", "Draw it again in labelme.")
+    if not enough or not all(abs(value) < FAR for point in points for value in point):
+        raise DataError(name, f"{where} has no {needed} points that are numbers near the image", "Draw it again in labelme.")
     return kind, points

@@ -6,9 +6,9 @@ from pathlib import Path, PurePosixPath
 import numpy as np
 from numpy.typing import NDArray
 
-from segpipe.annotations.items import PARTS, Found, Item, files_below, found, given_by_folder, id_of, images_below, unannotated
+from segpipe.annotations.items import PARTS, Found, Item, found, given_by_folder, id_of, images_below, unannotated
 from segpipe.errors import DataError
-from segpipe.images import MASK_SUFFIXES, SUFFIXES, decode_mask
+from segpipe.images import SUFFIXES, decode_mask
 from segpipe.place import Place
 from segpipe.record import IGNORE
 
@@ -20,15 +20,15 @@ def find(root: Path, image_dir: str, mask_dir: str, rule: str) -> Found:
 
     Lists `train.txt`, `val.txt`, `test.txt` in `root` or `root/splits` give the split, else folders of these names do.
     """
-    masks = dict(_below(root, mask_dir, MASK_SUFFIXES))
-    images = list(_below(root, image_dir, SUFFIXES))
+    masks, problems = _masks_below(root, mask_dir)
+    images = list(_below(root, image_dir))
     if not images:
         what = f'no folder "{image_dir}" with images in it' if any(images_below(root)) else "no images in it"
         remedy = f'Put images into "{image_dir}" and masks into "{mask_dir}", or name your folders in data.masks.'
         return Found((), (DataError(root.name, what, remedy),))
-    lists = _read_lists(root)
+    lists, twice = _read_lists(root)
     items: list[Item] = []
-    problems = _list_problems(root, lists, {item_id for item_id, _ in images})
+    problems += [*twice, *_list_problems(lists, {item_id for item_id, _ in images})]
     for item_id, path in images:
         source = path.relative_to(root).as_posix()
         given = lists.get(item_id, "") if lists else given_by_folder(item_id)
@@ -52,8 +52,8 @@ def mask_of(item: Item, width: int, height: int, classes: Sequence[str], ignore_
     """
     if item.annotation is None:
         return np.zeros((height, width), np.uint8)
-    values = decode_mask(item.annotation.read(), item.annotation.file.name)
     name = f"mask of {item.source}"
+    values = decode_mask(item.annotation.read(), name)
     if values.shape != (height, width):
         raise DataError(
             name,
@@ -63,32 +63,49 @@ def mask_of(item: Item, width: int, height: int, classes: Sequence[str], ignore_
     mask = np.where(values == ignore_index, IGNORE, np.minimum(values, 254)).astype(np.uint8)
     strange = sorted(int(value) for value in np.unique(values) if value != ignore_index and value >= len(classes))
     if strange:
+        more = f" and {len(strange) - 8} more" if len(strange) > 8 else ""
         raise DataError(
             name,
-            f"values that are no class: {', '.join(map(str, strange[:8]))}{' ...' if len(strange) > 8 else ''}",
+            f"values that are no class: {', '.join(map(str, strange[:8]))}{more}",
             f"The classes are 0 to {len(classes) - 1}. Name all classes in params.yaml, or correct the mask.",
         )
     return mask
 
 
-def _below(root: Path, folder: str, suffixes: tuple[str, ...]) -> Iterator[tuple[str, Path]]:
-    """Files below any folder of this name, with their path less that folder and the suffix."""
-    for path in files_below(root, suffixes):
+def _masks_below(root: Path, folder: str) -> tuple[dict[str, Path], list[DataError]]:
+    """The masks by id, and those of which there are two. JPEG counts: it must be refused rather than overlooked."""
+    masks: dict[str, Path] = {}
+    problems = []
+    for item_id, path in _below(root, folder):
+        if item_id in masks:
+            name = path.relative_to(root).as_posix()
+            problems.append(DataError(name, "another mask has the same name up to its suffix", "Remove one of the two."))
+        masks[item_id] = path
+    return masks, problems
+
+
+def _below(root: Path, folder: str) -> Iterator[tuple[str, Path]]:
+    """Image files below any folder of this name, with their path less that folder and the suffix."""
+    for path in images_below(root):
         parts = path.relative_to(root).parts
         if folder in parts[:-1]:
             at = parts.index(folder)
             yield id_of(PurePosixPath(*parts[:at], *parts[at + 1 :])), path
 
 
-def _read_lists(root: Path) -> dict[str, str]:
-    """Which part each listed id belongs to; empty where there are no lists."""
+def _read_lists(root: Path) -> tuple[dict[str, str], list[DataError]]:
+    """Which part each listed id belongs to, nothing where there are no lists; and the ids in the lists of two parts."""
     given: dict[str, str] = {}
+    problems = []
     for folder in LIST_FOLDERS:
         for path in sorted((root / folder).glob("*.txt")):
             part = PARTS.get(path.stem.lower())
-            if part:
-                given |= {_listed_id(line): part for line in path.read_text(encoding="utf-8").splitlines() if line.strip()}
-    return given
+            lines = path.read_text(encoding="utf-8-sig", errors="replace").splitlines() if part else []
+            for item_id in map(_listed_id, filter(str.strip, lines)):
+                if given.setdefault(item_id, str(part)) != part:
+                    what = f"in the lists of {given[item_id]} and {part}"
+                    problems.append(DataError(item_id, what, "Take it off one of them: no image may be in two parts."))
+    return given, problems
 
 
 def _listed_id(line: str) -> str:
@@ -97,12 +114,14 @@ def _listed_id(line: str) -> str:
     return id_of(path) if path.suffix.lower() in SUFFIXES else path.as_posix()
 
 
-def _list_problems(root: Path, lists: dict[str, str], ids: set[str]) -> list[DataError]:
+def _list_problems(lists: dict[str, str], ids: set[str]) -> list[DataError]:
     """Listed images that are not there and, where there are lists, images that none of them names."""
-    if not lists:
-        return []
-    missing = [DataError(item_id, "named in a list but not in the folder", "Add it, or take it off the list.") for item_id in
-               sorted(lists.keys() - ids)]
-    unlisted = [DataError(item_id, "in the folder but in none of its lists", "Add it to train.txt, val.txt or test.txt.") for
-                item_id in sorted(ids - lists.keys())]
-    return missing + unlisted
+    absent = sorted(lists.keys() - ids)
+    unlisted = sorted(ids - lists.keys()) if lists else []
+    return [
+        *(DataError(item_id, "named in a list but not in the folder", "Add it, or take it off the list.") for item_id in absent),
+        *(
+            DataError(item_id, "in the folder but in none of its lists", "Add it to train.txt, val.txt or test.txt.")
+            for item_id in unlisted
+        ),
+    ]

@@ -1,7 +1,7 @@
-"""The built-in sample: pictures of sea animals that can be told by shape but not by colour, annotated as labelme would.
+"""The built-in sample: sea animals that are told apart by shape and marks, hardly by colour, annotated as labelme would.
 
 Each picture is a pure function of (seed, index). It is painted back to front at twice its size; the same outlines,
-in the same order, are its annotation. What hides an animal is annotated too, as `background`.
+in the same order, are its annotation. What hides part of an animal is annotated too, as `background`.
 """
 
 import json
@@ -13,8 +13,10 @@ from typing import Any
 import cv2
 import numpy as np
 from numpy.random import Generator
+from numpy.typing import NDArray
 
 from segpipe.annotations import sample_shapes as shapes
+from segpipe.annotations import sample_skins as skins
 from segpipe.annotations import sample_textures as textures
 from segpipe.annotations.sample_shapes import Points, Pose
 from segpipe.annotations.sample_textures import Field, Surface
@@ -23,31 +25,44 @@ from segpipe.randomness import seed_of
 CLASSES: tuple[str, ...] = ("background", "fish", "turtle", "starfish", "snail")
 
 _FINE = 2  # painted at this multiple of the size, then averaged down: smooth edges
-_EMPTY_EVERY = 20  # one picture in so many has no animal
-_SEEN = 0.7  # least share of an animal that must stay visible
+_EMPTY_EVERY = 19  # one picture in so many has no animal; prime to the number of animals, so that each is missed as often
+_SEEN = 0.7  # least share of an animal that stays visible, the picture's edge included
+_ANYWHERE = (0.0, 2 * np.pi)  # radians
+_UPRIGHT = (-0.5, 0.5)
 
-Shape = Callable[[Generator], Points]
-Skin = Callable[[Generator, Field, Field, Field], Surface]
 
-_ANIMALS: dict[str, tuple[Shape, Skin]] = {
-    "fish": (shapes.fish, textures.fish_skin),
-    "turtle": (shapes.turtle, textures.turtle_skin),
-    "starfish": (shapes.starfish, textures.starfish_skin),
-    "snail": (shapes.snail, textures.snail_skin),
+@dataclass(frozen=True)
+class Kind:
+    """A kind of thing: its shape, what covers it, half its length as a share of the picture (least, most), and its turn."""
+
+    shape: Callable[[Generator], Points]
+    skin: Callable[[Generator, Field, Field, Field], Surface]
+    reach: tuple[float, float]
+    turn: tuple[float, float] = _ANYWHERE
+
+
+_ANIMALS = {
+    "fish": Kind(shapes.fish, skins.fish, (0.26, 0.34), _UPRIGHT),
+    "turtle": Kind(shapes.turtle, skins.turtle, (0.24, 0.31), _UPRIGHT),
+    "starfish": Kind(shapes.starfish, skins.starfish, (0.24, 0.31), _UPRIGHT),
+    "snail": Kind(shapes.snail, skins.snail, (0.24, 0.31), _UPRIGHT),
 }
-_PEBBLE: tuple[Shape, Skin] = (shapes.pebble, textures.mottled)
-_LEAF: tuple[Shape, Skin] = (shapes.leaf, textures.leaf_skin)
-_BLADE: tuple[Shape, Skin] = (shapes.blade, textures.leaf_skin)
+_CLUTTER = (
+    Kind(shapes.pebble, skins.stone, (0.08, 0.2)),
+    Kind(shapes.leaf, skins.leaf, (0.08, 0.2)),
+    Kind(shapes.blade, skins.leaf, (0.15, 0.3)),
+)
+_HIDERS = (Kind(shapes.pebble, skins.stone, (0.08, 0.13)), Kind(shapes.blade, skins.leaf, (0.4, 0.6)))
 
 
 @dataclass(frozen=True)
 class Thing:
-    """One thing in a picture: its outline in pixels, how it lies, what covers it, and its label ("" is never annotated)."""
+    """One thing in a picture: its kind, how it lies, its outline in pixels, and its label ("" for clutter, out of focus)."""
 
-    label: str
-    outline: Points
+    kind: Kind
     pose: Pose
-    skin: Skin
+    outline: Points
+    label: str
 
 
 def make(folder: Path, n_images: int, size: int, seed: int) -> None:
@@ -56,9 +71,8 @@ def make(folder: Path, n_images: int, size: int, seed: int) -> None:
     for index in range(n_images):
         rng = np.random.default_rng(seed_of(seed, "sample", index))
         things = _compose(rng, size, index)
-        image = _paint(rng, things, size)
         name = f"image{index:04d}"
-        _, png = cv2.imencode(".png", image[..., ::-1], [cv2.IMWRITE_PNG_COMPRESSION, 6])
+        _, png = cv2.imencode(".png", _paint(rng, things, size)[..., ::-1], [cv2.IMWRITE_PNG_COMPRESSION, 6])
         (folder / f"{name}.png").write_bytes(png.tobytes())
         text = json.dumps(_annotation(things, f"{name}.png", size), indent=2) + "\n"
         (folder / f"{name}.json").write_text(text, encoding="utf-8", newline="\n")
@@ -66,89 +80,79 @@ def make(folder: Path, n_images: int, size: int, seed: int) -> None:
 
 def _compose(rng: Generator, size: int, index: int) -> list[Thing]:
     """The things of one picture, back to front: clutter, animals, and what hides parts of them."""
-    things = [_lay(rng, size, "", *_pick_clutter(rng), (0.08, 0.2)) for _ in range(rng.integers(2, 6))]
-    if index % _EMPTY_EVERY == _EMPTY_EVERY // 2:
-        return [*things, *(_lay(rng, size, "", *_BLADE, (0.3, 0.6)) for _ in range(2))]
-    animals: list[Thing] = []
-    first = index % len(_ANIMALS)
-    for label in [list(_ANIMALS)[first], *rng.choice(list(_ANIMALS), rng.choice(3, p=(0.3, 0.4, 0.3)))]:
-        _add_if_seen(rng, animals, lambda label=label: _lay(rng, size, label, *_ANIMALS[label], (0.24, 0.31), (-0.5, 0.5)), size)
-    for _ in range(rng.choice(3, p=(0.35, 0.45, 0.2))):
-        hider, reach = ((_BLADE), (0.35, 0.6)) if rng.random() < 0.65 else ((_PEBBLE), (0.08, 0.14))
-        _add_if_seen(rng, animals, lambda hider=hider, reach=reach: _lay(rng, size, "background", *hider, reach), size)
-    return things + animals
+    clutter = [_lay(rng, size, _CLUTTER[rng.integers(3)], "") for _ in range(rng.integers(2, 6))]
+    near: list[Thing] = []
+    if index % _EMPTY_EVERY != _EMPTY_EVERY - 1:
+        labels = CLASSES[1:]
+        chosen = [index % len(labels), *rng.integers(len(labels), size=rng.choice(3, p=(0.35, 0.4, 0.25)))]
+        for number in chosen:
+            _add_in_front(rng, near, size, _ANIMALS[labels[number]], labels[number])
+    for _ in range(rng.choice(3, p=(0.45, 0.4, 0.15))):
+        _add_in_front(rng, near, size, _HIDERS[rng.integers(2)], "background")
+    return clutter + near
 
 
-def _pick_clutter(rng: Generator) -> tuple[Shape, Skin]:
-    return (_PEBBLE, _LEAF, _BLADE)[int(rng.choice(3, p=(0.45, 0.4, 0.15)))]
-
-
-def _lay(rng: Generator, size: int, label: str, shape: Shape, skin: Skin, reach: tuple[float, float], turn: tuple[float, float] = (0, 6.283)) -> Thing:
-    """One thing somewhere, in a random pose; `reach` bounds half its length, as a share of `size`."""
-    centre = rng.uniform(0.18, 0.82, 2) * size
-    bend = rng.uniform(-0.25, 0.25)
-    pose = Pose((centre[0], centre[1]), rng.uniform(*reach) * size, rng.uniform(*turn), bend, bool(rng.integers(2)))
-    return Thing(label, pose.place(shape(rng)), pose, skin)
-
-
-def _add_if_seen(rng: Generator, things: list[Thing], lay: Callable[[], Thing], size: int) -> None:
-    """Adds a new thing in front, tried up to 12 times, so that enough of every animal stays visible."""
+def _add_in_front(rng: Generator, things: list[Thing], size: int, kind: Kind, label: str) -> None:
+    """Adds one more thing to `things`, tried up to 12 times, so that enough of every animal stays visible; else none."""
     for _ in range(12):
-        tried = [*things, lay()]
+        tried = [*things, _lay(rng, size, kind, label)]
         if all(share >= _SEEN for share in _visible_shares(tried, size)):
             things.append(tried[-1])
             return
 
 
+def _lay(rng: Generator, size: int, kind: Kind, label: str) -> Thing:
+    """One thing somewhere, in a random pose."""
+    x, y = rng.uniform(0.18, 0.82, 2) * size
+    bend, mirror = rng.uniform(-0.25, 0.25), bool(rng.integers(2))
+    pose = Pose((x, y), rng.uniform(*kind.reach) * size, rng.uniform(*kind.turn), bend, mirror)
+    return Thing(kind, pose, pose.place(kind.shape(rng)), label)
+
+
 def _visible_shares(things: list[Thing], size: int) -> list[float]:
     """For each animal, the share of its whole area that the picture shows."""
-    seen = np.zeros((size, size), np.uint8)
+    front = np.zeros((size, size), np.uint8)
     for number, thing in enumerate(things, start=1):
-        cv2.fillPoly(seen, [np.round(thing.outline).astype(np.int32)], number)
-    counts = np.bincount(seen.ravel(), minlength=len(things) + 1)[1:]
-    pairs = zip(counts, things, strict=True)
-    return [count / cv2.contourArea(thing.outline.astype(np.float32)) for count, thing in pairs if thing.label in _ANIMALS]
+        cv2.fillPoly(front, [np.round(thing.outline).astype(np.int32)], number)
+    seen = np.bincount(front.ravel(), minlength=len(things) + 1)[1:]
+    whole = [cv2.contourArea(thing.outline.astype(np.float32)) for thing in things]
+    return [float(s / w) for s, w, thing in zip(seen, whole, things, strict=True) if thing.label in _ANIMALS]
 
 
-def _paint(rng: Generator, things: list[Thing], size: int) -> np.ndarray:
-    """The picture, (size, size, 3) RGB uint8."""
+def _paint(rng: Generator, things: list[Thing], size: int) -> NDArray[np.uint8]:
+    """The picture, (size, size, 3) RGB."""
     side = size * _FINE
     colours, light = textures.palette(rng), np.pi * rng.uniform(1.1, 1.5)
-    floor = textures.FLOORS[int(rng.integers(len(textures.FLOORS)))]
+    floor = textures.FLOORS[rng.integers(len(textures.FLOORS))]
     canvas = textures.light_up(floor(rng, colours, side), light)
-    for thing in things:
-        if not thing.label:
-            _paint_thing(rng, canvas, thing, colours, light)
+    for thing in (thing for thing in things if not thing.label):
+        _paint_thing(rng, canvas, thing, colours, light)
     canvas = cv2.GaussianBlur(canvas, (0, 0), side / 130) * np.float32(0.75)
-    for thing in things:
-        if thing.label:
-            _paint_thing(rng, canvas, thing, colours, light)
+    for thing in (thing for thing in things if thing.label):
+        _paint_thing(rng, canvas, thing, colours, light)
     canvas *= textures.mood(rng, side)[..., None]
     small = cv2.resize(canvas, (size, size), interpolation=cv2.INTER_AREA)
-    soft = cv2.GaussianBlur(small, (0, 0), rng.uniform(0.35, 0.6))
-    grainy = soft + rng.normal(0, rng.uniform(0.008, 0.02), soft.shape)
+    soft = cv2.GaussianBlur(small, (0, 0), rng.uniform(0.3, 0.45))
+    grainy = soft + rng.normal(0, rng.uniform(0.006, 0.014), soft.shape)
     return np.asarray(np.clip(grainy * 255 + 0.5, 0, 255), dtype=np.uint8)
 
 
 def _paint_thing(rng: Generator, canvas: Field, thing: Thing, colours: Field, light: float) -> None:
     """Paints one thing and its shadow onto the canvas."""
-    side, reach = len(canvas), thing.pose.reach * _FINE
-    margin = int(0.2 * reach) + 4
-    low = np.clip(np.floor(thing.outline.min(0) * _FINE).astype(int) - margin, 0, side)
-    high = np.clip(np.ceil(thing.outline.max(0) * _FINE).astype(int) + margin, 0, side)
-    if (high - low).min() < 2:
-        return
+    reach = thing.pose.reach * _FINE
+    low = np.clip(thing.outline.min(0) * _FINE - 0.2 * reach - 4, 0, len(canvas)).astype(int)
+    high = np.clip(thing.outline.max(0) * _FINE + 0.2 * reach + 4, 0, len(canvas)).astype(int)
     part = canvas[low[1] : high[1], low[0] : high[0]]
-    cover = _cover(thing.outline * _FINE - low, part.shape[0], part.shape[1])
     y, x = np.mgrid[low[1] : high[1], low[0] : high[0]].astype(np.float32)
-    u, v = thing.pose.local((x + 0.5) / _FINE, (y + 0.5) / _FINE)
-    skin = thing.skin(rng, colours, u, v)
-    dome = cv2.GaussianBlur(cover, (0, 0), max(0.8, 0.07 * reach)) + cv2.GaussianBlur(cover, (0, 0), max(1.0, 0.16 * reach))
-    relief = np.asarray((skin.relief + 0.16 * dome) * reach, dtype=np.float32)
-    lit = textures.light_up(Surface(skin.colour, relief), light)
+    skin = thing.kind.skin(rng, colours, *thing.pose.local((x + 0.5) / _FINE, (y + 0.5) / _FINE))
+    outline = thing.outline * _FINE - low
+    cover = _cover(outline, *x.shape)
+    narrow, wide = (cv2.GaussianBlur(cover, (0, 0), max(1.0, share * reach)) for share in (0.05, 0.16))
+    relief = np.asarray((skin.relief + 0.16 * (narrow + wide)) * reach, dtype=np.float32)
+    rim = np.clip(2 * narrow - 0.45, 0.45, 1)[..., None]
+    lit = textures.light_up(Surface(skin.colour * rim, relief), light)
     away = -0.09 * reach * np.array([np.cos(light), np.sin(light)])
-    shadow = cv2.GaussianBlur(_cover(thing.outline * _FINE - low + away, *cover.shape), (0, 0), 0.06 * reach)
-    part *= 1 - 0.5 * shadow[..., None]
+    part *= 1 - 0.5 * cv2.GaussianBlur(_cover(outline + away, *x.shape), (0, 0), 0.06 * reach)[..., None]
     part += (lit - part) * cover[..., None]
 
 
@@ -160,20 +164,17 @@ def _cover(outline: Points, height: int, width: int) -> Field:
 
 
 def _annotation(things: list[Thing], image_name: str, size: int) -> dict[str, Any]:
-    """What labelme would have saved: whole outlines, cut at the picture's edge, those in front last."""
-    labelled = [(thing.label, shapes.clip(thing.outline, size)) for thing in things if thing.label]
+    """What labelme would have saved: whole outlines cut at the picture's edge, those in front last; none without an animal."""
+    labelled = [thing for thing in things if thing.label]
+    if not any(thing.label in _ANIMALS for thing in labelled):
+        labelled = []
+    polygons = [(thing.label, np.round(shapes.clip(thing.outline, size), 2).tolist()) for thing in labelled]
     return {
         "version": "5.5.0",
         "flags": {},
         "shapes": [
-            {
-                "label": label,
-                "points": np.round(points, 2).tolist(),
-                "group_id": None,
-                "shape_type": "polygon",
-                "flags": {},
-            }
-            for label, points in labelled
+            {"label": label, "points": points, "group_id": None, "shape_type": "polygon", "flags": {}}
+            for label, points in polygons
             if len(points) >= 3
         ],
         "imagePath": image_name,

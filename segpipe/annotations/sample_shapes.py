@@ -50,16 +50,13 @@ def fish(rng: Generator) -> Points:
 
 
 def turtle(rng: Generator) -> Points:
-    """A round shell with a head, two long fore flippers and two short hind ones."""
-    paddle = rng.uniform(0.85, 1.05)
-    half = [(1.02, 0.1), (0.9, 0.2), (0.68, 0.17), (0.56, 0.36)]
-    half += [(0.5 + stroke, y * paddle) for stroke, y in _fore_flipper(rng.uniform(-0.15, 0.2))]
-    half += [(0.02, 0.56), (-0.3, 0.52), (-0.62, 0.66), (-0.86, 0.6), (-0.78, 0.4), (-0.7, 0.2), (-0.88, 0.05)]
-    return smooth([(x, -y) for x, y in half] + [(x, y) for x, y in reversed(half)])
-
-
-def _fore_flipper(sweep: float) -> list[tuple[float, float]]:
-    return [(0.0 + 0.6 * sweep, 0.68), (-0.12 + sweep, 1.0), (-0.34 + sweep, 1.08), (-0.32 + 0.5 * sweep, 0.78)]
+    """A round shell with a head, two long fore flippers that sweep back and two short hind ones."""
+    wide, sweep = rng.uniform(0.92, 1.05), rng.uniform(-0.12, 0.15)
+    head = [(1.02, 0.1), (0.92, 0.2), (0.7, 0.16)]
+    fore = [(0.54, 0.38), (0.46 + sweep / 2, 0.74), (0.2 + sweep, 1.04), (0.02 + sweep, 1.0), (0.12 + sweep / 2, 0.74)]
+    hind = [(0.1, 0.57), (-0.26, 0.53), (-0.6, 0.68), (-0.84, 0.66), (-0.82, 0.44), (-0.7, 0.24), (-0.86, 0.06)]
+    half = [(x, y * wide) for x, y in head + fore + hind]
+    return smooth([(x, -y) for x, y in half] + list(reversed(half)))
 
 
 def starfish(rng: Generator) -> Points:

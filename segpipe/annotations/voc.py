@@ -28,19 +28,23 @@ def find(root: Path) -> Found:
     images = {path.stem: path for path in files if path.parent == tree / "JPEGImages" and path.suffix.lower() in SUFFIXES}
     items: list[Item] = []
     problems: list[DataError] = []
+    listed: set[str] = set()
     for name, given in LISTS.items():
         listing = tree / "ImageSets" / "Segmentation" / f"{name}.txt"
         if listing not in files:
             raise PipelineError(f"{root}: {listing} is not there. A VOC tree needs the lists train.txt and val.txt.")
-        for item_id in files[listing].read().decode("utf-8").split():
+        for item_id in files[listing].read().decode("utf-8", errors="replace").split():
             mask = tree / "SegmentationClass" / f"{item_id}.png"
             missing = "JPEGImages" if item_id not in images else "SegmentationClass" if mask not in files else ""
-            if missing:
+            if item_id in listed:
+                problems.append(DataError(item_id, "listed twice in train.txt and val.txt", "Take it off one of them."))
+            elif missing:
                 problem = f"listed in {name}.txt but not in {missing}"
                 problems.append(DataError(item_id, problem, "Add the file, or take it off the list."))
             else:
                 source = images[item_id].relative_to(tree).as_posix()
                 items.append(Item(item_id, source, files[images[item_id]], files[mask], given))
+            listed.add(item_id)
     return found(items, problems)
 
 

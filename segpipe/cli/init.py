@@ -1,6 +1,5 @@
 """segpipe init: looks at a folder of annotated images, brings it in, and writes what belongs to it into params.yaml."""
 
-from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
 
@@ -31,74 +30,23 @@ def init(
         raise PipelineError(f".dvc: not in {Path.cwd()}. Run this in the project's root, where params.yaml and .dvc are.")
 
     from segpipe import ingest, params, params_file
+    from segpipe.annotations import summary
     from segpipe.annotations.doctor import refuse
     from segpipe.annotations.look import look
 
     every = params.load(PARAMS)
     with ingest.opened(path, sha256) as folder:
+        where = ingest.data_path(folder, path, in_place)
         seen = look(folder, kind, image_dir, mask_dir)
-        print("\n".join(_summary(seen, every)))
+        print("\n".join(summary.lines(seen, _rule(seen, every))))
         refuse(seen.problems)
-        where = ingest.in_place(folder, path) if in_place else ingest.bring(folder)
+        brought = where == ingest.SOURCE.as_posix()
+        if brought:
+            ingest.bring(folder)
     changes = params_file.write(PARAMS, _settings(seen, every, where))
     print("\n".join(map(str, changes)) or "params.yaml fits already")
-    tracked = ["params.yaml"] if where != ingest.SOURCE.as_posix() else ["params.yaml", "data/source.dvc"]
+    tracked = ["params.yaml", "data/source.dvc"] if brought else ["params.yaml"]
     command.done(", ".join(tracked), f"{_git_add(tracked)}dvc repro")
-
-
-def _summary(seen: "Look", every: "Params") -> Iterator[str]:
-    """What was found, for people, a line each."""
-    yield f"{seen.root}: {seen.layout}"
-    what = "JSON file" if seen.layout.kind == "labelme" else "mask"
-    yield _line("images", f"{seen.n_images}, {len(seen.unannotated) or 'none'} without a {what}")
-    if seen.unannotated:
-        yield _line("", _rule(seen, every))
-    yield _line("sizes", _sizes(seen))
-    kinds = [f"{'gray' if channels == 1 else 'RGB'} of {bits} bits ({count})" for (channels, bits), count in seen.depths]
-    yield _line("pixels", ", ".join(kinds))
-    yield _line("classes", f"{len(seen.classes.names)}, from {seen.classes.origin}: {_classes(seen)}")
-    if seen.layout.kind != "labelme":
-        yield _line("ignored", f"{seen.classes.ignore_index} in the masks ({_images_with(seen, str(seen.classes.ignore_index))})")
-    split = ", ".join(f"{part or 'in no part'} {count}" for part, count in seen.given)
-    yield _line("split", "none given; the pipeline makes one" if dict(seen.given).keys() <= {""} else f"{split}, as given")
-
-
-def _line(name: str, text: str) -> str:
-    return f"  {name:<9}{text}"
-
-
-def _rule(seen: "Look", every: "Params") -> str:
-    """What becomes of images without annotation, and which key decides."""
-    block = every.data.masks if seen.layout.kind == "masks" else every.data.labelme
-    becomes = {"error": "`dvc repro` stops at them", "skip": "they are left out", "background": "they count as empty"}
-    more = " ..." if len(seen.unannotated) > 3 else ""
-    return (
-        f"{', '.join(seen.unannotated[:3])}{more}: {becomes[block.unannotated]}, since data.{seen.layout.kind}.unannotated "
-        f"is {block.unannotated} (error | skip: left out | background: no object in them)"
-    )
-
-
-def _sizes(seen: "Look") -> str:
-    """The most common size, the smallest and the largest."""
-    if len(seen.sizes) < 2:
-        return ", ".join(f"{width} x {height}" for (width, height), _ in seen.sizes)
-    ordered = sorted((size for size, _ in seen.sizes), key=lambda size: (size[0] * size[1], size))
-    (width, height), count = seen.sizes[0]
-    smallest, largest = (f"{size[0]} x {size[1]}" for size in (ordered[0], ordered[-1]))
-    return f"{smallest} to {largest}, most often {width} x {height} ({count})"
-
-
-def _classes(seen: "Look") -> str:
-    """Each class with the number of images that hold it; background of labelme is wherever nothing is drawn."""
-    keys = seen.classes.names if seen.layout.kind == "labelme" else [str(value) for value in range(len(seen.classes.names))]
-    named = [f"{name} ({_images_with(seen, key)})" for name, key in zip(seen.classes.names, keys, strict=True)]
-    if seen.layout.kind == "labelme":
-        named[0] = seen.classes.names[0]
-    return ", ".join(named)
-
-
-def _images_with(seen: "Look", value: str) -> str:
-    return f"in {dict(seen.values).get(value, 'none')}"
 
 
 def _settings(seen: "Look", every: "Params", where: str) -> "dict[str, Value]":
@@ -106,13 +54,18 @@ def _settings(seen: "Look", every: "Params", where: str) -> "dict[str, Value]":
     from segpipe.annotations import settings
 
     stride = 2**every.model.depth if every.model.name == "unet" else 32
-    rule = {"masks": every.data.masks.unannotated, "labelme": every.data.labelme.unannotated}.get(seen.layout.kind)
-    n_images = seen.n_images if rule == "background" else seen.n_images - len(seen.unannotated)
+    without = 0 if _rule(seen, every) == "background" else len(seen.unannotated)
     return {
         **settings.of_data(seen, where),
         **settings.of_crop(seen, every.input.crop, stride),
-        **settings.of_folds(seen, n_images, every.split, every.folds),
+        **settings.of_folds(seen, seen.n_images - without, every.split, every.folds),
     }
+
+
+def _rule(seen: "Look", every: "Params") -> str:
+    """What params.yaml says of images without annotation; VOC has none."""
+    data = every.data
+    return {"masks": data.masks.unannotated, "labelme": data.labelme.unannotated, "voc": "error"}[seen.layout.kind]
 
 
 def _git_add(files: list[str]) -> str:

@@ -87,9 +87,10 @@ def fill(encoder: nn.Module, tensors: Tensors, source: str) -> None:
 
 
 def adapt(weight: Tensor, shape: torch.Size) -> Tensor:
-    """A convolution's weight (out, 3, h, w) for another number of channels, so that a gray image gives the same response.
+    """A convolution's weight (out, 3, h, w) for another number of channels, so that its response stays as strong.
 
-    For one channel the sum over the three; for N, repeated in turn and scaled by 3 / N. Any other weight as it is.
+    For one channel the sum over the three: a gray image gives what it gave. For N, repeated in turn and scaled by 3 / N,
+    as smp and timm do. Any other weight as it is.
     """
     if weight.ndim != 4 or len(shape) != 4 or weight.shape[1] != 3 or shape[1] == 3:
         return weight

@@ -9,6 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from segpipe.errors import PipelineError
+from segpipe.models import adaptive_mean
 
 STRIDE = 32
 LARGER_STRIDES = {"PAN": 128}
@@ -46,7 +47,9 @@ def imagenet(architecture: str, encoder: str) -> dict[str, Tensor]:
 def _create(architecture: str, encoder: str, weights: str | bool | None, in_channels: int, n_logits: int) -> Any:
     # A vision transformer expects one size unless told otherwise.
     extra = {"dynamic_img_size": True} if architecture == "DPT" else {}
-    return smp.create_model(architecture, encoder, encoder_weights=weights, in_channels=in_channels, classes=n_logits, **extra)
+    network = smp.create_model(architecture, encoder, encoder_weights=weights, in_channels=in_channels, classes=n_logits, **extra)
+    adaptive_mean.use_in(network.decoder)
+    return network
 
 
 def _check(key: str, name: str, known: list[str]) -> None:

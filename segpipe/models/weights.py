@@ -63,8 +63,8 @@ def load(path: Path) -> tuple[Segmenter, Card]:
         segmenter.load_state_dict(load_file(path))
     except FileNotFoundError:
         raise PipelineError(f"{path}: no such model. Run `dvc repro train`, or name the file with --model.") from None
-    except (SafetensorError, KeyError, ValueError, TypeError, RuntimeError) as error:
-        reason = str(error).splitlines()[0]
+    except (SafetensorError, OSError, KeyError, ValueError, TypeError, RuntimeError) as error:
+        reason = next(iter(str(error).splitlines()), type(error).__name__)
         raise PipelineError(
             f"{path}: not a model of segpipe, or damaged ({reason}). Bring it back with `dvc checkout`."
         ) from None

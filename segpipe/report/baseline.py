@@ -7,6 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from segpipe.dataset.pack import Pack
+from segpipe.progress import track
 from segpipe.randomness import seed_of
 from segpipe.record import IGNORE
 from segpipe.scores import confusion, scores
@@ -26,8 +27,10 @@ def colour_dice(data: Pack, train: Sequence[str], scored: Sequence[str]) -> floa
     Takes 300 images of each list, chosen by the hash of their ids. Whole numbers throughout, so it is exact.
     """
     n_classes = len(data.info.classes)
-    table = fit(((data.image(item), data.mask(item)) for item in _some(train)), n_classes)
-    counts = [confusion(data.mask(item), predict(table, data.image(item)), n_classes) for item in _some(scored)]
+    known = track(_some(train), "colours of the training part")
+    table = fit(((data.image(item), data.mask(item)) for item in known), n_classes)
+    asked = track(_some(scored), "colours of the scored part")
+    counts = [confusion(data.mask(item), predict(table, data.image(item)), n_classes) for item in asked]
     return scores(counts, data.info.has_background)["dice"]
 
 

@@ -8,7 +8,6 @@ NAMES = {
     "recall": "Recall",
     "dice_per_image": "Dice per image",
     "iou": "IoU",
-    "loss": "Loss",
 }
 
 MEANINGS = {
@@ -31,7 +30,7 @@ COMMON = (
 )
 
 COLOURS = (
-    "Colours alone: each of 32 &times; 32 &times; 32 colours gets the class that most training pixels of that colour have. It knows no "
-    "shape and no neighbourhood, so what the model scores above it, it has learned beyond colour. Fitted and scored on at "
-    "most 300 images each."
+    "Each of 32 &times; 32 &times; 32 colours gets the class that most training pixels of that colour have. That "
+    "knows no shape and no neighbourhood: what the model scores above it, it has learned beyond colour. Fitted and scored on "
+    "at most 300 images each."
 )

@@ -41,7 +41,7 @@ def curves(results: Sequence[FoldResults], columns: Sequence[str], unit_range: b
 
     with mpl.rc_context():
         mpl.rcdefaults()  # A person's own matplotlibrc would give other bytes.
-        for name, value in STYLE.items():
+        for name, value in {**STYLE, "svg.hashsalt": " ".join(columns)}.items():
             mpl.rcParams[name] = value  # type: ignore[index]
         figure = Figure(figsize=(4.6, 2.7))
         axes = figure.add_subplot()

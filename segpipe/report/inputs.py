@@ -54,36 +54,26 @@ def read(folder: Path, folds: Sequence[int], parts: dict[str, str], n_classes: i
 
     Raises PipelineError where a fold has none, or they are broken or of another split.
     """
-    return [_checked(_read_fold(folder / f"fold{fold}", fold, n_classes), parts) for fold in folds]
+    return [_read_fold(folder / f"fold{fold}", fold, parts, n_classes) for fold in folds]
 
 
-def _read_fold(folder: Path, fold: int, n_classes: int) -> FoldResults:
+def _read_fold(folder: Path, fold: int, parts: dict[str, str], n_classes: int) -> FoldResults:
     run = folder / "run.json"
     try:
-        return FoldResults(
-            fold,
-            _counts(folder / "counts.csv", n_classes),
-            _image_dice(folder / "per_image.csv"),
-            _rows(folder / "history.csv"),
-            json.loads(run.read_text(encoding="utf-8")) if run.exists() else {},
-            zips.places(folder / "predictions.zip"),
-        )
+        counts = _counts(folder / "counts.csv", n_classes)
+        dice = _image_dice(folder / "per_image.csv")
+        history = _rows(folder / "history.csv")
+        predictions = zips.places(folder / "predictions.zip")
+        made_by = json.loads(run.read_text(encoding="utf-8")) if run.exists() else {}
     except FileNotFoundError as error:
         name = Path(error.filename).name
         raise PipelineError(f"{folder.as_posix()}: no {name}, so fold {fold} has no results. {_remedy(fold)}") from None
     except (KeyError, IndexError, ValueError, zipfile.BadZipFile) as error:
         raise PipelineError(f"{folder.as_posix()}: not whole ({error}). {_remedy(fold, '--force ')}") from None
-
-
-def _checked(results: FoldResults, parts: dict[str, str]) -> FoldResults:
-    """The results, once their images are those of the split."""
-    wanted = {VAL: set(splits.train_and_validation(parts, results.fold)[1]), TEST: set(splits.test(parts))}
-    for part, ids in wanted.items():
-        if set(results.dice.get(part, {})) != ids:
-            raise PipelineError(
-                f"data/eval/fold{results.fold}: its {part} images are not those of data/folds. {_remedy(results.fold)}"
-            )
-    return results
+    wanted = {VAL: set(splits.train_and_validation(parts, fold)[1]), TEST: set(splits.test(parts))}
+    if any(set(dice.get(part, {})) != ids for part, ids in wanted.items()):
+        raise PipelineError(f"{folder.as_posix()}: its images are not those of data/folds. {_remedy(fold)}")
+    return FoldResults(fold, counts, dice, history, made_by, predictions)
 
 
 def _remedy(fold: int, option: str = "") -> str:

@@ -43,6 +43,11 @@ def section(name: str, title: str, body: str) -> str:
     return f'<section id="{name}"><h2>{text(title)}</h2>{body}</section>'
 
 
+def card(body: str) -> str:
+    """A part of a section on a ground of its own."""
+    return f'<div class="card">{body}</div>'
+
+
 def note(sentence: str) -> str:
     """A small explanation, already HTML."""
     return f'<p class="note">{sentence}</p>'
@@ -59,15 +64,16 @@ def label(name: str, colour: Colour) -> str:
 
 
 def bar(value: float | None) -> str:
-    """A score as a number over a bar."""
-    return f'{score(value)}<i class="bar"><i style="width:{100 * (value or 0):.1f}%"></i></i>'
+    """A score as a number with a bar before it, or a dash."""
+    drawn = "" if value is None else f'<i><i style="width:{100 * value:.1f}%"></i></i>'
+    return f'<span class="bar">{drawn}{score(value)}</span>'
 
 
-def table(head: Sequence[str], rows: Iterable[Sequence[str]], kind: str = "") -> str:
+def table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
     """A table that scrolls by itself where it is too wide; all cells are HTML, those after the first are numbers."""
     heads = "".join(f'<th scope="col"{_number(place)}>{cell}</th>' for place, cell in enumerate(head))
     body = "".join(f"<tr>{''.join(_cell(place, cell) for place, cell in enumerate(row))}</tr>" for row in rows)
-    return f'<div class="scroll"><table class="{kind}"><thead><tr>{heads}</tr></thead><tbody>{body}</tbody></table></div>'
+    return f'<div class="scroll"><table><thead><tr>{heads}</tr></thead><tbody>{body}</tbody></table></div>'
 
 
 def pairs(items: Iterable[tuple[str, str]]) -> str:

@@ -9,34 +9,30 @@ import pandas as pd
 
 from segpipe.palette import colours
 from segpipe.record import DatasetInfo
-from segpipe.report import markup, run_sections, score_sections, skeleton
+from segpipe.report import class_sections, data_section, example_section, markup, run_sections, score_sections, skeleton
+from segpipe.report.data_section import Parts
 from segpipe.report.examples import Example
-from segpipe.report.inputs import TEST, FoldResults
-from segpipe.report.numbers import Summary
+from segpipe.report.inputs import FoldResults
+from segpipe.report.numbers import Summary, pooled
+from segpipe.report.run_sections import Exported
+
+Section = tuple[str, str, str]
+"""The name that links go to, the title, and the HTML."""
 
 LONGEST_LIST = 60
 """Characters of class names in the title; beyond that it says how many there are."""
 
 
 @dataclass(frozen=True)
-class Exported:
-    """models/export: gate.json, and the size in bytes and the hash of model.onnx."""
-
-    gate: Mapping[str, Any]
-    n_bytes: int
-    sha256: str
-
-
-@dataclass(frozen=True)
 class Contents:
-    """What the page shows. `headline` is the part that it speaks of first, `parts` the first fold's ids by part.
+    """What the page shows. `headline` is the part it speaks of first, `parts` the first fold's ids by part.
 
-    `params` holds the sections of params.yaml that made the run, `best` and `worst` predictions of the first fold.
+    `params` holds the sections of params.yaml that made the run; `best` and `worst` are predictions of the first fold.
     """
 
     info: DatasetInfo
     index: pd.DataFrame
-    parts: Mapping[str, Sequence[str]]
+    parts: Parts
     results: Sequence[FoldResults]
     headline: str
     summary: Summary
@@ -50,18 +46,17 @@ class Contents:
 
 def render(contents: Contents) -> str:
     """The page as HTML."""
-    sections = _sections(contents)
-    links = "".join(f'<a href="#{name}">{title}</a>' for name, title, _ in sections)
-    n_images = len(contents.results[0].dice[contents.headline])
-    verdict = score_sections.verdict(contents.summary, contents.headline, n_images, len(contents.results))
+    summary, part, results = contents.summary, contents.headline, contents.results
+    n_images = len({item for each in results for item in each.dice[part]})
+    sections = [*_results(contents), *_origins(contents)]
     return Template(skeleton.PAGE).substitute(
         style=skeleton.STYLE,
         title=markup.text(title(contents.params["model"], contents.info)),
         subtitle=markup.text(_subtitle(contents)),
-        verdict=verdict,
-        tiles=score_sections.tiles(contents.summary, contents.headline),
-        links=links,
-        sections="".join(markup.section(*each) for each in sections),
+        verdict=score_sections.verdict(summary, part, n_images, len(results)),
+        tiles=score_sections.tiles(summary, part),
+        links="".join(f'<a href="#{name}">{heading}</a>' for name, heading, _ in sections),
+        sections="".join(markup.section(*section) for section in sections),
     )
 
 
@@ -69,9 +64,9 @@ def title(model: Mapping[str, Any], info: DatasetInfo) -> str:
     """The model and what it finds, in one line."""
     names = {"unet": "U-Net", "resnet_unet": "ResNet U-Net", "smp": str(model["architecture"])}
     objects = info.classes[1:] if info.has_background else info.classes
-    listed = ", ".join(objects[:-1]) + " and " + objects[-1] if len(objects) > 1 else objects[0]
+    listed = " and ".join(filter(None, (", ".join(objects[:-1]), objects[-1])))
     what = listed if len(listed) <= LONGEST_LIST else f"{len(objects)} classes"
-    return f"{names[model['name']]} finds {what}"
+    return f"{names.get(model['name'], model['name'])} finds {what}"
 
 
 def _subtitle(contents: Contents) -> str:
@@ -82,44 +77,38 @@ def _subtitle(contents: Contents) -> str:
     return f"{markup.counted(contents.info.n_images, 'image')} · {size} · {markup.counted(epochs, 'epoch')} · {which}"
 
 
-def _sections(contents: Contents) -> list[tuple[str, str, str]]:
-    """Each section's name, title and HTML."""
-    found = [("scores", "Scores", score_sections.all_scores(contents.summary)), *_learning(contents), *_details(contents)]
-    found += [("data", "Data", _data(contents)), ("run", "What was run", run_sections.parameters(contents.params))]
-    if contents.exported:
-        exported = contents.exported
-        body = run_sections.exported(exported.gate, exported.n_bytes, exported.sha256)
-        found.append(("export", "Exported model", f'<div class="card">{body}</div>'))
-    again = run_sections.again(contents.results, contents.data_hash, contents.folds_hash)
-    found.append(("again", "Get it again", f'<div class="card">{again}</div>'))
-    return [*found, ("definitions", "What the scores mean", f'<div class="card prose">{run_sections.definitions()}</div>')]
-
-
-def _learning(contents: Contents) -> list[tuple[str, str, str]]:
-    results = contents.results
-    return [("curves", "Learning", score_sections.curves(results) + score_sections.folds(results, contents.info.has_background))]
-
-
-def _details(contents: Contents) -> list[tuple[str, str, str]]:
-    """The sections on single classes and single images."""
+def _results(contents: Contents) -> list[Section]:
+    """How good the model is: overall, by class, by image."""
     info, results, part = contents.info, contents.results, contents.headline
     palette = colours(len(info.classes))
+    counts = pooled(results, part)
+    pooling = " The pixels of all folds are added." if len(results) > 1 else ""
+    where = markup.note(f"On the {score_sections.WORDS[part]} part.{pooling}")
     found = [
-        ("classes", "Classes", score_sections.per_class(results, part, info.classes, palette)),
-        ("confusion", "Confusion", score_sections.confusion(results, part, info.classes, palette)),
+        ("scores", "Scores", score_sections.all_scores(contents.summary)),
+        ("learning", "Learning", score_sections.learning(results, info.has_background)),
+        ("classes", "Classes", where + class_sections.per_class(counts, info.classes, palette)),
+        ("confusion", "Confusion", where + class_sections.confusion(counts, info.classes, palette)),
     ]
     if contents.best or contents.worst:
-        body = score_sections.legend(info.classes, palette)
-        body += score_sections.examples("Best", contents.best) + score_sections.examples("Worst", contents.worst)
         whose = f" by the model of fold {results[0].fold}" if len(results) > 1 else ""
-        name = "test" if part == TEST else "validation"
-        body += markup.note(f"Of the {name} part{whose}, by the image&rsquo;s mean Dice.")
-        found.append(("examples", "Best and worst predictions", body))
+        words = f"The {score_sections.WORDS[part]} images with the highest and the lowest Dice{whose}."
+        shown = example_section.examples(contents.best, contents.worst, info.classes, palette)
+        found.append(("predictions", "Predictions", markup.note(words) + shown))
     return found
 
 
-def _data(contents: Contents) -> str:
-    info, index, parts = contents.info, contents.index, contents.parts
-    facts = f'<div class="card">{run_sections.data_facts(index, info, parts)}</div>'
-    balance = run_sections.class_balance(index, info, parts, colours(len(info.classes)))
-    return facts + balance + markup.note(f"Training and validation images are those of fold {contents.results[0].fold}.")
+def _origins(contents: Contents) -> list[Section]:
+    """What it was made from, and how to make it again."""
+    info, index, results = contents.info, contents.index, contents.results
+    facts = markup.card(data_section.facts(index, info, contents.parts))
+    balance = data_section.class_balance(index, info, contents.parts, colours(len(info.classes)))
+    fold = markup.note(f"Training and validation are those of fold {results[0].fold}.")
+    found = [
+        ("data", "Data", facts + balance + fold),
+        ("parameters", "Parameters", run_sections.parameters(contents.params)),
+    ]
+    if contents.exported:
+        found.append(("export", "Exported model", markup.card(run_sections.exported(contents.exported))))
+    again = run_sections.again(results, contents.data_hash, contents.folds_hash)
+    return [*found, ("again", "Get it again", markup.card(again))]

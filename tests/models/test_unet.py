@@ -49,7 +49,7 @@ def test_the_decoder_reads_the_map_of_its_own_level() -> None:
 
 def test_dropout_follows_the_two_deepest_blocks() -> None:
     network = unet(depth=3, dropout=0.5)
-    assert [isinstance(block[-1], nn.Dropout2d) for block in network.encoder] == [False, False, True, True]
+    assert [isinstance(list(block.children())[-1], nn.Dropout2d) for block in network.encoder] == [False, False, True, True]
     assert not any(isinstance(module, nn.Dropout2d) for module in network.decoder.modules())
     assert not any(isinstance(module, nn.Dropout2d) for module in unet(dropout=0.0).modules())
 

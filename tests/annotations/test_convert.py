@@ -1,0 +1,196 @@
+"""Any annotation to one form: what is measured, that everything wrong is told at once, and that processes change nothing."""
+
+import hashlib
+import json
+import tarfile
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import yaml
+from PIL import Image
+
+from segpipe.annotations import convert as module
+from segpipe.annotations.convert import convert
+from segpipe.errors import PipelineError
+from segpipe.images import decode_mask, encode_mask
+from segpipe.params import DataParams
+from segpipe.record import DatasetInfo, Record
+
+CLASSES = ["background", "cat", "dog"]
+IDS = np.array([[0, 1, 2], [2, 1, 255]], np.uint8)
+PIXELS = np.arange(18, dtype=np.uint8).reshape(2, 3, 3)
+
+
+def params(root: Path, source: str = "masks", **block: Any) -> DataParams:
+    """The project's own data section, for a folder of this source."""
+    own = yaml.safe_load((Path(__file__).parents[2] / "params.yaml").read_text(encoding="utf-8"))["data"]
+    own |= {"source": source, "path": str(root)}
+    own[source] |= {"classes": CLASSES} | block if source != "sample" else {}
+    return DataParams.model_validate(own)
+
+
+def save(root: Path, name: str, image: np.ndarray = PIXELS, mask: np.ndarray | None = IDS) -> None:
+    for folder, pixels in (("images", image), ("masks", mask)):
+        if pixels is not None:
+            path = root / folder / f"{name}.png"
+            path.parent.mkdir(parents=True, exist_ok=True)
+            Image.fromarray(pixels).save(path)
+
+
+def converted(root: Path, source: str = "masks", **block: Any) -> tuple[list[Record], DatasetInfo]:
+    return convert(params(root, source, **block), CLASSES)
+
+
+def refusal(root: Path, source: str = "masks", **block: Any) -> str:
+    with pytest.raises(PipelineError) as caught:
+        converted(root, source, **block)
+    return str(caught.value)
+
+
+def test_a_record_holds_what_was_measured(tmp_path: Path) -> None:
+    save(tmp_path, "train/a")
+    save(tmp_path, "test/b", image=PIXELS[..., 0], mask=np.zeros((2, 3), np.uint8))
+    (second, first), info = converted(tmp_path)
+    content = (tmp_path / "images/train/a.png").read_bytes()
+    assert (first.id, first.source, first.suffix, first.given) == ("train/a", "images/train/a.png", ".png", "train")
+    assert (first.width, first.height, first.channels, first.bits) == (3, 2, 3, 8)
+    assert (first.pixels, first.ignored) == ((1, 2, 2), 1)
+    assert first.sums == (0 + 3 + 6 + 9 + 12 + 15, 1 + 4 + 7 + 10 + 13 + 16, 2 + 5 + 8 + 11 + 14 + 17)
+    assert first.squares[0] == 9 + 36 + 81 + 144 + 225
+    assert first.image.read() == content
+    assert first.image_sha256 == hashlib.sha256(content).hexdigest()
+    assert first.mask_png == encode_mask(IDS)
+    assert first.mask_sha256 == hashlib.sha256(first.mask_png).hexdigest()
+    assert (second.id, second.given, second.channels, second.pixels, second.ignored) == ("test/b", "test", 1, (6, 0, 0), 0)
+    assert info == DatasetInfo(tuple(CLASSES), has_background=True, channels=3, bits=8, n_images=2)
+
+
+def test_sums_of_16_bit_images_are_exact(tmp_path: Path) -> None:
+    save(tmp_path, "a", image=np.full((200, 300), 65535, np.uint16), mask=np.ones((200, 300), np.uint8))
+    (record,), info = converted(tmp_path)
+    assert (info.bits, info.channels) == (16, 1)
+    assert (record.sums, record.squares) == ((60000 * 65535,), (60000 * 65535**2,))
+
+
+def test_a_first_class_that_is_no_background_is_an_object(tmp_path: Path) -> None:
+    save(tmp_path, "a")
+    assert not converted(tmp_path, classes=["sky", "cat", "dog"])[1].has_background
+    assert converted(tmp_path, classes=["_background_", "cat", "dog"])[1].has_background
+
+
+def test_every_source_gives_the_same_masks(tmp_path: Path) -> None:
+    ids = np.zeros((6, 8), np.uint8)
+    ids[1:3, 2:5] = 1
+    ids[3, 0:2] = 2
+    save(tmp_path / "masks", "a", image=np.zeros((6, 8, 3), np.uint8), mask=ids)
+    shapes = [
+        {"label": "cat", "points": [[2, 1], [4, 2]], "shape_type": "rectangle"},
+        {"label": "dog", "points": [[0, 3], [1, 3]], "shape_type": "rectangle"},
+    ]
+    (tmp_path / "labelme").mkdir()
+    (tmp_path / "labelme/a.json").write_text(json.dumps({"shapes": shapes}))
+    Image.new("RGB", (8, 6)).save(tmp_path / "labelme/a.png")
+    for folder, text in (("JPEGImages", None), ("SegmentationClass", None), ("ImageSets/Segmentation", "a\n")):
+        (tmp_path / "voc" / folder).mkdir(parents=True)
+        if text:
+            (tmp_path / "voc" / folder / "train.txt").write_text(text)
+            (tmp_path / "voc" / folder / "val.txt").write_text("")
+    Image.new("RGB", (8, 6)).save(tmp_path / "voc/JPEGImages/a.png")
+    Image.fromarray(ids).save(tmp_path / "voc/SegmentationClass/a.png")
+    with tarfile.open(tmp_path / "voc.tar", "w") as tar:
+        tar.add(tmp_path / "voc", arcname="VOCdevkit/VOC2007")
+    for source, name in (("masks", "masks"), ("labelme", "labelme"), ("sample", "labelme"), ("voc", "voc"), ("voc", "voc.tar")):
+        data = params(tmp_path / name, source if source != "sample" else "labelme")
+        (record,), _ = convert(data.model_copy(update={"source": source}), CLASSES)
+        assert decode_mask(record.mask_png, "mask").tolist() == ids.tolist(), source
+        assert (record.id, record.width, record.height) == ("a", 8, 6)
+
+
+def test_everything_wrong_is_told_at_once(tmp_path: Path) -> None:
+    for number in range(12):
+        save(tmp_path, f"bad{number:02}", mask=np.array([[0, 7, 0], [0, 1, 0]], np.uint8))
+    save(tmp_path, "fine")
+    save(tmp_path, "large", mask=np.zeros((3, 3), np.uint8))
+    save(tmp_path, "lonely", mask=None)
+    photo = Image.effect_noise((60, 60), 90)
+    photo.save(tmp_path / "images/cut.jpg")
+    content = (tmp_path / "images/cut.jpg").read_bytes()
+    (tmp_path / "images/cut.jpg").write_bytes(content[: len(content) // 2])
+    Image.fromarray(np.ones((60, 60), np.uint8)).save(tmp_path / "masks/cut.png")
+    (tmp_path / "images/text.png").write_text("no image")
+    Image.fromarray(IDS).save(tmp_path / "masks/text.png")
+    message = refusal(tmp_path)
+    lines = message.splitlines()
+    masks = ", ".join(f"mask of images/bad{number:02}.png" for number in range(10))
+    assert "12 files: values that are no class: 7. The classes are 0 to 2. Name all classes in params.yaml, or correct the mask." in lines
+    assert f"  {masks} and 2 more" in lines
+    assert any(line.startswith("mask of images/large.png: 3 x 3 pixels, but the image has 3 x 2. ") for line in lines)
+    assert any(line.startswith("images/lonely.png: an image without a mask. ") for line in lines)
+    assert any(line.startswith("images/cut.jpg: a damaged image (image file is truncated") for line in lines)
+    assert any(line.startswith("images/text.png: not an image that can be read") for line in lines)
+    assert lines[-1] == "5 kinds of problem; nothing was converted."
+    assert len(lines) == 7
+
+
+def test_16_bits_next_to_8_bits_are_refused(tmp_path: Path) -> None:
+    save(tmp_path, "a")
+    save(tmp_path, "b", image=np.zeros((2, 3), np.uint16))
+    assert refusal(tmp_path).splitlines()[0] == (
+        "images/b.png: 16 bits a channel where other images have 8. Bring all images to one depth."
+    )
+
+
+def test_masks_without_any_object_are_refused(tmp_path: Path) -> None:
+    save(tmp_path, "a", mask=np.zeros((2, 3), np.uint8))
+    problem = "all masks: only class 0 in them, so there is nothing to learn. "
+    assert refusal(tmp_path).splitlines()[0] == problem + "Annotate objects, or check that the masks hold class ids."
+    save(tmp_path, "b", mask=np.array([[0, 255, 0], [255, 0, 0]], np.uint8))
+    assert refusal(tmp_path).splitlines()[0] == problem + "Their other value is the ignored 255: save the object's pixels as 1."
+
+
+@pytest.mark.parametrize("source", ["masks", "labelme", "voc"])
+def test_a_missing_and_an_empty_folder_are_refused(tmp_path: Path, source: str) -> None:
+    missing = tmp_path / "gone"
+    assert refusal(missing, source) == (
+        f"data.path: {missing} does not exist. Run `segpipe init PATH` with the folder of your data."
+    )
+    message = refusal(tmp_path, source)
+    assert len(message.splitlines()) <= 2
+    assert tmp_path.name in message
+
+
+def test_a_folder_of_another_source_is_refused(tmp_path: Path) -> None:
+    save(tmp_path, "a")
+    assert refusal(tmp_path, "labelme", unannotated="skip") == (
+        f"{tmp_path}: no annotated images in it. data.source is labelme; does data.path fit it?"
+    )
+
+
+def test_files_that_vanish_or_may_not_be_read_are_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    save(tmp_path, "a")
+
+    def refuse_to_read(path: Path) -> bytes:
+        raise PermissionError(13, "Permission denied", str(path))
+
+    monkeypatch.setattr(Path, "read_bytes", refuse_to_read)
+    assert refusal(tmp_path).splitlines()[0] == (
+        "images/a.png: could not be read (Permission denied). Mend its rights, or copy it again."
+    )
+
+
+def test_many_processes_give_the_same_as_one(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    rng = np.random.default_rng(0)
+    for number in range(40):
+        shape = tuple(rng.integers(5, 20, 2))
+        save(tmp_path, f"{number}", rng.integers(0, 256, (*shape, 3), np.uint8), rng.integers(0, 3, shape, np.uint8))
+    assert module.FEW < 40
+    parallel = converted(tmp_path)
+    monkeypatch.setattr(module, "FEW", 1000)
+    assert parallel == converted(tmp_path)
+    (tmp_path / "images/7.png").write_bytes(b"")
+    serial_refusal = refusal(tmp_path)
+    monkeypatch.setattr(module, "FEW", 1)
+    assert refusal(tmp_path) == serial_refusal
+    assert serial_refusal.startswith("images/7.png: an empty file. ")

@@ -1,0 +1,75 @@
+"""What every format shares: ids, the given split, hidden files and images without annotation."""
+
+from pathlib import Path, PurePosixPath
+
+import pytest
+
+from segpipe.annotations.items import Item, files_below, found, given_by_folder, id_of, images_below, unannotated
+from segpipe.errors import DataError
+from segpipe.place import Place
+
+
+def item(item_id: str, source: str = "") -> Item:
+    return Item(item_id, source or f"{item_id}.png", Place(Path("x")), None)
+
+
+def test_items_are_sorted_by_id_and_problems_kept() -> None:
+    problem = DataError("a", "odd", "Mend it.")
+    result = found([item("b"), item("a/b"), item("B")], [problem])
+    assert [one.id for one in result.items] == ["B", "a/b", "b"]
+    assert result.problems == (problem,)
+
+
+def test_an_id_that_occurs_twice_is_a_problem_of_both_files() -> None:
+    result = found([item("a", "a.png"), item("b"), item("a", "a.jpg")], [])
+    assert [problem.file for problem in result.problems] == ["a.jpg", "a.png"]
+
+
+@pytest.mark.parametrize(
+    ("path", "expected"), [("a.png", "a"), ("train/a.png", "train/a"), ("a.b.png", "a.b"), ("Ä b/ü.JPG", "Ä b/ü")]
+)
+def test_an_id_is_the_path_without_its_suffix(path: str, expected: str) -> None:
+    assert id_of(PurePosixPath(path)) == expected
+
+
+@pytest.mark.parametrize(
+    ("item_id", "part"),
+    [
+        ("train/a", "train"),
+        ("Training/a", "train"),
+        ("val/a", "val"),
+        ("valid/x/a", "val"),
+        ("validation/a", "val"),
+        ("TEST/a", "test"),
+        ("train", ""),
+        ("a", ""),
+        ("x/train/a", ""),
+        ("trains/a", ""),
+    ],
+)
+def test_the_first_folder_gives_the_part(item_id: str, part: str) -> None:
+    assert given_by_folder(item_id) == part
+
+
+def test_files_are_listed_in_order_without_hidden_ones_and_folders(tmp_path: Path) -> None:
+    for name in ("b.PNG", "a.png", "deep/c.tif", ".d.png", ".hidden/e.png", "deep/.f.png", "g.txt", "noted.json"):
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).touch()
+    (tmp_path / "folder.png").mkdir()
+    assert [path.relative_to(tmp_path).as_posix() for path in images_below(tmp_path)] == ["a.png", "b.PNG", "deep/c.tif"]
+    assert [path.name for path in files_below(tmp_path, (".json",))] == ["noted.json"]
+    assert list(images_below(tmp_path / "not there")) == []
+
+
+def test_a_folder_inside_a_hidden_one_is_no_hidden_folder(tmp_path: Path) -> None:
+    (tmp_path / ".mine").mkdir()
+    (tmp_path / ".mine" / "a.png").touch()
+    assert [path.name for path in images_below(tmp_path / ".mine")] == ["a.png"]
+
+
+def test_an_image_without_annotation_is_a_problem_only_by_the_rule_error() -> None:
+    assert str(unannotated("a.png", "error", "a mask", "data.masks.unannotated")) == (
+        "a.png: an image without a mask. Annotate it, or set data.masks.unannotated to skip or background."
+    )
+    assert unannotated("a.png", "skip", "a mask", "key") is None
+    assert unannotated("a.png", "background", "a mask", "key") is None

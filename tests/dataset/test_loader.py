@@ -1,0 +1,92 @@
+"""Batches: the same for any number of workers, all images in every epoch, never the same draw twice."""
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+
+from segpipe.dataset import loader
+from segpipe.dataset.pack import Pack
+from segpipe.params import load
+from tests.dataset.packs import made, noise
+from tests.structure.imports import ROOT
+
+AUGMENT = load(ROOT / "params.yaml").augment
+IDS = [f"i{number}" for number in range(13)]
+
+
+@pytest.fixture(scope="module")
+def data(tmp_path_factory: pytest.TempPathFactory) -> Pack:
+    # All images alike, so that equal batches can only come from equal draws.
+    image, mask = noise(0), noise(1, channels=1)[:, :, 0] % 2
+    return made(tmp_path_factory.mktemp("loader"), dict.fromkeys(IDS, (image, mask)))
+
+
+def epochs(data: Pack, workers: int, numbers: tuple[int, ...] = (0, 1), ids: list[str] = IDS) -> list[loader.Batch]:
+    samples = loader.TrainingSamples(data, AUGMENT, 16, 0, seed=3, fold=0)
+    order = loader.EpochBatches(ids, 4, seed=3, fold=0)
+    batches = loader.training_loader(samples, order, workers, pin=False)
+    found = []
+    for order.epoch in numbers:
+        found += list(batches)
+    return found
+
+
+@pytest.mark.parametrize("workers", [1, 2, 4])
+def test_workers_change_nothing(data: Pack, workers: int) -> None:
+    for one, other in zip(epochs(data, 0), epochs(data, workers), strict=True):
+        assert one.ids == other.ids
+        assert torch.equal(one.image, other.image)
+        assert torch.equal(one.target, other.target)
+
+
+def test_an_epoch_is_the_same_without_those_before_it(data: Pack) -> None:
+    later, alone = epochs(data, 0, (0, 1))[4:], epochs(data, 0, (1,))
+    assert all(torch.equal(a.image, b.image) for a, b in zip(later, alone, strict=True))
+
+
+def test_every_image_is_in_every_epoch_and_batches_are_even(data: Pack) -> None:
+    first = epochs(data, 0, (0,))
+    assert sorted(item for batch in first for item in batch.ids) == sorted(IDS)
+    assert sorted(len(batch.ids) for batch in first) == [3, 3, 3, 4]
+
+
+def test_the_order_changes_from_epoch_to_epoch(data: Pack) -> None:
+    first, second = ([item for batch in epochs(data, 0, (epoch,)) for item in batch.ids] for epoch in (0, 1))
+    assert first != second
+
+
+def test_no_draw_repeats_over_images_workers_and_epochs(data: Pack) -> None:
+    drawn = [image.numpy().tobytes() for batch in epochs(data, 2, (0, 1, 2)) for image in batch.image]
+    assert len(set(drawn)) == len(drawn) == 39
+
+
+def test_batches_are_what_they_say(data: Pack) -> None:
+    batch = epochs(data, 0, (0,))[0]
+    assert (batch.image.shape, batch.image.dtype) == ((4, 3, 16, 16), torch.uint8)
+    assert (batch.target.shape, batch.target.dtype) == ((4, 16, 16), torch.int64)
+
+
+@pytest.mark.parametrize("workers", [0, 2])
+def test_whole_images_come_as_they_are_in_order(data: Pack, workers: int) -> None:
+    found = list(loader.whole_image_loader(loader.WholeImages(data, IDS), workers))
+    assert [item.id for item in found] == IDS
+    assert np.array_equal(found[0].image, noise(0))
+    assert found[0].mask.dtype == np.uint8
+
+
+def test_sixteen_bits_become_shares_of_the_largest() -> None:
+    image = np.array([[[0], [65535]]], np.uint16)
+    values: Any = loader.as_values(image)
+    assert values.dtype == np.float32
+    assert torch.equal(loader.unit_values(loader.channels_first(values)), torch.tensor([[[0.0, 1.0]]]))
+    assert loader.unit_values(torch.tensor([255, 51], dtype=torch.uint8)).tolist() == pytest.approx([1.0, 0.2])
+
+
+def test_large_images_are_shrunk_with_their_masks(tmp_path: Path) -> None:
+    data = made(tmp_path, {"a": (noise(0, 40, 80), np.ones((40, 80), np.uint8))})
+    samples = loader.TrainingSamples(data, AUGMENT, 16, 32, seed=3, fold=0)
+    _, image, target = samples[(0, "a")]
+    assert image.shape[1:] == target.shape == (16, 16)

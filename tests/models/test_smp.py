@@ -1,0 +1,93 @@
+"""segmentation_models_pytorch by name: what works, and what is said of what does not."""
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+import segmentation_models_pytorch as smp
+import torch
+from safetensors.torch import save_file
+
+from segpipe.errors import PipelineError
+from segpipe.models.pretrained import adapt, sha256_of_tensors
+from segpipe.models.segmenter import Segmenter
+from segpipe.models.smp import build
+from segpipe.models.table import build as build_by_name
+from tests.models.suite import SMALL, images
+
+ARCHITECTURES = [architecture.__name__ for architecture in smp.MODEL_ARCHITECTURES_MAPPING.values()]
+ENCODERS = dict.fromkeys(ARCHITECTURES, "mobilenet_v2") | {"DPT": "tu-vit_tiny_patch16_224"}
+NEED_TWO_IMAGES = {"DeepLabV3", "DeepLabV3Plus", "PAN", "UPerNet"}
+"""They normalise over a batch of single pixels, which has no spread when the batch is one image."""
+
+
+@pytest.mark.parametrize("architecture", ARCHITECTURES)
+def test_every_architecture_takes_and_learns_from_any_size(architecture: str) -> None:
+    network, stride = build(architecture, ENCODERS[architecture], 3, 4)
+    segmenter = Segmenter(network, stride, [0.0] * 3, [1.0] * 3)
+    logits = segmenter(images(2 if architecture in NEED_TWO_IMAGES else 1, 3, 33, 47))
+    assert logits.shape[1:] == (4, 33, 47)
+    logits.square().mean().backward()
+    assert all(weight.grad.isfinite().all() for weight in network.parameters() if weight.grad is not None)
+
+
+def test_a_trial_leaves_the_network_as_it_was() -> None:
+    network, _ = build("Unet", "mobilenet_v2", 3, 4)
+    assert all(module.training for module in network.modules())
+    moments = {name: value for name, value in network.state_dict().items() if name.endswith("running_mean")}
+    assert not any(value.any() for value in moments.values())
+
+
+@pytest.mark.parametrize(
+    ("architecture", "encoder", "message"),
+    [
+        ("Unett", "resnet18", r"model.architecture: smp knows no Unett\. Did you mean Unet"),
+        ("fpn", "resnet18", r"model.architecture: smp knows no fpn\. Did you mean FPN"),
+        ("qqqqqqq", "resnet18", r"model.architecture: smp knows no qqqqqqq\. All names are at https"),
+        ("Unet", "renset18", r"model.encoder: smp knows no renset18\. Did you mean resnet18"),
+        ("Unet", "ResNet18", r"model.encoder: smp knows no ResNet18\. Did you mean resnet18"),
+        (
+            "Unet",
+            "tu-resnet18.nonsense",
+            r"smp's Unet does not work with the encoder tu-resnet18.nonsense \(Invalid pretrained tag",
+        ),
+        ("UnetPlusPlus", "mit_b0", r"smp's UnetPlusPlus does not work with the encoder mit_b0 \(UnetPlusPlus is not support"),
+        ("DPT", "resnet18", r"smp's DPT does not work with the encoder resnet18 \(Only Timm encoders"),
+        ("Unet", "tu-levit_128s", r"smp's Unet does not work with the encoder tu-levit_128s \(Unsupported model"),
+        ("Unet", "tu-efficientformer_l1", r"smp's Unet does not work with the encoder tu-efficientformer_l1 \(The size"),
+    ],
+)
+def test_what_does_not_work_is_told_by_name(architecture: str, encoder: str, message: str) -> None:
+    with pytest.raises(PipelineError, match=message):
+        build(architecture, encoder, 3, 1)
+
+
+@pytest.mark.parametrize("channels", [1, 3, 5])
+def test_imagenet_is_smps_own_download(channels: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    source = smp.encoders.get_encoder("mobilenet_v2", weights=None).state_dict()
+    save_file(source, tmp_path / "model.safetensors")
+    (tmp_path / "config.json").write_text("{}")
+    monkeypatch.setattr(smp.encoders, "hf_hub_download", lambda repo, filename, revision: str(tmp_path / filename))
+    built = build_by_name(SMALL["smp"].model_copy(update={"weights": "imagenet"}), channels, 1)
+    assert built.weights_sha256 == sha256_of_tensors(source)
+    own = built.network.get_submodule("encoder").state_dict()
+    first, *others = source
+    assert all(torch.equal(own[name], source[name]) for name in others)
+    assert torch.equal(own[first], adapt(source[first], own[first].shape))
+
+
+def test_imagenet_without_the_internet_says_what_to_do(monkeypatch: pytest.MonkeyPatch) -> None:
+    def offline(*args: Any, **kwargs: Any) -> str:
+        raise OSError("no route to huggingface.co")
+
+    monkeypatch.setattr(smp.encoders, "hf_hub_download", offline)
+    with pytest.raises(
+        PipelineError, match=r"could not be downloaded \(no route.*name a local file in model.weights instead, or none"
+    ):
+        build_by_name(SMALL["smp"].model_copy(update={"weights": "imagenet"}), 3, 1)
+
+
+def test_an_encoder_without_imagenet_weights_says_which_it_has() -> None:
+    params = SMALL["smp"].model_copy(update={"encoder": "dpn68b", "weights": "imagenet"})
+    with pytest.raises(PipelineError, match=r"Available options are: \['imagenet\+5k'\]"):
+        build_by_name(params, 3, 1)

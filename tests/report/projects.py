@@ -1,0 +1,101 @@
+"""Small finished runs, written by hand: all that the report reads, made without training."""
+
+import csv
+import json
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import yaml
+from numpy.typing import NDArray
+
+from segpipe.dataset import folds as splits
+from segpipe.images import encode_mask
+from segpipe.report.inputs import FoldResults
+from segpipe.scores import Confusion, confusion, image_dice
+from segpipe.zips import write_zip
+from tests.dataset.packs import made
+from tests.structure.imports import ROOT
+
+CLASSES = ("background", "red", "blue")
+COLOURS = np.array([[90, 90, 90], [200, 30, 30], [30, 30, 200]], np.uint8)
+HISTORY = ("epoch", "lr", "train_loss", "val_loss", "val_miou", "val_dice")
+
+
+def finished(folder: Path, folds: Sequence[int] = (0,), classes: tuple[str, ...] = CLASSES, n_test: int = 4) -> Path:
+    """A folder as it is after `export`: 12 images of 20 x 16 pixels in two folds and a test part, `folds` trained."""
+    ids = [f"image{number:02d}" for number in range(12)]
+    masks = {item: mask(seed, len(classes)) for seed, item in enumerate(ids)}
+    made(folder / "data", {item: (COLOURS[each % 3], each) for item, each in masks.items()}, classes)
+    parts = {item: splits.TEST if number < n_test else str(number % 2) for number, item in enumerate(ids)}
+    splits.write(folder / "data/folds/folds.csv", parts)
+    for fold in folds:
+        write_results(folder / f"data/eval/fold{fold}", fold, parts, masks, len(classes))
+    write_params(folder, folds)
+    return folder
+
+
+def mask(seed: int, n_classes: int) -> NDArray[np.uint8]:
+    """A mask of background with a rectangle of another class."""
+    drawn = np.zeros((16, 20), np.uint8)
+    drawn[3 : 6 + seed % 8, 4:12] = 1 + seed % (n_classes - 1)
+    return drawn
+
+
+def write_params(folder: Path, folds: Sequence[int], **report: Any) -> None:
+    """Our own params.yaml with other folds."""
+    params = yaml.safe_load((ROOT / "params.yaml").read_text(encoding="utf-8"))
+    params |= {"folds": list(folds), "report": {"n_examples": 2} | report}
+    (folder / "params.yaml").write_text(yaml.safe_dump(params), encoding="utf-8")
+
+
+def write_results(folder: Path, fold: int, parts: dict[str, str], masks: dict[str, NDArray[np.uint8]], n_classes: int) -> None:
+    """data/eval/foldN of a model whose predictions are the truth moved to the right, each image more than the last."""
+    rows, pictures = [], []
+    totals: dict[str, Confusion] = {}
+    for part, ids in (("val", splits.train_and_validation(parts, fold)[1]), ("test", splits.test(parts))):
+        for number, item in enumerate(ids):
+            seen = np.roll(masks[item], number + fold, axis=1)
+            counts = confusion(masks[item], seen, n_classes)
+            totals[part] = totals.get(part, 0) + counts
+            rows.append([part, item, image_dice(counts, True)])
+            pictures.append((f"{part}/{item}.png", encode_mask(seen)))
+    cells = [
+        [part, true, seen, int(total[true, seen])]
+        for part, total in totals.items()
+        for true in range(n_classes)
+        for seen in range(n_classes)
+    ]
+    folder.mkdir(parents=True)
+    _csv(folder / "counts.csv", ("part", "truth", "prediction", "pixels"), cells)
+    _csv(folder / "per_image.csv", ("part", "id", "dice"), rows)
+    _csv(folder / "history.csv", HISTORY, [[epoch, 0.01, 1 / (epoch + 1), 1.5 / (epoch + 2), 0.2, 0.3] for epoch in range(4)])
+    write_zip(folder / "predictions.zip", pictures)
+
+
+def write_run(folder: Path, fold: int, **more: Any) -> None:
+    """run.json, as evaluate leaves it."""
+    content = {
+        "fingerprint": f"print{fold}",
+        "fold": fold,
+        "best_epoch": 2,
+        "epochs": 4,
+        "device": "cpu",
+        "versions": {"numpy": "2"},
+    }
+    (folder / "run.json").write_text(json.dumps(content | more), encoding="utf-8")
+
+
+def results(fold: int, **dice: dict[str, float | None]) -> FoldResults:
+    """A fold whose parts have the given image scores, and counts of two classes that differ from fold to fold."""
+    counts = np.array([[8, 2], [1, 9 + fold]])
+    history = [{"epoch": str(epoch), "val_dice": f"0.{epoch + fold}"} for epoch in range(2)]
+    return FoldResults(fold, dict.fromkeys(dice, counts), dice, history, {}, {})
+
+
+def _csv(path: Path, head: Sequence[str], rows: Sequence[Sequence[object]]) -> None:
+    with path.open("w", encoding="utf-8", newline="") as stream:
+        writer = csv.writer(stream, lineterminator="\n")
+        writer.writerow(head)
+        writer.writerows(rows)

@@ -1,0 +1,154 @@
+"""The page: whole by itself, safe whatever people call things, and complete."""
+
+import dataclasses
+import re
+from collections.abc import Callable
+from html.parser import HTMLParser
+from pathlib import Path
+
+import pytest
+
+from segpipe import params
+from segpipe.dataset import folds as splits
+from segpipe.dataset import pack
+from segpipe.report import examples, inputs, numbers, page
+from segpipe.report.definitions import MEANINGS, NAMES
+from segpipe.report.run_sections import Exported
+from segpipe.scores import CLASS_SCORES, SCORES
+from tests.report.projects import finished, write_run
+
+HOSTILE = ("background", "<script>alert(1)</script>", '"><img src=x onerror=alert(2)>${style}')
+VOID = {"meta", "link", "img", "br", "path", "use"}
+Change = Callable[..., page.Contents]
+
+
+class Reader(HTMLParser):
+    """Collects tags with their attributes and the text, and checks that what is opened is closed."""
+
+    def __init__(self, html: str) -> None:
+        super().__init__()
+        self.tags: list[tuple[str, dict[str, str | None]]] = []
+        self.text = ""
+        self.open: list[str] = []
+        self.feed(html)
+        self.close()
+        assert self.open == []
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.tags.append((tag, dict(attrs)))
+        if tag not in VOID:
+            self.open.append(tag)
+
+    def handle_startendtag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.tags.append((tag, dict(attrs)))
+
+    def handle_endtag(self, tag: str) -> None:
+        if tag not in VOID:
+            assert self.open.pop() == tag
+
+    def handle_data(self, data: str) -> None:
+        self.text += data
+
+    def values(self, *names: str) -> list[str]:
+        return [value for _, attributes in self.tags for name, value in attributes.items() if name in names and value]
+
+
+@pytest.fixture(scope="module")
+def contents(tmp_path_factory: pytest.TempPathFactory) -> page.Contents:
+    """A run of two folds with hostile names everywhere."""
+    folder = finished(tmp_path_factory.mktemp("run"), folds=(0, 1), classes=HOSTILE)
+    write_run(folder / "data/eval/fold0", 0, device="<b>cpu", versions={"torch": "<i>2"})
+    return gathered(folder, (0, 1))
+
+
+def gathered(folder: Path, folds: tuple[int, ...]) -> page.Contents:
+    data = pack.open_pack(folder / "data/prepared")
+    parts = splits.read(folder / "data/folds/folds.csv")
+    results = inputs.read(folder / "data/eval", folds, parts, len(data.info.classes))
+    headline = numbers.headline(results)
+    train, validation = splits.train_and_validation(parts, folds[0])
+    best, worst = examples.best_and_worst(results[0], headline, data, 2)
+    return page.Contents(
+        info=data.info,
+        index=data.index,
+        parts={"training": train, "validation": validation, "test": splits.test(parts)},
+        results=results,
+        headline=headline,
+        summary=numbers.summary(results, True, 0.25),
+        params=params.load(folder / "params.yaml").model_dump(include={"seed", "model", "loss", "train"}),
+        best=[dataclasses.replace(each, id=f"<u>{each.id}") for each in best],
+        worst=worst,
+        exported=Exported({"images": 8, "largest_difference": 4.77e-06, "same_pixels": 0.9975, "<new>": 1}, 7_800_000, "ab12"),
+        data_hash="d4ta",
+        folds_hash="f01d5",
+    )
+
+
+def test_nothing_is_fetched_from_anywhere(contents: page.Contents) -> None:
+    html = page.render(contents)
+    reader = Reader(html)
+    addresses = reader.values("src", "href", "xlink:href", "srcset", "action", "data", "poster")
+    assert len(addresses) > 20
+    assert [address for address in addresses if not address.startswith(("data:", "#"))] == []
+    assert not re.search(r"https?:|//\w+\.\w|@import|url\((?!#)", re.sub(r"base64,[^\"]*", "", html))
+
+
+def test_every_link_within_the_page_has_its_place_and_no_id_comes_twice(contents: page.Contents) -> None:
+    reader = Reader(page.render(contents))
+    ids = reader.values("id")
+    assert len(ids) == len(set(ids))
+    assert {link[1:] for link in reader.values("href", "xlink:href") if link.startswith("#")} <= set(ids)
+
+
+def test_names_are_text_and_never_markup(contents: page.Contents) -> None:
+    reader = Reader(page.render(contents))
+    tags = {tag for tag, _ in reader.tags}
+    assert not tags & {"script", "u", "iframe"}
+    assert not any(name.startswith("on") for _, attributes in reader.tags for name in attributes)
+    assert all(value.startswith("data:image/jpeg;base64,") for value in reader.values("src"))
+    for name in (*HOSTILE, "<u>image00", "<b>cpu", "torch <i>2", "<new>"):
+        assert name in reader.text
+
+
+def test_the_page_tells_what_there_is(contents: page.Contents) -> None:
+    text = Reader(page.render(contents)).text
+    dice = contents.summary["test"]["dice"]
+    assert f"the models of 2 folds reach a mean Dice of {dice:.3f}" in text
+    assert "A classifier that sees only colours reaches 0.250." in text
+    for fact in ("20 × 16 pixels", "12: 4 training, 4 validation, 4 test", "99.75 %", "4.8e-06", "7.8 MB", "dice_pixel"):
+        assert fact in text
+    for fact in ("d4ta", "f01d5", "print0", "make verify", "dvc repro", "3 of 4", "sample standard deviation"):
+        assert fact in text
+
+
+def test_the_same_contents_give_the_same_page(contents: page.Contents) -> None:
+    assert page.render(contents) == page.render(contents)
+
+
+def test_one_fold_without_test_part_export_and_examples(tmp_path: Path) -> None:
+    whole = gathered(finished(tmp_path, n_test=0), (0,))
+    text = Reader(page.render(dataclasses.replace(whole, exported=None, best=[], worst=[]))).text
+    assert "6 validation images that also chose the best epoch, so this flatters" in text
+    assert "Exported model" not in text
+    assert "Predictions" not in text
+    assert "sample standard deviation" not in text
+
+
+def test_a_model_below_the_colours_is_called_so(contents: page.Contents) -> None:
+    summary = {part: found | {"colour_dice": 0.99} for part, found in contents.summary.items()}
+    assert "The model is not above it yet" in page.render(dataclasses.replace(contents, summary=summary))
+    assert "The model is not above it yet" not in page.render(contents)
+
+
+def test_long_lists_of_classes_are_counted_in_the_title(contents: page.Contents) -> None:
+    model = contents.params["model"]
+    many = dataclasses.replace(contents.info, classes=("background", *(f"a rather long name {number}" for number in range(20))))
+    assert page.title(model, many) == "U-Net finds 20 classes"
+    assert page.title(model, dataclasses.replace(contents.info, classes=("background", "cell"))) == "U-Net finds cell"
+    few = dataclasses.replace(contents.info, classes=("a", "b", "c"), has_background=False)
+    assert page.title(model | {"name": "smp", "architecture": "FPN"}, few) == "FPN finds a, b and c"
+
+
+def test_every_score_has_a_name_and_a_meaning() -> None:
+    assert set(MEANINGS) == set(SCORES)
+    assert set(NAMES) == {*SCORES, *CLASS_SCORES}

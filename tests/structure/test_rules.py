@@ -1,0 +1,54 @@
+"""The rules of the house that an import linter does not know."""
+
+import ast
+import subprocess
+import sys
+
+import pytest
+
+from tests.structure.imports import ROOT, file_of, modules
+
+ONE_DOOR = {"mlflow": {"segpipe.tracking"}, "onnxruntime": {"segpipe.inference.onnx_session"}}
+
+
+@pytest.mark.parametrize("library", ONE_DOOR)
+def test_a_library_behind_one_door_is_imported_in_one_file(library: str) -> None:
+    assert {module for module in modules() if library in _libraries(module)} == ONE_DOOR[library]
+
+
+@pytest.mark.parametrize("folder", ["segpipe", "stages"])
+def test_init_files_are_empty(folder: str) -> None:
+    assert [file for file in (ROOT / folder).rglob("__init__.py") if file.stat().st_size] == []
+
+
+@pytest.mark.parametrize("module", modules())
+def test_each_file_says_its_idea_in_the_first_line(module: str) -> None:
+    file = file_of(module)
+    assert file
+    lines = (ast.get_docstring(ast.parse(file.read_text(encoding="utf-8"))) or "").splitlines()
+    assert lines and lines[0].endswith((".", ";")), f"{module} opens without a sentence"
+
+
+@pytest.mark.parametrize("module", ["stages.download", "stages.convert", "stages.split", "stages.report", "segpipe.cli.main"])
+def test_light_commands_start_without_heavy_libraries(module: str) -> None:
+    heavy = ("torch", "albumentations", "mlflow", "pandas", "cv2", "matplotlib")
+    code = f"import sys, {module}; print([name for name in {heavy} if name in sys.modules])"
+    result = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, cwd=ROOT)
+    assert result.stdout.strip() == "[]"
+
+
+def test_no_pickle_is_ever_read() -> None:
+    guilty = [module for module in modules() if {"pickle", "dill", "joblib"} & _libraries(module)]
+    assert guilty == []
+
+
+def _libraries(module: str) -> set[str]:
+    file = file_of(module)
+    assert file
+    found: set[str] = set()
+    for node in ast.walk(ast.parse(file.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.Import):
+            found |= {alias.name.split(".")[0] for alias in node.names}
+        elif isinstance(node, ast.ImportFrom) and node.module:
+            found.add(node.module.split(".")[0])
+    return found

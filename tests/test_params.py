@@ -1,0 +1,115 @@
+"""params.yaml: complete, read alike by every YAML, and each mistake answered by one sentence."""
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+from ruamel.yaml import YAML
+
+from segpipe import params
+from segpipe.errors import PipelineError
+from tests.structure.imports import ROOT
+
+FILE = ROOT / "params.yaml"
+
+
+def changed(folder: Path, **values: Any) -> Path:
+    """params.yaml with other values; keys are written section__key, and a value of ... takes the key out."""
+    content = yaml.safe_load(FILE.read_text(encoding="utf-8"))
+    for key, value in values.items():
+        *sections, last = key.split("__")
+        section = content
+        for name in sections:
+            section = section[name]
+        if value is ...:
+            del section[last]
+        else:
+            section[last] = value
+    path = folder / "params.yaml"
+    path.write_text(yaml.safe_dump(content), encoding="utf-8")
+    return path
+
+
+def message(path: Path) -> str:
+    with pytest.raises(PipelineError) as caught:
+        params.load(path)
+    return str(caught.value)
+
+
+def test_the_projects_own_file_is_valid() -> None:
+    assert params.load(FILE).loss.dice_weight == 0.5
+
+
+def test_pyyaml_and_ruamel_read_it_alike() -> None:
+    text = FILE.read_text(encoding="utf-8")
+    assert YAML(typ="safe").load(text) == yaml.safe_load(text)
+
+
+def test_it_is_complete_and_stays_readable() -> None:
+    def count(section: Any) -> int:
+        return sum(map(count, section.values())) if isinstance(section, dict) else 1
+
+    keys = count(yaml.safe_load(FILE.read_text(encoding="utf-8")))
+    assert keys < 90
+
+
+def test_every_key_has_a_comment() -> None:
+    bare = []
+    for line in FILE.read_text(encoding="utf-8").splitlines():
+        key, _, rest = line.partition(":")
+        is_leaf = bool(rest.split("#")[0].strip())
+        if is_leaf and "#" not in rest and key.strip() not in ("weight_decay", "epochs"):
+            bare.append(key.strip())
+    assert bare == []
+
+
+def test_a_float_that_pyyaml_reads_as_text_is_a_float(tmp_path: Path) -> None:
+    path = changed(tmp_path)
+    path.write_text(path.read_text(encoding="utf-8").replace("lr: 0.002", "lr: 1e-4"), encoding="utf-8")
+    assert params.load(path).optim.lr == 1e-4
+
+
+@pytest.mark.parametrize(
+    ("values", "sentence"),
+    [
+        ({"loss__dice_wieght": 1}, "loss.dice_wieght: no such key; did you mean dice_weight?"),
+        ({"optim__lr": -1.0}, "optim.lr: -1.0 will not do. Input should be greater than 0."),
+        ({"model__name": "unet3"}, "model.name: 'unet3' will not do."),
+        ({"seed": ...}, "seed: is missing."),
+        ({"input__crop": 100}, "input.crop: 100 is not a multiple of 16, the stride of model.name unet. Write 112."),
+        ({"data__path": "../mine"}, 'data.path: the sample is made in data/raw, but this says "../mine". Write data/raw.'),
+        ({"data__source": "masks", "data__path": "~/mine"}, 'data.path: "~/mine" would mean another folder'),
+        ({"folds": []}, "folds: "),
+        ({"folds": [0, 0]}, "folds: a fold is named twice."),
+        ({"train__precision": "fp16", "runtime__device": "cpu"}, "train.precision: fp16 needs a GPU"),
+        ({"optim__lr": float("nan")}, "optim.lr: nan will not do."),
+    ],
+)
+def test_each_mistake_has_its_sentence(tmp_path: Path, values: dict[str, Any], sentence: str) -> None:
+    assert sentence in message(changed(tmp_path, **values))
+
+
+def test_all_mistakes_are_told_at_once(tmp_path: Path) -> None:
+    text = message(changed(tmp_path, loss__dice_weight=2, optim__lr=0, zzz=1))
+    assert len(text.splitlines()) == 3
+
+
+def test_no_file_and_no_yaml(tmp_path: Path) -> None:
+    assert "no such file" in message(tmp_path / "params.yaml")
+    (tmp_path / "params.yaml").write_text("a: [1", encoding="utf-8")
+    assert "cannot be read as YAML" in message(tmp_path / "params.yaml")
+    (tmp_path / "params.yaml").write_text("", encoding="utf-8")
+    assert "will not do" in message(tmp_path / "params.yaml")
+
+
+def test_a_yaml_tag_is_not_obeyed(tmp_path: Path) -> None:
+    path = tmp_path / "params.yaml"
+    path.write_text(f"seed: !!python/object/apply:os.mknod ['{tmp_path / 'marker'}']\n", encoding="utf-8")
+    assert "cannot be read as YAML" in message(path)
+    assert not (tmp_path / "marker").exists()
+
+
+def test_sections_cannot_be_changed() -> None:
+    with pytest.raises(ValueError, match="frozen"):
+        params.load(FILE).loss.dice_weight = 1.0  # type: ignore[misc]
