@@ -107,7 +107,7 @@ def _untar(archive: Path, folder: Path, max_bytes: int, max_files: int) -> None:
 
 def _open_tar(archive: Path) -> tarfile.TarFile:
     try:
-        return tarfile.open(archive, tarinfo=_StrictHeader)
+        return tarfile.open(archive, tarinfo=StrictHeader)
     except tarfile.ReadError as error:
         raise PipelineError(
             f"{archive}: no archive that can be unpacked, or a damaged one. Expected a zip, or a tar, plain or "
@@ -115,11 +115,11 @@ def _open_tar(archive: Path) -> tarfile.TarFile:
         ) from error
 
 
-class _StrictHeader(tarfile.TarInfo):
+class StrictHeader(tarfile.TarInfo):
     """A tar header that is bounded, and whose damage is an error: tarfile takes it for the archive's end."""
 
     @classmethod
-    def frombuf(cls, buf: bytes | bytearray, encoding: str, errors: str) -> "_StrictHeader":
+    def frombuf(cls, buf: bytes | bytearray, encoding: str, errors: str) -> "StrictHeader":
         try:
             header = super().frombuf(buf, encoding, errors)
         except tarfile.EOFHeaderError:  # type: ignore[attr-defined]  # the mark of a proper end

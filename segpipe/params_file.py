@@ -93,16 +93,17 @@ def _block_list(values: Any, old: Any) -> CommentedSeq:
     if not isinstance(old, CommentedSeq) or old.fa.flow_style():
         return new
     new.ca.comment = old.ca.comment
+    own = {at: comment for at, comment in old.ca.items.items() if comment[0]}
+    new.ca.items.update({at: comment for at, comment in own.items() if at < len(new) and _plain(old[at]) == values[at]})
     last = len(old) - 1
-    new.ca.items.update({at: own for at, own in old.ca.items.items() if at < len(new) and _plain(old[at]) == values[at]})
-    if last in old.ca.items and not (len(new) == len(old) and last in new.ca.items):
+    if last in own and (len(new) != len(old) or last not in new.ca.items):
         new.ca.items.pop(last, None)
-        new.ca.items[len(new) - 1] = _below(old.ca.items[last])
+        new.ca.items[len(new) - 1] = _below(own[last])
     return new
 
 
 def _below(comment: Any) -> Any:
-    """A comment without what stood on the item's own line: that went with the item."""
+    """The comment of a last item without what stood on its own line: that goes with the item."""
     token = comment[0]
     token.value = token.value[token.value.index("\n") :]
     return comment

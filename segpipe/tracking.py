@@ -17,6 +17,10 @@ FINGERPRINT = "segpipe.fingerprint"
 PATIENCE = {"MLFLOW_HTTP_REQUEST_TIMEOUT": "10", "MLFLOW_HTTP_REQUEST_MAX_RETRIES": "2"}
 
 
+class NoRunError(LookupError):
+    """There is no run to go on with."""
+
+
 class Tracker:
     """One MLflow run. After the first failure it does nothing more."""
 
@@ -84,7 +88,8 @@ class Tracker:
         except Exception as error:  # MLflow raises whatever its store does; none of it may stop a training.
             self._alive = False
             reason = str(error).splitlines()[0] if str(error) else type(error).__name__
-            print(f"warning: MLflow does not work, so nothing more is tracked: {reason}", file=sys.stderr)
+            problem = "" if isinstance(error, NoRunError) else "MLflow does not work: "
+            print(f"warning: {problem}{reason}. Nothing more is tracked.", file=sys.stderr)
             return None
 
 
@@ -106,7 +111,7 @@ def again(experiment: str, fingerprint: str) -> Tracker:
         query = f"tags.`{FINGERPRINT}` = '{fingerprint}'"
         runs = client.search_runs([experiment_id], query, max_results=1, order_by=["attributes.start_time DESC"])
         if not runs:
-            raise LookupError("there is no run of this training (it was restored by DVC, or made elsewhere)")
+            raise NoRunError("MLflow has no run of this training, which DVC restored or which was made elsewhere")
         return client, runs[0].info.run_id
 
     return Tracker(open_run)

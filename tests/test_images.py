@@ -112,7 +112,7 @@ def test_16_bit_gray_with_alpha_and_big_endian() -> None:
 @pytest.mark.parametrize("orientation", range(1, 9))
 @pytest.mark.parametrize("kind", ["JPEG", "PNG", "WEBP", "TIFF", "PNG of 16 bits", "TIFF of 16 bits"])
 def test_exif_turns_as_pillow_would(kind: str, orientation: int) -> None:
-    pixels, kind = (DEEP[..., 0] if "16" in kind else COLOURS), kind.split()[0]
+    pixels, kind = (DEEP[..., 0] if "16" in kind else COLOURS), kind.split(maxsplit=1)[0]
     exif = Image.Exif()
     exif[0x0112] = orientation
     content = encoded(Image.fromarray(pixels), kind, exif=exif)
@@ -165,7 +165,7 @@ def test_several_pages_are_refused_but_not_those_of_a_phone() -> None:
 def test_a_truncated_file_is_refused(suffix: str) -> None:
     deep = "16" in suffix
     pixels = RNG.integers(0, 2**16 if deep else 256, (60, 50, 3), dtype=np.uint16 if deep else np.uint8)
-    content = cv2.imencode(suffix.split()[0], pixels)[1].tobytes()
+    content = cv2.imencode(suffix.split(maxsplit=1)[0], pixels)[1].tobytes()
     sentence = problem_of(content[: len(content) // 2])
     assert "damaged" in sentence
     assert "\n" not in sentence

@@ -8,7 +8,7 @@ from segpipe.annotations.labelme import IGNORE_LABELS
 from segpipe.errors import DataError, PipelineError
 from segpipe.record import BACKGROUND_NAMES, IGNORE
 
-LISTS = ("classes.txt", "labels.txt")
+LISTS = ("classes.txt", "labels.txt", "class_names.txt")
 VOID = ("unlabelled", "unlabeled", "void", "ignore", "__ignore__")
 MOST = 255
 PLAUSIBLE = 64

@@ -32,7 +32,7 @@ class Layout:
         return f"masks ({self.image_dir} and {self.mask_dir})" if self.kind == "masks" else self.kind
 
 
-def recognise(root: Path, kind: Kind | None, image_dir: str = "", mask_dir: str = "") -> Layout:
+def recognise(root: Path, kind: Kind | None = None, image_dir: str = "", mask_dir: str = "") -> Layout:
     """The layout of a folder, or of a tar of VOC. A `kind` decides between several that fit, the two names between folders.
 
     Raises PipelineError where none or several fit; it lists what is there and what was expected.

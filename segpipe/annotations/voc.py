@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 
 from segpipe.annotations import masks
 from segpipe.annotations.items import Found, Item, found
+from segpipe.archives import StrictHeader
 from segpipe.errors import DataError, PipelineError
 from segpipe.images import SUFFIXES
 from segpipe.place import Place
@@ -65,7 +66,7 @@ def _places(root: Path) -> dict[PurePosixPath, Place]:
 def _members(archive: Path) -> dict[PurePosixPath, Place]:
     """The regular files of an uncompressed tar, by where their bytes begin: nothing is unpacked."""
     try:
-        with tarfile.open(archive, "r:") as tar:
+        with tarfile.open(archive, "r:", tarinfo=StrictHeader) as tar:
             return {PurePosixPath(item.name): Place(archive, item.offset_data, item.size) for item in tar if item.isreg()}
     except (tarfile.TarError, OSError) as error:
         raise PipelineError(f"{archive}: not a tar that can be read ({error}). Download it again, uncompressed.") from None

@@ -1,10 +1,12 @@
 """`segpipe COMMAND`: what a person types beside `dvc`. A line a command; what a command needs it imports when it runs."""
 
 from segpipe import command
-from segpipe.cli import init
+from segpipe.cli import init, predict, ui
 
 app = command.new_app()
 app.command("init")(init.init)
+app.command("predict")(predict.predict)
+app.command("ui")(ui.ui)
 
 
 @app.callback()

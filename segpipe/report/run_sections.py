@@ -48,7 +48,7 @@ def again(results: Sequence[FoldResults], data_hash: str, folds_hash: str) -> st
     hashes = {"Data": data_hash, "Folds": folds_hash}
     hashes |= {f"Training of fold {each.fold}": each.run["fingerprint"] for each in results if "fingerprint" in each.run}
     lines = [(name, f"<code>{markup.text(value)}</code>") for name, value in hashes.items()]
-    devices = sorted({str(each.run["device"]) for each in results if "device" in each.run})
+    devices = sorted({_device(each.run) for each in results if "device" in each.run})
     lines += [("Device", markup.text(" and ".join(devices)))] if devices else []
     versions = _versions(results)
     return COMMANDS + markup.pairs(lines + ([("Versions", versions)] if versions else []))
@@ -70,6 +70,10 @@ def _measured(name: str, value: object) -> str:
     if isinstance(value, float):
         return f"{100 * value:.6g} %" if name == "same_pixels" else f"{value:.2g}"
     return str(value)
+
+
+def _device(run: Mapping[str, Any]) -> str:
+    return " with ".join(str(run[name]) for name in ("device", "instruction_set") if run.get(name))
 
 
 def _versions(results: Sequence[FoldResults]) -> str:

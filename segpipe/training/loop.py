@@ -146,6 +146,12 @@ class _Clock:
 
 
 def gain_of(monitor: str) -> Callable[[Record], float]:
-    """How good a record is by the monitored number, larger being better; without the number, as bad as can be."""
+    """How good a record is by the monitored number, larger being better; without a finite one, as bad as can be."""
     sign = -1.0 if monitor == "loss" else 1.0
-    return lambda record: sign * record[f"val_{monitor}"] if f"val_{monitor}" in record else -math.inf
+
+    def gain(record: Record) -> float:
+        value = sign * record.get(f"val_{monitor}", math.nan)
+        # No number is larger than a NaN, so one that came first would stay the best.
+        return value if math.isfinite(value) else -math.inf
+
+    return gain

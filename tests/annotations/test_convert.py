@@ -124,7 +124,10 @@ def test_everything_wrong_is_told_at_once(tmp_path: Path) -> None:
     message = refusal(tmp_path)
     lines = message.splitlines()
     masks = ", ".join(f"mask of images/bad{number:02}.png" for number in range(10))
-    assert "12 files: values that are no class: 7. The classes are 0 to 2. Name all classes in params.yaml, or correct the mask." in lines
+    assert (
+        "12 files: values that are no class: 7. The classes are 0 to 2. Name all classes in params.yaml, or correct the mask."
+        in lines
+    )
     assert f"  {masks} and 2 more" in lines
     assert any(line.startswith("mask of images/large.png: 3 x 3 pixels, but the image has 3 x 2. ") for line in lines)
     assert any(line.startswith("images/lonely.png: an image without a mask. ") for line in lines)

@@ -197,7 +197,9 @@ def test_broken_json_is_refused(tmp_path: Path, text: str | bytes) -> None:
     assert str(caught.value).endswith("). Save it again in labelme, or remove it.")
 
 
-@pytest.mark.parametrize("content", [[], {}, {"shapes": None}, {"shapes": {}}, {"shapes": [1]}, {"images": [], "annotations": []}])
+@pytest.mark.parametrize(
+    "content", [[], {}, {"shapes": None}, {"shapes": {}}, {"shapes": [1]}, {"images": [], "annotations": []}]
+)
 def test_json_that_is_not_labelme_is_refused(tmp_path: Path, content: Any) -> None:
     (tmp_path / "notes.json").write_text(json.dumps(content))
     sentence = "notes.json: a JSON file that is not labelme's (it has no list of shapes). Move it out of the folder."
@@ -208,7 +210,9 @@ def test_json_that_is_not_labelme_is_refused(tmp_path: Path, content: Any) -> No
     assert str(caught.value) == sentence
 
 
-@pytest.mark.parametrize("named", ["photo.png", "C:\\Users\\me\\photo.png", "..\\work\\photo.png", "/home/me/photo.png", "../photo.png"])
+@pytest.mark.parametrize(
+    "named", ["photo.png", "C:\\Users\\me\\photo.png", "..\\work\\photo.png", "/home/me/photo.png", "../photo.png"]
+)
 def test_a_json_of_another_name_finds_the_image_it_names_in_its_own_folder(tmp_path: Path, named: str) -> None:
     folder = tmp_path / "data"
     save(folder / "notes.json", [shape()], image=named)
@@ -290,9 +294,15 @@ def test_hidden_files_are_not_looked_at(tmp_path: Path) -> None:
 
 
 JSON = st.recursive(
-    st.none() | st.booleans() | st.integers() | st.floats() | st.sampled_from(["cat", "polygon", "circle", "", "a\0b", "photo.png"]),
-    lambda inner: st.lists(inner, max_size=4)
-    | st.dictionaries(st.sampled_from(["label", "points", "shape_type", "shapes"]), inner, max_size=4),
+    st.none()
+    | st.booleans()
+    | st.integers()
+    | st.floats()
+    | st.sampled_from(["cat", "polygon", "circle", "", "a\0b", "photo.png"]),
+    lambda inner: (
+        st.lists(inner, max_size=4)
+        | st.dictionaries(st.sampled_from(["label", "points", "shape_type", "shapes"]), inner, max_size=4)
+    ),
     max_leaves=12,
 )
 SHAPES = st.lists(st.fixed_dictionaries({"label": JSON | st.just("cat"), "points": JSON, "shape_type": JSON}), max_size=2)

@@ -1,4 +1,4 @@
-"""Dice by hand, against smp's, and what it says of images without objects."""
+"""Dice by hand, against smp's (which smooths half of the fraction), and what it says of images without objects."""
 
 import math
 
@@ -76,7 +76,7 @@ def test_on_an_image_with_every_class_it_is_smps(seed: int, ignored: float) -> N
     logits, target = random_case(seed, 1, 4, ignored)
     target.flatten()[:4] = torch.arange(4)
     for background, classes in ((True, [1, 2, 3]), (False, [0, 1, 2, 3])):
-        theirs = smp.losses.DiceLoss("multiclass", classes=classes, smooth=SMOOTH, ignore_index=IGNORE)(logits, target)
+        theirs = smp.losses.DiceLoss("multiclass", classes=classes, smooth=SMOOTH / 2, ignore_index=IGNORE)(logits, target)
         torch.testing.assert_close(dice(logits, target, background)[0], theirs, rtol=1e-5, atol=1e-6)
 
 
@@ -86,7 +86,7 @@ def test_with_absent_classes_it_is_smps_over_those_that_are_there(seed: int, pre
     logits, target = random_case(seed, 1, 6)
     target = torch.where(target == IGNORE, target, 1 + target % present)
     there = sorted(set(target[target != IGNORE].tolist()))
-    theirs = smp.losses.DiceLoss("multiclass", classes=there, smooth=SMOOTH, ignore_index=IGNORE)(logits, target)
+    theirs = smp.losses.DiceLoss("multiclass", classes=there, smooth=SMOOTH / 2, ignore_index=IGNORE)(logits, target)
     torch.testing.assert_close(dice(logits, target, True)[0], theirs, rtol=1e-5, atol=1e-6)
 
 
@@ -95,7 +95,7 @@ def test_with_absent_classes_it_is_smps_over_those_that_are_there(seed: int, pre
 def test_with_one_logit_it_is_smps_binary_dice(seed: int) -> None:
     logits, target = random_case(seed, 1, 1)
     target.flatten()[0] = 1
-    theirs = smp.losses.DiceLoss("binary", smooth=SMOOTH, ignore_index=IGNORE)(logits, target)
+    theirs = smp.losses.DiceLoss("binary", smooth=SMOOTH / 2, ignore_index=IGNORE)(logits, target)
     torch.testing.assert_close(dice(logits, target, True)[0], theirs, rtol=1e-5, atol=1e-6)
 
 

@@ -28,7 +28,7 @@ def finished(folder: Path, folds: Sequence[int] = (0,), classes: tuple[str, ...]
     ids = [f"image{number:02d}" for number in range(12)]
     masks = {item: mask(seed, len(classes)) for seed, item in enumerate(ids)}
     made(folder / "data", {item: (COLOURS[each % 3], each) for item, each in masks.items()}, classes)
-    parts = {item: splits.TEST if number < n_test else str(number % 2) for number, item in enumerate(ids)}
+    parts = {item: splits.TEST if number < n_test else str(number // 2 % 2) for number, item in enumerate(ids)}
     splits.write(folder / "data/folds/folds.csv", parts)
     for fold in folds:
         write_results(folder / f"data/eval/fold{fold}", fold, parts, masks, len(classes))

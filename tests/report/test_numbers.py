@@ -61,7 +61,7 @@ def test_what_is_undefined_is_none_and_left_out_of_means() -> None:
 
 def test_scores_of_a_fold_are_the_bits_that_evaluate_got_from_its_images() -> None:
     rng = np.random.default_rng(0)
-    images = [confusion(*rng.integers(0, 4, (2, 9, 7)).astype(np.uint8), n_classes=4) for _ in range(20)]
+    images = [confusion(truth, seen, 4) for truth, seen in rng.integers(0, 4, (20, 2, 9, 7)).astype(np.uint8)]
     dice = {str(number): scores([each], True)["dice_per_image"] for number, each in enumerate(images)}
     fold = FoldResults(0, {"val": np.sum(images, axis=0)}, {"val": dice}, [], {}, {})
     assert numbers.of_fold(fold, "val", True) == scores(images, True)

@@ -52,7 +52,8 @@ def test_another_folder_and_another_process_give_the_same_bytes_without_torch(
 ) -> None:
     folder = finished(tmp_path / "first", folds=(0, 1))
     shutil.copytree(folder, tmp_path / "second place")
-    code = "from stages.report import main; main(); import sys; print('HEAVY', {'torch', 'mlflow', 'albumentations'} & set(sys.modules))"
+    heavy = "{'torch', 'mlflow', 'albumentations'}"
+    code = f"import sys; from stages.report import main; main(); print('HEAVY', {heavy} & set(sys.modules))"
     env = os.environ | {"PYTHONPATH": str(ROOT), "PYTHONHASHSEED": "7", "LC_ALL": "C", "TZ": "Asia/Tokyo"}
     ran = subprocess.run(
         [sys.executable, "-c", code], cwd=tmp_path / "second place", env=env, capture_output=True, text=True, check=True

@@ -1,0 +1,217 @@
+"""segpipe init as a user would type it: what it prints, what it brings in, what it writes, and what it refuses."""
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from segpipe import ingest, params
+from segpipe.cli.init import init
+from segpipe.errors import PipelineError
+
+OWN = Path(__file__).parents[2]
+CONFIG = "[core]\n    no_scm = true\n    analytics = false\n    check_update = false\n"
+
+
+@pytest.fixture
+def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A project without Git, as the current folder."""
+    root = tmp_path / "project"
+    (root / ".dvc").mkdir(parents=True)
+    (root / ".dvc" / "config").write_text(CONFIG)
+    shutil.copy(OWN / "params.yaml", root)
+    monkeypatch.chdir(root)
+    monkeypatch.delenv("DVC_ROOT", raising=False)
+    return root
+
+
+@pytest.fixture
+def without_dvc(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Spares the second that `dvc add` takes."""
+    monkeypatch.setattr(ingest, "_dvc_add", lambda: None)
+
+
+def masks(root: Path, n_images: int = 12, size: int = 40) -> Path:
+    """Images and masks of two classes and void, with names."""
+    rng = np.random.default_rng(0)
+    for number in range(n_images):
+        ids = rng.integers(0, 3, (size, size), np.uint8)
+        for folder, pixels in (("photos", rng.integers(0, 256, (size, size, 3), np.uint8)), ("gt", ids)):
+            path = root / folder / f"{number:02}.png"
+            path.parent.mkdir(parents=True, exist_ok=True)
+            Image.fromarray(pixels).save(path)
+    (root / "classes.txt").write_text("sky\nroad\nvoid\n")
+    return root
+
+
+def labelme(path: Path, label: str = "cat") -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    Image.new("RGB", (200, 150)).save(path.with_suffix(".jpg"))
+    shape = {"label": label, "points": [[1, 1], [9, 1], [9, 9]], "shape_type": "polygon"}
+    path.with_suffix(".json").write_text(json.dumps({"shapes": [shape]}))
+
+
+def refusal(*arguments: str, **options: bool) -> str:
+    with pytest.raises(PipelineError) as caught:
+        init(*arguments, **options)  # type: ignore[arg-type]
+    return str(caught.value)
+
+
+def comments(text: str) -> list[str]:
+    return [line.split("#", 1)[1] for line in text.splitlines() if "#" in line]
+
+
+def test_a_folder_of_masks_from_the_command_line(project: Path, tmp_path: Path) -> None:
+    folder = masks(tmp_path / "mine")
+    subprocess.run(["git", "init", "--quiet"], check=True)
+    command = [sys.executable, "-m", "segpipe.cli.main", "init", str(folder)]
+    environment = {**os.environ, "PYTHONPATH": str(OWN)}
+    result = subprocess.run(command, capture_output=True, text=True, check=False, env=environment)
+    assert result.returncode == 0, result.stderr
+    lines = result.stdout.splitlines()
+    assert lines[0] == f"{folder}: masks (photos and gt)"
+    assert lines[7:] == [
+        "data.source: sample -> masks",
+        "data.path: data/raw -> data/source",
+        "data.masks.classes: background, object -> sky, road",
+        "data.masks.image_dir: images -> photos",
+        "data.masks.mask_dir: masks -> gt",
+        "data.masks.ignore_index: 255 -> 2",
+        "input.crop: 128 -> 32",
+        "result: params.yaml, data/source.dvc",
+        "next:   git add params.yaml data/source.dvc, then dvc repro",
+    ]
+    data = params.load(Path("params.yaml")).data
+    assert (data.source, data.path, data.masks.classes, data.masks.ignore_index) == ("masks", "data/source", ("sky", "road"), 2)
+    assert comments(Path("params.yaml").read_text()) == comments((OWN / "params.yaml").read_text())
+    assert "path: source" in Path("data/source.dvc").read_text()
+    assert len(list(Path("data/source").rglob("*.png"))) == 24
+
+    from segpipe.annotations.convert import convert
+
+    records, info = convert(data, ())
+    assert (len(records), info.classes, sum(record.ignored > 0 for record in records)) == (12, ("sky", "road"), 12)
+
+
+@pytest.mark.usefixtures("project", "without_dvc")
+def test_a_second_time_changes_nothing(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    folder = masks(tmp_path / "mine")
+    init(str(folder))
+    before = Path("params.yaml").read_text()
+    capsys.readouterr()
+    for again in (str(folder), "data/source"):
+        init(again)
+        assert capsys.readouterr().out.splitlines()[-3:] == [
+            "params.yaml fits already",
+            "result: params.yaml, data/source.dvc",
+            "next:   dvc repro",
+        ]
+    assert Path("params.yaml").read_text() == before
+
+
+@pytest.mark.usefixtures("project")
+def test_in_place_leaves_the_data_where_it_is(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    for name in ("train/a", "train/b", "test/a"):
+        labelme(tmp_path / "mine" / name)
+    init("../mine", in_place=True)
+    data = params.load(Path("params.yaml")).data
+    assert (data.source, data.path, data.labelme.classes) == ("labelme", str(tmp_path / "mine"), ("background", "cat"))
+    assert not Path("data").exists()
+    assert capsys.readouterr().out.splitlines()[-4:] == [
+        "data.labelme.classes: background, object -> background, cat",
+        "split.n_folds: 5 -> 2",
+        "result: params.yaml",
+        "next:   dvc repro",
+    ]
+
+
+@pytest.mark.usefixtures("project", "without_dvc")
+def test_images_without_annotation_are_told_and_left_to_the_user(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    folder = masks(tmp_path / "mine")
+    (folder / "gt/03.png").unlink()
+    init(str(folder))
+    assert "photos/03.png: `dvc repro` stops at them, since data.masks.unannotated is error" in capsys.readouterr().out
+    assert params.load(Path("params.yaml")).data.masks.unannotated == "error"
+
+
+def cut_a_photo(folder: Path) -> None:
+    (folder / "photos/01.png").write_bytes(b"")
+
+
+def make_masks_black_and_white(folder: Path) -> None:
+    for path in (folder / "gt").iterdir():
+        Image.fromarray(np.where(np.asarray(Image.open(path)) > 0, 255, 0).astype(np.uint8)).save(path)
+
+
+def add_a_name_too_few(folder: Path) -> None:
+    (folder / "classes.txt").write_text("sky\nroad\n")
+
+
+def remove_all_masks(folder: Path) -> None:
+    shutil.rmtree(folder / "gt")
+
+
+@pytest.mark.usefixtures("project")
+@pytest.mark.parametrize(
+    ("spoil", "sentence"),
+    [
+        (cut_a_photo, "photos/01.png: an empty file. "),
+        (make_masks_black_and_white, "all masks: only the values 0 and 255 in them"),
+        (add_a_name_too_few, "classes.txt: names 2 classes, but the masks hold 2 too. "),
+        (remove_all_masks, "no annotated images in it. Found 12 .png, 1 .txt in the folders photos."),
+        (shutil.rmtree, "no such folder or file."),
+    ],
+)
+def test_bad_data_changes_nothing(tmp_path: Path, spoil: Callable[[Path], object], sentence: str) -> None:
+    folder = masks(tmp_path / "mine")
+    spoil(folder)
+    before = sorted(Path.cwd().rglob("*"))
+    assert sentence in refusal(str(folder)).splitlines()[0]
+    assert sorted(Path.cwd().rglob("*")) == before
+    assert Path("params.yaml").read_text() == (OWN / "params.yaml").read_text()
+
+
+@pytest.mark.usefixtures("project", "without_dvc")
+def test_an_archive_serves_as_well(tmp_path: Path) -> None:
+    shutil.make_archive(str(tmp_path / "mine"), "zip", masks(tmp_path / "mine").parent, "mine")
+    init(str(tmp_path / "mine.zip"))
+    assert params.load(Path("params.yaml")).data.masks.image_dir == "photos"
+    assert sorted(path.name for path in Path("data/source").iterdir()) == ["classes.txt", "gt", "photos"]
+    assert list(Path(".resume").iterdir()) == []
+
+
+@pytest.mark.usefixtures("project")
+def test_outside_a_project_nothing_is_done(tmp_path: Path) -> None:
+    masks(tmp_path / "mine")
+    shutil.rmtree(".dvc")
+    assert refusal("../mine") == (f".dvc: not in {Path.cwd()}. Run this in the project's root, where params.yaml and .dvc are.")
+
+
+@pytest.mark.usefixtures("project")
+def test_a_failure_of_dvc_is_told(tmp_path: Path) -> None:
+    masks(tmp_path / "mine")
+    Path(".dvc/config").write_text("[core\n")
+    assert refusal("../mine").startswith("data/source is there, but `dvc add data/source` failed: ")
+    assert Path("params.yaml").read_text() == (OWN / "params.yaml").read_text()
+
+
+def test_the_command_starts_without_heavy_libraries() -> None:
+    heavy = "{'numpy', 'torch', 'cv2', 'PIL', 'pandas', 'pydantic', 'ruamel', 'mlflow', 'albumentations'}"
+    code = f"import sys, segpipe.cli.main; print(sorted({heavy} & sys.modules.keys()))"
+    result = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, cwd=OWN)
+    assert result.stdout.strip() == "[]"
+
+
+def test_a_mistake_ends_in_one_sentence_and_code_2(tmp_path: Path) -> None:
+    command = [sys.executable, "-m", "segpipe.cli.main", "init", "gone"]
+    environment = {**os.environ, "PYTHONPATH": str(OWN)}
+    result = subprocess.run(command, capture_output=True, text=True, check=False, cwd=tmp_path, env=environment)
+    assert (result.returncode, result.stdout) == (2, "")
+    assert result.stderr == f"error: .dvc: not in {tmp_path}. Run this in the project's root, where params.yaml and .dvc are.\n"

@@ -1,0 +1,82 @@
+"""segpipe predict: files and folders, torch and ONNX, and what does not fit is named."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from segpipe import export
+from segpipe.images import decode_mask
+from segpipe.models import weights
+from tests.dataset.packs import noise
+from tests.inference.cards import small
+from tests.structure.imports import ROOT
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("predict")
+    segmenter, card = small()
+    weights.save(folder / "model.safetensors", segmenter, card)
+    (folder / "model.onnx").write_bytes(export.to_onnx(segmenter, card))
+    (folder / "in" / "deep").mkdir(parents=True)
+    Image.fromarray(noise(0, 33, 47)).save(folder / "in" / "a.png")
+    Image.fromarray(noise(1)[:, :, 0]).save(folder / "in" / "deep" / "gray.png")
+    return folder
+
+
+def predict(folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [sys.executable, "-m", "segpipe.cli.main", "predict", *arguments],
+        cwd=folder, capture_output=True, text=True, check=False, env={"PYTHONPATH": str(ROOT), "PATH": "/usr/bin:/bin"},
+    )  # fmt: skip
+
+
+def test_torch_and_onnx_write_the_same_masks(folder: Path) -> None:
+    for model in ("model.safetensors", "model.onnx"):
+        result = predict(folder, "in", "--model", model, "--out", f"out-{model}")
+        assert result.returncode == 0, result.stderr
+        assert "2 images" in result.stdout
+    for name in ("a.png", "deep/gray.png"):
+        torchs, onnxs = (
+            decode_mask((folder / f"out-{model}" / "masks" / name).read_bytes(), name)
+            for model in ("model.safetensors", "model.onnx")
+        )
+        assert (torchs == onnxs).mean() > 0.999
+        assert (folder / "out-model.onnx" / "overlays" / name).is_file()
+    assert torchs.shape == (24, 32)
+    assert len(np.unique(torchs)) > 1
+
+
+def test_what_cannot_be_predicted_is_named_and_the_rest_is_written(folder: Path, tmp_path: Path) -> None:
+    (tmp_path / "broken.png").write_bytes(b"no image")
+    Image.fromarray(noise(0)[:, :, 0].astype(np.uint16) * 200).save(tmp_path / "deep.png")
+    Image.fromarray(noise(0)).save(tmp_path / "good.png")
+    result = predict(folder, str(tmp_path), "--model", "model.safetensors", "--out", str(tmp_path / "out"))
+    assert result.returncode == 2
+    assert "broken.png: not an image that can be read" in result.stderr
+    assert "deep.png: 3 channels of 16 bits, but the model knows 3 of 8" in result.stderr
+    assert "2 images were left out; 1 are in" in result.stderr
+    assert "Traceback" not in result.stderr
+    assert [path.name for path in (tmp_path / "out" / "masks").iterdir()] == ["good.png"]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "sentence"),
+    [
+        (["nowhere.png", "--model", "model.onnx"], "nowhere.png: no such file or folder"),
+        (["in", "--model", "no.onnx"], "no.onnx: no such model"),
+        (["in", "--model", "no.safetensors"], "no.safetensors: no such model"),
+        (["in/a.png", "in", "--model", "model.onnx"], "would both be written as a.png"),
+        (["empty", "--model", "model.onnx"], "no images in empty"),
+    ],
+)
+def test_mistakes_have_their_sentence(folder: Path, arguments: list[str], sentence: str) -> None:
+    (folder / "empty").mkdir(exist_ok=True)
+    result = predict(folder, *arguments)
+    assert result.returncode == 2
+    assert sentence in result.stderr
+    assert "Traceback" not in result.stderr

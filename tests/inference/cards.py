@@ -1,0 +1,25 @@
+"""Small models with their cards."""
+
+import torch
+
+from segpipe.models.segmenter import Segmenter, n_logits_for
+from segpipe.models.table import build
+from segpipe.models.weights import Card
+from segpipe.params import load
+from tests.structure.imports import ROOT
+
+PARAMS = load(ROOT / "params.yaml")
+
+
+def small(classes: int = 3, channels: int = 3, bits: int = 8, seed: int = 2) -> tuple[Segmenter, Card]:
+    """A U-Net of width 4 and depth 2 with random weights, in evaluation mode. Its predictions hold several classes."""
+    torch.manual_seed(seed)
+    model = PARAMS.model.model_copy(update={"width": 4, "depth": 2})
+    built = build(model, channels, n_logits_for(classes))
+    head = built.network.head
+    assert isinstance(head, torch.nn.Conv2d)
+    torch.nn.init.normal_(head.weight, std=3.0)
+    segmenter = Segmenter(built.network, built.stride, [0.5] * channels, [0.25] * channels)
+    names = ("background", *(f"class {number}" for number in range(1, classes)))
+    card = Card(names, True, channels, bits, 0, model, PARAMS.infer, "f" * 64, 0, {"params": {"threads": 1}})
+    return segmenter.eval(), card

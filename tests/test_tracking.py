@@ -1,0 +1,63 @@
+"""MLflow: runs with all they should carry, found again by their fingerprint, and a failure that costs one warning."""
+
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+from mlflow import MlflowClient
+
+from segpipe import tracking
+
+
+@pytest.fixture
+def store(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> MlflowClient:
+    monkeypatch.setenv("DVC_ROOT", str(tmp_path))
+    monkeypatch.delenv("MLFLOW_TRACKING_URI", raising=False)
+    return MlflowClient(f"sqlite:///{tmp_path}/mlruns/mlflow.db")
+
+
+def only_run(store: MlflowClient) -> Any:
+    experiment = store.get_experiment_by_name("test")
+    (run,) = store.search_runs([experiment.experiment_id])
+    return run
+
+
+def test_a_run_carries_what_it_is_given(store: MlflowClient, tmp_path: Path) -> None:
+    tracker = tracking.start("test", "unet fold 0", {tracking.FINGERPRINT: "abc"})
+    tracker.params({"seed": 42, "loss": {"name": "dice", "dice_weight": 0.5}})
+    tracker.metrics({"train_loss": 1.0, "val_dice": 0.25}, 0)
+    tracker.metrics({"train_loss": 0.5, "val_dice": 0.5}, 1)
+    tracker.content("a.png", b"123", "predictions")
+    tracker.end()
+    again = tracking.again("test", "abc")
+    again.metrics({"test.dice": 0.75})
+    run = only_run(store)
+    assert run.info.status == "FINISHED"
+    assert run.data.params == {"seed": "42", "loss.name": "dice", "loss.dice_weight": "0.5"}
+    assert run.data.metrics == {"train_loss": 0.5, "val_dice": 0.5, "test.dice": 0.75}
+    assert [point.value for point in store.get_metric_history(run.info.run_id, "train_loss")] == [1.0, 0.5]
+    assert next((tmp_path / "mlruns" / "artifacts").rglob("a.png")).read_bytes() == b"123"
+
+
+def test_a_tracking_that_fails_warns_once(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", "http://127.0.0.1:9")
+    monkeypatch.setenv("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "0")
+    tracker = tracking.start("test", "x", {})
+    tracker.metrics({"a": 1.0})
+    tracker.params({"seed": 1})
+    tracker.end()
+    assert capsys.readouterr().err.count("warning: MLflow does not work: ") == 1
+
+
+def test_no_such_run_is_a_warning(store: MlflowClient, capsys: pytest.CaptureFixture[str]) -> None:
+    tracking.again("test", "never").metrics({"a": 1.0})
+    assert "warning: MLflow has no run of this training" in capsys.readouterr().err
+
+
+def test_two_processes_may_make_the_database_at_once(store: MlflowClient) -> None:
+    code = "from segpipe import tracking; t = tracking.start('test', 'x', {}); t.metrics({'a': 1.0}); t.end()"
+    both = [subprocess.Popen([sys.executable, "-c", code], stderr=subprocess.PIPE, text=True) for _ in range(2)]
+    assert all("warning" not in process.communicate()[1] for process in both)
+    assert len(store.search_runs([store.get_experiment_by_name("test").experiment_id])) == 2

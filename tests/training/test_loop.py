@@ -1,0 +1,237 @@
+"""The training loop: the same bytes each time, the best epoch, and what stops it."""
+
+import math
+from dataclasses import replace
+from typing import Any
+
+import pytest
+import torch
+from torch import Tensor
+
+from segpipe.dataset.loader import Batch, unit_values
+from segpipe.errors import PipelineError
+from segpipe.training import loop, precision
+from tests.training.suite import CPU, batches, model, run, scripted
+
+
+def weights(run: loop.Run) -> dict[str, bytes]:
+    return {name: tensor.numpy().tobytes() for name, tensor in run.model.state_dict().items()}
+
+
+def test_two_runs_give_the_same_bytes_whatever_was_random_before() -> None:
+    first, again = run(), run()
+    loop.fit(first)
+    torch.manual_seed(12345)
+    torch.rand(7)
+    loop.fit(again)
+    assert weights(first) == weights(again)
+    assert first.history == again.history
+    assert weights(first) != {name: tensor.numpy().tobytes() for name, tensor in model().state_dict().items()}
+
+
+@pytest.mark.parametrize("change", [{"seed": 43}, {"fold": 1}])
+def test_dropout_follows_from_seed_and_fold(change: dict[str, int]) -> None:
+    first, other = run(), run(**change)
+    loop.fit(first)
+    loop.fit(other)
+    assert weights(first) != weights(other)
+
+
+def test_dropout_differs_between_batches_and_epochs() -> None:
+    same = batches(0, (2,)) * 3
+    masks: list[bytes] = []
+    segmenter = model()
+    dropout = next(module for module in segmenter.modules() if isinstance(module, torch.nn.Dropout2d))
+    dropout.register_forward_hook(lambda module, given, output: masks.append((output == 0).numpy().tobytes()))
+    loop.fit(run(model=segmenter, batches=lambda epoch: same, step=lambda loss: None))
+    assert len(masks) == 6
+    assert len(set(masks)) == 6
+
+
+def test_it_learns() -> None:
+    longer = run(epochs=15, batches=lambda epoch: batches(0), rate=lambda epoch, gains: 0.01)
+    loop.fit(longer)
+    assert longer.history[-1]["train_loss"] < 0.7 * longer.history[0]["train_loss"]
+
+
+def test_bf16_trains_too() -> None:
+    half = run(autocast=precision.autocast("bf16", CPU))
+    loop.fit(half)
+    assert math.isfinite(half.history[-1]["train_loss"])
+    assert all(tensor.isfinite().all() for tensor in half.model.state_dict().values())
+
+
+class Poisoned:
+    """A loss that is not finite for some images of one batch; all of them before and after are good."""
+
+    def __init__(self, at: int, value: float) -> None:
+        self.calls, self.at, self.value = 0, at, value
+
+    def __call__(self, logits: Tensor, target: Tensor) -> Tensor:
+        losses = logits.square().mean(dim=(1, 2, 3))
+        self.calls += 1
+        return torch.cat([losses[:1], losses[1:] * self.value]) if self.calls == self.at else losses
+
+
+@pytest.mark.parametrize("value", [math.nan, math.inf, -math.inf])
+def test_a_loss_that_is_not_finite_stops_before_the_step_and_names_the_images(value: float) -> None:
+    taken: list[dict[str, bytes]] = []
+    broken = run(loss=Poisoned(3, value))
+
+    def step(loss: Tensor) -> None:
+        broken.step(loss)
+        taken.append(weights(broken))
+
+    with pytest.raises(PipelineError) as caught:
+        loop.fit(replace(broken, step=step))
+    assert len(taken) == 2
+    learned = {name: content for name, content in taken[-1].items() if "running" not in name and "num_batches" not in name}
+    assert learned.items() <= weights(broken).items()
+    message = str(caught.value)
+    assert "epoch 1, batch 0, images image-1-0-1, image-1-0-2. Lower optim.lr" in message
+    assert "image-1-0-0" not in message
+
+
+def test_an_epochs_loss_is_the_mean_of_its_images() -> None:
+    def loss(logits: Tensor, target: Tensor) -> Tensor:
+        return target.double().flatten(1).mean(dim=1) + 0 * logits.sum()
+
+    record, _ = loop.train_epoch(run(loss=loss, batches=lambda epoch: batches(epoch, (4, 1))), 0)
+    wanted = torch.cat([batch.target for batch in batches(0, (4, 1))]).double().mean().item()
+    assert record["train_loss"] == pytest.approx(wanted, rel=1e-12)
+
+
+def test_each_step_takes_the_mean_loss_of_its_batch() -> None:
+    given: list[float] = []
+    loss = Poisoned(0, 1.0)
+    taken = run(loss=loss, step=lambda value: given.append(value.item()), rate=lambda epoch, gains: 0.0)
+    record, _ = loop.train_epoch(taken, 0)
+    assert record["train_loss"] == pytest.approx((3 * given[0] + 2 * given[1]) / 5)
+
+
+def test_the_model_gets_values_from_0_to_1_and_the_loss_the_target() -> None:
+    seen: list[tuple[Tensor, Tensor]] = []
+
+    class Flat(torch.nn.Module):
+        def forward(self, image: Tensor) -> Tensor:
+            self.image = image
+            return image.requires_grad_()
+
+    flat = Flat()
+
+    def loss(logits: Tensor, target: Tensor) -> Tensor:
+        seen.append((logits.detach(), target))
+        return logits.mean(dim=(1, 2, 3))
+
+    loop.train_epoch(run(loss=loss, step=lambda value: None, model=WithWeight(flat)), 0)
+    for (image, target), batch in zip(seen, batches(0), strict=True):
+        assert torch.equal(image, unit_values(batch.image))
+        assert image.max() <= 1
+        assert torch.equal(target, batch.target)
+
+
+class WithWeight(torch.nn.Module):
+    """An optimizer must have something to hold."""
+
+    def __init__(self, inner: torch.nn.Module) -> None:
+        super().__init__()
+        self.inner, self.weight = inner, torch.nn.Parameter(torch.zeros(1))
+
+    def forward(self, image: Tensor) -> Any:
+        return self.inner(image)
+
+
+def test_the_rate_is_asked_for_at_each_batch_and_set() -> None:
+    asked: list[tuple[float, list[float]]] = []
+    used: list[float] = []
+
+    def rate(epoch: float, gains: list[float]) -> float:
+        asked.append((epoch, list(gains)))
+        return 0.001 * len(asked)
+
+    watched = run(rate=rate, validate=scripted("val_dice", [0.5, 0.25]))
+    whole = replace(watched, step=lambda loss: used.append(watched.optimizer.param_groups[0]["lr"]))
+    loop.fit(whole)
+    assert asked == [(0.0, []), (0.5, []), (1.0, [0.5]), (1.5, [0.5])]
+    assert used == [0.001, 0.002, 0.003, 0.004]
+    assert [record["lr"] for record in whole.history] == [0.002, 0.004]
+
+
+@pytest.mark.parametrize(
+    ("values", "best"),
+    [([0.1, 0.3, 0.2], 1), ([0.3, 0.3, 0.1], 0), ([0.1, 0.2, 0.3], 2), ([math.nan, 0.2, 0.1], 1), ([0.1, math.nan, 0.2], 2)],
+)
+def test_the_best_epoch_is_the_first_of_the_largest_gain_with_its_weights(values: list[float], best: int) -> None:
+    after: list[dict[str, bytes]] = []
+    watched = run(epochs=3, validate=scripted("val_dice", values), hooks=(lambda record, speed, run: after.append(weights(run)),))
+    found = loop.fit(watched)
+    assert (found.epoch, found.gain) == (best, values[best])
+    assert {name: tensor.numpy().tobytes() for name, tensor in found.weights.items()} == after[best]
+    assert after[0] != after[1] != after[2]
+
+
+def test_a_monitored_loss_is_better_when_smaller() -> None:
+    watched = run(epochs=3, validate=scripted("val_loss", [0.5, 0.2, 0.3]), gain=loop.gain_of("loss"))
+    assert loop.fit(watched).epoch == 1
+
+
+def test_gain_by_hand() -> None:
+    assert loop.gain_of("dice")({"val_dice": 0.7, "val_loss": 2.0}) == 0.7
+    assert loop.gain_of("loss")({"val_dice": 0.7, "val_loss": 2.0}) == -2.0
+    assert loop.gain_of("miou")({"val_dice": 0.7}) == -math.inf
+    assert loop.gain_of("loss")({"val_loss": math.nan}) == -math.inf
+    assert loop.gain_of("loss")({"val_loss": math.inf}) == -math.inf
+
+
+def test_any_hook_may_stop_and_all_are_called() -> None:
+    called: list[str] = []
+
+    def hook(name: str, stops: bool) -> loop.Hook:
+        def watch(record: loop.Record, speed: loop.Speed, run: loop.Run) -> bool:
+            called.append(f"{name}{int(record['epoch'])}")
+            return stops
+
+        return watch
+
+    stopped = run(epochs=5, hooks=(hook("a", True), hook("b", False)))
+    loop.fit(stopped)
+    assert called == ["a0", "b0"]
+    assert len(stopped.history) == 1
+
+
+def test_history_holds_an_epochs_numbers_and_no_times() -> None:
+    done = run(validate=scripted("val_dice", [0.5, 0.25]))
+    loop.fit(done)
+    assert [tuple(record) for record in done.history] == [("epoch", "lr", "train_loss", "val_dice")] * 2
+    assert [record["epoch"] for record in done.history] == [0, 1]
+
+
+def test_training_goes_on_in_training_mode_after_validation() -> None:
+    modes: list[bool] = []
+    segmenter = model()
+    segmenter.register_forward_pre_hook(lambda module, given: modes.append(module.training))
+
+    def validate() -> loop.Record:
+        segmenter.eval()
+        return {}
+
+    loop.fit(run(model=segmenter, validate=validate))
+    assert modes == [True] * 4
+
+
+def test_workers_are_asked_for_one_batch_more_so_that_they_end() -> None:
+    asked: list[str] = []
+
+    class Source(list[Batch]):
+        def __iter__(self) -> Any:
+            yield from super().__iter__()
+            asked.append("end")
+
+    loop.train_epoch(run(batches=lambda epoch: Source(batches(epoch))), 0)
+    assert asked == ["end"]
+
+
+def test_speed_is_images_by_time() -> None:
+    _, speed = loop.train_epoch(run(), 0)
+    assert speed.images_per_s > 0
+    assert 0 <= speed.data_wait <= 1
