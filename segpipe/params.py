@@ -202,7 +202,11 @@ def load(path: Path = Path("params.yaml")) -> Params:
     try:
         return Params.model_validate(content)
     except ValidationError as error:
-        sentences = [line for detail in error.errors() for line in _sentences(dict(detail))]
+        details = [dict(detail) for detail in error.errors()]
+        meant = {(*detail["loc"][:-1], _near(detail["loc"])) for detail in details if detail["type"] == "extra_forbidden"}
+        # A key that is missing because it was misspelt is one mistake and not two.
+        told = [detail for detail in details if detail["type"] != "missing" or detail["loc"] not in meant]
+        sentences = [line for detail in told for line in _sentences(detail)]
         raise PipelineError("\n".join(f"{path}: {line}" for line in sentences)) from None
 
 
@@ -212,7 +216,8 @@ def _sentences(detail: dict[str, Any]) -> list[str]:
     key = ".".join(str(part) for part in location)
     match detail["type"]:
         case "extra_forbidden":
-            return [f"{key}: no such key{_nearest(location)}"]
+            near = _near(location)
+            return [f"{key}: no such key" + (f"; did you mean {near}?" if near else f". There are: {', '.join(_keys(location))}.")]
         case "missing":
             return [f"{key}: is missing. Every key must be there; take the line from the project's own params.yaml."]
         case "value_error":
@@ -222,11 +227,14 @@ def _sentences(detail: dict[str, Any]) -> list[str]:
             return [f"{key}: {detail['input']!r} will not do. {detail['msg']}."]
 
 
-def _nearest(location: tuple[int | str, ...]) -> str:
-    """The ending '; did you mean X?', or what the section holds where nothing comes near."""
+def _near(location: tuple[int | str, ...]) -> str:
+    """The key that an unknown one was meant to be, or nothing."""
+    return next(iter(difflib.get_close_matches(str(location[-1]), _keys(location), n=1)), "")
+
+
+def _keys(location: tuple[int | str, ...]) -> list[str]:
+    """The keys of the section that holds this key."""
     section: Any = Params
     for part in location[:-1]:
         section = section.model_fields[part].annotation
-    names = list(section.model_fields)
-    near = difflib.get_close_matches(str(location[-1]), names, n=1)
-    return f"; did you mean {near[0]}?" if near else f". There are: {', '.join(names)}."
+    return list(section.model_fields)

@@ -3,6 +3,7 @@
 from pathlib import Path
 
 from segpipe import command, params
+from segpipe.errors import PipelineError
 from segpipe.files import write_text
 
 RAW = Path("data/raw")
@@ -21,6 +22,8 @@ def main() -> None:
         from segpipe.workspace import partial_downloads
 
         voc_download.download(data.voc.year, RAW, partial_downloads())
+    elif not Path(data.path).exists():
+        raise PipelineError(f"data.path: {data.path} does not exist. Run `segpipe init PATH` with the folder of your data.")
     else:
         write_text(RAW / "README.txt", "Nothing was downloaded: data.path in params.yaml says where the data lies.\n")
     command.done(RAW.as_posix(), "dvc repro convert")

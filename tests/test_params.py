@@ -95,6 +95,12 @@ def test_all_mistakes_are_told_at_once(tmp_path: Path) -> None:
     assert len(text.splitlines()) == 3
 
 
+def test_a_misspelt_key_is_one_mistake(tmp_path: Path) -> None:
+    path = changed(tmp_path)
+    path.write_text(path.read_text(encoding="utf-8").replace("dice_weight", "dice_wieght"), encoding="utf-8")
+    assert message(path) == f"{path}: loss.dice_wieght: no such key; did you mean dice_weight?"
+
+
 def test_no_file_and_no_yaml(tmp_path: Path) -> None:
     assert "no such file" in message(tmp_path / "params.yaml")
     (tmp_path / "params.yaml").write_text("a: [1", encoding="utf-8")

@@ -87,7 +87,7 @@ def _compose(rng: Generator, size: int, index: int) -> list[Thing]:
         chosen = [index % len(labels), *rng.integers(len(labels), size=rng.choice(3, p=(0.35, 0.4, 0.25)))]
         for number in chosen:
             _add_in_front(rng, near, size, _ANIMALS[labels[number]], labels[number])
-    for _ in range(rng.choice(3, p=(0.45, 0.4, 0.15))):
+    for _ in range(rng.choice(3, p=(0.5, 0.4, 0.1))):
         _add_in_front(rng, near, size, _HIDERS[rng.integers(2)], "background")
     return clutter + near
 
@@ -148,11 +148,13 @@ def _paint_thing(rng: Generator, canvas: Field, thing: Thing, colours: Field, li
     outline = thing.outline * _FINE - low
     cover = _cover(outline, *x.shape)
     narrow, wide = (cv2.GaussianBlur(cover, (0, 0), max(1.0, share * reach)) for share in (0.05, 0.16))
-    relief = np.asarray((skin.relief + 0.16 * (narrow + wide)) * reach, dtype=np.float32)
-    rim = np.clip(2 * narrow - 0.45, 0.45, 1)[..., None]
-    lit = textures.light_up(Surface(skin.colour * rim, relief), light)
+    relief = np.asarray((skin.relief + 0.12 * (narrow + wide)) * reach, dtype=np.float32)
+    lit = textures.light_up(Surface(skin.colour, relief), light)
+    if thing.label == "background":
+        lit = cv2.GaussianBlur(lit, (0, 0), len(canvas) / 110) * np.float32(0.75)
+        cover = cv2.GaussianBlur(cover, (0, 0), len(canvas) / 220)
     away = -0.09 * reach * np.array([np.cos(light), np.sin(light)])
-    part *= 1 - 0.5 * cv2.GaussianBlur(_cover(outline + away, *x.shape), (0, 0), 0.06 * reach)[..., None]
+    part *= 1 - 0.45 * cv2.GaussianBlur(_cover(outline + away, *x.shape), (0, 0), 0.06 * reach)[..., None]
     part += (lit - part) * cover[..., None]
 
 

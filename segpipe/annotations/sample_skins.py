@@ -48,7 +48,7 @@ def turtle(rng: Generator, colours: Field, u: Field, v: Field) -> Surface:
     seam = np.maximum(_line(shell - np.float32(0.45), 0.06), _line(spokes, 0.1) * (shell > 0.45))
     seam = np.maximum(seam, _line(shell - np.float32(0.9), 0.07)) * inside
     scales = waves(6 * u) * waves(6 * v) * (1 - inside)
-    colour = _marked(rng, colours, np.maximum(seam, 0.7 * scales), noise(rng, *u.shape, 3), (0.35, 0.6, 0.3), 0)
+    colour = _marked(rng, colours, np.maximum(seam, 0.7 * scales), noise(rng, *u.shape, 3), (0.25, 0.45, 0.2), 0)
     surface = Surface(colour, np.asarray(inside * (0.14 - 0.05 * seam), dtype=np.float32))
     return _with_eye(_with_eye(surface, u, v, (0.88, -0.11), 0.055), u, v, (0.88, 0.11), 0.055)
 
@@ -70,7 +70,7 @@ def snail(rng: Generator, colours: Field, u: Field, v: Field) -> Surface:
     inside = np.clip((np.float32(0.58) - radius) * 16, 0, 1)
     winding = np.mod(np.log(radius + np.float32(0.08)) / np.float32(0.7) - np.arctan2(dv, du) / np.float32(2 * np.pi), 1)
     seam = np.clip(np.minimum(winding, 1 - winding) * 5, 0, 1)
-    colour = _marked(rng, colours, inside * (1 - seam), noise(rng, *u.shape, 3), (0.95, 0.8, 0.55), 0)
+    colour = _marked(rng, colours, inside * (1 - seam), noise(rng, *u.shape, 3), (1.0, 0.88, 0.62), 0)
     surface = Surface(colour, np.asarray(inside * (0.1 + 0.1 * np.sqrt(seam)), dtype=np.float32))
     return _with_eye(surface, u, v, (0.86, 0.05), 0.07)
 
