@@ -182,6 +182,11 @@ class Params(Section):
             for key, size in (("input.crop", self.input.crop), ("infer.tile", self.infer.tile))
             if size % stride
         ]
+        for source in ("voc", "labelme", "masks"):
+            names = getattr(self.data, source).classes
+            twice = sorted({name for name in names if names.count(name) > 1})
+            if twice:
+                problems.append(f"data.{source}.classes: {', '.join(twice)} stands there twice. Name each class once.")
         if len(set(self.folds)) < len(self.folds):
             problems.append("folds: a fold is named twice. Name each once.")
         if self.train.precision == "fp16" and self.runtime.device == "cpu":
@@ -202,7 +207,7 @@ def load(path: Path = Path("params.yaml")) -> Params:
     try:
         return Params.model_validate(content)
     except ValidationError as error:
-        details = [dict(detail) for detail in error.errors()]
+        details: list[dict[str, Any]] = [dict(detail) for detail in error.errors()]
         meant = {(*detail["loc"][:-1], _near(detail["loc"])) for detail in details if detail["type"] == "extra_forbidden"}
         # A key that is missing because it was misspelt is one mistake and not two.
         told = [detail for detail in details if detail["type"] != "missing" or detail["loc"] not in meant]
@@ -217,7 +222,8 @@ def _sentences(detail: dict[str, Any]) -> list[str]:
     match detail["type"]:
         case "extra_forbidden":
             near = _near(location)
-            return [f"{key}: no such key" + (f"; did you mean {near}?" if near else f". There are: {', '.join(_keys(location))}.")]
+            ending = f"; did you mean {near}?" if near else f". There are: {', '.join(_keys(location))}."
+            return [f"{key}: no such key{ending}"]
         case "missing":
             return [f"{key}: is missing. Every key must be there; take the line from the project's own params.yaml."]
         case "value_error":

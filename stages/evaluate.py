@@ -51,7 +51,7 @@ def main(fold: Annotated[int, typer.Option(help="Which fold's model to score, 0 
         there = {f"{part}.{name}": value for name, value in numbers.items() if value is not None}
         tracker.metrics(there)
         shown = ", ".join(f"{name.removeprefix(part + '.')} {value:.4f}" for name, value in there.items())
-        print(f"{part}: {len(scored)} images; {shown}")
+        print(f"{part}: {len(scored)} images{'; ' if shown else ''}{shown}")
     command.done(folder.as_posix(), "dvc repro report")
 
 

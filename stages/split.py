@@ -20,6 +20,8 @@ def main() -> None:
     parts = folds.assign(index, pixels, every.split.test_share, every.split.n_folds, every.seed)
     folds.check(parts, every.folds)
     folds.write(FOLDS, parts)
+    if not folds.test(parts):
+        print("no test part: the validation scores are all there is; raise split.test_share, or add images")
     print(folds.summary(index, pixels, info.classes, parts))
     command.done(FOLDS.as_posix(), "dvc repro train")
 

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from segpipe import command, params
+from segpipe.errors import PipelineError
 
 if TYPE_CHECKING:
     import torch
@@ -57,8 +58,13 @@ def main(fold: Annotated[int, typer.Option(help="Which fold to train, 0 or more.
     run = _run(task, segmenter, tracker)
     try:
         best = loop.fit(run)
-    except BaseException:
+    except BaseException as error:
         tracker.end("FAILED")
+        if "more than 1 value per channel" in str(error):
+            raise PipelineError(
+                "batch normalisation saw a single value, because a batch had one image and its deepest map one pixel. "
+                "Raise train.batch_size to 2 or more, or input.crop."
+            ) from None
         raise
     segmenter.load_state_dict(best.weights)
     card = replace(card, training=card.training | {"best_epoch": best.epoch, "epochs": len(run.history)})

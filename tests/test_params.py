@@ -81,6 +81,7 @@ def test_a_float_that_pyyaml_reads_as_text_is_a_float(tmp_path: Path) -> None:
         ({"data__path": "../mine"}, 'data.path: the sample is made in data/raw, but this says "../mine". Write data/raw.'),
         ({"data__source": "masks", "data__path": "~/mine"}, 'data.path: "~/mine" would mean another folder'),
         ({"folds": []}, "folds: "),
+        ({"data__voc__classes": ["a", "b", "a"]}, "data.voc.classes: a stands there twice. Name each class once."),
         ({"folds": [0, 0]}, "folds: a fold is named twice."),
         ({"train__precision": "fp16", "runtime__device": "cpu"}, "train.precision: fp16 needs a GPU"),
         ({"optim__lr": float("nan")}, "optim.lr: nan will not do."),

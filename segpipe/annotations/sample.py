@@ -28,7 +28,7 @@ _FINE = 2  # painted at this multiple of the size, then averaged down: smooth ed
 _EMPTY_EVERY = 19  # one picture in so many has no animal; prime to the number of animals, so that each is missed as often
 _SEEN = 0.7  # least share of an animal that stays visible, the picture's edge included
 _ANYWHERE = (0.0, 2 * np.pi)  # radians
-_UPRIGHT = (-0.5, 0.5)
+_UPRIGHT = (-0.45, 0.45)
 
 
 @dataclass(frozen=True)
@@ -42,10 +42,10 @@ class Kind:
 
 
 _ANIMALS = {
-    "fish": Kind(shapes.fish, skins.fish, (0.26, 0.34), _UPRIGHT),
-    "turtle": Kind(shapes.turtle, skins.turtle, (0.24, 0.31), _UPRIGHT),
-    "starfish": Kind(shapes.starfish, skins.starfish, (0.24, 0.31), _UPRIGHT),
-    "snail": Kind(shapes.snail, skins.snail, (0.24, 0.31), _UPRIGHT),
+    "fish": Kind(shapes.fish, skins.fish, (0.28, 0.36), _UPRIGHT),
+    "turtle": Kind(shapes.turtle, skins.turtle, (0.26, 0.33), _UPRIGHT),
+    "starfish": Kind(shapes.starfish, skins.starfish, (0.26, 0.33), _UPRIGHT),
+    "snail": Kind(shapes.snail, skins.snail, (0.26, 0.33), _UPRIGHT),
 }
 _CLUTTER = (
     Kind(shapes.pebble, skins.stone, (0.08, 0.2)),
@@ -127,13 +127,13 @@ def _paint(rng: Generator, things: list[Thing], size: int) -> NDArray[np.uint8]:
     canvas = textures.light_up(floor(rng, colours, side), light)
     for thing in (thing for thing in things if not thing.label):
         _paint_thing(rng, canvas, thing, colours, light)
-    canvas = cv2.GaussianBlur(canvas, (0, 0), side / 130) * np.float32(0.75)
+    canvas = cv2.GaussianBlur(canvas, (0, 0), side / 110) * np.float32(0.72)
     for thing in (thing for thing in things if thing.label):
         _paint_thing(rng, canvas, thing, colours, light)
     canvas *= textures.mood(rng, side)[..., None]
     small = cv2.resize(canvas, (size, size), interpolation=cv2.INTER_AREA)
-    soft = cv2.GaussianBlur(small, (0, 0), rng.uniform(0.3, 0.45))
-    grainy = soft + rng.normal(0, rng.uniform(0.006, 0.014), soft.shape)
+    soft = cv2.GaussianBlur(small, (0, 0), rng.uniform(0.25, 0.4))
+    grainy = soft + rng.normal(0, rng.uniform(0.005, 0.012), soft.shape)
     return np.asarray(np.clip(grainy * 255 + 0.5, 0, 255), dtype=np.uint8)
 
 

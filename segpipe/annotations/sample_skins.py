@@ -8,9 +8,9 @@ of the picture's palette, pulled a little towards its kind's own tint.
 import numpy as np
 from numpy.random import Generator
 
-from segpipe.annotations.sample_textures import Field, Surface, noise, pick, ramp, waves
+from segpipe.annotations.sample_textures import TINTS, Field, Surface, noise, pick, ramp, waves
 
-_TINT = (0.3, 0.7)  # how far a body's colour may lie from the palette's (0) towards its kind's tint (1)
+_TINT = (0.45, 0.85)  # how far a body's colour may lie from the palette's (0) towards its kind's tint (1)
 
 
 def stone(rng: Generator, colours: Field, u: Field, v: Field) -> Surface:
@@ -35,8 +35,8 @@ def fish(rng: Generator, colours: Field, u: Field, v: Field) -> Surface:
     clouds = noise(rng, *u.shape, 3)
     bands = waves(np.float32(rng.uniform(1.8, 2.6)) * u + np.float32(0.35) * clouds)
     gill = np.exp(-(((np.hypot(u - np.float32(0.98), v) - np.float32(0.5)) / np.float32(0.035)) ** 2)) * (np.abs(v) < 0.26)
-    marks = np.clip(3 * bands - 1, 0, 1) * (u < 0.45)
-    colour = _marked(rng, colours, marks, clouds, (0.5, 0.7, 0.9), 0) * (1 - 0.3 * gill)[..., None]
+    marks = np.clip(3 * bands - 1, 0, 1) * (np.abs(u + np.float32(0.05)) < 0.5)
+    colour = _marked(rng, colours, marks, clouds, TINTS[0], 0) * (1 - 0.3 * gill)[..., None]
     return _with_eye(Surface(colour, -0.04 * gill), u, v, (0.72, -0.08), 0.1)
 
 
@@ -47,8 +47,8 @@ def turtle(rng: Generator, colours: Field, u: Field, v: Field) -> Surface:
     spokes = np.abs(np.sin(np.float32(3.5) * np.arctan2(v, u + np.float32(0.08)))) * shell
     seam = np.maximum(_line(shell - np.float32(0.45), 0.06), _line(spokes, 0.1) * (shell > 0.45))
     seam = np.maximum(seam, _line(shell - np.float32(0.9), 0.07)) * inside
-    scales = waves(6 * u) * waves(6 * v) * (1 - inside)
-    colour = _marked(rng, colours, np.maximum(seam, 0.7 * scales), noise(rng, *u.shape, 3), (0.25, 0.45, 0.2), 0)
+    scales = np.clip(1.6 * waves(5 * u) * waves(5 * v), 0, 1) * (1 - inside)
+    colour = _marked(rng, colours, np.maximum(seam, scales), noise(rng, *u.shape, 3), TINTS[1], 0)
     surface = Surface(colour, np.asarray(inside * (0.14 - 0.05 * seam), dtype=np.float32))
     return _with_eye(_with_eye(surface, u, v, (0.88, -0.11), 0.055), u, v, (0.88, 0.11), 0.055)
 
@@ -59,7 +59,7 @@ def starfish(rng: Generator, colours: Field, u: Field, v: Field) -> Surface:
     off_ridge = np.abs(np.sin(np.float32(2.5) * angle)) * radius
     ridge = _line(off_ridge, 0.13)
     knobs = waves(5 * radius) * ridge
-    colour = _marked(rng, colours, np.clip(1.6 * knobs, 0, 1), noise(rng, *u.shape, 3), (0.75, 0.3, 0.15), 1)
+    colour = _marked(rng, colours, np.clip(1.6 * knobs, 0, 1), noise(rng, *u.shape, 3), TINTS[2], 1)
     return Surface(colour, np.asarray(0.07 * ridge + 0.05 * knobs, dtype=np.float32))
 
 
@@ -69,8 +69,8 @@ def snail(rng: Generator, colours: Field, u: Field, v: Field) -> Surface:
     radius = np.hypot(du, dv)
     inside = np.clip((np.float32(0.58) - radius) * 16, 0, 1)
     winding = np.mod(np.log(radius + np.float32(0.08)) / np.float32(0.7) - np.arctan2(dv, du) / np.float32(2 * np.pi), 1)
-    seam = np.clip(np.minimum(winding, 1 - winding) * 5, 0, 1)
-    colour = _marked(rng, colours, inside * (1 - seam), noise(rng, *u.shape, 3), (1.0, 0.88, 0.62), 0)
+    seam = np.clip((np.minimum(winding, 1 - winding) - np.float32(0.08)) * 6, 0, 1)
+    colour = _marked(rng, colours, inside * (1 - seam), noise(rng, *u.shape, 3), TINTS[3], 0)
     surface = Surface(colour, np.asarray(inside * (0.1 + 0.1 * np.sqrt(seam)), dtype=np.float32))
     return _with_eye(surface, u, v, (0.86, 0.05), 0.07)
 
@@ -80,10 +80,10 @@ def _line(distance: Field, width: float) -> Field:
     return np.asarray(np.exp(-((distance / np.float32(width)) ** 2)), dtype=np.float32)
 
 
-def _marked(rng: Generator, colours: Field, marks: Field, clouds: Field, tint: tuple[float, float, float], pale: float) -> Field:
+def _marked(rng: Generator, colours: Field, marks: Field, clouds: Field, tint: Field, pale: float) -> Field:
     """A body of a palette's colour with some of `tint`, in two close shades, with marks `pale` (1) or dark (0)."""
     chosen, share = pick(rng, colours, 2), np.float32(rng.uniform(*_TINT))
-    body = chosen[0] * (1 - share) + np.array(tint, np.float32) * share
+    body = chosen[0] * (1 - share) + tint * share
     mark = np.float32(0.35) * chosen[1] + np.float32(0.6 * pale)
     shades = ramp(clouds, np.stack([body * np.float32(0.8), body * np.float32(1.15)]))
     return np.asarray(shades + (mark - shades) * marks[..., None], dtype=np.float32)

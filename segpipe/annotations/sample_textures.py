@@ -23,6 +23,10 @@ PALETTES = (
 )
 
 
+# What the kinds of animals tend to: fish, turtle, starfish, snail. The sea floor and its clutter wear these too.
+TINTS = np.array([(0.5, 0.7, 0.9), (0.25, 0.45, 0.2), (0.75, 0.3, 0.15), (1.0, 0.88, 0.62)], dtype=np.float32)
+
+
 @dataclass(frozen=True)
 class Surface:
     """What light falls on: colour (h, w, 3) and relief (h, w)."""
@@ -32,10 +36,10 @@ class Surface:
 
 
 def palette(rng: Generator) -> Field:
-    """One picture's six colours, (6, 3), each a little off."""
+    """One picture's ten colours, (10, 3), each a little off."""
     names = PALETTES[int(rng.integers(len(PALETTES)))]
     colours = [[int(name[i : i + 2], 16) / 255 for i in (1, 3, 5)] for name in names]
-    return np.asarray(np.clip(np.array(colours) + rng.normal(0, 0.025, (6, 3)), 0.05, 0.95), dtype=np.float32)
+    return np.asarray(np.clip(np.concatenate([colours, TINTS]) + rng.normal(0, 0.025, (10, 3)), 0.05, 0.95), dtype=np.float32)
 
 
 def pick(rng: Generator, colours: Field, count: int) -> Field:

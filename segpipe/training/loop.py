@@ -146,11 +146,19 @@ class _Clock:
 
 
 def gain_of(monitor: str) -> Callable[[Record], float]:
-    """How good a record is by the monitored number, larger being better; without a finite one, as bad as can be."""
+    """How good a record is by the monitored number, larger being better; one that is not finite is as bad as can be.
+
+    Raises PipelineError for a record without the number: the validation part has none, in this epoch or any other.
+    """
     sign = -1.0 if monitor == "loss" else 1.0
 
     def gain(record: Record) -> float:
-        value = sign * record.get(f"val_{monitor}", math.nan)
+        if f"val_{monitor}" not in record:
+            raise PipelineError(
+                f"train.monitor: the validation part has no {monitor}, since it holds no object. "
+                "Look at what `dvc repro split` prints, or set train.monitor to loss or pixel_accuracy."
+            )
+        value = sign * record[f"val_{monitor}"]
         # No number is larger than a NaN, so one that came first would stay the best.
         return value if math.isfinite(value) else -math.inf
 

@@ -1,5 +1,6 @@
 """fp32, bf16 or fp16: how the forward pass computes and how a gradient becomes a step."""
 
+import math
 from collections.abc import Callable
 from contextlib import AbstractContextManager, nullcontext
 
@@ -30,8 +31,13 @@ def stepper(precision: str, device: torch.device, model: nn.Module, optimizer: t
     def step(loss: Tensor) -> None:
         optimizer.zero_grad(set_to_none=True)
         loss.backward()
-        if clip:
-            nn.utils.clip_grad_norm_(model.parameters(), clip)
+        # An infinite bound clips nothing and still gives the norm.
+        norm = nn.utils.clip_grad_norm_(model.parameters(), clip or math.inf)
+        if not bool(norm.isfinite()):
+            raise PipelineError(
+                "a gradient is not a finite number, so the optimizer was not let near the weights. "
+                "Lower optim.lr, or set train.precision to fp32."
+            )
         optimizer.step()
 
     return step

@@ -139,6 +139,7 @@ def test_colour_alone_does_not_tell_the_classes(images: NDArray[np.uint8], masks
     counts = np.stack([np.bincount(bins[n_test:][masks[n_test:] == k], minlength=32**3) for k in range(len(CLASSES))])
     predicted, truth = counts.argmax(0)[bins[:n_test]], masks[:n_test]
     dice = [
-        2 * ((predicted == k) & (truth == k)).sum() / ((predicted == k).sum() + (truth == k).sum()) for k in range(1, len(CLASSES))
+        2 * ((predicted == k) & (truth == k)).sum() / ((predicted == k).sum() + (truth == k).sum())
+        for k in range(1, len(CLASSES))
     ]
     assert 0 < np.mean(dice) < 0.55

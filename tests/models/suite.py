@@ -1,11 +1,15 @@
 """A small model of each name in the table, for what every model must do."""
 
+from pathlib import Path
+
 import torch
 from torch import Tensor
 
 from segpipe.models.segmenter import Segmenter, n_logits_for
 from segpipe.models.table import build
 from segpipe.params import ModelParams
+
+ROOT = Path(__file__).parents[2]
 
 PARAMS = ModelParams(
     name="unet",

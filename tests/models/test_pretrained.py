@@ -120,6 +120,21 @@ def test_what_does_not_fit_is_listed_and_nothing_is_loaded(tmp_path: Path) -> No
     assert all(torch.equal(before[name], tensor) for name, tensor in network.state_dict().items())
 
 
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"conv.bias": None}, ": 1 missing (conv.bias). Name"),
+        ({"more": torch.zeros(4)}, ": 1 too much (more). Name"),
+        # One number would fill all four without a word.
+        ({"norm.bias": torch.zeros(1)}, ": 1 of another shape (norm.bias 1 for 4). Name"),
+        ({"conv.weight": torch.zeros(4, 2, 3, 3)}, ": 1 of another shape (conv.weight 4x2x3x3 for 4x3x3x3). Name"),
+    ],
+)
+def test_one_difference_is_enough_to_refuse(change: dict[str, Tensor | None], message: str, tmp_path: Path) -> None:
+    given = {name: tensor for name, tensor in (trained() | change).items() if tensor is not None}
+    assert message in refused(written(tmp_path / "w.pth", given))
+
+
 @pytest.mark.parametrize("channels", [1, 3, 6])
 def test_the_first_convolution_answers_gray_as_before(channels: int, tmp_path: Path) -> None:
     path, network, original = written(tmp_path / "w.pth", trained()), encoder(channels), encoder()
@@ -150,6 +165,7 @@ def test_what_is_no_file_of_weights(name: str, tmp_path: Path) -> None:
     assert "is none of .safetensors, .pth and .pt" in refused(tmp_path / name)
 
 
+@pytest.mark.filterwarnings("ignore:Detected pickle protocol")
 @pytest.mark.parametrize("name", ["w.safetensors", "w.pth"])
 @pytest.mark.parametrize("content", [b"", b"nonsense", b"\x80\x04}\x94.", b"PK\x03\x04 not a zip", bytes(100)])
 def test_a_file_of_something_else(name: str, content: bytes, tmp_path: Path) -> None:

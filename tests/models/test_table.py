@@ -11,7 +11,7 @@ from segpipe.losses.cross_entropy import cross_entropy
 from segpipe.models.segmenter import n_logits_for
 from segpipe.models.table import MODELS, build
 from segpipe.params import ModelParams
-from tests.models.suite import PARAMS, SMALL, images, small
+from tests.models.suite import PARAMS, ROOT, SMALL, images, small
 
 
 def test_names_are_those_that_params_allows() -> None:
@@ -72,5 +72,5 @@ def test_a_model_imports_its_own_branch_only() -> None:
         "import sys; from tests.models.suite import small; small('unet');"
         "print(*{'torchvision', 'timm', 'segmentation_models_pytorch'} & set(sys.modules))"
     )
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, cwd=ROOT)
     assert done.stdout.split() == []

@@ -20,7 +20,7 @@ from segpipe.errors import PipelineError
 from segpipe.models.segmenter import Segmenter
 from segpipe.models.weights import KEY, Card, load, save
 from segpipe.params import InferParams
-from tests.models.suite import SMALL, images, small
+from tests.models.suite import ROOT, SMALL, images, small
 
 INFER = InferParams(max_pixels=4096, tile=64, overlap=0.25)
 
@@ -85,7 +85,7 @@ def test_the_same_bytes_under_another_name_and_in_another_process(tmp_path: Path
     saved(second)
     code = "from pathlib import Path; import sys; from tests.models.test_weights import saved; saved(Path(sys.argv[1]))"
     environment = os.environ | {"PYTHONHASHSEED": "7", "LC_ALL": "C"}
-    subprocess.run([sys.executable, "-c", code, third], check=True, env=environment)
+    subprocess.run([sys.executable, "-c", code, third], check=True, env=environment, cwd=ROOT)
     assert first.read_bytes() == second.read_bytes() == third.read_bytes()
 
 

@@ -1,12 +1,15 @@
 """`dvc repro` from annotations to the report, again for nothing, again by force, and again elsewhere."""
 
+import csv
 import json
 import shutil
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from segpipe.files import sha256_of
+from segpipe.scores import scores
 from tests.pipeline.conftest import dvc, git, live_lock, new_repository, ran, set_params
 
 EVERY = ["download", "convert", "split", "train@0", "evaluate@0", "export", "report"]
@@ -24,6 +27,19 @@ def test_it_ends_in_a_report_and_numbers(repository: Path) -> None:
     assert 0 <= summary["test"]["colour_dice"] <= 1
     assert "<html" in (repository / "reports" / "index.html").read_text(encoding="utf-8")
     assert (repository / "models" / "export" / "model.onnx").is_file()
+
+
+def test_the_best_epochs_scores_are_those_of_evaluate_to_the_last_digit(repository: Path) -> None:
+    epochs = list(csv.DictReader((repository / "data" / "eval" / "fold0" / "history.csv").open(encoding="utf-8")))
+    best = max(epochs, key=lambda row: float(row["val_dice"]))
+    counts = np.zeros((5, 5), int)
+    for row in csv.DictReader((repository / "data" / "eval" / "fold0" / "counts.csv").open(encoding="utf-8")):
+        if row["part"] == "val":
+            counts[int(row["truth"]), int(row["prediction"])] = int(row["pixels"])
+    found = scores([counts], has_background=True)
+    assert [found[name] for name in ("miou", "dice", "pixel_accuracy")] == [
+        float(best[f"val_{name}"]) for name in ("miou", "dice", "pixel_accuracy")
+    ]
 
 
 def test_git_sees_the_lock_and_the_metrics_and_no_data(repository: Path) -> None:
@@ -53,6 +69,18 @@ def test_elsewhere_it_gives_the_same_lock(repository: Path, tmp_path: Path) -> N
     assert results(other) == results(repository)
 
 
+def test_two_folds_and_back_to_one_leave_nothing_behind(repository: Path, tmp_path: Path) -> None:
+    clone = with_cache(repository, tmp_path / "clone")
+    set_params(clone, {"folds": [0, 1]})
+    assert ran(dvc(clone, "repro")) == ["split", "train@1", "evaluate@1", "report"]
+    summary = json.loads((clone / "metrics" / "summary.json").read_text(encoding="utf-8"))
+    assert "dice_std" in summary["test"]
+    git(clone, "checkout", "--quiet", "params.yaml")
+    dvc(clone, "repro")
+    assert live_lock(clone) == live_lock(repository)
+    assert git(clone, "status", "--porcelain", "metrics") == ""
+
+
 def test_a_clone_that_pulls_runs_nothing(repository: Path, tmp_path: Path) -> None:
     dvc(repository, "push", "--remote", remote(repository, tmp_path))
     git(tmp_path, "clone", "--quiet", str(repository), "clone")
@@ -61,18 +89,23 @@ def test_a_clone_that_pulls_runs_nothing(repository: Path, tmp_path: Path) -> No
     assert ran(dvc(clone, "repro")) == []
 
 
+def with_cache(repository: Path, folder: Path) -> Path:
+    """A clone with DVC's cache, in which nothing has to run."""
+    git(repository, "clone", "--quiet", ".", str(folder))
+    git(folder, "config", "user.name", "tester")
+    git(folder, "config", "user.email", "tester@localhost")
+    shutil.copytree(repository / ".dvc" / "cache", folder / ".dvc" / "cache")
+    dvc(folder, "checkout")
+    return folder
+
+
 def remote(folder: Path, place: Path) -> str:
     dvc(folder, "remote", "add", "--local", "--force", "shelf", str(place / "shelf"))
     return "shelf"
 
 
 def test_a_new_dice_weight_reruns_training_and_what_follows(repository: Path, tmp_path: Path) -> None:
-    git(tmp_path, "clone", "--quiet", str(repository), "clone")
-    clone = tmp_path / "clone"
-    git(clone, "config", "user.name", "tester")
-    git(clone, "config", "user.email", "tester@localhost")
-    shutil.copytree(repository / ".dvc" / "cache", clone / ".dvc" / "cache")
-    dvc(clone, "checkout")
+    clone = with_cache(repository, tmp_path / "clone")
     done = dvc(clone, "exp", "run", "-S", "loss.dice_weight=0.3")
     assert ran(done) == ["train@0", "evaluate@0", "export", "report"]
     changes = json.loads(dvc(clone, "metrics", "diff", "--json").stdout)

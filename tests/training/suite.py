@@ -52,7 +52,7 @@ def model() -> Segmenter:
 
 
 def run(**changes: Any) -> loop.Run:
-    """Two epochs of two batches; validation finds nothing. Any part may be another."""
+    """Two epochs of two batches; validation finds the same each time. Any part may be another."""
     segmenter: Any = changes.pop("model", None) or model()
     optimizer = optim.build(OPTIM, segmenter)
     parts: dict[str, Any] = {
@@ -60,7 +60,7 @@ def run(**changes: Any) -> loop.Run:
         "optimizer": optimizer,
         "loss": build(LossParams(name="dice_pixel", dice_weight=0.5), True),
         "batches": batches,
-        "validate": dict,
+        "validate": lambda: {"val_dice": 0.5},
         "autocast": precision.autocast("fp32", CPU),
         "step": precision.stepper("fp32", CPU, segmenter, optimizer, OPTIM.clip_norm),
         "rate": lambda epoch, gains: schedule.rate(OPTIM, epoch, 2, gains),

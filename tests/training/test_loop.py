@@ -178,7 +178,6 @@ def test_a_monitored_loss_is_better_when_smaller() -> None:
 def test_gain_by_hand() -> None:
     assert loop.gain_of("dice")({"val_dice": 0.7, "val_loss": 2.0}) == 0.7
     assert loop.gain_of("loss")({"val_dice": 0.7, "val_loss": 2.0}) == -2.0
-    assert loop.gain_of("miou")({"val_dice": 0.7}) == -math.inf
     assert loop.gain_of("loss")({"val_loss": math.nan}) == -math.inf
     assert loop.gain_of("loss")({"val_loss": math.inf}) == -math.inf
 
@@ -213,7 +212,7 @@ def test_training_goes_on_in_training_mode_after_validation() -> None:
 
     def validate() -> loop.Record:
         segmenter.eval()
-        return {}
+        return {"val_dice": 0.5}
 
     loop.fit(run(model=segmenter, validate=validate))
     assert modes == [True] * 4
@@ -235,3 +234,8 @@ def test_speed_is_images_by_time() -> None:
     _, speed = loop.train_epoch(run(), 0)
     assert speed.images_per_s > 0
     assert 0 <= speed.data_wait <= 1
+
+
+def test_a_monitor_without_a_value_stops_and_says_what_to_do() -> None:
+    with pytest.raises(PipelineError, match=r"train\.monitor: the validation part has no dice, since it holds no object"):
+        loop.fit(run(validate=lambda: {"val_loss": 1.0}))

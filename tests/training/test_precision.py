@@ -46,6 +46,16 @@ def test_what_the_forward_pass_computes_in_and_the_weights_stay_in(kind: str, dt
         assert layer(torch.zeros(1, 1, 2, 2)).dtype == dtype, "it must hold for each batch anew"
 
 
+@pytest.mark.parametrize("clip", [0, 1.0])
+def test_a_gradient_that_is_not_finite_never_reaches_the_weights(clip: float) -> None:
+    layer = nn.Linear(4, 1, bias=False)
+    before = layer.weight.detach().clone()
+    step = precision.stepper("fp32", CPU, layer, torch.optim.SGD(layer.parameters(), lr=1.0), clip)
+    with pytest.raises(PipelineError, match="a gradient is not a finite number"):
+        step((layer(torch.full((1, 4), 1e30)) * 1e30).mean())
+    assert torch.equal(layer.weight, before)
+
+
 def test_fp16_needs_a_gpu() -> None:
     layer = nn.Linear(1, 1)
     with pytest.raises(PipelineError, match="fp16 needs a GPU"):

@@ -59,9 +59,9 @@ def test_plateau_drops_when_torch_does(gains: list[float], patience: int) -> Non
 
 def test_cosine_by_hand() -> None:
     params = optim_params(schedule="cosine", warmup_epochs=2, lr=0.4)
-    found = [rate(params, epoch, 10, []) for epoch in (0, 0.5, 1, 2, 4, 6, 8, 10)]
+    found = [rate(params, epoch, 10, []) for epoch in (0, 0.5, 1, 2, 4, 6, 8, 10, 11)]
     middle = [0.4 * (1 + math.cos(math.pi * done / 8)) / 2 for done in (2, 4, 6)]
-    assert found == pytest.approx([0, 0.1, 0.2, 0.4, *middle, 0])
+    assert found == pytest.approx([0, 0.1, 0.2, 0.4, *middle, 0, 0])
 
 
 def test_poly_by_hand() -> None:

@@ -1,0 +1,67 @@
+"""What the README shows is run here: every line of its shell blocks, in a repository where the small task has run."""
+
+import os
+import re
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from tests.pipeline.conftest import git
+from tests.structure.imports import ROOT
+
+BLOCKS = re.findall(r"```bash\n(.*?)```", (ROOT / "README.md").read_text(encoding="utf-8"), re.DOTALL)
+COMMANDS = [line.partition("  #")[0].strip() for block in BLOCKS for line in block.splitlines() if line.strip()]
+STANDS_FOR = {
+    "segpipe init PATH": "segpipe init elsewhere",
+    "segpipe predict IMAGE_OR_FOLDER --out predictions": "segpipe predict elsewhere/image0000.png --out predictions",
+    "segpipe predict IMAGES --model models/fold0/model.safetensors": (
+        "segpipe predict elsewhere --model models/fold0/model.safetensors"
+    ),
+    # What would set up again, test the tests or never end is only resolved.
+    "make test": "make --dry-run test",
+    "make ui": "make --dry-run ui",
+    "pip install -r requirements.lock": "pip install --dry-run --no-deps --no-index -r /dev/null -c requirements.lock",
+    "pip install --no-deps --no-build-isolation -e .": "python -c 'import segpipe, stages'",
+}
+
+
+@pytest.fixture(scope="module")
+def clone(repository: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A clone with the outputs and an environment that is ready, as after the first command."""
+    folder = tmp_path_factory.mktemp("readme") / "clone"
+    git(repository, "clone", "--quiet", ".", str(folder))
+    git(folder, "config", "user.name", "tester")
+    git(folder, "config", "user.email", "tester@localhost")
+    shutil.copytree(repository / ".dvc" / "cache", folder / ".dvc" / "cache")
+    (folder / ".venv" / "bin").mkdir(parents=True)
+    for tool in ("python", "dvc", "segpipe"):
+        launcher = folder / ".venv" / "bin" / tool
+        how = "" if tool == "python" else "-m dvc " if tool == "dvc" else "-m segpipe.cli.main "
+        launcher.write_text(f'#!/bin/sh\nexec "{sys.executable}" {how}"$@"\n', encoding="utf-8")
+        launcher.chmod(0o755)
+    (folder / ".venv" / ".ready").touch()
+    shutil.copytree(repository / "data" / "raw", folder / "elsewhere")
+    return folder
+
+
+def test_the_readme_shows_commands() -> None:
+    assert len(COMMANDS) > 10
+    assert set(COMMANDS) >= STANDS_FOR.keys()
+
+
+def test_every_command_of_the_readme_works(clone: Path) -> None:
+    environment = os.environ | {"PATH": f"{clone / '.venv' / 'bin'}{os.pathsep}{os.environ['PATH']}", "PYTHONPATH": ""}
+    failed = {}
+    for command in COMMANDS:
+        result = subprocess.run(
+            STANDS_FOR.get(command, command),
+            shell=True, cwd=clone, env=environment, capture_output=True, text=True, check=False, stdin=subprocess.DEVNULL,
+        )  # fmt: skip
+        if result.returncode:
+            failed[command] = result.stdout + result.stderr
+    assert failed == {}
+    assert (clone / "predictions" / "masks" / "image0000.png").is_file()
+    assert (clone / "data" / "source.dvc").is_file()
