@@ -33,7 +33,10 @@ class Pose:
 
     def local(self, x: Grid, y: Grid) -> tuple[Grid, Grid]:
         """The way back: for pixel positions, where they lie in the unplaced shape."""
-        x, y = (x - np.float32(self.centre[0])) / np.float32(self.reach), (y - np.float32(self.centre[1])) / np.float32(self.reach)
+        x, y = (
+            (x - np.float32(self.centre[0])) / np.float32(self.reach),
+            (y - np.float32(self.centre[1])) / np.float32(self.reach),
+        )
         cos, sin = np.float32(np.cos(self.angle)), np.float32(np.sin(self.angle))
         along, across = cos * x + sin * y, cos * y - sin * x
         along = -along if self.mirror else along

@@ -15,7 +15,7 @@ _TINT = (0.45, 0.85)  # how far a body's colour may lie from the palette's (0) t
 
 def stone(rng: Generator, colours: Field, u: Field, v: Field) -> Surface:
     """Clouds of colour, or stripes: what stones wear."""
-    clouds = noise(rng, *u.shape, 3)
+    clouds = noise(rng, u.shape[0], u.shape[1], 3)
     stripes = waves(np.float32(rng.uniform(1, 2.5)) * v + clouds)
     share = np.float32(rng.choice((0.0, 0.5)))
     return Surface(ramp(clouds * (1 - share) + stripes * share, pick(rng, colours, 3)), 0.03 * clouds)
@@ -26,13 +26,13 @@ def leaf(rng: Generator, colours: Field, u: Field, v: Field) -> Surface:
     veins = waves(4 * u + 5 * np.abs(v)) ** 4
     rib = np.exp(-((v / np.float32(0.04)) ** 2))
     shade = 1 - 0.25 * np.maximum(rib, 0.5 * veins)
-    colour = ramp(noise(rng, *u.shape, 3), pick(rng, colours, 2)) * shade[..., None]
+    colour = ramp(noise(rng, u.shape[0], u.shape[1], 3), pick(rng, colours, 2)) * shade[..., None]
     return Surface(np.asarray(colour, dtype=np.float32), np.asarray(0.02 * veins - 0.05 * rib, dtype=np.float32))
 
 
 def fish(rng: Generator, colours: Field, u: Field, v: Field) -> Surface:
     """Bands across the body, a gill and an eye."""
-    clouds = noise(rng, *u.shape, 3)
+    clouds = noise(rng, u.shape[0], u.shape[1], 3)
     bands = waves(np.float32(rng.uniform(1.8, 2.6)) * u + np.float32(0.35) * clouds)
     gill = np.exp(-(((np.hypot(u - np.float32(0.98), v) - np.float32(0.5)) / np.float32(0.035)) ** 2)) * (np.abs(v) < 0.26)
     marks = np.clip(3 * bands - 1, 0, 1) * (np.abs(u + np.float32(0.05)) < 0.5)
@@ -48,7 +48,7 @@ def turtle(rng: Generator, colours: Field, u: Field, v: Field) -> Surface:
     seam = np.maximum(_line(shell - np.float32(0.45), 0.06), _line(spokes, 0.1) * (shell > 0.45))
     seam = np.maximum(seam, _line(shell - np.float32(0.9), 0.07)) * inside
     scales = np.clip(1.6 * waves(5 * u) * waves(5 * v), 0, 1) * (1 - inside)
-    colour = _marked(rng, colours, np.maximum(seam, scales), noise(rng, *u.shape, 3), TINTS[1], 0)
+    colour = _marked(rng, colours, np.maximum(seam, scales), noise(rng, u.shape[0], u.shape[1], 3), TINTS[1], 0)
     surface = Surface(colour, np.asarray(inside * (0.14 - 0.05 * seam), dtype=np.float32))
     return _with_eye(_with_eye(surface, u, v, (0.88, -0.11), 0.055), u, v, (0.88, 0.11), 0.055)
 
@@ -59,7 +59,7 @@ def starfish(rng: Generator, colours: Field, u: Field, v: Field) -> Surface:
     off_ridge = np.abs(np.sin(np.float32(2.5) * angle)) * radius
     ridge = _line(off_ridge, 0.13)
     knobs = waves(5 * radius) * ridge
-    colour = _marked(rng, colours, np.clip(1.6 * knobs, 0, 1), noise(rng, *u.shape, 3), TINTS[2], 1)
+    colour = _marked(rng, colours, np.clip(1.6 * knobs, 0, 1), noise(rng, u.shape[0], u.shape[1], 3), TINTS[2], 1)
     return Surface(colour, np.asarray(0.07 * ridge + 0.05 * knobs, dtype=np.float32))
 
 
@@ -70,7 +70,7 @@ def snail(rng: Generator, colours: Field, u: Field, v: Field) -> Surface:
     inside = np.clip((np.float32(0.58) - radius) * 16, 0, 1)
     winding = np.mod(np.log(radius + np.float32(0.08)) / np.float32(0.7) - np.arctan2(dv, du) / np.float32(2 * np.pi), 1)
     seam = np.clip((np.minimum(winding, 1 - winding) - np.float32(0.08)) * 6, 0, 1)
-    colour = _marked(rng, colours, inside * (1 - seam), noise(rng, *u.shape, 3), TINTS[3], 0)
+    colour = _marked(rng, colours, inside * (1 - seam), noise(rng, u.shape[0], u.shape[1], 3), TINTS[3], 0)
     surface = Surface(colour, np.asarray(inside * (0.1 + 0.1 * np.sqrt(seam)), dtype=np.float32))
     return _with_eye(surface, u, v, (0.86, 0.05), 0.07)
 
