@@ -8,8 +8,8 @@ For a class c of a confusion matrix summed over all images, with TP, FP and FN i
 A class without a true pixel has no score (None) and is left out of the means; its false pixels still count against
 the others. `miou` is the mean of iou over every class, background too; `dice`, `precision` and `recall` are means over
 the classes of objects (all classes where class 0 is no background). `pixel_accuracy` is the share of right pixels.
-`dice_per_image` is the mean over images of the Dice of the objects that are in the image or were seen there; an image
-with neither has none. Ignored pixels are in no count.
+`dice_per_image` is the mean over images of the mean Dice of the objects that are in the image, the rule of the Dice loss;
+an image without objects has 0 where some were seen all the same, and none where none were. Ignored pixels are in no count.
 """
 
 from collections.abc import Iterable
@@ -67,11 +67,11 @@ def scores(per_image: Iterable[Confusion], has_background: bool) -> dict[str, fl
 
 
 def image_dice(counts: Confusion, has_background: bool) -> float | None:
-    """The mean Dice of the objects that are in the image or were predicted there; None where there are none."""
+    """The mean Dice of the objects that are in the image; without any, 0 where some were predicted, else None."""
     first = 1 if has_background else 0
-    sizes = (counts.sum(axis=0) + counts.sum(axis=1))[first:]
-    hits = np.diag(counts)[first:]
-    return mean([float(2 * hit / size) for hit, size in zip(hits, sizes, strict=True) if size])
+    dice = mean(class_scores(counts)["dice"][first:])
+    predicted = counts[:, first:].any()
+    return 0.0 if dice is None and predicted else dice
 
 
 def mean(values: Iterable[float | None]) -> float | None:

@@ -46,9 +46,10 @@ class Handler(BaseHTTPRequestHandler):
             self.send_header(name.replace("_", "-"), value)
         self.end_headers()
         sent = body[:cut]
+        # Counted before they go: the client may be done and compare while this thread still returns from the write.
+        self.mirror.sent += len(sent)
         self.wfile.write(sent)
         self.wfile.flush()
-        self.mirror.sent += len(sent)
 
     def first(self) -> int:
         """The first byte that was asked for."""

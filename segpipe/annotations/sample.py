@@ -127,7 +127,7 @@ def _paint(rng: Generator, things: list[Thing], size: int) -> NDArray[np.uint8]:
     canvas = textures.light_up(floor(rng, colours, side), light)
     for thing in (thing for thing in things if not thing.label):
         _paint_thing(rng, canvas, thing, colours, light)
-    canvas = cv2.GaussianBlur(canvas, (0, 0), side / 110) * np.float32(0.72)
+    canvas = cv2.GaussianBlur(canvas, (0, 0), side / 110) * np.float32(0.78)
     for thing in (thing for thing in things if thing.label):
         _paint_thing(rng, canvas, thing, colours, light)
     canvas *= textures.mood(rng, side)[..., None]
@@ -149,7 +149,9 @@ def _paint_thing(rng: Generator, canvas: Field, thing: Thing, colours: Field, li
     cover = _cover(outline, *x.shape)
     narrow, wide = (cv2.GaussianBlur(cover, (0, 0), max(1.0, share * reach)) for share in (0.05, 0.16))
     relief = np.asarray((skin.relief + 0.12 * (narrow + wide)) * reach, dtype=np.float32)
+    rim = np.clip(3.6 - 4 * cv2.GaussianBlur(cover, (0, 0), 0.025 * reach), 0, 1)[..., None]
     lit = textures.light_up(Surface(skin.colour, relief), light)
+    if thing.label in _ANIMALS: lit = lit + np.float32(0.35) * rim * (1 - lit)
     if thing.label == "background":
         lit = cv2.GaussianBlur(lit, (0, 0), len(canvas) / 110) * np.float32(0.75)
         cover = cv2.GaussianBlur(cover, (0, 0), len(canvas) / 220)

@@ -19,8 +19,8 @@ MEANINGS = {
     "precision": "The mean over the classes of objects: of the pixels that were called the class, the share that are. "
     "0 where none was.",
     "recall": "The mean over the classes of objects: of the pixels that are the class, the share that were called it.",
-    "dice_per_image": "Each image's mean Dice of the objects that are in it or were seen there, averaged over the images. "
-    "Small objects weigh more here. Images without any object are left out.",
+    "dice_per_image": "Each image's mean Dice of the objects that are in it, averaged over the images. "
+    "Small objects weigh more here. An image without objects counts 0 where some were predicted, else it is left out.",
 }
 
 COMMON = (
