@@ -1,9 +1,11 @@
 """Atomic, durable writes: a file is the old one or the new one, whole, whatever happens in between."""
 
+import csv
 import hashlib
+import io
 import json
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -26,6 +28,15 @@ def write_text(path: Path, text: str) -> None:
 def write_json(path: Path, content: Any) -> None:
     """Writes sorted, indented JSON; see `write_bytes`. Raises ValueError for NaN, which JSON cannot hold."""
     write_text(path, json.dumps(content, indent=2, sort_keys=True, ensure_ascii=False, allow_nan=False) + "\n")
+
+
+def csv_text(head: Sequence[object], rows: Iterable[Sequence[object]]) -> str:
+    """A table as CSV with Unix line ends; floats come as `repr` gives them, so no digit is lost."""
+    stream = io.StringIO()
+    writer = csv.writer(stream, lineterminator="\n")
+    writer.writerow(head)
+    writer.writerows(rows)
+    return stream.getvalue()
 
 
 def write_with(path: Path, write: Callable[[Path], object]) -> None:

@@ -27,6 +27,7 @@ CLASSES: tuple[str, ...] = ("background", "fish", "turtle", "starfish", "snail")
 _FINE = 2  # painted at this multiple of the size, then averaged down: smooth edges
 _EMPTY_EVERY = 19  # one picture in so many has no animal; prime to the number of animals, so that each is missed as often
 _SEEN = 0.7  # least share of an animal that stays visible, the picture's edge included
+_BLUR, _DIM = 0.009, 0.75  # out of focus: the blur's deviation as a share of the side, and the share of light left
 _ANYWHERE = (0.0, 2 * np.pi)  # radians
 _UPRIGHT = (-0.45, 0.45)
 
@@ -127,18 +128,18 @@ def _paint(rng: Generator, things: list[Thing], size: int) -> NDArray[np.uint8]:
     canvas = textures.light_up(floor(rng, colours, side), light)
     for thing in (thing for thing in things if not thing.label):
         _paint_thing(rng, canvas, thing, colours, light)
-    canvas = cv2.GaussianBlur(canvas, (0, 0), side / 110) * np.float32(0.78)
+    canvas = _blur(canvas, _BLUR * side) * np.float32(_DIM)
     for thing in (thing for thing in things if thing.label):
         _paint_thing(rng, canvas, thing, colours, light)
     canvas *= textures.mood(rng, side)[..., None]
     small = cv2.resize(canvas, (size, size), interpolation=cv2.INTER_AREA)
-    soft = cv2.GaussianBlur(small, (0, 0), rng.uniform(0.25, 0.4))
+    soft = _blur(small, rng.uniform(0.25, 0.4))
     grainy = soft + rng.normal(0, rng.uniform(0.005, 0.012), soft.shape)
     return np.asarray(np.clip(grainy * 255 + 0.5, 0, 255), dtype=np.uint8)
 
 
 def _paint_thing(rng: Generator, canvas: Field, thing: Thing, colours: Field, light: float) -> None:
-    """Paints one thing and its shadow onto the canvas."""
+    """Paints one thing and its shadow onto the canvas: animals sharp, what hides them as dim and blurred as the floor."""
     reach = thing.pose.reach * _FINE
     low = np.clip(thing.outline.min(0) * _FINE - 0.2 * reach - 4, 0, len(canvas)).astype(int)
     high = np.clip(thing.outline.max(0) * _FINE + 0.2 * reach + 4, 0, len(canvas)).astype(int)
@@ -147,24 +148,37 @@ def _paint_thing(rng: Generator, canvas: Field, thing: Thing, colours: Field, li
     skin = thing.kind.skin(rng, colours, *thing.pose.local((x + 0.5) / _FINE, (y + 0.5) / _FINE))
     outline = thing.outline * _FINE - low
     cover = _cover(outline, *x.shape)
-    narrow, wide = (cv2.GaussianBlur(cover, (0, 0), max(1.0, share * reach)) for share in (0.05, 0.16))
-    relief = np.asarray((skin.relief + 0.12 * (narrow + wide)) * reach, dtype=np.float32)
-    rim = np.clip(3.6 - 4 * cv2.GaussianBlur(cover, (0, 0), 0.025 * reach), 0, 1)[..., None]
-    lit = textures.light_up(Surface(skin.colour, relief), light)
-    if thing.label in _ANIMALS: lit = lit + np.float32(0.35) * rim * (1 - lit)
-    if thing.label == "background":
-        lit = cv2.GaussianBlur(lit, (0, 0), len(canvas) / 110) * np.float32(0.75)
-        cover = cv2.GaussianBlur(cover, (0, 0), len(canvas) / 220)
+    colour = _shaded(skin, cover, reach, light)
+    if thing.label in _ANIMALS:
+        rim = np.clip(3.6 - 4 * _blur(cover, 0.025 * reach), 0, 1)[..., None]
+        colour += np.float32(0.35) * rim * (1 - colour)
+    elif thing.label:
+        colour, cover = _blur(colour, _BLUR * len(canvas)) * np.float32(_DIM), _blur(cover, _BLUR / 2 * len(canvas))
     away = -0.09 * reach * np.array([np.cos(light), np.sin(light)])
-    part *= 1 - 0.45 * cv2.GaussianBlur(_cover(outline + away, *x.shape), (0, 0), 0.06 * reach)[..., None]
-    part += (lit - part) * cover[..., None]
+    part *= 1 - 0.45 * _blur(_cover(outline + away, *x.shape), 0.06 * reach)[..., None]
+    part += (colour - part) * cover[..., None]
+
+
+def _shaded(skin: Surface, cover: Field, reach: float, light: float) -> Field:
+    """The skin's colours on a body that rounds off towards its outline, (h, w, 3)."""
+    dome = _blur(cover, max(1.0, 0.05 * reach)) + _blur(cover, max(1.0, 0.16 * reach))
+    return textures.light_up(Surface(skin.colour, np.asarray((skin.relief + 0.12 * dome) * reach, dtype=np.float32)), light)
 
 
 def _cover(outline: Points, height: int, width: int) -> Field:
-    """How much of each pixel lies within the outline, 0 .. 1: drawn four times as fine, then averaged."""
+    """How much of each pixel the thing covers, 0 .. 1: drawn four times as fine, then averaged.
+
+    labelme fills every pixel that an outline touches, about a quarter of a pixel more all round: so does the line drawn here.
+    """
     fine = np.zeros((height * 4, width * 4), np.uint8)
-    cv2.fillPoly(fine, [np.round((outline * 4 - 0.5) * 16).astype(np.int32)], 255, shift=4)
+    points = [np.round((outline * 4 - 0.5) * 16).astype(np.int32)]
+    cv2.fillPoly(fine, points, 255, shift=4)
+    cv2.polylines(fine, points, True, 255, thickness=2 * _FINE, shift=4)
     return np.asarray(cv2.resize(fine, (width, height), interpolation=cv2.INTER_AREA), dtype=np.float32) / np.float32(255)
+
+
+def _blur(field: Field, sigma: float) -> Field:
+    return np.asarray(cv2.GaussianBlur(field, (0, 0), sigma), dtype=np.float32)
 
 
 def _annotation(things: list[Thing], image_name: str, size: int) -> dict[str, Any]:

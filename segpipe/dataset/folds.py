@@ -1,13 +1,12 @@
 """The test part and k folds: balanced by class, the same whatever the order of files, given splits respected."""
 
 import csv
-import io
 from pathlib import Path
 
 import pandas as pd
 
 from segpipe.errors import PipelineError
-from segpipe.files import write_text
+from segpipe.files import csv_text, write_text
 from segpipe.randomness import seed_of
 
 TEST, TRAIN = "test", "train"
@@ -36,11 +35,7 @@ def assign(index: pd.DataFrame, pixels: list[str], test_share: float, n_folds: i
 
 def write(path: Path, parts: dict[str, str]) -> None:
     """Writes folds.csv: id, part."""
-    stream = io.StringIO()
-    writer = csv.writer(stream, lineterminator="\n")
-    writer.writerow(["id", "part"])
-    writer.writerows(parts.items())
-    write_text(path, stream.getvalue())
+    write_text(path, csv_text(["id", "part"], parts.items()))
 
 
 def read(path: Path) -> dict[str, str]:

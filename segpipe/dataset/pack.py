@@ -1,8 +1,6 @@
 """data/prepared: images and masks in a few stored zips, a table with a row an image, and what all share."""
 
-import csv
 import hashlib
-import io
 import json
 import zipfile
 from collections import defaultdict
@@ -16,7 +14,7 @@ from numpy.typing import NDArray
 
 from segpipe import zips
 from segpipe.errors import PipelineError
-from segpipe.files import write_json, write_text
+from segpipe.files import csv_text, write_json, write_text
 from segpipe.images import Pixels, decode, decode_mask, with_channels
 from segpipe.place import Place
 from segpipe.progress import track
@@ -118,18 +116,18 @@ def _shard(item_id: str) -> int:
 
 
 def _table(records: Sequence[Record], info: DatasetInfo) -> str:
-    stream = io.StringIO()
-    writer = csv.writer(stream, lineterminator="\n")
     channels = [f"{kind}_{channel}" for kind in ("sum", "square") for channel in range(info.channels)]
     head = ["id", "source", "width", "height", "channels", "bits", "image_sha256", "mask_sha256", "group", "given"]
-    writer.writerow([*head, "ignored", *pixel_columns(info), *channels])
-    for record in sorted(records, key=lambda record: record.id):
-        sizes = [record.width, record.height, record.channels, record.bits]
-        names = [record.image_sha256, record.mask_sha256, "", record.given, record.ignored]
-        padding = [0] * (info.channels - record.channels)
-        sums = [*record.sums, *padding, *record.squares, *padding]
-        writer.writerow([record.id, record.source, *sizes, *names, *record.pixels, *sums])
-    return stream.getvalue()
+    ordered = sorted(records, key=lambda record: record.id)
+    return csv_text([*head, "ignored", *pixel_columns(info), *channels], (_row(record, info) for record in ordered))
+
+
+def _row(record: Record, info: DatasetInfo) -> list[object]:
+    sizes = [record.width, record.height, record.channels, record.bits]
+    names = [record.image_sha256, record.mask_sha256, "", record.given, record.ignored]
+    padding = [0] * (info.channels - record.channels)
+    sums = [*record.sums, *padding, *record.squares, *padding]
+    return [record.id, record.source, *sizes, *names, *record.pixels, *sums]
 
 
 def _places(folder: Path, kind: str) -> dict[str, Place]:

@@ -1,14 +1,12 @@
 """data/eval/foldN: a fold's counts, a row an image, and every prediction. Names files, so it never enters Git."""
 
-import csv
-import io
 import shutil
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
 
-from segpipe.files import write_text, write_with
+from segpipe.files import csv_text, write_text, write_with
 from segpipe.images import encode_mask
 from segpipe.inference.scoring import Scored
 from segpipe.scores import class_scores, image_dice
@@ -25,14 +23,14 @@ def write(folder: Path, parts: Mapping[str, Sequence[Scored]], classes: Sequence
         for true in range(len(classes))
         for seen in range(len(classes))
     ]
-    write_text(folder / "counts.csv", _csv(("part", "truth", "prediction", "pixels"), counts))
+    write_text(folder / "counts.csv", csv_text(("part", "truth", "prediction", "pixels"), counts))
     rows = [
         (part, each.id, _text(image_dice(each.counts, has_background)), repr(_accuracy(each)), repr(each.loss), *_dices(each))
         for part, scored in parts.items()
         for each in scored
     ]
     head = ("part", "id", "dice", "pixel_accuracy", "loss", *(f"dice_{number}" for number in range(len(classes))))
-    write_text(folder / "per_image.csv", _csv(head, rows))
+    write_text(folder / "per_image.csv", csv_text(head, rows))
     pictures = ((f"{part}/{each.id}.png", encode_mask(each.prediction)) for part, scored in parts.items() for each in scored)
     write_zip(folder / "predictions.zip", pictures)
 
@@ -53,11 +51,3 @@ def _dices(scored: Scored) -> list[str]:
 
 def _text(value: float | None) -> str:
     return "" if value is None else repr(value)
-
-
-def _csv(head: Sequence[str], rows: Sequence[Sequence[object]]) -> str:
-    stream = io.StringIO()
-    writer = csv.writer(stream, lineterminator="\n")
-    writer.writerow(head)
-    writer.writerows(rows)
-    return stream.getvalue()

@@ -1,9 +1,8 @@
 """The tables under metrics/, as CSV text for people, `dvc plots` and other programs."""
 
-import csv
-import io
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 
+from segpipe.files import csv_text
 from segpipe.report.inputs import TEST, VAL, FoldResults
 from segpipe.report.numbers import DIGITS, headline, pooled
 from segpipe.scores import CLASS_SCORES, class_scores
@@ -13,7 +12,7 @@ def curves(results: Sequence[FoldResults]) -> str:
     """A row a fold and epoch: fold, then all columns of history.csv as they stand there."""
     names = list(dict.fromkeys(name for each in results for row in each.history for name in row))
     rows = [[each.fold, *(row.get(name, "") for name in names)] for each in results for row in each.history]
-    return _csv(["fold", *names], rows)
+    return csv_text(["fold", *names], rows)
 
 
 def per_class(results: Sequence[FoldResults], classes: Sequence[str]) -> str:
@@ -27,7 +26,7 @@ def per_class(results: Sequence[FoldResults], classes: Sequence[str]) -> str:
         for number, name in enumerate(classes):
             numbers = [_text(found[score][number]) for score in CLASS_SCORES]
             rows.append([part, number, name, *numbers, int(counts[number].sum())])
-    return _csv(["part", "class", "name", *CLASS_SCORES, "pixels"], rows)
+    return csv_text(["part", "class", "name", *CLASS_SCORES, "pixels"], rows)
 
 
 def confusion(results: Sequence[FoldResults], classes: Sequence[str]) -> str:
@@ -42,16 +41,8 @@ def confusion(results: Sequence[FoldResults], classes: Sequence[str]) -> str:
         for true, row, total in zip(classes, counts, counts.sum(axis=1), strict=True)
         for seen, pixels in zip(classes, row, strict=True)
     ]
-    return _csv(["part", "truth", "prediction", "pixels", "share"], rows)
+    return csv_text(["part", "truth", "prediction", "pixels", "share"], rows)
 
 
 def _text(value: float | None) -> str:
     return "" if value is None else repr(round(value, DIGITS))
-
-
-def _csv(head: Sequence[str], rows: Iterable[Sequence[object]]) -> str:
-    stream = io.StringIO()
-    writer = csv.writer(stream, lineterminator="\n")
-    writer.writerow(head)
-    writer.writerows(rows)
-    return stream.getvalue()

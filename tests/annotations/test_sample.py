@@ -9,6 +9,7 @@ import cv2
 import numpy as np
 import pytest
 from numpy.typing import NDArray
+from PIL import Image, ImageDraw
 
 from segpipe.annotations.sample import CLASSES, make
 
@@ -44,13 +45,12 @@ def masks(annotations: list[dict[str, Any]]) -> NDArray[np.uint8]:
 
 
 def mask_of(annotation: dict[str, Any]) -> NDArray[np.uint8]:
-    """Class ids (size, size): a pixel takes the last polygon that covers its centre. Drawn eight times as fine."""
-    size = annotation["imageHeight"]
-    fine = np.zeros((size * 8, size * 8), np.uint8)
+    """Class ids (size, size), by labelme's own rule: Pillow's polygons, each over those before it."""
+    canvas = Image.new("L", (annotation["imageWidth"], annotation["imageHeight"]), 0)
     for shape in annotation["shapes"]:
-        points = np.round((np.array(shape["points"]) * 8 - 0.5) * 16).astype(np.int32)
-        cv2.fillPoly(fine, [points], CLASSES.index(shape["label"]), shift=4)
-    return fine[4::8, 4::8]
+        value = CLASSES.index(shape["label"])
+        ImageDraw.Draw(canvas).polygon([tuple(point) for point in shape["points"]], fill=value, outline=value)
+    return np.asarray(canvas)
 
 
 def contents(folder: Path) -> dict[str, bytes]:
