@@ -27,7 +27,7 @@ CLASSES: tuple[str, ...] = ("background", "fish", "turtle", "starfish", "snail")
 _FINE = 2  # painted at this multiple of the size, then averaged down: smooth edges
 _EMPTY_EVERY = 19  # one picture in so many has no animal; prime to the number of animals, so that each is missed as often
 _SEEN = 0.7  # least share of an animal that stays visible, the picture's edge included
-_BLUR, _DIM = 0.009, 0.75  # out of focus: the blur's deviation as a share of the side, and the share of light left
+_BLUR, _DIM = 0.009, 0.78  # out of focus: the blur's deviation as a share of the side, and the share of light left
 _ANYWHERE = (0.0, 2 * np.pi)  # radians
 _UPRIGHT = (-0.45, 0.45)
 
@@ -151,7 +151,7 @@ def _paint_thing(rng: Generator, canvas: Field, thing: Thing, colours: Field, li
     colour = _shaded(skin, cover, reach, light)
     if thing.label in _ANIMALS:
         rim = np.clip(3.6 - 4 * _blur(cover, 0.025 * reach), 0, 1)[..., None]
-        colour += np.float32(0.35) * rim * (1 - colour)
+        colour += np.float32(0.5) * rim * (1 - colour)
     elif thing.label:
         colour, cover = _blur(colour, _BLUR * len(canvas)) * np.float32(_DIM), _blur(cover, _BLUR / 2 * len(canvas))
     away = -0.09 * reach * np.array([np.cos(light), np.sin(light)])

