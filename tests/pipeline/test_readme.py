@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.pipeline.conftest import git
+from tests.pipeline.conftest import dvc, git, ran
 from tests.structure.imports import ROOT
 
 BLOCKS = re.findall(r"```bash\n(.*?)```", (ROOT / "README.md").read_text(encoding="utf-8"), re.DOTALL)
@@ -65,3 +65,17 @@ def test_every_command_of_the_readme_works(clone: Path) -> None:
     assert failed == {}
     assert (clone / "predictions" / "masks" / "image0000.png").is_file()
     assert (clone / "data" / "source.dvc").is_file()
+
+
+def test_own_data_pushed_and_pulled_runs_nothing_elsewhere(clone: Path, tmp_path: Path) -> None:
+    """Goes on where the README's commands ended: in a clone whose data is the user's own."""
+    dvc(clone, "checkout")
+    assert (clone / "data" / "source").is_dir(), "DVC must know data/source.dvc, whatever Git ignores"
+    git(clone, "add", "params.yaml", "data/source.dvc", "dvc.lock", "metrics")
+    git(clone, "commit", "--quiet", "--allow-empty", "--message", "trained")
+    dvc(clone, "remote", "add", "--local", "shelf", str(tmp_path / "shelf"))
+    dvc(clone, "push", "--remote", "shelf")
+    git(clone, "clone", "--quiet", ".", str(tmp_path / "elsewhere"))
+    dvc(tmp_path / "elsewhere", "remote", "add", "--local", "shelf", str(tmp_path / "shelf"))
+    dvc(tmp_path / "elsewhere", "pull", "--remote", "shelf")
+    assert ran(dvc(tmp_path / "elsewhere", "repro")) == []
