@@ -15,7 +15,7 @@ ENVIRONMENT = {
     "MLFLOW_DISABLE_TELEMETRY": "true",
     "NO_ALBUMENTATIONS_UPDATE": "1",
     "CUBLAS_WORKSPACE_CONFIG": ":4096:8",
-    # Waiting threads sleep: spinning ones made training four times slower beside other work (measured), and change no bit.
+    # Waiting threads sleep: spinning ones slow training down beside other work (bench/training_step.py), and change no bit.
     "OMP_WAIT_POLICY": "PASSIVE",
 }
 """Set where the user has not: telemetry off, what CUDA needs to repeat itself, and threads that get along."""
