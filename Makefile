@@ -3,7 +3,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 READY := .venv/.ready
 
-.PHONY: setup repro verify test test-all lint deps ui clean
+.PHONY: setup repro verify test test-all lint ui clean
 .DELETE_ON_ERROR:
 
 setup: $(READY)
@@ -41,6 +41,3 @@ ui: $(READY)
 clean:
 	rm -rf .venv .resume .mypy_cache .pytest_cache .ruff_cache .hypothesis build *.egg-info
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
-
-deps: $(READY)
-	$(BIN)/python -m tests.structure.write_deps

@@ -3,14 +3,23 @@
 Over all classes, an almost perfect image with 2 of 21 classes would cost 0.91: the absent ones would count as failures.
 """
 
+from functools import partial
+
 import torch
 from torch import Tensor
 
-from segpipe.losses.cross_entropy import class_planes
+from segpipe.losses.pixels import class_planes
+from segpipe.losses.table import Loss
+from segpipe.params import LossParams
 from segpipe.record import IGNORE
 
 SMOOTH = 1.0
 """Pixels added above and below, so that a class of a few pixels gives no wild gradient."""
+
+
+def from_params(params: LossParams, has_background: bool) -> Loss:
+    """The loss for data with or without a background."""
+    return partial(dice, has_background=has_background)
 
 
 def dice(logits: Tensor, target: Tensor, has_background: bool) -> Tensor:

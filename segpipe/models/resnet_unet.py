@@ -5,6 +5,7 @@ to 3 at a 4th, 8th and 16th; layer 4, at a 32nd, is the bottom. Transposed convo
 """
 
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import torch
@@ -12,7 +13,10 @@ from torch import Tensor, nn
 from torchvision import models
 
 from segpipe.errors import PipelineError
+from segpipe.models import pretrained
+from segpipe.models.table import Built
 from segpipe.models.unet import double_conv
+from segpipe.params import ModelParams
 
 STRIDE = 32
 DECODER = (256, 128, 64, 32, 16)
@@ -24,6 +28,12 @@ RESNETS: dict[str, tuple[Callable[..., Any], int]] = {
     "resnet50": (models.resnet50, 4),
 }
 """Each ResNet and how many times more channels than ResNet-18's its layers give."""
+
+
+def from_params(params: ModelParams, in_channels: int, n_logits: int) -> Built:
+    """The U-Net whose encoder `params.encoder` and `params.weights` name."""
+    network = ResNetUNet(params.encoder, in_channels, n_logits)
+    return Built(network, STRIDE, pretrained.start(network.encoder, params.weights, partial(imagenet, params.encoder)))
 
 
 class ResNetUNet(nn.Module):

@@ -1,6 +1,7 @@
 """Any architecture and encoder of segmentation_models_pytorch, by the names that its documentation has."""
 
 import difflib
+from functools import partial
 from typing import Any
 
 import segmentation_models_pytorch as smp
@@ -9,11 +10,20 @@ import torch
 from torch import Tensor, nn
 
 from segpipe.errors import PipelineError
-from segpipe.models import adaptive_mean
+from segpipe.models import adaptive_mean, pretrained
+from segpipe.models.table import Built
+from segpipe.params import ModelParams
 
 STRIDE = 32
 LARGER_STRIDES = {"PAN": 128}
 """PAN halves its bottom, a 16th of the image, three times more."""
+
+
+def from_params(params: ModelParams, in_channels: int, n_logits: int) -> Built:
+    """The network of `params.architecture` and `params.encoder`, its encoder started from `params.weights`."""
+    network, stride = build(params.architecture, params.encoder, in_channels, n_logits)
+    download = partial(imagenet, params.architecture, params.encoder)
+    return Built(network, stride, pretrained.start(network.get_submodule("encoder"), params.weights, download))
 
 
 def build(architecture: str, encoder: str, in_channels: int, n_logits: int) -> tuple[nn.Module, int]:

@@ -7,12 +7,21 @@ reads the encoder's map of its size beside its own. Padding keeps the size, wher
 import torch
 from torch import Tensor, nn
 
+from segpipe.models.table import Built
+from segpipe.params import ModelParams
+
 ACTIVATIONS: dict[str, type[nn.Module]] = {
     "relu": nn.ReLU,
     "leaky_relu": nn.LeakyReLU,
     "elu": nn.ELU,
     "silu": nn.SiLU,
 }
+
+
+def from_params(params: ModelParams, in_channels: int, n_logits: int) -> Built:
+    """The U-Net; it has no pretrained weights, and `params.weights` is not read."""
+    network = UNet(in_channels, n_logits, params.width, params.depth, params.activation, params.dropout)
+    return Built(network, 2**params.depth, None)
 
 
 class UNet(nn.Module):

@@ -7,7 +7,9 @@ import torch
 from hypothesis import given, settings
 from torch.nn import functional as F
 
-from segpipe.losses.cross_entropy import binary_cross_entropy, class_planes, cross_entropy, mean_over_valid
+from segpipe.losses.bce import binary_cross_entropy
+from segpipe.losses.cross_entropy import cross_entropy
+from segpipe.losses.pixels import class_planes, mean_over_valid
 from segpipe.record import IGNORE
 from tests.losses.suite import cases, gradient, random_case
 

@@ -6,7 +6,8 @@ import sys
 
 import pytest
 
-from tests.structure.imports import ROOT, file_of, modules
+from segpipe.closure import file_of
+from tests.structure.imports import ROOT, modules
 
 ONE_DOOR = {"mlflow": {"segpipe.tracking"}, "onnxruntime": {"segpipe.inference.onnx_session"}}
 
@@ -23,7 +24,7 @@ def test_init_files_are_empty(folder: str) -> None:
 
 @pytest.mark.parametrize("module", modules())
 def test_each_file_says_its_idea_in_the_first_line(module: str) -> None:
-    file = file_of(module)
+    file = file_of(ROOT, module)
     assert file
     lines = (ast.get_docstring(ast.parse(file.read_text(encoding="utf-8"))) or "").splitlines()
     assert lines and lines[0].endswith((".", ";")), f"{module} opens without a sentence"
@@ -43,7 +44,7 @@ def test_no_pickle_is_ever_read() -> None:
 
 
 def _libraries(module: str) -> set[str]:
-    file = file_of(module)
+    file = file_of(ROOT, module)
     assert file
     found: set[str] = set()
     for node in ast.walk(ast.parse(file.read_text(encoding="utf-8"))):
