@@ -20,8 +20,10 @@ from segpipe.place import Place
 from segpipe.progress import track
 from segpipe.record import DatasetInfo, Record
 
-N_SHARDS = 64
-"""Each image goes to a shard by its id's hash, so that a new image changes one shard and no other."""
+MOST_SHARDS = 64
+FEW_IMAGES = 16
+"""Each image goes to a shard by its id's hash, so that a new image changes one shard and no other. DVC looks at every
+file each time, so small data sets get fewer: as many as keep a shard near FEW_IMAGES, always a power of two."""
 
 
 @dataclass(frozen=True)
@@ -46,14 +48,21 @@ class Pack:
 def write(folder: Path, records: Sequence[Record], info: DatasetInfo) -> None:
     """Writes the whole folder; the same records give the same bytes."""
     shards: dict[int, list[Record]] = defaultdict(list)
+    count = n_shards(len(records))
     for record in sorted(records, key=lambda record: record.id):
-        shards[_shard(record.id)].append(record)
+        shards[hashlib.sha256(record.id.encode("utf-8")).digest()[0] % count].append(record)
     for number, members in track(sorted(shards.items()), "packing"):
         images = ((f"{record.id}{record.suffix}", record.image.read()) for record in members)
         zips.write_zip(folder / f"images-{number:02d}.zip", images)
         zips.write_zip(folder / f"masks-{number:02d}.zip", ((f"{record.id}.png", record.mask_png) for record in members))
     write_text(folder / "index.csv", _table(records, info))
     write_json(folder / "dataset.json", asdict(info))
+
+
+def n_shards(images: int) -> int:
+    """The smallest power of two that leaves about FEW_IMAGES images a shard, MOST_SHARDS at most."""
+    wanted = -(-images // FEW_IMAGES)
+    return min(MOST_SHARDS, 2 ** (wanted - 1).bit_length()) if wanted > 1 else 1
 
 
 def open_pack(folder: Path) -> Pack:
@@ -109,10 +118,6 @@ def mean_and_deviation(index: pd.DataFrame, info: DatasetInfo) -> tuple[list[flo
 
 def _total(index: pd.DataFrame, kind: str, own: NDArray[np.int64]) -> int:
     return sum(int(index[f"{kind}_{channel}"].iloc[row]) for row, channel in enumerate(own))
-
-
-def _shard(item_id: str) -> int:
-    return hashlib.sha256(item_id.encode("utf-8")).digest()[0] % N_SHARDS
 
 
 def _table(records: Sequence[Record], info: DatasetInfo) -> str:

@@ -83,3 +83,8 @@ def test_what_is_not_whole_is_named(tmp_path: Path) -> None:
 
 def hashes(folder: Path) -> dict[str, str]:
     return {path.name: sha256_of(path) for path in (folder / "prepared").iterdir()}
+
+
+@pytest.mark.parametrize(("images", "shards"), [(1, 1), (16, 1), (17, 2), (240, 16), (513, 64), (1000, 64), (20000, 64)])
+def test_small_data_sets_have_few_shards(images: int, shards: int) -> None:
+    assert pack.n_shards(images) == shards
