@@ -34,9 +34,7 @@ DECIDES_NO_BYTE = {
 def code_hashes(root: Path) -> dict[str, dict[str, str]]:
     """The hash of each stage, and of each variant of VARIANTS, by room and name; `root` holds the packages."""
     rooms = {"stages": ("stages", STAGES)} | {room: (f"segpipe.{room}", names) for room, names in VARIANTS.items()}
-    return {
-        room: {name: code_hash(root, [f"{package}.{name}"]) for name in names} for room, (package, names) in rooms.items()
-    }
+    return {room: {name: code_hash(root, [f"{package}.{name}"]) for name in names} for room, (package, names) in rooms.items()}
 
 
 def code_hash(root: Path, modules: Iterable[str]) -> str:
@@ -91,7 +89,7 @@ def meaning(source: str) -> str:
     # Offsets count bytes in ast and characters in tokenize: both are brought to bytes.
     lines = [line.encode("utf-8") for line in source.splitlines()]
     tokens = tokenize.generate_tokens(io.StringIO(source).readline)
-    cuts = [
+    cuts: list[tuple[int, int, int, int | None]] = [
         (token.start[0], len(token.line[: token.start[1]].encode("utf-8")), token.end[0], None)
         for token in tokens
         if token.type == tokenize.COMMENT

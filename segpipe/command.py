@@ -7,6 +7,7 @@ from typing import Any
 
 import typer
 
+from segpipe import watch
 from segpipe.errors import PipelineError
 
 ENVIRONMENT = {
@@ -37,6 +38,7 @@ def run_app(app: typer.Typer) -> None:
     """Runs the app and exits: 0 when it worked, 2 after a PipelineError, 130 after Ctrl-C."""
     for name, value in ENVIRONMENT.items():
         os.environ.setdefault(name, value)
+    watch.end_with_dvc()
     try:
         app()
     except PipelineError as error:

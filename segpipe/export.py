@@ -2,6 +2,7 @@
 
 import contextlib
 import io
+import json
 import logging
 import warnings
 from collections.abc import Iterable
@@ -12,11 +13,12 @@ import onnx
 import torch
 from numpy.typing import NDArray
 
+from segpipe import sealed
 from segpipe.errors import PipelineError
-from segpipe.inference.onnx_session import INPUT, OUTPUT
+from segpipe.inference.onnx_session import INPUT, MARK, OUTPUT, SEAL_KEY
 from segpipe.inference.predict import Forward, predict_logits
 from segpipe.models.segmenter import Segmenter, classes_of
-from segpipe.models.weights import KEY, Card
+from segpipe.models.weights import Card
 
 OPSET = 20
 AXES = ("batch", "channels", "height", "width")
@@ -92,9 +94,10 @@ def _plain(model: onnx.ModelProto, card: Card) -> bytes:
         for axis, dimension in zip(AXES, value.type.tensor_type.shape.dim, strict=True):
             if dimension.dim_param:
                 dimension.dim_param = axis
-    onnx.helper.set_model_props(model, {KEY: card.to_json()})
+    told = json.dumps(card.to_dict(), sort_keys=True, ensure_ascii=False)
+    onnx.helper.set_model_props(model, {sealed.KEY: told, SEAL_KEY: sealed.BLANK})
     onnx.checker.check_model(model)
-    return bytes(model.SerializeToString(deterministic=True))
+    return sealed.closed(model.SerializeToString(deterministic=True), MARK)
 
 
 @contextlib.contextmanager

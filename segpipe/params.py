@@ -151,6 +151,7 @@ class TrackingParams(Section):
 class RuntimeParams(Section):
     device: Literal["auto", "cpu", "cuda"]
     workers: Annotated[int, Field(ge=0, le=256)]
+    save_every: Annotated[float, Field(ge=0, le=86400)]
 
 
 class Params(Section):

@@ -40,6 +40,11 @@ class Tracker:
         batch = [Metric(name, float(value), now, step) for name, value in values.items()]
         self._try(lambda: self._client.log_batch(self._run_id, metrics=batch))
 
+    def last_step(self, name: str) -> int:
+        """The last step of a metric that the run holds, -1 where it holds none."""
+        points = self._try(lambda: self._client.get_metric_history(self._run_id, name)) or []
+        return max((point.step for point in points), default=-1)
+
     def params(self, sections: Mapping[str, Any]) -> None:
         """Logs sections of params.yaml as section.key; MLflow takes 100 in one request."""
         from mlflow.entities import Param
@@ -94,10 +99,14 @@ class Tracker:
 
 
 def start(experiment: str, name: str, tags: Mapping[str, str]) -> Tracker:
-    """A new run in the experiment."""
+    """The unfinished run of the same fingerprint, which was interrupted, or a new one in the experiment."""
 
     def open_run() -> tuple[Any, str]:
         client, experiment_id = _connect(experiment)
+        query = f"tags.`{FINGERPRINT}` = '{tags.get(FINGERPRINT)}' and attributes.status != 'FINISHED'"
+        for run in client.search_runs([experiment_id], query, max_results=1, order_by=["attributes.start_time DESC"]):
+            client.update_run(run.info.run_id, status="RUNNING")
+            return client, run.info.run_id
         return client, client.create_run(experiment_id, run_name=name, tags=dict(tags)).info.run_id
 
     return Tracker(open_run)

@@ -2,6 +2,7 @@
 
 import re
 import sys
+from collections.abc import Mapping
 from importlib import metadata
 from pathlib import Path
 
@@ -19,6 +20,14 @@ def check(lock: Path = LOCK) -> dict[str, str]:
     if warnings:
         print(f"warning: other versions than runtime.lock's, so the bytes may differ: {', '.join(warnings)}", file=sys.stderr)
     return installed
+
+
+def compare(recorded: Mapping[str, str], name: str) -> None:
+    """Warns where a model was made with other versions than those that will run it now."""
+    pairs = [(library, then, _installed(library)) for library, then in recorded.items()]
+    differ = [f"{library} {then or 'none'} (now {now or 'missing'})" for library, then, now in pairs if then != now]
+    if differ:
+        print(f"warning: {name} was made with {', '.join(differ)}: its last digits may differ here", file=sys.stderr)
 
 
 def read(lock: Path) -> dict[str, set[str]]:

@@ -17,7 +17,9 @@ if TYPE_CHECKING:
     from segpipe.models.weights import Card
     from segpipe.params import Params
     from segpipe.tracking import Tracker
-    from segpipe.training.loop import Batches, Hook, Record, Run
+    from segpipe.training.loop import Batches, Hook, Progress, Record, Run, Speed
+    from segpipe.training.resume import Keeper
+    from segpipe.training.state import Scaler
 
 PREPARED = Path("data/prepared")
 FOLDS = Path("data/folds/folds.csv")
@@ -38,13 +40,12 @@ class Task:
 
 
 def main(fold: Annotated[int, typer.Option(help="Which fold to train, 0 or more.")]) -> None:
-    """Trains on all folds but one, validates on that one, and writes models/foldN."""
+    """Trains on all folds but one, validates on that one, and writes models/foldN; goes on where it was killed."""
     every = params.load()
 
-    from segpipe import versions
-    from segpipe.models import weights
+    from segpipe import lock, versions, workspace
     from segpipe.training import device as devices
-    from segpipe.training import history, loop
+    from segpipe.training import resume
 
     installed = versions.check()
     device = devices.choose(every.runtime.device)
@@ -52,14 +53,29 @@ def main(fold: Annotated[int, typer.Option(help="Which fold to train, 0 or more.
     task = _task(every, fold, device)
     segmenter, weights_sha256 = _segmenter(task)
     card = _card(task, installed, weights_sha256)
-    where = devices.describe(device)
-    print(f"fold {fold}: {len(task.train_ids)} images to train on, {len(task.validation_ids)} to validate, {where}")
+    folder = resume.folder_of(workspace.main_root(), fold, card.fingerprint)
+    with lock.alone(folder.with_suffix(".lock"), f"the training of fold {fold}"):
+        _train(task, segmenter, card, resume.Keeper(folder, every.runtime.save_every))
+
+
+def _train(task: Task, segmenter: "Segmenter", card: "Card", keeper: "Keeper") -> None:
+    """From the saved state, or the start, to the model file."""
+    from segpipe.models import weights
+    from segpipe.training import device as devices
+    from segpipe.training import history, loop, precision
+
+    every, where = task.every, devices.describe(task.device)
+    print(f"fold {task.fold}: {len(task.train_ids)} images to train on, {len(task.validation_ids)} to validate, {where}")
+    scaler = precision.scaler(every.train.precision, task.device)
     tracker = _tracker(task, card, where)
-    run = _run(task, segmenter, tracker)
+    run = _run(task, segmenter, tracker, scaler)
+    _go_on(run, scaler, keeper, card)
+    run = replace(run, keep=keeper.saver(run, scaler))
+    _replay(tracker, run.progress)
     try:
         best = loop.fit(run)
     except BaseException as error:
-        tracker.end("FAILED")
+        tracker.end("FAILED" if isinstance(error, Exception) else "KILLED")
         if "more than 1 value per channel" in str(error):
             raise PipelineError(
                 "batch normalisation saw a single value, because a batch had one image and its deepest map one pixel. "
@@ -67,13 +83,28 @@ def main(fold: Annotated[int, typer.Option(help="Which fold to train, 0 or more.
             ) from None
         raise
     segmenter.load_state_dict(best.weights)
-    card = replace(card, training=card.training | {"best_epoch": best.epoch, "epochs": len(run.history)})
-    folder = Path(f"models/fold{fold}")
-    history.write(folder / "history.csv", run.history)
+    epochs = run.progress.history
+    card = replace(card, training=card.training | {"best_epoch": best.epoch, "epochs": len(epochs)})
+    folder = Path(f"models/fold{task.fold}")
+    history.write(folder / "history.csv", epochs)
     weights.save(folder / "model.safetensors", segmenter, card)
     _log_result(task, tracker, segmenter, folder / "model.safetensors", best.epoch)
+    keeper.forget()
     shown = f"{every.train.monitor} {abs(best.gain):.4f} in epoch {best.epoch + 1}"
     command.done(f"{folder / 'model.safetensors'} (validation {shown})", "dvc repro")
+
+
+def _go_on(run: "Run", scaler: "Scaler", keeper: "Keeper", card: "Card") -> None:
+    """Restores the newest saved state into the run, and says in a line from where it goes on, or why it does not."""
+    from segpipe.training import resume
+
+    progress = run.progress
+    if keeper.restore(run, scaler):
+        place = f"epoch {progress.epoch + 1}, batch {progress.batch + 1} of {run.n_batches}"
+        print(f"goes on at {place}: the state was saved by the same code, data, folds, parameters and versions", flush=True)
+    elif reason := resume.why_not(keeper.folder, card.training):
+        print(f"starts anew: the training that was interrupted differs in {reason}", flush=True)
+    keeper.note(card.training)
 
 
 def _task(every: "Params", fold: int, device: "torch.device") -> Task:
@@ -106,6 +137,9 @@ def _segmenter(task: Task) -> tuple["Segmenter", str | None]:
 
 def _card(task: Task, installed: dict[str, str], weights_sha256: str | None) -> "Card":
     """What the model file will say of itself, with all that decided its weights."""
+    import platform
+
+    from segpipe.closure import code_hash
     from segpipe.files import sha256_of
     from segpipe.fingerprint import data_hash, fingerprint
     from segpipe.models.weights import Card
@@ -120,7 +154,9 @@ def _card(task: Task, installed: dict[str, str], weights_sha256: str | None) -> 
         "encoder_weights": weights_sha256,
         "data": data_hash(PREPARED),
         "folds": sha256_of(FOLDS),
+        "code": code_hash(Path(), ["stages.train", f"segpipe.models.{model.name}", f"segpipe.losses.{task.every.loss.name}"]),
         "versions": installed,
+        "python": ".".join(platform.python_version_tuple()[:2]),
         "device": task.device.type,
         "instruction_set": instruction_set(),
     }
@@ -138,7 +174,7 @@ def _card(task: Task, installed: dict[str, str], weights_sha256: str | None) -> 
     )
 
 
-def _run(task: Task, segmenter: "Segmenter", tracker: "Tracker") -> "Run":
+def _run(task: Task, segmenter: "Segmenter", tracker: "Tracker", scaler: "Scaler") -> "Run":
     """All parts of the loop, chosen by params."""
     from segpipe.dataset.loader import WholeImages, whole_image_loader
     from segpipe.losses import table as losses
@@ -154,21 +190,23 @@ def _run(task: Task, segmenter: "Segmenter", tracker: "Tracker") -> "Run":
         optimizer=optimizer,
         loss=loss,
         batches=_batches(task),
+        n_batches=-(-len(task.train_ids) // every.train.batch_size),
         validate=validator(segmenter, images, task.data.info, loss, every.infer, every.input.long_side, task.device),
         autocast=precision.autocast(every.train.precision, task.device),
-        step=precision.stepper(every.train.precision, task.device, segmenter, optimizer, every.optim.clip_norm),
+        step=precision.stepper(segmenter, optimizer, every.optim.clip_norm, scaler),
         rate=lambda epoch, gains: schedule.rate(every.optim, epoch, every.train.epochs, gains),
         gain=loop.gain_of(every.train.monitor),
         device=task.device,
         epochs=every.train.epochs,
         seed=every.seed,
         fold=task.fold,
-        hooks=(hooks.console(every.train.monitor), _tracked(tracker), hooks.early_stop(every.train.early_stop)),
+        stop=hooks.early_stop(every.train.early_stop),
+        hooks=(hooks.console(every.train.monitor), _tracked(tracker)),
     )
 
 
 def _batches(task: Task) -> "Batches":
-    """The augmented batches of an epoch."""
+    """The augmented batches of an epoch, from one of them on."""
     from segpipe.dataset import loader
 
     every = task.every
@@ -176,8 +214,8 @@ def _batches(task: Task) -> "Batches":
     order = loader.EpochBatches(task.train_ids, every.train.batch_size, every.seed, task.fold)
     batches = loader.training_loader(samples, order, every.runtime.workers, task.device.type == "cuda")
 
-    def of_epoch(epoch: int) -> Any:
-        order.epoch = epoch
+    def of_epoch(epoch: int, first: int) -> Any:
+        order.epoch, order.first = epoch, first
         return batches
 
     return of_epoch
@@ -199,15 +237,27 @@ def _tracker(task: Task, card: "Card", where: str) -> "Tracker":
 
 
 def _tracked(tracker: "Tracker") -> "Hook":
-    """Logs each epoch's numbers, and how fast it was."""
+    """Logs each epoch's numbers, and how fast it was; not those that the run holds from before an interruption."""
+    last = tracker.last_step("train_loss")
 
-    def log(record: "Record", speed: Any, run: "Run") -> bool:
-        values = {name: value for name, value in record.items() if name != "epoch"}
-        speeds = {"images_per_s": speed.images_per_s, "data_wait": speed.data_wait}
-        tracker.metrics(values | speeds, int(record["epoch"]))
-        return False
+    def log(record: "Record", speed: "Speed", run: "Run") -> None:
+        if record["epoch"] > last:
+            speeds = {"images_per_s": speed.images_per_s, "data_wait": speed.data_wait}
+            tracker.metrics(_values(record) | speeds, int(record["epoch"]))
 
     return log
+
+
+def _replay(tracker: "Tracker", progress: "Progress") -> None:
+    """Logs the epochs of a resumed training that its MLflow run does not hold yet."""
+    last = tracker.last_step("train_loss")
+    for record in progress.history:
+        if record["epoch"] > last:
+            tracker.metrics(_values(record), int(record["epoch"]))
+
+
+def _values(record: "Record") -> "Record":
+    return {name: value for name, value in record.items() if name != "epoch"}
 
 
 def _log_result(task: Task, tracker: "Tracker", segmenter: "Segmenter", model: Path, best_epoch: int) -> None:

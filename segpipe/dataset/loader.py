@@ -58,18 +58,21 @@ class TrainingSamples(Dataset[tuple[str, Tensor, Tensor]]):
 
 
 class EpochBatches(Sampler[list[tuple[int, str]]]):
-    """Each epoch's images in an order of its own, in batches whose sizes differ by one at most; none is left out."""
+    """Each epoch's images in an order of its own, in batches whose sizes differ by one at most; none is left out.
+
+    `epoch` says which, `first` from which of its batches on; the length is that of a whole epoch.
+    """
 
     def __init__(self, ids: Sequence[str], batch_size: int, seed: int, fold: int) -> None:
         self.ids, self.batch_size, self.seed, self.fold = list(ids), batch_size, seed, fold
-        self.epoch = 0
+        self.epoch = self.first = 0
 
     def __len__(self) -> int:
         return -(-len(self.ids) // self.batch_size)
 
     def __iter__(self) -> Iterator[list[tuple[int, str]]]:
         order = np.random.default_rng(seed_of(self.seed, self.fold, self.epoch, "order")).permutation(len(self.ids))
-        for part in np.array_split(order, len(self)):
+        for part in np.array_split(order, len(self))[self.first :]:
             yield [(self.epoch, self.ids[number]) for number in part]
 
 
@@ -88,7 +91,7 @@ class WholeImages(Dataset[WholeImage]):
 
 
 def training_loader(samples: TrainingSamples, batches: EpochBatches, workers: int, pin: bool) -> DataLoader[Any]:
-    """Yields `Batch`. Set `batches.epoch` before each round."""
+    """Yields `Batch`. Set `batches.epoch` and `batches.first` before each round."""
     return DataLoader(
         samples,
         batch_sampler=batches,

@@ -1,5 +1,7 @@
 """An exported model as a forward function, with the card it carries."""
 
+import json
+import re
 from collections.abc import Callable
 from pathlib import Path
 
@@ -8,11 +10,15 @@ import onnxruntime
 import torch
 from torch import Tensor
 
+from segpipe import sealed, versions
 from segpipe.errors import PipelineError
 from segpipe.inference.predict import Forward
-from segpipe.models.weights import KEY, Card
+from segpipe.models.weights import Card
 
 INPUT, OUTPUT = "image", "logits"
+SEAL_KEY = "segpipe_seal"
+MARK = re.compile(SEAL_KEY.encode("ascii") + rb"\x12@([0-9a-f]{64})")
+"""How the seal stands in the file: a protobuf string of 64 bytes."""
 
 
 def load(path: Path) -> tuple[Forward, Card]:
@@ -28,16 +34,18 @@ def load(path: Path) -> tuple[Forward, Card]:
 def from_bytes(content: bytes, name: str) -> tuple[Forward, Card]:
     """As `load`, for bytes not yet in a file."""
     try:
+        sealed.check(content, MARK)
         model = onnx.load_model_from_string(content)
-        card = Card.from_json({entry.key: entry.value for entry in model.metadata_props}[KEY])
+        card = Card.from_dict(json.loads({entry.key: entry.value for entry in model.metadata_props}[sealed.KEY]))
         options = onnxruntime.SessionOptions()
         # Threads change the last digits, as they do in torch.
         options.intra_op_num_threads = card.training["params"]["threads"]
         options.log_severity_level = 3
         session = onnxruntime.InferenceSession(content, options, providers=["CPUExecutionProvider"])
     except Exception as error:  # Neither library's errors have a common class but this one.
-        reason = str(error).splitlines()[0]
+        reason = next(iter(str(error).splitlines()), type(error).__name__)
         raise PipelineError(f"{name}: not a model that segpipe exported, or damaged ({reason}).") from None
+    versions.compare(card.training.get("versions", {}), name)
     return _forward(session.run), card
 
 

@@ -1,21 +1,15 @@
 """A trained model as one safetensors file that says all that prediction needs: no pickle, the same bytes each time."""
 
-import json
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from safetensors import SafetensorError, safe_open
-from safetensors.torch import load_file, save_file
-
+from segpipe import sealed, versions
 from segpipe.errors import PipelineError
-from segpipe.files import write_with
+from segpipe.files import write_bytes
 from segpipe.models.segmenter import Segmenter, n_logits_for
 from segpipe.models.table import build
 from segpipe.params import InferParams, ModelParams
-
-KEY = "segpipe"
-"""The one metadata key: safetensors writes several in a random order."""
 
 
 @dataclass(frozen=True)
@@ -33,42 +27,55 @@ class Card:
     fold: int
     training: dict[str, Any]
 
-    def to_json(self) -> str:
-        """Sorted JSON, one line."""
-        content = asdict(self) | {"model": self.model.model_dump(), "infer": self.infer.model_dump()}
-        return json.dumps(content, sort_keys=True, ensure_ascii=False)
+    def to_dict(self) -> dict[str, Any]:
+        """Plain JSON values."""
+        return asdict(self) | {"model": self.model.model_dump(), "infer": self.infer.model_dump()}
 
     @classmethod
-    def from_json(cls, text: str) -> "Card":
-        """Raises ValueError or TypeError for what `to_json` did not write."""
-        content = json.loads(text)
-        content["classes"] = tuple(content["classes"])
-        content["model"] = ModelParams(**content["model"])
-        content["infer"] = InferParams(**content["infer"])
-        return cls(**content)
+    def from_dict(cls, content: dict[str, Any]) -> "Card":
+        """Raises KeyError, ValueError or TypeError for what `to_dict` did not give."""
+        typed = {
+            "classes": tuple(content["classes"]),
+            "model": ModelParams(**content["model"]),
+            "infer": InferParams(**content["infer"]),
+        }
+        return cls(**content | typed)
 
 
 def save(path: Path, segmenter: Segmenter, card: Card) -> None:
     """Writes weights and card; equal weights and cards give equal bytes."""
-    tensors = {name: tensor.detach().cpu().contiguous() for name, tensor in segmenter.state_dict().items()}
-    write_with(path, lambda temporary: save_file(tensors, temporary, metadata={KEY: card.to_json()}))
+    write_bytes(path, sealed.seal(segmenter.state_dict(), card.to_dict()))
 
 
 def load(path: Path) -> tuple[Segmenter, Card]:
-    """The model on the CPU, ready to predict. Raises PipelineError for a file that is none of ours or damaged."""
+    """The model on the CPU, ready to predict; warns of libraries that differ from those it was trained with.
+
+    Raises PipelineError for a file that is none of ours or damaged.
+    """
     try:
-        with safe_open(path, framework="pt") as file:
-            card = Card.from_json((file.metadata() or {})[KEY])
+        tensors, about = sealed.opened(path.read_bytes())
+        card = Card.from_dict(about)
         segmenter = empty(card)
-        segmenter.load_state_dict(load_file(path))
-    except FileNotFoundError:
-        raise PipelineError(f"{path}: no such model. Run `dvc repro train`, or name the file with --model.") from None
-    except (SafetensorError, OSError, KeyError, ValueError, TypeError, RuntimeError) as error:
-        reason = next(iter(str(error).splitlines()), type(error).__name__)
-        raise PipelineError(
-            f"{path}: not a model of segpipe, or damaged ({reason}). Bring it back with `dvc checkout`."
-        ) from None
+        segmenter.load_state_dict(tensors)
+    except (OSError, KeyError, ValueError, TypeError, RuntimeError) as error:
+        raise _refusal(path, error) from None
+    versions.compare(card.training.get("versions", {}), path.as_posix())
     return segmenter.eval(), card
+
+
+def card_of(path: Path) -> Card:
+    """The card alone, the weights unread. Raises PipelineError as `load` does."""
+    try:
+        return Card.from_dict(sealed.told(path))
+    except (OSError, KeyError, ValueError, TypeError) as error:
+        raise _refusal(path, error) from None
+
+
+def _refusal(path: Path, error: Exception) -> PipelineError:
+    if isinstance(error, FileNotFoundError):
+        return PipelineError(f"{path}: no such model. Run `dvc repro train`, or name the file with --model.")
+    reason = next(iter(str(error).splitlines()), type(error).__name__)
+    return PipelineError(f"{path}: not a model of segpipe, or damaged ({reason}). Bring it back with `dvc checkout`.")
 
 
 def empty(card: Card) -> Segmenter:

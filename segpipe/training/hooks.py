@@ -1,6 +1,7 @@
-"""What watches a training: the console's line an epoch, and early stopping."""
+"""What watches a training: the console's line an epoch; and when to stop early."""
 
 import time
+from collections.abc import Callable
 
 from segpipe.training.loop import Hook, Record, Run, Speed
 
@@ -8,35 +9,39 @@ from segpipe.training.loop import Hook, Record, Run, Speed
 def console(monitor: str) -> Hook:
     """Prints a line an epoch, with the time that is left."""
     start = time.monotonic()
+    before: list[int] = []
 
     names = dict.fromkeys(("val_loss", "val_miou", f"val_{monitor}"))
 
-    def report(record: Record, speed: Speed, run: Run) -> bool:
-        done = len(run.history)
-        left = (time.monotonic() - start) / done * (run.epochs - done)
+    def report(record: Record, speed: Speed, run: Run) -> None:
+        done = len(run.progress.history)
+        # A resumed training takes its pace from the epochs that it trained itself.
+        before[:] = before or [done - 1]
+        left = (time.monotonic() - start) / (done - before[0]) * (run.epochs - done)
         shown = "".join(f"  {name.removeprefix('val_')} {record[name]:.3f}" for name in names if name in record)
         print(
             f"epoch {done}/{run.epochs}  train loss {record['train_loss']:.4f} | validation{shown}"
             f" | {speed.images_per_s:.0f} images/s, {speed.data_wait:.0%} waiting for data, {_minutes(left)} left",
             flush=True,
         )
-        return False
 
     return report
 
 
-def early_stop(epochs: int) -> Hook:
-    """Stops after `epochs` epochs without a better monitored value; 0 never stops."""
+def early_stop(epochs: int) -> Callable[[list[float]], bool]:
+    """Whether the gains so far end in `epochs` epochs without a better one; 0 never stops.
 
-    def watch(record: Record, speed: Speed, run: Run) -> bool:
-        gains = [run.gain(each) for each in run.history]
-        waited = len(gains) - 1 - gains.index(max(gains))
-        stop = 0 < epochs <= waited
-        if stop:
+    It follows from the history alone, so that a resume stops where the whole run did.
+    """
+
+    def stop(gains: list[float]) -> bool:
+        waited = len(gains) - 1 - gains.index(max(gains)) if gains else 0
+        enough = 0 < epochs <= waited
+        if enough:
             print(f"stopped early: no better epoch for {waited} epochs (train.early_stop)", flush=True)
-        return stop
+        return enough
 
-    return watch
+    return stop
 
 
 def _minutes(seconds: float) -> str:

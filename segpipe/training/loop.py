@@ -20,8 +20,8 @@ Record = dict[str, float]
 """An epoch's numbers: epoch, lr, train_loss, and val_... of each score that exists."""
 
 
-Batches = Callable[[int], Iterable[Batch]]
-"""The batches of an epoch; their number is known beforehand."""
+Batches = Callable[[int, int], Iterable[Batch]]
+"""The batches of an epoch, from one of them on."""
 
 
 @dataclass(frozen=True)
@@ -33,6 +33,27 @@ class Speed:
 
 
 @dataclass(frozen=True)
+class Best:
+    """The epoch of the largest gain and its weights."""
+
+    epoch: int
+    gain: float
+    weights: dict[str, Any]
+
+
+@dataclass
+class Progress:
+    """How far a training is: `batch` of `epoch` comes next. With weights and optimizer, all that a resume needs."""
+
+    epoch: int = 0
+    batch: int = 0
+    loss_sum: float = 0.0
+    seen: int = 0
+    history: list[Record] = field(default_factory=list)
+    best: Best | None = None
+
+
+@dataclass(frozen=True)
 class Run:
     """The prepared parts of one training."""
 
@@ -40,6 +61,7 @@ class Run:
     optimizer: torch.optim.Optimizer
     loss: Loss
     batches: Batches
+    n_batches: int
     validate: Callable[[], Record]
     autocast: Callable[[], AbstractContextManager[object]]
     step: Callable[[Tensor], None]
@@ -49,59 +71,58 @@ class Run:
     epochs: int
     seed: int
     fold: int
+    stop: Callable[[list[float]], bool] = lambda gains: False
+    keep: Callable[[Progress], None] = lambda progress: None
     hooks: tuple["Hook", ...] = ()
-    history: list[Record] = field(default_factory=list)
+    progress: Progress = field(default_factory=Progress)
 
 
-Hook = Callable[[Record, Speed, Run], bool]
-"""Called at the end of each epoch; observes, and stops training by returning True."""
-
-
-@dataclass(frozen=True)
-class Best:
-    """The epoch of the largest gain and its weights."""
-
-    epoch: int
-    gain: float
-    weights: dict[str, Any]
+Hook = Callable[[Record, Speed, Run], None]
+"""Called at the end of each epoch, after `keep`; observes."""
 
 
 def fit(run: Run) -> Best:
-    """Trains all epochs or until a hook stops; returns the best epoch and fills `run.history`."""
-    best: Best | None = None
-    for epoch in range(run.epochs):
-        record, speed = train_epoch(run, epoch)
+    """Trains from `run.progress` to the last epoch or until `run.stop` says so; returns the best epoch."""
+    progress = run.progress
+    while progress.epoch < run.epochs and not run.stop(gains(run)):
+        record, speed = train_epoch(run)
         record |= run.validate()
-        run.history.append(record)
+        progress.history.append(record)
         gain = run.gain(record)
-        if best is None or gain > best.gain:
-            best = Best(epoch, gain, copy.deepcopy(run.model.state_dict()))
-        stops = [hook(record, speed, run) for hook in run.hooks]
-        if any(stops):
-            break
-    assert best is not None, "params allow no training without epochs"
-    return best
+        if progress.best is None or gain > progress.best.gain:
+            progress.best = Best(progress.epoch, gain, copy.deepcopy(run.model.state_dict()))
+        progress.epoch, progress.batch, progress.loss_sum, progress.seen = progress.epoch + 1, 0, 0.0, 0
+        run.keep(progress)
+        for hook in run.hooks:
+            hook(record, speed, run)
+    assert progress.best is not None, "params allow no training without epochs"
+    return progress.best
 
 
-def train_epoch(run: Run, epoch: int) -> tuple[Record, Speed]:
-    """One pass over the training images; returns the mean loss of an image, and the speed."""
+def train_epoch(run: Run) -> tuple[Record, Speed]:
+    """The epoch's batches that are still to come; returns the mean loss of an image over all of them, and the speed."""
     run.model.train()
-    total, seen, rate = 0.0, 0, 0.0
-    gains = [run.gain(record) for record in run.history]
-    clock = _Clock()
-    for number, (share, batch) in enumerate(clock.waits(run.batches(epoch))):
-        torch.manual_seed(seed_of(run.seed, run.fold, epoch, number, "dropout"))
-        rate = run.rate(epoch + share, gains)
+    progress, past, clock = run.progress, gains(run), _Clock()
+    for batch in clock.waits(run.batches(progress.epoch, progress.batch), run.n_batches - progress.batch):
+        torch.manual_seed(seed_of(run.seed, run.fold, progress.epoch, progress.batch, "dropout"))
         for group in run.optimizer.param_groups:
-            group["lr"] = rate
+            group["lr"] = run.rate(progress.epoch + progress.batch / run.n_batches, past)
         with run.autocast():
             logits = run.model(_to_device(batch.image, run.device))
         losses = run.loss(logits, batch.target.to(run.device, non_blocking=True))
-        _refuse_non_finite(losses, epoch, number, batch.ids)
+        _refuse_non_finite(losses, progress, batch.ids)
         run.step(losses.mean())
-        total += float(losses.detach().double().sum())
-        seen += len(batch.ids)
-    return {"epoch": epoch, "lr": rate, "train_loss": total / seen}, clock.speed(seen)
+        progress.loss_sum += float(losses.detach().double().sum())
+        progress.seen += len(batch.ids)
+        progress.batch += 1
+        run.keep(progress)
+    last_rate = run.rate(progress.epoch + (run.n_batches - 1) / run.n_batches, past)
+    return {"epoch": progress.epoch, "lr": last_rate, "train_loss": progress.loss_sum / progress.seen}, clock.speed()
+
+
+def gains(run: Run) -> list[float]:
+    """The gain of each epoch so far."""
+    return [run.gain(record) for record in run.progress.history]
 
 
 def _to_device(image: Tensor, device: torch.device) -> Tensor:
@@ -109,14 +130,14 @@ def _to_device(image: Tensor, device: torch.device) -> Tensor:
     return unit_values(image.to(device, non_blocking=True)).contiguous(memory_format=torch.channels_last)
 
 
-def _refuse_non_finite(losses: Tensor, epoch: int, number: int, ids: tuple[str, ...]) -> None:
+def _refuse_non_finite(losses: Tensor, progress: Progress, ids: tuple[str, ...]) -> None:
     """Raises PipelineError before the optimizer's step could carry the damage into the weights."""
     finite = losses.detach().isfinite()
     if bool(finite.all()):
         return
     guilty = [item for item, good in zip(ids, finite.tolist(), strict=True) if not good]
     raise PipelineError(
-        f"the loss is not a finite number in epoch {epoch}, batch {number}, images {', '.join(guilty)}. "
+        f"the loss is not a finite number in epoch {progress.epoch}, batch {progress.batch}, images {', '.join(guilty)}. "
         "Lower optim.lr, set optim.clip_norm to 1, or train.precision to fp32; the weights were not touched by it."
     )
 
@@ -127,22 +148,23 @@ class _Clock:
     def __init__(self) -> None:
         self.start = time.perf_counter()
         self.waited = 0.0
+        self.images = 0
 
-    def waits(self, batches: Iterable[Batch]) -> Iterator[tuple[float, Batch]]:
-        """The batches, each with the share of the epoch that lies before it."""
-        length = len(batches)  # type: ignore[arg-type]
+    def waits(self, batches: Iterable[Batch], count: int) -> Iterator[Batch]:
+        """The batches, of which there are `count`."""
         iterator = iter(batches)
-        for number in range(length):
+        for _ in range(count):
             asked = time.perf_counter()
             batch = next(iterator)
             self.waited += time.perf_counter() - asked
-            yield number / length, batch
+            self.images += len(batch.ids)
+            yield batch
         # Workers end their epoch only when asked for one batch more.
         next(iterator, None)
 
-    def speed(self, images: int) -> Speed:
+    def speed(self) -> Speed:
         elapsed = max(time.perf_counter() - self.start, 1e-9)
-        return Speed(images / elapsed, min(1.0, self.waited / elapsed))
+        return Speed(self.images / elapsed, min(1.0, self.waited / elapsed))
 
 
 def gain_of(monitor: str) -> Callable[[Record], float]:

@@ -21,12 +21,22 @@ def autocast(precision: str, device: torch.device) -> Callable[[], AbstractConte
     return lambda: torch.autocast(device.type, dtype=dtype)
 
 
-def stepper(precision: str, device: torch.device, model: nn.Module, optimizer: torch.optim.Optimizer, clip: float) -> Step:
-    """The step of this precision. Raises PipelineError for fp16 without a GPU."""
-    if precision == "fp16":
-        if device.type != "cuda":
-            raise PipelineError("train.precision: fp16 needs a GPU, and there is none. Write bf16 or fp32.")
-        return _scaled(model, optimizer, clip)
+def scaler(precision: str, device: torch.device) -> torch.amp.GradScaler | None:
+    """fp16's small gradients vanish unless the loss is scaled up before backward; the other precisions need none.
+
+    Raises PipelineError for fp16 without a GPU.
+    """
+    if precision != "fp16":
+        return None
+    if device.type != "cuda":
+        raise PipelineError("train.precision: fp16 needs a GPU, and there is none. Write bf16 or fp32.")
+    return torch.amp.GradScaler("cuda")
+
+
+def stepper(model: nn.Module, optimizer: torch.optim.Optimizer, clip: float, scaling: torch.amp.GradScaler | None) -> Step:
+    """The step with or without a scaler. Its PipelineError says that a gradient is not finite."""
+    if scaling:
+        return _scaled(model, optimizer, clip, scaling)
 
     def step(loss: Tensor) -> None:
         optimizer.zero_grad(set_to_none=True)
@@ -43,17 +53,14 @@ def stepper(precision: str, device: torch.device, model: nn.Module, optimizer: t
     return step
 
 
-def _scaled(model: nn.Module, optimizer: torch.optim.Optimizer, clip: float) -> Step:
-    """fp16's small gradients vanish unless the loss is scaled up before backward."""
-    scaler = torch.amp.GradScaler("cuda")
-
+def _scaled(model: nn.Module, optimizer: torch.optim.Optimizer, clip: float, scaling: torch.amp.GradScaler) -> Step:
     def step(loss: Tensor) -> None:
         optimizer.zero_grad(set_to_none=True)
-        scaler.scale(loss).backward()
+        scaling.scale(loss).backward()
         if clip:
-            scaler.unscale_(optimizer)
+            scaling.unscale_(optimizer)
             nn.utils.clip_grad_norm_(model.parameters(), clip)
-        scaler.step(optimizer)
-        scaler.update()
+        scaling.step(optimizer)
+        scaling.update()
 
     return step

@@ -34,15 +34,15 @@ def optim_params(**changes: Any) -> OptimParams:
     return OPTIM.model_copy(update=changes)
 
 
-def batches(epoch: int, sizes: tuple[int, ...] = (3, 2)) -> list[Batch]:
-    """The epoch's random images, 16 x 16, three classes."""
+def batches(epoch: int, first: int = 0, sizes: tuple[int, ...] = (3, 2)) -> list[Batch]:
+    """The epoch's random images from a batch on, 16 x 16, three classes."""
     found = []
     for number, size in enumerate(sizes):
         generator = torch.Generator().manual_seed(seed_of("batch", epoch, number))
         image = torch.randint(0, 256, (size, 3, 16, 16), generator=generator, dtype=torch.uint8)
         target = image[:, 0].long() // 86
         found.append(Batch(tuple(f"image-{epoch}-{number}-{item}" for item in range(size)), image, target))
-    return found
+    return found[first:]
 
 
 def model() -> Segmenter:
@@ -60,9 +60,10 @@ def run(**changes: Any) -> loop.Run:
         "optimizer": optimizer,
         "loss": build(LossParams(name="dice_pixel", dice_weight=0.5), True),
         "batches": batches,
+        "n_batches": 2,
         "validate": lambda: {"val_dice": 0.5},
         "autocast": precision.autocast("fp32", CPU),
-        "step": precision.stepper("fp32", CPU, segmenter, optimizer, OPTIM.clip_norm),
+        "step": precision.stepper(segmenter, optimizer, OPTIM.clip_norm, None),
         "rate": lambda epoch, gains: schedule.rate(OPTIM, epoch, 2, gains),
         "gain": loop.gain_of("dice"),
         "device": CPU,

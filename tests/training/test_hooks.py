@@ -12,13 +12,8 @@ SPEED = loop.Speed(images_per_s=12.4, data_wait=0.256)
 
 def stopped_after(patience: int, values: list[float]) -> int:
     """How many epochs are trained until early stopping has enough, or all."""
-    watch, training = hooks.early_stop(patience), run(epochs=len(values))
-    for done, value in enumerate(values, start=1):
-        record = {"epoch": done - 1, "val_dice": value}
-        training.history.append(record)
-        if watch(record, SPEED, training):
-            return done
-    return len(values)
+    stop = hooks.early_stop(patience)
+    return next((done for done in range(len(values)) if stop(values[:done])), len(values))
 
 
 @pytest.mark.parametrize(
@@ -36,14 +31,14 @@ def test_early_stopping_counts_epochs_without_a_better_value(patience: int, valu
 
 
 def test_early_stopping_says_so(capsys: pytest.CaptureFixture[str]) -> None:
-    stopped_after(1, [0.3, 0.2])
+    stopped_after(1, [0.3, 0.2, 0.1])
     assert capsys.readouterr().out == "stopped early: no better epoch for 1 epochs (train.early_stop)\n"
 
 
 def shown(monitor: str, record: loop.Record, capsys: pytest.CaptureFixture[str]) -> str:
     training = run(epochs=10)
-    training.history.extend([record, record])
-    assert hooks.console(monitor)(record, SPEED, training) is False
+    training.progress.history.extend([record, record])
+    hooks.console(monitor)(record, SPEED, training)
     return capsys.readouterr().out
 
 
@@ -63,10 +58,11 @@ def test_the_time_left_follows_from_the_time_taken(monkeypatch: pytest.MonkeyPat
     now = [100.0]
     monkeypatch.setattr(time, "monotonic", lambda: now[0])
     report, training = hooks.console("dice"), run(epochs=10)
-    for elapsed, done in ((30.0, 2), (600.0, 5)):
+    for elapsed, done in ((15.0, 1), (30.0, 2), (600.0, 5)):
         now[0] = 100.0 + elapsed
-        training.history[:] = [{"epoch": 0, "train_loss": 0.1}] * done
-        report(training.history[-1], SPEED, training)
-    first, second = capsys.readouterr().out.splitlines()
+        training.progress.history[:] = [{"epoch": 0, "train_loss": 0.1}] * done
+        report(training.progress.history[-1], SPEED, training)
+    first, second, third = capsys.readouterr().out.splitlines()
     assert first.endswith(", 2 min left")
-    assert second.endswith("10 min left")
+    assert second.endswith(", 2 min left")
+    assert third.endswith("10 min left")

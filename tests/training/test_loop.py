@@ -25,7 +25,7 @@ def test_two_runs_give_the_same_bytes_whatever_was_random_before() -> None:
     torch.rand(7)
     loop.fit(again)
     assert weights(first) == weights(again)
-    assert first.history == again.history
+    assert first.progress.history == again.progress.history
     assert weights(first) != {name: tensor.numpy().tobytes() for name, tensor in model().state_dict().items()}
 
 
@@ -38,26 +38,26 @@ def test_dropout_follows_from_seed_and_fold(change: dict[str, int]) -> None:
 
 
 def test_dropout_differs_between_batches_and_epochs() -> None:
-    same = batches(0, (2,)) * 3
+    same = batches(0, 0, (2,)) * 3
     masks: list[bytes] = []
     segmenter = model()
     dropout = next(module for module in segmenter.modules() if isinstance(module, torch.nn.Dropout2d))
     dropout.register_forward_hook(lambda module, given, output: masks.append((output == 0).numpy().tobytes()))
-    loop.fit(run(model=segmenter, batches=lambda epoch: same, step=lambda loss: None))
+    loop.fit(run(model=segmenter, batches=lambda epoch, first: same, n_batches=3, step=lambda loss: None))
     assert len(masks) == 6
     assert len(set(masks)) == 6
 
 
 def test_it_learns() -> None:
-    longer = run(epochs=15, batches=lambda epoch: batches(0), rate=lambda epoch, gains: 0.01)
+    longer = run(epochs=15, batches=lambda epoch, first: batches(0), rate=lambda epoch, gains: 0.01)
     loop.fit(longer)
-    assert longer.history[-1]["train_loss"] < 0.7 * longer.history[0]["train_loss"]
+    assert longer.progress.history[-1]["train_loss"] < 0.7 * longer.progress.history[0]["train_loss"]
 
 
 def test_bf16_trains_too() -> None:
     half = run(autocast=precision.autocast("bf16", CPU))
     loop.fit(half)
-    assert math.isfinite(half.history[-1]["train_loss"])
+    assert math.isfinite(half.progress.history[-1]["train_loss"])
     assert all(tensor.isfinite().all() for tensor in half.model.state_dict().values())
 
 
@@ -96,8 +96,8 @@ def test_an_epochs_loss_is_the_mean_of_its_images() -> None:
     def loss(logits: Tensor, target: Tensor) -> Tensor:
         return target.double().flatten(1).mean(dim=1) + 0 * logits.sum()
 
-    record, _ = loop.train_epoch(run(loss=loss, batches=lambda epoch: batches(epoch, (4, 1))), 0)
-    wanted = torch.cat([batch.target for batch in batches(0, (4, 1))]).double().mean().item()
+    record, _ = loop.train_epoch(run(loss=loss, batches=lambda epoch, first: batches(epoch, 0, (4, 1))))
+    wanted = torch.cat([batch.target for batch in batches(0, 0, (4, 1))]).double().mean().item()
     assert record["train_loss"] == pytest.approx(wanted, rel=1e-12)
 
 
@@ -105,7 +105,7 @@ def test_each_step_takes_the_mean_loss_of_its_batch() -> None:
     given: list[float] = []
     loss = Poisoned(0, 1.0)
     taken = run(loss=loss, step=lambda value: given.append(value.item()), rate=lambda epoch, gains: 0.0)
-    record, _ = loop.train_epoch(taken, 0)
+    record, _ = loop.train_epoch(taken)
     assert record["train_loss"] == pytest.approx((3 * given[0] + 2 * given[1]) / 5)
 
 
@@ -123,7 +123,7 @@ def test_the_model_gets_values_from_0_to_1_and_the_loss_the_target() -> None:
         seen.append((logits.detach(), target))
         return logits.mean(dim=(1, 2, 3))
 
-    loop.train_epoch(run(loss=loss, step=lambda value: None, model=WithWeight(flat)), 0)
+    loop.train_epoch(run(loss=loss, step=lambda value: None, model=WithWeight(flat)))
     for (image, target), batch in zip(seen, batches(0), strict=True):
         assert torch.equal(image, unit_values(batch.image))
         assert image.max() <= 1
@@ -152,9 +152,10 @@ def test_the_rate_is_asked_for_at_each_batch_and_set() -> None:
     watched = run(rate=rate, validate=scripted("val_dice", [0.5, 0.25]))
     whole = replace(watched, step=lambda loss: used.append(watched.optimizer.param_groups[0]["lr"]))
     loop.fit(whole)
-    assert asked == [(0.0, []), (0.5, []), (1.0, [0.5]), (1.5, [0.5])]
-    assert used == [0.001, 0.002, 0.003, 0.004]
-    assert [record["lr"] for record in whole.history] == [0.002, 0.004]
+    # The last of an epoch is asked for once more, for its record.
+    assert asked == [(0.0, []), (0.5, []), (0.5, []), (1.0, [0.5]), (1.5, [0.5]), (1.5, [0.5])]
+    assert used == [0.001, 0.002, 0.004, 0.005]
+    assert [record["lr"] for record in whole.progress.history] == [0.003, 0.006]
 
 
 @pytest.mark.parametrize(
@@ -182,27 +183,30 @@ def test_gain_by_hand() -> None:
     assert loop.gain_of("loss")({"val_loss": math.inf}) == -math.inf
 
 
-def test_any_hook_may_stop_and_all_are_called() -> None:
+def test_all_hooks_are_called_after_the_state_was_kept() -> None:
     called: list[str] = []
 
-    def hook(name: str, stops: bool) -> loop.Hook:
-        def watch(record: loop.Record, speed: loop.Speed, run: loop.Run) -> bool:
-            called.append(f"{name}{int(record['epoch'])}")
-            return stops
+    def hook(name: str) -> loop.Hook:
+        return lambda record, speed, run: called.append(f"{name}{int(record['epoch'])}")
 
-        return watch
+    def keep(progress: loop.Progress) -> None:
+        called.append(f"kept {progress.epoch}:{progress.batch}")
 
-    stopped = run(epochs=5, hooks=(hook("a", True), hook("b", False)))
+    loop.fit(run(epochs=1, hooks=(hook("a"), hook("b")), keep=keep))
+    assert called == ["kept 0:1", "kept 0:2", "kept 1:0", "a0", "b0"]
+
+
+def test_it_stops_when_told_by_the_gains() -> None:
+    stopped = run(epochs=5, stop=lambda gains: len(gains) == 2)
     loop.fit(stopped)
-    assert called == ["a0", "b0"]
-    assert len(stopped.history) == 1
+    assert len(stopped.progress.history) == 2
 
 
 def test_history_holds_an_epochs_numbers_and_no_times() -> None:
     done = run(validate=scripted("val_dice", [0.5, 0.25]))
     loop.fit(done)
-    assert [tuple(record) for record in done.history] == [("epoch", "lr", "train_loss", "val_dice")] * 2
-    assert [record["epoch"] for record in done.history] == [0, 1]
+    assert [tuple(record) for record in done.progress.history] == [("epoch", "lr", "train_loss", "val_dice")] * 2
+    assert [record["epoch"] for record in done.progress.history] == [0, 1]
 
 
 def test_training_goes_on_in_training_mode_after_validation() -> None:
@@ -226,12 +230,12 @@ def test_workers_are_asked_for_one_batch_more_so_that_they_end() -> None:
             yield from super().__iter__()
             asked.append("end")
 
-    loop.train_epoch(run(batches=lambda epoch: Source(batches(epoch))), 0)
+    loop.train_epoch(run(batches=lambda epoch, first: Source(batches(epoch))))
     assert asked == ["end"]
 
 
 def test_speed_is_images_by_time() -> None:
-    _, speed = loop.train_epoch(run(), 0)
+    _, speed = loop.train_epoch(run())
     assert speed.images_per_s > 0
     assert 0 <= speed.data_wait <= 1
 

@@ -13,7 +13,7 @@ def one_step(kind: str, clip: float, gradient: float = 1.0) -> torch.Tensor:
     """How far a layer of 4 weights moves by SGD of rate 1, when the loss has this slope in each weight."""
     layer = nn.Linear(4, 1, bias=False)
     before = layer.weight.detach().clone()
-    step = precision.stepper(kind, CPU, layer, torch.optim.SGD(layer.parameters(), lr=1.0), clip)
+    step = precision.stepper(layer, torch.optim.SGD(layer.parameters(), lr=1.0), clip, None)
     layer.weight.grad = torch.full((1, 4), 77.0)
     with precision.autocast(kind, CPU)():
         loss = layer(torch.full((1, 4), gradient)).float().mean()
@@ -50,16 +50,16 @@ def test_what_the_forward_pass_computes_in_and_the_weights_stay_in(kind: str, dt
 def test_a_gradient_that_is_not_finite_never_reaches_the_weights(clip: float) -> None:
     layer = nn.Linear(4, 1, bias=False)
     before = layer.weight.detach().clone()
-    step = precision.stepper("fp32", CPU, layer, torch.optim.SGD(layer.parameters(), lr=1.0), clip)
+    step = precision.stepper(layer, torch.optim.SGD(layer.parameters(), lr=1.0), clip, None)
     with pytest.raises(PipelineError, match="a gradient is not a finite number"):
         step((layer(torch.full((1, 4), 1e30)) * 1e30).mean())
     assert torch.equal(layer.weight, before)
 
 
 def test_fp16_needs_a_gpu() -> None:
-    layer = nn.Linear(1, 1)
+    assert precision.scaler("fp32", CPU) is None
     with pytest.raises(PipelineError, match="fp16 needs a GPU"):
-        precision.stepper("fp16", CPU, layer, torch.optim.SGD(layer.parameters(), lr=1.0), 1.0)
+        precision.scaler("fp16", CPU)
 
 
 @pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a GPU")
@@ -67,7 +67,7 @@ def test_fp16_scales_the_loss_and_not_the_step() -> None:
     cuda = torch.device("cuda")
     layer = nn.Linear(4, 1, bias=False).to(cuda)
     before = layer.weight.detach().clone()
-    step = precision.stepper("fp16", cuda, layer, torch.optim.SGD(layer.parameters(), lr=1.0), 1.0)
+    step = precision.stepper(layer, torch.optim.SGD(layer.parameters(), lr=1.0), 1.0, precision.scaler("fp16", cuda))
     with precision.autocast("fp16", cuda)():
         loss = layer(torch.full((1, 4), 10.0, device=cuda)).float().mean()
     step(loss)

@@ -1,0 +1,122 @@
+"""Saved states of an interrupted training, and going on from them to the same bytes.
+
+A training's folder carries its fingerprint in its name, so a state of anything else is never taken. The two newest states
+are kept: where the newest is damaged, the one before serves. All is deleted when the training is done, so that a forced
+rerun proves something.
+"""
+
+import json
+import shutil
+import sys
+import time
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+from segpipe import files
+from segpipe.sealed import DamagedError
+from segpipe.training import state
+from segpipe.training.loop import Progress, Run
+
+KEPT = 2
+LARGEST_SHARE = 0.05
+"""Saving may take this share of the time at most, however large the model is."""
+FORGOTTEN_S = 30 * 24 * 3600.0
+"""A training that nobody went on with for so long is given up, and its states are deleted."""
+ABOUT = "about.json"
+
+
+class Keeper:
+    """The states of one training in one folder."""
+
+    def __init__(self, folder: Path, every_s: float) -> None:
+        self.folder, self.every_s = folder, every_s
+        self._last = time.monotonic()
+        self._pause = every_s
+
+    def saver(self, run: Run, scaler: state.Scaler) -> Callable[[Progress], None]:
+        """A `Run.keep` that saves a state when it is time. Raises PipelineError where it cannot be written."""
+
+        def keep(progress: Progress) -> None:
+            if time.monotonic() - self._last >= self._pause:
+                self._save(run, scaler)
+
+        return keep
+
+    def restore(self, run: Run, scaler: state.Scaler) -> bool:
+        """Puts the newest whole state into the run; False where there is none. Damaged ones are named and deleted."""
+        for path in reversed(self._states()):
+            try:
+                state.restore(run, scaler, path.read_bytes())
+                return True
+            except (DamagedError, OSError) as error:
+                print(
+                    f"warning: {path.name} of {path.parent} is damaged ({error}); going back to the state before", file=sys.stderr
+                )
+                path.unlink(missing_ok=True)
+        return False
+
+    def note(self, parts: Mapping[str, Any]) -> None:
+        """Says what is trained here, for the sentence that another training gives."""
+        files.write_json(self.folder / ABOUT, parts)
+
+    def forget(self) -> None:
+        """Deletes the folder: the training is done."""
+        shutil.rmtree(self.folder, ignore_errors=True)
+
+    def _save(self, run: Run, scaler: state.Scaler) -> None:
+        start = time.monotonic()
+        progress = run.progress
+        path = self.folder / f"{progress.epoch:06d}-{progress.batch:08d}.state"
+        content = state.to_bytes(run, scaler)
+        files.write_bytes(path, content)
+        for old in self._states()[:-KEPT]:
+            old.unlink(missing_ok=True)
+        self._last = time.monotonic()
+        self._pause = max(self.every_s, (self._last - start) / LARGEST_SHARE) if self.every_s else 0.0
+
+    def _states(self) -> list[Path]:
+        """Oldest first: the names sort as the epochs and batches do."""
+        return sorted(self.folder.glob("*.state"))
+
+
+def folder_of(root: Path, fold: int, fingerprint: str) -> Path:
+    """Where the states of this training lie."""
+    return root / ".resume" / f"train-{fold}-{fingerprint[:16]}"
+
+
+def why_not(folder: Path, parts: Mapping[str, Any]) -> str:
+    """Why a training starts anew although another one of its fold was interrupted; empty where none was.
+
+    Deletes what was given up long ago.
+    """
+    fold = folder.name.split("-")[1]
+    reasons = []
+    for other in sorted(folder.parent.glob(f"train-{fold}-*/{ABOUT}")):
+        if other.parent == folder:
+            continue
+        if time.time() - other.parent.stat().st_mtime > FORGOTTEN_S:
+            shutil.rmtree(other.parent, ignore_errors=True)
+            continue
+        reasons.append(", ".join(_differences(_read(other), parts)[:3]))
+    return reasons[-1] if reasons else ""
+
+
+def _read(path: Path) -> dict[str, Any]:
+    try:
+        content = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        content = None
+    return content if isinstance(content, dict) else {}
+
+
+def _differences(before: Mapping[str, Any], now: Mapping[str, Any], prefix: str = "") -> list[str]:
+    """The keys under which two trainings differ, as params.yaml writes them."""
+    found = []
+    for key in sorted(before.keys() | now.keys()):
+        old, new = before.get(key), now.get(key)
+        if isinstance(old, dict) and isinstance(new, dict):
+            found += _differences(old, new, f"{prefix}{key}.")
+        elif old != new:
+            found.append(f"{prefix}{key}".removeprefix("params."))
+    return found

@@ -1,0 +1,67 @@
+"""All that a training needs to go on, as one sealed file: weights, optimizer, scaler, progress and the best epoch."""
+
+from dataclasses import asdict, replace
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from segpipe import sealed
+from segpipe.training.loop import Best, Progress, Run
+
+Scaler = torch.amp.GradScaler | None
+
+
+def to_bytes(run: Run, scaler: Scaler) -> bytes:
+    """The state of the run as it is; no generator has a state that would matter."""
+    progress, optimizer = run.progress, run.optimizer.state_dict()
+    tensors = {f"model.{name}": tensor for name, tensor in run.model.state_dict().items()}
+    about: dict[str, Any] = {
+        "groups": optimizer["param_groups"],
+        "scaler": scaler.state_dict() if scaler else None,
+        "numbers": {},
+    }
+    for index, entries in optimizer["state"].items():
+        for name, value in entries.items():
+            if isinstance(value, Tensor):
+                tensors[f"optimizer.{index}.{name}"] = value
+            else:
+                about["numbers"][f"{index}.{name}"] = value
+    if progress.best:
+        tensors |= {f"best.{name}": tensor for name, tensor in progress.best.weights.items()}
+        about["best"] = {"epoch": progress.best.epoch, "gain": progress.best.gain}
+    about["progress"] = asdict(replace(progress, best=None))
+    return sealed.seal(tensors, about)
+
+
+def restore(run: Run, scaler: Scaler, content: bytes) -> None:
+    """Puts all of `to_bytes` back into the run. Raises sealed.DamagedError before it has touched anything."""
+    tensors, about = sealed.opened(content)
+    run.model.load_state_dict(_named(tensors, "model."))
+    state: dict[int, dict[str, Any]] = {}
+    for key, value in (_named(tensors, "optimizer.") | about["numbers"]).items():
+        index, name = key.split(".", 1)
+        state.setdefault(int(index), {})[name] = value
+    weights = [weight for group in run.optimizer.param_groups for weight in group["params"]]
+    laid_out = {index: {name: _like(value, weights[index]) for name, value in each.items()} for index, each in state.items()}
+    run.optimizer.load_state_dict({"state": laid_out, "param_groups": about["groups"]})
+    if scaler:
+        scaler.load_state_dict(about["scaler"])
+    found = Progress(**about["progress"])
+    if "best" in about:
+        # Beside the model's own weights, as the copy of an uninterrupted run is.
+        own = run.model.state_dict()
+        best = {name: tensor.to(own[name].device) for name, tensor in _named(tensors, "best.").items()}
+        found.best = Best(**about["best"], weights=best)
+    vars(run.progress).update(vars(found))
+
+
+def _named(tensors: dict[str, Tensor], prefix: str) -> dict[str, Any]:
+    return {name.removeprefix(prefix): tensor for name, tensor in tensors.items() if name.startswith(prefix)}
+
+
+def _like(value: Any, weight: Tensor) -> Any:
+    """A moment in its weight's memory format, as the optimizer made it: another layout could mean another kernel."""
+    if isinstance(value, Tensor) and value.shape == weight.shape:
+        return torch.empty_like(weight, dtype=value.dtype).copy_(value)
+    return value
