@@ -50,9 +50,7 @@ class Keeper:
                 state.restore(run, scaler, path.read_bytes())
                 return True
             except (DamagedError, OSError) as error:
-                print(
-                    f"warning: {path.name} of {path.parent} is damaged ({error}); going back to the state before", file=sys.stderr
-                )
+                print(f"warning: {path} is damaged ({error}); going back to the state before it", file=sys.stderr)
                 path.unlink(missing_ok=True)
         return False
 

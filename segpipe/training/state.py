@@ -30,7 +30,9 @@ def to_bytes(run: Run, scaler: Scaler) -> bytes:
     if progress.best:
         tensors |= {f"best.{name}": tensor for name, tensor in progress.best.weights.items()}
         about["best"] = {"epoch": progress.best.epoch, "gain": progress.best.gain}
-    about["progress"] = asdict(replace(progress, best=None))
+    # As pairs: sealed JSON sorts its keys, and history.csv's columns come in the order of a record's.
+    about["history"] = [[*record.items()] for record in progress.history]
+    about["progress"] = asdict(replace(progress, best=None, history=[]))
     return sealed.seal(tensors, about)
 
 
@@ -48,6 +50,7 @@ def restore(run: Run, scaler: Scaler, content: bytes) -> None:
     if scaler:
         scaler.load_state_dict(about["scaler"])
     found = Progress(**about["progress"])
+    found.history = [dict(pairs) for pairs in about["history"]]
     if "best" in about:
         # Beside the model's own weights, as the copy of an uninterrupted run is.
         own = run.model.state_dict()

@@ -20,12 +20,12 @@ TINY: dict[str, Any] = {
     "data": {"sample": {"n_images": 16, "size": 64}},
     "input": {"crop": 32},
     "model": {"width": 4, "depth": 2},
-    "train": {"epochs": 2},
+    "train": {"epochs": 2, "batch_size": 2},
     "split": {"n_folds": 2},
     "export": {"n_images": 2},
     "report": {"n_examples": 1},
     "tracking": {"n_images": 1},
-    "runtime": {"workers": 0},
+    "runtime": {"workers": 0, "save_every": 0},
 }
 
 

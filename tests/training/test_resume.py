@@ -30,16 +30,21 @@ def fresh(name: str = "adamw", momentum: float = 0.9, layout: torch.memory_forma
     optimizer = optim.build(optim_params(name=name, momentum=momentum), segmenter)
 
     def validate() -> loop.Record:
-        return {"val_dice": float(next(segmenter.parameters()).sum().sin())}
+        return {"val_dice": float(next(segmenter.parameters()).detach().sum().sin())}
 
     step = precision.stepper(segmenter, optimizer, 1.0, None)
     return run(model=segmenter, optimizer=optimizer, step=step, validate=validate, epochs=3)
 
 
-def ended(training: loop.Run) -> tuple[Bytes, Bytes, list[loop.Record], int]:
-    """All that a training leaves behind."""
+def ended(training: loop.Run) -> tuple[Bytes, Bytes, list[list[tuple[str, float]]], int]:
+    """All that a training leaves behind, its records in their order too: they become columns."""
     best = loop.fit(training)
-    return bytes_of(training.model.state_dict()), bytes_of(best.weights), training.progress.history, best.epoch
+    return (
+        bytes_of(training.model.state_dict()),
+        bytes_of(best.weights),
+        [[*record.items()] for record in training.progress.history],
+        best.epoch,
+    )
 
 
 def bytes_of(tensors: dict[str, Any]) -> Bytes:
