@@ -21,7 +21,7 @@ repro: $(READY)
 	@echo 'report: reports/index.html'
 
 verify: $(READY)
-	$(BIN)/python -m segpipe.cli.rerun
+	$(BIN)/segpipe verify --full
 
 test: $(READY)
 	$(BIN)/python -m pytest -m 'not slow'

@@ -39,7 +39,12 @@ class Task:
     device: "torch.device"
 
 
-def main(fold: Annotated[int, typer.Option(help="Which fold to train, 0 or more.")]) -> None:
+def main(
+    fold: Annotated[int, typer.Option(help="Which fold to train, 0 or more.")],
+    trace: Annotated[Path | None, typer.Option(help="Train for comparison only: write hashes to this file, no model.")] = None,
+    steps: Annotated[int, typer.Option(help="With --trace: batches to train, each layer hashed; 0 trains to the end.")] = 0,
+    images: Annotated[int, typer.Option(help="With --trace: train and validate on the first so many images; 0 takes all.")] = 0,
+) -> None:
     """Trains on all folds but one, validates on that one, and writes models/foldN; goes on where it was killed."""
     every = params.load()
 
@@ -53,6 +58,9 @@ def main(fold: Annotated[int, typer.Option(help="Which fold to train, 0 or more.
     task = _task(every, fold, device)
     segmenter, weights_sha256 = _segmenter(task)
     card = _card(task, installed, weights_sha256)
+    if trace:
+        _trace(task, segmenter, card, trace, steps, images)
+        return
     folder = resume.folder_of(workspace.main_root(), fold, card.fingerprint)
     with lock.alone(folder.with_suffix(".lock"), f"the training of fold {fold}"):
         _train(task, segmenter, card, resume.Keeper(folder, every.runtime.save_every))
@@ -62,15 +70,16 @@ def _train(task: Task, segmenter: "Segmenter", card: "Card", keeper: "Keeper") -
     """From the saved state, or the start, to the model file."""
     from segpipe.models import weights
     from segpipe.training import device as devices
-    from segpipe.training import history, loop, precision
+    from segpipe.training import history, hooks, loop, precision
+    from segpipe.training import trace as tracing
 
     every, where = task.every, devices.describe(task.device)
     print(f"fold {task.fold}: {len(task.train_ids)} images to train on, {len(task.validation_ids)} to validate, {where}")
     scaler = precision.scaler(every.train.precision, task.device)
     tracker = _tracker(task, card, where)
-    run = _run(task, segmenter, tracker, scaler)
+    run = _run(task, segmenter, scaler, (hooks.console(every.train.monitor), _tracked(tracker)))
     _go_on(run, scaler, keeper, card)
-    run = replace(run, keep=keeper.saver(run, scaler))
+    run = replace(run, keep=tracing.noting(keeper.saver(run, scaler), run))
     _replay(tracker, run.progress)
     try:
         best = loop.fit(run)
@@ -84,7 +93,7 @@ def _train(task: Task, segmenter: "Segmenter", card: "Card", keeper: "Keeper") -
         raise
     segmenter.load_state_dict(best.weights)
     epochs = run.progress.history
-    card = replace(card, training=card.training | {"best_epoch": best.epoch, "epochs": len(epochs)})
+    card = replace(card, training=card.training | _outcome(best.epoch, len(epochs), run.progress.first_steps))
     folder = Path(f"models/fold{task.fold}")
     history.write(folder / "history.csv", epochs)
     weights.save(folder / "model.safetensors", segmenter, card)
@@ -92,6 +101,38 @@ def _train(task: Task, segmenter: "Segmenter", card: "Card", keeper: "Keeper") -
     keeper.forget()
     shown = f"{every.train.monitor} {abs(best.gain):.4f} in epoch {best.epoch + 1}"
     command.done(f"{folder / 'model.safetensors'} (validation {shown})", "dvc repro")
+
+
+def _outcome(best_epoch: int, epochs: int, first_steps: str) -> dict[str, Any]:
+    """What a model's card says of how its training went."""
+    return {"best_epoch": best_epoch, "epochs": epochs, "first_steps": first_steps}
+
+
+def _trace(task: Task, segmenter: "Segmenter", card: "Card", path: Path, steps: int, images: int) -> None:
+    """Trains some steps and writes the hash of all that they computed; for `segpipe verify` and `segpipe adopt`."""
+    import copy
+
+    from segpipe import files
+    from segpipe.training import cuda_operations, loop, precision
+    from segpipe.training import device as devices
+    from segpipe.training import trace as tracing
+
+    few = images or (task.every.train.batch_size if steps else None)
+    train_ids = task.train_ids[:images] if images else task.train_ids
+    task = replace(task, train_ids=train_ids, validation_ids=task.validation_ids[:few])
+    run = _run(task, segmenter, precision.scaler(task.every.train.precision, task.device), ())
+    batch = next(iter(run.batches(0, 0)))
+    trial = replace(run, model=copy.deepcopy(segmenter))
+    operations = cuda_operations.operations(lambda: loop.forward(trial, batch).mean().backward())
+    trace = tracing.Trace()
+    watched = tracing.watched(run, trace, steps)
+    try:
+        loop.fit(watched)
+    except tracing.EnoughError:
+        watched.validate()
+    price = tracing.price(lambda: loop.forward(trial, batch).mean().backward(), lambda on: devices.settle(task.every.threads, on))
+    found = {"card": card.to_dict(), "entries": trace.entries, "price": price, "n_batches": run.n_batches}
+    files.write_json(path, found | {"warnings": cuda_operations.warnings(operations)})
 
 
 def _go_on(run: "Run", scaler: "Scaler", keeper: "Keeper", card: "Card") -> None:
@@ -174,7 +215,7 @@ def _card(task: Task, installed: dict[str, str], weights_sha256: str | None) -> 
     )
 
 
-def _run(task: Task, segmenter: "Segmenter", tracker: "Tracker", scaler: "Scaler") -> "Run":
+def _run(task: Task, segmenter: "Segmenter", scaler: "Scaler", watching: "tuple[Hook, ...]") -> "Run":
     """All parts of the loop, chosen by params."""
     from segpipe.dataset.loader import WholeImages, whole_image_loader
     from segpipe.losses import table as losses
@@ -201,7 +242,7 @@ def _run(task: Task, segmenter: "Segmenter", tracker: "Tracker", scaler: "Scaler
         seed=every.seed,
         fold=task.fold,
         stop=hooks.early_stop(every.train.early_stop),
-        hooks=(hooks.console(every.train.monitor), _tracked(tracker)),
+        hooks=watching,
     )
 
 

@@ -1,11 +1,14 @@
 """`segpipe COMMAND`: what a person types beside `dvc`. A line a command; what a command needs it imports when it runs."""
 
 from segpipe import command
-from segpipe.cli import init, predict, ui
+from segpipe.cli import adopt, info, init, predict, ui, verify
 
 app = command.new_app()
 app.command("init")(init.init)
 app.command("predict")(predict.predict)
+app.command("info")(info.info)
+app.command("verify")(verify.verify)
+app.command("adopt")(adopt.adopt)
 app.command("ui")(ui.ui)
 
 

@@ -43,7 +43,10 @@ class Best:
 
 @dataclass
 class Progress:
-    """How far a training is: `batch` of `epoch` comes next. With weights and optimizer, all that a resume needs."""
+    """How far a training is: `batch` of `epoch` comes next. With weights and optimizer, all that a resume needs.
+
+    `first_steps` is the hash of the weights after a few batches, by which another machine sees soon whether it repeats them.
+    """
 
     epoch: int = 0
     batch: int = 0
@@ -51,6 +54,7 @@ class Progress:
     seen: int = 0
     history: list[Record] = field(default_factory=list)
     best: Best | None = None
+    first_steps: str = ""
 
 
 @dataclass(frozen=True)
@@ -107,9 +111,7 @@ def train_epoch(run: Run) -> tuple[Record, Speed]:
         torch.manual_seed(seed_of(run.seed, run.fold, progress.epoch, progress.batch, "dropout"))
         for group in run.optimizer.param_groups:
             group["lr"] = run.rate(progress.epoch + progress.batch / run.n_batches, past)
-        with run.autocast():
-            logits = run.model(_to_device(batch.image, run.device))
-        losses = run.loss(logits, batch.target.to(run.device, non_blocking=True))
+        losses = forward(run, batch)
         _refuse_non_finite(losses, progress, batch.ids)
         run.step(losses.mean())
         progress.loss_sum += float(losses.detach().double().sum())
@@ -118,6 +120,13 @@ def train_epoch(run: Run) -> tuple[Record, Speed]:
         run.keep(progress)
     last_rate = run.rate(progress.epoch + (run.n_batches - 1) / run.n_batches, past)
     return {"epoch": progress.epoch, "lr": last_rate, "train_loss": progress.loss_sum / progress.seen}, clock.speed()
+
+
+def forward(run: Run, batch: Batch) -> Tensor:
+    """The loss of each image of the batch, (N,)."""
+    with run.autocast():
+        logits = run.model(_to_device(batch.image, run.device))
+    return run.loss(logits, batch.target.to(run.device, non_blocking=True))
 
 
 def gains(run: Run) -> list[float]:

@@ -36,6 +36,8 @@ class Tally:
     in_state: int = 0
     wholes: int = 0
     resumed: int = 0
+    late: int = 0
+    """Kills between a training's end and DVC's note of it: it trains again, as another MLflow run."""
 
     def lines(self) -> list[str]:
         spread = ", ".join(f"{stage} {count}" for stage, count in self.kills.most_common())
@@ -66,9 +68,10 @@ def torture(reference: Path, place: Path, kills: int, in_state: int, seed: int) 
     number = 0
     while planned:
         folder = new_repository(place / f"victim {number}")
+        late = tally.late
         while not run_and_kill(folder, planned, chance, tally):
             pass
-        compare(folder, wanted)
+        compare(folder, wanted, tally.late - late)
         tally.wholes += 1
         number += 1
         shutil.rmtree(folder)
@@ -94,6 +97,7 @@ def run_and_kill(folder: Path, planned: list[str], chance: random.Random, tally:
     tally.resumed += said.count("goes on at epoch")
     if killed:
         tally.kills[stage_in(said)] += 1
+        tally.late += stage_in(said) == "train@0" and "result: models/fold0" in said
         return False
     assert process.returncode == 0, said
     return True
@@ -134,7 +138,7 @@ def waits(process: "subprocess.Popen[bytes]", moment: object, pause_s: float) ->
 
 def temporary_states(folder: Path) -> list[str]:
     """States that are being written at this moment."""
-    return [str(path) for path in (folder / ".resume").glob("train-*/.*.tmp")]
+    return [str(path) for path in (folder / ".resume").glob("train-*/.*.state.*.tmp")]
 
 
 def kill(dvc_process: int, whom: str) -> None:
@@ -171,7 +175,7 @@ def stage_in(said: str) -> str:
     return running[-1] if running else "dvc"
 
 
-def compare(folder: Path, wanted: dict[str, object]) -> None:
+def compare(folder: Path, wanted: dict[str, object], late: int) -> None:
     """Raises AssertionError where an output, a metric or the lock is another, or MLflow has doubled or missing points."""
     found = results(folder)
     different = [name for name in wanted if found.get(name) != wanted[name]]
@@ -181,8 +185,9 @@ def compare(folder: Path, wanted: dict[str, object]) -> None:
     assert left == [], f"left behind: {left}"
     with sqlite3.connect(folder / "mlruns" / "mlflow.db") as database:
         rows = database.execute("select run_uuid, step, count(*) from metrics where key = 'val_loss' group by 1, 2").fetchall()
-    assert len({run for run, _, _ in rows}) == 1, f"several runs of one training: {rows}"
-    assert [(step, count) for _, step, count in rows] == [(0, 1), (1, 1)], f"points of MLflow: {rows}"
+    points = {run: [(step, count) for own, step, count in rows if own == run] for run, _, _ in rows}
+    assert all(found == [(0, 1), (1, 1)] for found in points.values()), f"doubled or missing points of MLflow: {points}"
+    assert len(points) <= 1 + late, f"{len(points)} runs of one training"
 
 
 def main() -> None:

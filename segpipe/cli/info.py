@@ -1,0 +1,62 @@
+"""segpipe info: what a model file says of itself, and whether it is whole."""
+
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from segpipe import command
+
+
+def info(
+    model: Annotated[Path, typer.Argument(help="A model.safetensors or a model.onnx of segpipe.", show_default=False)],
+    as_json: Annotated[bool, typer.Option("--json", help="All of it, as JSON.")] = False,
+) -> None:
+    """Prints what a model was trained on, with and by: parameters, hashes, versions, device. Checks every byte first."""
+    content = _card(model)
+    if as_json:
+        import json
+
+        print(json.dumps(content, indent=2, sort_keys=True, ensure_ascii=False))
+        return
+    for name, value in _lines(content):
+        print(f"{name:<18} {value}")
+    command.done(f"{model}: whole, every byte fits its checksum", f"segpipe predict IMAGE --model {model}")
+
+
+def _card(model: Path) -> dict[str, Any]:
+    """The card as plain values. Raises PipelineError for what is no model of segpipe, or damaged."""
+    if model.suffix == ".onnx":
+        from segpipe.inference import onnx_session
+
+        return onnx_session.load(model)[1].to_dict()
+    from segpipe.models import weights
+
+    return weights.load(model)[1].to_dict()
+
+
+def _lines(card: dict[str, Any]) -> list[tuple[str, str]]:
+    """What a person asks first, in that order."""
+    training = card["training"]
+    versions = training.get("versions", {})
+    told = {
+        "classes": ", ".join(card["classes"]),
+        "input": f"{card['channels']} channels of {card['bits']} bits",
+        "model": ", ".join(f"{key} {value}" for key, value in card["model"].items()),
+        "fold": card["fold"],
+        "epochs": f"{training.get('epochs')}, the best was number {training.get('best_epoch', -1) + 1}",
+        "fingerprint": card["fingerprint"],
+        "data": training.get("data"),
+        "folds": training.get("folds"),
+        "code": training.get("code"),
+        "encoder weights": training.get("encoder_weights") or "none",
+        "first steps": training.get("first_steps"),
+        "device": f"{training.get('device')}, {training.get('instruction_set')}, {training['params'].get('threads')} threads",
+        "versions": ", ".join(f"{name} {version}" for name, version in versions.items()) + f", python {training.get('python')}",
+    }
+    params = {f"{section}": _flat(content) for section, content in sorted(training["params"].items())}
+    return [(name, str(value)) for name, value in (told | params).items()]
+
+
+def _flat(content: Any) -> str:
+    return ", ".join(f"{key} {value}" for key, value in content.items()) if isinstance(content, dict) else str(content)

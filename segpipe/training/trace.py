@@ -1,0 +1,139 @@
+"""What a training computes, step by step, as hashes: two traces that agree mean two trainings of the same bytes.
+
+The first entry that differs names the first thing that went another way: a batch, a layer's output, a gradient, a weight.
+"""
+
+import hashlib
+import statistics
+import time
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from segpipe.dataset.loader import Batch
+from segpipe.training.loop import Progress, Run
+
+FIRST = 4
+"""After so many batches a training notes the hash of its weights (fewer, where the first epoch has fewer)."""
+WEIGHTS = "weights"
+
+Entry = tuple[str, str, str]
+"""Where (`epoch 0, batch 3`), what (`output of network.encoder.0.0, Conv2d`), and its hash or number."""
+
+
+class EnoughError(Exception):
+    """As many steps as were asked for are done."""
+
+
+@dataclass
+class Trace:
+    """The entries so far, in the order in which they were computed."""
+
+    entries: list[Entry] = field(default_factory=list)
+    where: str = ""
+
+    def add(self, what: str, value: Any) -> None:
+        """A tensor as its hash, anything else as Python writes it."""
+        self.entries.append((self.where, what, digest([value]) if isinstance(value, Tensor) else repr(value)))
+
+
+def watched(run: Run, trace: Trace, steps: int) -> Run:
+    """The run with parts that write down what passes through them, and that ends after `steps` steps by EnoughError.
+
+    With 0 steps it trains to its end, and only weights and scores are written down.
+    """
+    if steps:
+        _watch_layers(run.model, trace)
+    names = {id(weight): name for name, weight in run.model.named_parameters()}
+    done = [0]
+
+    def loss(logits: Tensor, target: Tensor) -> Tensor:
+        losses = run.loss(logits, target)
+        trace.add("loss", losses)
+        return losses
+
+    def step(value: Tensor) -> None:
+        run.step(value)
+        # Backward goes from the last layer to the first, and so does the first difference.
+        for weight in reversed([*run.model.parameters()]) if steps else ():
+            if weight.grad is not None:
+                trace.add(f"gradient of {names[id(weight)]}", weight.grad)
+
+    def validate() -> dict[str, float]:
+        record = run.validate()
+        for name, value in record.items():
+            trace.add(name, value)
+        return record
+
+    def keep(progress: Progress) -> None:
+        trace.add(WEIGHTS, digest(run.model.state_dict().values()))
+        run.keep(progress)
+        done[0] += progress.batch > 0
+        if steps and done[0] >= steps:
+            raise EnoughError
+
+    def batches(epoch: int, first: int) -> Iterable[Batch]:
+        return _watched_batches(run.batches(epoch, first), trace, epoch, first, with_data=bool(steps))
+
+    return replace(run, loss=loss if steps else run.loss, step=step, validate=validate, keep=keep, batches=batches)
+
+
+def noting(keep: Callable[[Progress], None], run: Run) -> Callable[[Progress], None]:
+    """A `Run.keep` that notes the hash of the weights after the first steps."""
+
+    def note(progress: Progress) -> None:
+        if progress.epoch == 0 and progress.batch == min(FIRST, run.n_batches):
+            progress.first_steps = digest(run.model.state_dict().values())
+        keep(progress)
+
+    return note
+
+
+def digest(values: Iterable[Any]) -> str:
+    """One hash of the tensors' numbers, in their order."""
+    found = hashlib.sha256()
+    for value in values:
+        found.update(value.detach().cpu().contiguous().reshape(-1).view(torch.uint8).numpy().tobytes())
+    return found.hexdigest()[:16]
+
+
+def price(step: Callable[[], object], settle: Callable[[bool], None], rounds: int = 5) -> float:
+    """How many times longer a step takes with deterministic algorithms than without: the ratio of two medians."""
+    times: dict[bool, list[float]] = {True: [], False: []}
+    for number in range(2 * (rounds + 1)):
+        deterministic = number % 2 == 0
+        settle(deterministic)
+        start = time.perf_counter()
+        step()
+        if torch.cuda.is_available():
+            torch.cuda.synchronize()
+        times[deterministic].append(time.perf_counter() - start)
+    settle(True)
+    return statistics.median(times[True][1:]) / statistics.median(times[False][1:])
+
+
+def _watch_layers(model: nn.Module, trace: Trace) -> None:
+    for name, module in model.named_modules():
+        if not [*module.children()]:
+            module.register_forward_hook(_hook(f"output of {name}, {type(module).__name__}", trace))
+
+
+def _hook(what: str, trace: Trace) -> Callable[[nn.Module, Any, Any], None]:
+    def write(module: nn.Module, given: Any, output: Any) -> None:
+        if isinstance(output, Tensor) and module.training:
+            trace.add(what, output)
+
+    return write
+
+
+def _watched_batches(batches: Iterable[Batch], trace: Trace, epoch: int, first: int, with_data: bool) -> Iterator[Batch]:
+    for number, batch in enumerate(batches, start=first):
+        trace.where = f"epoch {epoch}, batch {number}"
+        if with_data:
+            trace.add("order of the images", " ".join(batch.ids))
+            trace.add("augmented images", batch.image)
+            trace.add("augmented masks", batch.target)
+        yield batch

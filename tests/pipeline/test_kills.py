@@ -1,0 +1,67 @@
+"""A dozen SIGKILLs at random moments, four of them inside a state's write, and the same command again: the same bytes."""
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from tests.pipeline.conftest import dvc, git, new_repository, set_params
+from tests.pipeline.test_repro import with_cache
+from tests.torture.kills import children, is_stage, temporary_states, torture
+
+pytestmark = pytest.mark.skipif(not Path("/proc/self/stat").exists(), reason="finds the stage's process in /proc")
+
+
+def test_a_dozen_kills_change_no_byte(repository: Path, tmp_path: Path) -> None:
+    tally = torture(repository, tmp_path, kills=12, in_state=4, seed=1)
+    assert sum(tally.kills.values()) == 12
+    assert tally.in_state == 4
+    assert tally.resumed >= 1
+
+
+def test_an_experiment_in_a_temporary_workspace_goes_on_too(repository: Path, tmp_path: Path) -> None:
+    """Its folder is gone after the kill, so the state must lie in the main repository."""
+    clone = with_cache(repository, tmp_path / "clone")
+    command = [sys.executable, "-m", "dvc", "exp", "run", "--temp", "-S", "seed=7", "--name", "kept"]
+    path = os.pathsep.join([str(Path(sys.executable).parent), os.environ["PATH"]])
+    killed = subprocess.Popen(command, cwd=clone, env=os.environ | {"PATH": path, "PYTHONPATH": ""}, stdout=subprocess.DEVNULL)
+    while len(set(states(clone))) < 2 and killed.poll() is None:
+        time.sleep(0.002)
+    assert killed.poll() is None, "it was over before it could be killed"
+    stages = [process for process in children(killed.pid) if is_stage(process)]
+    for process in (*stages, killed.pid):
+        os.kill(process, signal.SIGKILL)
+    killed.wait()
+    again = dvc(clone, "exp", "run", "--temp", "-S", "seed=7", "--name", "kept")
+    assert "goes on at epoch" in again.stdout
+    dvc(clone, "exp", "apply", "kept")
+    whole = new_repository(tmp_path / "whole")
+    set_params(whole, {"seed": 7})
+    dvc(whole, "repro")
+    name = "models/fold0/model.safetensors"
+    assert (clone / name).read_bytes() == (whole / name).read_bytes()
+
+
+def test_a_changed_parameter_starts_anew_and_says_which(repository: Path, tmp_path: Path) -> None:
+    clone = with_cache(repository, tmp_path / "clone")
+    set_params(clone, {"optim": {"lr": 0.003}})
+    path = os.pathsep.join([str(Path(sys.executable).parent), os.environ["PATH"]])
+    command = [sys.executable, "-m", "dvc", "repro", "train"]
+    killed = subprocess.Popen(
+        command, cwd=clone, env=os.environ | {"PATH": path, "PYTHONPATH": ""}, stdout=subprocess.DEVNULL, start_new_session=True
+    )
+    while not states(clone) and killed.poll() is None:
+        time.sleep(0.002)
+    os.killpg(killed.pid, signal.SIGKILL)
+    killed.wait()
+    set_params(clone, {"optim": {"lr": 0.004}})
+    assert "starts anew: the training that was interrupted differs in optim.lr" in dvc(clone, "repro", "train").stdout
+    git(clone, "checkout", "--quiet", "params.yaml")
+
+
+def states(folder: Path) -> list[str]:
+    return [str(path) for path in (folder / ".resume").glob("train-*/*.state")] + temporary_states(folder)

@@ -1,0 +1,54 @@
+"""What would not repeat itself on a GPU is seen on any machine, in the backward pass too."""
+
+import pytest
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from segpipe.training import cuda_operations, loop
+from tests.training.suite import batches, run
+
+
+def told(layer: nn.Module, size: int = 8) -> str:
+    image = torch.rand(2, 3, size, size, requires_grad=True)
+    return "\n".join(cuda_operations.warnings(cuda_operations.operations(lambda: layer(image).sum().backward())))
+
+
+@pytest.mark.parametrize(
+    ("layer", "named"),
+    [
+        (nn.AdaptiveAvgPool2d(3), "_adaptive_avg_pool2d_backward: torch refuses it on CUDA; average by hand"),
+        (nn.AdaptiveMaxPool2d(3), "adaptive_max_pool2d_backward"),
+        (nn.Upsample(scale_factor=2, mode="bicubic"), "upsample_bicubic2d_backward: torch refuses it"),
+        (nn.Upsample(scale_factor=2, mode="bilinear"), "upsample_bilinear2d_backward: bilinear resizing repeats itself"),
+        (nn.ReflectionPad2d(1), "reflection_pad2d_backward: torch refuses it on CUDA; pad with zeros"),
+        (nn.ReplicationPad2d(1), "replication_pad2d_backward"),
+    ],
+)
+def test_operations_that_do_not_repeat_themselves_are_named(layer: nn.Module, named: str) -> None:
+    assert named in told(layer)
+
+
+@pytest.mark.parametrize(
+    "layer", [nn.Conv2d(3, 4, 3), nn.ConvTranspose2d(3, 4, 2, 2), nn.MaxPool2d(2), nn.Upsample(scale_factor=2)]
+)
+def test_operations_that_do_are_not(layer: nn.Module) -> None:
+    assert told(layer) == ""
+
+
+@pytest.mark.parametrize(("reduction", "named"), [("none", False), ("mean", True), ("sum", True)])
+def test_a_pixel_loss_repeats_itself_only_unreduced(reduction: str, named: bool) -> None:
+    target = torch.zeros(2, 8, 8, dtype=torch.long)
+
+    class Loss(nn.Module):
+        def forward(self, logits: Tensor) -> Tensor:
+            return F.cross_entropy(logits, target, reduction=reduction)
+
+    assert ("nll_loss2d_forward" in told(Loss())) == named
+
+
+def test_our_own_training_has_none() -> None:
+    training = run()
+    names = cuda_operations.operations(lambda: loop.forward(training, batches(0)[0]).mean().backward())
+    assert "convolution_backward" in names
+    assert cuda_operations.warnings(names) == []
