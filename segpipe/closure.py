@@ -25,6 +25,8 @@ DECIDES_NO_BYTE = {
     "segpipe.params": "checks values and passes them on; DVC sees the values themselves",
     "segpipe.errors": "the words of refusals",
     "segpipe.progress": "what a terminal shows",
+    "segpipe.lock": "who works and who waits",
+    "segpipe.watch": "when to give up",
     "segpipe.tracking": "what MLflow is told",
     "segpipe.revision": "what MLflow is told",
     "segpipe.workspace": "where unfinished work is kept",

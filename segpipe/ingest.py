@@ -7,7 +7,6 @@ import shutil
 import subprocess
 import sys
 import tarfile
-import tempfile
 from collections.abc import Iterator
 from pathlib import Path, PurePosixPath
 from urllib.parse import unquote, urlsplit
@@ -16,6 +15,7 @@ from segpipe.archives import unpack
 from segpipe.errors import PipelineError
 from segpipe.fetch import fetch
 from segpipe.files import sha256_of
+from segpipe.lock import alone
 from segpipe.progress import track
 from segpipe.workspace import main_root, partial_downloads
 
@@ -29,6 +29,13 @@ def opened(where: str, sha256: str | None) -> Iterator[Path]:
     What was downloaded or unpacked is deleted at the end, a download only when all went well. Raises PipelineError for
     what is not there, an address without a hash, another hash, and an archive that cannot be unpacked.
     """
+    # One at a time, so that what a killed one left behind can be told from what another is just making.
+    with alone(_own_folder() / "init.lock", "segpipe init"), _opened(where, sha256) as path:
+        yield path
+
+
+@contextlib.contextmanager
+def _opened(where: str, sha256: str | None) -> Iterator[Path]:
     if where.startswith(("http://", "https://")):
         if not sha256:
             raise PipelineError(f"{where}: an address needs --sha256 HEX, so that everyone gets the same bytes.")
@@ -94,11 +101,15 @@ def _unpacked(archive: Path) -> Iterator[Path]:
     if _is_voc_tar(archive):
         yield archive
         return
-    _own_folder().mkdir(exist_ok=True)
-    with tempfile.TemporaryDirectory(prefix="init-", dir=_own_folder()) as scratch:
-        folder = Path(scratch) / archive.name.split(".")[0]
+    scratch = _own_folder() / "init"
+    shutil.rmtree(scratch, ignore_errors=True)
+    try:
+        folder = scratch / archive.name.split(".")[0]
+        scratch.mkdir(parents=True)
         unpack(archive, folder)
         yield _inside(folder)
+    finally:
+        shutil.rmtree(scratch, ignore_errors=True)
 
 
 def _is_voc_tar(path: Path) -> bool:
@@ -140,13 +151,13 @@ def _same(members: dict[str, Path], target: Path) -> bool:
 
 def _copy(members: dict[str, Path], target: Path) -> None:
     """Copies into a folder beside the target, then renames it: half a copy never looks like data."""
-    target.parent.mkdir(parents=True, exist_ok=True)
-    temporary = Path(tempfile.mkdtemp(prefix=f".{target.name}-", dir=target.parent))
+    temporary = target.with_name(f".{target.name}.partial")
+    shutil.rmtree(temporary, ignore_errors=True)
     try:
+        temporary.mkdir(parents=True)
         for name, path in track(members.items(), "copying"):
             (temporary / name).parent.mkdir(parents=True, exist_ok=True)
             shutil.copyfile(path, temporary / name)
-        temporary.chmod(0o755)
         os.replace(temporary, target)
     except OSError as error:
         raise PipelineError(

@@ -1,6 +1,6 @@
 """Stage train: trains one fold and keeps the weights of its best epoch; logs to MLflow."""
 
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -8,35 +8,15 @@ import typer
 
 from segpipe import command, params
 from segpipe.errors import PipelineError
+from stages import train_parts
 
 if TYPE_CHECKING:
-    import torch
-
-    from segpipe.dataset.pack import Pack
     from segpipe.models.segmenter import Segmenter
     from segpipe.models.weights import Card
-    from segpipe.params import Params
     from segpipe.tracking import Tracker
-    from segpipe.training.loop import Batches, Hook, Progress, Record, Run, Speed
+    from segpipe.training.loop import Hook, Progress, Record, Run, Speed
     from segpipe.training.resume import Keeper
     from segpipe.training.state import Scaler
-
-PREPARED = Path("data/prepared")
-FOLDS = Path("data/folds/folds.csv")
-DECIDING = {"seed", "threads", "input", "augment", "model", "loss", "optim", "train", "infer"}
-"""The parts of params.yaml that decide the weights, and so the fingerprint."""
-
-
-@dataclass(frozen=True)
-class Task:
-    """What is trained on what: the parts that every function below needs."""
-
-    every: "Params"
-    fold: int
-    data: "Pack"
-    train_ids: list[str]
-    validation_ids: list[str]
-    device: "torch.device"
 
 
 def main(
@@ -55,9 +35,10 @@ def main(
     installed = versions.check()
     device = devices.choose(every.runtime.device)
     devices.settle(every.threads, every.train.deterministic)
-    task = _task(every, fold, device)
-    segmenter, weights_sha256 = _segmenter(task)
-    card = _card(task, installed, weights_sha256)
+    task = train_parts.task_of(every, fold, device)
+    segmenter, weights_sha256 = train_parts.segmenter_of(task)
+    train_parts.require_repeatable(task, segmenter)
+    card = train_parts.card_of(task, installed, weights_sha256)
     if trace:
         _trace(task, segmenter, card, trace, steps, images)
         return
@@ -66,7 +47,7 @@ def main(
         _train(task, segmenter, card, resume.Keeper(folder, every.runtime.save_every))
 
 
-def _train(task: Task, segmenter: "Segmenter", card: "Card", keeper: "Keeper") -> None:
+def _train(task: train_parts.Task, segmenter: "Segmenter", card: "Card", keeper: "Keeper") -> None:
     """From the saved state, or the start, to the model file."""
     from segpipe.models import weights
     from segpipe.training import device as devices
@@ -77,7 +58,7 @@ def _train(task: Task, segmenter: "Segmenter", card: "Card", keeper: "Keeper") -
     print(f"fold {task.fold}: {len(task.train_ids)} images to train on, {len(task.validation_ids)} to validate, {where}")
     scaler = precision.scaler(every.train.precision, task.device)
     tracker = _tracker(task, card, where)
-    run = _run(task, segmenter, scaler, (hooks.console(every.train.monitor), _tracked(tracker)))
+    run = train_parts.run_of(task, segmenter, scaler, (hooks.console(every.train.monitor), _tracked(tracker)))
     _go_on(run, scaler, keeper, card)
     run = replace(run, keep=tracing.noting(keeper.saver(run, scaler), run))
     _replay(tracker, run.progress)
@@ -108,7 +89,7 @@ def _outcome(best_epoch: int, epochs: int, first_steps: str) -> dict[str, Any]:
     return {"best_epoch": best_epoch, "epochs": epochs, "first_steps": first_steps}
 
 
-def _trace(task: Task, segmenter: "Segmenter", card: "Card", path: Path, steps: int, images: int) -> None:
+def _trace(task: train_parts.Task, segmenter: "Segmenter", card: "Card", path: Path, steps: int, images: int) -> None:
     """Trains some steps and writes the hash of all that they computed; for `segpipe verify` and `segpipe adopt`."""
     import copy
 
@@ -120,7 +101,7 @@ def _trace(task: Task, segmenter: "Segmenter", card: "Card", path: Path, steps: 
     few = images or (task.every.train.batch_size if steps else None)
     train_ids = task.train_ids[:images] if images else task.train_ids
     task = replace(task, train_ids=train_ids, validation_ids=task.validation_ids[:few])
-    run = _run(task, segmenter, precision.scaler(task.every.train.precision, task.device), ())
+    run = train_parts.run_of(task, segmenter, precision.scaler(task.every.train.precision, task.device), ())
     batch = next(iter(run.batches(0, 0)))
     trial = replace(run, model=copy.deepcopy(segmenter))
     operations = cuda_operations.operations(lambda: loop.forward(trial, batch).mean().backward())
@@ -148,121 +129,7 @@ def _go_on(run: "Run", scaler: "Scaler", keeper: "Keeper", card: "Card") -> None
     keeper.note(card.training)
 
 
-def _task(every: "Params", fold: int, device: "torch.device") -> Task:
-    from segpipe.dataset import folds, pack
-
-    data = pack.open_pack(PREPARED)
-    parts = folds.read(FOLDS)
-    folds.check(parts, (fold,))
-    train_ids, validation_ids = folds.train_and_validation(parts, fold)
-    limit = every.train.limit_images or None
-    return Task(every, fold, data, train_ids[:limit], validation_ids[:limit], device)
-
-
-def _segmenter(task: Task) -> tuple["Segmenter", str | None]:
-    """The model with its first weights, which follow from seed and fold, and the SHA-256 of those the encoder was given."""
-    import torch
-
-    from segpipe.dataset import normalise
-    from segpipe.models import table
-    from segpipe.models.segmenter import Segmenter, n_logits_for
-    from segpipe.randomness import seed_of
-
-    info = task.data.info
-    torch.manual_seed(seed_of(task.every.seed, task.fold, "weights"))
-    built = table.build(task.every.model, info.channels, n_logits_for(len(info.classes)))
-    mean, deviation = normalise.statistics(task.every.input.normalise, task.data.index.loc[task.train_ids], info)
-    segmenter = Segmenter(built.network, built.stride, mean, deviation)
-    return segmenter.to(memory_format=torch.channels_last).to(task.device), built.weights_sha256
-
-
-def _card(task: Task, installed: dict[str, str], weights_sha256: str | None) -> "Card":
-    """What the model file will say of itself, with all that decided its weights."""
-    import platform
-
-    from segpipe.closure import code_hash
-    from segpipe.files import sha256_of
-    from segpipe.fingerprint import data_hash, fingerprint
-    from segpipe.models.weights import Card
-    from segpipe.training.device import instruction_set
-
-    info, model = task.data.info, task.every.model
-    # The path of a file of weights differs between machines; its hash does not.
-    named = model.weights if model.weights == "imagenet" else weights_sha256
-    told = model.model_copy(update={"weights": named if weights_sha256 else "none"})
-    training = {
-        "params": task.every.model_copy(update={"model": told}).model_dump(include=DECIDING, mode="json"),
-        "encoder_weights": weights_sha256,
-        "data": data_hash(PREPARED),
-        "folds": sha256_of(FOLDS),
-        "code": code_hash(Path(), ["stages.train", f"segpipe.models.{model.name}", f"segpipe.losses.{task.every.loss.name}"]),
-        "versions": installed,
-        "python": ".".join(platform.python_version_tuple()[:2]),
-        "device": task.device.type,
-        "instruction_set": instruction_set(),
-    }
-    return Card(
-        classes=info.classes,
-        has_background=info.has_background,
-        channels=info.channels,
-        bits=info.bits,
-        long_side=task.every.input.long_side,
-        model=model.model_copy(update={"weights": "none"}),
-        infer=task.every.infer,
-        fingerprint=fingerprint(training | {"fold": task.fold}),
-        fold=task.fold,
-        training=training,
-    )
-
-
-def _run(task: Task, segmenter: "Segmenter", scaler: "Scaler", watching: "tuple[Hook, ...]") -> "Run":
-    """All parts of the loop, chosen by params."""
-    from segpipe.dataset.loader import WholeImages, whole_image_loader
-    from segpipe.losses import table as losses
-    from segpipe.training import hooks, loop, optim, precision, schedule
-    from segpipe.training.validate import validator
-
-    every = task.every
-    optimizer = optim.build(every.optim, segmenter)
-    loss = losses.build(every.loss, task.data.info.has_background)
-    images = whole_image_loader(WholeImages(task.data, task.validation_ids), every.runtime.workers)
-    return loop.Run(
-        model=segmenter,
-        optimizer=optimizer,
-        loss=loss,
-        batches=_batches(task),
-        n_batches=-(-len(task.train_ids) // every.train.batch_size),
-        validate=validator(segmenter, images, task.data.info, loss, every.infer, every.input.long_side, task.device),
-        autocast=precision.autocast(every.train.precision, task.device),
-        step=precision.stepper(segmenter, optimizer, every.optim.clip_norm, scaler),
-        rate=lambda epoch, gains: schedule.rate(every.optim, epoch, every.train.epochs, gains),
-        gain=loop.gain_of(every.train.monitor),
-        device=task.device,
-        epochs=every.train.epochs,
-        seed=every.seed,
-        fold=task.fold,
-        stop=hooks.early_stop(every.train.early_stop),
-        hooks=watching,
-    )
-
-
-def _batches(task: Task) -> "Batches":
-    """The augmented batches of an epoch, from one of them on."""
-    from segpipe.dataset import loader
-
-    every = task.every
-    samples = loader.TrainingSamples(task.data, every.augment, every.input.crop, every.input.long_side, every.seed, task.fold)
-    order = loader.EpochBatches(task.train_ids, every.train.batch_size, every.seed, task.fold)
-    batches = loader.training_loader(samples, order, every.runtime.workers, task.device.type == "cuda")
-
-    def of_epoch(epoch: int, first: int) -> Any:
-        order.epoch, order.first = epoch, first
-        return batches
-
-    return of_epoch
-
-
-def _tracker(task: Task, card: "Card", where: str) -> "Tracker":
+def _tracker(task: train_parts.Task, card: "Card", where: str) -> "Tracker":
     """The MLflow run, with what it is about."""
     import os
 
@@ -273,7 +140,7 @@ def _tracker(task: Task, card: "Card", where: str) -> "Tracker":
     tags |= {tracking.FINGERPRINT: card.fingerprint, "device": where, "git": revision.describe()}
     name = f"{named.get('DVC_EXP_NAME', task.every.model.name)} fold {task.fold}"
     tracker = tracking.start(task.every.tracking.experiment, name, tags | named)
-    tracker.params(task.every.model_dump(include=DECIDING))
+    tracker.params(task.every.model_dump(include=train_parts.DECIDING))
     return tracker
 
 
@@ -301,7 +168,7 @@ def _values(record: "Record") -> "Record":
     return {name: value for name, value in record.items() if name != "epoch"}
 
 
-def _log_result(task: Task, tracker: "Tracker", segmenter: "Segmenter", model: Path, best_epoch: int) -> None:
+def _log_result(task: train_parts.Task, tracker: "Tracker", segmenter: "Segmenter", model: Path, best_epoch: int) -> None:
     """The best model, and what it makes of some validation images."""
     from segpipe.inference import overlay
     from segpipe.inference.predict import predict_logits

@@ -213,3 +213,15 @@ def test_links_to_files_are_copied_as_files(project: Path, folder: Path) -> None
     ingest.bring(folder)
     assert not (project / "data/source/labels.txt").is_symlink()
     assert (project / "data/source/labels.txt").read_text() == "classes.txt"
+
+
+def test_what_a_killed_copy_left_behind_is_gone_after_the_next(project: Path, tmp_path: Path) -> None:
+    where = tmp_path / "mine"
+    (where / "images").mkdir(parents=True)
+    (where / "images" / "a.png").write_bytes(b"1")
+    left = project / "data" / ".source.partial"
+    left.mkdir(parents=True)
+    (left / "half").write_bytes(b"2")
+    ingest.bring(where)
+    assert not left.exists()
+    assert files(project / "data" / "source") == ["images/a.png"]

@@ -34,15 +34,16 @@ class Pack:
     index: pd.DataFrame
     images: dict[str, Place]
     masks: dict[str, Place]
+    sha256: dict[str, tuple[str, str]]
 
     def image(self, item_id: str) -> Pixels:
-        """The image as (H, W, C), with as many channels as the data set has."""
-        image = decode(self.images[item_id].read(), item_id)
+        """The image as (H, W, C), with as many channels as the data set has. Raises PipelineError where a bit of it changed."""
+        image = decode(_whole(self.images[item_id], self.sha256[item_id][0], item_id), item_id)
         return with_channels(image, self.info.channels)
 
     def mask(self, item_id: str) -> NDArray[np.uint8]:
-        """The mask as (H, W) class ids, 255 ignored."""
-        return decode_mask(self.masks[item_id].read(), item_id).astype(np.uint8)
+        """The mask as (H, W) class ids, 255 ignored. Raises PipelineError where a bit of it changed."""
+        return decode_mask(_whole(self.masks[item_id], self.sha256[item_id][1], item_id), item_id).astype(np.uint8)
 
 
 def write(folder: Path, records: Sequence[Record], info: DatasetInfo) -> None:
@@ -76,7 +77,8 @@ def open_pack(folder: Path) -> Pack:
         raise PipelineError(f"{folder}: not whole ({error}). Run `dvc repro convert`.") from None
     if not set(index.index) == set(images) == set(masks):
         raise PipelineError(f"{folder}: its zips and index.csv name other images. Run `dvc repro --force convert`.")
-    return Pack(info, index, images, masks)
+    hashes = zip(index["image_sha256"], index["mask_sha256"], strict=True)
+    return Pack(info, index, images, masks, dict(zip(index.index, hashes, strict=True)))
 
 
 def read_info(folder: Path) -> DatasetInfo:
@@ -118,6 +120,17 @@ def mean_and_deviation(index: pd.DataFrame, info: DatasetInfo) -> tuple[list[flo
 
 def _total(index: pd.DataFrame, kind: str, own: NDArray[np.int64]) -> int:
     return sum(int(index[f"{kind}_{channel}"].iloc[row]) for row, channel in enumerate(own))
+
+
+def _whole(place: Place, sha256: str, item_id: str) -> bytes:
+    """The bytes, which are those that convert wrote: hashing costs a hundredth of decoding."""
+    content = place.read()
+    if hashlib.sha256(content).hexdigest() != sha256:
+        raise PipelineError(
+            f"{place.file}: {item_id} is not what convert wrote; the file was changed or is damaged. "
+            "Bring it back with `dvc checkout`, or run `dvc repro --force convert`."
+        )
+    return content
 
 
 def _table(records: Sequence[Record], info: DatasetInfo) -> str:

@@ -8,6 +8,8 @@ from typing import Any
 
 from torch.utils._python_dispatch import TorchDispatchMode
 
+from segpipe.errors import PipelineError
+
 POOLING = "average by hand, or pool by a fixed window"
 RESIZING = "use nearest neighbours or a transposed convolution"
 PADDING = "pad with zeros"
@@ -52,6 +54,16 @@ def warnings(names: list[str]) -> list[str]:
     """A sentence for each operation that will not repeat itself on a GPU, or only slowly."""
     refused = [f"{name}: torch refuses it on CUDA; {REFUSED[name]}" for name in names if name in REFUSED]
     return refused + [f"{name}: {SLOW[name]}" for name in names if name in SLOW]
+
+
+def require_repeatable(names: list[str]) -> None:
+    """Raises PipelineError where torch would refuse an operation on CUDA: better now than in the middle of the first batch."""
+    refused = warnings([name for name in names if name in REFUSED])
+    if refused:
+        raise PipelineError(
+            "\n".join(f"model or loss: {sentence}." for sentence in refused)
+            + "\nOr set train.deterministic to false: the training then gives other bytes each time, which the report says."
+        )
 
 
 class _Names(TorchDispatchMode):

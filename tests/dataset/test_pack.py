@@ -88,3 +88,16 @@ def hashes(folder: Path) -> dict[str, str]:
 @pytest.mark.parametrize(("images", "shards"), [(1, 1), (16, 1), (17, 2), (240, 16), (513, 64), (1000, 64), (20000, 64)])
 def test_small_data_sets_have_few_shards(images: int, shards: int) -> None:
     assert pack.n_shards(images) == shards
+
+
+@pytest.mark.parametrize("kind", ["images", "masks"])
+def test_a_bit_that_changed_in_a_picture_is_an_error_and_no_training_on_it(kind: str, tmp_path: Path) -> None:
+    flat = np.full((24, 32, 1), 51, np.uint8)
+    data = made(tmp_path, {"a": (flat, flat[:, :, 0] % 2)})
+    place = (data.images if kind == "images" else data.masks)["a"]
+    content = bytearray(place.file.read_bytes())
+    content[place.offset + (place.size or 0) - 1] ^= 1
+    place.file.write_bytes(content)
+    read = data.image if kind == "images" else data.mask
+    with pytest.raises(PipelineError, match="a is not what convert wrote"):
+        read("a")

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 import yaml
 
-from segpipe.closure import STAGES, VARIANTS, closure, file_of
+from segpipe.closure import STAGES, VARIANTS, closure
 from segpipe.params import Params
 from tests.structure.imports import ROOT
 
@@ -65,9 +65,8 @@ def stated(stage: str, file: str) -> set[str]:
 
 def keys_read(stage: str) -> set[str]:
     """What is taken of the whole Params: `every.section.key`, a section where it is passed on, the names in DECIDING."""
-    file = file_of(ROOT, f"stages.{stage}")
-    assert file
-    tree = ast.parse(file.read_text(encoding="utf-8"))
+    files = [file for file in closure(ROOT, [f"stages.{stage}"]) if file.startswith("stages/")]
+    tree = ast.parse("\n".join((ROOT / file).read_text(encoding="utf-8") for file in files))
     parents = {child: node for node in ast.walk(tree) for child in ast.iter_child_nodes(node)}
     read: set[str] = set()
     for node in ast.walk(tree):

@@ -5,6 +5,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from segpipe.errors import PipelineError
 from segpipe.training import cuda_operations, loop
 from tests.training.suite import batches, run
 
@@ -52,3 +53,9 @@ def test_our_own_training_has_none() -> None:
     names = cuda_operations.operations(lambda: loop.forward(training, batches(0)[0]).mean().backward())
     assert "convolution_backward" in names
     assert cuda_operations.warnings(names) == []
+
+
+def test_a_model_that_could_not_repeat_itself_is_refused_before_it_trains() -> None:
+    with pytest.raises(PipelineError, match=r"pad with zeros\.\nOr set train\.deterministic to false"):
+        cuda_operations.require_repeatable(["convolution_backward", "reflection_pad2d_backward"])
+    cuda_operations.require_repeatable(["convolution_backward", "upsample_bilinear2d_backward"])

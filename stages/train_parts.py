@@ -1,0 +1,164 @@
+"""The parts of a training, put together from params.yaml: data, model, card and loop."""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    import torch
+
+    from segpipe.dataset.pack import Pack
+    from segpipe.models.segmenter import Segmenter
+    from segpipe.models.weights import Card
+    from segpipe.params import Params
+    from segpipe.training.loop import Batches, Hook, Run
+    from segpipe.training.state import Scaler
+
+PREPARED = Path("data/prepared")
+FOLDS = Path("data/folds/folds.csv")
+DECIDING = {"seed", "threads", "input", "augment", "model", "loss", "optim", "train", "infer"}
+"""The parts of params.yaml that decide the weights, and so the fingerprint."""
+
+
+@dataclass(frozen=True)
+class Task:
+    """What is trained on what: the parts that every function below needs."""
+
+    every: "Params"
+    fold: int
+    data: "Pack"
+    train_ids: list[str]
+    validation_ids: list[str]
+    device: "torch.device"
+
+
+def task_of(every: "Params", fold: int, device: "torch.device") -> Task:
+    """The data that lies there, and the fold's ids. Raises PipelineError for a fold that does not exist."""
+    from segpipe.dataset import folds, pack
+
+    data = pack.open_pack(PREPARED)
+    parts = folds.read(FOLDS)
+    folds.check(parts, (fold,))
+    train_ids, validation_ids = folds.train_and_validation(parts, fold)
+    limit = every.train.limit_images or None
+    return Task(every, fold, data, train_ids[:limit], validation_ids[:limit], device)
+
+
+def segmenter_of(task: Task) -> tuple["Segmenter", str | None]:
+    """The model with its first weights, which follow from seed and fold, and the SHA-256 of those the encoder was given."""
+    import torch
+
+    from segpipe.dataset import normalise
+    from segpipe.models import table
+    from segpipe.models.segmenter import Segmenter, n_logits_for
+    from segpipe.randomness import seed_of
+
+    info = task.data.info
+    torch.manual_seed(seed_of(task.every.seed, task.fold, "weights"))
+    built = table.build(task.every.model, info.channels, n_logits_for(len(info.classes)))
+    mean, deviation = normalise.statistics(task.every.input.normalise, task.data.index.loc[task.train_ids], info)
+    segmenter = Segmenter(built.network, built.stride, mean, deviation)
+    return segmenter.to(memory_format=torch.channels_last).to(task.device), built.weights_sha256
+
+
+def card_of(task: Task, installed: dict[str, str], weights_sha256: str | None) -> "Card":
+    """What the model file will say of itself, with all that decided its weights."""
+    import platform
+
+    from segpipe.closure import code_hash
+    from segpipe.files import sha256_of
+    from segpipe.fingerprint import data_hash, fingerprint
+    from segpipe.models.weights import Card
+    from segpipe.training.device import instruction_set
+
+    info, model = task.data.info, task.every.model
+    # The path of a file of weights differs between machines; its hash does not.
+    named = model.weights if model.weights == "imagenet" else weights_sha256
+    told = model.model_copy(update={"weights": named if weights_sha256 else "none"})
+    training = {
+        "params": task.every.model_copy(update={"model": told}).model_dump(include=DECIDING, mode="json"),
+        "encoder_weights": weights_sha256,
+        "data": data_hash(PREPARED),
+        "folds": sha256_of(FOLDS),
+        "code": code_hash(Path(), ["stages.train", f"segpipe.models.{model.name}", f"segpipe.losses.{task.every.loss.name}"]),
+        "versions": installed,
+        "python": ".".join(platform.python_version_tuple()[:2]),
+        "device": task.device.type,
+        "instruction_set": instruction_set(),
+    }
+    return Card(
+        classes=info.classes,
+        has_background=info.has_background,
+        channels=info.channels,
+        bits=info.bits,
+        long_side=task.every.input.long_side,
+        model=model.model_copy(update={"weights": "none"}),
+        infer=task.every.infer,
+        fingerprint=fingerprint(training | {"fold": task.fold}),
+        fold=task.fold,
+        training=training,
+    )
+
+
+def run_of(task: Task, segmenter: "Segmenter", scaler: "Scaler", watching: "tuple[Hook, ...]") -> "Run":
+    """All parts of the loop, chosen by params."""
+    from segpipe.dataset.loader import WholeImages, whole_image_loader
+    from segpipe.losses import table as losses
+    from segpipe.training import hooks, loop, optim, precision, schedule
+    from segpipe.training.validate import validator
+
+    every = task.every
+    optimizer = optim.build(every.optim, segmenter)
+    loss = losses.build(every.loss, task.data.info.has_background)
+    images = whole_image_loader(WholeImages(task.data, task.validation_ids), every.runtime.workers)
+    return loop.Run(
+        model=segmenter,
+        optimizer=optimizer,
+        loss=loss,
+        batches=_batches(task),
+        n_batches=-(-len(task.train_ids) // every.train.batch_size),
+        validate=validator(segmenter, images, task.data.info, loss, every.infer, every.input.long_side, task.device),
+        autocast=precision.autocast(every.train.precision, task.device),
+        step=precision.stepper(segmenter, optimizer, every.optim.clip_norm, scaler),
+        rate=lambda epoch, gains: schedule.rate(every.optim, epoch, every.train.epochs, gains),
+        gain=loop.gain_of(every.train.monitor),
+        device=task.device,
+        epochs=every.train.epochs,
+        seed=every.seed,
+        fold=task.fold,
+        stop=hooks.early_stop(every.train.early_stop),
+        hooks=watching,
+    )
+
+
+def _batches(task: Task) -> "Batches":
+    """The augmented batches of an epoch, from one of them on."""
+    from segpipe.dataset import loader
+
+    every = task.every
+    samples = loader.TrainingSamples(task.data, every.augment, every.input.crop, every.input.long_side, every.seed, task.fold)
+    order = loader.EpochBatches(task.train_ids, every.train.batch_size, every.seed, task.fold)
+    batches = loader.training_loader(samples, order, every.runtime.workers, task.device.type == "cuda")
+
+    def of_epoch(epoch: int, first: int) -> Any:
+        order.epoch, order.first = epoch, first
+        return batches
+
+    return of_epoch
+
+
+def require_repeatable(task: Task, segmenter: "Segmenter") -> None:
+    """On a GPU, tries the model on the CPU first, where the operations that CUDA cannot repeat are seen and not yet refused."""
+    import copy
+
+    import torch
+
+    from segpipe.losses import table as losses
+    from segpipe.training import cuda_operations
+
+    if task.device.type != "cuda" or not task.every.train.deterministic:
+        return
+    trial, crop = copy.deepcopy(segmenter).cpu(), task.every.input.crop
+    loss = losses.build(task.every.loss, task.data.info.has_background)
+    image, target = torch.zeros(2, task.data.info.channels, crop, crop), torch.zeros(2, crop, crop, dtype=torch.long)
+    cuda_operations.require_repeatable(cuda_operations.operations(lambda: loss(trial(image), target).mean().backward()))
