@@ -61,3 +61,18 @@ def test_two_processes_may_make_the_database_at_once(store: MlflowClient) -> Non
     both = [subprocess.Popen([sys.executable, "-c", code], stderr=subprocess.PIPE, text=True) for _ in range(2)]
     assert all("warning" not in process.communicate()[1] for process in both)
     assert len(store.search_runs([store.get_experiment_by_name("test").experiment_id])) == 2
+
+
+def test_an_interrupted_run_goes_on_and_a_finished_one_does_not(store: MlflowClient) -> None:
+    tags = {tracking.FINGERPRINT: "abc"}
+    first = tracking.start("test", "unet fold 0", tags)
+    first.metrics({"train_loss": 1.0}, 0)
+    first.metrics({"train_loss": 0.5}, 1)
+    first.end("KILLED")
+    other = tracking.start("test", "unet fold 0", {tracking.FINGERPRINT: "def"})
+    assert other.last_step("train_loss") == -1
+    again = tracking.start("test", "unet fold 0", tags)
+    assert again.last_step("train_loss") == 1
+    again.end()
+    assert tracking.start("test", "unet fold 0", tags).last_step("train_loss") == -1
+    assert len(store.search_runs([store.get_experiment_by_name("test").experiment_id])) == 3

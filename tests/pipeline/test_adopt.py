@@ -41,6 +41,7 @@ def test_a_comment_reruns_nothing(clone: Path) -> None:
     assert ran(dvc(clone, "repro")) == ["code"]
 
 
+@pytest.mark.slow
 def test_a_loss_beside_the_old_reruns_nothing(clone: Path) -> None:
     (clone / "segpipe" / "losses" / "mine.py").write_text("from segpipe.losses.dice import from_params\n", encoding="utf-8")
     edit(clone, "segpipe/params.py", '"dice_pixel", ', '"mine", "dice_pixel", ')
@@ -69,8 +70,14 @@ def test_a_refactoring_and_a_new_key_are_adopted_and_are_what_a_training_would_g
     ("file", "old", "new", "sentence"),
     [
         ("segpipe/losses/pixels.py", ".clamp(min=1)", ".clamp(min=2e6)", "epoch 0, batch 0: loss differs"),
-        ("segpipe/training/schedule.py", "0.5 * (1 + math.cos", "0.4 * (1 + math.cos", "weights differs"),
-        ("params.yaml", "lr: 0.002", "lr: 0.003", "optim.lr 0.002 there, 0.003 here"),
+        pytest.param(
+            "segpipe/training/schedule.py",
+            "0.5 * (1 + math.cos",
+            "0.4 * (1 + math.cos",
+            "weights differs",
+            marks=pytest.mark.slow,
+        ),
+        pytest.param("params.yaml", "lr: 0.002", "lr: 0.003", "optim.lr 0.002 there, 0.003 here", marks=pytest.mark.slow),
     ],
 )
 def test_what_changes_a_byte_is_refused_with_its_first_place(clone: Path, file: str, old: str, new: str, sentence: str) -> None:
@@ -90,6 +97,7 @@ def test_verify_ends_in_one_of_three_words(clone: Path) -> None:
     assert "result: same: also as models/fold0/model.safetensors" in same.stdout, same.stderr
 
 
+@pytest.mark.slow
 def test_verify_names_another_processor(clone: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """torch leaves vector units out when told to: so little hardware gives other last digits."""
     told = json_of(clone)
@@ -101,6 +109,7 @@ def test_verify_names_another_processor(clone: Path, monkeypatch: pytest.MonkeyP
     assert f"other processor: instruction_set {told['instruction_set']} there, DEFAULT here" in other.stderr
 
 
+@pytest.mark.slow
 def test_verify_sees_a_model_that_was_not_trained_like_this(clone: Path) -> None:
     """The model of another seed under the card of this one."""
     from segpipe import sealed

@@ -23,6 +23,7 @@ def test_a_dozen_kills_change_no_byte(repository: Path, tmp_path: Path) -> None:
     assert tally.resumed >= 1
 
 
+@pytest.mark.slow
 def test_an_experiment_in_a_temporary_workspace_goes_on_too(repository: Path, tmp_path: Path) -> None:
     """Its folder is gone after the kill, so the state must lie in the main repository."""
     clone = with_cache(repository, tmp_path / "clone")
@@ -61,6 +62,35 @@ def test_a_changed_parameter_starts_anew_and_says_which(repository: Path, tmp_pa
     set_params(clone, {"optim": {"lr": 0.004}})
     assert "starts anew: the training that was interrupted differs in optim.lr" in dvc(clone, "repro", "train").stdout
     git(clone, "checkout", "--quiet", "params.yaml")
+
+
+@pytest.mark.slow
+def test_a_queued_experiment_goes_on_too(repository: Path, tmp_path: Path) -> None:
+    clone = with_cache(repository, tmp_path / "clone")
+    path = os.pathsep.join([str(Path(sys.executable).parent), os.environ["PATH"]])
+    for name in ("first", "again"):
+        dvc(clone, "exp", "run", "--queue", "-S", "seed=8", "--name", name)
+        dvc(clone, "queue", "start", PATH=path)
+        if name == "first":
+            while len(set(states(clone))) < 2:
+                time.sleep(0.002)
+            os.kill(trainer(clone), signal.SIGKILL)
+        while "Running" in (status := dvc(clone, "queue", "status").stdout) or "Queued" in status:
+            time.sleep(0.5)
+    assert [line.split()[2] for line in status.splitlines() if "again" in line] == ["Success"], status
+    assert "goes on at epoch" in dvc(clone, "queue", "logs", "again").stdout
+    dvc(clone, "exp", "apply", "again")
+    whole = new_repository(tmp_path / "whole")
+    set_params(whole, {"seed": 8})
+    dvc(whole, "repro")
+    name = "models/fold0/model.safetensors"
+    assert (clone / name).read_bytes() == (whole / name).read_bytes()
+
+
+def trainer(folder: Path) -> int:
+    """The process of the training whose states lie in this repository."""
+    holder = next((folder / ".resume").glob("train-*.holder"))
+    return int(holder.read_text(encoding="utf-8").split()[1])
 
 
 def states(folder: Path) -> list[str]:

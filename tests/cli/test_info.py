@@ -1,0 +1,48 @@
+"""segpipe info: all that a model says of itself, and a word where a byte of it has changed."""
+
+import json
+from pathlib import Path
+
+import pytest
+from typer.testing import CliRunner
+
+from segpipe import export
+from segpipe.cli.main import app
+from segpipe.errors import PipelineError
+from segpipe.files import write_bytes
+from segpipe.models import weights
+from tests.inference.cards import small
+
+
+@pytest.fixture(scope="module", params=["model.safetensors", "model.onnx"])
+def model(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    path = tmp_path_factory.mktemp("info") / str(request.param)
+    segmenter, card = small()
+    if path.suffix == ".onnx":
+        write_bytes(path, export.to_onnx(segmenter, card))
+    else:
+        weights.save(path, segmenter, card)
+    return path
+
+
+def test_it_says_what_a_person_asks_first(model: Path) -> None:
+    said = CliRunner().invoke(app, ["info", str(model)]).output
+    assert "classes            background, class 1, class 2\n" in said
+    assert "fold               0\n" in said
+    assert "threads            1\n" in said
+    assert f"result: {model}: whole, every byte fits its checksum" in said
+
+
+def test_as_json_it_says_all(model: Path) -> None:
+    told = json.loads(CliRunner().invoke(app, ["info", "--json", str(model)]).output)
+    assert told == json.loads(json.dumps(small()[1].to_dict()))
+
+
+def test_a_damaged_model_is_an_error(model: Path, tmp_path: Path) -> None:
+    content = bytearray(model.read_bytes())
+    content[-1] ^= 1
+    other = tmp_path / model.name
+    other.write_bytes(content)
+    done = CliRunner().invoke(app, ["info", str(other)])
+    assert isinstance(done.exception, PipelineError)
+    assert "its checksum does not fit its content" in str(done.exception)
