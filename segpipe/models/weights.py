@@ -4,7 +4,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Annotated, Any, NotRequired
 
-from pydantic import Field, TypeAdapter
+from pydantic import Field, TypeAdapter, ValidationError
 from typing_extensions import TypedDict  # pydantic reads no other before Python 3.12
 
 from segpipe import sealed, versions
@@ -52,9 +52,13 @@ class Card:
 
     @classmethod
     def from_dict(cls, content: dict[str, Any]) -> "Card":
-        """Raises KeyError, ValueError or TypeError for what `to_dict` did not give."""
-        card = TypeAdapter(cls).validate_python(content)
-        TypeAdapter(Recorded).validate_python(card.training)
+        """Raises ValueError for what `to_dict` did not give."""
+        try:
+            card = TypeAdapter(cls).validate_python(content)
+            TypeAdapter(Recorded).validate_python(card.training)
+        except ValidationError as error:
+            first = error.errors()[0]
+            raise ValueError(f"its card's {'.'.join(map(str, first['loc']))}: {first['msg']}") from None
         return card
 
 

@@ -116,11 +116,11 @@ def card_without_threads(folder: Path) -> Path:
 
 
 def onnx_that_reads_another_file(folder: Path) -> Path:
-    """An ONNX file with our card and a valid seal, whose weights are to come from a file elsewhere on the disk."""
+    """An ONNX file with our card and a valid seal, whose weights are to come from another file on the disk."""
     written(folder / "secret", bytes(4 * 3 * 3))
     weight = onnx.TensorProto(name="w", data_type=onnx.TensorProto.FLOAT, dims=[3, 3, 1, 1])
     weight.data_location = onnx.TensorProto.EXTERNAL
-    for key, value in {"location": str(folder / "secret"), "offset": "0", "length": "36"}.items():
+    for key, value in {"location": f"../{folder.name}/secret", "offset": "0", "length": "36"}.items():
         weight.external_data.add(key=key, value=value)
     values = [
         onnx.helper.make_tensor_value_info(name, onnx.TensorProto.FLOAT, [1, 3, None, None]) for name in ("image", "logits")
