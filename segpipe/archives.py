@@ -10,6 +10,7 @@ import zipfile
 import zlib
 from collections.abc import Iterator
 from pathlib import Path, PureWindowsPath
+from typing import Literal
 
 from segpipe.errors import PipelineError
 
@@ -60,6 +61,12 @@ def unpack(archive: Path, folder: Path, *, max_bytes: int = MAX_BYTES, max_files
         shutil.rmtree(temporary, ignore_errors=True)
 
 
+def tar_members(archive: Path) -> Iterator[tarfile.TarInfo]:
+    """The files and folders of an uncompressed tar, for reading from it where they lie. Raises PipelineError as `unpack`."""
+    with _explained(archive), _open_tar(archive, "r:") as opened:
+        yield from _checked(archive, opened, MAX_BYTES, MAX_FILES)
+
+
 def _is_zip(archive: Path) -> bool:
     with archive.open("rb") as stream:
         return stream.read(4) in ZIP_STARTS
@@ -91,28 +98,35 @@ def _untar(archive: Path, folder: Path, max_bytes: int, max_files: int) -> None:
 
     `filter="data"` alone would let inner links through, and some releases of Python 3.11 to 3.13 can be tricked by them.
     """
-    size = 0
-    with _open_tar(archive) as opened:
-        for count, member in enumerate(opened, start=1):
-            _check_name(archive, member.name)
-            if not (member.isreg() or member.isdir()):
-                raise _not_plain(archive, member.name)
-            size += member.size
-            _check_size(archive, size, max_bytes, count, max_files)
+    with _open_tar(archive, "r") as opened:
+        for member in _checked(archive, opened, max_bytes, max_files):
             with _explained(archive, member.name):
-                if member.size < 0:  # extended attributes can claim that, and tarfile would run in circles
-                    raise tarfile.ReadError(f"a size of {member.size} bytes")
                 opened.extract(member, folder, filter="data")
 
 
-def _open_tar(archive: Path) -> tarfile.TarFile:
+def _checked(archive: Path, opened: tarfile.TarFile, max_bytes: int, max_files: int) -> Iterator[tarfile.TarInfo]:
+    """Member after member, each once it is known to be harmless."""
+    size = 0
+    for count, member in enumerate(opened, start=1):
+        _check_name(archive, member.name)
+        if not (member.isreg() or member.isdir()):
+            raise _not_plain(archive, member.name)
+        with _explained(archive, member.name):
+            if member.size < 0:  # extended attributes can claim that, and tarfile would run in circles
+                raise tarfile.ReadError(f"a size of {member.size} bytes")
+            if member.issparse():  # it may have any size without a byte in the archive
+                raise tarfile.ReadError("a sparse file, whose holes are not stored")
+        size += member.size
+        _check_size(archive, size, max_bytes, count, max_files)
+        yield member
+
+
+def _open_tar(archive: Path, mode: Literal["r", "r:"]) -> tarfile.TarFile:
     try:
-        return tarfile.open(archive, tarinfo=StrictHeader)
+        return tarfile.open(archive, mode, tarinfo=StrictHeader)
     except tarfile.ReadError as error:
-        raise PipelineError(
-            f"{archive}: no archive that can be unpacked, or a damaged one. Expected a zip, or a tar, plain or "
-            "compressed by gzip, bzip2 or xz."
-        ) from error
+        expected = "an uncompressed tar" if mode == "r:" else "a zip, or a tar, plain or compressed by gzip, bzip2 or xz"
+        raise PipelineError(f"{archive}: no archive that can be unpacked, or a damaged one. Expected {expected}.") from error
 
 
 class StrictHeader(tarfile.TarInfo):

@@ -8,7 +8,7 @@ from typing import Any
 import typer
 
 from segpipe import watch
-from segpipe.errors import PipelineError
+from segpipe.errors import PipelineError, plain
 
 ENVIRONMENT = {
     "DO_NOT_TRACK": "1",
@@ -44,7 +44,7 @@ def run_app(app: typer.Typer) -> None:
     except PipelineError as error:
         sys.stdout.flush()
         for line in str(error).splitlines():
-            print(f"error: {line}", file=sys.stderr)
+            print(f"error: {plain(line)}", file=sys.stderr)
         sys.exit(2)
     except KeyboardInterrupt:
         sys.exit(130)

@@ -1,5 +1,15 @@
 """The errors a person is meant to read: each says what is wrong, where, and what to change."""
 
+import unicodedata
+
+UNSEEN = {"Cc", "Cs", "Zl", "Zp"}
+"""Unicode's categories of control characters, halves of a character, and line ends."""
+
+
+def plain(text: str) -> str:
+    """The text with such characters written out: printed, they could move the cursor or fake a line of ours."""
+    return "".join(repr(each)[1:-1] if unicodedata.category(each) in UNSEEN else each for each in text)
+
 
 class PipelineError(Exception):
     """A mistake in data, parameters or set-up. Commands print its message and exit with code 2."""
@@ -10,7 +20,7 @@ class DataError(PipelineError):
 
     def __init__(self, file: str, problem: str, remedy: str) -> None:
         super().__init__(file, problem, remedy)
-        self.file, self.problem, self.remedy = file, problem, remedy
+        self.file, self.problem, self.remedy = plain(file), plain(problem), plain(remedy)
 
     def __str__(self) -> str:
         return f"{self.file}: {self.problem}. {self.remedy}"

@@ -20,6 +20,8 @@ from segpipe.palette import flat_palette
 SUFFIXES = (".png", ".jpg", ".jpeg", ".tif", ".tiff", ".bmp", ".webp")
 MAX_PIXELS = 2**28
 """Larger images are refused from the header: 268 million pixels are 0.8 GB in RGB."""
+FORMATS = ("PNG", "JPEG", "TIFF", "BMP", "WEBP")
+"""Pillow knows many more by their first bytes, whatever the name says, and hands PostScript to a program that runs it."""
 Image.MAX_IMAGE_PIXELS = MAX_PIXELS  # Pillow's own bound is lower
 
 Pixels = NDArray[Any]
@@ -121,7 +123,7 @@ def _opened(content: bytes, name: str) -> Iterator[Image.Image]:
         raise DataError(name, "a DICOM file", "Export it as 8- or 16-bit PNG first; DICOM is not read.")
     with warnings.catch_warnings(action="ignore"):
         try:
-            image = Image.open(io.BytesIO(content))
+            image = Image.open(io.BytesIO(content), formats=FORMATS)
         except Image.DecompressionBombError:
             raise _too_large(name, "more pixels than any reader takes") from None
         except BROKEN:

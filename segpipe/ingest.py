@@ -6,12 +6,11 @@ import os
 import shutil
 import subprocess
 import sys
-import tarfile
 from collections.abc import Iterator
 from pathlib import Path, PurePosixPath
 from urllib.parse import unquote, urlsplit
 
-from segpipe.archives import unpack
+from segpipe.archives import tar_members, unpack
 from segpipe.errors import PipelineError
 from segpipe.fetch import fetch
 from segpipe.files import sha256_of
@@ -114,9 +113,8 @@ def _unpacked(archive: Path) -> Iterator[Path]:
 
 def _is_voc_tar(path: Path) -> bool:
     try:
-        with tarfile.open(path, "r:") as tar:
-            return any("ImageSets/Segmentation/" in member.name for member in tar)
-    except (tarfile.TarError, OSError):
+        return any("ImageSets/Segmentation/" in member.name for member in tar_members(path))
+    except PipelineError:  # of another kind, or refused: unpacking it says so
         return False
 
 

@@ -1,18 +1,24 @@
 """params.yaml as typed, frozen sections. No defaults and no arithmetic: what is not in the file is an error."""
 
 import difflib
+import reprlib
 from pathlib import Path, PurePosixPath
 from typing import Annotated, Any, Literal, Self
 
 import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
-from segpipe.errors import PipelineError
+from segpipe.errors import PipelineError, plain
 
 Share = Annotated[float, Field(ge=0, le=1)]
 Count = Annotated[int, Field(ge=0)]
 Positive = Annotated[int, Field(ge=1)]
 Names = Annotated[tuple[str, ...], Field(min_length=2, max_length=255)]
+UNREADABLE = (yaml.YAMLError, ValueError, LookupError, AttributeError, TypeError, RecursionError)
+"""What PyYAML raises for broken YAML, and lets through for values that are not what their tag says."""
+SHORT = reprlib.Repr()
+"""A wrong value in a sentence: a few lines of YAML can stand for a list of a billion."""
+SHORT.maxlevel, SHORT.maxstring, SHORT.maxother = 2, 200, 200
 Monitor = Literal["loss", "dice", "miou", "pixel_accuracy", "precision", "recall", "dice_per_image"]
 
 
@@ -186,6 +192,9 @@ class Params(Section):
         for source in ("voc", "labelme", "masks"):
             names = getattr(self.data, source).classes
             twice = sorted({name for name in names if names.count(name) > 1})
+            strange = [name for name in names if plain(name) != name]
+            if strange:
+                problems.append(f"data.{source}.classes: {strange[0]!r} holds control characters. Write a name in plain text.")
             if twice:
                 problems.append(f"data.{source}.classes: {', '.join(twice)} stands there twice. Name each class once.")
         if len(set(self.folds)) < len(self.folds):
@@ -203,8 +212,9 @@ def load(path: Path = Path("params.yaml")) -> Params:
         content = yaml.safe_load(path.read_text(encoding="utf-8"))
     except FileNotFoundError:
         raise PipelineError(f"{path}: no such file. Run this in the folder that holds params.yaml.") from None
-    except (yaml.YAMLError, UnicodeDecodeError) as error:
-        raise PipelineError(f"{path} cannot be read as YAML: {' '.join(str(error).split())}") from None
+    except UNREADABLE as error:
+        reason = " ".join(str(error).split()) or type(error).__name__
+        raise PipelineError(f"{path} cannot be read as YAML: {reason}. Write plain values, without tags (!).") from None
     try:
         return Params.model_validate(content)
     except ValidationError as error:
@@ -231,7 +241,7 @@ def _sentences(detail: dict[str, Any]) -> list[str]:
             prefix = f"{key}." if key else ""
             return [prefix + line for line in str(detail["ctx"]["error"]).splitlines()]
         case _:
-            return [f"{key}: {detail['input']!r} will not do. {detail['msg']}."]
+            return [f"{key}: {SHORT.repr(detail['input'])} will not do. {detail['msg']}."]
 
 
 def _near(location: tuple[int | str, ...]) -> str:

@@ -29,12 +29,17 @@ def write_zip(path: Path, members: Iterable[tuple[str, bytes]]) -> None:
 def places(path: Path) -> dict[str, Place]:
     """Where each member's bytes lie, by the member's name.
 
-    For `os.pread`: a ZipFile opened before a fork shares its position and misreads. Raises zipfile.BadZipFile.
+    For `os.pread`: a ZipFile opened before a fork shares its position and misreads. Raises zipfile.BadZipFile, also for
+    members that are compressed or that claim more bytes than the file has.
     """
     found = {}
+    end = path.stat().st_size
     with zipfile.ZipFile(path) as archive, path.open("rb") as stream:
         for entry in archive.infolist():
-            stream.seek(entry.header_offset)
-            lengths = LOCAL_HEADER.unpack(stream.read(LOCAL_HEADER.size))
-            found[entry.filename] = Place(path, entry.header_offset + LOCAL_HEADER.size + sum(lengths), entry.file_size)
+            stream.seek(max(entry.header_offset, 0))
+            lengths = LOCAL_HEADER.unpack(stream.read(LOCAL_HEADER.size).ljust(LOCAL_HEADER.size, b"\0"))
+            start = entry.header_offset + LOCAL_HEADER.size + sum(lengths)
+            if entry.header_offset < 0 or start + entry.file_size > end or entry.compress_type != zipfile.ZIP_STORED:
+                raise zipfile.BadZipFile(f"{path.name}: {entry.filename!r} is not stored as it says")
+            found[entry.filename] = Place(path, start, entry.file_size)
     return found

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from segpipe.annotations.labelme import IGNORE_LABELS
-from segpipe.errors import DataError, PipelineError
+from segpipe.errors import DataError, PipelineError, plain
 from segpipe.record import BACKGROUND_NAMES, IGNORE
 
 LISTS = ("classes.txt", "labels.txt", "class_names.txt")
@@ -66,6 +66,9 @@ def read_list(folder: Path) -> NameList | None:
     except UnicodeDecodeError:
         raise PipelineError(f"{path}: not UTF-8 text. Save it as UTF-8, a class name a line.") from None
     names = names[1:] if names and names[0] == "__ignore__" else names
+    strange = next((name for name in names if plain(name) != name), None)
+    if strange is not None:
+        raise PipelineError(f'{path}: "{plain(strange)}" holds control characters. Write a class name a line, in plain text.')
     twice = sorted({name for name in names if names.count(name) > 1})
     if twice or not 1 <= len(names) <= MOST + 1:
         what = f"names {', '.join(twice[:5])} twice" if twice else f"holds {len(names)} names"

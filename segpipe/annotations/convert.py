@@ -14,7 +14,7 @@ from segpipe.annotations import labelme, masks, voc
 from segpipe.annotations.doctor import refuse
 from segpipe.annotations.items import Found, Item
 from segpipe.errors import DataError, PipelineError
-from segpipe.images import decode, encode_mask
+from segpipe.images import Pixels, decode, encode_mask
 from segpipe.params import DataParams
 from segpipe.progress import track
 from segpipe.record import BACKGROUND_NAMES, IGNORE, DatasetInfo, Record
@@ -22,6 +22,10 @@ from segpipe.record import BACKGROUND_NAMES, IGNORE, DatasetInfo, Record
 MaskReader = Callable[[Item, int, int], NDArray[np.uint8]]
 FEW = 32
 """So few images are read in this process: starting others takes longer."""
+
+
+PIECE = 2**22
+"""Values that are summed at once."""
 
 
 def convert(data: DataParams, sample_classes: Sequence[str]) -> tuple[list[Record], DatasetInfo]:
@@ -86,8 +90,8 @@ def _examine(item: Item, read_mask: MaskReader, n_classes: int) -> Record | Data
     except OSError as error:
         return DataError(item.source, f"could not be read ({error.strerror})", "Mend its rights, or copy it again.")
     mask_png = encode_mask(mask)
-    counts = np.bincount(mask.ravel(), minlength=256)
-    values = image.reshape(-1, image.shape[2]).astype(np.uint64)
+    counts = np.sum([np.bincount(rows.ravel(), minlength=256) for rows in np.array_split(mask, -(-mask.size // PIECE))], axis=0)
+    sums, squares = _moments(image)
     return Record(
         id=item.id,
         source=item.source,
@@ -101,11 +105,21 @@ def _examine(item: Item, read_mask: MaskReader, n_classes: int) -> Record | Data
         given=item.given,
         pixels=tuple(int(count) for count in counts[:n_classes]),
         ignored=int(counts[IGNORE]),
-        sums=tuple(int(total) for total in values.sum(axis=0)),
-        squares=tuple(int(total) for total in (values * values).sum(axis=0)),
+        sums=sums,
+        squares=squares,
         image=item.image,
         mask_png=mask_png,
     )
+
+
+def _moments(image: Pixels) -> tuple[tuple[int, ...], tuple[int, ...]]:
+    """Each channel's sum and sum of squares, some rows at a time: a large image eight times over would fill the memory."""
+    totals = np.zeros((2, image.shape[2]), np.uint64)
+    for rows in np.array_split(image, -(-image.size // PIECE)):
+        values = rows.reshape(-1, image.shape[2]).astype(np.uint64)
+        totals += np.stack([values.sum(axis=0), (values * values).sum(axis=0)])
+    sums, squares = (tuple(map(int, row)) for row in totals)
+    return sums, squares
 
 
 def _shared_problems(records: Sequence[Record]) -> list[DataError]:

@@ -5,7 +5,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
-from segpipe.errors import DataError
+from segpipe.errors import DataError, plain
 from segpipe.images import SUFFIXES
 from segpipe.place import Place
 
@@ -36,7 +36,7 @@ class Found:
 
 
 def found(items: Iterable[Item], problems: Iterable[DataError]) -> Found:
-    """Sorts the items by id and adds a problem for each id that occurs twice."""
+    """Sorts the items by id and adds a problem for each id that occurs twice or is no plain text."""
     ordered = tuple(sorted(items, key=lambda item: (item.id, item.source)))
     counts = Counter(item.id for item in ordered)
     twice = [
@@ -44,7 +44,12 @@ def found(items: Iterable[Item], problems: Iterable[DataError]) -> Found:
         for item in ordered
         if counts[item.id] > 1
     ]
-    return Found(ordered, (*problems, *twice))
+    strange = [
+        DataError(item.source, "a name with control characters, or not in UTF-8", "Rename the file.")
+        for item in ordered
+        if plain(item.source) != item.source
+    ]
+    return Found(ordered, (*problems, *twice, *strange))
 
 
 def files_below(root: Path, suffixes: tuple[str, ...]) -> Iterator[Path]:

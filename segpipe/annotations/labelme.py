@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from segpipe.annotations import polygons
 from segpipe.annotations.items import Found, Item, files_below, found, given_by_folder, id_of, images_below, unannotated
-from segpipe.errors import DataError
+from segpipe.errors import DataError, plain
 from segpipe.images import SUFFIXES
 from segpipe.place import Place
 from segpipe.record import IGNORE
@@ -61,7 +61,7 @@ def mask_of(item: Item, width: int, height: int, classes: Sequence[str]) -> NDAr
     _check_size(content, width, height, name)
     ids = {label: index for index, label in enumerate(classes)} | dict.fromkeys(IGNORE_LABELS, IGNORE)
     ids |= {"_background_": 0, "background": 0} if classes[0] in ("background", "_background_") else {}
-    unknown = sorted({str(shape.get("label")) for shape in content["shapes"]} - ids.keys())
+    unknown = sorted(labels_of(content, name) - ids.keys())
     if unknown:
         raise DataError(
             name,
@@ -70,7 +70,7 @@ def mask_of(item: Item, width: int, height: int, classes: Sequence[str]) -> NDAr
         )
     for number, shape in enumerate(content["shapes"]):
         kind, points = _shape(shape, number, name)
-        polygons.paint(canvas, kind, points, ids[str(shape["label"])])
+        polygons.paint(canvas, kind, points, ids[str(shape.get("label"))])
     return polygons.as_array(canvas)
 
 
@@ -85,6 +85,15 @@ def read_json(path: Path, name: str) -> dict[str, Any]:
     if not isinstance(shapes, list) or not all(isinstance(shape, dict) for shape in shapes):
         raise DataError(name, "a JSON file that is not labelme's (it has no list of shapes)", "Move it out of the folder.")
     return dict(content)
+
+
+def labels_of(content: dict[str, Any], name: str) -> set[str]:
+    """The labels of a file's shapes. Raises DataError for one with line ends or other control characters."""
+    labels = {str(shape.get("label")) for shape in content["shapes"]}
+    strange = sorted(label for label in labels if plain(label) != label)
+    if strange:
+        raise DataError(name, f'a label with control characters ("{strange[0]}")', "Write labels in one line of plain text.")
+    return labels
 
 
 def _item(image: Path, root: Path, annotation: Place | None) -> Item:
@@ -125,7 +134,7 @@ def _check_size(content: dict[str, Any], width: int, height: int, name: str) -> 
 def _shape(shape: dict[str, Any], number: int, name: str) -> tuple[str, list[polygons.Point]]:
     """The kind and the points of a shape. Raises DataError where it cannot be filled."""
     kind = shape.get("shape_type") or "polygon"
-    where = f'shape {number + 1} ("{shape["label"]}")'
+    where = f'shape {number + 1} ("{shape.get("label")}")'
     if kind not in polygons.FILLED:
         raise DataError(
             name, f"{where} is a {kind}, which has no area or is not read yet", f"Draw it as {', '.join(polygons.FILLED)}."

@@ -117,7 +117,7 @@ def _labels(item: Item) -> tuple[str, ...]:
     if item.annotation is None:
         return ()
     name = (PurePosixPath(item.id).parent / item.annotation.file.name).as_posix()
-    return tuple(sorted({str(shape.get("label")) for shape in labelme.read_json(item.annotation.file, name)["shapes"]}))
+    return tuple(sorted(labelme.labels_of(labelme.read_json(item.annotation.file, name), name)))
 
 
 def _ids(item: Item) -> tuple[str, ...]:

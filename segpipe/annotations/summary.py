@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 
 from segpipe.annotations.look import Look
+from segpipe.errors import plain
 
 BECOMES = {
     "error": "`dvc repro` stops at them",
@@ -29,7 +30,7 @@ def lines(look: Look, rule: str) -> Iterator[str]:
 
 
 def _line(name: str, text: str) -> str:
-    return f"  {name:<9}{text}"
+    return f"  {name:<9}{plain(text)}"
 
 
 def _unannotated(look: Look, rule: str) -> str:

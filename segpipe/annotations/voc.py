@@ -1,6 +1,5 @@
 """PASCAL VOC: JPEGImages, SegmentationClass and ImageSets, in a folder or straight from the tar as it came."""
 
-import tarfile
 from collections.abc import Sequence
 from pathlib import Path, PurePosixPath
 
@@ -9,7 +8,7 @@ from numpy.typing import NDArray
 
 from segpipe.annotations import masks
 from segpipe.annotations.items import Found, Item, found
-from segpipe.archives import StrictHeader
+from segpipe.archives import tar_members
 from segpipe.errors import DataError, PipelineError
 from segpipe.images import SUFFIXES
 from segpipe.place import Place
@@ -64,12 +63,9 @@ def _places(root: Path) -> dict[PurePosixPath, Place]:
 
 
 def _members(archive: Path) -> dict[PurePosixPath, Place]:
-    """The regular files of an uncompressed tar, by where their bytes begin: nothing is unpacked."""
-    try:
-        with tarfile.open(archive, "r:", tarinfo=StrictHeader) as tar:
-            return {PurePosixPath(item.name): Place(archive, item.offset_data, item.size) for item in tar if item.isreg()}
-    except (tarfile.TarError, OSError) as error:
-        raise PipelineError(f"{archive}: not a tar that can be read ({error}). Download it again, uncompressed.") from None
+    """The files of an uncompressed tar, by where their bytes begin: nothing is unpacked."""
+    members = (member for member in tar_members(archive) if member.isreg())
+    return {PurePosixPath(member.name): Place(archive, member.offset_data, member.size) for member in members}
 
 
 def _tree_of(files: dict[PurePosixPath, Place], root: Path) -> PurePosixPath:

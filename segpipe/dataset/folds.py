@@ -1,12 +1,11 @@
 """The test part and k folds: balanced by class, the same whatever the order of files, given splits respected."""
 
-import csv
 from pathlib import Path
 
 import pandas as pd
 
 from segpipe.errors import PipelineError
-from segpipe.files import csv_text, write_text
+from segpipe.files import csv_rows, csv_text, write_text
 from segpipe.randomness import seed_of
 
 TEST, TRAIN = "test", "train"
@@ -39,12 +38,13 @@ def write(path: Path, parts: dict[str, str]) -> None:
 
 
 def read(path: Path) -> dict[str, str]:
-    """The part of each image. Raises PipelineError where the file is missing."""
+    """The part of each image. Raises PipelineError where the file is missing or broken."""
     try:
-        with path.open(encoding="utf-8", newline="") as stream:
-            return {row["id"]: row["part"] for row in csv.DictReader(stream)}
+        return {row["id"]: row["part"] for row in csv_rows(path)}
     except FileNotFoundError:
         raise PipelineError(f"{path}: not there yet. Run `dvc repro split`.") from None
+    except (ValueError, KeyError) as error:
+        raise PipelineError(f"{path}: broken ({error}). Run `dvc repro --force split`.") from None
 
 
 def train_and_validation(parts: dict[str, str], fold: int) -> tuple[list[str], list[str]]:

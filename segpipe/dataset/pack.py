@@ -1,7 +1,6 @@
 """data/prepared: images and masks in a few stored zips, a table with a row an image, and what all share."""
 
 import hashlib
-import json
 import zipfile
 from collections import defaultdict
 from collections.abc import Sequence
@@ -11,10 +10,11 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
+from pydantic import TypeAdapter, ValidationError
 
 from segpipe import zips
-from segpipe.errors import PipelineError
-from segpipe.files import csv_text, write_json, write_text
+from segpipe.errors import PipelineError, plain
+from segpipe.files import csv_text, unguarded, write_json, write_text
 from segpipe.images import Pixels, decode, decode_mask, with_channels
 from segpipe.place import Place
 from segpipe.progress import track
@@ -68,13 +68,13 @@ def n_shards(images: int) -> int:
 
 def open_pack(folder: Path) -> Pack:
     """Opens data/prepared. Raises PipelineError where it is not there or not whole."""
+    info = read_info(folder)
+    index = read_index(folder)
     try:
-        info = read_info(folder)
-        index = read_index(folder)
         images = _places(folder, "images")
         masks = _places(folder, "masks")
-    except (OSError, ValueError, KeyError, zipfile.BadZipFile) as error:
-        raise PipelineError(f"{folder}: not whole ({error}). Run `dvc repro convert`.") from None
+    except (OSError, ValueError, zipfile.BadZipFile) as error:
+        raise _not_whole(folder, error) from None
     if not set(index.index) == set(images) == set(masks):
         raise PipelineError(f"{folder}: its zips and index.csv name other images. Run `dvc repro --force convert`.")
     hashes = zip(index["image_sha256"], index["mask_sha256"], strict=True)
@@ -82,16 +82,35 @@ def open_pack(folder: Path) -> Pack:
 
 
 def read_info(folder: Path) -> DatasetInfo:
-    """dataset.json."""
-    content = json.loads((folder / "dataset.json").read_text(encoding="utf-8"))
-    return DatasetInfo(**(content | {"classes": tuple(content["classes"])}))
+    """dataset.json. Raises PipelineError where it is not there, or another program's."""
+    try:
+        info = TypeAdapter(DatasetInfo).validate_json((folder / "dataset.json").read_bytes())
+    except ValidationError as error:
+        first = error.errors()[0]
+        raise _not_whole(folder, f"dataset.json: {'.'.join(map(str, first['loc']))} {first['msg']}") from None
+    except OSError as error:
+        raise _not_whole(folder, error) from None
+    if any(plain(name) != name for name in info.classes):
+        raise _not_whole(folder, "dataset.json: a class name holds control characters")
+    return info
 
 
 def read_index(folder: Path) -> pd.DataFrame:
-    """index.csv with `id` as the index; ids and names stay text, whatever they look like."""
-    text = dict.fromkeys(("id", "source", "image_sha256", "mask_sha256", "given"), str)
-    table = pd.read_csv(folder / "index.csv", dtype=text, keep_default_na=False)
-    return table.set_index("id")
+    """index.csv with `id` as the index; ids and names stay text, whatever they look like, and all else is whole numbers.
+
+    Raises PipelineError where it is not there, or another program's.
+    """
+    text = dict.fromkeys(("image_sha256", "mask_sha256", "group", "given"), str)
+    named = dict.fromkeys(("id", "source"), unguarded)
+    try:
+        table = pd.read_csv(folder / "index.csv", dtype=text, converters=named, keep_default_na=False).set_index("id")  # type: ignore[arg-type]
+        numbers = table.drop(columns=["source", *text])
+        odd = [name for name in numbers if len(table) and not pd.api.types.is_integer_dtype(numbers[name])]
+    except (OSError, ValueError, KeyError) as error:
+        raise _not_whole(folder, error) from None
+    if odd:
+        raise _not_whole(folder, f"index.csv: the column {plain(str(odd[0]))} holds more than whole numbers")
+    return table
 
 
 def pixel_columns(info: DatasetInfo) -> list[str]:
@@ -146,6 +165,10 @@ def _row(record: Record, info: DatasetInfo) -> list[object]:
     padding = [0] * (info.channels - record.channels)
     sums = [*record.sums, *padding, *record.squares, *padding]
     return [record.id, record.source, *sizes, *names, *record.pixels, *sums]
+
+
+def _not_whole(folder: Path, reason: object) -> PipelineError:
+    return PipelineError(f"{folder}: not whole ({reason}). Run `dvc repro convert`.")
 
 
 def _places(folder: Path, kind: str) -> dict[str, Place]:

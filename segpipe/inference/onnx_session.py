@@ -4,6 +4,7 @@ import json
 import re
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import onnx
 import onnxruntime
@@ -36,6 +37,8 @@ def from_bytes(content: bytes, name: str) -> tuple[Forward, Card]:
     try:
         sealed.check(content, MARK)
         model = onnx.load_model_from_string(content)
+        if _reads_files(model):
+            raise ValueError("its weights are to come from another file")
         card = Card.from_dict(json.loads({entry.key: entry.value for entry in model.metadata_props}[sealed.KEY]))
         options = onnxruntime.SessionOptions()
         # Threads change the last digits, as they do in torch.
@@ -47,6 +50,14 @@ def from_bytes(content: bytes, name: str) -> tuple[Forward, Card]:
         raise PipelineError(f"{name}: not a model that segpipe exported, or damaged ({reason}).") from None
     versions.compare(card.training.get("versions", {}), name)
     return _forward(session.run), card
+
+
+def _reads_files(message: Any) -> bool:
+    """Whether a tensor anywhere in it has its numbers in another file, which onnxruntime would open."""
+    if isinstance(message, onnx.TensorProto):
+        return bool(message.external_data) or message.data_location == onnx.TensorProto.EXTERNAL
+    values = (value for field, value in message.ListFields() if field.message_type)
+    return any(_reads_files(each) for value in values for each in ([value] if hasattr(value, "ListFields") else value))
 
 
 def _forward(run: Callable[..., list[object]]) -> Forward:

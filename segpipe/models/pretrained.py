@@ -1,16 +1,16 @@
 """An encoder's first weights, as model.weights says: none, the library's own download, or a local file."""
 
 import hashlib
+import io
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
 import torch
-from safetensors.torch import load_file
+from safetensors.torch import load
 from torch import Tensor, nn
 
 from segpipe.errors import PipelineError
-from segpipe.files import sha256_of
 
 Tensors = Mapping[str, Tensor]
 
@@ -32,20 +32,25 @@ def start(encoder: nn.Module, weights: str, download: Callable[[], Tensors]) -> 
         tensors = _downloaded(download)
         fill(encoder, tensors, weights)
         return sha256_of_tensors(tensors)
-    path = Path(weights)
-    fill(encoder, read(path), weights)
-    return sha256_of(path)
+    tensors, sha256 = read(Path(weights))
+    fill(encoder, tensors, weights)
+    return sha256
 
 
-def read(path: Path) -> dict[str, Tensor]:
-    """The tensors of a .safetensors, .pth or .pt file by name; nothing in it is run. Raises PipelineError."""
+def read(path: Path) -> tuple[dict[str, Tensor], str]:
+    """The tensors of a .safetensors, .pth or .pt file by name, and the SHA-256 of the very bytes they came from.
+
+    Nothing in it is run: safetensors hold no code, and torch reads the others as tensors only. Raises PipelineError.
+    """
     if path.suffix not in (".safetensors", ".pth", ".pt"):
         raise PipelineError(f"model.weights: {path} is none of .safetensors, .pth and .pt. Name such a file, imagenet or none.")
     if not path.is_file():
         raise PipelineError(f"model.weights: {path}: no such file. Name a file that is there, imagenet or none.")
     try:
+        # Read once: the file may be another one by the time it is opened again.
+        raw = path.read_bytes()
         safe = path.suffix == ".safetensors"
-        content: Any = load_file(path) if safe else torch.load(path, map_location="cpu", weights_only=True)
+        content: Any = load(raw) if safe else torch.load(io.BytesIO(raw), map_location="cpu", weights_only=True)
         inner = content.get("state_dict", content)
         tensors = {str(name): tensor for name, tensor in inner.items() if isinstance(tensor, Tensor)}
     except Exception as error:  # Damaged files raise whatever their reader stumbles over.
@@ -56,7 +61,7 @@ def read(path: Path) -> dict[str, Tensor]:
         ) from None
     if not tensors:
         raise PipelineError(f"model.weights: {path} holds no tensors by name. Name a file of a model's state_dict.")
-    return tensors
+    return tensors, hashlib.sha256(raw).hexdigest()
 
 
 def fill(encoder: nn.Module, tensors: Tensors, source: str) -> None:

@@ -2,7 +2,10 @@
 
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any, NotRequired
+
+from pydantic import Field, TypeAdapter, ValidationError
+from typing_extensions import TypedDict  # pydantic reads no other before Python 3.12
 
 from segpipe import sealed, versions
 from segpipe.errors import PipelineError
@@ -12,15 +15,31 @@ from segpipe.models.table import build
 from segpipe.params import InferParams, ModelParams
 
 
+class Recorded(TypedDict):
+    """What must be right in a card's `training`, of which the rest is only shown."""
+
+    params: "Threads"
+    versions: NotRequired[dict[str, str]]
+
+
+class Threads(TypedDict):
+    """Of the training's parameters those that prediction computes with."""
+
+    threads: Annotated[int, Field(ge=1, le=256)]
+
+
 @dataclass(frozen=True)
 class Card:
-    """What a model file says of itself. No path, time or core count: they would change its bytes."""
+    """What a model file says of itself. No path, time or core count: they would change its bytes.
 
-    classes: tuple[str, ...]
+    A seal is no signature, so the bounds hold for files of others too: no card can ask for a network of any size.
+    """
+
+    classes: Annotated[tuple[str, ...], Field(min_length=1, max_length=255)]
     has_background: bool
-    channels: int
+    channels: Annotated[int, Field(ge=1, le=64)]
     bits: int
-    long_side: int
+    long_side: Annotated[int, Field(ge=0)]
     model: ModelParams
     infer: InferParams
     fingerprint: str
@@ -33,13 +52,14 @@ class Card:
 
     @classmethod
     def from_dict(cls, content: dict[str, Any]) -> "Card":
-        """Raises KeyError, ValueError or TypeError for what `to_dict` did not give."""
-        typed = {
-            "classes": tuple(content["classes"]),
-            "model": ModelParams(**content["model"]),
-            "infer": InferParams(**content["infer"]),
-        }
-        return cls(**content | typed)
+        """Raises ValueError for what `to_dict` did not give."""
+        try:
+            card = TypeAdapter(cls).validate_python(content)
+            TypeAdapter(Recorded).validate_python(card.training)
+        except ValidationError as error:
+            first = error.errors()[0]
+            raise ValueError(f"its card's {'.'.join(map(str, first['loc']))}: {first['msg']}") from None
+        return card
 
 
 def save(path: Path, segmenter: Segmenter, card: Card) -> None:

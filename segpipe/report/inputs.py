@@ -1,6 +1,5 @@
 """data/eval as the report reads it: each fold's counts, image scores, curves, predictions, and what made them."""
 
-import csv
 import json
 import re
 import shutil
@@ -15,6 +14,7 @@ import numpy as np
 from segpipe import zips
 from segpipe.dataset import folds as splits
 from segpipe.errors import PipelineError
+from segpipe.files import csv_rows
 from segpipe.place import Place
 from segpipe.scores import Confusion
 
@@ -62,7 +62,7 @@ def _read_fold(folder: Path, fold: int, parts: dict[str, str], n_classes: int) -
     try:
         counts = _counts(folder / "counts.csv", n_classes)
         dice = _image_dice(folder / "per_image.csv")
-        history = _rows(folder / "history.csv")
+        history = csv_rows(folder / "history.csv")
         predictions = zips.places(folder / "predictions.zip")
         made_by = json.loads(run.read_text(encoding="utf-8")) if run.exists() else {}
     except FileNotFoundError as error:
@@ -80,15 +80,10 @@ def _remedy(fold: int, option: str = "") -> str:
     return f"Run `dvc repro {option}evaluate@{fold}`."
 
 
-def _rows(path: Path) -> list[dict[str, str]]:
-    with path.open(encoding="utf-8", newline="") as stream:
-        return list(csv.DictReader(stream))
-
-
 def _counts(path: Path, n_classes: int) -> dict[str, Confusion]:
     """counts.csv as one matrix a part."""
     found: dict[str, Confusion] = {}
-    rows = _rows(path)
+    rows = csv_rows(path)
     for row in rows:
         counts = found.setdefault(row["part"], np.zeros((n_classes, n_classes), np.int64))
         counts[int(row["truth"]), int(row["prediction"])] = int(row["pixels"])
@@ -100,6 +95,6 @@ def _counts(path: Path, n_classes: int) -> dict[str, Confusion]:
 def _image_dice(path: Path) -> dict[str, dict[str, float | None]]:
     """The Dice of each part's images, None where an image has no object."""
     found: dict[str, dict[str, float | None]] = {}
-    for row in _rows(path):
+    for row in csv_rows(path):
         found.setdefault(row["part"], {})[row["id"]] = float(row["dice"]) if row["dice"] else None
     return found

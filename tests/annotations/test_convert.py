@@ -3,6 +3,7 @@
 import hashlib
 import json
 import tarfile
+import tracemalloc
 from pathlib import Path
 from typing import Any
 
@@ -72,6 +73,22 @@ def test_sums_of_16_bit_images_are_exact(tmp_path: Path) -> None:
     (record,), info = converted(tmp_path)
     assert (info.bits, info.channels) == (16, 1)
     assert (record.sums, record.squares) == ((60000 * 65535,), (60000 * 65535**2,))
+
+
+def test_a_large_image_is_measured_in_pieces_with_the_same_result(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Eight bytes for each of its values would let a file of 100 KB fill 14 GB."""
+    save(tmp_path, "a")
+    whole = converted(tmp_path)
+    monkeypatch.setattr(module, "PIECE", 7)
+    assert converted(tmp_path) == whole
+    monkeypatch.undo()
+    large = np.full((4096, 4096), 1, np.uint8)
+    save(tmp_path, "b", large, large)
+    tracemalloc.start()
+    converted(tmp_path)
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert peak < 8 * large.size
 
 
 def test_a_first_class_that_is_no_background_is_an_object(tmp_path: Path) -> None:

@@ -115,5 +115,5 @@ def test_a_compressed_or_damaged_tar_is_refused(tmp_path: Path) -> None:
     for archive in (packed(folder, tmp_path / "voc.tar", "w:gz"), damaged):
         with pytest.raises(PipelineError) as caught:
             voc.find(archive)
-        assert str(caught.value).startswith(f"{archive}: not a tar that can be read (")
-        assert str(caught.value).endswith("). Download it again, uncompressed.")
+        assert str(caught.value).startswith(f"{archive}: no archive that can be unpacked, or a damaged one. ")
+        assert str(caught.value).endswith("Expected an uncompressed tar.")

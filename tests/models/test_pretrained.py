@@ -243,7 +243,7 @@ def test_a_real_encoder_from_a_local_file(architecture: str) -> None:
     params = SMALL["smp"].model_copy(update={"architecture": architecture, "weights": str(MOBILENET)})
     built = build(params, 3, 1)
     own = built.network.get_submodule("encoder").state_dict()
-    given = pretrained.read(MOBILENET)
+    given, _ = pretrained.read(MOBILENET)
     assert own.keys() == given.keys()
     assert all(torch.equal(own[name], tensor) for name, tensor in given.items())
     assert built.weights_sha256 == hashlib.sha256(MOBILENET.read_bytes()).hexdigest()

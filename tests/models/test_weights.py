@@ -38,7 +38,7 @@ def card(name: str = "unet", n_classes: int = 4) -> Card:
         infer=INFER,
         fingerprint="f" * 64,
         fold=1,
-        training={"versions": {"torch": "2"}, "params": {"seed": 42}, "lr": 1e-4, "encoder_weights": None},
+        training={"versions": {"torch": "2"}, "params": {"seed": 42, "threads": 1}, "lr": 1e-4, "encoder_weights": None},
     )
 
 

@@ -43,11 +43,27 @@ def test_no_pickle_is_ever_read() -> None:
     assert guilty == []
 
 
-def _libraries(module: str) -> set[str]:
+def test_torch_files_are_read_as_weights_only() -> None:
+    """Its default may change, and an environment variable changes it; what stands in the call stands."""
+    calls = [
+        (module, node)
+        for module in modules()
+        for node in ast.walk(_tree(module))
+        if isinstance(node, ast.Call) and ast.unparse(node.func).endswith(("torch.load", "get_state_dict"))
+    ]
+    assert {module for module, _ in calls} == {"segpipe.models.pretrained", "segpipe.models.resnet_unet"}
+    assert [module for module, call in calls if "weights_only=True" not in ast.unparse(call)] == []
+
+
+def _tree(module: str) -> ast.Module:
     file = file_of(ROOT, module)
     assert file
+    return ast.parse(file.read_text(encoding="utf-8"))
+
+
+def _libraries(module: str) -> set[str]:
     found: set[str] = set()
-    for node in ast.walk(ast.parse(file.read_text(encoding="utf-8"))):
+    for node in ast.walk(_tree(module)):
         if isinstance(node, ast.Import):
             found |= {alias.name.split(".")[0] for alias in node.names}
         elif isinstance(node, ast.ImportFrom) and node.module:
