@@ -103,6 +103,7 @@ class ModelParams(Section):
     encoder: Annotated[str, Field(min_length=1)]
     architecture: Annotated[str, Field(min_length=1)]
     weights: Annotated[str, Field(min_length=1)]
+    weights_sha256: Annotated[str, Field(pattern="^(none|[0-9a-f]{64})$")]
 
 
 class LossParams(Section):

@@ -92,7 +92,7 @@ def card_of(task: Task, installed: dict[str, str], weights_sha256: str | None) -
         channels=info.channels,
         bits=info.bits,
         long_side=task.every.input.long_side,
-        model=model.model_copy(update={"weights": "none"}),
+        model=model.model_copy(update={"weights": "none", "weights_sha256": "none"}),
         infer=task.every.infer,
         fingerprint=fingerprint(training | {"fold": task.fold}),
         fold=task.fold,

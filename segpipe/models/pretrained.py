@@ -21,23 +21,27 @@ PREFIXES = ("", "module.", "encoder.", "model.", "features.", "backbone.", "netw
 """What training scripts and libraries put before an encoder's names."""
 
 
-def start(encoder: nn.Module, weights: str, download: Callable[[], Tensors]) -> str | None:
+def start(encoder: nn.Module, weights: str, sha256: str, download: Callable[[], Tensors]) -> str | None:
     """Gives the encoder the weights that `weights` names, and returns their SHA-256, of the file or of all numbers.
 
-    None for `none`. Raises PipelineError where the weights are not to be had, cannot be read or do not fit.
+    None for `none`. Raises PipelineError where the weights are not to be had, cannot be read, do not fit or have another
+    SHA-256 than `sha256`, which a file must have: DVC sees parameters, and would not see that the file is another one.
     """
     if weights == NONE:
         return None
     if weights == IMAGENET:
         tensors = _downloaded(download)
+        found = sha256_of_tensors(tensors)
+        if sha256 != NONE:
+            _require(weights, sha256, found)
         fill(encoder, tensors, weights)
-        return sha256_of_tensors(tensors)
-    tensors, sha256 = read(Path(weights))
+        return found
+    tensors, found = read(Path(weights), sha256)
     fill(encoder, tensors, weights)
-    return sha256
+    return found
 
 
-def read(path: Path) -> tuple[dict[str, Tensor], str]:
+def read(path: Path, sha256: str) -> tuple[dict[str, Tensor], str]:
     """The tensors of a .safetensors, .pth or .pt file by name, and the SHA-256 of the very bytes they came from.
 
     Nothing in it is run: safetensors hold no code, and torch reads the others as tensors only. Raises PipelineError.
@@ -49,6 +53,11 @@ def read(path: Path) -> tuple[dict[str, Tensor], str]:
     try:
         # Read once: the file may be another one by the time it is opened again.
         raw = path.read_bytes()
+    except OSError as error:
+        raise PipelineError(f"model.weights: {path} cannot be read ({error.strerror}). Mend its rights.") from None
+    found = hashlib.sha256(raw).hexdigest()
+    _require(str(path), sha256, found)
+    try:
         safe = path.suffix == ".safetensors"
         content: Any = load(raw) if safe else torch.load(io.BytesIO(raw), map_location="cpu", weights_only=True)
         inner = content.get("state_dict", content)
@@ -61,7 +70,21 @@ def read(path: Path) -> tuple[dict[str, Tensor], str]:
         ) from None
     if not tensors:
         raise PipelineError(f"model.weights: {path} holds no tensors by name. Name a file of a model's state_dict.")
-    return tensors, hashlib.sha256(raw).hexdigest()
+    return tensors, found
+
+
+def _require(weights: str, wanted: str, found: str) -> None:
+    """Raises PipelineError where the hash is missing or another, before anything is read out of the bytes."""
+    if wanted == NONE:
+        raise PipelineError(
+            f"model.weights_sha256: none, but model.weights names {weights}. Write {found} there, if that is the file you mean: "
+            "a file that changes then stops the training instead of changing it unseen."
+        )
+    if wanted != found:
+        raise PipelineError(
+            f"model.weights: {weights} has the SHA-256 {found}, not {wanted} as model.weights_sha256 says. "
+            "Bring the right file, or write its hash."
+        )
 
 
 def fill(encoder: nn.Module, tensors: Tensors, source: str) -> None:

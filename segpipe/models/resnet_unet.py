@@ -33,7 +33,8 @@ RESNETS: dict[str, tuple[Callable[..., Any], int]] = {
 def from_params(params: ModelParams, in_channels: int, n_logits: int) -> Built:
     """The U-Net whose encoder `params.encoder` and `params.weights` name."""
     network = ResNetUNet(params.encoder, in_channels, n_logits)
-    return Built(network, STRIDE, pretrained.start(network.encoder, params.weights, partial(imagenet, params.encoder)))
+    download = partial(imagenet, params.encoder)
+    return Built(network, STRIDE, pretrained.start(network.encoder, params.weights, params.weights_sha256, download))
 
 
 class ResNetUNet(nn.Module):

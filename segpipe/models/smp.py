@@ -23,7 +23,8 @@ def from_params(params: ModelParams, in_channels: int, n_logits: int) -> Built:
     """The network of `params.architecture` and `params.encoder`, its encoder started from `params.weights`."""
     network, stride = build(params.architecture, params.encoder, in_channels, n_logits)
     download = partial(imagenet, params.architecture, params.encoder)
-    return Built(network, stride, pretrained.start(network.get_submodule("encoder"), params.weights, download))
+    encoder_start = pretrained.start(network.get_submodule("encoder"), params.weights, params.weights_sha256, download)
+    return Built(network, stride, encoder_start)
 
 
 def build(architecture: str, encoder: str, in_channels: int, n_logits: int) -> tuple[nn.Module, int]:

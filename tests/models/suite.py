@@ -20,6 +20,7 @@ PARAMS = ModelParams(
     encoder="resnet18",
     architecture="Unet",
     weights="none",
+    weights_sha256="none",
 )
 
 SMALL: dict[str, ModelParams] = {

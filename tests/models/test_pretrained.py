@@ -13,6 +13,7 @@ from safetensors.torch import save_file
 from torch import Tensor, nn
 
 from segpipe.errors import PipelineError
+from segpipe.files import sha256_of
 from segpipe.models import pretrained
 from segpipe.models.resnet_unet import ResNetEncoder
 from segpipe.models.table import build
@@ -42,7 +43,8 @@ def written(path: Path, tensors: dict[str, Tensor]) -> Path:
 
 
 def start(network: nn.Module, weights: Path | str) -> str | None:
-    return pretrained.start(network, str(weights), lambda: pytest.fail("nothing was to be downloaded"))
+    sha256 = hashlib.sha256(Path(weights).read_bytes()).hexdigest() if Path(weights).is_file() else "none"
+    return pretrained.start(network, str(weights), sha256, lambda: pytest.fail("nothing was to be downloaded"))
 
 
 def refused(weights: Path | str, network: nn.Module | None = None) -> str:
@@ -240,12 +242,37 @@ def test_hash_of_tensors_is_of_their_bytes_in_the_order_of_their_names() -> None
 @pytest.mark.skipif(not MOBILENET.exists(), reason=f"{MOBILENET} is not here")
 @pytest.mark.parametrize("architecture", ["Unet", "DeepLabV3Plus"])
 def test_a_real_encoder_from_a_local_file(architecture: str) -> None:
-    params = SMALL["smp"].model_copy(update={"architecture": architecture, "weights": str(MOBILENET)})
+    params = SMALL["smp"].model_copy(
+        update={"architecture": architecture, "weights": str(MOBILENET), "weights_sha256": sha256_of(MOBILENET)}
+    )
     built = build(params, 3, 1)
     own = built.network.get_submodule("encoder").state_dict()
-    given, _ = pretrained.read(MOBILENET)
+    given, _ = pretrained.read(MOBILENET, sha256_of(MOBILENET))
     assert own.keys() == given.keys()
     assert all(torch.equal(own[name], tensor) for name, tensor in given.items())
     assert built.weights_sha256 == hashlib.sha256(MOBILENET.read_bytes()).hexdigest()
     with pytest.raises(PipelineError, match=r"does not fit this encoder: 100 missing \(conv1.weight"):
         build(params.model_copy(update={"encoder": "resnet18"}), 3, 1)
+
+
+def test_a_file_needs_its_hash_and_the_sentence_tells_it(tmp_path: Path) -> None:
+    path = written(tmp_path / "w.pth", trained())
+    with pytest.raises(
+        PipelineError, match=f"model.weights_sha256: none, but model.weights names .*Write {sha256_of(path)} there"
+    ):
+        pretrained.start(encoder(), str(path), "none", dict)
+
+
+def test_a_file_of_another_hash_is_not_even_opened(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = written(tmp_path / "w.pth", trained())
+    monkeypatch.setattr(torch, "load", lambda *given, **options: pytest.fail("it was opened"))
+    with pytest.raises(PipelineError, match=f"has the SHA-256 {sha256_of(path)}, not {'0' * 64}"):
+        pretrained.start(encoder(), str(path), "0" * 64, dict)
+
+
+def test_a_download_may_have_a_hash_too() -> None:
+    found = pretrained.start(encoder(), "imagenet", "none", trained)
+    assert found
+    assert pretrained.start(encoder(), "imagenet", found, trained) == found
+    with pytest.raises(PipelineError, match="imagenet has the SHA-256"):
+        pretrained.start(encoder(), "imagenet", "0" * 64, trained)

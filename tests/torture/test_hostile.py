@@ -22,6 +22,7 @@ import torch
 from segpipe import command, params_file
 from segpipe.cli.main import app
 from segpipe.dataset import folds, pack
+from segpipe.files import sha256_of
 from segpipe.inference import results, scoring
 from segpipe.models import pretrained
 from segpipe.params import Params, load
@@ -142,7 +143,7 @@ def test_weights_for_an_encoder(
         monkeypatch.setenv("TORCH_FORCE_NO_WEIGHTS_ONLY_LOAD", "1")
     weights = build(project)
     finished(project)
-    set_params(model__name="resnet_unet", model__weights=str(weights))
+    set_params(model__name="resnet_unet", model__weights=str(weights), model__weights_sha256=sha256_of(weights))
     said = refused(stage(train.main), "--fold", "0")
     assert f"model.weights: {weights} cannot be read" in said
     assert "what would have to run code to be read is not read" in said
@@ -179,7 +180,8 @@ def test_weights_that_become_another_file_once_they_are_loaded(
         return found
 
     monkeypatch.setattr(module, reader, swapped)
-    assert pretrained.start(network, str(path), dict) == hashlib.sha256(content).hexdigest()
+    sha256 = hashlib.sha256(content).hexdigest()
+    assert pretrained.start(network, str(path), sha256, dict) == sha256
     assert path.read_bytes() == b"another file"
 
 
