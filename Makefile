@@ -3,7 +3,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 READY := .venv/.ready
 
-.PHONY: setup repro verify test test-all lint ui clean
+.PHONY: setup repro verify test test-all torture lint ui clean
 .DELETE_ON_ERROR:
 
 setup: $(READY)
@@ -28,6 +28,13 @@ test: $(READY)
 
 test-all: $(READY)
 	$(BIN)/python -m pytest
+
+# Half an hour and more: what the tests do a little of, done a lot.
+torture: $(READY)
+	$(BIN)/python -m tests.torture.independence
+	$(BIN)/python -m tests.torture.damage --count 500
+	$(BIN)/python -m tests.torture.full_disk
+	$(BIN)/python -m tests.torture.kills --kills 100
 
 lint: $(READY)
 	$(BIN)/ruff check .

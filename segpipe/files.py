@@ -1,12 +1,14 @@
 """Atomic, durable writes: a file is the old one or the new one, whole, whatever happens in between."""
 
+import contextlib
 import csv
 import hashlib
 import io
 import json
 import os
 import re
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -66,11 +68,14 @@ def unguarded(cell: str) -> str:
 def write_with(path: Path, write: Callable[[Path], object]) -> None:
     """Lets `write` fill a temporary file beside `path`, then puts it in place of `path` in one step.
 
-    Raises PipelineError where the operating system refuses; the temporary file is gone then.
+    Raises PipelineError where the operating system refuses; the temporary file is gone then. Those that killed processes
+    left of the same file go, too.
     """
     temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
+        for left in _left_in(path.parent.absolute()).pop(path.name, []):
+            left.unlink(missing_ok=True)
         write(temporary)
         _sync(temporary)
         os.replace(temporary, path)
@@ -78,7 +83,17 @@ def write_with(path: Path, write: Callable[[Path], object]) -> None:
     except OSError as error:
         raise PipelineError(f"{path}: could not be written ({error.strerror}). Free space or mend the rights.") from error
     finally:
-        temporary.unlink(missing_ok=True)
+        # Where the folder is none, this is refused as the writing was; the sentence above says so.
+        with contextlib.suppress(OSError):
+            temporary.unlink(missing_ok=True)
+
+
+def left_overs(folder: Path) -> Iterator[tuple[str, Path]]:
+    """Temporary files of `write_with` whose process was killed, each after the name it was to have."""
+    for path in folder.glob(".*.tmp"):
+        match = re.fullmatch(r"\.(.+)\.(\d{1,9})\.tmp", path.name)
+        if match and path.is_file() and not _lives(int(match[2])):
+            yield match[1], path
 
 
 def sha256_of(path: Path) -> str:
@@ -96,6 +111,26 @@ def _is_number(text: str) -> bool:
         float(text)
     except ValueError:
         return False
+    return True
+
+
+@cache
+def _left_in(folder: Path) -> dict[str, list[Path]]:
+    """What lay in the folder before this process wrote into it, looked for once: folders can be large."""
+    found: dict[str, list[Path]] = {}
+    for name, path in left_overs(folder):
+        found.setdefault(name, []).append(path)
+    return found
+
+
+def _lives(process: int) -> bool:
+    """Whether a process of this number runs here, whoever's it is. In doubt it does."""
+    if os.name != "posix":
+        return True  # Windows has no signal 0: it would be a real one.
+    try:
+        os.kill(process, 0)
+    except OSError as error:
+        return not isinstance(error, ProcessLookupError)
     return True
 
 

@@ -1,7 +1,9 @@
 """MLflow, the only file that knows it. Tracking that fails costs one warning and never a training."""
 
+import contextlib
 import logging
 import os
+import sqlite3
 import sys
 import tempfile
 import time
@@ -70,10 +72,14 @@ class Tracker:
 
     def content(self, name: str, content: bytes, folder: str) -> None:
         """Keeps bytes as a file with the run."""
-        with tempfile.TemporaryDirectory() as temporary:
-            path = Path(temporary) / name
-            write_bytes(path, content)
-            self.file(path, folder)
+
+        def keep() -> None:
+            with tempfile.TemporaryDirectory() as temporary:
+                path = Path(temporary) / name
+                write_bytes(path, content)
+                self._client.log_artifact(self._run_id, str(path), folder)
+
+        self._try(keep)
 
     def end(self, status: str = "FINISHED") -> None:
         """Marks the run as FINISHED, FAILED or KILLED."""
@@ -138,8 +144,9 @@ def _connect(experiment: str) -> tuple[Any, str]:
     from filelock import FileLock
     from mlflow import MlflowClient
 
+    # MLflow logs its errors with a traceback before it raises them; the one warning says what is wrong.
     for chatty in ("alembic", "mlflow"):
-        logging.getLogger(chatty).setLevel(logging.ERROR)
+        logging.getLogger(chatty).setLevel(logging.CRITICAL)
     uri = os.environ.get("MLFLOW_TRACKING_URI")
     if uri:
         client = MlflowClient(uri)
@@ -148,6 +155,9 @@ def _connect(experiment: str) -> tuple[Any, str]:
     folder.mkdir(parents=True, exist_ok=True)
     # Two processes that make the database at once would both fail.
     with FileLock(folder / ".lock"):
+        # MLflow would try to open a damaged or forbidden database for 100 seconds, and say nothing.
+        with contextlib.closing(sqlite3.connect(folder / "mlflow.db")) as database:
+            database.execute("pragma user_version")
         client = MlflowClient(default_uri())
         return client, _experiment(client, experiment, (folder / "artifacts").as_uri())
 

@@ -51,6 +51,28 @@ def test_a_tracking_that_fails_warns_once(monkeypatch: pytest.MonkeyPatch, capsy
     assert capsys.readouterr().err.count("warning: MLflow does not work: ") == 1
 
 
+def test_a_database_that_cannot_be_opened_is_told_of_at_once(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """MLflow itself would try ten times, 100 seconds in all."""
+    monkeypatch.setenv("DVC_ROOT", str(tmp_path))
+    monkeypatch.delenv("MLFLOW_TRACKING_URI", raising=False)
+    monkeypatch.setattr("mlflow.store.db.utils.time.sleep", lambda seconds: pytest.fail("it waits"))
+    (tmp_path / "mlruns").mkdir()
+    (tmp_path / "mlruns" / "mlflow.db").write_bytes(b"no database" * 100)
+    tracking.start("test", "x", {}).metrics({"a": 1.0})
+    assert capsys.readouterr().err == "warning: MLflow does not work: file is not a database. Nothing more is tracked.\n"
+
+
+def test_a_full_temporary_folder_stops_no_training(
+    store: MlflowClient, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    tracker = tracking.start("test", "x", {})
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path / "none"))
+    tracker.content("a.png", b"123", "predictions")
+    assert capsys.readouterr().err.count("warning: MLflow does not work: ") == 1
+
+
 def test_no_such_run_is_a_warning(store: MlflowClient, capsys: pytest.CaptureFixture[str]) -> None:
     tracking.again("test", "never").metrics({"a": 1.0})
     assert "warning: MLflow has no run of this training" in capsys.readouterr().err

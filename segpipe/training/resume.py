@@ -44,7 +44,12 @@ class Keeper:
         return keep
 
     def restore(self, run: Run, scaler: state.Scaler) -> bool:
-        """Puts the newest whole state into the run; False where there is none. Damaged ones are named and deleted."""
+        """Puts the newest whole state into the run; False where there is none. Damaged ones are named and deleted.
+
+        Those that a killed process had half written go, too: the state that comes next bears another name.
+        """
+        for _, half in files.left_overs(self.folder):
+            half.unlink(missing_ok=True)
         for path in reversed(self._states()):
             try:
                 state.restore(run, scaler, path.read_bytes())

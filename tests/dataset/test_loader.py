@@ -6,6 +6,7 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
+from torch.utils.data import DataLoader
 
 from segpipe.dataset import loader
 from segpipe.dataset.pack import Pack
@@ -42,6 +43,49 @@ def test_workers_change_nothing(data: Pack, workers: int) -> None:
         assert torch.equal(one.target, other.target)
 
 
+@pytest.mark.parametrize(("method", "persistent"), [("fork", True), ("fork", False), ("spawn", True), ("spawn", False)])
+def test_how_workers_start_and_whether_they_stay_changes_nothing(data: Pack, method: str, persistent: bool) -> None:
+    """From the middle of the first epoch on, as after an interruption."""
+    wanted = bytes_of(rounds(training_batches(data, 0), first=2))
+    ours = training_batches(data, 2)
+    # The same loader but for the two settings, which are ours to choose and no parameters.
+    other = DataLoader(
+        ours.dataset,
+        batch_sampler=ours.batch_sampler,
+        num_workers=2,
+        collate_fn=ours.collate_fn,
+        worker_init_fn=ours.worker_init_fn,
+        multiprocessing_context=method,
+        persistent_workers=persistent,
+    )
+    assert len(wanted) == 2 + 4
+    assert bytes_of(rounds(other, first=2)) == wanted
+
+
+def test_the_rest_of_an_epoch_is_the_end_of_the_whole_one(data: Pack) -> None:
+    whole = bytes_of(rounds(training_batches(data, 2), first=0))
+    for first in range(5):
+        assert bytes_of(rounds(training_batches(data, 2), first)) == whole[first:]
+
+
+def training_batches(data: Pack, workers: int) -> "DataLoader[Any]":
+    samples = loader.TrainingSamples(data, AUGMENT, 16, 0, seed=3, fold=0)
+    return loader.training_loader(samples, loader.EpochBatches(IDS, 4, seed=3, fold=0), workers, pin=False)
+
+
+def rounds(batches: "DataLoader[Any]", first: int) -> list[loader.Batch]:
+    """The first epoch from a batch on, and the whole second one."""
+    order: Any = batches.batch_sampler
+    found = []
+    for order.epoch, order.first in ((0, first), (1, 0)):
+        found += list(batches)
+    return found
+
+
+def bytes_of(batches: list[loader.Batch]) -> list[tuple[tuple[str, ...], bytes, bytes]]:
+    return [(batch.ids, batch.image.numpy().tobytes(), batch.target.numpy().tobytes()) for batch in batches]
+
+
 def test_an_epoch_is_the_same_without_those_before_it(data: Pack) -> None:
     later, alone = epochs(data, 0, (0, 1))[4:], epochs(data, 0, (1,))
     assert all(torch.equal(a.image, b.image) for a, b in zip(later, alone, strict=True))
@@ -58,8 +102,9 @@ def test_the_order_changes_from_epoch_to_epoch(data: Pack) -> None:
     assert first != second
 
 
-def test_no_draw_repeats_over_images_workers_and_epochs(data: Pack) -> None:
-    drawn = [image.numpy().tobytes() for batch in epochs(data, 2, (0, 1, 2)) for image in batch.image]
+@pytest.mark.parametrize("workers", [2, 4])
+def test_no_draw_repeats_over_images_workers_and_epochs(data: Pack, workers: int) -> None:
+    drawn = [image.numpy().tobytes() for batch in epochs(data, workers, (0, 1, 2)) for image in batch.image]
     assert len(set(drawn)) == len(drawn) == 39
 
 

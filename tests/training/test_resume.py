@@ -2,6 +2,9 @@
 
 import dataclasses
 import json
+import os
+import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -152,6 +155,16 @@ def test_a_damaged_state_falls_back_to_the_one_before(
     assert (training.progress.epoch, training.progress.batch) == (1, 1)
     assert f"{newest} is damaged" in capsys.readouterr().err
     assert ended(training) == ended(fresh())
+
+
+def test_what_a_killed_process_had_half_written_is_removed(tmp_path: Path) -> None:
+    interrupted(tmp_path, 5)
+    process = subprocess.Popen([sys.executable, "-c", ""])
+    process.wait()
+    (tmp_path / f".000002-00000001.state.{process.pid}.tmp").write_bytes(b"half")
+    (tmp_path / f".000002-00000002.state.{os.getppid()}.tmp").write_bytes(b"of a process that still writes")
+    resumed(tmp_path)
+    assert [path.name for path in tmp_path.glob(".*")] == [f".000002-00000002.state.{os.getppid()}.tmp"]
 
 
 def test_without_a_whole_state_it_starts_anew(tmp_path: Path) -> None:
