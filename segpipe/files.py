@@ -1,23 +1,16 @@
 """Atomic, durable writes: a file is the old one or the new one, whole, whatever happens in between."""
 
 import contextlib
-import csv
 import hashlib
-import io
 import json
 import os
 import re
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from functools import cache
 from pathlib import Path
 from typing import Any
 
 from segpipe.errors import PipelineError
-
-FORMULA = re.compile(r"(^|[;\t\r\n])(?=['=+\-@\uff1d\uff0b\uff0d\uff20\t\r\n])")
-"""Where a spreadsheet would begin a formula: at a cell's start, and after what other countries' spreadsheets split at."""
-GUARDED = re.compile(r"(^|[;\t\r\n])'")
-"""An apostrophe stands before such text. Text that has one there already gets a second, so that taking one off is exact."""
 
 
 def write_bytes(path: Path, content: bytes) -> None:
@@ -36,33 +29,6 @@ def write_text(path: Path, text: str) -> None:
 def write_json(path: Path, content: Any) -> None:
     """Writes sorted, indented JSON; see `write_bytes`. Raises ValueError for NaN, which JSON cannot hold."""
     write_text(path, json.dumps(content, indent=2, sort_keys=True, ensure_ascii=False, allow_nan=False) + "\n")
-
-
-def csv_text(head: Sequence[object], rows: Iterable[Sequence[object]]) -> str:
-    """A table as CSV with Unix line ends; floats come as `repr` gives them, so no digit is lost.
-
-    Text that a spreadsheet would take for a formula is guarded; `csv_rows` gives it back as it was.
-    """
-    stream = io.StringIO()
-    writer = csv.writer(stream, lineterminator="\n")
-    writer.writerow(map(_guarded, head))
-    writer.writerows(map(_guarded, row) for row in rows)
-    return stream.getvalue()
-
-
-def csv_rows(path: Path) -> list[dict[str, str]]:
-    """The rows of a file of `csv_text`, by column. Raises OSError, or ValueError for what is no such file."""
-    try:
-        with path.open(encoding="utf-8", newline="") as stream:
-            head, *rows = [[unguarded(cell) for cell in row] for row in csv.reader(stream, strict=True)]
-    except csv.Error as error:
-        raise ValueError(f"{path.name}: {error}") from None
-    return [dict(zip(head, row, strict=True)) for row in rows]
-
-
-def unguarded(cell: str) -> str:
-    """A cell as it was before `csv_text` guarded it."""
-    return GUARDED.sub(r"\1", cell)
 
 
 def write_with(path: Path, write: Callable[[Path], object]) -> None:
@@ -100,18 +66,6 @@ def sha256_of(path: Path) -> str:
     """The SHA-256 of a file's bytes, in hexadecimal."""
     with path.open("rb") as stream:
         return hashlib.file_digest(stream, "sha256").hexdigest()
-
-
-def _guarded(cell: object) -> object:
-    return FORMULA.sub(r"\1'", cell) if isinstance(cell, str) and not _is_number(cell) else cell
-
-
-def _is_number(text: str) -> bool:
-    try:
-        float(text)
-    except ValueError:
-        return False
-    return True
 
 
 @cache

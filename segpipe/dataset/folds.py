@@ -4,8 +4,9 @@ from pathlib import Path
 
 import pandas as pd
 
+from segpipe.csv_table import csv_rows, csv_text
 from segpipe.errors import PipelineError
-from segpipe.files import csv_rows, csv_text, write_text
+from segpipe.files import write_text
 from segpipe.randomness import seed_of
 
 TEST, TRAIN = "test", "train"

@@ -13,8 +13,9 @@ from numpy.typing import NDArray
 from pydantic import TypeAdapter, ValidationError
 
 from segpipe import zips
+from segpipe.csv_table import csv_text, unguarded
 from segpipe.errors import PipelineError, plain
-from segpipe.files import csv_text, unguarded, write_json, write_text
+from segpipe.files import write_json, write_text
 from segpipe.images import Pixels, decode, decode_mask, with_channels
 from segpipe.place import Place
 from segpipe.progress import track

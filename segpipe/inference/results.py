@@ -6,7 +6,8 @@ from pathlib import Path
 
 import numpy as np
 
-from segpipe.files import csv_text, write_text, write_with
+from segpipe.csv_table import csv_text
+from segpipe.files import write_text, write_with
 from segpipe.images import encode_mask
 from segpipe.inference.scoring import Scored
 from segpipe.scores import class_scores, image_dice

@@ -12,9 +12,9 @@ from typing import Any
 import numpy as np
 
 from segpipe import zips
+from segpipe.csv_table import csv_rows
 from segpipe.dataset import folds as splits
 from segpipe.errors import PipelineError
-from segpipe.files import csv_rows
 from segpipe.place import Place
 from segpipe.scores import Confusion
 

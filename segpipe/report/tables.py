@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from segpipe.files import csv_text
+from segpipe.csv_table import csv_text
 from segpipe.report.inputs import TEST, VAL, FoldResults
 from segpipe.report.numbers import DIGITS, headline, pooled
 from segpipe.scores import CLASS_SCORES, class_scores

@@ -3,7 +3,8 @@
 from collections.abc import Sequence
 from pathlib import Path
 
-from segpipe.files import csv_text, write_text
+from segpipe.csv_table import csv_text
+from segpipe.files import write_text
 
 
 def write(path: Path, history: Sequence[dict[str, float]]) -> None:

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from segpipe.files import csv_rows, csv_text, unguarded
+from segpipe.csv_table import csv_rows, csv_text, unguarded
 
 # Without the carriage return, which not every Python puts into quotes: the doctor refuses it in names.
 TEXT = st.text(st.sampled_from("=+-@';,\"\t\n a1.e\uff1d"), max_size=8)
