@@ -1,5 +1,6 @@
 """How every command starts and ends: no telemetry, one clear sentence for a mistake, exit code 2."""
 
+import errno
 import os
 import sys
 from collections.abc import Callable
@@ -20,6 +21,10 @@ ENVIRONMENT = {
     "OMP_WAIT_POLICY": "PASSIVE",
 }
 """Set where the user has not: telemetry off, what CUDA needs to repeat itself, and threads that get along."""
+
+
+DISK = {errno.ENOSPC, errno.EDQUOT, errno.EACCES, errno.EPERM, errno.EROFS}
+"""What the user's disk refuses is no mistake of ours: a sentence serves better than a traceback."""
 
 
 def run(command: Callable[..., Any]) -> None:
@@ -45,6 +50,12 @@ def run_app(app: typer.Typer) -> None:
         sys.stdout.flush()
         for line in str(error).splitlines():
             print(f"error: {plain(line)}", file=sys.stderr)
+        sys.exit(2)
+    except OSError as error:
+        if error.errno not in DISK:
+            raise
+        where = error.filename or "a file"
+        print(f"error: {where}: {error.strerror}. Free space or mend the rights, then run this again.", file=sys.stderr)
         sys.exit(2)
     except KeyboardInterrupt:
         sys.exit(130)

@@ -18,6 +18,10 @@ def main(how: str) -> None:
         raise PipelineError("one\\ntwo")
     if how == "interrupt":
         raise KeyboardInterrupt
+    if how == "full":
+        raise OSError(28, "No space left on device", "data/raw/a.png")
+    if how == "bug":
+        raise OSError(9, "Bad file descriptor")
     command.done("here", "there")
 command.run(main)
 """
@@ -30,6 +34,13 @@ def run(*arguments: str) -> subprocess.CompletedProcess[str]:
 def test_a_mistake_is_told_line_by_line() -> None:
     result = run("mistake")
     assert (result.returncode, result.stderr) == (2, "error: one\nerror: two\n")
+
+
+def test_a_full_disk_is_a_sentence_and_a_bug_is_not_hidden() -> None:
+    result = run("full")
+    sentence = "error: data/raw/a.png: No space left on device. Free space or mend the rights, then run this again.\n"
+    assert (result.returncode, result.stderr) == (2, sentence)
+    assert "Traceback" in run("bug").stderr
 
 
 def test_an_interrupt_exits_like_one() -> None:

@@ -83,14 +83,6 @@ def load(path: Path) -> tuple[Segmenter, Card]:
     return segmenter.eval(), card
 
 
-def card_of(path: Path) -> Card:
-    """The card alone, the weights unread. Raises PipelineError as `load` does."""
-    try:
-        return Card.from_dict(sealed.told(path))
-    except (OSError, KeyError, ValueError, TypeError) as error:
-        raise _refusal(path, error) from None
-
-
 def _refusal(path: Path, error: Exception) -> PipelineError:
     if isinstance(error, FileNotFoundError):
         return PipelineError(f"{path}: no such model. Run `dvc repro train`, or name the file with --model.")

@@ -18,7 +18,7 @@ from safetensors.torch import save_file
 
 from segpipe.errors import PipelineError
 from segpipe.models.segmenter import Segmenter
-from segpipe.models.weights import Card, card_of, load, save
+from segpipe.models.weights import Card, load, save
 from segpipe.params import InferParams
 from segpipe.sealed import KEY
 from tests.models.suite import ROOT, SMALL, images, small
@@ -95,7 +95,6 @@ def test_there_is_one_metadata_key(tmp_path: Path) -> None:
         metadata = file.metadata()
     assert list(metadata) == [KEY] == ["segpipe"]
     assert json.loads(metadata[KEY])["about"] == json.loads(json.dumps(card().to_dict()))
-    assert card_of(tmp_path / "m.safetensors") == card()
 
 
 def test_the_order_of_what_a_card_holds_does_not_matter(tmp_path: Path) -> None:
