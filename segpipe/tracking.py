@@ -104,12 +104,17 @@ class Tracker:
             return None
 
 
-def start(experiment: str, name: str, tags: Mapping[str, str]) -> Tracker:
-    """The unfinished run of the same fingerprint, which was interrupted, or a new one in the experiment."""
+def start(experiment: str, name: str, tags: Mapping[str, str], interrupted: bool = False) -> Tracker:
+    """The unfinished run of the same fingerprint, or a new one in the experiment.
+
+    Where a training goes on from a saved state its run counts as unfinished, even if it was killed just after it said so.
+    """
 
     def open_run() -> tuple[Any, str]:
         client, experiment_id = _connect(experiment)
-        query = f"tags.`{FINGERPRINT}` = '{tags.get(FINGERPRINT)}' and attributes.status != 'FINISHED'"
+        query = f"tags.`{FINGERPRINT}` = '{tags.get(FINGERPRINT)}'"
+        if not interrupted:
+            query += " and attributes.status != 'FINISHED'"
         for run in client.search_runs([experiment_id], query, max_results=1, order_by=["attributes.start_time DESC"]):
             client.update_run(run.info.run_id, status="RUNNING")
             return client, run.info.run_id

@@ -57,7 +57,7 @@ def _train(task: train_parts.Task, segmenter: "Segmenter", card: "Card", keeper:
     every, where = task.every, devices.describe(task.device)
     print(f"fold {task.fold}: {len(task.train_ids)} images to train on, {len(task.validation_ids)} to validate, {where}")
     scaler = precision.scaler(every.train.precision, task.device)
-    tracker = _tracker(task, card, where)
+    tracker = _tracker(task, card, where, keeper.interrupted())
     run = train_parts.run_of(task, segmenter, scaler, (hooks.console(every.train.monitor), _tracked(tracker)))
     _go_on(run, scaler, keeper, card)
     run = replace(run, keep=tracing.noting(keeper.saver(run, scaler), run))
@@ -79,9 +79,9 @@ def _train(task: train_parts.Task, segmenter: "Segmenter", card: "Card", keeper:
     history.write(folder / "history.csv", epochs)
     weights.save(folder / "model.safetensors", segmenter, card)
     _log_result(task, tracker, segmenter, folder / "model.safetensors", best.epoch)
-    keeper.forget()
     shown = f"{every.train.monitor} {abs(best.gain):.4f} in epoch {best.epoch + 1}"
     command.done(f"{folder / 'model.safetensors'} (validation {shown})", "dvc repro")
+    keeper.forget()
 
 
 def _outcome(best_epoch: int, epochs: int, first_steps: str) -> dict[str, Any]:
@@ -129,8 +129,8 @@ def _go_on(run: "Run", scaler: "Scaler", keeper: "Keeper", card: "Card") -> None
     keeper.note(card.training)
 
 
-def _tracker(task: train_parts.Task, card: "Card", where: str) -> "Tracker":
-    """The MLflow run, with what it is about."""
+def _tracker(task: train_parts.Task, card: "Card", where: str, interrupted: bool) -> "Tracker":
+    """The MLflow run, with what it is about; that of the training which was interrupted, if one was."""
     import os
 
     from segpipe import revision, tracking
@@ -139,7 +139,7 @@ def _tracker(task: train_parts.Task, card: "Card", where: str) -> "Tracker":
     tags = {"data": card.training["data"], "folds": card.training["folds"], "fold": str(task.fold)}
     tags |= {tracking.FINGERPRINT: card.fingerprint, "device": where, "git": revision.describe()}
     name = f"{named.get('DVC_EXP_NAME', task.every.model.name)} fold {task.fold}"
-    tracker = tracking.start(task.every.tracking.experiment, name, tags | named)
+    tracker = tracking.start(task.every.tracking.experiment, name, tags | named, interrupted)
     tracker.params(task.every.model_dump(include=train_parts.DECIDING))
     return tracker
 

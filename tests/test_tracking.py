@@ -96,5 +96,7 @@ def test_an_interrupted_run_goes_on_and_a_finished_one_does_not(store: MlflowCli
     again = tracking.start("test", "unet fold 0", tags)
     assert again.last_step("train_loss") == 1
     again.end()
+    assert tracking.start("test", "unet fold 0", tags, interrupted=True).last_step("train_loss") == 1
+    again.end()
     assert tracking.start("test", "unet fold 0", tags).last_step("train_loss") == -1
     assert len(store.search_runs([store.get_experiment_by_name("test").experiment_id])) == 3

@@ -59,6 +59,10 @@ class Keeper:
                 path.unlink(missing_ok=True)
         return False
 
+    def interrupted(self) -> bool:
+        """Whether there are states to go on from."""
+        return bool(self._states())
+
     def note(self, parts: Mapping[str, Any]) -> None:
         """Says what is trained here, for the sentence that another training gives."""
         files.write_json(self.folder / ABOUT, parts)

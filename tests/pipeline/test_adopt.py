@@ -50,6 +50,7 @@ def test_a_loss_beside_the_old_reruns_nothing(clone: Path) -> None:
     assert ran(dvc(clone, "repro"))[:1] == ["train@0"]
 
 
+@pytest.mark.slow
 def test_a_refactoring_and_a_new_key_are_adopted_and_are_what_a_training_would_give(clone: Path) -> None:
     edit(clone, "segpipe/training/schedule.py", "0.5 * (1 + math.cos", "(1 / 2) * (1 + math.cos")
     edit(clone, "segpipe/params.py", "    dice_weight: Share\n", "    dice_weight: Share\n    gamma: Share\n")

@@ -47,6 +47,7 @@ def test_an_experiment_in_a_temporary_workspace_goes_on_too(repository: Path, tm
     assert (clone / name).read_bytes() == (whole / name).read_bytes()
 
 
+@pytest.mark.slow
 def test_a_changed_parameter_starts_anew_and_says_which(repository: Path, tmp_path: Path) -> None:
     clone = with_cache(repository, tmp_path / "clone")
     set_params(clone, {"optim": {"lr": 0.003}})

@@ -52,6 +52,7 @@ def test_nothing_to_do_runs_nothing(repository: Path) -> None:
     assert ran(dvc(repository, "repro")) == []
 
 
+@pytest.mark.slow
 def test_by_force_it_gives_the_same_bytes(repository: Path) -> None:
     before = results(repository)
     # Other workers, another hash seed and another locale must not matter either.
@@ -69,6 +70,7 @@ def test_elsewhere_it_gives_the_same_lock(repository: Path, tmp_path: Path) -> N
     assert results(other) == results(repository)
 
 
+@pytest.mark.slow
 def test_two_folds_and_back_to_one_leave_nothing_behind(repository: Path, tmp_path: Path) -> None:
     clone = with_cache(repository, tmp_path / "clone")
     set_params(clone, {"folds": [0, 1]})
