@@ -1,0 +1,112 @@
+"""What a training's fingerprint covers: whatever can change a byte of it makes it another training."""
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+
+from segpipe import closure
+from segpipe.dataset import folds, pack
+from segpipe.params import Params, load
+from segpipe.training import device
+from stages import train_parts
+from tests.dataset.packs import made, noise
+from tests.structure.imports import ROOT
+
+EVERY = load(ROOT / "params.yaml")
+CPU = torch.device("cpu")
+
+
+@pytest.fixture
+def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A folder with data and folds, and the code where the stage looks for it."""
+    monkeypatch.chdir(tmp_path)
+    for package in closure.PACKAGES:
+        (tmp_path / package).symlink_to(ROOT / package)
+    fill(tmp_path, seed=0)
+    return tmp_path
+
+
+def fill(folder: Path, seed: int) -> None:
+    images = {name: (noise(seed + number), np.ones((24, 32), np.uint8)) for number, name in enumerate("abcd")}
+    made(folder / "data", images)
+    folds.write(train_parts.FOLDS, {"a": "0", "b": "1", "c": "1", "d": "test"})
+
+
+def fingerprint(every: Params = EVERY, fold: int = 0, versions: dict[str, str] | None = None, **others: Any) -> str:
+    task = train_parts.task_of(every, fold, others.get("device", CPU))
+    return train_parts.card_of(task, versions or {"torch": "2"}, others.get("weights")).fingerprint
+
+
+def with_value(section: str, key: str, value: Any) -> Params:
+    if not key:
+        return EVERY.model_copy(update={section: value})
+    return EVERY.model_copy(update={section: getattr(EVERY, section).model_copy(update={key: value})})
+
+
+def test_the_same_training_has_the_same(project: Path) -> None:
+    assert fingerprint() == fingerprint()
+
+
+@pytest.mark.parametrize(
+    ("section", "key", "value"),
+    [
+        ("seed", "", 43),
+        ("threads", "", 3),
+        ("input", "crop", 64),
+        ("augment", "rotate", 16.0),
+        ("model", "width", 8),
+        ("loss", "dice_weight", 0.25),
+        ("optim", "lr", 0.1),
+        ("train", "epochs", 3),
+        ("infer", "overlap", 0.5),
+    ],
+)
+def test_another_value_that_decides_makes_another(project: Path, section: str, key: str, value: Any) -> None:
+    assert fingerprint(with_value(section, key, value)) != fingerprint()
+
+
+@pytest.mark.parametrize(
+    ("section", "key", "value"),
+    [("runtime", "workers", 0), ("runtime", "save_every", 1.0), ("tracking", "n_images", 0), ("report", "n_examples", 0)],
+)
+def test_what_decides_nothing_does_not(project: Path, section: str, key: str, value: Any) -> None:
+    assert fingerprint(with_value(section, key, value)) == fingerprint()
+
+
+def test_the_path_of_first_weights_does_not_but_their_hash_does(project: Path) -> None:
+    here, there = (with_value("model", "weights", path) for path in ("/here/w.pth", "/there/w.pth"))
+    assert fingerprint(here, weights="1" * 64) == fingerprint(there, weights="1" * 64) != fingerprint(here, weights="2" * 64)
+
+
+def test_fold_versions_device_and_encoder_make_another(project: Path) -> None:
+    found = [
+        fingerprint(),
+        fingerprint(fold=1),
+        fingerprint(versions={"torch": "3"}),
+        fingerprint(device=torch.device("cuda")),
+        fingerprint(weights="1" * 64),
+    ]
+    assert len(set(found)) == len(found)
+
+
+def test_code_and_vector_units_make_another(project: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    before = fingerprint()
+    with monkeypatch.context() as patch:
+        patch.setattr(closure, "code_hash", lambda root, modules: "another")
+        assert fingerprint() != before
+    with monkeypatch.context() as patch:
+        patch.setattr(device, "instruction_set", lambda: "another")
+        assert fingerprint() != before
+    assert fingerprint() == before
+
+
+def test_data_and_folds_make_another(project: Path, tmp_path: Path) -> None:
+    before = fingerprint()
+    folds.write(train_parts.FOLDS, {"a": "0", "b": "1", "c": "0", "d": "test"})
+    assert fingerprint() != before
+    fill(tmp_path, seed=9)
+    assert fingerprint() != before
+    assert pack.read_info(train_parts.PREPARED).n_images == 4
