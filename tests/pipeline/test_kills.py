@@ -17,7 +17,7 @@ pytestmark = pytest.mark.skipif(not Path("/proc/self/stat").exists(), reason="fi
 
 
 def test_a_dozen_kills_change_no_byte(repository: Path, tmp_path: Path) -> None:
-    tally = torture(repository, tmp_path, kills=12, in_state=4, seed=1)
+    tally = torture(repository, tmp_path, kills=12, in_state=4, seed=1, longest_s=8.0)
     assert sum(tally.kills.values()) == 12
     assert tally.in_state == 4
     assert tally.resumed >= 1

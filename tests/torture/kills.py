@@ -31,6 +31,7 @@ VICTIMS = ("dvc", "stage", "all")
 class Tally:
     """What happened so far."""
 
+    longest_s: float
     kills: Counter[str] = field(default_factory=Counter)
     victims: Counter[str] = field(default_factory=Counter)
     in_state: int = 0
@@ -55,12 +56,12 @@ def results(folder: Path) -> dict[str, object]:
     }
 
 
-def torture(reference: Path, place: Path, kills: int, in_state: int, seed: int) -> Tally:
+def torture(reference: Path, place: Path, kills: int, in_state: int, seed: int, longest_s: float = LONGEST_S) -> Tally:
     """Kills `kills` times, `in_state` of them inside a state's write; whole pipelines must equal the reference's.
 
     Raises AssertionError that names the outputs that differ.
     """
-    wanted, tally, chance = results(reference), Tally(), random.Random(seed)
+    wanted, tally, chance = results(reference), Tally(longest_s=longest_s), random.Random(seed)
     planned = ["state"] * in_state + ["any"] * (kills - in_state)
     chance.shuffle(planned)
     number = 0
@@ -84,7 +85,7 @@ def run_and_kill(folder: Path, outputs: Path, planned: list[str], chance: random
     output = outputs / f"{len(list(outputs.iterdir()))}.txt"
     with output.open("w") as stream:
         process = start(folder, stream)
-        killed = waited_for(process, folder, kind, chance)
+        killed = waited_for(process, folder, kind, chance, tally.longest_s)
         if killed:
             whom = chance.choice(VICTIMS)
             kill(process.pid, whom)
@@ -108,10 +109,10 @@ def start(folder: Path, stream: object) -> "subprocess.Popen[bytes]":
     return subprocess.Popen(command, cwd=folder, stdout=stream, stderr=subprocess.STDOUT, env=environment, start_new_session=True)  # type: ignore[call-overload, no-any-return]
 
 
-def waited_for(process: "subprocess.Popen[bytes]", folder: Path, kind: str, chance: random.Random) -> bool:
+def waited_for(process: "subprocess.Popen[bytes]", folder: Path, kind: str, chance: random.Random, longest_s: float) -> bool:
     """Waits for the moment of the kill; False where the process ended before it."""
     if kind == "any":
-        end = time.monotonic() + chance.uniform(0.0, LONGEST_S)
+        end = time.monotonic() + chance.uniform(0.0, longest_s)
         return waits(process, lambda: time.monotonic() > end, 0.005)
     if kind == "state":
         skipped = chance.randrange(6)
