@@ -14,10 +14,11 @@ from tests.structure.imports import ROOT
 
 STAGE = "import time; from segpipe import watch; watch.end_with_dvc(); print('started', flush=True); time.sleep({seconds})"
 DVC = """
-import subprocess, sys
+import shlex, subprocess, sys
 stage = {stage!r}
 shell = {shell!r}
-subprocess.run([*shell, f'{{sys.executable}} -c "{{stage}}"'] if shell else [sys.executable, "-c", stage])
+command = [sys.executable, "-c", stage]
+subprocess.run([*shell, shlex.join(command)] if shell else command)
 """
 
 linux = pytest.mark.skipif(not Path("/proc/self/stat").exists(), reason="reads /proc")
