@@ -46,5 +46,5 @@ ui: $(READY)
 	$(BIN)/segpipe ui
 
 clean:
-	rm -rf .venv .resume .mypy_cache .pytest_cache .ruff_cache .hypothesis build *.egg-info
+	rm -rf .venv .mypy_cache .pytest_cache .ruff_cache .hypothesis build *.egg-info
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +

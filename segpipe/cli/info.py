@@ -41,8 +41,7 @@ def _lines(card: dict[str, Any]) -> list[tuple[str, str]]:
     versions = training.get("versions", {})
     told = {
         "classes": ", ".join(card["classes"]),
-        "input": f"{card['channels']} channels of {card['bits']} bits",
-        "model": ", ".join(f"{key} {value}" for key, value in card["model"].items()),
+        "images": f"{card['channels']} channels of {card['bits']} bits",
         "fold": card["fold"],
         "epochs": f"{training.get('epochs')}, the best was number {training.get('best_epoch', -1) + 1}",
         "fingerprint": card["fingerprint"],
@@ -54,8 +53,8 @@ def _lines(card: dict[str, Any]) -> list[tuple[str, str]]:
         "device": f"{training.get('device')}, {training.get('instruction_set')}, {training['params'].get('threads')} threads",
         "versions": ", ".join(f"{name} {version}" for name, version in versions.items()) + f", python {training.get('python')}",
     }
-    params = {f"{section}": _flat(content) for section, content in sorted(training["params"].items())}
-    return [(name, str(value)) for name, value in (told | params).items()]
+    params = [(f"params: {section}", _flat(content)) for section, content in sorted(training["params"].items())]
+    return [*((name, str(value)) for name, value in told.items()), *params]
 
 
 def _flat(content: Any) -> str:

@@ -28,8 +28,9 @@ def model(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFacto
 def test_it_says_what_a_person_asks_first(model: Path) -> None:
     said = CliRunner().invoke(app, ["info", str(model)]).output
     assert "classes            background, class 1, class 2\n" in said
+    assert "images             3 channels of 8 bits\n" in said
     assert "fold               0\n" in said
-    assert "threads            1\n" in said
+    assert "params: threads    1\n" in said
     assert f"result: {model}: whole, every byte fits its checksum" in said
 
 
