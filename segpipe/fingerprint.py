@@ -17,3 +17,15 @@ def fingerprint(parts: Mapping[str, Any]) -> str:
 def data_hash(prepared: Path) -> str:
     """The hash of data/prepared: index.csv holds the hash of each image and mask, dataset.json the rest."""
     return fingerprint({name: sha256_of(prepared / name) for name in ("index.csv", "dataset.json")})
+
+
+def differences(before: Mapping[str, Any], now: Mapping[str, Any], prefix: str = "") -> dict[str, tuple[Any, Any]]:
+    """Each key, dots between levels, under which the parts of two fingerprints differ, with both values; sorted."""
+    found: dict[str, tuple[Any, Any]] = {}
+    for key in sorted(before.keys() | now.keys()):
+        old, new = before.get(key), now.get(key)
+        if isinstance(old, dict) and isinstance(new, dict):
+            found |= differences(old, new, f"{prefix}{key}.")
+        elif old != new:
+            found[f"{prefix}{key}"] = (old, new)
+    return found

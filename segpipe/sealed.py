@@ -8,10 +8,9 @@ import hashlib
 import json
 import re
 from collections.abc import Mapping
-from pathlib import Path
 from typing import Any
 
-from safetensors import SafetensorError, safe_open
+from safetensors import SafetensorError
 from safetensors.torch import load, save
 from torch import Tensor
 
@@ -40,15 +39,6 @@ def opened(content: bytes) -> tuple[dict[str, Tensor], Any]:
         header = int.from_bytes(content[:8], "little")
         text = json.loads(content[8 : 8 + header])["__metadata__"][KEY]
         return {name: tensor.clone() for name, tensor in load(content).items()}, json.loads(text)["about"]
-    except (SafetensorError, ValueError, KeyError, TypeError) as error:
-        raise DamagedError(next(iter(str(error).splitlines()), type(error).__name__)) from None
-
-
-def told(path: Path) -> Any:
-    """`about` alone, without reading or checking the tensors. Raises DamagedError, or OSError."""
-    try:
-        with safe_open(path, framework="pt") as file:
-            return json.loads((file.metadata() or {})[KEY])["about"]
     except (SafetensorError, ValueError, KeyError, TypeError) as error:
         raise DamagedError(next(iter(str(error).splitlines()), type(error).__name__)) from None
 

@@ -5,8 +5,10 @@ all epochs on one batch of images, so that schedules and the end of training run
 model's card get the new code's hash, as a training would write it now, and DVC records it with `dvc commit`.
 """
 
+import io
 import subprocess
 import sys
+import tarfile
 import tempfile
 from dataclasses import replace
 from pathlib import Path
@@ -54,8 +56,8 @@ def _adopt(fold: int, old: Path, scratch: Path, steps: int, batch: int) -> tuple
     segmenter, card = weights.load(model)
     for name, (count, images) in {"layers": (steps, 0), "epochs": (0, batch)}.items():
         file = scratch / "trace.json"
-        now = compare.traced(Path(), fold, count, images, file, Path().resolve())
-        then = compare.traced(old, fold, count, images, file, scratch)
+        now = compare.traced(Path(), fold, count, images, file)
+        then = compare.traced(old, fold, count, images, file)
         _require_same_task(model, card.training, now["card"]["training"], then["card"]["training"])
         if difference := compare.first_difference(then, now):
             raise PipelineError(f"{model} cannot be adopted: {difference}. Run `dvc repro`, which trains again.")
@@ -74,8 +76,8 @@ def _require_same_task(model: Path, recorded: dict[str, Any], now: dict[str, Any
         raise PipelineError(
             f"{model} was trained by other code than that of --against. Name the commit whose dvc.lock holds this model."
         )
-    changed = compare.differences({key: recorded.get(key) for key in FIXED}, {key: now.get(key) for key in FIXED})
-    changed += compare.differences(recorded["params"], _known(now["params"], recorded["params"]))
+    changed = compare.told({key: recorded.get(key) for key in FIXED}, {key: now.get(key) for key in FIXED})
+    changed += compare.told(recorded["params"], _known(now["params"], recorded["params"]))
     if changed:
         raise PipelineError(f"{model} cannot be adopted, since {', '.join(changed)}. Run `dvc repro`, which trains again.")
 
@@ -96,7 +98,8 @@ def _checkout(commit: str, folder: Path) -> Path:
     if archive.returncode:
         raise PipelineError(f"git knows no {commit} here: {archive.stderr.decode(errors='replace').strip()}")
     folder.mkdir()
-    subprocess.run(["tar", "--extract", "--directory", folder], input=archive.stdout, check=True)
+    with tarfile.open(fileobj=io.BytesIO(archive.stdout)) as tar:
+        tar.extractall(folder, filter="data")
     for name in SHARED:
         (folder / name).parent.mkdir(parents=True, exist_ok=True)
         (folder / name).symlink_to(Path(name).resolve())

@@ -1,7 +1,6 @@
 """Two traces of a training side by side, and a model's card against this machine: what differs, in words."""
 
 import json
-import os
 import subprocess
 import sys
 from collections.abc import Mapping
@@ -9,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from segpipe.errors import PipelineError
+from segpipe.fingerprint import differences
 
 PROCESSOR = ("device", "instruction_set", "versions", "python")
 """What decides the last digits and is no choice of the project's."""
@@ -23,16 +23,14 @@ CAUSES = {
 }
 
 
-def traced(folder: Path, fold: int, steps: int, images: int, file: Path, root: Path) -> dict[str, Any]:
+def traced(folder: Path, fold: int, steps: int, images: int, file: Path) -> dict[str, Any]:
     """What `python -m stages.train --trace` in `folder`, with the Python of this process, writes to `file`.
 
     Raises PipelineError with the stage's own words where it fails.
     """
     options = ["--fold", fold, "--steps", steps, "--images", images, "--trace", file.resolve()]
     command = [sys.executable, "-m", "stages.train", *map(str, options)]
-    done = subprocess.run(
-        command, cwd=folder, env=os.environ | {"DVC_ROOT": str(root)}, capture_output=True, text=True, check=False
-    )
+    done = subprocess.run(command, cwd=folder, capture_output=True, text=True, check=False)
     if done.returncode:
         raise PipelineError(f"`{' '.join(command[1:7])}` failed:\n{done.stderr.strip() or done.stdout.strip()}")
     content: dict[str, Any] = json.loads(file.read_text(encoding="utf-8"))
@@ -46,20 +44,13 @@ def first_difference(one: Mapping[str, Any], other: Mapping[str, Any]) -> str:
         if [where, what, value] != second:
             return f"{where}: {what} differs ({value} and {second[2]}); {_cause(what)}"
     if len(one["entries"]) != len(other["entries"]):
-        return f"one training took {len(one['entries'])} steps to write down and the other {len(other['entries'])}"
+        return f"one training ended before the other, after {len(one['entries'])} hashes and {len(other['entries'])}"
     return ""
 
 
-def differences(before: Mapping[str, Any], now: Mapping[str, Any], prefix: str = "") -> list[str]:
-    """Each key under which two cards' trainings differ, with both values."""
-    found = []
-    for key in sorted(before.keys() | now.keys()):
-        old, new = before.get(key), now.get(key)
-        if isinstance(old, dict) and isinstance(new, dict):
-            found += differences(old, new, f"{prefix}{key}.")
-        elif old != new:
-            found.append(f"{prefix}{key} {_short(old)} there, {_short(new)} here")
-    return found
+def told(before: Mapping[str, Any], now: Mapping[str, Any]) -> list[str]:
+    """A word on each key under which two cards' trainings differ, with both values."""
+    return [f"{key} {_short(old)} there, {_short(new)} here" for key, (old, new) in differences(before, now).items()]
 
 
 def of_processor(training: Mapping[str, Any]) -> dict[str, Any]:

@@ -40,9 +40,7 @@ def _steps(steps: int, fold: int, model: Path, recorded: dict[str, Any] | None) 
     from segpipe.cli import compare
 
     with tempfile.TemporaryDirectory() as temporary:
-        first, second = (
-            compare.traced(Path(), fold, steps, 0, Path(temporary) / f"{number}.json", Path().resolve()) for number in range(2)
-        )
+        first, second = (compare.traced(Path(), fold, steps, 0, Path(temporary) / f"{number}.json") for number in range(2))
     for warning in first["warnings"]:
         print(f"warning: {warning}", file=sys.stderr)
     print(f"deterministic algorithms take {first['price']:.2f} times as long as others here")
@@ -98,7 +96,7 @@ def _verdict(recorded: dict[str, Any], now: dict[str, Any], what: str) -> str:
     """The second or the third word, and why."""
     from segpipe.cli import compare
 
-    processor = compare.differences(compare.of_processor(recorded), compare.of_processor(now))
+    processor = compare.told(compare.of_processor(recorded), compare.of_processor(now))
     if processor:
         return f"other processor: {', '.join(processor)}; {what}. Bytes repeat on the same kind of processor and versions."
     return f"different: {what}, on the same kind of processor and versions. `segpipe verify --steps 8` may name the operation."
@@ -111,7 +109,7 @@ def _recorded(model: Path) -> dict[str, Any] | None:
     if not model.is_file():
         return None
     try:
-        about = sealed.told(model)
+        about = sealed.opened(model.read_bytes())[1]
         return {"fold": about["fold"]} | about["training"]
     except (sealed.DamagedError, KeyError, TypeError) as error:
         raise PipelineError(f"{model}: damaged ({error}). Bring it back with `dvc checkout`.") from None

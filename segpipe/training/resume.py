@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from segpipe import files
+from segpipe.fingerprint import differences
 from segpipe.sealed import DamagedError
 from segpipe.training import state
 from segpipe.training.loop import Progress, Run
@@ -105,7 +106,8 @@ def why_not(folder: Path, parts: Mapping[str, Any]) -> str:
         if time.time() - other.parent.stat().st_mtime > FORGOTTEN_S:
             shutil.rmtree(other.parent, ignore_errors=True)
             continue
-        reasons.append(", ".join(_differences(_read(other), parts)[:3]))
+        keys = [key.removeprefix("params.") for key in differences(_read(other), parts)]
+        reasons.append(", ".join(keys[:3]))
     return reasons[-1] if reasons else ""
 
 
@@ -115,15 +117,3 @@ def _read(path: Path) -> dict[str, Any]:
     except (OSError, ValueError):
         content = None
     return content if isinstance(content, dict) else {}
-
-
-def _differences(before: Mapping[str, Any], now: Mapping[str, Any], prefix: str = "") -> list[str]:
-    """The keys under which two trainings differ, as params.yaml writes them."""
-    found = []
-    for key in sorted(before.keys() | now.keys()):
-        old, new = before.get(key), now.get(key)
-        if isinstance(old, dict) and isinstance(new, dict):
-            found += _differences(old, new, f"{prefix}{key}.")
-        elif old != new:
-            found.append(f"{prefix}{key}".removeprefix("params."))
-    return found

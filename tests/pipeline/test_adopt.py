@@ -127,5 +127,5 @@ def test_verify_sees_a_model_that_was_not_trained_like_this(clone: Path) -> None
 def json_of(folder: Path) -> dict[str, str]:
     from segpipe import sealed
 
-    found: dict[str, str] = sealed.told(folder / MODEL)["training"]
+    found: dict[str, str] = sealed.opened((folder / MODEL).read_bytes())[1]["training"]
     return found
