@@ -11,7 +11,7 @@ import pytest
 
 from tests.pipeline.conftest import dvc, git, new_repository, set_params
 from tests.pipeline.test_repro import with_cache
-from tests.torture.kills import children, is_stage, temporary_states, torture
+from tests.torture.kills import children, environment, is_stage, start, temporary_states, torture
 
 pytestmark = pytest.mark.skipif(not Path("/proc/self/stat").exists(), reason="finds the stage's process in /proc")
 
@@ -27,9 +27,7 @@ def test_a_dozen_kills_change_no_byte(repository: Path, tmp_path: Path) -> None:
 def test_an_experiment_in_a_temporary_workspace_goes_on_too(repository: Path, tmp_path: Path) -> None:
     """Its folder is gone after the kill, so the state must lie in the main repository."""
     clone = with_cache(repository, tmp_path / "clone")
-    command = [sys.executable, "-m", "dvc", "exp", "run", "--temp", "-S", "seed=7", "--name", "kept"]
-    path = os.pathsep.join([str(Path(sys.executable).parent), os.environ["PATH"]])
-    killed = subprocess.Popen(command, cwd=clone, env=os.environ | {"PATH": path, "PYTHONPATH": ""}, stdout=subprocess.DEVNULL)
+    killed = start(clone, subprocess.DEVNULL, "exp", "run", "--temp", "-S", "seed=7", "--name", "kept")
     while len(set(states(clone))) < 2 and killed.poll() is None:
         time.sleep(0.002)
     assert killed.poll() is None, "it was over before it could be killed"
@@ -51,11 +49,7 @@ def test_an_experiment_in_a_temporary_workspace_goes_on_too(repository: Path, tm
 def test_a_changed_parameter_starts_anew_and_says_which(repository: Path, tmp_path: Path) -> None:
     clone = with_cache(repository, tmp_path / "clone")
     set_params(clone, {"optim": {"lr": 0.003}})
-    path = os.pathsep.join([str(Path(sys.executable).parent), os.environ["PATH"]])
-    command = [sys.executable, "-m", "dvc", "repro", "train"]
-    killed = subprocess.Popen(
-        command, cwd=clone, env=os.environ | {"PATH": path, "PYTHONPATH": ""}, stdout=subprocess.DEVNULL, start_new_session=True
-    )
+    killed = start(clone, subprocess.DEVNULL, "repro", "train")
     while not states(clone) and killed.poll() is None:
         time.sleep(0.002)
     os.killpg(killed.pid, signal.SIGKILL)
@@ -68,13 +62,11 @@ def test_a_changed_parameter_starts_anew_and_says_which(repository: Path, tmp_pa
 @pytest.mark.slow
 def test_a_queued_experiment_goes_on_too(repository: Path, tmp_path: Path) -> None:
     clone = with_cache(repository, tmp_path / "clone")
-    path = os.pathsep.join([str(Path(sys.executable).parent), os.environ["PATH"]])
-    environment = os.environ | {"PATH": path, "PYTHONPATH": ""}
     for name in ("first", "again"):
         dvc(clone, "exp", "run", "--queue", "-S", "seed=8", "--name", name)
         # The worker goes on in the background; with a pipe to write to, it would be waited for.
         command = [sys.executable, "-m", "dvc", "queue", "start"]
-        subprocess.run(command, cwd=clone, env=environment, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, check=True)
+        subprocess.run(command, cwd=clone, env=environment(), stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, check=True)
         if name == "first":
             while len(set(states(clone))) < 2:
                 time.sleep(0.002)

@@ -16,6 +16,7 @@ import time
 from collections import Counter
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 from tests.pipeline.conftest import dvc, live_lock, new_repository, set_params
 
@@ -84,7 +85,7 @@ def run_and_kill(folder: Path, outputs: Path, planned: list[str], chance: random
     kind = planned[-1] if planned else "none"
     output = outputs / f"{len(list(outputs.iterdir()))}.txt"
     with output.open("w") as stream:
-        process = start(folder, stream)
+        process = start(folder, stream, "repro")
         killed = waited_for(process, folder, kind, chance, tally.longest_s)
         if killed:
             whom = chance.choice(VICTIMS)
@@ -102,11 +103,22 @@ def run_and_kill(folder: Path, outputs: Path, planned: list[str], chance: random
     return True
 
 
-def start(folder: Path, stream: object) -> "subprocess.Popen[bytes]":
+def start(folder: Path, stream: Any, *arguments: str) -> "subprocess.Popen[bytes]":
+    """DVC in a session of its own, so that it can be killed with all that it started."""
+    return subprocess.Popen(
+        [sys.executable, "-m", "dvc", *arguments],
+        cwd=folder,
+        stdout=stream,
+        stderr=subprocess.STDOUT,
+        env=environment(),
+        start_new_session=True,
+    )
+
+
+def environment() -> dict[str, str]:
+    """Stages run with this Python too."""
     path = os.pathsep.join([str(Path(sys.executable).parent), os.environ["PATH"]])
-    environment = os.environ | {"PATH": path, "PYTHONPATH": "", "PYTHONUNBUFFERED": "1"}
-    command = [sys.executable, "-m", "dvc", "repro"]
-    return subprocess.Popen(command, cwd=folder, stdout=stream, stderr=subprocess.STDOUT, env=environment, start_new_session=True)  # type: ignore[call-overload, no-any-return]
+    return os.environ | {"PATH": path, "PYTHONPATH": "", "PYTHONUNBUFFERED": "1"}
 
 
 def waited_for(process: "subprocess.Popen[bytes]", folder: Path, kind: str, chance: random.Random, longest_s: float) -> bool:
