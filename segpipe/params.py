@@ -1,6 +1,7 @@
 """params.yaml as typed, frozen sections. No defaults and no arithmetic: what is not in the file is an error."""
 
 import difflib
+import re
 import reprlib
 from pathlib import Path, PurePosixPath
 from typing import Annotated, Any, Literal, Self
@@ -103,7 +104,13 @@ class ModelParams(Section):
     encoder: Annotated[str, Field(min_length=1)]
     architecture: Annotated[str, Field(min_length=1)]
     weights: Annotated[str, Field(min_length=1)]
-    weights_sha256: Annotated[str, Field(pattern="^(none|[0-9a-f]{64})$")]
+    weights_sha256: str
+
+    @model_validator(mode="after")
+    def _hash_is_one(self) -> Self:
+        if not re.fullmatch("none|[0-9a-f]{64}", self.weights_sha256):
+            raise ValueError(f'weights_sha256: "{self.weights_sha256}" is no SHA-256. Write 64 hexadecimal digits, or none.')
+        return self
 
 
 class LossParams(Section):
