@@ -1,6 +1,8 @@
 """The errors a person is meant to read: each says what is wrong, where, and what to change."""
 
 import unicodedata
+from dataclasses import dataclass
+from typing import Any
 
 UNSEEN = {"Cc", "Cs", "Zl", "Zp"}
 """Unicode's categories of control characters, halves of a character, and line ends."""
@@ -15,12 +17,25 @@ class PipelineError(Exception):
     """A mistake in data, parameters or set-up. Commands print its message and exit with code 2."""
 
 
-class DataError(PipelineError):
-    """What is wrong with one file. Those with the same problem and remedy are told together."""
+@dataclass(frozen=True)
+class Fix:
+    """The line of params.yaml that mends a problem: `key` gets `value`, or a list gets it as one more item."""
 
-    def __init__(self, file: str, problem: str, remedy: str) -> None:
+    key: str
+    value: Any
+    adds: bool = False
+
+
+class DataError(PipelineError):
+    """What is wrong with one file. Those with the same problem and remedy are told together.
+
+    A `warning` stops nothing. `fix` is what `segpipe init PATH --fix` would write.
+    """
+
+    def __init__(self, file: str, problem: str, remedy: str, fix: Fix | None = None, warning: bool = False) -> None:
         super().__init__(file, problem, remedy)
         self.file, self.problem, self.remedy = plain(file), plain(problem), plain(remedy)
+        self.fix, self.warning = fix, warning
 
     def __str__(self) -> str:
         return f"{self.file}: {self.problem}. {self.remedy}"

@@ -20,6 +20,7 @@ UNREADABLE = (yaml.YAMLError, ValueError, LookupError, AttributeError, TypeError
 SHORT = reprlib.Repr()
 """A wrong value in a sentence: a few lines of YAML can stand for a list of a billion."""
 SHORT.maxlevel, SHORT.maxstring, SHORT.maxother = 2, 200, 200
+Source = Literal["sample", "voc", "labelme", "coco", "yolo", "masks"]
 Monitor = Literal["loss", "dice", "miou", "pixel_accuracy", "precision", "recall", "dice_per_image"]
 
 
@@ -41,23 +42,47 @@ class VocParams(Section):
 
 class LabelmeParams(Section):
     classes: Names
-    unannotated: Literal["error", "skip", "background"]
+
+
+class CocoParams(Section):
+    classes: Names
+
+
+class YoloParams(Section):
+    classes: Names
 
 
 class MasksParams(Section):
     classes: Names
     image_dir: Annotated[str, Field(min_length=1)]
     mask_dir: Annotated[str, Field(min_length=1)]
-    ignore_index: Annotated[int, Field(ge=0, le=65535)]
-    unannotated: Literal["error", "skip", "background"]
+    template: Annotated[str, Field(min_length=1)]
+    pairs: Annotated[str, Field(min_length=1)]
+    values: Literal["ids", "binary", "codes"]
+    codes: Annotated[tuple[int | str, ...], Field(min_length=2, max_length=255)]
+    ignore_index: Annotated[int, Field(ge=-1, le=65535)]
+
+
+class ShapeParams(Section):
+    fill: Literal["labelme", "exact"]
+    overlap: Literal["order", "priority", "smaller"]
+    line_width: Annotated[int, Field(ge=1, le=1000)]
+    point_size: Annotated[int, Field(ge=1, le=1000)]
 
 
 class DataParams(Section):
-    source: Literal["sample", "voc", "labelme", "masks"]
+    source: Source
     path: Annotated[str, Field(min_length=1)]
+    unannotated: Literal["error", "skip", "background"]
+    pages: Literal["error", "split"]
+    groups: Annotated[str, Field(min_length=1)]
+    class_map: dict[str, str]
+    shapes: ShapeParams
     sample: SampleParams
     voc: VocParams
     labelme: LabelmeParams
+    coco: CocoParams
+    yolo: YoloParams
     masks: MasksParams
 
     @model_validator(mode="after")
@@ -76,12 +101,16 @@ class DataParams(Section):
 class SplitParams(Section):
     test_share: Annotated[float, Field(ge=0, le=0.9)]
     n_folds: Annotated[int, Field(ge=2, le=100)]
+    val_share: Annotated[float, Field(ge=0, le=0.9)]
+    group: Literal["none", "table", "name"]
+    group_pattern: str
+    join_duplicates: bool
 
 
 class InputParams(Section):
     long_side: Count
     crop: Annotated[int, Field(ge=16, le=4096)]
-    normalise: Literal["dataset", "imagenet", "none"]
+    normalise: Literal["dataset", "percentile", "imagenet", "none"]
 
 
 class AugmentParams(Section):
@@ -197,7 +226,7 @@ class Params(Section):
             for key, size in (("input.crop", self.input.crop), ("infer.tile", self.infer.tile))
             if size % stride
         ]
-        for source in ("voc", "labelme", "masks"):
+        for source in ("voc", "labelme", "coco", "yolo", "masks"):
             names = getattr(self.data, source).classes
             twice = sorted({name for name in names if names.count(name) > 1})
             strange = [name for name in names if plain(name) != name]

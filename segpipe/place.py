@@ -3,6 +3,14 @@
 import os
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Protocol
+
+
+class Readable(Protocol):
+    """Anything that gives the bytes of one file: a place on the disk, a picture inside a JSON, a page of a TIFF."""
+
+    def read(self) -> bytes:
+        """The bytes, the same each time, in whatever process."""
 
 
 @dataclass(frozen=True)
@@ -22,3 +30,14 @@ class Place:
             return os.pread(descriptor, self.size, self.offset)
         finally:
             os.close(descriptor)
+
+
+@dataclass(frozen=True)
+class Held:
+    """Bytes in memory."""
+
+    content: bytes
+
+    def read(self) -> bytes:
+        """The bytes."""
+        return self.content

@@ -2,7 +2,13 @@
 
 from dataclasses import dataclass
 
-from segpipe.place import Place
+import numpy as np
+from numpy.typing import NDArray
+
+from segpipe.place import Readable
+
+Mask = NDArray[np.uint8]
+"""(H, W) class ids, 255 ignored."""
 
 IGNORE = 255
 """The mask value that no loss, gradient or score sees, whatever it was in the user's files."""
@@ -12,7 +18,9 @@ IGNORE = 255
 class Record:
     """A checked image: `image` holds the user's own bytes, `mask_png` one class id a pixel (uint8, 255 ignored).
 
-    `sums` and `squares` are the sum of each channel's values and of their squares, `pixels` the count of each class.
+    `sums` and `squares` are the sum of each channel's values and of their squares, `low` and `high` each channel's
+    0.5 and 99.5 percentile, `pixels` the count of each class. `spacing` is the width and height of a pixel in nanometres,
+    0 where the file says none. Images of one `group`, and those of one `twin` (near-duplicates), belong to one part.
     """
 
     id: str
@@ -25,12 +33,17 @@ class Record:
     image_sha256: str
     mask_sha256: str
     given: str
+    group: str
+    twin: str
     pixels: tuple[int, ...]
     ignored: int
     sums: tuple[int, ...]
     squares: tuple[int, ...]
-    image: Place
-    mask_png: bytes
+    low: tuple[int, ...]
+    high: tuple[int, ...]
+    spacing: tuple[int, int]
+    image: Readable
+    mask_png: Readable
 
 
 @dataclass(frozen=True)

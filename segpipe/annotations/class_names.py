@@ -4,7 +4,7 @@ from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from segpipe.annotations.labelme import IGNORE_LABELS
+from segpipe.annotations.class_map import IGNORE_LABELS
 from segpipe.errors import DataError, PipelineError, plain
 from segpipe.record import BACKGROUND_NAMES, IGNORE
 

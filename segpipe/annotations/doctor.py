@@ -1,26 +1,63 @@
-"""All problems of a data set in one message: what, how many, which files, and what to change."""
+"""All problems of a data set in one message: how bad, what, how many, which files, what to change, and the line that does."""
 
 from collections import defaultdict
 from collections.abc import Iterable
+from dataclasses import dataclass
 
-from segpipe.errors import DataError, PipelineError
+from segpipe.errors import DataError, Fix, PipelineError
 
 SHOWN = 10
 
 
-def refuse(problems: Iterable[DataError]) -> None:
-    """Raises one PipelineError that tells all problems, the same ones together; returns where there is none."""
-    files: dict[tuple[str, str], list[str]] = defaultdict(list)
+@dataclass(frozen=True)
+class Finding:
+    """The same problem in one or more files; `files` are sorted. `fixes` are the lines of params.yaml that mend it."""
+
+    warning: bool
+    problem: str
+    remedy: str
+    files: tuple[str, ...]
+    fixes: tuple[Fix, ...]
+
+    def __str__(self) -> str:
+        return "\n".join([_sentence(self), *_lines(self.fixes)])
+
+
+def findings(problems: Iterable[DataError]) -> list[Finding]:
+    """The problems, the same ones together, errors first, then by their words."""
+    alike: dict[tuple[bool, str, str], list[DataError]] = defaultdict(list)
     for problem in problems:
-        files[problem.problem, problem.remedy].append(problem.file)
-    if files:
-        blocks = [_block(problem, remedy, sorted(names)) for (problem, remedy), names in sorted(files.items())]
-        kinds = "1 kind" if len(blocks) == 1 else f"{len(blocks)} kinds"
-        raise PipelineError("\n".join([*blocks, f"{kinds} of problem; nothing was converted."]))
+        alike[problem.warning, problem.problem, problem.remedy].append(problem)
+    return [
+        Finding(warning, problem, remedy, tuple(sorted(each.file for each in own)), _fixes(own))
+        for (warning, problem, remedy), own in sorted(alike.items())
+    ]
 
 
-def _block(problem: str, remedy: str, names: list[str]) -> str:
+def refuse(problems: Iterable[DataError]) -> None:
+    """Raises one PipelineError that tells all errors, the same ones together; returns where there are only warnings."""
+    errors = [finding for finding in findings(problems) if not finding.warning]
+    if errors:
+        kinds = "1 kind" if len(errors) == 1 else f"{len(errors)} kinds"
+        raise PipelineError("\n".join([*map(str, errors), f"{kinds} of problem; nothing was converted."]))
+
+
+def _fixes(problems: Iterable[DataError]) -> tuple[Fix, ...]:
+    return tuple(dict.fromkeys(problem.fix for problem in problems if problem.fix))
+
+
+def _sentence(finding: Finding) -> str:
+    names = finding.files
     if len(names) == 1:
-        return f"{names[0]}: {problem}. {remedy}"
+        return f"{names[0]}: {finding.problem}. {finding.remedy}"
     shown = ", ".join(names[:SHOWN]) + (f" and {len(names) - SHOWN} more" if len(names) > SHOWN else "")
-    return f"{len(names)} files: {problem}. {remedy}\n  {shown}"
+    return f"{len(names)} files: {finding.problem}. {finding.remedy}\n  {shown}"
+
+
+def _lines(fixes: Iterable[Fix]) -> list[str]:
+    """What to write into params.yaml, a line a key."""
+    return [f"  params.yaml: {fix.key}: {'add ' if fix.adds else ''}{_told(fix.value)}" for fix in fixes]
+
+
+def _told(value: object) -> str:
+    return ", ".join(map(str, value)) if isinstance(value, list | tuple) else str(value)

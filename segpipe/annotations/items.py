@@ -1,13 +1,14 @@
 """What every format finds in a folder: images with the place of their annotation, and the split they came with."""
 
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
-from segpipe.errors import DataError, plain
+from segpipe.errors import DataError, Fix, plain
 from segpipe.images import SUFFIXES
-from segpipe.place import Place
+from segpipe.place import Readable
+from segpipe.record import Mask
 
 PARTS = {"train": "train", "training": "train", "val": "val", "valid": "val", "validation": "val", "test": "test"}
 """Folder and list names that give a split, and the part each means."""
@@ -17,14 +18,17 @@ PARTS = {"train": "train", "training": "train", "val": "val", "valid": "val", "v
 class Item:
     """An image not yet read. `id` is its relative POSIX path without suffix, `given` the part it came in, or empty.
 
-    Without an `annotation` every pixel is background.
+    `source` and `annotation_name` name the files for people. Images of one `group` belong to one part. Without an
+    `annotation` every pixel is background.
     """
 
     id: str
     source: str
-    image: Place
-    annotation: Place | None
+    image: Readable
+    annotation: Readable | None
     given: str = ""
+    group: str = ""
+    annotation_name: str = ""
 
 
 @dataclass(frozen=True)
@@ -35,7 +39,44 @@ class Found:
     problems: tuple[DataError, ...]
 
 
-def found(items: Iterable[Item], problems: Iterable[DataError]) -> Found:
+@dataclass(frozen=True)
+class Annotated:
+    """What one annotation says of its image: `mask` holds class ids, 255 ignored, or is None where there is none to give.
+
+    `values` are the labels, ids or colours that the file holds, as text; `problems` what is wrong with this file alone.
+    """
+
+    mask: Mask | None
+    values: tuple[str, ...] = ()
+    problems: tuple[DataError, ...] = ()
+
+
+@dataclass(frozen=True)
+class Seen:
+    """An item and the `values` of its annotation: what a format judges all files by together."""
+
+    item: Item
+    values: tuple[str, ...]
+
+
+Reader = Callable[[Item, int, int], Annotated]
+"""Reads an item's annotation for an image of this width and height. Can be pickled; raises DataError as well."""
+
+Judge = Callable[[Sequence[Seen]], list[DataError]]
+"""What only all files together show: 0 and 255 in all masks, labels that no list names."""
+
+
+@dataclass(frozen=True)
+class Source:
+    """A data set as its format sees it, nothing but names read yet. `classes` are the final ones, in the order of ids."""
+
+    found: Found
+    classes: tuple[str, ...]
+    read: Reader
+    judge: Judge
+
+
+def sorted_items(items: Iterable[Item], problems: Iterable[DataError]) -> Found:
     """Sorts the items by id and adds a problem for each id that occurs twice or is no plain text."""
     ordered = tuple(sorted(items, key=lambda item: (item.id, item.source)))
     counts = Counter(item.id for item in ordered)
@@ -76,8 +117,9 @@ def given_by_folder(item_id: str) -> str:
     return PARTS.get(folders[0].lower(), "") if folders else ""
 
 
-def unannotated(source: str, rule: str, what: str, key: str) -> DataError | None:
-    """The problem that an image without annotation is, where the rule says so."""
+def unannotated(source: str, rule: str, what: str) -> DataError | None:
+    """The problem that an image without annotation is, where `data.unannotated` is `error`."""
     if rule != "error":
         return None
-    return DataError(source, f"an image without {what}", f"Annotate it, or set {key} to skip or background.")
+    remedy = "Annotate it, or set data.unannotated to skip or background."
+    return DataError(source, f"an image without {what}", remedy, Fix("data.unannotated", "skip"))

@@ -2,23 +2,48 @@
 
 import json
 from collections.abc import Sequence
+from functools import partial
 from pathlib import Path, PurePosixPath
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
-from segpipe.annotations import polygons
-from segpipe.annotations.items import Found, Item, files_below, found, given_by_folder, id_of, images_below, unannotated
+from segpipe.annotations import labels
+from segpipe.annotations.class_map import ClassIds, class_ids
+from segpipe.annotations.items import (
+    Annotated,
+    Found,
+    Item,
+    Source,
+    files_below,
+    given_by_folder,
+    id_of,
+    images_below,
+    sorted_items,
+    unannotated,
+)
+from segpipe.annotations.paint import paint
+from segpipe.annotations.shapes import Shape
 from segpipe.errors import DataError, plain
 from segpipe.images import SUFFIXES
+from segpipe.params import DataParams, ShapeParams
 from segpipe.place import Place
-from segpipe.record import IGNORE
 
-IGNORE_LABELS = ("__ignore__", "ignore")
+FILLED = ("polygon", "rectangle", "circle")
 POINTS_NEEDED = {"polygon": 3, "rectangle": 2, "circle": 2}
 FAR = 1e6
 """Pixels: Pillow loses count of coordinates much larger than this, and paints something else or nothing."""
+
+
+def source(root: Path, data: DataParams, names: Sequence[str]) -> Source:
+    """The labelme files under `root`; `names` are the labels in the order of their ids, before data.class_map."""
+    ids = class_ids(names, data.class_map)
+    return Source(
+        find(root, data.unannotated),
+        ids.classes,
+        partial(read, ids=ids, how=data.shapes),
+        partial(labels.judge, ids=ids, key="data.labelme.classes"),
+    )
 
 
 def find(root: Path, rule: str) -> Found:
@@ -36,48 +61,38 @@ def find(root: Path, rule: str) -> Found:
             problems.append(DataError(name, f"a second JSON file for {image.name}", "Remove one of the two."))
         else:
             annotated.add(image)
-            items.append(_item(image, root, Place(path)))
+            items.append(_item(image, root, path))
     for image in images:
         if image not in annotated:
-            problem = unannotated(image.relative_to(root).as_posix(), rule, "a JSON file", "data.labelme.unannotated")
+            problem = unannotated(image.relative_to(root).as_posix(), rule, "a JSON file")
             if problem:
                 problems.append(problem)
             elif rule == "background":
                 items.append(_item(image, root, None))
-    return found(items, problems)
+    return sorted_items(items, problems)
 
 
-def mask_of(item: Item, width: int, height: int, classes: Sequence[str]) -> NDArray[np.uint8]:
-    """The shapes painted in the order of the file, (H, W) class ids, 255 under `__ignore__`.
+def read(item: Item, width: int, height: int, ids: ClassIds, how: ShapeParams) -> Annotated:
+    """The shapes of an item's file as a mask.
 
-    Raises DataError for a broken file, another image's size, unknown labels and shapes that cannot be filled.
+    No mask where a label is in no list. Raises DataError for a broken file, another image's size and shapes that cannot
+    be filled.
     """
-    canvas = polygons.blank(width, height)
     if item.annotation is None:
-        return polygons.as_array(canvas)
-    name = item.annotation.file.name
-    name = (PurePosixPath(item.id).parent / name).as_posix()
-    content = read_json(item.annotation.file, name)
+        return Annotated(np.zeros((height, width), np.uint8))
+    name = item.annotation_name
+    content = read_json(item.annotation.read(), name)
     _check_size(content, width, height, name)
-    ids = {label: index for index, label in enumerate(classes)} | dict.fromkeys(IGNORE_LABELS, IGNORE)
-    ids |= {"_background_": 0, "background": 0} if classes[0] in ("background", "_background_") else {}
-    unknown = sorted(labels_of(content, name) - ids.keys())
-    if unknown:
-        raise DataError(
-            name,
-            f"labels that data.labelme.classes does not list: {', '.join(unknown)}",
-            "Add them to data.labelme.classes, or correct them in labelme.",
-        )
-    for number, shape in enumerate(content["shapes"]):
-        kind, points = _shape(shape, number, name)
-        polygons.paint(canvas, kind, points, ids[str(shape.get("label"))])
-    return polygons.as_array(canvas)
+    shapes = [_shape(shape, number, name) for number, shape in enumerate(content["shapes"])]
+    found = labels_of(content, name)
+    mask = paint(shapes, ids.ids, height, width, how) if found <= ids.ids.keys() else None
+    return Annotated(mask, tuple(sorted(found)))
 
 
-def read_json(path: Path, name: str) -> dict[str, Any]:
+def read_json(content: bytes, name: str) -> dict[str, Any]:
     """A labelme file's content. Raises DataError where it is no JSON, or JSON of another kind."""
     try:
-        content = json.loads(path.read_bytes())
+        content = json.loads(content)
     except (ValueError, RecursionError) as error:
         reason = str(error).split(": ")[0] if isinstance(error, json.JSONDecodeError) else "not text"
         raise DataError(name, f"a JSON file that is broken ({reason})", "Save it again in labelme, or remove it.") from None
@@ -96,10 +111,11 @@ def labels_of(content: dict[str, Any], name: str) -> set[str]:
     return labels
 
 
-def _item(image: Path, root: Path, annotation: Place | None) -> Item:
+def _item(image: Path, root: Path, annotation: Path | None) -> Item:
     relative = PurePosixPath(image.relative_to(root).as_posix())
     item_id = id_of(relative)
-    return Item(item_id, relative.as_posix(), Place(image), annotation, given_by_folder(item_id))
+    place, name = (Place(annotation), annotation.relative_to(root).as_posix()) if annotation else (None, "")
+    return Item(item_id, relative.as_posix(), Place(image), place, given_by_folder(item_id), annotation_name=name)
 
 
 def _image_of(path: Path, root: Path, images: dict[Path, None]) -> Path | DataError:
@@ -109,7 +125,7 @@ def _image_of(path: Path, root: Path, images: dict[Path, None]) -> Path | DataEr
             return path.with_suffix(suffix)
     name = path.relative_to(root).as_posix()
     try:
-        named = str(read_json(path, name).get("imagePath", "")).replace("\\", "/").replace("\0", "")
+        named = str(read_json(path.read_bytes(), name).get("imagePath", "")).replace("\\", "/").replace("\0", "")
     except DataError as error:
         return error
     for candidate in (path.parent / named, path.parent / PurePosixPath(named).name):
@@ -131,14 +147,12 @@ def _check_size(content: dict[str, Any], width: int, height: int, name: str) -> 
         )
 
 
-def _shape(shape: dict[str, Any], number: int, name: str) -> tuple[str, list[polygons.Point]]:
+def _shape(shape: dict[str, Any], number: int, name: str) -> Shape:
     """The kind and the points of a shape. Raises DataError where it cannot be filled."""
-    kind = shape.get("shape_type") or "polygon"
+    kind: Any = shape.get("shape_type") or "polygon"
     where = f'shape {number + 1} ("{shape.get("label")}")'
-    if kind not in polygons.FILLED:
-        raise DataError(
-            name, f"{where} is a {kind}, which has no area or is not read yet", f"Draw it as {', '.join(polygons.FILLED)}."
-        )
+    if kind not in FILLED:
+        raise DataError(name, f"{where} is a {kind}, which has no area or is not read yet", f"Draw it as {', '.join(FILLED)}.")
     try:
         points = [(float(x), float(y)) for x, y in shape["points"]]
     except (KeyError, TypeError, ValueError, OverflowError):
@@ -147,4 +161,4 @@ def _shape(shape: dict[str, Any], number: int, name: str) -> tuple[str, list[pol
     enough = len(points) >= needed if kind == "polygon" else len(points) == needed
     if not enough or not all(abs(value) < FAR for point in points for value in point):
         raise DataError(name, f"{where} has no {needed} points that are numbers near the image", "Draw it again in labelme.")
-    return kind, points
+    return Shape(kind, str(shape.get("label")), (tuple(points),))

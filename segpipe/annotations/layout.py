@@ -67,7 +67,7 @@ def _only_masks(layouts: Iterable[Layout]) -> bool:
 
 def _is_labelme(path: Path) -> bool:
     try:
-        labelme.read_json(path, path.name)
+        labelme.read_json(path.read_bytes(), path.name)
     except DataError:
         return False
     return True

@@ -7,17 +7,18 @@ from collections.abc import Collection, Iterable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
 from functools import partial
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 from typing import TypeVar
 
-import numpy as np
-
-from segpipe.annotations import class_names, labelme, masks, voc
+from segpipe.annotations import class_names
 from segpipe.annotations.class_names import Classes
-from segpipe.annotations.items import Found, Item
+from segpipe.annotations.formats import source_of
+from segpipe.annotations.items import Item, Reader
 from segpipe.annotations.layout import Kind, Layout, recognise
 from segpipe.errors import DataError, PipelineError
-from segpipe.images import Header, decode_mask, header
+from segpipe.images import Header, header
+from segpipe.params import DataParams
+from segpipe.place import Place
 from segpipe.progress import track
 
 Value = TypeVar("Value")
@@ -53,16 +54,19 @@ class Glance:
     values: tuple[str, ...]
 
 
-def look(root: Path, kind: Kind | None = None, image_dir: str = "", mask_dir: str = "") -> Look:
-    """Looks at a folder, or at an uncompressed tar of PASCAL VOC: every header, and every mask or JSON file.
+def look(root: Path, data: DataParams, kind: Kind | None = None, image_dir: str = "", mask_dir: str = "") -> Look:
+    """Looks at a folder, or at an uncompressed tar of PASCAL VOC: every header, and every mask or file of shapes.
+
+    Of `data` only what does not tell the layout or the classes counts.
 
     Raises PipelineError where nothing, or more than one thing, is recognised.
     """
     if not root.exists():
         raise PipelineError(f"{root}: no such folder or file.")
     layout = recognise(root, kind, image_dir, mask_dir)
-    found = _found(root, layout)
-    results = list(_glance_all(found.items, layout.kind))
+    source = source_of(_provisional(data, layout), root, ())
+    found = source.found
+    results = list(_glance_all(found.items, source.read))
     glances = [result for result in results if isinstance(result, Glance)]
     values = Counter(value for glance in glances for value in glance.values)
     classes = _classes(root, layout, found.items, values)
@@ -82,48 +86,31 @@ def look(root: Path, kind: Kind | None = None, image_dir: str = "", mask_dir: st
     )
 
 
-def _found(root: Path, layout: Layout) -> Found:
-    """The images as `convert` will find them, those without annotation among them."""
-    match layout.kind:
-        case "labelme":
-            return labelme.find(root, "background")
-        case "masks":
-            return masks.find(root, layout.image_dir, layout.mask_dir, "background")
-        case "voc":
-            return voc.find(root)
+def _provisional(data: DataParams, layout: Layout) -> DataParams:
+    """What reads labels and ids before their classes are known: the files' own are asked for, not the masks."""
+    folders = {"image_dir": layout.image_dir, "mask_dir": layout.mask_dir} if layout.image_dir else {}
+    masks = data.masks.model_copy(update=folders | {"ignore_index": -1, "values": "ids"})
+    return data.model_copy(update={"source": layout.kind, "masks": masks, "unannotated": "background", "class_map": {}})
 
 
-def _glance_all(items: Sequence[Item], kind: Kind) -> Iterator[Glance | DataError]:
+def _glance_all(items: Sequence[Item], read: Reader) -> Iterator[Glance | DataError]:
     """A glance at every image, on all cores where there are many."""
     if len(items) <= FEW:
-        yield from track(map(partial(_glance, kind=kind), items), "looking", len(items))
+        yield from track(map(partial(_glance, read=read), items), "looking", len(items))
         return
     with ProcessPoolExecutor(os.cpu_count()) as pool:
-        yield from track(pool.map(partial(_glance, kind=kind), items, chunksize=8), "looking", len(items))
+        yield from track(pool.map(partial(_glance, read=read), items, chunksize=8), "looking", len(items))
 
 
-def _glance(item: Item, kind: Kind) -> Glance | DataError:
+def _glance(item: Item, read: Reader) -> Glance | DataError:
     """One image and its annotation, or what is wrong with them."""
     try:
         top = header(item.image.read(), item.source)
-        return Glance(top, _labels(item) if kind == "labelme" else _ids(item))
+        return Glance(top, read(item, top.width, top.height).values if item.annotation else ())
     except DataError as problem:
         return problem
     except OSError as error:
         return DataError(item.source, f"could not be read ({error.strerror})", "Mend its rights, or copy it again.")
-
-
-def _labels(item: Item) -> tuple[str, ...]:
-    if item.annotation is None:
-        return ()
-    name = (PurePosixPath(item.id).parent / item.annotation.file.name).as_posix()
-    return tuple(sorted(labelme.labels_of(labelme.read_json(item.annotation.file, name), name)))
-
-
-def _ids(item: Item) -> tuple[str, ...]:
-    if item.annotation is None:
-        return ()
-    return tuple(str(value) for value in np.unique(decode_mask(item.annotation.read(), f"mask of {item.source}")))
 
 
 def _classes(root: Path, layout: Layout, items: Sequence[Item], values: Collection[str]) -> Classes:
@@ -133,7 +120,8 @@ def _classes(root: Path, layout: Layout, items: Sequence[Item], values: Collecti
     ids = sorted(map(int, values))
     if layout.kind == "masks":
         return class_names.of_ids(ids, class_names.read_list(root), is_voc=False)
-    tree = next((item.image.file.parents[1] for item in items[:1] if item.image.size is None), root)
+    place = items[0].image if items else None
+    tree = place.file.parents[1] if isinstance(place, Place) and place.size is None else root
     listed = class_names.read_list(root) or class_names.read_list(tree)
     is_voc = max((value for value in ids if value < 255), default=0) == 20 or bool(re.fullmatch(r"VOC20\d\d", tree.name))
     return class_names.of_ids(ids, listed, is_voc)

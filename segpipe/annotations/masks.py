@@ -1,18 +1,42 @@
 """Image and mask folders: `images/a.jpg` with `masks/a.png`, and the split that lists or subfolders give."""
 
 from collections.abc import Iterator, Sequence
+from functools import partial
 from pathlib import Path, PurePosixPath
 
 import numpy as np
-from numpy.typing import NDArray
 
-from segpipe.annotations.items import PARTS, Found, Item, found, given_by_folder, id_of, images_below, unannotated
+from segpipe.annotations.class_map import class_ids
+from segpipe.annotations.items import (
+    PARTS,
+    Annotated,
+    Found,
+    Item,
+    Seen,
+    Source,
+    given_by_folder,
+    id_of,
+    images_below,
+    sorted_items,
+    unannotated,
+)
 from segpipe.errors import DataError
 from segpipe.images import SUFFIXES, decode_mask
+from segpipe.params import DataParams
 from segpipe.place import Place
 from segpipe.record import IGNORE
 
 LIST_FOLDERS = ("", "splits")
+
+
+def source(root: Path, data: DataParams) -> Source:
+    """The images and masks under `root`."""
+    own = data.masks
+    ids = class_ids(own.classes, data.class_map)
+    found = find(root, own.image_dir, own.mask_dir, data.unannotated)
+    n_ids, ignored = len(own.classes), own.ignore_index
+    reader = partial(read, n_ids=n_ids, ignore_index=ignored)
+    return Source(found, ids.classes, reader, partial(judge, n_ids=n_ids, ignore_index=ignored))
 
 
 def find(root: Path, image_dir: str, mask_dir: str, rule: str) -> Found:
@@ -33,25 +57,26 @@ def find(root: Path, image_dir: str, mask_dir: str, rule: str) -> Found:
         source = path.relative_to(root).as_posix()
         given = lists.get(item_id, "") if lists else given_by_folder(item_id)
         mask = masks.pop(item_id, None)
-        problem = None if mask else unannotated(source, rule, "a mask", "data.masks.unannotated")
+        problem = None if mask else unannotated(source, rule, "a mask")
         if problem:
             problems.append(problem)
         elif mask or rule == "background":
-            items.append(Item(item_id, source, Place(path), Place(mask) if mask else None, given))
+            place, name = (Place(mask), mask.relative_to(root).as_posix()) if mask else (None, "")
+            items.append(Item(item_id, source, Place(path), place, given, annotation_name=name))
     problems += [
         DataError(path.relative_to(root).as_posix(), "a mask without an image", "Add its image, or remove it.")
         for path in masks.values()
     ]
-    return found(items, problems)
+    return sorted_items(items, problems)
 
 
-def mask_of(item: Item, width: int, height: int, classes: Sequence[str], ignore_index: int) -> NDArray[np.uint8]:
-    """The mask as (H, W) class ids with 255 for what is ignored.
+def read(item: Item, width: int, height: int, n_ids: int, ignore_index: int) -> Annotated:
+    """The mask with the final class ids, 255 for what is ignored.
 
-    Raises DataError for another size than the image's and for values that are no class.
+    No mask where a value is no class. Raises DataError for another size than the image's.
     """
     if item.annotation is None:
-        return np.zeros((height, width), np.uint8)
+        return Annotated(np.zeros((height, width), np.uint8))
     name = f"mask of {item.source}"
     values = decode_mask(item.annotation.read(), name)
     if values.shape != (height, width):
@@ -61,15 +86,25 @@ def mask_of(item: Item, width: int, height: int, classes: Sequence[str], ignore_
             "Make the mask again from the image it belongs to.",
         )
     mask = np.where(values == ignore_index, IGNORE, np.minimum(values, 254)).astype(np.uint8)
-    strange = sorted(int(value) for value in np.unique(values) if value != ignore_index and value >= len(classes))
-    if strange:
+    found = tuple(map(str, np.unique(values)))
+    return Annotated(None if _strange(found, n_ids, ignore_index) else mask, found)
+
+
+def judge(seen: Sequence[Seen], n_ids: int, ignore_index: int) -> list[DataError]:
+    """A problem for each mask that holds values which are no class."""
+    problems = []
+    for each in seen:
+        strange = _strange(each.values, n_ids, ignore_index)
         more = f" and {len(strange) - 8} more" if len(strange) > 8 else ""
-        raise DataError(
-            name,
-            f"values that are no class: {', '.join(map(str, strange[:8]))}{more}",
-            f"The classes are 0 to {len(classes) - 1}. Name all classes in params.yaml, or correct the mask.",
-        )
-    return mask
+        if strange:
+            what = f"values that are no class: {', '.join(map(str, strange[:8]))}{more}"
+            remedy = f"The classes are 0 to {n_ids - 1}. Name all classes in params.yaml, or correct the mask."
+            problems.append(DataError(f"mask of {each.item.source}", what, remedy))
+    return problems
+
+
+def _strange(values: Sequence[str], n_ids: int, ignore_index: int) -> list[int]:
+    return [int(value) for value in values if int(value) != ignore_index and int(value) >= n_ids]
 
 
 def _masks_below(root: Path, folder: str) -> tuple[dict[str, Path], list[DataError]]:

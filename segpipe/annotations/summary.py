@@ -36,9 +36,8 @@ def _line(name: str, text: str) -> str:
 def _unannotated(look: Look, rule: str) -> str:
     """Which images have no annotation, what becomes of them, and the key that decides."""
     names = ", ".join(look.unannotated[:3]) + (" ..." if len(look.unannotated) > 3 else "")
-    key = f"data.{look.layout.kind}.unannotated"
     others = ", ".join(f"{other}: {BECOMES[other]}" for other in BECOMES if other != rule)
-    return f"{names}: {BECOMES[rule]}, since {key} is {rule} ({others})"
+    return f"{names}: {BECOMES[rule]}, since data.unannotated is {rule} ({others})"
 
 
 def _sizes(look: Look) -> str:

@@ -1,21 +1,28 @@
 """PASCAL VOC: JPEGImages, SegmentationClass and ImageSets, in a folder or straight from the tar as it came."""
 
-from collections.abc import Sequence
+from functools import partial
 from pathlib import Path, PurePosixPath
 
-import numpy as np
-from numpy.typing import NDArray
-
 from segpipe.annotations import masks
-from segpipe.annotations.items import Found, Item, found
+from segpipe.annotations.class_map import class_ids
+from segpipe.annotations.items import Found, Item, Source, sorted_items
 from segpipe.archives import tar_members
 from segpipe.errors import DataError, PipelineError
 from segpipe.images import SUFFIXES
+from segpipe.params import DataParams
 from segpipe.place import Place
 from segpipe.record import IGNORE
 
 LISTS = {"train": "", "val": "test"}
 """VOC's val list is the test part, since its own test has no public masks; validation comes out of train."""
+
+
+def source(root: Path, data: DataParams) -> Source:
+    """The tree's images; 255, VOC's void, is ignored."""
+    ids = class_ids(data.voc.classes, data.class_map)
+    n_ids = len(data.voc.classes)
+    reader = partial(masks.read, n_ids=n_ids, ignore_index=IGNORE)
+    return Source(find(root), ids.classes, reader, partial(masks.judge, n_ids=n_ids, ignore_index=IGNORE))
 
 
 def find(root: Path) -> Found:
@@ -45,12 +52,7 @@ def find(root: Path) -> Found:
                 source = images[item_id].relative_to(tree).as_posix()
                 items.append(Item(item_id, source, files[images[item_id]], files[mask], given))
             listed.add(item_id)
-    return found(items, problems)
-
-
-def mask_of(item: Item, width: int, height: int, classes: Sequence[str]) -> NDArray[np.uint8]:
-    """The palette's indices, (H, W); 255, VOC's void, is ignored. Raises DataError as for any mask."""
-    return masks.mask_of(item, width, height, classes, IGNORE)
+    return sorted_items(items, problems)
 
 
 def _places(root: Path) -> dict[PurePosixPath, Place]:

@@ -37,8 +37,8 @@ def init(
     every = params.load(PARAMS)
     with ingest.opened(path, sha256) as folder:
         where = ingest.data_path(folder, path, in_place)
-        seen = look(folder, kind, image_dir, mask_dir)
-        print("\n".join(summary.lines(seen, _rule(seen, every))))
+        seen = look(folder, every.data, kind, image_dir, mask_dir)
+        print("\n".join(summary.lines(seen, every.data.unannotated)))
         refuse(seen.problems)
         brought = where == ingest.SOURCE.as_posix()
         if brought:
@@ -54,18 +54,12 @@ def _settings(seen: "Look", every: "Params", where: str) -> "dict[str, Value]":
     from segpipe.annotations import settings
 
     stride = 2**every.model.depth if every.model.name == "unet" else 32
-    without = 0 if _rule(seen, every) == "background" else len(seen.unannotated)
+    without = 0 if every.data.unannotated == "background" else len(seen.unannotated)
     return {
         **settings.of_data(seen, where),
         **settings.of_crop(seen, every.input.crop, stride),
         **settings.of_folds(seen, seen.n_images - without, every.split, every.folds),
     }
-
-
-def _rule(seen: "Look", every: "Params") -> str:
-    """What params.yaml says of images without annotation; VOC has none."""
-    data = every.data
-    return {"masks": data.masks.unannotated, "labelme": data.labelme.unannotated, "voc": "error"}[seen.layout.kind]
 
 
 def _git_add(files: list[str]) -> str:

@@ -56,7 +56,7 @@ def write(folder: Path, records: Sequence[Record], info: DatasetInfo) -> None:
     for number, members in track(sorted(shards.items()), "packing"):
         images = ((f"{record.id}{record.suffix}", record.image.read()) for record in members)
         zips.write_zip(folder / f"images-{number:02d}.zip", images)
-        zips.write_zip(folder / f"masks-{number:02d}.zip", ((f"{record.id}.png", record.mask_png) for record in members))
+        zips.write_zip(folder / f"masks-{number:02d}.zip", ((f"{record.id}.png", record.mask_png.read()) for record in members))
     write_text(folder / "index.csv", _table(records, info))
     write_json(folder / "dataset.json", asdict(info))
 
@@ -101,11 +101,11 @@ def read_index(folder: Path) -> pd.DataFrame:
 
     Raises PipelineError where it is not there, or another program's.
     """
-    text = dict.fromkeys(("image_sha256", "mask_sha256", "group", "given"), str)
-    named = dict.fromkeys(("id", "source"), unguarded)
+    text = dict.fromkeys(("image_sha256", "mask_sha256", "given"), str)
+    named = dict.fromkeys(("id", "source", "group", "twin"), unguarded)
     try:
         table = pd.read_csv(folder / "index.csv", dtype=text, converters=named, keep_default_na=False).set_index("id")  # type: ignore[arg-type]
-        numbers = table.drop(columns=["source", *text])
+        numbers = table.drop(columns=["source", "group", "twin", *text])
         odd = [name for name in numbers if len(table) and not pd.api.types.is_integer_dtype(numbers[name])]
     except (OSError, ValueError, KeyError) as error:
         raise _not_whole(folder, error) from None
@@ -154,17 +154,18 @@ def _whole(place: Place, sha256: str, item_id: str) -> bytes:
 
 
 def _table(records: Sequence[Record], info: DatasetInfo) -> str:
-    channels = [f"{kind}_{channel}" for kind in ("sum", "square") for channel in range(info.channels)]
-    head = ["id", "source", "width", "height", "channels", "bits", "image_sha256", "mask_sha256", "group", "given"]
+    channels = [f"{kind}_{channel}" for kind in ("sum", "square", "low", "high") for channel in range(info.channels)]
+    sizes = ["width", "height", "channels", "bits", "spacing_x", "spacing_y"]
+    head = ["id", "source", *sizes, "image_sha256", "mask_sha256", "group", "twin", "given"]
     ordered = sorted(records, key=lambda record: record.id)
     return csv_text([*head, "ignored", *pixel_columns(info), *channels], (_row(record, info) for record in ordered))
 
 
 def _row(record: Record, info: DatasetInfo) -> list[object]:
-    sizes = [record.width, record.height, record.channels, record.bits]
-    names = [record.image_sha256, record.mask_sha256, "", record.given, record.ignored]
+    sizes = [record.width, record.height, record.channels, record.bits, *record.spacing]
+    names = [record.image_sha256, record.mask_sha256, record.group, record.twin, record.given, record.ignored]
     padding = [0] * (info.channels - record.channels)
-    sums = [*record.sums, *padding, *record.squares, *padding]
+    sums = [value for own in (record.sums, record.squares, record.low, record.high) for value in (*own, *padding)]
     return [record.id, record.source, *sizes, *names, *record.pixels, *sums]
 
 

@@ -4,7 +4,7 @@ from pathlib import Path, PurePosixPath
 
 import pytest
 
-from segpipe.annotations.items import Item, files_below, found, given_by_folder, id_of, images_below, unannotated
+from segpipe.annotations.items import Item, files_below, given_by_folder, id_of, images_below, sorted_items, unannotated
 from segpipe.errors import DataError
 from segpipe.place import Place
 
@@ -15,13 +15,13 @@ def item(item_id: str, source: str = "") -> Item:
 
 def test_items_are_sorted_by_id_and_problems_kept() -> None:
     problem = DataError("a", "odd", "Mend it.")
-    result = found([item("b"), item("a/b"), item("B")], [problem])
+    result = sorted_items([item("b"), item("a/b"), item("B")], [problem])
     assert [one.id for one in result.items] == ["B", "a/b", "b"]
     assert result.problems == (problem,)
 
 
 def test_an_id_that_occurs_twice_is_a_problem_of_both_files() -> None:
-    result = found([item("a", "a.png"), item("b"), item("a", "a.jpg")], [])
+    result = sorted_items([item("a", "a.png"), item("b"), item("a", "a.jpg")], [])
     assert [problem.file for problem in result.problems] == ["a.jpg", "a.png"]
 
 
@@ -68,8 +68,8 @@ def test_a_folder_inside_a_hidden_one_is_no_hidden_folder(tmp_path: Path) -> Non
 
 
 def test_an_image_without_annotation_is_a_problem_only_by_the_rule_error() -> None:
-    assert str(unannotated("a.png", "error", "a mask", "data.masks.unannotated")) == (
-        "a.png: an image without a mask. Annotate it, or set data.masks.unannotated to skip or background."
+    assert str(unannotated("a.png", "error", "a mask")) == (
+        "a.png: an image without a mask. Annotate it, or set data.unannotated to skip or background."
     )
-    assert unannotated("a.png", "skip", "a mask", "key") is None
-    assert unannotated("a.png", "background", "a mask", "key") is None
+    assert unannotated("a.png", "skip", "a mask") is None
+    assert unannotated("a.png", "background", "a mask") is None

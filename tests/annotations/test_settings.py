@@ -10,7 +10,7 @@ from segpipe.annotations.look import Look
 from segpipe.annotations.settings import of_crop, of_data, of_folds
 from segpipe.params import SplitParams
 
-SPLIT = SplitParams(test_share=0.2, n_folds=5)
+SPLIT = params.load(Path(__file__).parents[2] / "params.yaml").split
 
 
 def seen(layout: Layout | None = None, *sizes: tuple[int, int], **given: int) -> Look:

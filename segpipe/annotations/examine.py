@@ -1,0 +1,98 @@
+"""Looks at every image with its annotation, on all cores: checked, measured, and its mask made."""
+
+import hashlib
+import os
+from collections.abc import Iterator, Sequence
+from concurrent.futures import ProcessPoolExecutor
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+
+import numpy as np
+
+from segpipe.annotations.items import Annotated, Item, Reader, Seen
+from segpipe.errors import DataError
+from segpipe.images import Pixels, decode, encode_mask
+from segpipe.place import Held
+from segpipe.progress import track
+from segpipe.record import IGNORE, Mask, Record
+
+FEW = 32
+"""So few images are read in this process: starting others takes longer."""
+PIECE = 2**22
+"""Values that are summed at once."""
+
+
+@dataclass(frozen=True)
+class Examined:
+    """One item: its record where image and annotation are sound, what its annotation holds, and all that is wrong."""
+
+    seen: Seen
+    record: Record | None
+    problems: tuple[DataError, ...]
+
+
+def examine_all(items: Sequence[Item], read: Reader, n_classes: int) -> Iterator[Examined]:
+    """Examines each item, on all cores where there are many; the results come in the order of the items."""
+    look = partial(_examine, read=read, n_classes=n_classes)
+    if len(items) <= FEW:
+        yield from track(map(look, items), "reading", len(items))
+        return
+    with ProcessPoolExecutor(os.cpu_count()) as pool:
+        yield from track(pool.map(look, items, chunksize=8), "reading", len(items))
+
+
+def _examine(item: Item, read: Reader, n_classes: int) -> Examined:
+    annotated = Annotated(None)
+    problems: list[DataError] = []
+    record = None
+    try:
+        content = item.image.read()
+        image = decode(content, item.source)
+        annotated = read(item, image.shape[1], image.shape[0])
+        if annotated.mask is not None:
+            record = _record(item, content, image, annotated.mask, n_classes)
+    except DataError as problem:
+        problems.append(problem)
+    except OSError as error:
+        problems.append(DataError(item.source, f"could not be read ({error.strerror})", "Mend its rights, or copy it again."))
+    return Examined(Seen(item, annotated.values), record, (*annotated.problems, *problems))
+
+
+def _record(item: Item, content: bytes, image: Pixels, mask: Mask, n_classes: int) -> Record:
+    mask_png = encode_mask(mask)
+    counts = np.sum([np.bincount(rows.ravel(), minlength=256) for rows in np.array_split(mask, -(-mask.size // PIECE))], axis=0)
+    sums, squares = _moments(image)
+    return Record(
+        id=item.id,
+        source=item.source,
+        suffix=Path(item.source).suffix.lower(),
+        width=image.shape[1],
+        height=image.shape[0],
+        channels=image.shape[2],
+        bits=8 * image.dtype.itemsize,
+        image_sha256=hashlib.sha256(content).hexdigest(),
+        mask_sha256=hashlib.sha256(mask_png).hexdigest(),
+        given=item.given,
+        group=item.group,
+        twin="",
+        pixels=tuple(int(count) for count in counts[:n_classes]),
+        ignored=int(counts[IGNORE]),
+        sums=sums,
+        squares=squares,
+        low=(0,) * image.shape[2],
+        high=(0,) * image.shape[2],
+        spacing=(0, 0),
+        image=item.image,
+        mask_png=Held(mask_png),
+    )
+
+
+def _moments(image: Pixels) -> tuple[tuple[int, ...], tuple[int, ...]]:
+    """Each channel's sum and sum of squares, some rows at a time: a large image eight times over would fill the memory."""
+    totals = np.zeros((2, image.shape[2]), np.uint64)
+    for rows in np.array_split(image, -(-image.size // PIECE)):
+        values = rows.reshape(-1, image.shape[2]).astype(np.uint64)
+        totals += np.stack([values.sum(axis=0), (values * values).sum(axis=0)])
+    sums, squares = (tuple(map(int, row)) for row in totals)
+    return sums, squares

@@ -1,0 +1,24 @@
+"""The project's own data section for a folder of a test."""
+
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from segpipe.params import DataParams
+
+COMMON = ("unannotated", "pages", "groups", "class_map", "shapes")
+
+
+def data_params(root: Path, source: str, **keys: Any) -> DataParams:
+    """data.path is `root`; `keys` go to the source's own block, those of COMMON to data itself, `shapes` into its block."""
+    own = yaml.safe_load((Path(__file__).parents[2] / "params.yaml").read_text(encoding="utf-8"))["data"]
+    own |= {"source": source, "path": str(root)}
+    for key, value in keys.items():
+        if key == "shapes":
+            own["shapes"] |= value
+        elif key in COMMON:
+            own[key] = value
+        else:
+            own[source][key] = value
+    return DataParams.model_validate(own)
