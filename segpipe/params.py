@@ -255,12 +255,24 @@ def load(path: Path = Path("params.yaml")) -> Params:
     try:
         return Params.model_validate(content)
     except ValidationError as error:
-        details: list[dict[str, Any]] = [dict(detail) for detail in error.errors()]
-        meant = {(*detail["loc"][:-1], _near(detail["loc"])) for detail in details if detail["type"] == "extra_forbidden"}
-        # A key that is missing because it was misspelt is one mistake and not two.
-        told = [detail for detail in details if detail["type"] != "missing" or detail["loc"] not in meant]
-        sentences = [line for detail in told for line in _sentences(detail)]
-        raise PipelineError("\n".join(f"{path}: {line}" for line in sentences)) from None
+        raise PipelineError("\n".join(f"{path}: {line}" for line in _all_sentences(error, ()))) from None
+
+
+def data_of(content: Any) -> DataParams:
+    """The data section from plain values. Raises PipelineError that names every problem, one a line."""
+    try:
+        return DataParams.model_validate(content)
+    except ValidationError as error:
+        raise PipelineError("\n".join(_all_sentences(error, ("data",)))) from None
+
+
+def _all_sentences(error: ValidationError, section: tuple[str, ...]) -> list[str]:
+    """What pydantic found in a section of Params, a line each."""
+    details: list[dict[str, Any]] = [dict(detail) | {"loc": section + detail["loc"]} for detail in error.errors()]
+    meant = {(*detail["loc"][:-1], _near(detail["loc"])) for detail in details if detail["type"] == "extra_forbidden"}
+    # A key that is missing because it was misspelt is one mistake and not two.
+    told = [detail for detail in details if detail["type"] != "missing" or detail["loc"] not in meant]
+    return [line for detail in told for line in _sentences(detail)]
 
 
 def _sentences(detail: dict[str, Any]) -> list[str]:

@@ -1,23 +1,29 @@
-"""Stage convert: any annotation to the canonical pack in data/prepared, after a full check."""
+"""Stage convert: any annotation to the canonical pack in data/prepared, after a full check that data/doctor keeps."""
 
+import sys
 from pathlib import Path
 
 from segpipe import command, params
 
 PREPARED = Path("data/prepared")
+DOCTOR = Path("data/doctor")
 
 
 def main() -> None:
     """Checks every image and annotation, tells all problems at once, and packs what is sound."""
     data = params.load().data
 
-    from segpipe.annotations import convert, sample
+    from segpipe.annotations import convert, doctor, doctor_files, sample
     from segpipe.dataset import pack
 
-    records, info = convert.convert(data, sample.CLASSES)
-    pack.write(PREPARED, records, info)
+    spool = PREPARED / "masks.partial"
+    examination, info = convert.convert(data, sample.CLASSES, spool)
+    pack.write(PREPARED, examination.records, info)
+    doctor_files.write(DOCTOR, examination)
+    spool.unlink()
     print(f"{info.n_images} images with {info.channels} channels of {info.bits} bits; classes: {', '.join(info.classes)}")
-    command.done(PREPARED.as_posix(), "dvc repro split")
+    print(doctor.told(examination.problems), file=sys.stderr, end="")
+    command.done(f"{PREPARED.as_posix()}; {DOCTOR.as_posix()}/contact_sheet.png shows it", "dvc repro split")
 
 
 if __name__ == "__main__":

@@ -170,7 +170,7 @@ def _values(record: "Record") -> "Record":
 
 def _log_result(task: train_parts.Task, tracker: "Tracker", segmenter: "Segmenter", model: Path, best_epoch: int) -> None:
     """The best model, and what it makes of some validation images."""
-    from segpipe.inference import overlay
+    from segpipe import overlay
     from segpipe.inference.predict import predict_logits
     from segpipe.models.segmenter import classes_of
     from segpipe.palette import colours

@@ -59,8 +59,13 @@ class NameList:
 def read_list(folder: Path) -> NameList | None:
     """The first of `LISTS` in the folder, or nothing. Raises PipelineError where it is no list of classes."""
     path = next((folder / name for name in LISTS if (folder / name).is_file()), None)
-    if path is None:
-        return None
+    return read_file(path) if path else None
+
+
+def read_file(path: Path) -> NameList:
+    """The names in a file. Raises PipelineError where it is not there, or no list of classes."""
+    if not path.is_file():
+        raise PipelineError(f"{path}: no such file. Name a text file with a class name a line.")
     try:
         names = [line.strip() for line in path.read_text(encoding="utf-8-sig").splitlines() if line.strip()]
     except UnicodeDecodeError:

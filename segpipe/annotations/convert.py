@@ -1,14 +1,17 @@
 """Any annotation to one canonical form, after every file was looked at: problems are told all at once."""
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 
+from segpipe.annotations.checks import warnings_of
 from segpipe.annotations.doctor import refuse
-from segpipe.annotations.examine import examine_all
+from segpipe.annotations.examine import Examined, examine_all
 from segpipe.annotations.formats import source_of
+from segpipe.annotations.groups import with_groups
 from segpipe.errors import DataError, PipelineError
 from segpipe.params import DataParams
+from segpipe.place import Place
 from segpipe.record import BACKGROUND_NAMES, DatasetInfo, Record
 
 
@@ -21,27 +24,43 @@ class Examination:
     problems: tuple[DataError, ...]
 
 
-def convert(data: DataParams, sample_classes: Sequence[str]) -> tuple[list[Record], DatasetInfo]:
-    """Reads and checks all images of `data.path`. Returns the records sorted by id, and what they share.
+def convert(data: DataParams, sample_classes: Sequence[str], spool: Path) -> tuple[Examination, DatasetInfo]:
+    """Reads and checks all images of `data.path`. Returns the records, with all warnings, and what they share.
 
-    Raises PipelineError that names every problem of the data set.
+    The masks wait in the file `spool`. Raises PipelineError that names every error of the data set.
     """
-    examination = examine(data, sample_classes)
+    examination = examine(data, sample_classes, spool)
     refuse(examination.problems)
-    return list(examination.records), info_of(examination)
+    return examination, info_of(examination)
 
 
-def examine(data: DataParams, sample_classes: Sequence[str]) -> Examination:
+def examine(data: DataParams, sample_classes: Sequence[str], spool: Path) -> Examination:
     """Looks at every image and annotation of `data.path`. Raises PipelineError only where there is nothing to look at."""
     root = _existing(data)
     source = source_of(data, root, sample_classes)
-    if not source.found.items and not source.found.problems:
+    found = with_groups(source.found, root, data.groups)
+    if not found.items and not found.problems:
         raise PipelineError(f"{root}: no annotated images in it. data.source is {data.source}; does data.path fit it?")
-    examined = list(examine_all(source.found.items, source.read, len(source.classes)))
+    examined = list(_spooled(examine_all(found.items, source.read, len(source.classes)), spool))
     records = tuple(each.record for each in examined if each.record)
     own = [problem for each in examined for problem in each.problems]
-    together = source.judge([each.seen for each in examined])
-    return Examination(records, source.classes, (*source.found.problems, *own, *together, *_shared_problems(records)))
+    shared = [*source.judge([each.seen for each in examined]), *_shared_problems(records)]
+    problems = (*found.problems, *own, *shared, *warnings_of(records, source.classes))
+    return Examination(records, source.classes, problems)
+
+
+def _spooled(examined: Iterable[Examined], spool: Path) -> Iterator[Examined]:
+    """The same with the masks in one file: those of 20,000 images would not fit every memory."""
+    spool.parent.mkdir(parents=True, exist_ok=True)
+    with spool.open("wb") as stream:
+        for each in examined:
+            if each.record is None:
+                yield each
+                continue
+            mask_png = each.record.mask_png.read()
+            place = Place(spool, stream.tell(), len(mask_png))
+            stream.write(mask_png)
+            yield replace(each, record=replace(each.record, mask_png=place))
 
 
 def info_of(examination: Examination) -> DatasetInfo:

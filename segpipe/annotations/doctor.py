@@ -42,6 +42,12 @@ def refuse(problems: Iterable[DataError]) -> None:
         raise PipelineError("\n".join([*map(str, errors), f"{kinds} of problem; nothing was converted."]))
 
 
+def told(problems: Iterable[DataError]) -> str:
+    """The findings that stop nothing, for people: lines that begin with `warning:`."""
+    warnings = [line for finding in findings(problems) if finding.warning for line in str(finding).splitlines()]
+    return "".join(f"warning: {line}\n" for line in warnings)
+
+
 def _fixes(problems: Iterable[DataError]) -> tuple[Fix, ...]:
     return tuple(dict.fromkeys(problem.fix for problem in problems if problem.fix))
 

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import TypeVar
 
 from segpipe.annotations import class_names
-from segpipe.annotations.class_names import Classes
+from segpipe.annotations.class_names import Classes, NameList
 from segpipe.annotations.formats import source_of
 from segpipe.annotations.items import Item, Reader
 from segpipe.annotations.layout import Kind, Layout, recognise
@@ -54,10 +54,18 @@ class Glance:
     values: tuple[str, ...]
 
 
-def look(root: Path, data: DataParams, kind: Kind | None = None, image_dir: str = "", mask_dir: str = "") -> Look:
+def look(
+    root: Path,
+    data: DataParams,
+    kind: Kind | None = None,
+    image_dir: str = "",
+    mask_dir: str = "",
+    listed: NameList | None = None,
+) -> Look:
     """Looks at a folder, or at an uncompressed tar of PASCAL VOC: every header, and every mask or file of shapes.
 
-    Of `data` only what does not tell the layout or the classes counts.
+    Of `data` only what does not tell the layout or the classes counts. `listed` names the classes in place of a list
+    beside the data.
 
     Raises PipelineError where nothing, or more than one thing, is recognised.
     """
@@ -69,7 +77,7 @@ def look(root: Path, data: DataParams, kind: Kind | None = None, image_dir: str 
     results = list(_glance_all(found.items, source.read))
     glances = [result for result in results if isinstance(result, Glance)]
     values = Counter(value for glance in glances for value in glance.values)
-    classes = _classes(root, layout, found.items, values)
+    classes = _classes(root, layout, found.items, values, listed)
     broken = [result for result in results if isinstance(result, DataError)]
     return Look(
         root=root,
@@ -113,16 +121,16 @@ def _glance(item: Item, read: Reader) -> Glance | DataError:
         return DataError(item.source, f"could not be read ({error.strerror})", "Mend its rights, or copy it again.")
 
 
-def _classes(root: Path, layout: Layout, items: Sequence[Item], values: Collection[str]) -> Classes:
+def _classes(root: Path, layout: Layout, items: Sequence[Item], values: Collection[str], listed: NameList | None) -> Classes:
     """The classes that the labels or ids stand for, by the list beside the data where there is one."""
     if layout.kind == "labelme":
-        return class_names.of_labels(values, class_names.read_list(root))
+        return class_names.of_labels(values, listed or class_names.read_list(root))
     ids = sorted(map(int, values))
     if layout.kind == "masks":
-        return class_names.of_ids(ids, class_names.read_list(root), is_voc=False)
+        return class_names.of_ids(ids, listed or class_names.read_list(root), is_voc=False)
     place = items[0].image if items else None
     tree = place.file.parents[1] if isinstance(place, Place) and place.size is None else root
-    listed = class_names.read_list(root) or class_names.read_list(tree)
+    listed = listed or class_names.read_list(root) or class_names.read_list(tree)
     is_voc = max((value for value in ids if value < 255), default=0) == 20 or bool(re.fullmatch(r"VOC20\d\d", tree.name))
     return class_names.of_ids(ids, listed, is_voc)
 

@@ -1,10 +1,12 @@
 """`segpipe COMMAND`: what a person types beside `dvc`. A line a command; what a command needs it imports when it runs."""
 
 from segpipe import command
-from segpipe.cli import adopt, info, init, predict, ui, verify
+from segpipe.cli import adopt, convert, info, init, predict, ui, unpack, verify
 
 app = command.new_app()
 app.command("init")(init.init)
+app.command("convert")(convert.convert)
+app.command("unpack")(unpack.unpack)
 app.command("predict")(predict.predict)
 app.command("info")(info.info)
 app.command("verify")(verify.verify)

@@ -85,9 +85,9 @@ def _model(path: Path, wish: str) -> "tuple[Forward, Card, Any]":
 
 def _predict_one(path: Path, out: Path, name: str, forward: "Forward", card: "Card", device: Any) -> None:
     """One image: its mask and its overlay. Raises DataError for an image that cannot be read or does not fit."""
+    from segpipe import overlay
     from segpipe.files import write_bytes
     from segpipe.images import decode, encode_mask, with_channels
-    from segpipe.inference import overlay
     from segpipe.inference.predict import predict_logits
     from segpipe.models.segmenter import classes_of
     from segpipe.palette import colours

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from segpipe.inference.overlay import WRONG
+from segpipe.overlay import WRONG
 from segpipe.palette import Colour
 from segpipe.report import markup
 from segpipe.report.examples import CAPTIONS, Example

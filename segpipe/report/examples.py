@@ -6,9 +6,9 @@ from dataclasses import dataclass
 import cv2
 import numpy as np
 
+from segpipe import overlay
 from segpipe.dataset.pack import Pack
 from segpipe.images import decode_mask
-from segpipe.inference import overlay
 from segpipe.palette import colours
 from segpipe.report.inputs import FoldResults
 from segpipe.resize import shrink_image, shrink_mask

@@ -9,27 +9,24 @@ from typing import Any
 
 import numpy as np
 import pytest
-import yaml
 from PIL import Image
 
-from segpipe.annotations import convert as module
+from segpipe.annotations import examine as module
 from segpipe.annotations.convert import convert
 from segpipe.errors import PipelineError
 from segpipe.images import decode_mask, encode_mask
 from segpipe.params import DataParams
 from segpipe.record import DatasetInfo, Record
+from tests.annotations.data_params import data_params
 
 CLASSES = ["background", "cat", "dog"]
 IDS = np.array([[0, 1, 2], [2, 1, 255]], np.uint8)
 PIXELS = np.arange(18, dtype=np.uint8).reshape(2, 3, 3)
 
 
-def params(root: Path, source: str = "masks", **block: Any) -> DataParams:
+def params(root: Path, source: str = "masks", **keys: Any) -> DataParams:
     """The project's own data section, for a folder of this source."""
-    own = yaml.safe_load((Path(__file__).parents[2] / "params.yaml").read_text(encoding="utf-8"))["data"]
-    own |= {"source": source, "path": str(root)}
-    own[source] |= {"classes": CLASSES} | block if source != "sample" else {}
-    return DataParams.model_validate(own)
+    return data_params(root, source, **({"classes": CLASSES} | keys if source != "sample" else keys))
 
 
 def save(root: Path, name: str, image: np.ndarray = PIXELS, mask: np.ndarray | None = IDS) -> None:
@@ -62,8 +59,8 @@ def test_a_record_holds_what_was_measured(tmp_path: Path) -> None:
     assert first.squares[0] == 9 + 36 + 81 + 144 + 225
     assert first.image.read() == content
     assert first.image_sha256 == hashlib.sha256(content).hexdigest()
-    assert first.mask_png == encode_mask(IDS)
-    assert first.mask_sha256 == hashlib.sha256(first.mask_png).hexdigest()
+    assert first.mask_png.read() == encode_mask(IDS)
+    assert first.mask_sha256 == hashlib.sha256(first.mask_png.read()).hexdigest()
     assert (second.id, second.given, second.channels, second.pixels, second.ignored) == ("test/b", "test", 1, (6, 0, 0), 0)
     assert info == DatasetInfo(tuple(CLASSES), has_background=True, channels=3, bits=8, n_images=2)
 
@@ -121,7 +118,7 @@ def test_every_source_gives_the_same_masks(tmp_path: Path) -> None:
     for source, name in (("masks", "masks"), ("labelme", "labelme"), ("sample", "labelme"), ("voc", "voc"), ("voc", "voc.tar")):
         data = params(tmp_path / name, source if source != "sample" else "labelme")
         (record,), _ = convert(data.model_copy(update={"source": source}), CLASSES)
-        assert decode_mask(record.mask_png, "mask").tolist() == ids.tolist(), source
+        assert decode_mask(record.mask_png.read(), "mask").tolist() == ids.tolist(), source
         assert (record.id, record.width, record.height) == ("a", 8, 6)
 
 

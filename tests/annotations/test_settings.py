@@ -4,11 +4,11 @@ from pathlib import Path
 
 import pytest
 
+from segpipe import params
 from segpipe.annotations.class_names import Classes
 from segpipe.annotations.layout import Layout
 from segpipe.annotations.look import Look
 from segpipe.annotations.settings import of_crop, of_data, of_folds
-from segpipe.params import SplitParams
 
 SPLIT = params.load(Path(__file__).parents[2] / "params.yaml").split
 

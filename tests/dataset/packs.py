@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from segpipe.dataset import pack
 from segpipe.files import write_bytes
 from segpipe.images import encode_mask
-from segpipe.place import Place
+from segpipe.place import Held, Place
 from segpipe.record import DatasetInfo, Record
 
 Image = NDArray[np.uint8]
@@ -53,10 +53,15 @@ def _record(folder: Path, item: str, image: Image, mask: Image, n_classes: int) 
         image_sha256=hashlib.sha256(path.read_bytes()).hexdigest(),
         mask_sha256=hashlib.sha256(mask_png).hexdigest(),
         given="",
+        group="",
+        twin="",
         pixels=tuple(map(int, counts[:n_classes])),
         ignored=int(counts[255]),
         sums=tuple(map(int, values.sum(axis=0))),
         squares=tuple(map(int, (values * values).sum(axis=0))),
+        low=tuple(map(int, values.min(axis=0))),
+        high=tuple(map(int, values.max(axis=0))),
+        spacing=(0, 0),
         image=Place(path),
-        mask_png=mask_png,
+        mask_png=Held(mask_png),
     )

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from segpipe.inference import overlay
+from segpipe import overlay
 from segpipe.palette import colours
 from tests.dataset.packs import noise
 

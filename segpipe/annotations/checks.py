@@ -1,0 +1,87 @@
+"""What no single image shows and yet spoils a training: absent and rare classes, the same picture marked differently."""
+
+from collections import defaultdict
+from collections.abc import Iterator, Sequence
+
+from segpipe.errors import DataError
+from segpipe.record import Record
+
+FEW_IMAGES = 5
+RARE = 1000
+"""A class with less than a RARE-th of the pixels is seen so seldom that a plain loss passes it over."""
+SMALL = 32
+ALL = "all images"
+
+
+def warnings_of(records: Sequence[Record], classes: Sequence[str]) -> list[DataError]:
+    """Warnings about the data set as a whole. They stop nothing."""
+    return [
+        DataError(file, problem, remedy, warning=True)
+        for check in (_absent, _rare, _empty, _ignored, _flat, _small, _contradictory)
+        for file, problem, remedy in check(records, classes)
+    ]
+
+
+Found = Iterator[tuple[str, str, str]]
+
+
+def _absent(records: Sequence[Record], classes: Sequence[str]) -> Found:
+    """Classes that are in no mask, or in so few that not every fold can have one."""
+    for number, name in enumerate(classes):
+        images = sum(record.pixels[number] > 0 for record in records)
+        if not images:
+            remedy = "A model cannot learn it: take it off the classes, or check that its label is spelt as in the files."
+            yield ALL, f"the class {name} occurs nowhere", remedy
+        elif images < min(FEW_IMAGES, len(records)):
+            remedy = "Not every fold can hold it: annotate more, or merge it into another class in data.class_map."
+            yield ALL, f"the class {name} occurs in {images} images only", remedy
+
+
+def _rare(records: Sequence[Record], classes: Sequence[str]) -> Found:
+    """Classes that are there, with a very small share of the pixels."""
+    totals = [sum(record.pixels[number] for record in records) for number in range(len(classes))]
+    for name, total in zip(classes, totals, strict=True):
+        if 0 < total * RARE < sum(totals):
+            remedy = "Set augment.preset to crop, so that it is seen more often, and watch its own score."
+            yield ALL, f"the class {name} covers {100 * total / sum(totals):.2g} % of the pixels", remedy
+
+
+def _empty(records: Sequence[Record], classes: Sequence[str]) -> Found:
+    """Images without an object, where most are such."""
+    empty = [record for record in records if not sum(record.pixels[1:])]
+    if 2 * len(empty) > len(records):
+        for record in empty:
+            yield record.source, "no object in it, as in most images here", "Check that their annotations are not missing."
+
+
+def _ignored(records: Sequence[Record], classes: Sequence[str]) -> Found:
+    for record in records:
+        if record.ignored == record.width * record.height:
+            yield record.source, "every pixel of it is ignored, so it teaches nothing", "Take it out, or mend its annotation."
+
+
+def _flat(records: Sequence[Record], classes: Sequence[str]) -> Found:
+    for record in records:
+        pixels = record.width * record.height
+        if all(total**2 == square * pixels for total, square in zip(record.sums, record.squares, strict=True)):
+            yield record.source, "an image of one single value", "Take it out, or copy it again from where it came."
+
+
+def _small(records: Sequence[Record], classes: Sequence[str]) -> Found:
+    for record in records:
+        if min(record.width, record.height) < SMALL:
+            yield record.source, f"an image with a side below {SMALL} pixels", "Check that it is no thumbnail."
+
+
+def _contradictory(records: Sequence[Record], classes: Sequence[str]) -> Found:
+    """The same bytes under several names: with the same mask they are counted twice, with another they contradict."""
+    same: dict[str, list[Record]] = defaultdict(list)
+    for record in records:
+        same[record.image_sha256].append(record)
+    for twins in same.values():
+        differ = len({record.mask_sha256 for record in twins}) > 1
+        for record in twins if len(twins) > 1 else ():
+            if differ:
+                yield record.source, "the same picture as another, with another annotation", "Keep the right one of them."
+            else:
+                yield record.source, "the same picture as another, with the same annotation", "Keep one of them."

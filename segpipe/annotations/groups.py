@@ -1,0 +1,89 @@
+"""A table that says which images belong together: patients, slides, places. Images of one group never part in a split."""
+
+import csv
+import io
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path, PurePosixPath
+
+from segpipe.annotations.items import Found, Item, id_of
+from segpipe.errors import DataError, PipelineError
+from segpipe.images import SUFFIXES
+
+COLUMNS = ("image", "group")
+
+
+def with_groups(found: Found, root: Path, table: str) -> Found:
+    """The items with the group that `table`, a CSV below `root`, gives them; `none` leaves them as they are.
+
+    An image is named by its path below `root`, by its id, or by its bare name where only one image has it. Raises
+    PipelineError where there is no such table.
+    """
+    if table == "none":
+        return found
+    rows = _rows(_inside(root, table), table)
+    names = _names(found.items)
+    groups: dict[str, str] = {}
+    problems = []
+    for number, (image, group) in enumerate(rows, start=2):
+        ids = sorted(names.get(_bare(image), ()))
+        if len(ids) != 1:
+            what = f'names "{image}", which {"no image" if not ids else "more than one image"} is called'
+            problems.append(DataError(f"{table}, line {number}", what, "Write the image's path below data.path."))
+        elif groups.setdefault(ids[0], group) != group:
+            what = f'puts "{image}" into two groups'
+            problems.append(DataError(f"{table}, line {number}", what, "An image belongs to one group: take off one line."))
+    problems += [
+        DataError(item.source, f"an image that {table} does not name", "Add a line for it.")
+        for item in found.items
+        if item.id not in groups
+    ]
+    items = tuple(replace(item, group=groups.get(item.id, "")) for item in found.items)
+    return Found(items, (*found.problems, *problems))
+
+
+def _inside(root: Path, table: str) -> Path:
+    path = (root / table).resolve()
+    if not path.is_relative_to(root.resolve()) or not path.is_file():
+        raise PipelineError(f"data.groups: {table} is no file below {root}. Write a path below data.path, or none.")
+    return path
+
+
+def _rows(path: Path, table: str) -> list[tuple[str, str]]:
+    """The table's two columns, wherever they stand in it. Semicolons and tabs part cells as commas do."""
+    try:
+        text = path.read_text(encoding="utf-8-sig")
+    except UnicodeDecodeError:
+        raise PipelineError(f"{table}: not UTF-8 text. Save it as UTF-8, with the columns image and group.") from None
+    first = text.split("\n", 1)[0]
+    delimiter = max(",;\t", key=first.count)
+    try:
+        rows = list(csv.DictReader(io.StringIO(text), delimiter=delimiter, strict=True))
+    except csv.Error as error:
+        raise PipelineError(f"{table}: not a CSV ({error}). Write the columns image and group.") from None
+    missing = [name for name in COLUMNS if not rows or name not in rows[0]]
+    if missing:
+        raise PipelineError(f"{table}: no column {' and '.join(missing)}, or no rows. Write the columns image and group.")
+    bare = [number for number, row in enumerate(rows, start=2) if not row["image"] or not (row["group"] or "").strip()]
+    if bare:
+        raise PipelineError(f"{table}, line {bare[0]}: an empty cell. Every line names an image and its group.")
+    return [(row["image"].strip(), row["group"].strip()) for row in rows]
+
+
+def _names(items: Sequence[Item]) -> dict[str, set[str]]:
+    """The ids that each way of naming an image may mean."""
+    names: dict[str, set[str]] = {}
+    for item in items:
+        exact = {item.id, _bare(item.source)}
+        for name in exact:
+            names[name] = {item.id}
+    for item in items:
+        short = PurePosixPath(item.id).name
+        if names.get(short, set()) != {short}:
+            names.setdefault(short, set()).add(item.id)
+    return names
+
+
+def _bare(name: str) -> str:
+    path = PurePosixPath(name.replace("\\", "/").removeprefix("./"))
+    return id_of(path) if path.suffix.lower() in SUFFIXES else path.as_posix()

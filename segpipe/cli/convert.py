@@ -1,0 +1,120 @@
+"""segpipe convert: what stage convert does, for any folder, without a project."""
+
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any, Literal
+
+import typer
+
+from segpipe import command
+from segpipe.errors import PipelineError
+
+if TYPE_CHECKING:
+    from segpipe.params import DataParams
+
+Kind = Literal["labelme", "masks", "voc", "coco", "yolo"]
+PLAIN: dict[str, Any] = {
+    "unannotated": "error",
+    "pages": "error",
+    "groups": "none",
+    "class_map": {},
+    "shapes": {"fill": "labelme", "overlap": "order", "line_width": 10, "point_size": 5},
+    "sample": {"n_images": 240, "size": 128},
+    "voc": {"year": 2012},
+    "labelme": {},
+    "coco": {},
+    "yolo": {},
+    "masks": {
+        "image_dir": "images",
+        "mask_dir": "masks",
+        "template": "{stem}",
+        "pairs": "none",
+        "values": "ids",
+        "codes": [0, 255],
+        "ignore_index": 255,
+    },
+}
+"""The data section of a params.yaml, before the folder was looked at. `--set` changes any of it."""
+
+
+def convert(
+    src: Annotated[Path, typer.Argument(help="A folder of annotated images; nothing in it is changed.", show_default=False)],
+    out: Annotated[Path, typer.Option(help="The folder to make.", show_default=False)],
+    source: Annotated[Kind | None, typer.Option(help="The format; without it the folder is looked at.")] = None,
+    classes: Annotated[Path | None, typer.Option(help="A class name a line, in the order of the ids.")] = None,
+    unpack: Annotated[bool, typer.Option("--unpack", help="Write plain images/ and masks/ in place of the pack.")] = False,
+    set_: Annotated[
+        list[str] | None, typer.Option("--set", "-S", help="A key of params.yaml's data section: -S data.shapes.fill=exact")
+    ] = None,
+) -> None:
+    """Checks every image and annotation, tells all problems at once, and writes one canonical form."""
+    from segpipe.annotations import convert as annotations
+    from segpipe.annotations import doctor, doctor_files
+    from segpipe.dataset import pack
+    from segpipe.dataset import unpack as plain
+
+    if not src.exists():
+        raise PipelineError(f"{src}: no such folder or file.")
+    if out.resolve().is_relative_to(src.resolve()):
+        raise PipelineError(f"--out: {out} lies inside {src}, where nothing may change. Name a folder elsewhere.")
+    with plain.new_folder(out) as folder:
+        data = _params(src.resolve(), source, classes, set_ or [])
+        prepared = folder / ".pack" if unpack else folder
+        spool = folder / ".masks.partial"
+        examination, info = annotations.convert(data, (), spool)
+        pack.write(prepared, examination.records, info)
+        doctor_files.write(folder / "doctor", examination)
+        spool.unlink()
+        if unpack:
+            plain.unpack(pack.open_pack(prepared), folder)
+            _remove(prepared)
+    print(f"{info.n_images} images with {info.channels} channels of {info.bits} bits; classes: {', '.join(info.classes)}")
+    print(doctor.told(examination.problems), file=sys.stderr, end="")
+    command.done(
+        f"{out}; {out}/doctor/contact_sheet.png shows it", f"segpipe init {out}, in a project" if unpack else "segpipe unpack"
+    )
+
+
+def _params(src: Path, kind: Kind | None, classes: Path | None, changes: list[str]) -> "DataParams":
+    """The data section for this folder: what looking at it suggests, then what the command says."""
+    import yaml
+
+    from segpipe import params
+    from segpipe.annotations import class_names, settings
+    from segpipe.annotations.look import look
+
+    listed = class_names.read_file(classes) if classes else None
+    data = PLAIN | {"source": kind or "labelme", "path": str(src)}
+    every = {"data": {key: dict(value) if isinstance(value, dict) else value for key, value in data.items()}}
+    for name in ("voc", "labelme", "coco", "yolo", "masks"):
+        every["data"][name]["classes"] = ["background", "object"]
+    given = dict(_change(each) for each in changes)
+    for key, text in given.items():
+        _put(every, key, yaml.safe_load(text))
+    seen = look(src, params.data_of(every["data"]), kind, listed=listed)
+    for key, value in settings.of_data(seen, str(src)).items():
+        if key not in given:
+            _put(every, key, value)
+    return params.data_of(every["data"])
+
+
+def _change(text: str) -> tuple[str, str]:
+    key, equals, value = text.partition("=")
+    if not equals or not key.startswith("data."):
+        raise PipelineError(f"--set {text}: write KEY=VALUE with a key of the data section, such as data.shapes.fill=exact.")
+    return key, value
+
+
+def _put(content: dict[str, Any], dotted: str, value: Any) -> None:
+    *sections, key = dotted.split(".")
+    for name in sections:
+        content = content.setdefault(name, {})
+        if not isinstance(content, dict):
+            raise PipelineError(f"--set {dotted}: no such key.")
+    content[key] = value
+
+
+def _remove(folder: Path) -> None:
+    import shutil
+
+    shutil.rmtree(folder)
