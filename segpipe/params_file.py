@@ -1,6 +1,7 @@
 """Writes values into params.yaml as a person would: comments stay, lists stand in block style, the rest is untouched."""
 
 import io
+import re
 import tempfile
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -19,6 +20,8 @@ from segpipe.files import write_text
 
 Value = str | int | float | bool | Sequence[str] | Sequence[int]
 SHOWN = 6
+REASON = re.compile(r" *\[here: [^\]]*\]$")
+"""Why a key has its value, as `segpipe init` wrote it the last time."""
 
 
 @dataclass(frozen=True)
@@ -33,13 +36,16 @@ class Change:
         return f"{self.key}: {_told(self.old)} -> {_told(self.new)}"
 
 
-def write(path: Path, values: Mapping[str, Value]) -> list[Change]:
+def write(path: Path, values: Mapping[str, Value], reasons: Mapping[str, str] | None = None) -> list[Change]:
     """Sets keys by dotted name, such as `data.source`, and returns what changed, in the order given.
 
-    Raises PipelineError where a key is not there or the file would not pass `params.load`; it then stays as it was.
+    `reasons` says why for some of them, at the end of their comment. Raises PipelineError where a key is not there or
+    the file would not pass `params.load`; it then stays as it was.
     """
-    text, changes = edited(path.read_text(encoding="utf-8"), values)
-    if changes:
+    old = path.read_text(encoding="utf-8")
+    text, changes = edited(old, values)
+    text = explained(text, reasons or {})
+    if text != old:
         _check(path, text)
         write_text(path, text)
     return changes
@@ -63,6 +69,25 @@ def edited(text: str, values: Mapping[str, Value]) -> tuple[str, list[Change]]:
     stream = io.StringIO()
     _round_trip().dump(content, stream)
     return stream.getvalue(), changes
+
+
+def with_values(path: Path, values: Mapping[str, Value]) -> params.Params:
+    """The parameters as they would be with these values; nothing is written. Raises PipelineError as `write` does."""
+    return _check(path, edited(path.read_text(encoding="utf-8"), values)[0])
+
+
+def explained(text: str, reasons: Mapping[str, str]) -> str:
+    """The text with each key's reason at the end of its line, in place of the one that stood there."""
+    content = _round_trip().load(text)
+    lines = text.splitlines()
+    for dotted, reason in reasons.items():
+        *sections, key = dotted.split(".")
+        section = content
+        for name in sections:
+            section = section[name]
+        at = section.lc.key(key)[0]
+        lines[at] = f"{REASON.sub('', lines[at])}{' ' if '#' in lines[at] else '  # '}[here: {reason}]"
+    return "\n".join(lines) + "\n"
 
 
 def reads_as_itself(word: str) -> bool:
@@ -109,13 +134,13 @@ def _below(comment: Any) -> Any:
     return comment
 
 
-def _check(path: Path, text: str) -> None:
-    """Raises PipelineError where the new text would not load, and says that nothing was changed."""
+def _check(path: Path, text: str) -> params.Params:
+    """What the new text holds. Raises PipelineError where it would not load, and says that nothing was changed."""
     with tempfile.TemporaryDirectory() as folder:
         candidate = Path(folder) / path.name
         candidate.write_text(text, encoding="utf-8")
         try:
-            params.load(candidate)
+            return params.load(candidate)
         except PipelineError as error:
             raise PipelineError(f"{path} was not changed, since then:\n{str(error).replace(str(candidate), str(path))}") from None
 

@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from segpipe.report.run_sections import Exported
 
 PREPARED = Path("data/prepared")
+DOCTOR = Path("data/doctor")
 FOLDS = Path("data/folds/folds.csv")
 EVAL = Path("data/eval")
 EXPORT = Path("models/export")
@@ -50,7 +51,7 @@ def _gather(every: "Params") -> "Contents":
     """All that the page shows, read and computed."""
     from segpipe import files, fingerprint
     from segpipe.dataset import folds, pack
-    from segpipe.report import baseline, examples, inputs, numbers, page
+    from segpipe.report import baseline, doctor_section, examples, inputs, numbers, page
 
     data = pack.open_pack(PREPARED)
     parts = folds.read(FOLDS)
@@ -70,6 +71,7 @@ def _gather(every: "Params") -> "Contents":
         best=best,
         worst=worst,
         exported=_exported(),
+        doctor=doctor_section.read(DOCTOR),
         data_hash=fingerprint.data_hash(PREPARED),
         folds_hash=files.sha256_of(FOLDS),
     )

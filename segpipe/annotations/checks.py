@@ -10,7 +10,6 @@ FEW_IMAGES = 5
 RARE = 1000
 """A class with less than a RARE-th of the pixels is seen so seldom that a plain loss passes it over."""
 SMALL = 32
-ALL = "all images"
 
 
 def warnings_of(records: Sequence[Record], classes: Sequence[str]) -> list[DataError]:
@@ -31,10 +30,10 @@ def _absent(records: Sequence[Record], classes: Sequence[str]) -> Found:
         images = sum(record.pixels[number] > 0 for record in records)
         if not images:
             remedy = "A model cannot learn it: take it off the classes, or check that its label is spelt as in the files."
-            yield ALL, f"the class {name} occurs nowhere", remedy
-        elif images < min(FEW_IMAGES, len(records)):
+            yield f"class {name}", "it occurs in no image", remedy
+        elif images < FEW_IMAGES:
             remedy = "Not every fold can hold it: annotate more, or merge it into another class in data.class_map."
-            yield ALL, f"the class {name} occurs in {images} images only", remedy
+            yield f"class {name}", f"it occurs in fewer than {FEW_IMAGES} images", remedy
 
 
 def _rare(records: Sequence[Record], classes: Sequence[str]) -> Found:
@@ -43,7 +42,7 @@ def _rare(records: Sequence[Record], classes: Sequence[str]) -> Found:
     for name, total in zip(classes, totals, strict=True):
         if 0 < total * RARE < sum(totals):
             remedy = "Set augment.preset to crop, so that it is seen more often, and watch its own score."
-            yield ALL, f"the class {name} covers {100 * total / sum(totals):.2g} % of the pixels", remedy
+            yield f"class {name}", f"it covers less than a {RARE}th of the pixels", remedy
 
 
 def _empty(records: Sequence[Record], classes: Sequence[str]) -> Found:

@@ -4,6 +4,7 @@ from collections import defaultdict
 from collections.abc import Iterable
 from dataclasses import dataclass
 
+from segpipe.annotations.fixes import line
 from segpipe.errors import DataError, Fix, PipelineError
 
 SHOWN = 10
@@ -34,12 +35,16 @@ def findings(problems: Iterable[DataError]) -> list[Finding]:
     ]
 
 
-def refuse(problems: Iterable[DataError]) -> None:
-    """Raises one PipelineError that tells all errors, the same ones together; returns where there are only warnings."""
+def refuse(problems: Iterable[DataError], hint: str = "") -> None:
+    """Raises one PipelineError that tells all errors, the same ones together; returns where there are only warnings.
+
+    `hint` follows where some of them can be mended in params.yaml.
+    """
     errors = [finding for finding in findings(problems) if not finding.warning]
     if errors:
         kinds = "1 kind" if len(errors) == 1 else f"{len(errors)} kinds"
-        raise PipelineError("\n".join([*map(str, errors), f"{kinds} of problem; nothing was converted."]))
+        hints = [hint] if hint and any(finding.fixes for finding in errors) else []
+        raise PipelineError("\n".join([*map(str, errors), *hints, f"{kinds} of problem; nothing was converted."]))
 
 
 def told(problems: Iterable[DataError]) -> str:
@@ -57,13 +62,10 @@ def _sentence(finding: Finding) -> str:
     if len(names) == 1:
         return f"{names[0]}: {finding.problem}. {finding.remedy}"
     shown = ", ".join(names[:SHOWN]) + (f" and {len(names) - SHOWN} more" if len(names) > SHOWN else "")
-    return f"{len(names)} files: {finding.problem}. {finding.remedy}\n  {shown}"
+    what = "classes" if all(name.startswith("class ") for name in names) else "files"
+    return f"{len(names)} {what}: {finding.problem}. {finding.remedy}\n  {shown}"
 
 
 def _lines(fixes: Iterable[Fix]) -> list[str]:
     """What to write into params.yaml, a line a key."""
-    return [f"  params.yaml: {fix.key}: {'add ' if fix.adds else ''}{_told(fix.value)}" for fix in fixes]
-
-
-def _told(value: object) -> str:
-    return ", ".join(map(str, value)) if isinstance(value, list | tuple) else str(value)
+    return [f"  params.yaml: {line(fix)}" for fix in fixes]

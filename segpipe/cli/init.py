@@ -1,5 +1,7 @@
 """segpipe init: looks at a folder of annotated images, brings it in, and writes what belongs to it into params.yaml."""
 
+import sys
+import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
 
@@ -9,12 +11,16 @@ from segpipe import command
 from segpipe.errors import PipelineError
 
 if TYPE_CHECKING:
+    from segpipe.annotations.convert import Examination
     from segpipe.annotations.look import Look
+    from segpipe.annotations.starting_point import Advice, Machine
     from segpipe.params import Params
     from segpipe.params_file import Value
 
 PARAMS = Path("params.yaml")
-Kind = Literal["labelme", "masks", "voc"]
+Kind = Literal["labelme", "masks", "voc", "coco", "yolo"]
+ROUNDS = 5
+"""How often the data is examined again with what mends it: one mended problem can bring another to light."""
 
 
 def init(
@@ -24,14 +30,14 @@ def init(
     kind: Annotated[Kind | None, typer.Option(help="Decides where several layouts fit.")] = None,
     image_dir: Annotated[str, typer.Option(help="The folder name of images (masks).")] = "",
     mask_dir: Annotated[str, typer.Option(help="The folder name of masks (masks).")] = "",
+    fix: Annotated[bool, typer.Option("--fix", help="Write the lines that mend what the doctor finds.")] = False,
 ) -> None:
-    """Looks at annotated images (labelme, masks or VOC), brings them to data/source under DVC, and sets params.yaml."""
+    """Examines annotated images, brings them to data/source under DVC, and sets params.yaml to suit them."""
     if not Path(".dvc").is_dir():
         raise PipelineError(f".dvc: not in {Path.cwd()}. Run this in the project's root, where params.yaml and .dvc are.")
 
     from segpipe import ingest, params, params_file
-    from segpipe.annotations import summary
-    from segpipe.annotations.doctor import refuse
+    from segpipe.annotations import doctor, settings, summary
     from segpipe.annotations.look import look
 
     every = params.load(PARAMS)
@@ -39,27 +45,73 @@ def init(
         where = ingest.data_path(folder, path, in_place)
         seen = look(folder, every.data, kind, image_dir, mask_dir)
         print("\n".join(summary.lines(seen, every.data.unannotated)))
-        refuse(seen.problems)
+        values, examination = _examined(folder, seen, every, fix)
+        unsure = () if fix and values != settings.of_data(seen, folder.as_posix()) else seen.classes.problems
+        hint = "" if fix else f"`segpipe init {path} --fix` writes the lines above."
+        doctor.refuse([*unsure, *examination.problems], hint)
         brought = where == ingest.SOURCE.as_posix()
         if brought:
             ingest.bring(folder)
-    changes = params_file.write(PARAMS, _settings(seen, every, where))
-    print("\n".join(map(str, changes)) or "params.yaml fits already")
+    values |= {"data.path": where}
+    # Where the file is about this data already, its other values are the user's own by now.
+    is_new = params_file.with_values(PARAMS, values) != every
+    advised = _advised(seen, examination, every) if is_new else []
+    reasons = {each.key: each.reason for each in advised}
+    changes = params_file.write(PARAMS, values | {each.key: each.value for each in advised}, reasons)
+    print(doctor.told(examination.problems), file=sys.stderr, end="")
+    print("\n".join(f"{change}{_because(reasons.get(change.key))}" for change in changes) or "params.yaml fits already")
     tracked = ["params.yaml", "data/source.dvc"] if brought else ["params.yaml"]
     command.done(", ".join(tracked), f"{_git_add(tracked)}dvc repro")
 
 
-def _settings(seen: "Look", every: "Params", where: str) -> "dict[str, Value]":
-    """What params.yaml must say: the data, and what its sizes and number ask for."""
-    from segpipe.annotations import settings
+def _examined(folder: Path, seen: "Look", every: "Params", fix: bool) -> "tuple[dict[str, Value], Examination]":
+    """What params.yaml must say of the data, and what the doctor finds then; with `fix`, after all that mends itself."""
+    from segpipe import params_file
+    from segpipe.annotations import convert, fixes, settings
+
+    values: dict[str, Value] = {**settings.of_data(seen, folder.as_posix())}
+    with tempfile.TemporaryDirectory() as scratch:
+        for _ in range(ROUNDS):
+            current = params_file.with_values(PARAMS, values)
+            examination = convert.examine(current.data, (), Path(scratch) / "masks")
+            mending = fixes.values_of(examination.problems, current.model_dump()) if fix else {}
+            if not mending:
+                break
+            values |= mending
+    return values, examination
+
+
+def _advised(seen: "Look", examination: "Examination", every: "Params") -> "list[Advice]":
+    """What the sizes and the number of the images ask for."""
+    from segpipe.annotations import settings, starting_point
+    from segpipe.annotations.starting_point import Advice
 
     stride = 2**every.model.depth if every.model.name == "unet" else 32
-    without = 0 if every.data.unannotated == "background" else len(seen.unannotated)
-    return {
-        **settings.of_data(seen, where),
-        **settings.of_crop(seen, every.input.crop, stride),
-        **settings.of_folds(seen, seen.n_images - without, every.split, every.folds),
-    }
+    folds = settings.of_folds(seen, len(examination.records), every.split, every.folds)
+    few = f"{len(examination.records)} images"
+    return [
+        *starting_point.advice(examination, _machine(), stride, every.model.width),
+        *(Advice(key, value, few) for key, value in folds.items()),
+    ]
+
+
+def _machine() -> "Machine":
+    """This computer. Without torch, whose import takes seconds: a GPU's driver says what is there."""
+    import os
+    import shutil
+    import subprocess
+
+    from segpipe.annotations.starting_point import Machine
+
+    own = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") if hasattr(os, "sysconf") else 2**33
+    query = ["nvidia-smi", "--query-gpu=memory.total", "--format=csv,noheader,nounits"]
+    told = subprocess.run(query, capture_output=True, text=True, check=False).stdout if shutil.which("nvidia-smi") else ""
+    first = told.strip().split("\n")[0].strip()
+    return Machine(True, int(first) * 2**20) if first.isdecimal() else Machine(False, own)
+
+
+def _because(reason: str | None) -> str:
+    return f"  ({reason})" if reason else ""
 
 
 def _git_add(files: list[str]) -> str:

@@ -9,7 +9,16 @@ import pandas as pd
 
 from segpipe.palette import colours
 from segpipe.record import DatasetInfo
-from segpipe.report import class_sections, data_section, example_section, markup, run_sections, score_sections, skeleton
+from segpipe.report import (
+    class_sections,
+    data_section,
+    doctor_section,
+    example_section,
+    markup,
+    run_sections,
+    score_sections,
+    skeleton,
+)
 from segpipe.report.data_section import Parts
 from segpipe.report.examples import Example
 from segpipe.report.inputs import FoldResults
@@ -40,6 +49,7 @@ class Contents:
     best: Sequence[Example]
     worst: Sequence[Example]
     exported: Exported | None
+    doctor: doctor_section.Doctor
     data_hash: str
     folds_hash: str
 
@@ -106,6 +116,7 @@ def _origins(contents: Contents) -> list[Section]:
     fold = markup.note(f"Training and validation are those of fold {results[0].fold}.")
     found = [
         ("data", "Data", facts + balance + fold),
+        ("doctor", "Data check", doctor_section.section(contents.doctor)),
         ("parameters", "Parameters", run_sections.parameters(contents.params)),
     ]
     if contents.exported:

@@ -135,6 +135,8 @@ td:nth-child(3) .bar i i { background: var(--two); }
 .sides { display: grid; grid-template-columns: 5fr 6fr; gap: 14px; align-items: start; }
 .sides > *, figure { min-width: 0; }
 figure { margin: 0; }
+.wide { margin-top: 14px; }
+.wide img { display: block; width: 100%; height: auto; border-radius: 6px; }
 .chart { padding: 16px 18px 10px; }
 .chart figcaption { display: flex; flex-wrap: wrap; gap: 2px 16px; margin-bottom: 8px; font-size: 14px; }
 .chart figcaption b { margin-right: auto; font-size: 15px; }

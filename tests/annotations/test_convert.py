@@ -38,7 +38,8 @@ def save(root: Path, name: str, image: np.ndarray = PIXELS, mask: np.ndarray | N
 
 
 def converted(root: Path, source: str = "masks", **block: Any) -> tuple[list[Record], DatasetInfo]:
-    return convert(params(root, source, **block), CLASSES)
+    examination, info = convert(params(root, source, **block), CLASSES, root.parent / f"{root.name}.masks")
+    return [*examination.records], info
 
 
 def refusal(root: Path, source: str = "masks", **block: Any) -> str:
@@ -117,7 +118,7 @@ def test_every_source_gives_the_same_masks(tmp_path: Path) -> None:
         tar.add(tmp_path / "voc", arcname="VOCdevkit/VOC2007")
     for source, name in (("masks", "masks"), ("labelme", "labelme"), ("sample", "labelme"), ("voc", "voc"), ("voc", "voc.tar")):
         data = params(tmp_path / name, source if source != "sample" else "labelme")
-        (record,), _ = convert(data.model_copy(update={"source": source}), CLASSES)
+        (record,) = convert(data.model_copy(update={"source": source}), CLASSES, tmp_path / "spool")[0].records
         assert decode_mask(record.mask_png.read(), "mask").tolist() == ids.tolist(), source
         assert (record.id, record.width, record.height) == ("a", 8, 6)
 

@@ -11,7 +11,7 @@ import pytest
 from segpipe import params
 from segpipe.dataset import folds as splits
 from segpipe.dataset import pack
-from segpipe.report import examples, inputs, numbers, page
+from segpipe.report import doctor_section, examples, inputs, numbers, page
 from segpipe.report.definitions import MEANINGS, NAMES
 from segpipe.report.run_sections import Exported
 from segpipe.scores import CLASS_SCORES, SCORES
@@ -79,6 +79,7 @@ def gathered(folder: Path, folds: tuple[int, ...]) -> page.Contents:
         best=[dataclasses.replace(each, id=f"<u>{each.id}") for each in best],
         worst=worst,
         exported=Exported({"images": 8, "largest_difference": 4.77e-06, "same_pixels": 0.9975, "<new>": 1}, 7_800_000, "ab12"),
+        doctor=doctor_section.read(folder / "data/doctor"),
         data_hash="d4ta",
         folds_hash="f01d5",
     )
