@@ -36,19 +36,17 @@ def chosen(records: Sequence[Record], n_classes: int) -> list[Record]:
     images = [sum(record.pixels[number] > 0 for record in left) for number in range(n_classes)]
     shown = [0] * n_classes
     taken: list[Record] = []
-    while left and len(taken) < MOST:
+    while any(images) and len(taken) < MOST:
         wanted = min(
             (number for number in range(n_classes) if images[number]), key=lambda number: (shown[number], images[number])
         )
-        record = next((each for each in left if each.pixels[wanted]), left[0])
+        record = next(each for each in left if each.pixels[wanted])
         left.remove(record)
         taken.append(record)
         for number, count in enumerate(record.pixels):
             shown[number] += count > 0
             images[number] -= count > 0
-        if not any(images):
-            taken += left[: MOST - len(taken)]
-            break
+    taken += left[: MOST - len(taken)]
     return sorted(taken, key=lambda record: record.id)
 
 

@@ -1,0 +1,42 @@
+"""From the pack back to folders: every byte of the images, every id of the masks, and a folder that is new or not made."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from segpipe.dataset.pack import open_pack
+from segpipe.dataset.unpack import new_folder, unpack
+from segpipe.errors import PipelineError
+from tests.dataset.packs import made
+
+MASK = np.array([[0, 1, 2], [255, 1, 0]], np.uint8)
+
+
+def test_what_went_in_comes_out(tmp_path: Path) -> None:
+    image = np.arange(18, dtype=np.uint8).reshape(2, 3, 3)
+    made(tmp_path, {"deep/a": (image, MASK), "b": (image[::-1], MASK[::-1])}, ("background", "cat", "dog"))
+    pack = open_pack(tmp_path / "prepared")
+    unpack(pack, tmp_path / "out")
+    assert (tmp_path / "out/images/deep/a.png").read_bytes() == pack.images["deep/a"].read()
+    with Image.open(tmp_path / "out/masks/deep/a.png") as mask:
+        assert mask.mode == "L"
+        assert np.array_equal(np.asarray(mask), MASK)
+    assert (tmp_path / "out/classes.txt").read_text() == "background\ncat\ndog\n"
+    assert not list((tmp_path / "out").glob("*rain.txt"))
+
+
+def test_a_folder_is_whole_or_not_there(tmp_path: Path) -> None:
+    out = tmp_path / "out"
+    with pytest.raises(ZeroDivisionError), new_folder(out) as folder:
+        (folder / "half").write_text("x")
+        1 / 0  # noqa: B018
+    assert list(tmp_path.iterdir()) == []
+    out.mkdir()
+    with new_folder(out) as folder:
+        (folder / "all").write_text("x")
+    assert [path.name for path in out.iterdir()] == ["all"]
+    with pytest.raises(PipelineError, match="is there already"), new_folder(out):
+        pass
+    assert (out / "all").read_text() == "x"
