@@ -2,7 +2,8 @@
 
 Three parts, each with its own ratio:
   idiom   one core: every labelme file and image to image and mask on the disk, ours against the script that most projects
-          hold (json, a full-size Pillow mask for each shape, the image saved again as JPEG, the mask as palette PNG).
+          hold (json, a full-size Pillow mask for each shape, the image saved again as JPEG, the mask as palette PNG), and
+          against the same with labelme's own reader, where `labelme` can be imported (it is no dependency).
           Ours also checks each file and pixel, sums channels and classes, hashes, and looks for near-duplicates.
   cores   one process against two, over the same folder.
   memory  5,000 images: the largest memory of all processes together, at a tenth of the way and at the end.
@@ -11,6 +12,7 @@ Run: python bench/convert.py [idiom | cores | memory] ...
 """
 
 import base64
+import importlib.util
 import io
 import json
 import math
@@ -51,11 +53,17 @@ def idiom() -> None:
             if not names:
                 print(f"{name}: {PHOTOS} is absent")
                 continue
-            ours, theirs = [], []
-            for each in range(ROUNDS + 1):
-                ours.append(seconds(lambda: converted(data_of(source, names), Path(folder) / f"ours{each}", 1)))  # noqa: B023
-                theirs.append(seconds(lambda: usual_script(source, names, Path(folder) / f"theirs{each}")))  # noqa: B023
-            report(f"{name}: the usual script takes", [b / a for a, b in zip(ours[1:], theirs[1:], strict=True)])
+            peers = {"the usual script": usual_script} | ({"labelme's reader": with_labelme} if has_labelme() else {})
+            works = {"ours": lambda out: converted(data_of(source, names), out, 1)} | {  # noqa: B023
+                peer: lambda out, work=work: work(source, names, out)  # noqa: B023
+                for peer, work in peers.items()
+            }
+            rounds = [
+                {each: seconds(lambda: work(Path(folder) / f"{each}{number}")) for each, work in works.items()}  # noqa: B023
+                for number in range(ROUNDS + 1)
+            ][1:]
+            for peer in peers:
+                report(f"{name}: {peer} takes", [each[peer] / each["ours"] for each in rounds])
 
 
 def cores() -> None:
@@ -118,7 +126,8 @@ def photos(folder: Path, copies: int = 30) -> list[str]:
     folder.mkdir()
     for path in PHOTOS.glob("*.json"):
         for copy in range(copies):
-            (folder / f"{path.stem}-{copy}.json").write_bytes(path.read_bytes())
+            content = json.loads(path.read_text()) | {"imagePath": f"{path.stem}-{copy}.jpg"}
+            (folder / f"{path.stem}-{copy}.json").write_text(json.dumps(content))
             (folder / f"{path.stem}-{copy}.jpg").write_bytes(path.with_suffix(".jpg").read_bytes())
     return [line for line in (PHOTOS / "labels.txt").read_text().split("\n") if line and not line.startswith("__")]
 
@@ -184,7 +193,7 @@ def usual_script(source: Path, names: list[str], out: Path) -> None:
         if content.get("imageData"):
             picture = Image.open(io.BytesIO(base64.b64decode(content["imageData"])))
         else:
-            picture = Image.open(path.parent / content["imagePath"].replace(content["imagePath"].split(".")[0], path.stem))
+            picture = Image.open(path.parent / content["imagePath"])
         pixels = np.asarray(picture.convert("RGB"))
         ids = np.zeros(pixels.shape[:2], np.int32)
         for shape in content["shapes"]:
@@ -202,6 +211,27 @@ def usual_script(source: Path, names: list[str], out: Path) -> None:
         mask = Image.fromarray(ids.astype(np.uint8)).convert("P")
         mask.putpalette(flat_palette())
         mask.save(out / "masks" / f"{path.stem}.png")
+
+
+def has_labelme() -> bool:
+    os.environ.setdefault("QT_QPA_PLATFORM", "offscreen")
+    return importlib.util.find_spec("labelme") is not None
+
+
+def with_labelme(source: Path, names: list[str], out: Path) -> None:
+    """The same with labelme's classes and functions, as its own converters used them."""
+    import imgviz
+    from labelme import LabelFile, utils
+
+    for name in ("images", "masks"):
+        (out / name).mkdir(parents=True)
+    ids_of = {name: number for number, name in enumerate(names)} | {"__ignore__": 255}
+    for path in sorted(source.glob("*.json")):
+        content = LabelFile(str(path))
+        picture = utils.img_data_to_arr(content.image_data)
+        ids, _ = utils.shapes_to_label(picture.shape, content.shapes, ids_of)
+        imgviz.io.imsave(out / "images" / f"{path.stem}.jpg", picture)
+        imgviz.io.lblsave(out / "masks" / f"{path.stem}.png", ids.astype(np.uint8))
 
 
 def seconds(work: Callable[[], object]) -> float:
