@@ -29,7 +29,7 @@ def convert(
 ) -> tuple[Examination, DatasetInfo]:
     """Reads and checks all images of `data.path`. Returns the records, with all warnings, and what they share.
 
-    The masks wait in the file `spool`. Without `processes` all cores work. Raises PipelineError that names every error of the data set.
+    The masks wait in the file `spool`. Without `processes` all cores work. Raises PipelineError that names every error.
     """
     examination = examine(data, sample_classes, spool, processes)
     refuse(examination.problems)
