@@ -14,8 +14,8 @@ from segpipe.record import IGNORE
 Pixels = NDArray[Any]
 Mask = NDArray[np.uint8]
 Range = tuple[float, float]
-MOST_CHANNELS = 4
-"""OpenCV warps so many channels at once."""
+TOGETHER = (1, 3, 4)
+"""OpenCV warps so many channels at once exactly; two by an older way, to a 32nd of a pixel, and more than four not at all."""
 
 
 @dataclass(frozen=True)
@@ -141,7 +141,9 @@ def _warped(image: Pixels, mask: Mask, matrix: NDArray[np.float64], crop: int) -
     def looked_up(part: Pixels) -> Pixels:
         return cv2.warpAffine(part, matrix, size, flags=flags | cv2.INTER_LINEAR, borderMode=border, borderValue=0)
 
-    groups = (image[:, :, first : first + MOST_CHANNELS] for first in range(0, image.shape[2], MOST_CHANNELS))
-    parts = [looked_up(np.ascontiguousarray(group)).reshape(crop, crop, -1) for group in groups]
+    channels = image.shape[2]
+    step = channels if channels in TOGETHER else 1
+    groups = (np.ascontiguousarray(image[:, :, first : first + step]) for first in range(0, channels, step))
+    parts = [looked_up(group).reshape(crop, crop, step) for group in groups]
     ids = cv2.warpAffine(mask, matrix, size, flags=flags | cv2.INTER_NEAREST, borderMode=border, borderValue=IGNORE)
     return (parts[0] if len(parts) == 1 else np.concatenate(parts, axis=2)), ids.astype(np.uint8)

@@ -9,6 +9,7 @@ import torch
 from torch.utils.data import DataLoader
 
 from segpipe.dataset import loader
+from segpipe.dataset.draws import Draws, as_values
 from segpipe.dataset.pack import Pack
 from segpipe.params import load
 from tests.dataset.packs import made, noise
@@ -26,7 +27,7 @@ def data(tmp_path_factory: pytest.TempPathFactory) -> Pack:
 
 
 def epochs(data: Pack, workers: int, numbers: tuple[int, ...] = (0, 1), ids: list[str] = IDS) -> list[loader.Batch]:
-    samples = loader.TrainingSamples(data, AUGMENT, 16, 0, seed=3, fold=0)
+    samples = loader.TrainingSamples(Draws(data, ids, AUGMENT, 16, 0, seed=3, fold=0))
     order = loader.EpochBatches(ids, 4, seed=3, fold=0)
     batches = loader.training_loader(samples, order, workers, pin=False)
     found = []
@@ -69,7 +70,7 @@ def test_the_rest_of_an_epoch_is_the_end_of_the_whole_one(data: Pack) -> None:
 
 
 def training_batches(data: Pack, workers: int) -> "DataLoader[Any]":
-    samples = loader.TrainingSamples(data, AUGMENT, 16, 0, seed=3, fold=0)
+    samples = loader.TrainingSamples(Draws(data, IDS, AUGMENT, 16, 0, seed=3, fold=0))
     return loader.training_loader(samples, loader.EpochBatches(IDS, 4, seed=3, fold=0), workers, pin=False)
 
 
@@ -124,7 +125,7 @@ def test_whole_images_come_as_they_are_in_order(data: Pack, workers: int) -> Non
 
 def test_sixteen_bits_become_shares_of_the_largest() -> None:
     image = np.array([[[0], [65535]]], np.uint16)
-    values: Any = loader.as_values(image)
+    values: Any = as_values(image)
     assert values.dtype == np.float32
     assert torch.equal(loader.unit_values(loader.channels_first(values)), torch.tensor([[[0.0, 1.0]]]))
     assert loader.unit_values(torch.tensor([255, 51], dtype=torch.uint8)).tolist() == pytest.approx([1.0, 0.2])
@@ -132,6 +133,6 @@ def test_sixteen_bits_become_shares_of_the_largest() -> None:
 
 def test_large_images_are_shrunk_with_their_masks(tmp_path: Path) -> None:
     data = made(tmp_path, {"a": (noise(0, 40, 80), np.ones((40, 80), np.uint8))})
-    samples = loader.TrainingSamples(data, AUGMENT, 16, 32, seed=3, fold=0)
-    _, image, target = samples[(0, "a")]
+    samples = loader.TrainingSamples(Draws(data, ["a"], AUGMENT, 16, 32, seed=3, fold=0))
+    _, image, target = samples[(0, "a", 0)]
     assert image.shape[1:] == target.shape == (16, 16)
