@@ -41,6 +41,7 @@ def main() -> None:
     files.write_text(METRICS / "per_class.csv", tables.per_class(results, classes))
     files.write_text(METRICS / "confusion.csv", tables.confusion(results, classes))
     files.write_text(PAGE, page.render(contents))
+    SHEET.unlink(missing_ok=True)
     if contents.sheet:
         files.write_bytes(SHEET, contents.sheet.png)
     _track(every.tracking.experiment, contents)

@@ -10,7 +10,7 @@ from pydantic import ValidationError
 
 from segpipe.dataset.pack import Pack, pixel_columns
 from segpipe.errors import PipelineError
-from segpipe.inference import overlay
+from segpipe import overlay
 from segpipe.palette import colours
 from segpipe.params import AugmentParams
 from segpipe.randomness import seed_of
