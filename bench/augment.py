@@ -20,7 +20,11 @@ import numpy as np
 from segpipe import params
 from segpipe.dataset import augment
 
-SIZES = {"128 x 128, crop 128": (128, 128, 128), "480 x 360, crop 256": (360, 480, 256), "4000 x 3000, crop 512": (3000, 4000, 512)}
+SIZES = {
+    "128 x 128, crop 128": (128, 128, 128),
+    "480 x 360, crop 256": (360, 480, 256),
+    "4000 x 3000, crop 512": (3000, 4000, 512),
+}
 STANDARD = params.load().augment.model_copy(update={"preset": "custom", "affine": 1.0})
 SECONDS = 0.25
 

@@ -8,9 +8,9 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import ValidationError
 
+from segpipe import overlay
 from segpipe.dataset.pack import Pack, pixel_columns
 from segpipe.errors import PipelineError
-from segpipe import overlay
 from segpipe.palette import colours
 from segpipe.params import AugmentParams
 from segpipe.randomness import seed_of

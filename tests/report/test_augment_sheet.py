@@ -8,10 +8,10 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
+from segpipe import overlay
 from segpipe.dataset import pack
 from segpipe.dataset.draws import Draws
 from segpipe.errors import PipelineError
-from segpipe import overlay
 from segpipe.palette import colours
 from segpipe.params import AugmentParams
 from segpipe.report import augment_sheet
