@@ -1,5 +1,7 @@
 """How strongly rare classes are preferred: the weight of each class for a crop, and of each image for an epoch."""
 
+import math
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -47,8 +49,11 @@ def drawn(weights: Weights, rng: np.random.Generator) -> NDArray[np.int64]:
 
 def _preferred(counts: NDArray[np.int64], strength: float, has_background: bool) -> Weights:
     """Counts to the power of -strength; 0 for background and for what never occurs."""
-    weights = np.zeros(len(counts))
-    chosen = counts > 0
-    chosen[0] &= not has_background
-    weights[chosen] = (counts[chosen] / counts.sum()) ** -strength
-    return weights
+    total = int(counts.sum())
+    # By math and not by numpy, whose powers differ in their last digits from one processor's vector units to another's.
+    return np.array(
+        [
+            math.pow(count / total, -strength) if count and (number or not has_background) else 0.0
+            for number, count in enumerate(counts.tolist())
+        ]
+    )

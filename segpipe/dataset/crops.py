@@ -27,11 +27,18 @@ class Turn:
     shear: float
 
     def matrix(self) -> NDArray[np.float64]:
-        """(2, 2) From the image's offsets (x, y) to the crop's."""
-        angle, slope = math.radians(self.angle), math.tan(math.radians(self.shear))
-        turned = np.array([[math.cos(angle), -math.sin(angle)], [math.sin(angle), math.cos(angle)]])
-        matrix: NDArray[np.float64] = self.scale * turned @ np.array([[1.0, slope], [0.0, 1.0]])
-        return matrix
+        """(2, 2) From the image's offsets (x, y) to the crop's: sheared along x, then turned, then scaled."""
+        cosine, sine, slope = self._parts()
+        return self.scale * np.array([[cosine, slope * cosine - sine], [sine, slope * sine + cosine]])
+
+    def inverse(self) -> NDArray[np.float64]:
+        """(2, 2) From the crop's offsets to the image's. Written out, since a solver's last digits differ by processor."""
+        cosine, sine, slope = self._parts()
+        return np.array([[cosine + slope * sine, sine - slope * cosine], [-sine, cosine]]) / self.scale
+
+    def _parts(self) -> tuple[float, float, float]:
+        angle = math.radians(self.angle)
+        return math.cos(angle), math.sin(angle), math.tan(math.radians(self.shear))
 
 
 STILL = Turn(1.0, 0.0, 0.0)
@@ -60,8 +67,8 @@ def cut(image: Pixels, mask: Mask, crop: int, turn: Turn, box: Box | None, rng: 
         left, top = (int(rng.integers(math.ceil(low), math.floor(high), endpoint=True)) for low, high in starts)
         return _slice(image, left, top, crop, 0), _slice(mask, left, top, crop, IGNORE)
     centre = np.array([rng.uniform(low, high) + wanted / 2 - 0.5 for low, high in starts])
-    inverse = np.linalg.inv(turn.matrix())
-    shift = centre - inverse @ np.full(2, (crop - 1) / 2)
+    inverse = turn.inverse()
+    shift = centre - inverse.sum(axis=1) * ((crop - 1) / 2)
     return _warped(image, mask, np.column_stack([inverse, shift]), crop)
 
 

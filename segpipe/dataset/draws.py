@@ -24,7 +24,8 @@ class Draws:
         self.long_side, self.seed, self.fold = long_side, seed, fold
         pixels = _pixels(pack, ids)
         self.weights = balance.class_weights(pixels, params.rare_classes, pack.info.has_background)
-        self.present = dict(zip(ids, pixels > 0, strict=True))
+        self.held = pixels > 0
+        self.rows = {item_id: row for row, item_id in enumerate(ids)}
 
     def draw(self, epoch: int, item_id: str, repeat: int = 0) -> tuple[NDArray[Any], NDArray[np.uint8]]:
         """(crop, crop, C) of uint8 or float32 in [0, 1], and its mask; `repeat` counts the image's draws in one epoch."""
@@ -32,7 +33,7 @@ class Draws:
         mask = shrink_mask(self.pack.mask(item_id), self.long_side)
         again = (repeat,) if repeat else ()
         seed = seed_of(self.seed, self.fold, epoch, item_id, *again)
-        classes = np.flatnonzero(self.present[item_id])
+        classes = np.flatnonzero(self.held[self.rows[item_id]])
         return augment.apply(self.augmentation, image, mask, seed, classes.tolist(), self.weights[classes].tolist())
 
 

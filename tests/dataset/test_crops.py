@@ -62,6 +62,11 @@ def test_each_channel_is_cut_as_if_alone(channels: int, kind: type, turn: Turn) 
         assert np.array_equal(alone[:, :, 0], cut[:, :, channel])
 
 
+@given(TURNS)
+def test_a_turns_inverse_is_one(turn: Turn) -> None:
+    assert np.allclose(turn.matrix() @ turn.inverse(), np.eye(2))
+
+
 @given(st.integers(32, 70), st.integers(32, 70), TURNS, st.integers(0, 2**32))
 def test_a_turned_crop_holds_what_lies_there(height: int, width: int, turn: Turn, seed: int) -> None:
     """Against numpy: each pixel's place worked out by hand, mirrored at the border, the nearest class taken."""
