@@ -158,7 +158,7 @@ def smaller_than_crop(task: Task) -> int:
     from segpipe.resize import shrunk_size
 
     sizes = task.data.index.loc[task.train_ids, ["height", "width"]].itertuples(index=False)
-    return sum(min(shrunk_size(*size, task.every.input.long_side)) < task.every.input.crop for size in sizes)
+    return sum(min(shrunk_size(height, width, task.every.input.long_side)) < task.every.input.crop for height, width in sizes)
 
 
 def require_repeatable(task: Task, segmenter: "Segmenter") -> None:
