@@ -50,22 +50,19 @@ def drawn(raw: Sequence[dict[str, Any]], name: str, size: tuple[int, int] | None
     labels: set[str] = set()
     problems: list[DataError] = []
     for each in raw:
-        label = ""
+        label = shape = None
         try:
             label = _label(each.get("label"), name)
             labels.add(label)
         except DataError as problem:
             problems.append(problem)
         try:
-            shape = _shape(each, label, name)
+            shape = _shape(each, label or "", name)
         except DataError as problem:
             problems.append(problem)
-            continue
-        shapes.append(shape)
-        if label != each.get("label") and isinstance(each.get("label"), str) and label:
-            what = f'a label with blanks around it ("{label}")'
-            problems.append(DataError(name, what, "It is read without them; correct it in labelme.", warning=True))
-        problems += [DataError(name, f"{_who(shape.kind, label)} {what}", DRAW, warning=True) for what in _oddities(shape, size)]
+        if label and shape:
+            shapes.append(shape)
+            problems += _warnings(each["label"], shape, name, size)
     return Drawn(tuple(shapes), tuple(sorted(labels)), tuple({str(problem): problem for problem in problems}.values()))
 
 
@@ -165,6 +162,15 @@ def _pixels(raw: object, points: Sequence[Point], who: str, name: str) -> tuple[
     if all(value.is_integer() for point in points for value in point):
         pixels = np.ascontiguousarray(pixels[:height, :width])
     return (float(x0), float(y0)), pixels
+
+
+def _warnings(label: object, shape: Shape, name: str, size: tuple[int, int] | None) -> Iterator[DataError]:
+    """What is strange about a shape that can be painted; `label` as it stands in the file."""
+    if isinstance(label, str) and label != shape.label:
+        what = f'a label with blanks around it ("{shape.label}")'
+        yield DataError(name, what, "It is read without them; correct it in labelme.", warning=True)
+    for what in _oddities(shape, size):
+        yield DataError(name, f"{_who(shape.kind, shape.label)} {what}", DRAW, warning=True)
 
 
 def _oddities(shape: Shape, size: tuple[int, int] | None) -> Iterator[str]:
