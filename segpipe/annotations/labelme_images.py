@@ -11,6 +11,7 @@ from pathlib import Path, PurePosixPath
 from segpipe.annotations.embedded import suffix_of
 from segpipe.annotations.labelme_json import read_json, short, text
 from segpipe.errors import DataError
+from segpipe.images import SUFFIXES
 
 
 @dataclass(frozen=True)
@@ -72,6 +73,10 @@ class Images:
             return match
         if best:
             return DataError(self.told(match.path), "several images have the name of its image", "Put the right one beside it.")
+        name = PurePosixPath(match.named).name
+        if name and os.path.isfile(match.path.parent / name):  # noqa: PTH113 - a Path raises for names that are too long
+            what = f'its image "{short(name)}" is of a kind that is not read'
+            return DataError(self.told(match.path), what, f"Save it under the same name as one of {', '.join(SUFFIXES)}.")
         remedy = "Put the image beside the JSON file, or remove the file."
         return DataError(self.told(match.path), f'its image "{short(match.named)}" is not in the folder', remedy)
 

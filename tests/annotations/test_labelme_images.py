@@ -196,6 +196,16 @@ def test_the_image_that_was_found_is_the_one_that_is_read(tmp_path: Path, name: 
         assert item.annotation == Place(folder / item.annotation_name)
 
 
+@pytest.mark.parametrize("image", ["a.gif", "C:\\x\\a.gif"])
+def test_an_image_of_a_kind_that_is_not_read_is_told(tmp_path: Path, image: str, image_data: str) -> None:
+    folder = make(tmp_path, Case([], {"a.json": image}), image_data)
+    Image.new("L", (6, 5)).save(folder / "a.gif")
+    assert sentences(labelme.find(folder, "error")) == [
+        'a.json: its image "a.gif" is of a kind that is not read. '
+        "Save it under the same name as one of .png, .jpg, .jpeg, .tif, .tiff, .bmp, .webp."
+    ]
+
+
 def test_images_behind_links_are_found_as_dvc_links_them(tmp_path: Path, image_data: str) -> None:
     case = Case(["photo.png"], {"n.json": "C:\\photo.png"}, pairs={"n.json": "photo.png"})
     folder = make(tmp_path, case, image_data)
