@@ -15,6 +15,7 @@ from PIL import Image
 
 from segpipe.annotations import labelme
 from segpipe.annotations.convert import examine
+from segpipe.annotations.examine import FEW
 from segpipe.annotations.items import Annotated, Item, Reader
 from segpipe.errors import DataError
 from segpipe.images import decode, decode_mask
@@ -237,6 +238,28 @@ SIZES: list[tuple[Any, Any, str | None]] = [
 def test_the_size_in_the_file_must_be_the_images(tmp_path: Path, width: Any, height: Any, sentence: str | None) -> None:
     expected = [f"a.json: {sentence}"] if sentence else []
     assert told(tmp_path, [shape()], imageWidth=width, imageHeight=height) == expected
+
+
+def test_shapes_of_another_image_are_not_told_to_be_outside(tmp_path: Path) -> None:
+    (sentence,) = told(tmp_path, [shape(points=[[60, 1], [90, 1], [90, 3]])], imageWidth=100, imageHeight=100)
+    assert sentence.startswith("a.json: made for an image of 100 x 100 pixels")
+
+
+def test_an_image_inside_is_not_looked_at_where_there_is_a_file(tmp_path: Path) -> None:
+    assert painted(tmp_path, [shape()], imageData="no image") == painted(tmp_path, [shape()])
+    assert painted(tmp_path, [shape()], imageData=[{}]) == painted(tmp_path, [shape()])
+
+
+def test_many_images_inside_their_files_are_read_in_many_processes(tmp_path: Path) -> None:
+    for number in range(FEW + 2):
+        Image.new("L", (6, 5), number).save(tmp_path / "photo.png")
+        content = base64.b64encode((tmp_path / "photo.png").read_bytes()).decode()
+        save(tmp_path / f"test/{number:02}.json", [shape()], image="a.jpg", imageData=content)
+    (tmp_path / "photo.png").unlink()
+    found = examine(data_params(tmp_path, "labelme", classes=CLASSES), (), tmp_path / "spool")
+    assert not [problem for problem in found.problems if not problem.warning]
+    expected = [(f"test/{number:02}", f"test/{number:02}.json", ".png", "test", (30 * number,)) for number in range(FEW + 2)]
+    assert [(each.id, each.source, each.suffix, each.given, each.sums) for each in found.records] == expected
 
 
 def turned(path: Path, orientation: int = 6) -> None:

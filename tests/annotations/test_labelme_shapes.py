@@ -231,6 +231,7 @@ ODD: list[tuple[str, list[list[float]], str]] = [
     ("polygon", [[2, 2], [2, 2], [2, 2]], "with no area"),
     ("polygon", [[0, 0], [1, 1], [2, 2], [4, 4]], "with no area"),
     ("polygon", [[0.1, 0.1], [0.2, 0.2], [0.3, 0.3]], "with no area"),
+    ("polygon", [[0.1, 0.3], [0.2, 0.6], [0.3, 0.9]], "with no area"),  # by floats not quite on one line
     ("polygon", [[0, 0], [4, 0], [0, 0], [2, 0]], "with no area"),
     ("rectangle", [[1, 1], [1, 4]], "with no area"),
     ("rectangle", [[1, 1], [4, 1]], "with no area"),
