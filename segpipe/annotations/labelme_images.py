@@ -33,7 +33,7 @@ class Images:
 
     def __init__(self, root: Path, images: Iterable[Path]) -> None:
         self.root = root
-        self.paths = {str(path): path for path in images}
+        self.paths = {os.path.normpath(path): path for path in images}
         self.by_stem: dict[tuple[Path, str], list[Path]] = defaultdict(list)
         self.by_name: dict[str, list[Path]] = defaultdict(list)
         for path in self.paths.values():

@@ -214,6 +214,13 @@ def test_images_behind_links_are_found_as_dvc_links_them(tmp_path: Path, image_d
     assert {item.annotation_name: item.source for item in labelme.find(folder, "error").items} == case.pairs
 
 
+@pytest.mark.parametrize("way", ["data/../data", "data/."])
+def test_the_way_to_the_folder_does_not_matter(tmp_path: Path, way: str, image_data: str) -> None:
+    case = CASES["windows, relative"]
+    make(tmp_path, case, image_data)
+    assert {item.annotation_name: item.source for item in labelme.find(tmp_path / way, "error").items} == case.pairs
+
+
 def test_several_images_of_a_name_are_one_id_too_many(tmp_path: Path, image_data: str) -> None:
     folder = make(tmp_path, Case(["a.jpg", "a.png"], {"a.json": "a.png"}), image_data)
     sentence = "another image has the same name up to its suffix. Rename or remove one of the two."
