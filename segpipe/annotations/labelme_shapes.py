@@ -82,7 +82,9 @@ def _label(label: object, name: str) -> str:
 
 def _shape(raw: dict[str, Any], label: str, name: str) -> Shape:
     """Kind, points, group and pixels of a shape. Raises DataError where they do not make one."""
-    kind: Any = raw.get("shape_type") or "polygon"
+    kind: Any = raw.get("shape_type")
+    if kind is None or kind == "":
+        kind = "polygon"
     if kind not in KINDS:
         remedy = f"Draw it as one of labelme's own: {', '.join(KINDS)}."
         raise DataError(name, f'a shape of the type "{short(kind)}", which is not known', remedy)

@@ -166,6 +166,8 @@ BAD: list[tuple[dict[str, Any], str]] = [
             ("Polygon", "Polygon"),
             (7, "7"),
             (True, "true"),
+            (0, "0"),
+            ([], "list"),
             (["polygon"], "list"),
             ({"polygon": 1}, "dict"),
             ("x" * 99, "x" * 57 + "..."),
