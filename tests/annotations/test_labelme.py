@@ -17,6 +17,7 @@ from segpipe.annotations import labelme
 from segpipe.annotations.convert import examine
 from segpipe.annotations.examine import FEW
 from segpipe.annotations.items import Annotated, Item, Reader
+from segpipe.annotations.labelme_shapes import KINDS
 from segpipe.errors import DataError
 from segpipe.images import decode, decode_mask
 from segpipe.place import Held, Place
@@ -355,13 +356,35 @@ JSON = st.recursive(
     max_leaves=12,
 )
 POINTS = st.lists(st.lists(st.integers(-9, 9) | st.floats(-9, 9), min_size=2, max_size=2), max_size=4)
-KIND = st.sampled_from(["polygon", "rectangle", "circle"])
+LABEL = JSON | st.sampled_from([*CLASSES, "__ignore__", " cat"])
 SHAPE = st.fixed_dictionaries(
-    {"label": JSON | st.just("cat"), "points": JSON | POINTS, "shape_type": JSON | KIND, "group_id": st.none() | JSON}
+    {"label": LABEL, "points": JSON | POINTS, "shape_type": JSON | st.sampled_from(KINDS), "group_id": st.none() | JSON}
+)
+FLAWLESS = {
+    "polygon": 5,
+    "rectangle": 2,
+    "oriented_rectangle": 4,
+    "circle": 2,
+    "line": 2,
+    "linestrip": 3,
+    "point": 1,
+    "points": 2,
+}
+SOUND = st.sampled_from(sorted(FLAWLESS)).flatmap(
+    lambda kind: st.fixed_dictionaries(
+        {
+            "label": st.sampled_from([*CLASSES, "__ignore__"]),
+            "points": st.lists(
+                st.lists(st.floats(-9, 9), min_size=2, max_size=2), min_size=FLAWLESS[kind], max_size=FLAWLESS[kind]
+            ),
+            "shape_type": st.just(kind),
+            "group_id": st.sampled_from([None, 0, 1]),
+        }
+    )
 )
 CONTENT = st.fixed_dictionaries(
     {
-        "shapes": st.lists(SHAPE, max_size=3) | JSON,
+        "shapes": st.lists(SOUND, max_size=4) | st.lists(SHAPE | SOUND, max_size=3) | JSON,
         "imagePath": JSON | st.text(),
         "imageData": st.none() | JSON,
         "imageWidth": JSON | st.just(6),
