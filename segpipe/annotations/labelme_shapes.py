@@ -10,6 +10,7 @@ from typing import Any, get_args
 import numpy as np
 
 from segpipe.annotations.labelme_json import short
+from segpipe.annotations.odd_shapes import oddities
 from segpipe.annotations.shapes import Kind, Point, Shape
 from segpipe.errors import DataError, plain
 from segpipe.images import decode_mask
@@ -29,8 +30,6 @@ NEEDED: dict[str, tuple[range, str]] = {
 }
 FAR = 1_000_000
 """Pixels: Pillow loses count of coordinates much larger than this, and paints something else or nothing."""
-FLAT = 1e-6
-"""Pixels: points that are nearer to one line than this, by the error of floats, enclose no area."""
 LONGEST_LABEL = 200
 DRAW = "Draw it again in labelme, or remove it."
 
@@ -171,47 +170,5 @@ def _warnings(label: object, shape: Shape, name: str, size: tuple[int, int] | No
     if isinstance(label, str) and label != shape.label:
         what = f'a label with blanks around it ("{shape.label}")'
         yield DataError(name, what, "It is read without them; correct it in labelme.", warning=True)
-    for what in _oddities(shape, size):
+    for what in oddities(shape, size):
         yield DataError(name, f"{_who(shape.kind, shape.label)} {what}", DRAW, warning=True)
-
-
-def _oddities(shape: Shape, size: tuple[int, int] | None) -> Iterator[str]:
-    """What is strange about a shape, though it can be painted."""
-    if shape.pixels is not None and not shape.pixels.any():
-        yield "with no pixel in it"
-    elif shape.kind not in ("point", "points", "mask"):
-        without = _without(shape.kind, shape.rings[0])
-        yield from [without] if without else []
-    (left, top), (right, bottom) = _box(shape)
-    if size and (right < 0 or bottom < 0 or left > size[0] or top > size[1]):
-        yield "wholly outside the image"
-
-
-def _without(kind: str, points: Sequence[Point]) -> str:
-    """Which extent a shape lacks, or nothing."""
-    if kind == "circle":
-        return "of radius 0" if points[0] == points[1] else ""
-    if kind in ("line", "linestrip"):
-        return "with no length" if len(set(points)) == 1 else ""
-    if kind == "rectangle":
-        (x0, y0), (x1, y1) = points
-        return "with no area" if x0 == x1 or y0 == y1 else ""
-    return "with no area" if _on_one_line(points) else ""
-
-
-def _on_one_line(points: Sequence[Point]) -> bool:
-    """Whether no point is off the line through the first and the one farthest from it."""
-    x, y = points[0]
-    far_x, far_y = max(points, key=lambda point: math.dist(point, points[0]))
-    length = math.dist((x, y), (far_x, far_y))
-    return all(abs((far_x - x) * (py - y) - (far_y - y) * (px - x)) <= FLAT * length for px, py in points)
-
-
-def _box(shape: Shape) -> tuple[Point, Point]:
-    """The upper left and lower right end of a shape."""
-    points = shape.rings[0]
-    if shape.kind == "circle":
-        (x, y), radius = points[0], math.dist(*points)
-        return (x - radius, y - radius), (x + radius, y + radius)
-    xs, ys = [x for x, _ in points], [y for _, y in points]
-    return (min(xs), min(ys)), (max(xs), max(ys))
