@@ -19,7 +19,7 @@ class Item:
     """An image not yet read. `id` is its relative POSIX path without suffix, `given` the part it came in, or empty.
 
     `source` and `annotation_name` name the files for people. Images of one `group` belong to one part. Without an
-    `annotation` every pixel is background.
+    `annotation` every pixel is background. `suffix` is the image's where `source` has another, being no image file.
     """
 
     id: str
@@ -29,6 +29,7 @@ class Item:
     given: str = ""
     group: str = ""
     annotation_name: str = ""
+    suffix: str = ""
 
 
 @dataclass(frozen=True)

@@ -6,8 +6,8 @@ from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import Literal
 
-from segpipe.annotations import labelme
 from segpipe.annotations.items import PARTS, files_below, id_of, images_below
+from segpipe.annotations.labelme_json import read_json
 from segpipe.errors import DataError, PipelineError
 
 Kind = Literal["labelme", "masks", "voc"]
@@ -67,7 +67,7 @@ def _only_masks(layouts: Iterable[Layout]) -> bool:
 
 def _is_labelme(path: Path) -> bool:
     try:
-        labelme.read_json(path.read_bytes(), path.name)
+        read_json(path.read_bytes(), path.name)
     except DataError:
         return False
     return True

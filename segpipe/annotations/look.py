@@ -13,7 +13,7 @@ from typing import TypeVar
 from segpipe.annotations import class_names
 from segpipe.annotations.class_names import Classes, NameList
 from segpipe.annotations.formats import source_of
-from segpipe.annotations.items import Item, Reader
+from segpipe.annotations.items import Annotated, Item, Reader
 from segpipe.annotations.layout import Kind, Layout, recognise
 from segpipe.errors import DataError, PipelineError
 from segpipe.images import Header, header
@@ -48,10 +48,11 @@ class Look:
 
 @dataclass(frozen=True)
 class Glance:
-    """One image: its header, and the different labels or ids of its annotation."""
+    """One image: its header, the different labels or ids of its annotation, and what is wrong with this."""
 
     header: Header
     values: tuple[str, ...]
+    problems: tuple[DataError, ...]
 
 
 def look(
@@ -78,7 +79,8 @@ def look(
     glances = [result for result in results if isinstance(result, Glance)]
     values = Counter(value for glance in glances for value in glance.values)
     classes = _classes(root, layout, found.items, values, listed)
-    broken = [result for result in results if isinstance(result, DataError)]
+    broken = [problem for result in results for problem in (result.problems if isinstance(result, Glance) else [result])]
+    problems = (*found.problems, *broken)
     return Look(
         root=root,
         layout=layout,
@@ -90,7 +92,7 @@ def look(
         given=_counted(item.given for item in found.items),
         values=tuple(sorted(values.items(), key=lambda pair: (len(pair[0]) if pair[0].isdecimal() else 0, pair[0]))),
         # Where files cannot be read, what the others hold says nothing about the whole.
-        problems=(*found.problems, *broken) or classes.problems,
+        problems=problems if any(not problem.warning for problem in problems) else (*problems, *classes.problems),
     )
 
 
@@ -114,7 +116,8 @@ def _glance(item: Item, read: Reader) -> Glance | DataError:
     """One image and its annotation, or what is wrong with them."""
     try:
         top = header(item.image.read(), item.source)
-        return Glance(top, read(item, top.width, top.height).values if item.annotation else ())
+        annotated = read(item, top.width, top.height) if item.annotation else Annotated(None)
+        return Glance(top, annotated.values, annotated.problems)
     except DataError as problem:
         return problem
     except OSError as error:
