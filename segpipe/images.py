@@ -108,6 +108,13 @@ def decode_mask(content: bytes, name: str) -> Pixels:
         return np.asarray(image).astype(np.uint16 if image.mode in DEEP_GRAY_MODES else np.uint8) // factor
 
 
+def upright(array: Pixels, content: bytes, name: str) -> Pixels:
+    """An (H, W) or (H, W, C) array of the pixels as the file `content` stores them, turned as its EXIF says."""
+    with _opened(content, name) as image:
+        orientation = _orientation(image)
+    return np.ascontiguousarray(TURNS[orientation](array)) if orientation in TURNS else array
+
+
 def encode_mask(mask: NDArray[np.uint8]) -> bytes:
     """A palette PNG of (H, W) class ids: programs read the ids, people see colours.
 
