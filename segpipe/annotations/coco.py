@@ -125,13 +125,13 @@ def _files(root: Path) -> tuple[list[CocoFile], list[DataError]]:
         except OSError as error:
             problems.append(DataError(name, f"could not be read ({error.strerror})", "Mend its rights, or copy it again."))
             continue
-        what = "not COCO's: it has no lists of images and annotations" if file is None else f"of COCO's {file.other}"
+        what = "that is not COCO's (it has no lists of images and annotations)" if file is None else f"of COCO's {file.other}"
         if file and not file.other:
             files.append(file)
         else:
-            others.append(f"{name} is {what}")
+            others.append(f"{name} is a file {what}")
             remedy = "It was left out; only files of instances are read."
-            problems.append(DataError(name, f"a JSON file that is {what}", remedy, warning=True))
+            problems.append(DataError(name, f"a JSON file {what}", remedy, warning=True))
     if not files and not any(not problem.warning for problem in problems):
         told = f" ({'; '.join(others[:3])}{' ...' if len(others) > 3 else ''})" if others else ""
         raise PipelineError(f"{root}: no COCO file of instances in it{told}. Export instance segmentation as COCO JSON.")

@@ -98,8 +98,10 @@ def read_file(path: Path, name: str) -> CocoFile | None:
     del content
     file, rows = CocoFile(path, name), _Rows(text)
     try:
-        keys = scan(text, skipped, LISTS, rows.take)
-        if not {"images", "annotations"} <= keys:
+        if not text[skipped : skipped + SNIFFED].lstrip(" \t\r\n").startswith("{"):
+            json.loads(text[skipped:])
+            return None
+        if not {"images", "annotations"} <= scan(text, skipped, LISTS, rows.take):
             return None
         _fill(file, rows)
     except (ValueError, RecursionError) as error:
@@ -142,10 +144,12 @@ class _Rows:
         if not isinstance(element, dict) or not (image := key_of(element.get("image_id"))):
             self.lost += 1
             return
-        if not image.isascii():
-            image = key_of(json.loads(self.text[start:end].encode("latin-1")).get("image_id"))
+        category = key_of(element.get("category_id"))
+        if not (image.isascii() and category.isascii()):
+            own = json.loads(self.text[start:end].encode("latin-1"))
+            image, category = key_of(own["image_id"]), key_of(own.get("category_id"))
         self.places[image].append((start, end - start))
-        self.used[image].add(key_of(element.get("category_id")))
+        self.used[image].add(category)
         self.others.update(OTHERS.keys() & element.keys() if "segmentation" not in element else ())
 
 

@@ -17,7 +17,10 @@ def paint(shapes: Sequence[Shape], ids: Mapping[str, int], height: int, width: i
     canvas = Image.new("L", (width, height), 0)
     for shape in shapes:
         if ids[shape.label] != DROPPED:
-            _paint(canvas, shape.kind, shape.rings[0], ids[shape.label])
+            if shape.pixels is not None:
+                canvas.paste(ids[shape.label], tuple(map(int, shape.rings[0][0])), Image.fromarray(shape.pixels * 255))
+            else:
+                _paint(canvas, shape.kind, shape.rings[0], ids[shape.label])
     return np.asarray(canvas, dtype=np.uint8)
 
 
