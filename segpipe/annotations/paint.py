@@ -18,7 +18,8 @@ def paint(shapes: Sequence[Shape], ids: Mapping[str, int], height: int, width: i
     for shape in shapes:
         if ids[shape.label] != DROPPED:
             if shape.pixels is not None:
-                canvas.paste(ids[shape.label], tuple(map(int, shape.rings[0][0])), Image.fromarray(shape.pixels * 255))
+                x, y = shape.rings[0][0]
+                canvas.paste(ids[shape.label], (int(x), int(y)), Image.fromarray(shape.pixels * 255))
             else:
                 _paint(canvas, shape.kind, shape.rings[0], ids[shape.label])
     return np.asarray(canvas, dtype=np.uint8)

@@ -132,12 +132,13 @@ def _is_line(line: str) -> bool:
 
 
 def _label_files(root: Path) -> dict[str, list[str]]:
-    """The text files that may be labels, by their path less the folder `labels` and the suffix."""
+    """The text files that may be labels, by their path less that folder and the suffix."""
     files: dict[str, list[str]] = {}
     for path in files_below(root, (".txt",)):
         name = path.relative_to(root).as_posix()
         if path.name not in LISTS:
-            files.setdefault(_without(name, LABELS), []).append(name)
+            # Side by side with their images, they lie in the folder of images.
+            files.setdefault(_without(name, LABELS if _is_below(name, LABELS) else IMAGES), []).append(name)
     return files
 
 

@@ -129,6 +129,8 @@ def _inside(written: Written, base: PurePosixPath, root: Path) -> PurePosixPath 
     """The folder or list that is meant. What lies before the data on another machine is left off till something is there."""
     own = _parts(written.entry)
     before = _parts(written.folder)
+    if not own and written.entry not in (".", "./"):
+        return None
     if written.entry.startswith(("/", "\\")) or written.entry[1:2] == ":":
         # Of a path from another machine at least `train/images` is kept: an end like `images` would mean any part.
         kept = 2 if own[-1:] == ["images"] else 1
@@ -144,7 +146,7 @@ def _inside(written: Written, base: PurePosixPath, root: Path) -> PurePosixPath 
 def _parts(written: str) -> list[str]:
     """The names in a path, of Windows too, without those that lead upwards."""
     names = written[:4096].replace("\\", "/").split("/")
-    return [name for name in names if name not in ("", ".", "..") and "\0" not in name]
+    return [name for name in names if name not in ("", ".", "..")]
 
 
 def _is_there(path: Path, root: Path) -> bool:
