@@ -108,11 +108,10 @@ def decode_mask(content: bytes, name: str) -> Pixels:
         return np.asarray(image).astype(np.uint16 if image.mode in DEEP_GRAY_MODES else np.uint8) // factor
 
 
-def upright(array: Pixels, content: bytes, name: str) -> Pixels:
-    """An (H, W) or (H, W, C) array of the pixels as the file `content` stores them, turned as its EXIF says."""
+def turn_of(content: bytes, name: str) -> Callable[[Pixels], Pixels] | None:
+    """What makes the array of an image file upright, as its EXIF says; nothing where it is. Raises DataError as `decode` does."""
     with _opened(content, name) as image:
-        orientation = _orientation(image)
-    return np.ascontiguousarray(TURNS[orientation](array)) if orientation in TURNS else array
+        return TURNS.get(_orientation(image))
 
 
 def encode_mask(mask: NDArray[np.uint8]) -> bytes:

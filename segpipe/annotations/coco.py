@@ -28,7 +28,7 @@ from segpipe.annotations.items import (
 from segpipe.annotations.paint import paint
 from segpipe.annotations.shapes import Shape
 from segpipe.errors import DataError, PipelineError, plain
-from segpipe.images import upright
+from segpipe.images import turn_of
 from segpipe.params import DataParams, ShapeParams
 from segpipe.place import Place
 from segpipe.record import IGNORE, Mask
@@ -105,9 +105,10 @@ def read(item: Item, width: int, height: int, ids: ClassIds, how: ShapeParams) -
                 problems.append(shape)
             elif ids.ids.get(label, 0) >= 0:
                 (crowds if crowd else objects).append(shape)
-    sound = values <= ids.ids.keys() and all(problem.warning for problem in problems)
-    mask = _mask(item, objects, crowds, size, (width, height), ids, how) if sound else None
-    return Annotated(mask, tuple(sorted(values)), tuple(problems))
+    if not values <= ids.ids.keys() or not all(problem.warning for problem in problems):
+        return Annotated(None, tuple(sorted(values)), tuple(problems))
+    mask = _mask(objects, crowds, size, ids, how)
+    return Annotated(mask if size == (width, height) else _turned(mask, item), tuple(sorted(values)), tuple(problems))
 
 
 def _files(root: Path) -> tuple[list[CocoFile], list[DataError]]:
@@ -197,7 +198,8 @@ def _checked_size(item: Item, said: Any, size: tuple[int, int]) -> tuple[tuple[i
     said = tuple(said) if said else size
     if said == size:
         return size, []
-    if said == size[::-1] and _stored_size(item, size) == said:
+    turn = turn_of(item.image.read(), item.source)
+    if said == size[::-1] and turn and turn(np.zeros((1, 2), np.uint8)).shape == (2, 1):
         what = "a photo whose COCO size is that before its turn by EXIF; its annotations were turned with it"
         remedy = "See on the contact sheet whether they fit; if not, save the photo upright, without EXIF."
         return said, [DataError(item.source, what, remedy, warning=True)]
@@ -205,25 +207,17 @@ def _checked_size(item: Item, said: Any, size: tuple[int, int]) -> tuple[tuple[i
     raise DataError(item.annotation_name, what, SIZE)
 
 
-def _stored_size(item: Item, size: tuple[int, int]) -> tuple[int, int]:
-    """The (width, height) of the image before its turn by EXIF."""
-    turned = upright(np.zeros((1, 2), np.uint8), item.image.read(), item.source)
-    return size if turned.shape == (1, 2) else size[::-1]
-
-
-def _mask(
-    item: Item,
-    objects: Sequence[Shape],
-    crowds: Sequence[Shape],
-    size: tuple[int, int],
-    upright_size: tuple[int, int],
-    ids: ClassIds,
-    how: ShapeParams,
-) -> Mask:
+def _mask(objects: Sequence[Shape], crowds: Sequence[Shape], size: tuple[int, int], ids: ClassIds, how: ShapeParams) -> Mask:
     """The objects, and 255 where a crowd and no object is."""
     width, height = size
     mask = paint(objects, ids.ids, height, width, how)
     if crowds:
         crowd = paint(crowds, {IGNORED: IGNORE}, height, width, how)
         mask = np.where((mask == 0) & (crowd == IGNORE), np.uint8(IGNORE), mask)
-    return mask if size == upright_size else upright(mask, item.image.read(), item.source)
+    return mask
+
+
+def _turned(mask: Mask, item: Item) -> Mask:
+    """The mask of a photo that was annotated before its turn by EXIF, as the photo is read."""
+    turn = turn_of(item.image.read(), item.source)
+    return np.ascontiguousarray(turn(mask)) if turn else mask

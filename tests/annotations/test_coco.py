@@ -12,13 +12,14 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from segpipe.annotations import coco, summary
-from segpipe.annotations.convert import Examination, examine
+from segpipe.annotations.convert import Examination
 from segpipe.annotations.doctor import findings
 from segpipe.annotations.layout import recognise
 from segpipe.annotations.look import look
 from segpipe.annotations.settings import of_data
 from segpipe.errors import PipelineError
 from segpipe.images import decode_mask
+from tests.annotations import examination
 from tests.annotations.data_params import data_params
 
 CLASSES = ["background", "cat", "dog"]
@@ -57,21 +58,20 @@ def one(root: Path, *annotations: dict[str, Any], categories: Any = CATEGORIES) 
 
 
 def examined(root: Path, **keys: Any) -> Examination:
-    return examine(data_params(root, "coco", **({"classes": CLASSES} | keys)), [])
+    return examination.examined(root, "coco", **({"classes": CLASSES} | keys))
 
 
 def rows(root: Path, **keys: Any) -> list[str]:
     """The one image's mask, a string a row; `x` is ignored."""
-    examination = examined(root, **keys)
-    assert [problem for problem in examination.problems if not problem.warning and "only class 0" not in problem.problem] == []
-    (record,) = examination.records
+    assert problems(root, **keys) == []
+    (record,) = examined(root, **keys).records
     mask = decode_mask(record.mask_png.read(), "mask")
     return ["".join("x" if value == 255 else str(value) for value in row) for row in mask]
 
 
 def problems(root: Path, warning: bool = False, **keys: Any) -> list[str]:
     found = examined(root, **keys).problems
-    return sorted(str(each) for each in found if each.warning == warning and "only class 0" not in each.problem)
+    return sorted(str(each) for each in found if each.warning == warning)
 
 
 def test_a_polygon_is_filled(tmp_path: Path) -> None:
@@ -482,15 +482,13 @@ def test_an_item_takes_only_its_own_annotations(tmp_path: Path) -> None:
     assert json.loads(second.annotation.read())["names"] == {"90": "dog"}
 
 
-def test_many_processes_see_the_same_as_one(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_many_processes_see_the_same_as_one(tmp_path: Path) -> None:
     names = [f"{number}.png" for number in range(40)]
     for name in names:
         picture(tmp_path / name)
     annotations = [drawn([SQUARE], (17, 90, 3)[number % 3], of=number) for number in range(40)]
     save(tmp_path / "x.json", [image(number, name) for number, name in enumerate(names)], annotations)
-    parallel = examined(tmp_path)
-    monkeypatch.setattr("segpipe.annotations.examine.FEW", 100)
-    serial = examined(tmp_path)
+    serial, parallel = examined(tmp_path), examined(tmp_path, processes=2)
     assert [(record.id, record.mask_sha256) for record in parallel.records] == [(r.id, r.mask_sha256) for r in serial.records]
     assert [str(problem) for problem in parallel.problems] == [str(problem) for problem in serial.problems]
     assert len(serial.problems) == 13
