@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from segpipe.annotations import labels
-from segpipe.annotations.class_map import IGNORED, ClassIds, class_ids
+from segpipe.annotations.class_map import DROPPED, IGNORED, ClassIds, class_ids
 from segpipe.annotations.coco_file import CocoFile, Listed, key_of, read_file
 from segpipe.annotations.coco_segments import shapes_of
 from segpipe.annotations.items import (
@@ -19,20 +19,25 @@ from segpipe.annotations.items import (
     Item,
     Source,
     files_below,
-    id_of,
     images_below,
     part_in_names,
     sorted_items,
     unannotated,
+    without_folder,
 )
 from segpipe.annotations.paint import paint
 from segpipe.annotations.shapes import Shape
 from segpipe.errors import DataError, PipelineError, plain
-from segpipe.images import turn_of
+from segpipe.images import MAX_PIXELS, turn_of
 from segpipe.params import DataParams, ShapeParams
 from segpipe.place import Place
 from segpipe.record import IGNORE, Mask
 
+IMAGES = "images"
+CROWD = ("a crowd (iscrowd is 1), which is ignored where no object is drawn", "If it is one object, set its iscrowd to 0.")
+MOST_HELD = MAX_PIXELS
+"""Pixels of all masks of one image: a few bytes of run lengths can stand for each of them."""
+TOO_MUCH = (f"run lengths of more than {MOST_HELD} pixels in one image", "Cut the image into parts, or draw polygons.")
 SIZE = "Bring back the image that was annotated, or export the file again."
 
 
@@ -72,7 +77,7 @@ def find(root: Path, files: Sequence[CocoFile], problems: Iterable[DataError], r
         if problem:
             found.append(problem)
         elif rule == "background":
-            items.append(Item(id_of(PurePosixPath(name)), name, Place(images[name]), None, part_in_names([name])))
+            items.append(Item(without_folder(name, IMAGES), name, Place(images[name]), None, part_in_names([name])))
     return sorted_items(items, sorted(found, key=str))
 
 
@@ -91,6 +96,7 @@ def read(item: Item, width: int, height: int, ids: ClassIds, how: ShapeParams) -
     objects: list[Shape] = []
     crowds: list[Shape] = []
     values: set[str] = set()
+    held = 0
     for number, annotation in enumerate(entry["annotations"]):
         name = f"annotation {_short(annotation.get('id', number + 1))} of {item.source}"
         label = entry["names"].get(key_of(annotation.get("category_id")))
@@ -100,11 +106,14 @@ def read(item: Item, width: int, height: int, ids: ClassIds, how: ShapeParams) -
             continue
         values.add(label)
         crowd = annotation.get("iscrowd") in (1, True)
-        for shape in shapes_of(annotation, IGNORED if crowd else label, str(number), name, size):
-            if isinstance(shape, DataError):
-                problems.append(shape)
-            elif ids.ids.get(label, 0) >= 0:
-                (crowds if crowd else objects).append(shape)
+        read = list(shapes_of(annotation, IGNORED if crowd else label, str(number), name, size))
+        problems += [each for each in read if isinstance(each, DataError)]
+        problems += [DataError(name, *CROWD, warning=True)] if crowd else []
+        shapes = [each for each in read if isinstance(each, Shape) and ids.ids.get(label) != DROPPED]
+        (crowds if crowd else objects).extend(shapes)
+        held += sum(shape.pixels.size for shape in shapes if shape.pixels is not None)
+        if held > MOST_HELD:
+            raise DataError(item.annotation_name, *TOO_MUCH)
     if not values <= ids.ids.keys() or not all(problem.warning for problem in problems):
         return Annotated(None, tuple(sorted(values)), tuple(problems))
     mask = _mask(objects, crowds, size, ids, how)
@@ -184,7 +193,7 @@ def _part(file: CocoFile, image: str) -> str:
 
 def _item(name: str, path: Path, file: CocoFile, image: Listed) -> Item:
     own = f"{name} in {file.name}"
-    return Item(id_of(PurePosixPath(name)), name, Place(path), file.pieces(image), _part(file, name), annotation_name=own)
+    return Item(without_folder(name, IMAGES), name, Place(path), file.pieces(image), _part(file, name), annotation_name=own)
 
 
 def _short(value: object) -> str:

@@ -137,7 +137,7 @@ class _Rows:
         piece = self.text[start:end]
         element = element if piece.isascii() else json.loads(piece.encode("latin-1"))
         if key == "images" and isinstance(element, dict):
-            element = {name: element.get(name) for name in ("id", "file_name", "width", "height")}
+            element = {name: element.get(name) for name in ("id", "file_name", "coco_url", "width", "height")}
         (self.images if key == "images" else self.categories).append(element)
 
     def _annotation(self, element: Any, start: int, end: int) -> None:
@@ -176,7 +176,8 @@ def _fill(file: CocoFile, rows: _Rows) -> None:
 
 def _add_image(file: CocoFile, row: Any) -> bool:
     key = key_of(row.get("id")) if isinstance(row, dict) else ""
-    file_name = row.get("file_name") if key else None
+    # LVIS names its images by their address only.
+    file_name = (row.get("file_name") or row.get("coco_url")) if key else None
     if not isinstance(file_name, str) or not file_name:
         return False
     size = row.get("width"), row.get("height")

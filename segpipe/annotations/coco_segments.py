@@ -61,12 +61,13 @@ def _from_polygons(polygons: list[Any], label: str, group: str, name: str, size:
         return
     problems = [_problem(polygon, size) for polygon in polygons]
     short = [polygon for polygon, problem in zip(polygons, problems, strict=True) if problem == SHORT]
-    for polygon, problem in zip(polygons, problems, strict=True):
+    for problem in dict.fromkeys(filter(None, problems)):
         if problem == SHORT and len(short) < len(polygons):
             yield DataError(name, f"{SHORT}; this part is left out", DRAW, warning=True)
-        elif problem:
-            yield DataError(name, problem, DRAW)
         else:
+            yield DataError(name, problem, DRAW)
+    for polygon, problem in zip(polygons, problems, strict=True):
+        if not problem:
             points = tuple((float(x), float(y)) for x, y in zip(polygon[::2], polygon[1::2], strict=True))
             yield Shape("polygon", label, (points,), group)
 

@@ -116,6 +116,13 @@ def id_of(relative: PurePosixPath) -> str:
     return relative.with_suffix("").as_posix()
 
 
+def without_folder(name: str, folder: str) -> str:
+    """A relative path less the last folder of this name, in any case, and the suffix: `train/images/a.jpg` is `train/a`."""
+    parts = PurePosixPath(name).parts
+    at = max((at for at, part in enumerate(parts[:-1]) if part.lower() == folder), default=len(parts))
+    return id_of(PurePosixPath(*parts[:at], *parts[at + 1 :]))
+
+
 def given_by_folder(item_id: str) -> str:
     """The part that the first folder of an id names, or nothing."""
     folders = item_id.split("/")[:-1]

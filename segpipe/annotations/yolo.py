@@ -15,11 +15,11 @@ from segpipe.annotations.items import (
     Item,
     Source,
     files_below,
-    id_of,
     images_below,
     part_in_names,
     sorted_items,
     unannotated,
+    without_folder,
 )
 from segpipe.annotations.paint import paint
 from segpipe.annotations.shapes import Shape
@@ -63,7 +63,7 @@ def find(root: Path, yaml: DataYaml | None, rule: str) -> Found:
     items: list[Item] = []
     used: set[str] = set()
     for name, path in images.items():
-        own = files.get(_without(name, IMAGES), [])
+        own = files.get(without_folder(name, IMAGES), [])
         given = parts.get(name) or part_in_names(PurePosixPath(name).parts[-2::-1])
         problem = None if own else unannotated(name, rule, "a label file")
         used.update(own)
@@ -73,7 +73,7 @@ def find(root: Path, yaml: DataYaml | None, rule: str) -> Found:
             problems.append(problem)
         elif own or rule == "background":
             place, label = (Place(root / own[0]), own[0]) if own else (None, "")
-            items.append(Item(_without(name, IMAGES), name, Place(path), place, given, annotation_name=label))
+            items.append(Item(without_folder(name, IMAGES), name, Place(path), place, given, annotation_name=label))
     problems += [
         DataError(file, "a label file without an image", "Add its image, or remove it.")
         for own in files.values()
@@ -109,7 +109,7 @@ def read(item: Item, width: int, height: int, names: Mapping[int, str], where: s
 def is_yolo(root: Path) -> bool:
     """Whether images have label files of their names with a class id and numbers in them, polygons or boxes."""
     files = _label_files(root)
-    images = {_without(path.relative_to(root).as_posix(), IMAGES) for path in images_below(root)}
+    images = {without_folder(path.relative_to(root).as_posix(), IMAGES) for path in images_below(root)}
     own = [file for key in sorted(images & files.keys()) for file in files[key]]
     contents = list(_some_lines(root, own[:TRIED]))
     lines = [line for content in contents for line in content]
@@ -138,15 +138,8 @@ def _label_files(root: Path) -> dict[str, list[str]]:
         name = path.relative_to(root).as_posix()
         if path.name not in LISTS:
             # Side by side with their images, they lie in the folder of images.
-            files.setdefault(_without(name, LABELS if _is_below(name, LABELS) else IMAGES), []).append(name)
+            files.setdefault(without_folder(name, LABELS if _is_below(name, LABELS) else IMAGES), []).append(name)
     return files
-
-
-def _without(name: str, folder: str) -> str:
-    """The path less the last folder of this name and the suffix: what an image and its label file share."""
-    parts = PurePosixPath(name).parts
-    at = max((at for at, part in enumerate(parts[:-1]) if part.lower() == folder), default=None)
-    return id_of(PurePosixPath(*parts) if at is None else PurePosixPath(*parts[:at], *parts[at + 1 :]))
 
 
 def _is_below(name: str, folder: str) -> bool:

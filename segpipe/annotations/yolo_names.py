@@ -12,6 +12,7 @@ from segpipe.annotations.items import files_below
 from segpipe.errors import DataError, plain
 from segpipe.params import UNREADABLE
 
+NOTHING = ("", "~", "null", "none")
 KEYS = {"train": "train", "val": "val", "valid": "val", "test": "test"}
 LARGEST = 2**20
 """Bytes: a data.yaml has a few lines."""
@@ -121,7 +122,7 @@ def _paths(content: dict[Any, Any]) -> Iterable[Written]:
     for key in KEYS:
         value = content.get(key)
         for each in value if isinstance(value, list) else [value]:
-            if isinstance(each, str) and each.strip():
+            if isinstance(each, str) and each.strip().lower() not in NOTHING:
                 yield Written(key, folder if isinstance(folder, str) else "", each.strip())
 
 

@@ -115,6 +115,28 @@ def test_a_crowd_is_ignored_where_no_object_is_drawn(tmp_path: Path) -> None:
     assert rows(tmp_path, class_map={"dog": "__drop__", "cow": "cow"}) == FILLED
 
 
+def test_crowds_are_told(tmp_path: Path) -> None:
+    """Some programs write every mask of a brush as a crowd."""
+    one(tmp_path, drawn({"counts": [6, 24], "size": [5, 6]}, iscrowd=1, id=5), drawn([SQUARE], iscrowd=0))
+    assert problems(tmp_path, warning=True) == [
+        "annotation 5 of a.png: a crowd (iscrowd is 1), which is ignored where no object is drawn. "
+        "If it is one object, set its iscrowd to 0."
+    ]
+
+
+def test_masks_that_would_fill_the_memory_are_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    one(tmp_path, *(drawn({"counts": [0, 30], "size": [5, 6]}) for _ in range(4)))
+    monkeypatch.setattr(coco, "MOST_HELD", 120)
+    assert problems(tmp_path) == []
+    monkeypatch.setattr(coco, "MOST_HELD", 119)
+    assert problems(tmp_path)[0].startswith("a.png in instances.json: run lengths of more than ")
+
+
+def test_an_annotation_of_many_bad_parts_has_one_problem_of_each_kind(tmp_path: Path) -> None:
+    one(tmp_path, drawn([[1]] * 1000 + [["x"]] * 1000))
+    assert len(problems(tmp_path)) == 2
+
+
 def test_categories_named_ignore_and_background_are_that(tmp_path: Path) -> None:
     names = [{"id": 1, "name": "__ignore__"}, {"id": 0, "name": "background"}, {"id": 2, "name": "cat"}]
     ring = [drawn([[0, 0, 5, 0, 5, 4, 0, 4]], 2), drawn([SQUARE], 1), drawn([[2, 1, 3, 1, 3, 2, 2, 2]], 0)]
@@ -155,7 +177,7 @@ def test_an_image_that_is_not_listed_follows_the_rule(tmp_path: Path) -> None:
         ("x.json", "images/a.png", "/home/me/photos/a.png"),
         ("x.json", "images/a.png", "../photos/a.png"),
         ("x.json", "images/a.png", "./images/a.png"),
-        ("x.json", "images/a.png", "https://example.org/a.png"),
+        ("lvis_train.json", "train2017/a.png", "https://example.org/train2017/a.png"),
         ("train/_annotations.coco.json", "train/a.png", "a.png"),
     ],
 )
@@ -344,6 +366,12 @@ def test_two_categories_of_one_name_are_one_class_with_a_warning(tmp_path: Path)
     assert problems(tmp_path, warning=True)[0].startswith("instances.json: categories of the same name (cat), which count as one")
 
 
+def test_an_image_may_be_named_by_its_address_only(tmp_path: Path) -> None:
+    picture(tmp_path / "a.png")
+    save(tmp_path / "x.json", [{"id": 1, "coco_url": "https://example.org/train2017/a.png"}], [drawn([SQUARE])])
+    assert rows(tmp_path) == FILLED
+
+
 def test_old_files_do_not_say_their_image_size(tmp_path: Path) -> None:
     picture(tmp_path / "a.png")
     save(tmp_path / "x.json", [{"id": 1, "file_name": "a.png"}], [drawn([SQUARE])])
@@ -438,7 +466,7 @@ def test_init_finds_classes_in_their_order_and_writes_them(tmp_path: Path) -> No
     above = {"id": 0, "name": "pets", "supercategory": "none"}
     names = [{"id": 2, "name": "ant", "supercategory": "pets"}, {"id": 1, "name": "zebra", "supercategory": "pets"}, above]
     save(tmp_path / "train/_annotations.coco.json", [image()], [drawn([SQUARE], 1)], names)
-    save(tmp_path / "valid/_annotations.coco.json", [image()], [drawn([SQUARE], 1, iscrowd=1)], names)
+    save(tmp_path / "valid/_annotations.coco.json", [image()], [drawn([SQUARE], 1)], names)
     data = data_params(tmp_path, "masks")
     seen = look(tmp_path, data)
     assert not seen.problems

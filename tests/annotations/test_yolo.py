@@ -122,6 +122,7 @@ def test_layouts(tmp_path: Path, image: str, label: str, yaml: str, item: str, p
     assert rows(tmp_path) == FILLED
     (record,) = examined(tmp_path).records
     assert (record.id, record.source, record.given) == (item, image, part)
+    assert not any("null" in sentence for sentence in told(tmp_path, warning=True))
 
 
 def test_lists_of_images_give_the_parts(tmp_path: Path) -> None:
