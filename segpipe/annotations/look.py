@@ -17,11 +17,15 @@ from segpipe.annotations.items import Annotated, Item, Reader
 from segpipe.annotations.layout import Kind, Layout, recognise
 from segpipe.errors import DataError, PipelineError
 from segpipe.images import Header, header
-from segpipe.params import DataParams
+from segpipe.params import DataParams, YoloParams
 from segpipe.place import Place
 from segpipe.progress import track
 
 Value = TypeVar("Value")
+LISTING = {"coco": "COCO's categories", "yolo": "YOLO's names"}
+"""The kinds whose files list their classes, and where."""
+UNNAMED = ("background", *(f"class_{number}" for number in range(254)))
+"""What YOLO's class ids are called where no file names them."""
 FEW = 32
 """So few images are looked at in this process: starting others takes longer."""
 
@@ -78,7 +82,11 @@ def look(
     results = list(_glance_all(found.items, source.read))
     glances = [result for result in results if isinstance(result, Glance)]
     values = Counter(value for glance in glances for value in glance.values)
-    classes = _classes(root, layout, found.items, values, listed)
+    if layout.kind in LISTING:
+        names, origin = (listed.names, listed.file) if listed else (source.listed, LISTING[layout.kind])
+        classes = class_names.of_listed(names, values, origin)
+    else:
+        classes = _classes(root, layout, found.items, values, listed)
     broken = [problem for result in results for problem in (result.problems if isinstance(result, Glance) else [result])]
     problems = (*found.problems, *broken)
     return Look(
@@ -100,7 +108,9 @@ def _provisional(data: DataParams, layout: Layout) -> DataParams:
     """What reads labels and ids before their classes are known: the files' own are asked for, not the masks."""
     folders = {"image_dir": layout.image_dir, "mask_dir": layout.mask_dir} if layout.image_dir else {}
     masks = data.masks.model_copy(update=folders | {"ignore_index": -1, "values": "ids"})
-    return data.model_copy(update={"source": layout.kind, "masks": masks, "unannotated": "background", "class_map": {}})
+    yolo = YoloParams(classes=UNNAMED)
+    own = {"masks": masks, "yolo": yolo}
+    return data.model_copy(update=own | {"source": layout.kind, "unannotated": "background", "class_map": {}})
 
 
 def _glance_all(items: Sequence[Item], read: Reader) -> Iterator[Glance | DataError]:
