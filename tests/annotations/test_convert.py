@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from segpipe.annotations import measure as module
+from segpipe.annotations import examine, measure
 from segpipe.annotations.convert import convert
 from segpipe.errors import PipelineError
 from segpipe.images import decode_mask, encode_mask
@@ -77,7 +77,7 @@ def test_a_large_image_is_measured_in_pieces_with_the_same_result(tmp_path: Path
     """Eight bytes for each of its values would let a file of 100 KB fill 14 GB."""
     save(tmp_path, "a")
     whole = converted(tmp_path)
-    monkeypatch.setattr(module, "PIECE", 7)
+    monkeypatch.setattr(measure, "PIECE", 7)
     assert converted(tmp_path) == whole
     monkeypatch.undo()
     large = np.full((4096, 4096), 1, np.uint8)
@@ -203,12 +203,12 @@ def test_many_processes_give_the_same_as_one(tmp_path: Path, monkeypatch: pytest
     for number in range(40):
         shape = tuple(rng.integers(5, 20, 2))
         save(tmp_path, f"{number}", rng.integers(0, 256, (*shape, 3), np.uint8), rng.integers(0, 3, shape, np.uint8))
-    assert module.FEW < 40
+    assert examine.FEW < 40
     parallel = converted(tmp_path)
-    monkeypatch.setattr(module, "FEW", 1000)
+    monkeypatch.setattr(examine, "FEW", 1000)
     assert parallel == converted(tmp_path)
     (tmp_path / "images/7.png").write_bytes(b"")
     serial_refusal = refusal(tmp_path)
-    monkeypatch.setattr(module, "FEW", 1)
+    monkeypatch.setattr(examine, "FEW", 1)
     assert refusal(tmp_path) == serial_refusal
     assert serial_refusal.startswith("images/7.png: an empty file. ")
