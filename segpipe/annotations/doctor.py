@@ -54,7 +54,8 @@ def told(problems: Iterable[DataError]) -> str:
 
 
 def _fixes(problems: Iterable[DataError]) -> tuple[Fix, ...]:
-    return tuple(dict.fromkeys(problem.fix for problem in problems if problem.fix))
+    own = (problem.fix for problem in problems if problem.fix)
+    return tuple(dict.fromkeys(fix for fixes in own for fix in (fixes if isinstance(fixes, tuple) else (fixes,))))
 
 
 def _sentence(finding: Finding) -> str:
