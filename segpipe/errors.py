@@ -39,5 +39,10 @@ class DataError(PipelineError):
         self.file, self.problem, self.remedy = plain(file), plain(problem), plain(remedy)
         self.fix, self.warning = fix, warning
 
+    @property
+    def fixes(self) -> tuple[Fix, ...]:
+        """The lines that mend it, none, one or several."""
+        return self.fix if isinstance(self.fix, tuple) else (self.fix,) if self.fix else ()
+
     def __str__(self) -> str:
         return f"{self.file}: {self.problem}. {self.remedy}"

@@ -1,8 +1,9 @@
 """What the classes of a data set are called: by a list beside the data, by its labels, or by what its masks hold."""
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Literal
 
 from segpipe.annotations.class_map import IGNORE_LABELS
 from segpipe.errors import DataError, PipelineError, plain
@@ -40,12 +41,25 @@ VOC = (
 
 @dataclass(frozen=True)
 class Classes:
-    """Names in the order of their ids, the mask value that is ignored, where the names come from, what is wrong."""
+    """Names in the order of their ids, the mask value that is ignored, where the names come from, what is wrong.
+
+    `values` is how masks are to be read, as data.masks.values says it, and `codes`, under `codes`, each name's value.
+    """
 
     names: tuple[str, ...]
     ignore_index: int
     origin: str
     problems: tuple[DataError, ...] = ()
+    values: Literal["ids", "binary", "codes"] = "ids"
+    codes: tuple[str, ...] | tuple[int, ...] = ()
+
+    def files_with(self, number: int, files: Mapping[str, int]) -> int:
+        """How many masks hold the class, by the number of masks that hold each value."""
+        if self.values == "binary":
+            others = [count for value, count in files.items() if value != "0"]
+            return files.get("0", 0) if number == 0 else max(others, default=0)
+        code = str(self.codes[number]) if self.codes else str(number)
+        return files.get(code, 0) or files.get(code.split(" ")[0] if len(set(code.split(" "))) == 1 else code, 0)
 
 
 @dataclass(frozen=True)
@@ -124,6 +138,13 @@ def of_ids(found: Sequence[int], listed: NameList | None, is_voc: bool) -> Class
         names, origin = VOC, "PASCAL VOC"
     ids = [value for value in found if value != ignored]
     return Classes(tuple(names), ignored, origin, tuple(_id_problems(ids, found, names, listed)))
+
+
+def of_other_colours(colours: Sequence[str]) -> Classes:
+    """What cannot be classes of a VOC tree: masks in colours that are not VOC's."""
+    what = f"colours that are not PASCAL VOC's: {', '.join(colours[:8])}{' ...' if len(colours) > 8 else ''}"
+    remedy = "Read the tree as images and masks: --kind masks --image-dir JPEGImages --mask-dir SegmentationClass."
+    return Classes(VOC, IGNORE, "PASCAL VOC", (DataError("all masks", what, remedy),))
 
 
 def _without_void(names: Sequence[str], found: Sequence[int]) -> tuple[Sequence[str], int]:

@@ -54,8 +54,7 @@ def told(problems: Iterable[DataError]) -> str:
 
 
 def _fixes(problems: Iterable[DataError]) -> tuple[Fix, ...]:
-    own = (problem.fix for problem in problems if problem.fix)
-    return tuple(dict.fromkeys(fix for fixes in own for fix in (fixes if isinstance(fixes, tuple) else (fixes,))))
+    return tuple(dict.fromkeys(fix for problem in problems for fix in problem.fixes))
 
 
 def _sentence(finding: Finding) -> str:

@@ -13,6 +13,7 @@ COLOUR = 1 << 24
 """Added to red << 16 | green << 8 | blue. Black, white and all grays are numbers, in whatever file they are."""
 MOST = 512
 """More different codes than this are no mask of at most 255 classes."""
+SHOWN = 8
 AGAIN = "Make the mask again at the image's size, without smoothing, and save it as PNG."
 Indices = NDArray[np.uint8] | NDArray[np.uint16]
 
@@ -54,6 +55,20 @@ def colour_of(code: int) -> tuple[int, int, int]:
 def told(code: int) -> str:
     """The code as `code_of` reads it."""
     return " ".join(map(str, colour_of(code))) if code >= COLOUR else str(code)
+
+
+def some(codes: Sequence[int]) -> str:
+    """The first few of the codes, for people."""
+    more = f" and {len(codes) - SHOWN} more" if len(codes) > SHOWN else ""
+    return ", ".join(map(told, codes[:SHOWN])) + more
+
+
+def is_even(codes: Sequence[int]) -> bool:
+    """Whether three or more values divide 0 .. top evenly, rounded up or down: ids that were stretched to be visible."""
+    last = len(codes) - 1
+    if last < 2 or codes[0] != 0 or codes[-1] <= 2 * last:
+        return False
+    return all(abs(code * last - at * codes[-1]) <= last for at, code in enumerate(codes))
 
 
 def read(content: bytes, name: str) -> Coded:

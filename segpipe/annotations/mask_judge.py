@@ -5,11 +5,11 @@ from dataclasses import dataclass
 from functools import cached_property
 
 from segpipe.annotations.items import Seen
-from segpipe.annotations.mask_codes import COLOUR, code_of, told
+from segpipe.annotations.mask_codes import COLOUR, code_of, is_even, some, told
 from segpipe.annotations.mask_ids import Coding
 from segpipe.errors import DataError, Fix
+from segpipe.record import IGNORE
 
-SHOWN = 8
 PLAUSIBLE = 64
 """More different values than this are not proposed as classes: somebody has to say what they are."""
 OBJECTS = "They look like numbers of single objects. Save each pixel as the number of its class."
@@ -80,7 +80,7 @@ def _colours(all_masks: Evidence) -> list[DataError]:
     if all_masks.coding.kind != "ids" or not any(code >= COLOUR for code in all_masks.all_strange):
         return []
     found = all_masks.found
-    what = f"{len(found)} colours and not class ids: {_some(found)}"
+    what = f"{len(found)} colours and not class ids: {some(found)}"
     if len(found) > PLAUSIBLE:
         return all_masks.tell(what, "These hardly are classes. Save each pixel as the number of its class.")
     return all_masks.tell(what, "Say which class each colour is, in the order of the classes.", all_masks.coded(found))
@@ -127,7 +127,7 @@ def _more(all_masks: Evidence) -> list[DataError]:
     if all_masks.coding.kind != "ids" or not strange or max(strange) >= PLAUSIBLE or 2 * len(found) <= max(strange):
         return []
     n_names = len(all_masks.names)
-    what = f"values that are no class: {_some(strange)}. {all_masks.block}.classes names 0 to {n_names - 1}"
+    what = f"values that are no class: {some(strange)}. {all_masks.block}.classes names 0 to {n_names - 1}"
     remedy = f"Name every class, or let {all_masks.block}.ignore_index be the value that is not looked at."
     return all_masks.tell(what, remedy if all_masks.free else "Name every class.", all_masks.named(max(strange) + 1))
 
@@ -138,18 +138,12 @@ def _stretched(all_masks: Evidence) -> list[DataError]:
     if all_masks.coding.kind != "ids" or not strange:
         return []
     every = sorted({code for codes in all_masks.masks.values() for code in codes})
-    kept = every if _is_even(every) else all_masks.found
+    kept = every if is_even(every) else all_masks.found
     if len(kept) > PLAUSIBLE:
-        what = f"{len(strange)} values that are no class: {_some(strange)}"
+        what = f"{len(strange)} values that are no class: {some(strange)}"
         return all_masks.tell(what, OBJECTS)
-    what = f"the values {_some(kept)}, {'evenly spaced: class ids stretched to be visible' if _is_even(kept) else 'far apart'}"
+    what = f"the values {some(kept)}, {'evenly spaced: class ids stretched to be visible' if is_even(kept) else 'far apart'}"
     return all_masks.tell(what, "Say which class each value is, in the order of the classes.", all_masks.coded(kept))
-
-
-def _is_even(codes: Sequence[int]) -> bool:
-    """Whether the values divide 0 .. top evenly, rounded up or down."""
-    top, last = codes[-1], len(codes) - 1
-    return last > 1 and codes[0] == 0 and all(abs(code * last - at * top) <= last for at, code in enumerate(codes))
 
 
 def _several_objects(all_masks: Evidence) -> list[DataError]:
@@ -166,7 +160,7 @@ def _several_objects(all_masks: Evidence) -> list[DataError]:
         what = f"the object is 1 in some masks and {told(coding.ignored)}, the ignored value, in others"
         return all_masks.tell(what, "Make them alike.", (), [name for name, code in own.items() if code == coding.ignored])
     files = list(all_masks.strange) or [name for name, code in own.items() if code > 0]
-    what = f"more values than 0 and one other: {_some(found)}"
+    what = f"more values than 0 and one other: {some(found)}"
     kept = [code for code in found if code != coding.ignored] if len(found) > 3 else found
     if len(kept) > PLAUSIBLE:
         return all_masks.tell(what, "Save the object's pixels as one value.", (), files)
@@ -181,7 +175,7 @@ def _not_listed(all_masks: Evidence) -> list[DataError]:
     strange = all_masks.all_strange
     if all_masks.coding.kind != "codes" or not strange:
         return []
-    what = f"values that {all_masks.block}.codes does not list: {_some(strange)}"
+    what = f"values that {all_masks.block}.codes does not list: {some(strange)}"
     if len(strange) > PLAUSIBLE:
         return all_masks.tell(what, "These hardly are classes. Were the masks smoothed, or once saved as JPEG?")
     colours = any(code >= COLOUR for code in (*all_masks.coding.targets, *strange))
@@ -205,36 +199,24 @@ CAUSES: Sequence[Callable[[Evidence], list[DataError]]] = (
 
 
 def _unused(all_masks: Evidence) -> list[DataError]:
-    """Warnings: classes that occur nowhere, and an ignored value other than the usual ones that does not either."""
+    """A warning: an ignored value, other than the usual ones, that occurs nowhere."""
     used = {code for codes in all_masks.masks.values() for code in codes}
-    coding = all_masks.coding
-    problems = []
-    if coding.kind == "binary" or not used:
+    ignored = all_masks.coding.ignored
+    if all_masks.coding.kind == "binary" or not used or ignored in {*used, -1, 255, 65535}:
         return []
-    codes = range(len(all_masks.names)) if coding.kind == "ids" else coding.targets
-    absent = [name for code, name in zip(codes, all_masks.names, strict=True) if code not in used]
-    for name in absent:
-        what = f'no pixel of the class "{name}"'
-        problems.append(DataError("all masks", what, "Leave it if more data will bring it.", warning=True))
-    if coding.ignored not in {*used, -1, 255, 65535}:
-        what = f"no pixel of {coding.ignored}, the ignored value"
-        problems.append(DataError("all masks", what, f"Check {all_masks.block}.ignore_index.", warning=True))
-    return problems
+    what = f"no pixel of {ignored}, the ignored value"
+    return [DataError("all masks", what, f"Check {all_masks.block}.ignore_index.", warning=True)]
 
 
 def _plain(all_masks: Evidence) -> list[DataError]:
-    """Warnings: masks of one value."""
+    """Warnings: masks that are one object from edge to edge."""
+    coding = all_masks.coding
     return [
         DataError(name, f"a mask with the value {told(codes[0])} in every pixel", "Check that it is finished.", warning=True)
         for name, codes in all_masks.masks.items()
-        if len(codes) == 1
+        if len(codes) == 1 and coding.ids_of(codes)[0] not in (0, IGNORE)
     ]
 
 
 def _as_colour(code: int) -> str | int:
     return " ".join([told(code)] * 3) if code < 256 else told(code)
-
-
-def _some(codes: Sequence[int]) -> str:
-    more = f" and {len(codes) - SHOWN} more" if len(codes) > SHOWN else ""
-    return ", ".join(map(told, codes[:SHOWN])) + more

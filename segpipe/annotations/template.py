@@ -2,7 +2,7 @@
 
 import re
 from collections import Counter
-from collections.abc import Collection
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
@@ -10,6 +10,7 @@ from segpipe.errors import PipelineError
 from segpipe.images import SUFFIXES
 
 STEM = "{stem}"
+TRIED = 8
 
 
 @dataclass(frozen=True)
@@ -61,16 +62,24 @@ def parse(text: str) -> Template:
 
 def guess(image_ids: Collection[str], mask_ids: Collection[str]) -> tuple[str, int]:
     """The template that fits most masks whose names differ from their images', and how many it fits; empty and 0 for none."""
-    stems = {PurePosixPath(image_id).name for image_id in image_ids}
+    stems = {_name(image_id) for image_id in image_ids}
     votes: Counter[str] = Counter()
-    for mask_id in sorted(mask_ids):
-        name = PurePosixPath(mask_id).name
+    for name in sorted(map(_name, mask_ids)):
         stem = _longest_inside(name, stems)
-        if stem:
+        if stem and not set("{}>") & set(name):
             votes[name.replace(stem, STEM, 1)] += 1
-    best = max(votes.items(), key=lambda vote: (vote[1], -len(vote[0]), vote[0]), default=("", 0))
-    two_sided = _by_ends(stems, {PurePosixPath(mask_id).name for mask_id in mask_ids})
-    return max(best, two_sided, key=lambda vote: vote[1])
+    candidates = [template for template, _ in votes.most_common(TRIED)] + _by_ends(stems, {_name(each) for each in mask_ids})
+    fitting = {template: _n_fitting(template, image_ids, mask_ids) for template in candidates}
+    return max(fitting.items(), key=lambda vote: (vote[1], -len(vote[0]), vote[0]), default=("", 0))
+
+
+def _n_fitting(template: str, image_ids: Iterable[str], mask_ids: Collection[str]) -> int:
+    parsed = parse(template)
+    return len({parsed.mask_id(image_id) for image_id in image_ids} & set(mask_ids))
+
+
+def _name(any_id: str) -> str:
+    return any_id.rpartition("/")[2]
 
 
 def _stem(pattern: str, image_id: str) -> str | None:
@@ -99,14 +108,15 @@ def _is_end(name: str, at: int) -> bool:
     return not (left.isalpha() and right.isalpha()) and not (left.isdecimal() and right.isdecimal())
 
 
-def _by_ends(image_names: Collection[str], mask_names: Collection[str]) -> tuple[str, int]:
+def _by_ends(image_names: Collection[str], mask_names: Collection[str]) -> list[str]:
     """The template of names that share all but their beginnings or ends: 21_photo and 21_manual1, img_7 and mask_7."""
-    ends = [_shared_ends(names) for names in (image_names, mask_names)]
-    if len(image_names) < 2 or len(mask_names) < 2 or ends[0] == ends[1]:
-        return "", 0
-    image, mask = (before + STEM + after for before, after in ends)
-    stems = {_stem(image, name) for name in image_names} & {_stem(mask, name) for name in mask_names} - {None}
-    return (f"{image} > {mask}", len(stems)) if stems else ("", 0)
+    if min(len(image_names), len(mask_names)) < 2 or any(set("{}>") & set(name) for name in (*image_names, *mask_names)):
+        return []
+    (before, after), (mask_before, mask_after) = _shared_ends(image_names), _shared_ends(mask_names)
+    before, mask_before = ("", "") if before == mask_before else (before, mask_before)
+    after, mask_after = ("", "") if after == mask_after else (after, mask_after)
+    image, mask = f"{before}{STEM}{after}", f"{mask_before}{STEM}{mask_after}"
+    return [] if image == mask else [mask if image == STEM else f"{image} > {mask}"]
 
 
 def _shared_ends(names: Collection[str]) -> tuple[str, str]:

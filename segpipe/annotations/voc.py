@@ -95,7 +95,9 @@ def _by_stem(
     return found
 
 
-def _lists(files: Mapping[PurePosixPath, Place], tree: PurePosixPath, root: Path, masks: Mapping[str, PurePosixPath]) -> dict[str, str]:
+def _lists(
+    files: Mapping[PurePosixPath, Place], tree: PurePosixPath, root: Path, masks: Mapping[str, PurePosixPath]
+) -> dict[str, str]:
     """The lists to read and the part each means."""
     here = {name for name in ("train", "val", "trainval", "test") if _list_file(tree, name) in files}
     if here >= WITH_TEST.keys() and not masks.keys().isdisjoint(_ids(files[_list_file(tree, "test")])):
