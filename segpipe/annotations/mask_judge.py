@@ -10,8 +10,11 @@ from segpipe.annotations.mask_ids import Coding
 from segpipe.errors import DataError, Fix
 from segpipe.record import IGNORE
 
+FEW = 8
+"""Ids up to this are believed, whatever gaps they have."""
 PLAUSIBLE = 64
 """More different values than this are not proposed as classes: somebody has to say what they are."""
+BY_VALUES = "Save class ids, or let `segpipe init PATH --kind masks` read the tree by these values."
 OBJECTS = "They look like numbers of single objects. Save each pixel as the number of its class."
 
 
@@ -48,7 +51,9 @@ class Evidence:
 
     def tell(self, what: str, remedy: str, fixes: Sequence[Fix] = (), files: Sequence[str] | None = None) -> list[DataError]:
         """The same problem for each of the files, or for each mask with a strange code."""
-        own = tuple(fixes) if self.free or all(fix.key.endswith(".classes") for fix in fixes) else ()
+        own = tuple(fixes)
+        if not self.free and any(not fix.key.endswith(".classes") for fix in fixes):
+            own, remedy = (), BY_VALUES
         return [DataError(name, what, remedy, own or None) for name in (self.strange if files is None else files)]
 
     def named(self, number: int) -> list[Fix]:
@@ -94,7 +99,7 @@ def _black_and_white(all_masks: Evidence) -> list[DataError]:
     what = f"only the values 0 and {told(found[1])}, as in a picture in black and white"
     names = Fix(f"{all_masks.block}.classes", ("background", "object")) if len(all_masks.names) != 2 else None
     fixes = [Fix(f"{all_masks.block}.values", "binary"), *([names] if names else [])]
-    remedy = "Read them as background and object." if all_masks.free else "Save the object's pixels as 1."
+    remedy = "Read them as background and object."
     holders = [name for name, codes in all_masks.masks.items() if found[1] in codes]
     return all_masks.tell(what, remedy, fixes, holders)
 
@@ -105,7 +110,7 @@ def _stray(all_masks: Evidence) -> list[DataError]:
     used = {code for codes in all_masks.masks.values() for code in codes}
     if len(strange) != 1 or coding.kind == "binary" or coding.ignored in used:
         return []
-    if strange[0] not in (255, 65535) and not (coding.kind == "ids" and 2 * len(all_masks.names) <= strange[0] < COLOUR):
+    if strange[0] not in (255, 65535) and not (coding.kind == "ids" and max(2 * len(all_masks.names), FEW) < strange[0] < COLOUR):
         return []
     what = f"the value {told(strange[0])}, which is no class, while {coding.ignored}, the ignored one, is in no mask"
     remedy = "If it means that a pixel is not looked at, say so."
@@ -124,7 +129,9 @@ def _from_one(all_masks: Evidence) -> list[DataError]:
 def _more(all_masks: Evidence) -> list[DataError]:
     """A few more ids than names."""
     strange, found = all_masks.all_strange, all_masks.found
-    if all_masks.coding.kind != "ids" or not strange or max(strange) >= PLAUSIBLE or 2 * len(found) <= max(strange):
+    if all_masks.coding.kind != "ids" or not strange or max(strange) >= PLAUSIBLE:
+        return []
+    if max(strange) > FEW and 2 * len(found) <= max(strange):
         return []
     n_names = len(all_masks.names)
     what = f"values that are no class: {some(strange)}. {all_masks.block}.classes names 0 to {n_names - 1}"
