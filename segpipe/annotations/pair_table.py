@@ -47,7 +47,7 @@ def find(root: Path, table: str, rule: str) -> Found:
 def rows(root: Path, table: str) -> Iterator[Row]:
     """The lines of the list: commas, semicolons or tabs, with or without BOM, columns in any order and case."""
     path = root / table
-    if not _is_inside(root, table) or not path.is_file():
+    if not _is_inside(root, table) or not _is_file(path):
         raise PipelineError(f"data.masks.pairs: no file {table} in {root}. Write its path below data.path, or none.")
     try:
         lines = path.read_text(encoding="utf-8-sig").splitlines()
@@ -81,7 +81,7 @@ def _problems(root: Path, row: Row, owners: dict[Path, str], rule: str) -> Itera
             yield DataError(
                 row.place, f"names an {what} outside data.path".replace("an mask", "a mask"), "Write a path below data.path."
             )
-        elif path and not (root / path).is_file():
+        elif path and not _is_file(root / path):
             near = _other_case(root, path)
             cause = f"; {near} differs in upper and lower case only" if near else ""
             yield DataError(row.place, f"names {path}, which is not there{cause}", "Correct the path, or remove the line.")
@@ -105,12 +105,22 @@ def _posix(path: str) -> str:
 def _is_inside(root: Path, path: str) -> bool:
     """Whether a path stays below `root`, links followed."""
     pure = PurePosixPath(path)
-    is_drive = len(path) > 1 and path[1] == ":"
-    return not (pure.is_absolute() or ".." in pure.parts or is_drive) and (root / path).resolve().is_relative_to(root.resolve())
+    leaves = pure.is_absolute() or ".." in pure.parts or path[1:2] == ":" or "\0" in path
+    return not leaves and (root / path).resolve().is_relative_to(root.resolve())
 
 
 def _other_case(root: Path, path: str) -> str:
     """A file whose name differs in case only, empty where there is none."""
-    folder = (root / path).parent
-    names = sorted(each.name for each in folder.iterdir()) if folder.is_dir() else []
-    return next((name for name in names if name.casefold() == PurePosixPath(path).name.casefold()), "")
+    try:
+        names = sorted(each.name for each in (root / path).parent.iterdir())
+    except OSError:
+        return ""
+    wanted = PurePosixPath(path).name
+    return next((name for name in names if name != wanted and name.casefold() == wanted.casefold()), "")
+
+
+def _is_file(path: Path) -> bool:
+    try:
+        return path.is_file()
+    except (OSError, ValueError):  # a name too long, or with a zero byte
+        return False
