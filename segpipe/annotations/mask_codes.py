@@ -3,6 +3,7 @@
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
+import cv2
 import numpy as np
 from numpy.typing import NDArray
 
@@ -85,7 +86,9 @@ def read(content: bytes, name: str) -> Coded:
 
 
 def looked_up(table: Pixels, indices: Indices) -> Pixels:
-    """`table[indices]`, some rows at a time: numpy widens indices to 64 bits, which of a large mask would fill the memory."""
+    """`table[indices]`; numpy would widen all indices to 64 bits at once, which of a large mask would fill the memory."""
+    if indices.dtype == np.uint8:
+        return np.asarray(cv2.LUT(indices, np.resize(table, 256))).reshape(indices.shape)
     result = np.empty(indices.shape, table.dtype)
     rows = max(1, STRIP // max(indices.shape[1], 1))
     for top in range(0, len(indices), rows):
@@ -114,15 +117,12 @@ def _chain(first: Pixels, rest: Iterator[Pixels]) -> Iterator[Pixels]:
 
 def _of_gray(strips: Iterator[Pixels], name: str) -> Coded:
     values = np.concatenate([_whole(strip, name) for strip in strips])
-    found = np.flatnonzero(sum(np.bincount(rows.ravel(), minlength=2**16) for rows in np.array_split(values, _parts(values))))
+    size = 256 ** values.dtype.itemsize
+    found = np.flatnonzero(cv2.calcHist([values], [0], None, [size], [0, size]))
     _refuse_many(len(found), name)
-    table = np.zeros(2**16, np.uint8 if len(found) <= 256 else np.uint16)
+    table = np.zeros(size, np.uint8 if len(found) <= 256 else np.uint16)
     table[found] = np.arange(len(found))
     return Coded(looked_up(table, values), tuple(map(int, found)), False)
-
-
-def _parts(values: Pixels) -> int:
-    return -(-values.size // STRIP)
 
 
 def _whole(strip: Pixels, name: str) -> Pixels:
