@@ -117,7 +117,7 @@ def _chain(first: Pixels, rest: Iterator[Pixels]) -> Iterator[Pixels]:
 
 def _of_gray(strips: Iterator[Pixels], name: str) -> Coded:
     values = np.concatenate([_whole(strip, name) for strip in strips])
-    size = 256 ** values.dtype.itemsize
+    size = 256**values.dtype.itemsize
     found = np.flatnonzero(cv2.calcHist([values], [0], None, [size], [0, size]))
     _refuse_many(len(found), name)
     table = np.zeros(size, np.uint8 if len(found) <= 256 else np.uint16)
