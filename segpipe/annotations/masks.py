@@ -2,7 +2,7 @@
 
 from collections.abc import Collection
 from functools import partial
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 
 from segpipe.annotations import mask_ids, mask_judge, pair_folders, pair_table, part_lists, template
 from segpipe.annotations.class_map import class_ids
@@ -58,6 +58,14 @@ def _empty(root: Path, own: MasksParams, has_images: bool) -> DataError:
     if near:
         problem = f'no folder "{name}" with {what} in it, but "{near}", which differs in upper and lower case only'
         return DataError(root.name, problem, "Name the folder as it is.", Fix(f"data.masks.{key}", near))
+    folder = PurePosixPath(name).parts
+    inside = [
+        path for path in root.rglob("*") if path.is_file() and path.relative_to(root).parent.parts[-len(folder) :] == folder
+    ]
+    suffixes = sorted({path.suffix.lower() for path in inside} - {""})
+    if suffixes and folder:
+        problem = f'no {what} in "{name}" but {", ".join(suffixes[:4])} files, which are not read'
+        return DataError(root.name, problem, f"Save {what} as PNG.")
     problem = f'no folder "{name}" with {what} in it' if any(images_below(root)) else "no images in it"
     remedy = f'Put images into "{own.image_dir}" and masks into "{own.mask_dir}", or name your folders in data.masks.'
     return DataError(root.name, problem, remedy)

@@ -4,6 +4,7 @@ import re
 from collections import Counter
 from collections.abc import Collection, Iterable
 from dataclasses import dataclass
+from itertools import combinations
 from pathlib import Path, PurePosixPath
 
 from segpipe.errors import PipelineError
@@ -67,7 +68,9 @@ def guess(image_ids: Collection[str], mask_ids: Collection[str]) -> tuple[str, i
     for name in sorted(map(_name, mask_ids)):
         stem = _longest_inside(name, stems)
         if stem and not set("{}>") & set(name):
-            votes[name.replace(stem, STEM, 1)] += 1
+            template = name.replace(stem, STEM, 1)
+            # photo.jpg.png: with one suffix alone it would be taken for the mask's own.
+            votes[template + (".png" if PurePosixPath(template).suffix.lower() in SUFFIXES else "")] += 1
     candidates = [template for template, _ in votes.most_common(TRIED)] + _by_ends(stems, {_name(each) for each in mask_ids})
     fitting = {template: _n_fitting(template, image_ids, mask_ids) for template in candidates}
     return max(fitting.items(), key=lambda vote: (vote[1], -len(vote[0]), vote[0]), default=("", 0))
@@ -91,12 +94,8 @@ def _stem(pattern: str, image_id: str) -> str | None:
 
 def _longest_inside(name: str, stems: Collection[str]) -> str:
     """The longest of the stems that stands in the name, neither in the middle of a word nor of a number; empty for none."""
-    parts = [
-        name[start:end]
-        for start in range(len(name))
-        for end in range(start + 1, len(name) + 1)
-        if _is_end(name, start) and _is_end(name, end)
-    ]
+    ends = [at for at in range(len(name) + 1) if _is_end(name, at)]
+    parts = [name[start:end] for start, end in combinations(ends, 2)]
     return max((part for part in parts if part in stems and part != name), key=len, default="")
 
 

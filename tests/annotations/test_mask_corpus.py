@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from PIL import Image
 
 from segpipe.annotations import settings
 from segpipe.annotations.look import look
@@ -139,6 +140,7 @@ def test_init_sees_what_the_values_mean(
         ("{}.jpg", "{}.png", ".", ".", "{stem}.png"),
         ("images/{}.ome.tif", "masks/{}.ome.png", "images", "masks", "{stem}"),
         ("images/{}.tif", "masks/{}.ome.tif", "images", "masks", "{stem}.ome"),
+        ("images/{}.jpg", "masks/{}.jpg.png", "images", "masks", "{stem}.jpg.png"),
     ],
 )
 def test_init_sees_how_masks_are_called(
@@ -350,3 +352,122 @@ def test_a_folder_of_another_case_is_mended(tmp_path: Path) -> None:
         )
         data = mended(data, problem.fixes)
     assert errors(examined(data, tmp_path)) == []
+
+
+JPEG = "a mask saved as JPEG, which changes class ids. Save masks as PNG."
+
+
+def photos(root: Path, *names: str) -> None:
+    for name in names:
+        photo(root / name, 8, 4)
+
+
+def doubled(root: Path) -> None:
+    photos(root, "images/a.jpg")
+    Image.fromarray(blocks(0, 1).astype(np.uint8)).save(root / "masks.tif", save_all=True, append_images=[Image.new("L", (8, 4))])
+    (root / "masks").mkdir()
+    (root / "masks.tif").rename(root / "masks/a.tif")
+
+
+def smooth(root: Path) -> None:
+    rows, columns = np.mgrid[:60, :80]
+    disc = np.where((rows - 30) ** 2 + (columns - 40) ** 2 < 400, 255, 0).astype(np.uint8)
+    small = Image.fromarray(disc).resize((40, 30), Image.Resampling.BILINEAR)
+    folder(root, a=np.asarray(small))
+
+
+def turned(root: Path) -> None:
+    photo(root / "images/a.jpg", 8, 4, orientation=6)
+    save(root / "masks/a.png", blocks(0, 1))
+
+
+def beside(root: Path) -> None:
+    photos(root, "images/a.jpg", "images/b.jpg")
+    save(root / "masks/a.png", blocks(0, 1))
+    (root / "masks/b.png").write_bytes((root / "masks/a.png").read_bytes()[:45])
+    (root / "masks/.hidden.png").write_bytes(b"")
+
+
+REFUSED: list[tuple[Callable[[Path], None], dict[str, Any], list[str]]] = [
+    (lambda root: photos(root, "images/a.jpg", "masks/a.jpg"), {}, [f"masks/a.jpg: {JPEG}"]),
+    (
+        doubled,
+        {},
+        ["masks/a.tif: 2 pages in one file"],
+    ),
+    (
+        smooth,
+        {},
+        ["masks/a.png: values between those of the classes along the edges: it was resized with smoothing, or once was a JPEG. "],
+    ),
+    (smooth, {"values": "binary"}, ["masks/a.png: values between those of the classes along the edges: "]),
+    (
+        turned,
+        {},
+        ["masks/a.png: drawn on the image before its EXIF mark turned it: width and height are swapped. "],
+    ),
+    (beside, {}, ["masks/b.png: a damaged image ("]),
+    (lambda root: photos(root, "images/a.jpg"), {}, ['x: no folder "masks" with masks in it. Put images into "images" and ']),
+    (
+        lambda root: (photos(root, "images/a.jpg"), (root / "masks").mkdir(), (root / "masks/a.gif").touch()),  # type: ignore[func-returns-value]
+        {},
+        ['x: no masks in "masks" but .gif files, which are not read. Save masks as PNG.'],
+    ),
+    (
+        lambda root: save(root / "masks/a.png", blocks(0, 1)),
+        {},
+        ['x: no folder "images" with images in it. Put images into "images" and masks into "masks", or name your folders '],
+    ),
+    (
+        lambda root: folder(root, a=blocks(0, 1)),
+        {"mask_dir": "images"},
+        ['x: data.masks.image_dir and mask_dir are both "images", so each image would be its own mask. '],
+    ),
+    (
+        lambda root: folder(root, a=np.dstack([blocks(0, 0)] * 3 + [blocks(0, 255)]).astype(np.uint8)),
+        {},
+        ["masks/a.png: an object in its alpha channel alone. Save it without alpha, each class in a value or colour of its own."],
+    ),
+    (
+        lambda root: (photos(root, "images/a.png"), save(root / "masks/a.tif", blocks(0.0, 0.5), np.float32)),  # type: ignore[func-returns-value]
+        {},
+        ["masks/a.tif: a mask of 32 bits with fractions and not class ids. "],
+    ),
+    (
+        lambda root: folder(root, a=np.arange(600, dtype=np.uint16).reshape(20, 30)),
+        {},
+        ["masks/a.png: more than 512 different values: "],
+    ),
+    (
+        lambda root: folder(root, a=np.arange(80).reshape(8, 10)),
+        {},
+        ["masks/a.png: 78 values that are no class: 2, 3, 4, 5, 6, 7, 8, 9 and 70 more. They look like numbers of "],
+    ),
+    (
+        lambda root: folder(root, a=blocks(0, 1), b=blocks(0, 255)),
+        {"values": "binary"},
+        ["masks/b.png: the object is 1 in some masks and 255, the ignored value, in others. Make them alike."],
+    ),
+    (
+        lambda root: folder(root, a=blocks(0, 0)),
+        {},
+        ["all masks: only class 0 in them, so there is nothing to learn. "],
+    ),
+    (
+        lambda root: folder(root, a=blocks(BLACK, RED)),
+        {"classes": THREE},
+        ["masks/a.png: 2 colours and not class ids: 0, 255 0 0. Say which class each colour is, in the order of the classes."],
+    ),
+]
+
+
+@pytest.mark.parametrize(("make", "keys", "beginnings"), REFUSED)
+def test_what_cannot_be_mended_is_refused_in_one_sentence(
+    tmp_path: Path, make: Callable[[Path], None], keys: dict[str, Any], beginnings: list[str]
+) -> None:
+    make(tmp_path / "x")
+    problems = errors(examined(data_params(tmp_path / "x", "masks", **keys), tmp_path))
+    assert len(problems) == len(beginnings)
+    for problem, beginning in zip(problems, beginnings, strict=True):
+        assert str(problem).startswith(beginning)
+        assert problem.fixes == ()

@@ -64,6 +64,7 @@ def test_a_suffix_counts_in_any_case() -> None:
         (["a", "b", "c"], ["a_mask", "b_mask", "d"], "{stem}_mask", 2),
         (["img_1", "img_2"], ["msk_1", "msk_2"], "img_{stem} > msk_{stem}", 2),
         (["01_test", "02_test"], ["01_manual1", "02_manual1"], "{stem}_test > {stem}_manual1", 2),
+        (["a", "b"], ["a.jpg", "b.jpg"], "{stem}.jpg.png", 2),
         (["a", "b"], ["c", "d"], "", 0),
         (["a{", "b}"], ["a{_mask", "b}_mask"], "", 0),
         ([], ["a"], "", 0),
