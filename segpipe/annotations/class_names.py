@@ -10,6 +10,7 @@ from segpipe.errors import DataError, PipelineError, plain
 from segpipe.record import BACKGROUND_NAMES, IGNORE
 
 LISTS = ("classes.txt", "labels.txt", "class_names.txt")
+OBJECT = "object"
 VOID = ("unlabelled", "unlabeled", "void", "ignore", "__ignore__")
 MOST = 255
 PLAUSIBLE = 64
@@ -109,7 +110,9 @@ def of_labels(labels: Collection[str], listed: NameList | None) -> Classes:
         problems.append(DataError(listed.file, f"does not list the labels {missing}", "Add them, or correct them in labelme."))
     if not names:
         problems.append(DataError("all JSON files", "no label but background in them", "Annotate objects in labelme."))
-    return Classes((background, *names), IGNORE, listed.file if listed else "the labels found", tuple(problems))
+    # The files are examined all the same, which takes two classes.
+    kept = names or [OBJECT]
+    return Classes((background, *kept), IGNORE, listed.file if listed else "the labels found", tuple(problems))
 
 
 def of_listed(names: Sequence[str], labels: Collection[str], origin: str) -> Classes:
@@ -134,10 +137,14 @@ def of_ids(found: Sequence[int], listed: NameList | None, is_voc: bool) -> Class
         top = max((value for value in found if value != IGNORE), default=0)
         names, ignored = [BACKGROUND_NAMES[0], *(f"class_{number}" for number in range(1, top + 1))], IGNORE
         origin = "the ids found, since no classes.txt names them"
+    if len(names) < 2:
+        names = (BACKGROUND_NAMES[0], *([name for name in names if name not in BACKGROUND_NAMES] or [OBJECT]))
     if is_voc and not listed and len(names) <= len(VOC):
         names, origin = VOC, "PASCAL VOC"
     ids = [value for value in found if value != ignored]
-    return Classes(tuple(names), ignored, origin, tuple(_id_problems(ids, found, names, listed)))
+    problems = tuple(_id_problems(ids, found, names, listed))
+    names = (BACKGROUND_NAMES[0], OBJECT) if problems and not listed and not is_voc else names
+    return Classes(tuple(names), ignored, origin, problems)
 
 
 def of_other_colours(colours: Sequence[str]) -> Classes:

@@ -30,7 +30,7 @@ def findings(problems: Iterable[DataError]) -> list[Finding]:
     for problem in problems:
         alike[problem.warning, problem.problem, problem.remedy].append(problem)
     return [
-        Finding(warning, problem, remedy, tuple(sorted(each.file for each in own)), _fixes(own))
+        Finding(warning, problem, remedy, tuple(sorted({each.file for each in own})), _fixes(own))
         for (warning, problem, remedy), own in sorted(alike.items())
     ]
 

@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 
 from segpipe.annotations.class_map import IGNORED
-from segpipe.annotations.class_names import PLAUSIBLE, VOID, Classes, NameList, of_ids
+from segpipe.annotations.class_names import OBJECT, PLAUSIBLE, VOID, Classes, NameList, of_ids
 from segpipe.annotations.colour_table import ColourTable
 from segpipe.annotations.mask_codes import COLOUR, code_of, colour_code, colour_of, is_even, some, told
 from segpipe.errors import DataError
@@ -11,7 +11,7 @@ from segpipe.record import BACKGROUND_NAMES, IGNORE
 
 VOC_VOID = colour_code(224, 224, 192)
 """The colour that PASCAL VOC's masks have where nobody looks."""
-BINARY = (BACKGROUND_NAMES[0], "object")
+BINARY = (BACKGROUND_NAMES[0], OBJECT)
 
 
 def of_codes(files: Mapping[str, int], listed: NameList | None, table: ColourTable | None) -> Classes:
@@ -31,7 +31,7 @@ def of_codes(files: Mapping[str, int], listed: NameList | None, table: ColourTab
     kept = found if is_even(found) else [code for code in found if code != IGNORE]
     n_names = len(listed.names) if listed else len(kept)
     if len(found) == 2 and found[0] == 0 and (plain.problems or found[1] == IGNORE) and n_names <= 2:
-        names = (*BINARY[:1], *listed.names)[-2:] if listed else BINARY
+        names = plain.names if listed else BINARY
         origin = listed.file if listed else f"black and white ({found[1]}) in the masks"
         return Classes(names, IGNORE, origin, values="binary")
     from_one = len(kept) > 1 and kept == list(range(1, len(kept) + 1))
@@ -50,20 +50,24 @@ def _of_colours(found: Sequence[int], files: Mapping[str, int], listed: NameList
     ordered = [first, *(code for code in found if code not in (first, VOC_VOID)), *([VOC_VOID] if VOC_VOID in found else [])]
     names = _numbered(ordered)
     names = (*names[:-1], IGNORED) if VOC_VOID in found else names
+    if not 2 <= len(ordered) <= PLAUSIBLE:
+        return Classes(BINARY, IGNORE, "no list of names", (_not_classes(ordered),))
     problems = []
-    if len(ordered) > PLAUSIBLE:
-        what = f"{len(ordered)} colours in them, which hardly are classes: {some(ordered)}"
-        problems.append(DataError("all masks", what, "Save each class in one colour, without smoothing, as PNG."))
-    elif listed:
+    if listed:
         what = f"names {len(listed.names)} classes, but not the colours that stand for them: {some(ordered)}"
         remedy = "Write label_colors.txt beside it, a colour and a name a line, such as 64 128 64 animal."
         problems.append(DataError(listed.file, what, remedy))
-    if len(ordered) < 2:
-        problems.append(DataError("all masks", f"only the colour {told(first)} in them", "Annotate objects."))
     codes = tuple(map(_written, ordered))
     return Classes(
         names[:IGNORE], IGNORE, "the colours found, since no label_colors.txt names them", tuple(problems), "codes", codes
     )
+
+
+def _not_classes(codes: Sequence[int]) -> DataError:
+    if len(codes) < 2:
+        return DataError("all masks", f"only the colour {told(codes[0])} in them", "Annotate objects.")
+    what = f"{len(codes)} colours in them, which hardly are classes: {some(codes)}"
+    return DataError("all masks", what, "Save each class in one colour, without smoothing, as PNG.")
 
 
 def _of_table(found: Sequence[int], table: ColourTable) -> Classes:
