@@ -1,6 +1,7 @@
 """A table beside the data that names the colours of its masks: label_colors.txt, class_dict.csv or labelmap.txt."""
 
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -45,6 +46,13 @@ def read(folder: Path) -> ColourTable | None:
             f"{path}: names {len(names)} colours. Write one a line, such as 64 128 64 animal, or rename the file."
         )
     return ColourTable(path.name, names)
+
+
+def of_lines(file: str, lines: Sequence[str]) -> ColourTable | None:
+    """The table that the lines of a list of classes make, or nothing where some line names no colour."""
+    if not all(COLOUR_FIRST.fullmatch(line) or NAME_FIRST.fullmatch(line) for line in lines):
+        return None
+    return ColourTable(file, dict(_parsed(Path(file), line) for line in lines))
 
 
 def _parsed(path: Path, line: str) -> tuple[int, str]:

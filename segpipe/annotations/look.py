@@ -139,8 +139,7 @@ def _classes(root: Path, layout: Layout, items: Sequence[Item], values: Mapping[
     if layout.kind == "labelme":
         return class_names.of_labels(values, listed or class_names.read_list(root))
     if layout.kind == "masks":
-        table = None if listed else colour_table.read(root)
-        return mask_names.of_codes(values, listed or class_names.read_list(root), table)
+        return mask_names.of_codes(values, listed or class_names.read_list(root), colour_table.read(root))
     colours = sorted(value for value in values if not value.isdecimal())
     if colours:
         return class_names.of_other_colours(colours)

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 
+from segpipe.annotations import colour_table
 from segpipe.annotations.class_map import IGNORED
 from segpipe.annotations.class_names import OBJECT, PLAUSIBLE, VOID, Classes, NameList, of_ids
 from segpipe.annotations.colour_table import ColourTable
@@ -44,6 +45,8 @@ def of_codes(files: Mapping[str, int], listed: NameList | None, table: ColourTab
 
 def _of_colours(found: Sequence[int], files: Mapping[str, int], listed: NameList | None, table: ColourTable | None) -> Classes:
     """A class each colour: black first, or the most frequent."""
+    own = colour_table.of_lines(listed.file, listed.names) if listed else None
+    table = own or table
     if table:
         return _of_table(found, table)
     first = 0 if 0 in found else max(found, key=lambda code: (files[told(code)], -code))
@@ -52,15 +55,13 @@ def _of_colours(found: Sequence[int], files: Mapping[str, int], listed: NameList
     names = (*names[:-1], IGNORED) if VOC_VOID in found else names
     if not 2 <= len(ordered) <= PLAUSIBLE:
         return Classes(BINARY, IGNORE, "no list of names", (_not_classes(ordered),))
-    problems = []
     if listed:
         what = f"names {len(listed.names)} classes, but not the colours that stand for them: {some(ordered)}"
         remedy = "Write label_colors.txt beside it, a colour and a name a line, such as 64 128 64 animal."
-        problems.append(DataError(listed.file, what, remedy))
+        unsure = of_ids((), listed, is_voc=False).names
+        return Classes(unsure, IGNORE, listed.file, (DataError(listed.file, what, remedy),))
     codes = tuple(map(_written, ordered))
-    return Classes(
-        names[:IGNORE], IGNORE, "the colours found, since no label_colors.txt names them", tuple(problems), "codes", codes
-    )
+    return Classes(names, IGNORE, "the colours found, since no label_colors.txt names them", values="codes", codes=codes)
 
 
 def _not_classes(codes: Sequence[int]) -> DataError:

@@ -61,6 +61,11 @@ def test_a_table_counts_more_than_a_list_for_colours_and_less_for_ids() -> None:
     assert classes("0", "70", "200", table={"0": "x", "70": "y", "200": "z"}).codes == ("0 0 0", "70 70 70", "200 200 200")
 
 
+def test_a_list_of_names_may_hold_their_colours() -> None:
+    found = of_codes({"255 0 0": 1, "0": 1}, NameList("own.txt", ("255 0 0 car", "0 0 0 sky")), None)
+    assert (found.names, found.codes, found.origin) == (("car", "sky"), ("255 0 0", "0 0 0"), "own.txt")
+
+
 def test_what_cannot_be_named_is_told() -> None:
     assert sentences(classes("255 0 0", "0", "7 7 8", table={"255 0 0": "car", "0": "sky"})) == [
         "label_colors.txt: does not name the colours 7 7 8 of the masks. Add a line for each, or correct the masks."
@@ -70,6 +75,7 @@ def test_what_cannot_be_named_is_told() -> None:
         "Write label_colors.txt beside it, a colour and a name a line, such as 64 128 64 animal."
     ]
     assert sentences(classes("255 0 0")) == ["all masks: only the colour 255 0 0 in them. Annotate objects."]
+    assert classes("255 0 0", "0", names="sky car").values == "ids", "so that the masks are refused, not named anyhow"
     many = classes(*(f"{red} 0 1" for red in range(100)))
     assert sentences(many)[0].startswith("all masks: 100 colours in them, which hardly are classes: 0 0 1, 1 0 1, ")
     assert sentences(classes("0", "255", names="a b c"))[0].startswith("all masks: only the values 0 and 255 in them")
