@@ -31,6 +31,11 @@ Pixels = NDArray[Any]
 GRAY_MODES = ("1", "L", "LA")
 COLOUR_MODES = ("P", "PA", "RGB", "RGBA", "RGBX", "CMYK", "YCbCr")
 DEEP_GRAY_MODES = ("I;16", "I;16B")
+MASK_MODES = ("1", "L", "LA", "P", "RGB", "RGBA", "I", "F", *DEEP_GRAY_MODES)
+MASK_TYPES = {"I;16": np.uint16, "I;16B": np.uint16, "I": np.int32, "F": np.float32}
+"""The type of a mask's values, uint8 where not said."""
+STRIP = 2**22
+"""Pixels of a mask that are read at once: a large one in colours would fill the memory."""
 SCALED = {"L;2": 85, "L;4": 17}
 """Gray of 2 or 4 bits, as a file calls it: Pillow brings it to 0 .. 255 by these factors."""
 BROKEN = (OSError, SyntaxError, ValueError, RuntimeError, EOFError, LookupError, TypeError, struct.error)
@@ -96,8 +101,7 @@ def decode_mask(content: bytes, name: str) -> Pixels:
     Raises DataError for a JPEG (its values are blurred), a colour image, and whatever `decode` refuses.
     """
     with _opened(content, name) as image:
-        if image.format in ("JPEG", "MPO", "WEBP"):
-            raise DataError(name, f"a mask saved as {image.format}, which changes class ids", "Save masks as PNG.")
+        _refuse_blurred(image, name)
         if image.mode not in ("1", "L", "P", *DEEP_GRAY_MODES):
             raise DataError(
                 name,
@@ -106,6 +110,30 @@ def decode_mask(content: bytes, name: str) -> Pixels:
             )
         factor = SCALED.get(_raw_mode(image), 1)
         return np.asarray(image).astype(np.uint16 if image.mode in DEEP_GRAY_MODES else np.uint8) // factor
+
+
+def mask_strips(content: bytes, name: str) -> Iterator[Pixels]:
+    """The values of a mask as its file holds them, some rows at a time, not turned: (rows, W), or (rows, W, C) of colours.
+
+    Palette masks give their indices. uint8, uint16, int32 or float32; C is 2 or 4 where there is alpha, the last channel.
+    Raises DataError for a JPEG or WebP (their values are blurred), a mode that no mask has, and whatever `decode` refuses.
+    """
+    with _opened(content, name) as image:
+        _refuse_blurred(image, name)
+        deep = re.search(";16[BLN]", _raw_mode(image)) is not None and image.mode not in DEEP_GRAY_MODES
+        if image.mode not in MASK_MODES or (deep and image.mode != "RGB"):
+            what = f"a mask of mode {image.mode}{' with 16 bits a channel' if deep else ''}"
+            raise DataError(name, what, "Save it as one channel of class ids, or as 8-bit colours.")
+        if deep:
+            yield _decode_16_bits(image, content, name)
+            return
+        factor = SCALED.get(_raw_mode(image), 1)
+        image.load()
+        rows = max(1, STRIP // image.width)
+        for top in range(0, image.height, rows):
+            strip = np.asarray(image.crop((0, top, image.width, min(top + rows, image.height))))
+            strip = strip.astype(MASK_TYPES.get(image.mode, np.uint8), copy=False)
+            yield strip // factor if factor > 1 else strip
 
 
 def turn_of(content: bytes, name: str) -> Callable[[Pixels], Pixels] | None:
@@ -154,6 +182,11 @@ def _opened(content: bytes, name: str) -> Iterator[Image.Image]:
         except BROKEN as error:
             reason = str(error).splitlines()[0] if str(error) else type(error).__name__
             raise DataError(name, f"a damaged image ({reason})", "Copy it again from where it came, or remove it.") from None
+
+
+def _refuse_blurred(image: Image.Image, name: str) -> None:
+    if image.format in ("JPEG", "MPO", "WEBP"):
+        raise DataError(name, f"a mask saved as {image.format}, which changes class ids", "Save masks as PNG.")
 
 
 def _check_bounds(image: Image.Image, name: str) -> None:

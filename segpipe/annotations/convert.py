@@ -46,8 +46,10 @@ def examine(data: DataParams, sample_classes: Sequence[str], spool: Path, proces
     examined = list(_spooled(examine_all(found.items, source.read, len(source.classes), processes), spool))
     records = tuple(each.record for each in examined if each.record)
     own = [problem for each in examined for problem in each.problems]
-    shared = [*source.judge([each.seen for each in examined]), *_shared_problems(records)]
-    problems = (*found.problems, *own, *shared, *warnings_of(records, source.classes))
+    judged = source.judge([each.seen for each in examined])
+    # What the values show is the cause of having nothing to learn.
+    shared = [] if any(not problem.warning for problem in judged) else _shared_problems(records)
+    problems = (*found.problems, *own, *judged, *shared, *warnings_of(records, source.classes))
     return Examination(records, source.classes, problems)
 
 
