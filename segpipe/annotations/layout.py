@@ -2,7 +2,7 @@
 
 import re
 from collections import Counter, defaultdict
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import Literal
@@ -122,8 +122,8 @@ def _mask_layouts(root: Path, by_name_alone: bool) -> list[Layout]:
     """The list of pairs; else the folders whose files are named alike; else in another way; else one folder of both."""
     if (root / PAIRS).is_file() and _is_pairs(root / PAIRS):
         return [Layout("masks", ".", ".", pairs=PAIRS)]
-    alike = _alike(root)
-    return alike if alike or by_name_alone else _otherwise(root) or _beside(root)
+    alike = _alike(root, _each_folder)
+    return alike if alike or by_name_alone else _alike(root, _whole_path) or _otherwise(root) or _beside(root)
 
 
 def _is_pairs(path: Path) -> bool:
@@ -132,19 +132,32 @@ def _is_pairs(path: Path) -> bool:
     return head >= {"image", "mask"}
 
 
-def _alike(root: Path) -> list[Layout]:
-    """The two folder names below which most files have the same names; others that come near; none."""
+def _alike(root: Path, split: Callable[[PurePosixPath], Iterable[tuple[str, PurePosixPath]]]) -> list[Layout]:
+    """The two folder names below which most files have the same names; others that come near; none.
+
+    `split` takes folder names out of a path, each with what is left of it.
+    """
     names: dict[str, set[str]] = defaultdict(set)
     for path in images_below(root):
-        parts = path.relative_to(root).parts
-        names[id_of(PurePosixPath(*parts))].add(".")
-        for at, folder in enumerate(parts[:-1]):
-            if folder.lower() not in PARTS and folder not in parts[:at]:
-                names[id_of(PurePosixPath(*parts[:at], *parts[at + 1 :]))].add(folder)
+        for folder, rest in split(PurePosixPath(path.relative_to(root))):
+            names[id_of(rest)].add(folder)
     pairs = Counter((image, mask) for folders in names.values() for image in folders for mask in folders)
     ranked = {pair: (_known(*pair), count) for pair, count in pairs.items() if _known(*pair)}
     best, most = max(ranked.values(), default=(0, 0))
     return [Layout("masks", *pair) for pair, (known, count) in sorted(ranked.items()) if known == best and 2 * count >= most]
+
+
+def _each_folder(path: PurePosixPath) -> Iterator[tuple[str, PurePosixPath]]:
+    parts = path.parts
+    yield ".", path
+    for at, folder in enumerate(parts[:-1]):
+        if folder.lower() not in PARTS and folder not in parts[:at]:
+            yield folder, PurePosixPath(*parts[:at], *parts[at + 1 :])
+
+
+def _whole_path(path: PurePosixPath) -> Iterator[tuple[str, PurePosixPath]]:
+    """All folders at once: images/a.jpg with annotations/trimaps/a.png."""
+    yield path.parent.as_posix(), PurePosixPath(path.name)
 
 
 def _otherwise(root: Path) -> list[Layout]:

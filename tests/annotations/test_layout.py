@@ -142,6 +142,7 @@ def test_masks_that_no_rule_leads_to_are_told(tmp_path: Path) -> None:
         (["{}.jpg", "{}_binary_mask.png"], Layout("masks", ".", ".", "{stem}_binary_mask")),
         (["{}.tif", "mask_{}.tif"], Layout("masks", ".", ".", "mask_{stem}")),
         (["{}.jpg", "masks/{}.png", "readme.txt"], Layout("masks", ".", "masks")),
+        (["images/{}.jpg", "annotations/trimaps/{}.png"], Layout("masks", "images", "annotations/trimaps")),
         (["all/{}.jpeg", "all/{}.png"], Layout("masks", ".", ".", "{stem}.png")),
     ],
 )
