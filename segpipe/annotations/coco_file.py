@@ -159,18 +159,18 @@ def _fill(file: CocoFile, rows: _Rows) -> None:
     file.places, file.used = rows.places, rows.used
     bad = sum(not _add_image(file, row) for row in rows.images)
     if bad:
-        what, remedy = f"{bad} of its images without id or file_name", "Give each an id and the name of its file, or remove it."
+        what, remedy = f"images without id or file_name ({bad})", "Give each an id and the name of its file, or remove it."
         file.problems.append(DataError(file.name, what, remedy))
     _add_categories(file, rows.categories)
     keys = [image.key for image in file.images]
     known = set(keys)
     twice = len(keys) - len(known)
     if twice:
-        what = f"{twice} images with the id of another, so that annotations could belong to either"
+        what = f"images with the id of another ({twice}), so that annotations could belong to either"
         file.problems.append(DataError(file.name, what, "Give each image an id of its own."))
     unknown = rows.lost + sum(len(places) for key, places in rows.places.items() if key not in known)
     if unknown:
-        what = f"{unknown} annotations of images that it does not list"
+        what = f"annotations of images that it does not list ({unknown})"
         file.problems.append(DataError(file.name, what, "List the images, or remove the annotations."))
 
 

@@ -336,10 +336,10 @@ def test_text_of_any_script_is_read_whether_escaped_or_not(tmp_path: Path) -> No
 def test_a_file_with_a_mistake_in_its_lists_is_told(tmp_path: Path) -> None:
     picture(tmp_path / "a.png")
     cases = [
-        ([image(), image()], [], CATEGORIES, "x.json: 1 images with the id of another, so that annotations could belong"),
+        ([image(), image()], [], CATEGORIES, "x.json: images with the id of another (1), so that annotations could belong"),
         ([image(), image(2)], [], CATEGORIES, "a.png: listed twice in the COCO files"),
-        ([image(), {"id": 4}, 7], [], CATEGORIES, "x.json: 2 of its images without id or file_name"),
-        ([image()], [drawn([SQUARE], of=9), {}, 4], CATEGORIES, "x.json: 3 annotations of images that it does not list"),
+        ([image(), {"id": 4}, 7], [], CATEGORIES, "x.json: images without id or file_name (2)"),
+        ([image()], [drawn([SQUARE], of=9), {}, 4], CATEGORIES, "x.json: annotations of images that it does not list (3)"),
         ([image(width=0)], [], CATEGORIES, "a.png in x.json: a width or height that is no whole number above 0"),
         ([image(width="6")], [], CATEGORIES, "a.png in x.json: a width or height that is no whole number above 0"),
         ([image()], [], [{"id": 1, "name": "a"}, {"id": 1, "name": "b"}], 'x.json: one category id for "a" and "b"'),
@@ -491,6 +491,22 @@ def test_init_tells_what_convert_would_refuse(tmp_path: Path) -> None:
     assert sorted(str(problem) for problem in seen.problems) == problems(tmp_path)
 
 
+def test_a_file_that_nothing_is_recognised_in_is_told_with_its_reason(tmp_path: Path) -> None:
+    picture(tmp_path / "a.png")
+    for content, reason in (
+        ('{"images": [}', "x.json: a JSON file that is broken (Expecting value). Export it again, or remove it."),
+        (
+            json.dumps({"images": [], "annotations": [{"image_id": 1, "caption": "x"}]}),
+            "x.json holds COCO's captions, not instances.",
+        ),
+        ("{}", "x.json is no JSON of labelme or of COCO's instances: it lists neither shapes nor those."),
+    ):
+        (tmp_path / "x.json").write_text(content)
+        with pytest.raises(PipelineError) as caught:
+            recognise(tmp_path)
+        assert str(caught.value).splitlines()[1] == reason
+
+
 def test_a_large_file_is_recognised_without_reading_it_whole(tmp_path: Path) -> None:
     one(tmp_path, *(drawn([[*SQUARE, *range(200)]]) for _ in range(1500)))
     assert (tmp_path / "instances.json").stat().st_size > 2**20
@@ -558,7 +574,7 @@ ANNOTATIONS = st.lists(
 NAMES = st.lists(st.fixed_dictionaries({"id": rather(1), "name": rather("cat", "dog"), "supercategory": ANY}) | ANY, max_size=3)
 
 
-@settings(deadline=None, max_examples=100, suppress_health_check=[HealthCheck.too_slow])
+@settings(deadline=None, max_examples=60, suppress_health_check=[HealthCheck.too_slow])
 @given(st.fixed_dictionaries({"images": IMAGES | ANY, "annotations": ANNOTATIONS | ANY, "categories": NAMES | ANY}))
 def test_any_json_ends_in_masks_or_in_sentences(tmp_path_factory: pytest.TempPathFactory, content: Any) -> None:
     root = tmp_path_factory.mktemp("any")
