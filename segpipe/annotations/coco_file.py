@@ -89,6 +89,17 @@ def is_coco(path: Path) -> bool:
     return read is not None and not read.other
 
 
+def why_not(path: Path, name: str) -> str:
+    """A sentence on a JSON file in which nothing was recognised."""
+    try:
+        read = read_file(path, name)
+    except DataError as problem:
+        return str(problem)
+    if read and read.other:
+        return f"{name} holds COCO's {read.other}, not instances."
+    return f"{name} is no JSON of labelme or of COCO's instances: it lists neither shapes nor those."
+
+
 def read_file(path: Path, name: str) -> CocoFile | None:
     """The file, or None where it is JSON without COCO's lists. Raises DataError where it is broken."""
     content = path.read_bytes()

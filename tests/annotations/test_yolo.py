@@ -111,6 +111,7 @@ def test_an_empty_file_is_background_and_a_missing_one_follows_the_rule(tmp_path
         ("images/one/a.png", "labels/one/a.txt", "train:\n- images/two\n- images/one", "one/a", "train"),
         ("images/a.png", "labels/a.txt", "train: images", "a", "train"),
         ("images/a.png", "labels/a.txt", "train: .", "a", "train"),
+        ("images/one/a.png", "labels/one/a.txt", "val: images/one/a.png", "one/a", "val"),
         ("images/test/a.png", "labels/test/a.txt", "train: images/train\ntest: null", "test/a", "test"),
     ],
 )
@@ -361,6 +362,16 @@ def test_a_data_set_of_boxes_is_recognised_and_refused(tmp_path: Path) -> None:
     one(tmp_path, "0 0.5 0.5 0.25 0.25")
     (problem,) = look(tmp_path, data_params(tmp_path, "masks")).problems
     assert problem.problem.startswith("a box (five numbers)")
+
+
+def test_a_few_broken_files_do_not_hide_the_format(tmp_path: Path) -> None:
+    for name in "abc":
+        picture(tmp_path / f"images/{name}.png")
+        text(tmp_path / f"labels/{name}.txt", f"0 {SQUARE}")
+    text(tmp_path / "labels/a.txt", "a cat")
+    assert recognise(tmp_path).kind == "yolo"
+    one(tmp_path / "x", "a cat")
+    assert recognise(tmp_path / "x").kind == "yolo"
 
 
 def test_other_text_beside_images_is_not_yolo(tmp_path: Path) -> None:
