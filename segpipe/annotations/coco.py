@@ -106,7 +106,7 @@ def read(item: Item, width: int, height: int, ids: ClassIds, how: ShapeParams) -
             continue
         values.add(label)
         crowd = annotation.get("iscrowd") in (1, True)
-        read = list(shapes_of(annotation, IGNORED if crowd else label, str(number), name, size))
+        read = list(shapes_of(annotation, IGNORED if crowd else label, name, size))
         problems += [each for each in read if isinstance(each, DataError)]
         problems += [DataError(name, *CROWD, warning=True)] if crowd else []
         shapes = [each for each in read if isinstance(each, Shape) and ids.ids.get(label) != DROPPED]

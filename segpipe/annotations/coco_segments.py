@@ -15,17 +15,15 @@ FAR = 1e6
 DRAW = "Correct it in the program that made it, or remove it from the file."
 
 
-def shapes_of(
-    annotation: dict[str, Any], label: str, group: str, name: str, size: tuple[int, int]
-) -> Iterator[Shape | DataError]:
+def shapes_of(annotation: dict[str, Any], label: str, name: str, size: tuple[int, int]) -> Iterator[Shape | DataError]:
     """The shapes of one annotation and what is wrong with it; `name` is for people, `size` the image's (width, height)."""
     segmentation = annotation.get("segmentation")
     if segmentation is None or segmentation in ([], {}, ""):
         yield _without_outline(annotation, name)
     elif isinstance(segmentation, dict):
-        yield _from_runs(segmentation, label, group, name, size)
+        yield _from_runs(segmentation, label, name, size)
     elif isinstance(segmentation, list):
-        yield from _from_polygons(segmentation, label, group, name, size)
+        yield from _from_polygons(segmentation, label, name, size)
     else:
         yield _no_list(name)
 
@@ -37,7 +35,7 @@ def _without_outline(annotation: dict[str, Any], name: str) -> DataError:
     return DataError(name, "an annotation with an empty segmentation", DRAW)
 
 
-def _from_runs(segmentation: dict[str, Any], label: str, group: str, name: str, size: tuple[int, int]) -> Shape | DataError:
+def _from_runs(segmentation: dict[str, Any], label: str, name: str, size: tuple[int, int]) -> Shape | DataError:
     width, height = size
     if segmentation.get("size") != [height, width]:
         what = "run lengths of another size than the image's"
@@ -51,11 +49,11 @@ def _from_runs(segmentation: dict[str, Any], label: str, group: str, name: str, 
         return DataError(name, "an annotation with an empty segmentation", DRAW)
     top, bottom, left, right = int(rows[0]), int(rows[-1]), int(columns[0]), int(columns[-1])
     corners = ((float(left), float(top)), (float(right), float(bottom)))
-    return Shape("mask", label, (corners,), group, np.ascontiguousarray(pixels[top : bottom + 1, left : right + 1]))
+    return Shape("mask", label, (corners,), "", np.ascontiguousarray(pixels[top : bottom + 1, left : right + 1]))
 
 
-def _from_polygons(polygons: list[Any], label: str, group: str, name: str, size: tuple[int, int]) -> Iterator[Shape | DataError]:
-    """Each polygon a shape of its own: where two overlap, both count, unlike the rings of one shape."""
+def _from_polygons(polygons: list[Any], label: str, name: str, size: tuple[int, int]) -> Iterator[Shape | DataError]:
+    """Each polygon a shape of its own and of no group: where two overlap, both count, and one inside another is no hole."""
     if not all(isinstance(polygon, list) for polygon in polygons):
         yield _no_list(name)
         return
@@ -69,7 +67,7 @@ def _from_polygons(polygons: list[Any], label: str, group: str, name: str, size:
     for polygon, problem in zip(polygons, problems, strict=True):
         if not problem:
             points = tuple((float(x), float(y)) for x, y in zip(polygon[::2], polygon[1::2], strict=True))
-            yield Shape("polygon", label, (points,), group)
+            yield Shape("polygon", label, (points,))
 
 
 SHORT = "a polygon of fewer than three points, which has no inside"

@@ -100,8 +100,8 @@ def read(item: Item, width: int, height: int, names: Mapping[int, str], where: s
     if not set(values) <= ids.ids.keys() or not all(problem.warning for problem in problems):
         return Annotated(None, values, tuple(problems))
     shapes = [
-        Shape("polygon", names[polygon.class_id], (tuple((x * width, y * height) for x, y in polygon.points),), str(number))
-        for number, polygon in enumerate(known)
+        Shape("polygon", names[polygon.class_id], (tuple((x * width, y * height) for x, y in polygon.points),))
+        for polygon in known
     ]
     return Annotated(paint(shapes, ids.ids, height, width, how), values, tuple(problems))
 

@@ -85,6 +85,11 @@ def test_the_polygons_of_one_annotation_are_a_union(tmp_path: Path) -> None:
     assert rows(tmp_path) == ["111100", "111100", "111110", "111110", "001110"]
 
 
+def test_a_polygon_inside_another_of_its_annotation_is_no_hole(tmp_path: Path) -> None:
+    one(tmp_path, drawn([[0, 0, 5, 0, 5, 4, 0, 4], [2, 1, 4, 1, 4, 3, 2, 3]]))
+    assert rows(tmp_path) == ["111111"] * 5
+
+
 def test_run_lengths_are_filled_as_numbers_and_as_text(tmp_path: Path) -> None:
     """Made by pycocotools 2.0.11 from FILLED."""
     for counts in ([6, 2, 3, 2, 3, 2, 12], "6230009"):
