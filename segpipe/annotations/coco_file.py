@@ -212,7 +212,7 @@ def _add_categories(file: CocoFile, rows: list[Any]) -> None:
         if not isinstance(name, str) or not name.strip() or plain(name) != name:
             what = "a category without id, or without a name in one line of plain text"
             file.problems.append(DataError(file.name, what, "Give each category an id and a name."))
-        elif found.setdefault(key, name) != name:
+        elif found.setdefault(key, name.strip()) != name.strip():
             what = f'one category id for "{found[key]}" and "{name}"'
             file.problems.append(DataError(file.name, what, "Give each category an id of its own."))
         supers |= {str(row.get("supercategory"))} if key not in ("", "0") else set()

@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 
 from segpipe.annotations.coco_rle import RunError, decode
+from segpipe.annotations.odd_shapes import oddities
 from segpipe.annotations.shapes import Shape
 from segpipe.errors import DataError
 
@@ -57,7 +58,7 @@ def _from_polygons(polygons: list[Any], label: str, name: str, size: tuple[int, 
     if not all(isinstance(polygon, list) for polygon in polygons):
         yield _no_list(name)
         return
-    problems = [_problem(polygon, size) for polygon in polygons]
+    problems = [_problem(polygon) for polygon in polygons]
     short = [polygon for polygon, problem in zip(polygons, problems, strict=True) if problem == SHORT]
     for problem in dict.fromkeys(filter(None, problems)):
         if problem == SHORT and len(short) < len(polygons):
@@ -67,13 +68,15 @@ def _from_polygons(polygons: list[Any], label: str, name: str, size: tuple[int, 
     for polygon, problem in zip(polygons, problems, strict=True):
         if not problem:
             points = tuple((float(x), float(y)) for x, y in zip(polygon[::2], polygon[1::2], strict=True))
-            yield Shape("polygon", label, (points,))
+            shape = Shape("polygon", label, (points,))
+            yield from (DataError(name, f"a polygon {what}", DRAW, warning=True) for what in oddities(shape, size))
+            yield shape
 
 
 SHORT = "a polygon of fewer than three points, which has no inside"
 
 
-def _problem(polygon: list[Any], size: tuple[int, int]) -> str:
+def _problem(polygon: list[Any]) -> str:
     """What is wrong with the numbers of a polygon, or nothing."""
     if not all(type(value) in (int, float) for value in polygon):
         return "a polygon that is no flat list of numbers x1, y1, x2, y2 and so on"
@@ -83,9 +86,6 @@ def _problem(polygon: list[Any], size: tuple[int, int]) -> str:
         return SHORT
     if not all(abs(value) < FAR and math.isfinite(value) for value in polygon):
         return "a polygon with coordinates that are no numbers near the image"
-    xs, ys = polygon[::2], polygon[1::2]
-    if max(xs) < 0 or max(ys) < 0 or min(xs) > size[0] or min(ys) > size[1]:
-        return "a polygon that lies outside the image"
     return ""
 
 

@@ -21,9 +21,10 @@ from segpipe.annotations.items import (
     unannotated,
     without_folder,
 )
+from segpipe.annotations.odd_shapes import oddities
 from segpipe.annotations.paint import paint
 from segpipe.annotations.shapes import Shape
-from segpipe.annotations.yolo_lines import read_lines
+from segpipe.annotations.yolo_lines import EXPORT, Polygon, read_lines
 from segpipe.annotations.yolo_names import DataYaml, find_yaml, parts_of
 from segpipe.errors import DataError
 from segpipe.params import DataParams, ShapeParams
@@ -99,11 +100,15 @@ def read(item: Item, width: int, height: int, names: Mapping[int, str], where: s
     values = tuple(sorted({names[polygon.class_id] for polygon in known}))
     if not set(values) <= ids.ids.keys() or not all(problem.warning for problem in problems):
         return Annotated(None, values, tuple(problems))
-    shapes = [
-        Shape("polygon", names[polygon.class_id], (tuple((x * width, y * height) for x, y in polygon.points),))
-        for polygon in known
-    ]
+    shapes = [_shape(polygon, names[polygon.class_id], width, height) for polygon in known]
+    odd = dict.fromkeys(what for shape in shapes for what in oddities(shape, None))
+    problems += [DataError(item.annotation_name, f"a polygon {what}", EXPORT, warning=True) for what in odd]
     return Annotated(paint(shapes, ids.ids, height, width, how), values, tuple(problems))
+
+
+def _shape(polygon: Polygon, label: str, width: int, height: int) -> Shape:
+    """A line's polygon in pixels."""
+    return Shape("polygon", label, (tuple((x * width, y * height) for x, y in polygon.points),))
 
 
 def is_yolo(root: Path) -> bool:

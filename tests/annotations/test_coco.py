@@ -256,8 +256,6 @@ def test_the_part_comes_from_the_name_of_the_file_or_the_folders(tmp_path: Path,
         ([[1, 1, 3, 1, 3, "2"]], "a polygon that is no flat list of numbers x1, y1, x2, y2 and so on"),
         ([[1, 1, 3, 1, 3, True]], "a polygon that is no flat list of numbers x1, y1, x2, y2 and so on"),
         ([[[1, 1], [3, 1], [3, 2]]], "a polygon that is no flat list of numbers x1, y1, x2, y2 and so on"),
-        ([[60, 10, 70, 10, 70, 20]], "a polygon that lies outside the image"),
-        ([[-6, 1, -2, 1, -2, 2]], "a polygon that lies outside the image"),
         (SQUARE, "a segmentation that is neither run lengths nor a list of polygons, [[x1, y1, x2, y2, ...], ...]"),
         ("text", "a segmentation that is neither run lengths nor a list of polygons, [[x1, y1, x2, y2, ...], ...]"),
         (7, "a segmentation that is neither run lengths nor a list of polygons, [[x1, y1, x2, y2, ...], ...]"),
@@ -284,6 +282,16 @@ def test_a_part_without_an_inside_is_left_out_with_a_warning(tmp_path: Path) -> 
     assert rows(tmp_path) == FILLED
     (sentence,) = problems(tmp_path, warning=True)
     assert sentence.startswith("annotation 8 of a.png: a polygon of fewer than three points, which has no inside; this part is")
+
+
+def test_polygons_outside_the_image_or_without_area_are_told(tmp_path: Path) -> None:
+    one(tmp_path, drawn([[60, 10, 70, 10, 70, 20], SQUARE], id=1), drawn([[1, 1, 2, 1, 3, 1]], id=2))
+    assert rows(tmp_path) == FILLED
+    remedy = "Correct it in the program that made it, or remove it from the file."
+    assert problems(tmp_path, warning=True) == [
+        f"annotation 1 of a.png: a polygon wholly outside the image. {remedy}",
+        f"annotation 2 of a.png: a polygon with no area. {remedy}",
+    ]
 
 
 @pytest.mark.parametrize("empty", [{"segmentation": []}, {"segmentation": None}, {}])

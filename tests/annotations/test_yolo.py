@@ -301,6 +301,11 @@ def test_a_small_overshoot_is_moved_to_the_border_with_a_warning(tmp_path: Path)
     assert not told(tmp_path, warning=True)
 
 
+def test_polygons_without_area_are_told(tmp_path: Path) -> None:
+    one(tmp_path, f"0 {SQUARE}\n0 0.5 0.5 0.5 0.5 0.5 0.5\n0 0.125 0.25 0.25 0.25 0.375 0.25")
+    assert told(tmp_path, warning=True) == ["labels/a.txt: a polygon with no area. Export the labels again as YOLO segmentation."]
+
+
 def test_text_in_another_encoding_is_told(tmp_path: Path) -> None:
     one(tmp_path, f"0 {SQUARE}".encode("utf-16"))
     assert told(tmp_path)[0].startswith("labels/a.txt: a label file that is no text. ")
