@@ -11,7 +11,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from PIL import Image
 
-from segpipe.annotations import coco, summary
+from segpipe.annotations import coco, coco_mask, summary
 from segpipe.annotations.convert import Examination
 from segpipe.annotations.doctor import findings
 from segpipe.annotations.layout import recognise
@@ -131,9 +131,9 @@ def test_crowds_are_told(tmp_path: Path) -> None:
 
 def test_masks_that_would_fill_the_memory_are_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     one(tmp_path, *(drawn({"counts": [0, 30], "size": [5, 6]}) for _ in range(4)))
-    monkeypatch.setattr(coco, "MOST_HELD", 120)
+    monkeypatch.setattr(coco_mask, "MOST_HELD", 120)
     assert problems(tmp_path) == []
-    monkeypatch.setattr(coco, "MOST_HELD", 119)
+    monkeypatch.setattr(coco_mask, "MOST_HELD", 119)
     assert problems(tmp_path)[0].startswith("a.png in instances.json: run lengths of more than ")
 
 
@@ -166,8 +166,9 @@ def test_an_image_that_is_not_listed_follows_the_rule(tmp_path: Path) -> None:
         "b.png: an image without an entry in a COCO file. Annotate it, or set data.unannotated to skip or background."
     ]
     assert [record.id for record in examined(tmp_path, unannotated="skip").records] == ["a"]
+    (tmp_path / "b.png").rename(tmp_path / "train_b.png")
     records = examined(tmp_path, unannotated="background").records
-    assert [(record.id, record.pixels[0]) for record in records] == [("a", 24), ("b", 30)]
+    assert [(record.id, record.given, record.pixels[0]) for record in records] == [("a", "", 24), ("train_b", "", 30)]
 
 
 @pytest.mark.parametrize(
