@@ -6,7 +6,7 @@ from pathlib import Path, PurePosixPath
 
 from segpipe.annotations import labels
 from segpipe.annotations.class_map import class_ids
-from segpipe.annotations.coco_file import CocoFile, Listed, read_file
+from segpipe.annotations.coco_file import CocoFile, Pieces, read_file
 from segpipe.annotations.coco_mask import read
 from segpipe.annotations.coco_places import Places, part_of
 from segpipe.annotations.items import (
@@ -57,21 +57,14 @@ def find(root: Path, files: Sequence[CocoFile], problems: Iterable[DataError], r
                 found.append(DataError(match, what, "Take one of the two out, with its annotations."))
             else:
                 taken.add(match)
-                items.append(_item(match, images[match], file, image))
+                own = file.pieces(image), f"{match} in {file.name}"
+                items.append(_item(match, images[match], part_of(file, match), *own))
     for name in images.keys() - taken:
         problem = unannotated(name, rule, "an entry in a COCO file")
         if problem:
             found.append(problem)
         elif rule == "background":
-            items.append(
-                Item(
-                    without_folder(name, IMAGES),
-                    name,
-                    Place(images[name]),
-                    None,
-                    part_in_names(PurePosixPath(name).parts[-2::-1]),
-                )
-            )
+            items.append(_item(name, images[name], part_in_names(PurePosixPath(name).parts[-2::-1])))
     return sorted_items(items, sorted(found, key=str))
 
 
@@ -112,6 +105,5 @@ def _left_out(file: CocoFile) -> DataError:
     return DataError(file.name, what, "It was left out; only files of instances are read.", warning=True)
 
 
-def _item(name: str, path: Path, file: CocoFile, image: Listed) -> Item:
-    own = f"{name} in {file.name}"
-    return Item(without_folder(name, IMAGES), name, Place(path), file.pieces(image), part_of(file, name), annotation_name=own)
+def _item(name: str, path: Path, given: str, annotation: Pieces | None = None, annotation_name: str = "") -> Item:
+    return Item(without_folder(name, IMAGES), name, Place(path), annotation, given, annotation_name=annotation_name)
