@@ -233,9 +233,7 @@ def _hints(root: Path, files: Iterable[Path]) -> list[str]:
     hints = []
     other = next((path for path in files if path.suffix.lower() == ".json" and not _is_labelme(path)), None)
     if other:
-        hints.append(
-            f"{other.relative_to(root)} is no JSON of labelme or of COCO's instances: it lists neither shapes nor those."
-        )
+        hints.append(coco.why_not(other, other.relative_to(root).as_posix()))
     first = {path.parent.name.lower(): path.relative_to(root) for path in reversed([*images_below(root)])}
     image, mask = (next((first[name] for name in names if name in first), None) for names in (IMAGE_NAMES, MASK_NAMES))
     if image and mask:
