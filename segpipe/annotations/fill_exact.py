@@ -11,7 +11,7 @@ from itertools import pairwise
 import numpy as np
 from numpy.typing import NDArray
 
-from segpipe.annotations.scanlines import Integers, Spans, joined, rows_of, spans
+from segpipe.annotations.scanlines import Integers, Spans, joined, points_of, rows_of, spans
 from segpipe.annotations.shapes import Point, Shape
 from segpipe.params import ShapeParams
 
@@ -51,7 +51,7 @@ def _even_odd(outlines: Sequence[Outline], top: int, bottom: int, width: int) ->
     """The runs between every second crossing of the lines through the centres of a row with the edges of all rings."""
     owners = np.array([owner for owner, _ in outlines], np.int64)
     counts = np.array([len(ring) for _, rings in outlines for ring in rings], np.int64)
-    start = np.array([point for _, rings in outlines for ring in rings for point in ring], np.float64).reshape(-1, 2)
+    start = points_of(ring for _, rings in outlines for ring in rings)
     outline = np.repeat(np.arange(len(outlines)), [sum(map(len, rings)) for _, rings in outlines])
     following = np.arange(1, len(start) + 1)
     following[(np.cumsum(counts) - 1)[counts > 0]] = (np.cumsum(counts) - counts)[counts > 0]

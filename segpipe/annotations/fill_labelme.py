@@ -14,7 +14,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from segpipe.annotations.scanlines import Integers, Spans, joined, rows_of, spans
+from segpipe.annotations.scanlines import Integers, Spans, joined, points_of, rows_of, spans
 from segpipe.annotations.shapes import Point, Shape
 from segpipe.params import ShapeParams
 
@@ -115,8 +115,7 @@ def _filled(outlines: Sequence[Outline], top: int, bottom: int, width: int) -> S
     """The runs between every second crossing of a row with a polygon's edges, and all its horizontal edges."""
     owners = np.array([owner for owner, _ in outlines], np.int64)
     counts = np.array([len(points) for _, points in outlines], np.int64)
-    corners = np.array([point for _, points in outlines for point in points]).reshape(-1, 2)
-    x0, y0 = corners.T.astype(np.int64)  # towards zero, as C casts
+    x0, y0 = points_of(points for _, points in outlines).T.astype(np.int64)  # towards zero, as C casts
     outline = np.repeat(np.arange(len(counts)), counts)
     following, last = np.arange(1, len(x0) + 1), (np.cumsum(counts) - 1)[counts > 0]
     following[last] = (np.cumsum(counts) - counts)[counts > 0]

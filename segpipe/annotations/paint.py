@@ -13,7 +13,7 @@ from segpipe.annotations.shapes import Shape
 from segpipe.params import ShapeParams
 from segpipe.record import BACKGROUND_NAMES, Mask
 
-MOST_CROSSINGS = 2_000_000
+MOST_CROSSINGS = 3_000_000
 """Crossings of edges with rows that are reckoned at a time; a shape that may have more is filled some rows at a time."""
 CUTTING = ("polygon", "rectangle", "oriented_rectangle", "circle", "mask")
 """Kinds that have an inside, so that one in a group can be a hole in another."""
@@ -74,7 +74,8 @@ def _patches(shapes: Sequence[Shape], height: int, width: int, how: ShapeParams)
         yield from _filled(shapes, height, width, how)
         return
     # labelme knows no rings: each is drawn as labelme would draw it.
-    rings = _filled([replace(shape, rings=(ring,)) for shape in shapes for ring in shape.rings], height, width, how)
+    single = ([shape] if len(shape.rings) == 1 else [replace(shape, rings=(ring,)) for ring in shape.rings] for shape in shapes)
+    rings = _filled([ring for rings in single for ring in rings], height, width, how)
     for shape in shapes:
         parts = [next(rings) for _ in shape.rings]
         yield parts[0] if len(parts) == 1 else nested(parts, [True] * len(parts))[1]

@@ -1,6 +1,7 @@
 """Runs of pixels in the rows of an image, and the part of an image that they fill."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from itertools import chain
 from typing import NamedTuple
 
 import numpy as np
@@ -79,11 +80,12 @@ def patches(runs: Spans) -> Iterator[tuple[int, Patch]]:
 
 def _ordered(runs: Spans) -> Spans:
     """The runs by shape, row and start."""
-    lines = (runs.owners << 32) + runs.rows
-    before, after = lines[:-1], lines[1:]
-    if np.all((before < after) | ((before == after) & (runs.starts[:-1] <= runs.starts[1:]))):
+    if not len(runs.rows):
         return runs
-    order = np.lexsort((runs.starts, lines))
+    places = (runs.owners * (runs.rows.max() + 1) + runs.rows) * (runs.starts.max() + 1) + runs.starts
+    if np.all(places[:-1] <= places[1:]):
+        return runs
+    order = np.argsort(places)  # the order of equal ones changes nothing
     return Spans(*(each[order] for each in runs))
 
 
@@ -97,6 +99,11 @@ def _covered(first: Integers, after: Integers, size: int) -> NDArray[np.bool_]:
     inside = np.zeros(len(bounds) - 1, np.bool_)
     inside[1::2] = True
     return np.repeat(inside, np.diff(bounds))
+
+
+def points_of(rings: Iterable[Sequence[tuple[float, float]]]) -> NDArray[np.float64]:
+    """All corners of all rings, (N, 2)."""
+    return np.fromiter(chain.from_iterable(chain.from_iterable(rings)), np.float64).reshape(-1, 2)
 
 
 def rows_of(first: Integers, last: Integers) -> tuple[Integers, Integers]:
