@@ -1,6 +1,7 @@
 """Shapes to a mask: `paint` against the usual idiom, a full-size Pillow image and a boolean array for each shape.
 
-Also how much too large the usual fillers make a disc. Run in the repository: python bench/paint.py [ROUNDS]. The ratios are
+Also how much too large the usual fillers make a disc, and how many pixels of labelme's own masks the installed Pillow draws
+differently today. Run in the repository: python bench/paint.py [ROUNDS]. The ratios are
 of one run's medians; labelme_voc3 is left out where ../shared/data is absent.
 """
 
@@ -9,11 +10,12 @@ import math
 import statistics
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
 import cv2
 import numpy as np
+import PIL
 from PIL import Image, ImageDraw
 
 from segpipe.annotations.paint import paint
@@ -22,6 +24,7 @@ from segpipe.params import ShapeParams
 
 Scene = tuple[list[Shape], int, int]
 """Shapes, height and width."""
+ONE = {"a": 1}
 LABELME, EXACT = (ShapeParams(fill=f, overlap="order", line_width=10, point_size=5) for f in ("labelme", "exact"))
 
 
@@ -44,6 +47,9 @@ def main() -> None:
     }
     for name, filler in fillers.items():
         print(f"  {name}: " + ", ".join(f"{bias(filler, radius):+.1%}" for radius in (4, 8, 16)))
+    for path in sorted(VOC.glob("*.json")):
+        pillow, ours = differing(path)
+        print(f"{path.stem}: pixels unlike labelme's own mask: labelme rule {ours}, Pillow {PIL.__version__} {pillow}")
 
 
 VOC = Path(__file__).parents[2] / "shared" / "data" / "labelme_voc3"
@@ -57,6 +63,22 @@ def voc() -> list[Scene]:
         with Image.open(path.with_suffix(".jpg")) as image:
             scenes.append((shapes, image.height, image.width))
     return scenes
+
+
+def differing(path: Path) -> tuple[int, int]:
+    """Pixels unlike the mask that labelme exported: drawn by the installed Pillow, and by `paint`."""
+    expected_dir = VOC.with_name("labelme_voc3_expected")
+    ids = {name: number for number, name in enumerate((expected_dir / "class_names.txt").read_text().split("\n"))}
+    ids["__ignore__"] = 255
+    with Image.open(expected_dir / f"{path.stem}.png") as image:
+        expected = np.array(image)
+    shapes = [
+        Shape("polygon", shape["label"], (tuple((x, y) for x, y in shape["points"]),))
+        for shape in json.loads(path.read_text())["shapes"]
+    ]
+    height, width = expected.shape
+    ours = paint(shapes, ids, height, width, LABELME)
+    return tuple(int(np.count_nonzero(mask != expected)) for mask in (idiom(shapes, height, width, ids), ours))
 
 
 def blobs(n: int, corners: int, height: int, width: int, size: float = 0) -> Scene:
@@ -76,7 +98,7 @@ def ratio(scenes: list[Scene], how: ShapeParams, rounds: int) -> float:
     usual, ours = [], []
     for _ in range(rounds):
         usual.append(seconds(lambda: [idiom(*scene) for scene in scenes]))
-        ours.append(seconds(lambda: [paint(shapes, {"a": 1}, height, width, how) for shapes, height, width in scenes]))
+        ours.append(seconds(lambda: [paint(shapes, ONE, height, width, how) for shapes, height, width in scenes]))
     return statistics.median(usual) / statistics.median(ours)
 
 
@@ -86,12 +108,12 @@ def seconds(work: Callable[[], object]) -> float:
     return time.perf_counter() - start
 
 
-def idiom(shapes: list[Shape], height: int, width: int) -> np.ndarray:
+def idiom(shapes: list[Shape], height: int, width: int, ids: Mapping[str, int] = ONE) -> np.ndarray:
     mask = np.zeros((height, width), np.uint8)
     for shape in shapes:
         image = Image.new("L", (width, height))
         ImageDraw.Draw(image).polygon(shape.rings[0], outline=1, fill=1)
-        mask[np.array(image, dtype=bool)] = 1
+        mask[np.array(image, dtype=bool)] = ids[shape.label]
     return mask
 
 
@@ -105,7 +127,7 @@ def bias(filler: Callable[[list[Point]], int], radius: float) -> float:
 
 
 def count(ring: list[Point], how: ShapeParams) -> int:
-    return int(paint([Shape("polygon", "a", (tuple(ring),))], {"a": 1}, 41, 41, how).sum())
+    return int(paint([Shape("polygon", "a", (tuple(ring),))], ONE, 41, 41, how).sum())
 
 
 def with_opencv(ring: list[Point]) -> int:

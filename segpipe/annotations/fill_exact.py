@@ -40,7 +40,7 @@ def covered(shapes: Sequence[Shape], top: int, bottom: int, width: int, how: Sha
                 discs += [_disc(owner, point, how.point_size, *window) for point in points]
             case "line" | "linestrip":
                 outlines += [(owner, [band]) for band in _bands(points, how.line_width / 2)]
-                joints = points[1:-1] if points[0] != points[-1] else points[1:]
+                joints = points[1:] if len(points) > 2 and points[0] == points[-1] else points[1:-1]
                 discs += [_disc(owner, joint, how.line_width / 2, *window) for joint in joints]
             case "polygon" | "oriented_rectangle":
                 outlines.append((owner, shape.rings))
