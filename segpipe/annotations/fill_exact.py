@@ -11,49 +11,61 @@ from itertools import pairwise
 import numpy as np
 from numpy.typing import NDArray
 
-from segpipe.annotations.scanlines import Integers, Spans, joined, rows_of, spans
+from segpipe.annotations.scanlines import Integers, Spans, joined, points_of, rows_of, spans
 from segpipe.annotations.shapes import Point, Shape
 from segpipe.params import ShapeParams
 
 Floats = NDArray[np.float64]
+Outline = tuple[int, Sequence[Sequence[Point]]]
+"""A shape's number and rings that it covers by the even-odd rule."""
 
 
-def covered(shape: Shape, top: int, bottom: int, width: int, how: ShapeParams) -> Spans:
-    """The runs of a shape in the rows from `top` to before `bottom` of an image of this width.
+def covered(shapes: Sequence[Shape], top: int, bottom: int, width: int, how: ShapeParams) -> Spans:
+    """The runs of shapes in the rows from `top` to before `bottom` of an image of this width.
 
-    Even-odd over all rings of a polygon. A line is a band that ends at its ends and is round at its joints.
+    Even-odd over all rings of a polygon. A line is a band that stops at its ends and is round at its joints.
     """
-    points = shape.rings[0]
     window = top, bottom, width
-    match shape.kind:
-        case "rectangle":
-            (x0, y0), (x1, y1) = points
-            return _even_odd([((x0, y0), (x1, y0), (x1, y1), (x0, y1))], *window)
-        case "circle":
-            return _disc(points[0], _length(*points), *window)
-        case "point" | "points":
-            return joined([_disc(point, how.point_size, *window) for point in points])
-        case "line" | "linestrip":
-            bands = [_even_odd([band], *window) for band in _bands(points, how.line_width / 2)]
-            joints = points[1:-1] if points[0] != points[-1] else points[1:]
-            return joined(bands + [_disc(joint, how.line_width / 2, *window) for joint in joints])
-        case _:
-            return _even_odd(shape.rings, *window)
+    outlines: list[Outline] = []
+    discs: list[Spans] = []
+    for owner, shape in enumerate(shapes):
+        points = shape.rings[0]
+        match shape.kind:
+            case "rectangle":
+                (x0, y0), (x1, y1) = points
+                outlines.append((owner, [((x0, y0), (x1, y0), (x1, y1), (x0, y1))]))
+            case "circle":
+                discs.append(_disc(owner, points[0], _length(*points), *window))
+            case "point" | "points":
+                discs += [_disc(owner, point, how.point_size, *window) for point in points]
+            case "line" | "linestrip":
+                outlines += [(owner, [band]) for band in _bands(points, how.line_width / 2)]
+                joints = points[1:] if len(points) > 2 and points[0] == points[-1] else points[1:-1]
+                discs += [_disc(owner, joint, how.line_width / 2, *window) for joint in joints]
+            case "polygon" | "oriented_rectangle":
+                outlines.append((owner, shape.rings))
+    return joined([_even_odd(outlines, *window), *discs])
 
 
-def _even_odd(rings: Iterable[Sequence[Point]], top: int, bottom: int, width: int) -> Spans:
+def _even_odd(outlines: Sequence[Outline], top: int, bottom: int, width: int) -> Spans:
     """The runs between every second crossing of the lines through the centres of a row with the edges of all rings."""
-    arrays = [np.array(ring, np.float64).reshape(-1, 2) for ring in rings]
-    start, end = np.concatenate(arrays), np.concatenate([np.roll(array, -1, axis=0) for array in arrays])
+    owners = np.array([owner for owner, _ in outlines], np.int64)
+    counts = np.array([len(ring) for _, rings in outlines for ring in rings], np.int64)
+    start = points_of(ring for _, rings in outlines for ring in rings)
+    outline = np.repeat(np.arange(len(outlines)), [sum(map(len, rings)) for _, rings in outlines])
+    following = np.arange(1, len(start) + 1)
+    following[(np.cumsum(counts) - 1)[counts > 0]] = (np.cumsum(counts) - counts)[counts > 0]
+    end = start[following]
     # From the upper end to the lower one, whichever way it was drawn: two shapes with a common edge reckon the same.
     down = (start[:, 1] < end[:, 1])[:, None]
     (x0, y0), (x1, y1) = np.where(down, start, end).T, np.where(down, end, start).T
     edge, row = rows_of(_first(y0, top, bottom), _first(y1, top, bottom) - 1)
     share = (row + 0.5 - y0[edge]) / (y1[edge] - y0[edge])
     columns = _first(x0[edge] + share * (x1[edge] - x0[edge]), 0, width)
-    crossings = np.sort(row * (width + 1) + columns)
-    rows, columns = np.divmod(crossings, width + 1)
-    return spans(rows[::2], columns[::2], columns[1::2], width)
+    crossings = np.sort((outline[edge] * (bottom - top) + row - top) * (width + 1) + columns)
+    lines, columns = np.divmod(crossings, width + 1)
+    outline, row = np.divmod(lines[::2], bottom - top)
+    return spans(owners[outline], row + top, columns[::2], columns[1::2], width)
 
 
 def _first(place: Floats, low: int, high: int) -> Integers:
@@ -61,11 +73,11 @@ def _first(place: Floats, low: int, high: int) -> Integers:
     return np.clip(np.ceil(place - 0.5), low, high).astype(np.int64)
 
 
-def _disc(centre: Point, radius: float, top: int, bottom: int, width: int) -> Spans:
+def _disc(owner: int, centre: Point, radius: float, top: int, bottom: int, width: int) -> Spans:
     x, y = centre
     rows = np.arange(*_first(np.array([y - radius, y + radius]), top, bottom))
     half = np.sqrt(np.maximum(radius * radius - (rows + 0.5 - y) * (rows + 0.5 - y), 0))
-    return spans(rows, _first(x - half, 0, width), _first(x + half, 0, width), width)
+    return spans(owner, rows, _first(x - half, 0, width), _first(x + half, 0, width), width)
 
 
 def _length(start: Point, end: Point) -> float:

@@ -17,23 +17,30 @@ def union(parts: Sequence[Patch]) -> Patch | None:
     return whole
 
 
-def nested(parts: Sequence[Patch], can_cut: Sequence[bool]) -> tuple[list[Patch | None], Patch]:
-    """Each part less the holes in it, None for the holes; and the pixels of the object.
+def nested(parts: Sequence[Patch | None], can_cut: Sequence[bool]) -> tuple[list[Patch | None], Patch | None]:
+    """Each part less the holes in it, None for the holes; and the pixels of the object. None stands for no pixels.
 
     From the largest part to the smallest, whatever their order: one wholly within what is there so far is a hole in it, and
     an island in a hole is there again. Parts that only overlap are joined, and so is one that repeats another. Parts that
     cannot cut (lines and points) are no holes.
     """
-    whole = _empty(parts)
-    areas = [int(np.count_nonzero(part.inside)) for part in parts]
+    areas = {number: int(np.count_nonzero(part.inside)) for number, part in enumerate(parts) if part is not None}
+    if not areas:
+        return list(parts), None
+    whole = _empty([part for part in parts if part is not None])
     holes: dict[int, bool] = {}
-    for number in sorted(range(len(parts)), key=lambda number: -areas[number]):
-        part, region = parts[number], _within(whole, parts[number])
+    for number in sorted(areas, key=lambda number: -areas[number]):
+        part = parts[number]
+        assert part is not None
         twin = next((other for other in holes if areas[other] == areas[number] and _same(parts[other], part)), None)
+        region = _within(whole, part)
         hole = holes[twin] if twin is not None else can_cut[number] and bool(region[part.inside].all())
         region[part.inside] = not hole
         holes[number] = hole
-    left = [None if holes[i] else part._replace(inside=part.inside & _within(whole, part)) for i, part in enumerate(parts)]
+    left = [
+        None if part is None or holes[number] else part._replace(inside=part.inside & _within(whole, part))
+        for number, part in enumerate(parts)
+    ]
     return left, whole
 
 
@@ -52,5 +59,5 @@ def _within(whole: Patch, part: Patch) -> np.ndarray[tuple[int, int], np.dtype[n
     return whole.inside[top : top + height, left : left + width]
 
 
-def _same(one: Patch, other: Patch) -> bool:
-    return (one.top, one.left) == (other.top, other.left) and np.array_equal(one.inside, other.inside)
+def _same(one: Patch | None, other: Patch) -> bool:
+    return one is not None and (one.top, one.left) == (other.top, other.left) and np.array_equal(one.inside, other.inside)

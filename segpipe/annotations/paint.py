@@ -8,13 +8,13 @@ import numpy as np
 from segpipe.annotations import fill_exact, fill_labelme
 from segpipe.annotations.class_map import DROPPED
 from segpipe.annotations.nesting import nested, union
-from segpipe.annotations.scanlines import Patch, patch
+from segpipe.annotations.scanlines import Patch, patches
 from segpipe.annotations.shapes import Shape
 from segpipe.params import ShapeParams
 from segpipe.record import BACKGROUND_NAMES, Mask
 
-MOST = 2_000_000
-"""Crossings of edges with rows that are held at a time: more than all but thousands of long edges have."""
+MOST_CROSSINGS = 3_000_000
+"""Crossings of edges with rows that are reckoned at a time; a shape that may have more is filled some rows at a time."""
 CUTTING = ("polygon", "rectangle", "oriented_rectangle", "circle", "mask")
 """Kinds that have an inside, so that one in a group can be a hole in another."""
 
@@ -46,49 +46,72 @@ def paint(shapes: Sequence[Shape], ids: Mapping[str, int], height: int, width: i
 
 def _parts(shapes: Sequence[Shape], height: int, width: int, how: ShapeParams) -> Iterator[tuple[str, Patch, int]]:
     """Label and pixels of each shape in order, but for holes, and the number of pixels of the object that it is part of."""
-    objects: dict[tuple[str, str], list[int]] = {}
-    for number, shape in enumerate(shapes):
+    objects: dict[tuple[str, str], list[Shape]] = {}
+    for shape in shapes:
         if shape.group:
-            objects.setdefault((shape.group, shape.label), []).append(number)
-    ready: dict[int, tuple[Patch, int]] = {}
-    for number, shape in enumerate(shapes):
-        members = objects.get((shape.group, shape.label), [number])
-        if number == members[0]:
-            ready |= _object({member: shapes[member] for member in members}, height, width, how)
-        if number in ready:
-            yield shape.label, *ready.pop(number)
+            objects.setdefault((shape.group, shape.label), []).append(shape)
+    alone = _patches([shape for shape in shapes if not shape.group], height, width, how)
+    ready: dict[tuple[str, str], Iterator[Patch | None]] = {}
+    areas: dict[tuple[str, str], int] = {}
+    for shape in shapes:
+        key = shape.group, shape.label
+        if shape.group and key not in ready:
+            patches = list(_patches(objects[key], height, width, how))
+            left, whole = nested(patches, [part.kind in CUTTING for part in objects[key]])
+            ready[key], areas[key] = iter(left), _area(whole)
+        part = next(ready[key] if shape.group else alone)
+        if part is not None:
+            yield shape.label, part, areas[key] if shape.group else _area(part)
 
 
-def _object(shapes: Mapping[int, Shape], height: int, width: int, how: ShapeParams) -> dict[int, tuple[Patch, int]]:
-    """The pixels of each part of an object that is no hole and in the image, and the number of pixels of all of them."""
-    found = {number: _patch(shape, height, width, how) for number, shape in shapes.items()}
-    parts = {number: part for number, part in found.items() if part is not None}
-    if len(parts) <= 1:
-        return {number: (part, int(np.count_nonzero(part.inside))) for number, part in parts.items()}
-    left, whole = nested([*parts.values()], [shapes[number].kind in CUTTING for number in parts])
-    area = int(np.count_nonzero(whole.inside))
-    return {number: (part, area) for number, part in zip(parts, left, strict=True) if part is not None}
+def _area(part: Patch | None) -> int:
+    return 0 if part is None else int(np.count_nonzero(part.inside))
 
 
-def _patch(shape: Shape, height: int, width: int, how: ShapeParams) -> Patch | None:
-    """The pixels of a shape that are in the image, None where there are none."""
-    if shape.kind == "mask":
-        return _pasted(shape, height, width)
+def _patches(shapes: Sequence[Shape], height: int, width: int, how: ShapeParams) -> Iterator[Patch | None]:
+    """The pixels of each shape, None where it has none in the image."""
     if how.fill == "exact":
-        return _filled(shape, height, width, how)
-    # labelme knows no rings: each is drawn as it would draw it.
-    rings = [_filled(replace(shape, rings=(ring,)), height, width, how) for ring in shape.rings]
-    parts = [ring for ring in rings if ring is not None]
-    return nested(parts, [True] * len(parts))[1] if len(parts) > 1 else union(parts)
+        yield from _filled(shapes, height, width, how)
+        return
+    # labelme knows no rings: each is drawn as labelme would draw it.
+    single = ([shape] if len(shape.rings) == 1 else [replace(shape, rings=(ring,)) for ring in shape.rings] for shape in shapes)
+    rings = _filled([ring for rings in single for ring in rings], height, width, how)
+    for shape in shapes:
+        parts = [next(rings) for _ in shape.rings]
+        yield parts[0] if len(parts) == 1 else nested(parts, [True] * len(parts))[1]
 
 
-def _filled(shape: Shape, height: int, width: int, how: ShapeParams) -> Patch | None:
-    """The pixels that the fill rule gives, so many rows at a time that memory stays small."""
+def _filled(shapes: Sequence[Shape], height: int, width: int, how: ShapeParams) -> Iterator[Patch | None]:
+    """What the fill rule gives for each shape, many shapes at a time, or some rows of one, so that memory stays small."""
     covered = fill_exact.covered if how.fill == "exact" else fill_labelme.covered
-    rows = max(1, MOST // max(1, sum(map(len, shape.rings))))
-    tops = range(0, height, rows)
-    parts = [patch(covered(shape, top, min(top + rows, height), width, how)) for top in tops]
-    return union([part for part in parts if part is not None])
+    for batch, rows in _batches(shapes, height):
+        if rows < height:
+            parts = [patches(covered(batch, top, min(top + rows, height), width, how)) for top in range(0, height, rows)]
+            yield union([patch for part in parts for _, patch in part])
+            continue
+        found = patches(covered(batch, 0, height, width, how))
+        owner, patch = next(found, (-1, None))
+        for number, shape in enumerate(batch):
+            if number == owner:
+                yield patch
+                owner, patch = next(found, (-1, None))
+            else:
+                yield _pasted(shape, height, width) if shape.kind == "mask" else None
+
+
+def _batches(shapes: Sequence[Shape], height: int) -> Iterator[tuple[list[Shape], int]]:
+    """Shapes to fill together, and how many rows at a time."""
+    batch: list[Shape] = []
+    corners = 0
+    for shape in shapes:
+        more = sum(map(len, shape.rings)) + 4
+        if batch and (corners + more) * height > MOST_CROSSINGS:
+            yield batch, max(1, min(height, MOST_CROSSINGS // corners))
+            batch, corners = [], 0
+        batch.append(shape)
+        corners += more
+    if batch:
+        yield batch, max(1, min(height, MOST_CROSSINGS // corners))
 
 
 def _pasted(shape: Shape, height: int, width: int) -> Patch | None:
