@@ -31,7 +31,7 @@ def main() -> None:
     for warning in proof.warnings(proved, split):
         print(f"warning: {warning}", file=sys.stderr)
     if not folds.test(split.parts):
-        print("no test part, so scores are out of fold: raise split.test_share, or add images")
+        print("no test part, so scores are out of fold: raise split.test_share, lower split.n_folds, or add images")
     print(proof.table(proved))
     command.done(f"{FOLDS.as_posix()} and {PROOF.name}; commit {kept_folds.PATH}", "dvc repro train")
 

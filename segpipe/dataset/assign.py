@@ -155,7 +155,7 @@ def _enough_left(groups: Mapping[str, str], share: Fraction, needed: int, split:
         largest = int(Fraction(number - needed, number) * 100) / 100
         raise PipelineError(
             f"split.test_share: {split.test_share} leaves {left} of {number} {_noun(groups)}, but the rest needs {needed}. "
-            f"Write {largest} or less."
+            f"Write {largest} or less{', or lower split.n_folds' if needed == split.n_folds else ''}."
         )
 
 

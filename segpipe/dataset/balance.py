@@ -14,10 +14,11 @@ Whole = NDArray[np.int64]
 
 TOTAL = 1 << 20
 """What the amounts of each kind are scaled to add up to. Three of its factors and the signs fit into 64 bits."""
-FINE = 1 << 11
-"""Deviations are counted in this fraction of a part's ideal share, 0.05 %; the cost is their fourth power."""
-FARTHEST = 2 * FINE
-"""Deviations beyond twice the ideal count as this, so that 511 fourth powers fit into 64 bits."""
+FINE = 1 << 10
+"""Deviations are counted in this fraction of a part's ideal share, 0.1 %; the cost is their fourth power."""
+STEEP = 2 * FINE
+"""Beyond twice the ideal the cost goes on as its tangent, and ends at FARTHEST: 511 of them fit into 64 bits."""
+FARTHEST = 128 * FINE
 CANDIDATES = 48
 """Groups of a part that one look compares with as many of another part."""
 KICKS = 40
@@ -196,13 +197,15 @@ class _Search:
         return members[np.union1d(holders, window)]
 
     def _enough(self) -> bool:
-        return all(int(np.abs(self._relative(self.over[part], part)).max(initial=0)) <= ENOUGH for part in range(len(self.ideal)))
+        return all(int(self._relative(self.over[part], part).max(initial=0)) <= ENOUGH for part in range(len(self.ideal)))
 
     def _relative(self, over: Whole, part: int) -> Whole:
-        """What a part has over its ideal, relative to the ideal, in FINE's fractions."""
-        return np.clip((over * self.per_unit[part]) >> 20, -FARTHEST, FARTHEST)
+        """What a part has over its ideal or below it, relative to the ideal, in FINE's fractions."""
+        return np.minimum(np.abs(over) * self.per_unit[part] >> 20, FARTHEST)
 
     def _cost(self, over: Whole, part: int) -> Whole:
         """The sum over kinds of the fourth power of the relative deviation."""
-        square = self._relative(over, part) ** 2
-        return np.asarray((square * square).sum(axis=-1))
+        relative = self._relative(over, part)
+        steep = np.minimum(relative, STEEP)
+        square = steep * steep
+        return np.asarray((square * square + 4 * STEEP**3 * (relative - steep)).sum(axis=-1))
