@@ -5,11 +5,12 @@ from collections import Counter
 from collections.abc import Iterator, Sequence
 
 WORDS = (
-    "patient subject subj pat case specimen donor animal mouse slide wsi study exam visit series volume vol scan "
-    "sequence seq video vid clip scene site plot field tree"
-).split()
+    *("patient", "subject", "subj", "pat", "case", "specimen", "donor", "animal", "mouse", "slide", "wsi", "study", "exam"),
+    *("visit", "series", "volume", "vol", "scan", "sequence", "seq", "video", "vid", "clip", "scene", "site", "plot", "field"),
+    "tree",
+)
 """Words that name what images are taken of, before a number; the whole before its parts."""
-PARTS = "train training val valid validation test testing images image imgs img masks".split()
+PARTS = ("train", "training", "val", "valid", "validation", "test", "testing", "images", "image", "imgs", "img", "masks")
 """Folders that say what a file is for, not whom it shows."""
 DEEPEST = 4
 """Parts of a name that a suggested group consists of, at most."""

@@ -215,9 +215,10 @@ def _leaks(parts: Mapping[str, str], groups: Mapping[str, str]) -> tuple[Leak, .
 
 def _verdicts(proof: Proof) -> list[str]:
     images = sum(proof.rows[0].images)
-    kin = f"{proof.n_joined} of {images} images share a group with another" if proof.n_joined else "no image has kin"
     whole = f"{len(proof.leaks)} cut by given lists" if proof.leaks else "each in one part"
-    lines = [f"{_many(proof.n_groups, 'group')}, {whole}; {kin}"]
+    lines = [
+        f"{_many(proof.n_groups, 'group')} of {_many(images, 'image')}, {whole}; {proof.n_joined} images are not alone in theirs"
+    ]
     if proof.largest_deviation:
         value, name, part = proof.largest_deviation
         lines.append(f"largest deviation of a class's share: {100 * value:.1f} % of the ideal ({name}, {_title(part)})")

@@ -12,6 +12,7 @@ from segpipe.annotations.name_groups import suggest_pattern
 
 N = range(12)
 SEQUENCES = ["0001TP", "0006R0", "0016E5", "Seq05VD"]
+PEOPLE = ("ann", "ben", "cem", "dan", "eve", "fay", "gus", "hal", "ida", "jon")
 FOUND = {
     "patients": ([f"patient{p:02d}_slice{k}" for p in N for k in N], 12),
     "folders": ([f"P{p:02d}/scan/{k:03d}" for p in N for k in N], 12),
@@ -25,7 +26,7 @@ FOUND = {
     "no separator": ([f"P{p:02d}S{k:02d}" for p in N for k in N], 12),
     "slides counted anew": ([f"A{p:02d} slide {k}" for p in N for k in range(5)], 12),
     "many names": (
-        [f"{name}_{k}" for name in ["ann", "ben", "cem", "dan", "eve", "fay", "gus", "hal", "ida", "jon"] for k in N],
+        [f"{name}_{k}" for name in PEOPLE for k in N],
         10,
     ),
     "dates": ([f"202103{p:02d}_{k:06d}" for p in N for k in N], 12),

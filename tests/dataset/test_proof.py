@@ -66,7 +66,7 @@ def test_a_balanced_split_needs_no_excuse() -> None:
     index = table({f"i{k}": (10, 5, 5) for k in range(50)})
     found = proved(index, split(index))
     assert found.notes == () and found.largest_deviation and found.largest_deviation[0] == 0
-    assert "50 groups, each in one part; no image has kin" in proof.table(found)
+    assert "50 groups of 50 images, each in one part; 0 images are not alone in theirs" in proof.table(found)
 
 
 def test_what_a_given_test_list_took_is_not_held_against_the_folds() -> None:
@@ -85,7 +85,7 @@ def test_groups_that_lists_cut_are_leaks_and_warned_of() -> None:
     assert [leak.images["test"] for leak in found.leaks] == [2] and sum(found.leaks[0].images.values()) == 4
     (warning,) = proof.warnings(found, assignment)
     assert "the given lists cut through 1 group of 4 images" in warning and "that of p0_0 (2 in fold" in warning
-    assert "1 cut by given lists" in proof.table(found)
+    assert "8 groups of 32 images, 1 cut by given lists; 32 images are not alone in theirs" in proof.table(found)
 
 
 def test_only_lists_leave_no_ideal() -> None:
