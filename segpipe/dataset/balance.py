@@ -19,14 +19,15 @@ FINE = 1 << 10
 STEEP = 2 * FINE
 """Beyond twice the ideal the cost goes on as its tangent, and ends at FARTHEST: 511 of them fit into 64 bits."""
 FARTHEST = 128 * FINE
-CANDIDATES = 48
+CANDIDATES = 16
 """Groups of a part that one look compares with as many of another part."""
 KICKS = 40
 """How often the search starts again from its best result with some groups swapped, for it may be stuck beside a better one."""
-ENOUGH = FINE // 128
-"""The search ends where no share is further than this from its ideal, 0.8 % of it."""
-BUDGET = 30_000_000
-"""Amounts that the search may look at: some seconds. A count and not a clock, or a slow machine would deal otherwise."""
+ENOUGH = FINE // 64
+"""The search ends where no share is further than this from its ideal, 1.6 % of it."""
+BUDGET, BUDGET_A_GROUP = 300_000, 300
+"""Amounts that the search may look at: a count and not a clock, or a slow machine would deal otherwise. So much takes a
+twentieth of the time that reading the masks would (bench/folds.py)."""
 
 
 def deal(amounts: Whole, shares: Sequence[int], fixed: Whole, least: Sequence[int]) -> Whole:
@@ -70,8 +71,8 @@ def _deal_largest_first(scaled: Whole, ideal: Whole, parts: Whole, least: Sequen
     wanted = np.array([number - int((parts == part).sum()) for part, number in enumerate(least)], np.int64)
     free = np.flatnonzero(parts < 0)
     largest = scaled[free].max(axis=1, initial=0)
-    # A part's deviations count relative to its own share: 256ths of the square of the largest share over this one.
-    weight = np.minimum((256 * int(ideal.max()) // ideal) * int(ideal.max()) // ideal, 1 << 14)
+    # Squares over the ideal share (chi-square), so that parts of any size fill at one pace: 256ths of largest over own share.
+    weight = np.minimum(256 * int(ideal.max()) // ideal, 1 << 14)
     left = len(free)
     for group in free[np.argsort(-largest, kind="stable")]:
         amount = scaled[group]
@@ -94,7 +95,7 @@ class _Search:
         self.per_unit = (FINE << 20) // ideal
         self.over = np.stack([scaled[parts == part].sum(axis=0) - ideal[part] for part in range(len(ideal))])
         self.count = np.bincount(parts, minlength=len(ideal))
-        self.budget = BUDGET
+        self.budget = BUDGET + BUDGET_A_GROUP * len(free)
         self.turn = 0
 
     def best(self) -> Whole:
