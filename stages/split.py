@@ -20,7 +20,7 @@ def main() -> None:
     index = pack.read_index(PREPARED)
     pixels = pack.pixel_columns(info)
     keys = assign.keys_of(index, every.split, every.seed, every.data.source)
-    kept = kept_folds.read(kept_folds.PATH, keys, index.index)
+    kept = kept_folds.read(kept_folds.PATH, keys, index.index.tolist())
     split = assign.assign(index, pixels, every.split, every.seed, kept)
     folds.check(split.parts, every.folds)
     proved = proof.prove(index, pixels, info.classes, split)

@@ -33,7 +33,7 @@ class Assignment:
 
 def keys_of(index: pd.DataFrame, split: SplitParams, seed: int, source: str) -> tuple[str, str]:
     """The settings that the test part follows from, and those of the folds, as text."""
-    given = set(index["given"])
+    given = set(index["given"].tolist())
     test = "list" if "test" in given else repr(split.test_share)
     alone = f"share {split.val_share!r}" if split.val_share else f"{split.n_folds} folds"
     twins = str(split.join_duplicates).lower()
@@ -53,8 +53,9 @@ def assign(index: pd.DataFrame, pixels: Sequence[str], split: SplitParams, seed:
     with the new memory changes nothing. Raises PipelineError where there are too few groups.
     """
     groups = groups_of(index, split)
-    given = {str(item): str(part) for item, part in index["given"].items()}
-    known = {item: kept.parts[hash_of(item)] for item in groups if hash_of(item) in kept.parts}
+    given = dict(zip(index.index.tolist(), index["given"].tolist(), strict=True))
+    hashes = {item: hash_of(item) for item in groups}
+    known = {item: kept.parts[image] for item, image in hashes.items() if image in kept.parts}
     dealer = _Dealer(index, pixels, groups, seed)
     parts = {item: TEST for item in groups if given[item] == "test"}
     validated = [item for item in groups if given[item] == "val"]
@@ -71,9 +72,9 @@ def assign(index: pd.DataFrame, pixels: Sequence[str], split: SplitParams, seed:
         shares |= {part: share * (1 - shares.get(TEST, 0)) for part, share in ideal.items()}
     dealt = [item for item in groups if given[item] not in ("test", "val")] if shares else []
     moved = {item: known[item] for item in dealt if item in known and not _same(known[item], parts[item])}
-    here = {hash_of(item) for item in groups}
+    here = set(hashes.values())
     memory = {image: part for image, part in kept.parts.items() if image not in here}
-    memory |= {hash_of(item): parts[item] for item in dealt}
+    memory |= {hashes[item]: parts[item] for item in dealt}
     return Assignment(dict(sorted(parts.items())), groups, moved, shares, KeptFolds(kept.test_key, kept.fold_key, memory))
 
 
@@ -104,7 +105,7 @@ class _Dealer:
 
     def __init__(self, index: pd.DataFrame, pixels: Sequence[str], groups: Mapping[str, str], seed: int) -> None:
         counts = index[list(pixels)].to_numpy(dtype=np.int64)
-        self.row = {str(item): number for number, item in enumerate(index.index)}
+        self.row = {item: number for number, item in enumerate(index.index.tolist())}
         self.amounts = np.concatenate([counts, counts > 0, np.ones((len(counts), 1))], axis=1, dtype=np.int64, casting="unsafe")
         self.rank = {group: seed_of(seed, "split", group) for group in set(groups.values())}
 

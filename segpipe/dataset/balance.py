@@ -67,23 +67,26 @@ def _ideal(shares: Sequence[int]) -> Whole:
 
 def _deal_largest_first(scaled: Whole, ideal: Whole, parts: Whole, least: Sequence[int]) -> None:
     """Each group goes where it lowers the squared deviations most; those that hold much of some kind, as of a rare one, first."""
-    missing = np.stack([ideal[part] - scaled[parts == part].sum(axis=0) for part in range(len(ideal))])
-    wanted = np.array([number - int((parts == part).sum()) for part, number in enumerate(least)], np.int64)
+    # Twice what each part lacks: a group's gain is what the squares sink by, amount * (2 * missing - amount).
+    twice = np.stack([2 * (ideal[part] - scaled[parts == part].sum(axis=0)) for part in range(len(ideal))])
+    owed = [max(0, number - int((parts == part).sum())) for part, number in enumerate(least)]
     free = np.flatnonzero(parts < 0)
     largest = scaled[free].max(axis=1, initial=0)
     # Squares over the ideal share (chi-square), so that parts of any size fill at one pace: 256ths of largest over own share.
     weight = np.minimum(256 * int(ideal.max()) // ideal, 1 << 14)
-    left = len(free)
-    for group in free[np.argsort(-largest, kind="stable")]:
+    left, still_owed = len(free), sum(owed)
+    for group in free[np.argsort(-largest, kind="stable")].tolist():
         amount = scaled[group]
-        gain = (amount * (2 * missing - amount)).sum(axis=1) // 256 * weight
-        owed = np.maximum(wanted, 0)
-        open_to_all = left > int(owed.sum())
-        part = int(np.argmax(gain if open_to_all or not owed.any() else np.where(owed > 0, gain, np.iinfo(np.int64).min)))
+        gain = (((twice - amount) @ amount) >> 8) * weight
+        if 0 < left <= still_owed:
+            gain[np.array(owed) == 0] = np.iinfo(np.int64).min
+        part = int(gain.argmax())
         parts[group] = part
-        missing[part] -= amount
-        wanted[part] -= 1
+        twice[part] -= 2 * amount
         left -= 1
+        if owed[part]:
+            owed[part] -= 1
+            still_owed -= 1
 
 
 class _Search:

@@ -23,7 +23,7 @@ def groups_of(index: pd.DataFrame, split: SplitParams) -> dict[str, str]:
     `split.group` says what joins images; near-duplicates (`twin`) join them too where `split.join_duplicates` is true, so
     a group is all that hangs together by either. Raises PipelineError where `split.group` finds no group.
     """
-    ids = sorted(index.index)
+    ids = sorted(index.index.tolist())
     kin: list[Mapping[str, str]] = []
     if split.group == "table":
         kin.append(_column(index, "group"))
@@ -68,7 +68,7 @@ def sizes(groups: Mapping[str, str]) -> Counter[str]:
 
 
 def _column(index: pd.DataFrame, name: str) -> dict[str, str]:
-    return {str(item): str(value) for item, value in index[name].items() if value}
+    return {item: value for item, value in zip(index.index.tolist(), index[name].tolist(), strict=True) if value}
 
 
 def _joined(ids: Sequence[str], kin: Sequence[Mapping[str, str]]) -> dict[str, str]:

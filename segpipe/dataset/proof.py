@@ -67,8 +67,9 @@ def prove(index: pd.DataFrame, pixels: Sequence[str], classes: Sequence[str], as
     parts, groups = assignment.parts, assignment.groups
     names = sorted(set(parts.values()) | set(assignment.shares), key=lambda part: (part != TEST, part == TRAIN, len(part), part))
     counts = index[list(pixels)].to_numpy(dtype=np.int64)
-    where = np.array([names.index(parts[item]) for item in index.index])
-    kin = np.unique([groups[item] for item in index.index], return_inverse=True)[1]
+    ids = index.index.tolist()
+    where = np.array([names.index(parts[item]) for item in ids])
+    kin = np.unique([groups[item] for item in ids], return_inverse=True)[1]
     columns = [("all images", counts.sum(axis=1), np.ones(len(counts), bool))]
     columns += [(name, counts[:, number], counts[:, number] > 0) for number, name in enumerate(classes)]
     rows = tuple(_row(name, held, present, where, kin, names, assignment.shares) for name, held, present in columns)
