@@ -17,7 +17,6 @@ pytestmark = pytest.mark.slow
 def grown(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A repository whose data grew from 16 images to 24, split and committed at both."""
     folder = new_repository(tmp_path_factory.mktemp("kept") / "first")
-    (folder / KEPT).write_bytes(b"")
     # Only the stages up to split: the outs of those behind it would be missing at each checkout.
     stages = yaml.safe_load((folder / "dvc.yaml").read_text(encoding="utf-8"))["stages"]
     pipeline = {"stages": {name: stages[name] for name in ("code", "download", "convert", "split")}}
