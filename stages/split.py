@@ -4,6 +4,7 @@ import sys
 from pathlib import Path
 
 from segpipe import command, params
+from segpipe.errors import plain
 
 PREPARED = Path("data/prepared")
 FOLDS = Path("data/folds/folds.csv")
@@ -29,7 +30,7 @@ def main() -> None:
     folds.write(FOLDS, split.parts)
     proof.write(PROOF, proved)
     for warning in proof.warnings(proved, split):
-        print(f"warning: {warning}", file=sys.stderr)
+        print(f"warning: {plain(warning)}", file=sys.stderr)
     if not folds.test(split.parts):
         print("no test part, so scores are out of fold: raise split.test_share, lower split.n_folds, or add images")
     print(proof.table(proved))

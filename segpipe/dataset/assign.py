@@ -1,5 +1,6 @@
 """Who goes where: given lists first, then what is remembered, and the rest dealt out in whole groups, balanced by class."""
 
+import math
 from collections import Counter, defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -94,7 +95,7 @@ def _fold_parts(
     dealer: "_Dealer", rest: Mapping[str, str], ideal: Mapping[str, Fraction], known: Mapping[str, str], split: SplitParams
 ) -> dict[str, str]:
     """The fold of each image outside the test part, or `train`."""
-    _enough_groups(rest, len(ideal), split)
+    _enough_groups(rest, len(dealer.rank), len(ideal), split)
     fixed = _majority(rest, {item: part for item, part in known.items() if part in ideal})
     dealt = dealer.deal(rest, ideal, fixed, dict.fromkeys(ideal, 1))
     return {item: dealt[group] for item, group in rest.items()}
@@ -121,7 +122,7 @@ class _Dealer:
         amounts = np.zeros((len(order), self.amounts.shape[1]), np.int64)
         np.add.at(amounts, [number[group] for group in groups.values()], self.amounts[[self.row[item] for item in groups]])
         held = np.array([names.index(fixed[group]) if group in fixed else -1 for group in order], np.int64)
-        scale = int(np.lcm.reduce([share.denominator for share in shares.values()]))
+        scale = math.lcm(*(share.denominator for share in shares.values()))
         dealt = balance.deal(amounts, [int(share * scale) for share in shares.values()], held, [least[name] for name in names])
         return {group: names[part] for group, part in zip(order, dealt, strict=True)}
 
@@ -160,8 +161,8 @@ def _enough_left(groups: Mapping[str, str], share: Fraction, needed: int, split:
         )
 
 
-def _enough_groups(rest: Mapping[str, str], needed: int, split: SplitParams) -> None:
-    """Raises PipelineError where there are fewer groups outside the test part than parts to fill."""
+def _enough_groups(rest: Mapping[str, str], n_groups: int, needed: int, split: SplitParams) -> None:
+    """Raises PipelineError where fewer of all `n_groups` groups are outside the test part than there are parts to fill."""
     number = len(set(rest.values()))
     if number >= needed:
         return
@@ -173,9 +174,13 @@ def _enough_groups(rest: Mapping[str, str], needed: int, split: SplitParams) -> 
         )
     if number < 2:
         raise PipelineError(f"split.test_share: {len(rest)} images are left outside the test part, fewer than 2. Add images.")
+    fits = f"{number} or less"
+    if split.test_share and number == n_groups:
+        # The folds had them all and still too few; one fewer than that leaves a group for the test part.
+        fits = f"{number - 1} or less" if number > 2 else "2 and split.test_share 0.0"
     raise PipelineError(
         f"split.n_folds: {needed} folds need as many {_noun(rest)}, but outside the test part there are {number}. "
-        f"Write {number} or less, or a validation share in split.val_share."
+        f"Write {fits}, or a validation share in split.val_share."
     )
 
 

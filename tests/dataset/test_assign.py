@@ -172,7 +172,7 @@ def test_lists_that_cut_a_group_are_kept() -> None:
 @pytest.mark.parametrize(
     ("number", "keys", "told"),
     [
-        (3, {"n_folds": 5}, "split.n_folds: 5 folds need as many images, but outside the test part there are 3. Write 3 or less"),
+        (3, {"n_folds": 5}, "split.n_folds: 5 folds need as many images, but outside the test part there are 3. Write 2 or less"),
         (
             10,
             {"test_share": 0.9},
@@ -195,7 +195,7 @@ def test_too_few_images_are_told_with_the_key(number: int, keys: dict[str, Any],
 
 def test_more_folds_than_groups_and_one_giant_group_are_told() -> None:
     rows = {f"p{k % 3}_{k}": (1,) for k in range(30)}
-    with pytest.raises(PipelineError, match=r"split\.n_folds: 5 folds need as many groups, but .* there are 3\. Write 3 or"):
+    with pytest.raises(PipelineError, match=r"split\.n_folds: 5 folds need as many groups, but .* there are 3\. Write 2 or"):
         split(table(rows), group="name")
     with pytest.raises(PipelineError, match=r"split\.group: all 30 images outside the test part are one group.*group_pattern"):
         split(table({f"p_{k}": (1,) for k in range(30)}), group="name")
