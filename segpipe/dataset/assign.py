@@ -173,11 +173,15 @@ def _enough_groups(rest: Mapping[str, str], n_groups: int, needed: int, split: S
             f"{'Write another split.group_pattern, or none in split.group' if split.group != 'none' else 'Write false'}."
         )
     if number < 2:
-        raise PipelineError(f"split.test_share: {len(rest)} images are left outside the test part, fewer than 2. Add images.")
+        raise PipelineError(
+            f"split.test_share: outside the test part there are {len(rest)} images, and 2 are the fewest "
+            "to train and validate on. Add images."
+        )
     fits = f"{number} or less"
     if split.test_share and number == n_groups:
-        # The folds had them all and still too few; one fewer than that leaves a group for the test part.
-        fits = f"{number - 1} or less" if number > 2 else "2 and split.test_share 0.0"
+        # The folds had them all and still too few; with fewer folds the test part takes its share, one group at least.
+        left = number - max(1, int(number * Fraction(repr(split.test_share))))
+        fits = f"{left} or less" if left >= 2 else "2, and 0.0 in split.test_share"
     raise PipelineError(
         f"split.n_folds: {needed} folds need as many {_noun(rest)}, but outside the test part there are {number}. "
         f"Write {fits}, or a validation share in split.val_share."

@@ -183,8 +183,8 @@ def test_lists_that_cut_a_group_are_kept() -> None:
             {"test_share": 0.9, "val_share": 0.5},
             "split.test_share: 0.9 leaves 1 of 10 images, but the rest needs 2. Write 0.8",
         ),
-        (1, {}, "1 images are left outside the test part, fewer than 2. Add images."),
-        (0, {}, "0 images are left"),
+        (1, {}, "outside the test part there are 1 images, and 2 are the fewest"),
+        (0, {}, "there are 0 images"),
     ],
 )
 def test_too_few_images_are_told_with_the_key(number: int, keys: dict[str, Any], told: str) -> None:
