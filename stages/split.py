@@ -1,29 +1,40 @@
-"""Stage split: the test part and the folds of data/prepared, in data/folds/folds.csv."""
+"""Stage split: the test part and the folds of data/prepared, in data/folds; kept_folds.csv remembers them for the next time."""
 
+import sys
 from pathlib import Path
 
 from segpipe import command, params
+from segpipe.errors import plain
 
 PREPARED = Path("data/prepared")
 FOLDS = Path("data/folds/folds.csv")
+PROOF = Path("data/folds/proof.json")
 
 
 def main() -> None:
-    """Deals the images out to the test part and the folds, balanced by class."""
+    """Deals the images out to the test part and the folds: whole groups, balanced by class, old images where they were."""
     every = params.load()
 
-    from segpipe.dataset import folds, pack
+    from segpipe.dataset import assign, folds, kept_folds, pack, proof
 
     info = pack.read_info(PREPARED)
     index = pack.read_index(PREPARED)
     pixels = pack.pixel_columns(info)
-    parts = folds.assign(index, pixels, every.split.test_share, every.split.n_folds, every.seed)
-    folds.check(parts, every.folds)
-    folds.write(FOLDS, parts)
-    if not folds.test(parts):
-        print("no test part: the validation scores are all there is; raise split.test_share, or add images")
-    print(folds.summary(index, pixels, info.classes, parts))
-    command.done(FOLDS.as_posix(), "dvc repro train")
+    keys = assign.keys_of(index, every.split, every.seed, every.data.source)
+    kept = kept_folds.read(kept_folds.PATH, keys, index.index.tolist())
+    split = assign.assign(index, pixels, every.split, every.seed, kept)
+    folds.check(split.parts, every.folds)
+    proved = proof.prove(index, pixels, info.classes, split)
+    # Remembered before it is shown: whatever is killed in between, the next run finds the same parts.
+    kept_folds.write(kept_folds.PATH, split.kept)
+    folds.write(FOLDS, split.parts)
+    proof.write(PROOF, proved)
+    for warning in proof.warnings(proved, split):
+        print(f"warning: {plain(warning)}", file=sys.stderr)
+    if not folds.test(split.parts):
+        print("no test part, so scores are out of fold: raise split.test_share, lower split.n_folds, or add images")
+    print(proof.table(proved))
+    command.done(f"{FOLDS.as_posix()} and {PROOF.name}; commit {kept_folds.PATH}", "dvc repro train")
 
 
 if __name__ == "__main__":

@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from segpipe.dataset import augment, balance
+from segpipe.dataset import augment, rare_classes
 from segpipe.dataset.pack import Pack, pixel_columns
 from segpipe.params import AugmentParams
 from segpipe.randomness import seed_of
@@ -23,7 +23,7 @@ class Draws:
         self.augmentation = augment.build(params, crop, pack.info.channels)
         self.long_side, self.seed, self.fold = long_side, seed, fold
         pixels = _pixels(pack, ids)
-        self.weights = balance.class_weights(pixels, params.rare_classes, pack.info.has_background)
+        self.weights = rare_classes.class_weights(pixels, params.rare_classes, pack.info.has_background)
         self.held = pixels > 0
         self.rows = {item_id: row for row, item_id in enumerate(ids)}
 
@@ -37,9 +37,9 @@ class Draws:
         return augment.apply(self.augmentation, image, mask, seed, classes.tolist(), self.weights[classes].tolist())
 
 
-def image_weights(pack: Pack, ids: Sequence[str], rare_classes: float) -> balance.Weights | None:
+def image_weights(pack: Pack, ids: Sequence[str], preference: float) -> rare_classes.Weights | None:
     """How often an epoch should draw each image, or None where each comes once."""
-    return balance.image_weights(_pixels(pack, ids), rare_classes, pack.info.has_background) if rare_classes else None
+    return rare_classes.image_weights(_pixels(pack, ids), preference, pack.info.has_background) if preference else None
 
 
 def as_values(image: NDArray[Any]) -> NDArray[Any]:
@@ -47,5 +47,5 @@ def as_values(image: NDArray[Any]) -> NDArray[Any]:
     return image if image.dtype == np.uint8 else image.astype(np.float32) / 65535
 
 
-def _pixels(pack: Pack, ids: Sequence[str]) -> balance.Counts:
+def _pixels(pack: Pack, ids: Sequence[str]) -> rare_classes.Counts:
     return pack.index.loc[list(ids), pixel_columns(pack.info)].to_numpy(np.int64)

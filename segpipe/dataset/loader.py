@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 from torch.utils.data import DataLoader, Dataset, Sampler
 
-from segpipe.dataset import balance
+from segpipe.dataset import rare_classes
 from segpipe.dataset.draws import Draws
 from segpipe.dataset.pack import Pack
 from segpipe.randomness import seed_of
@@ -57,11 +57,13 @@ class TrainingSamples(Dataset[tuple[str, Tensor, Tensor]]):
 class EpochBatches(Sampler[list[Key]]):
     """Each epoch's images in an order of its own, in batches whose sizes differ by one at most.
 
-    Without `weights` each image comes once. With them (`balance.image_weights`) it comes so often on average, an epoch being
+    Without `weights` each image comes once. With them (`rare_classes.image_weights`) it comes so often on average, an epoch being
     as long as ever. `epoch` says which epoch, `first` from which of its batches on; the length is that of a whole epoch.
     """
 
-    def __init__(self, ids: Sequence[str], batch_size: int, seed: int, fold: int, weights: balance.Weights | None = None) -> None:
+    def __init__(
+        self, ids: Sequence[str], batch_size: int, seed: int, fold: int, weights: rare_classes.Weights | None = None
+    ) -> None:
         self.ids, self.batch_size, self.seed, self.fold, self.weights = list(ids), batch_size, seed, fold, weights
         self.epoch = self.first = 0
 
@@ -70,7 +72,7 @@ class EpochBatches(Sampler[list[Key]]):
 
     def __iter__(self) -> Iterator[list[Key]]:
         rng = np.random.default_rng(seed_of(self.seed, self.fold, self.epoch, "order"))
-        order = rng.permutation(len(self.ids)) if self.weights is None else balance.drawn(self.weights, rng)
+        order = rng.permutation(len(self.ids)) if self.weights is None else rare_classes.drawn(self.weights, rng)
         keys, before = [], dict.fromkeys(self.ids, 0)
         for number in order:
             item_id = self.ids[number]
