@@ -1,10 +1,13 @@
 """Parameters that suit a data set, each with its reason: a start that trains at once, to be improved by experiments."""
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from segpipe.annotations.convert import Examination
+from segpipe.annotations.name_groups import suggest_pattern
+from segpipe.errors import plain
 from segpipe.record import BACKGROUND_NAMES, Record
 
 STEPS = 1500
@@ -40,6 +43,22 @@ def advice(examination: Examination, machine: Machine, stride: int, width: int) 
     crop = _crop(records, machine, stride)
     batch = _batch(records, crop.value, machine, width)
     return [crop, batch, _epochs(records, batch.value), _normalise(records), _augment(examination), _monitor(examination)]
+
+
+def groups(ids: Sequence[str]) -> list[Advice]:
+    """That images belong together by their names, where these plainly show it."""
+    pattern = suggest_pattern(ids)
+    if pattern is None:
+        return []
+    names = sorted({match[1] for item in ids if (match := re.search(pattern, item))})
+    reason = f"{len(names)} groups in the names, such as {plain(names[0])}".replace("]", "")
+    return [Advice("split.group", "name", reason), Advice("split.group_pattern", pattern, reason)]
+
+
+def n_groups(grouped: Sequence[Advice], ids: Sequence[str]) -> int:
+    """How many groups the advice makes of these images; each image is one where it makes none."""
+    pattern = next((each.value for each in grouped if each.key == "split.group_pattern"), "^$")
+    return len({match[1] if (match := re.search(pattern, item)) else (item,) for item in ids})
 
 
 def _crop(records: Sequence[Record], machine: Machine, stride: int) -> Advice:

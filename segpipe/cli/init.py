@@ -19,6 +19,8 @@ if TYPE_CHECKING:
 
 PARAMS = Path("params.yaml")
 Kind = Literal["labelme", "masks", "voc", "coco", "yolo"]
+KEPT_FOLDS = Path("kept_folds.csv")
+"""What stage split remembers of each image: nothing yet of other data."""
 ROUNDS = 5
 """How often the data is examined again with what mends it: one mended problem can bring another to light."""
 
@@ -36,7 +38,7 @@ def init(
     if not Path(".dvc").is_dir():
         raise PipelineError(f".dvc: not in {Path.cwd()}. Run this in the project's root, where params.yaml and .dvc are.")
 
-    from segpipe import ingest, params, params_file
+    from segpipe import files, ingest, params, params_file
     from segpipe.annotations import checks, doctor, fixes, settings, summary
     from segpipe.annotations.look import look
 
@@ -62,7 +64,9 @@ def init(
     changes = params_file.write(PARAMS, values | {"data.path": where} | told | mended, reasons)
     print(doctor.told([*examination.problems, *small]), file=sys.stderr, end="")
     print("\n".join(f"{change}{_because(reasons.get(change.key))}" for change in changes) or "params.yaml fits already")
-    tracked = ["params.yaml", "data/source.dvc"] if brought else ["params.yaml"]
+    if is_new:
+        files.write_text(KEPT_FOLDS, "")
+    tracked = ["params.yaml", KEPT_FOLDS.name, *(["data/source.dvc"] if brought else [])]
     command.done(", ".join(tracked), f"{_git_add(tracked)}dvc repro")
 
 
@@ -84,14 +88,18 @@ def _examined(folder: Path, seen: "Look", fix: bool) -> "tuple[dict[str, Value],
 
 
 def _advised(seen: "Look", examination: "Examination", every: "Params") -> "list[Advice]":
-    """What the sizes and the number of the images ask for."""
+    """What the sizes, the number and the names of the images ask for."""
     from segpipe.annotations import settings, starting_point
     from segpipe.annotations.starting_point import Advice
 
-    folds = settings.of_folds(seen, len(examination.records), every.split, every.folds)
-    few = f"{len(examination.records)} images"
+    ids = [record.id for record in examination.records]
+    grouped = [] if dict(seen.given).keys() - {""} else starting_point.groups(ids)
+    n_groups = starting_point.n_groups(grouped, ids)
+    folds = settings.of_folds(seen, n_groups, every.split, every.folds)
+    few = f"{n_groups} groups" if grouped else f"{len(ids)} images"
     return [
         *starting_point.advice(examination, _machine(), _stride(every), every.model.width),
+        *grouped,
         *(Advice(key, value, few) for key, value in folds.items()),
     ]
 

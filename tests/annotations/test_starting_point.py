@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from segpipe.annotations.convert import Examination
-from segpipe.annotations.starting_point import Machine, advice
+from segpipe.annotations.starting_point import Machine, advice, groups, n_groups
 from tests.annotations.records import record
 
 LAPTOP, CARD = Machine(False, 8 * 2**30), Machine(True, 24 * 2**30)
@@ -60,6 +60,17 @@ def test_rare_objects_are_sought_and_few_images_varied() -> None:
     assert advised(n_images=600, pixels=(9995, 5), width=100, height=100)["augment.preset"] == "crop"
     assert advised(n_images=100)["augment.preset"] == "standard"
     assert advised(n_images=600)["augment.preset"] == "light"
+
+
+def test_groups_in_names_are_suggested_and_counted() -> None:
+    ids = [f"patient{patient:02}_slice{number}" for patient in range(4) for number in range(5)]
+    found = groups(ids)
+    assert [each.key for each in found] == ["split.group", "split.group_pattern"]
+    assert found[0].reason == "4 groups in the names, such as patient00"
+    assert n_groups(found, [*ids, "other"]) == 5
+    plain_names = [f"{number:05}" for number in range(20)]
+    assert groups(plain_names) == []
+    assert n_groups([], plain_names) == 20
 
 
 def test_without_a_background_all_classes_count() -> None:

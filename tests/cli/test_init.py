@@ -91,8 +91,8 @@ def test_a_folder_of_masks_from_the_command_line(project: Path, tmp_path: Path) 
         "train.epochs: 25 -> 300  (about 4 steps an epoch, 1200 in all)",
         "augment.preset: custom -> standard  (12 images are few)",
         "train.monitor: dice -> miou  (no background: every class counts alike)",
-        "result: params.yaml, data/source.dvc",
-        "next:   git add params.yaml data/source.dvc, then dvc repro",
+        "result: params.yaml, kept_folds.csv, data/source.dvc",
+        "next:   git add params.yaml kept_folds.csv data/source.dvc, then dvc repro",
     ]
     data = params.load(Path("params.yaml")).data
     assert (data.source, data.path, data.masks.classes, data.masks.ignore_index) == ("masks", "data/source", ("sky", "road"), 2)
@@ -119,7 +119,7 @@ def test_a_second_time_changes_nothing(tmp_path: Path, capsys: pytest.CaptureFix
         init(again)
         assert capsys.readouterr().out.splitlines()[-3:] == [
             "params.yaml fits already",
-            "result: params.yaml, data/source.dvc",
+            "result: params.yaml, kept_folds.csv, data/source.dvc",
             "next:   dvc repro",
         ]
     assert Path("params.yaml").read_text() == before
@@ -137,7 +137,7 @@ def test_in_place_leaves_the_data_where_it_is(tmp_path: Path, capsys: pytest.Cap
     assert "data.labelme.classes: background, object -> background, cat" in lines
     assert lines[-3:] == [
         "split.n_folds: 5 -> 2  (3 images)",
-        "result: params.yaml",
+        "result: params.yaml, kept_folds.csv",
         "next:   dvc repro",
     ]
 
