@@ -19,7 +19,9 @@ class PipelineError(Exception):
 
 @dataclass(frozen=True)
 class Fix:
-    """The line of params.yaml that mends a problem: `key` gets `value`, or a list gets it as one more item."""
+    """The line of params.yaml that mends a problem: `key` gets `value`; with `adds` a list gets it as one more item, a map
+    as one more line, (name, value).
+    """
 
     key: str
     value: Any

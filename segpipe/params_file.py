@@ -10,7 +10,7 @@ from typing import Any
 
 import yaml
 from ruamel.yaml import YAML
-from ruamel.yaml.comments import CommentedSeq
+from ruamel.yaml.comments import CommentedMap, CommentedSeq
 from ruamel.yaml.error import YAMLError
 from ruamel.yaml.scalarstring import DoubleQuotedScalarString
 
@@ -18,7 +18,7 @@ from segpipe import params
 from segpipe.errors import PipelineError
 from segpipe.files import write_text
 
-Value = str | int | float | bool | Sequence[str] | Sequence[int]
+Value = str | int | float | bool | Sequence[str] | Sequence[int] | Mapping[str, str]
 SHOWN = 6
 REASON = re.compile(r" *\[here: [^\]]*\]$")
 """Why a key has its value, as `segpipe init` wrote it the last time."""
@@ -64,7 +64,7 @@ def edited(text: str, values: Mapping[str, Value]) -> tuple[str, list[Change]]:
             raise PipelineError(f"params.yaml: {dotted} is missing. Take the line from the project's own params.yaml.")
         old = _plain(section[key])
         if old != _plain(value):
-            section[key] = _block_list(value, section[key]) if _is_list(value) else _scalar(value)
+            section[key] = _block(value, section[key])
             changes.append(Change(dotted, old, value))
     stream = io.StringIO()
     _round_trip().dump(content, stream)
@@ -112,6 +112,20 @@ def _scalar(value: Any) -> Any:
     return DoubleQuotedScalarString(value) if isinstance(value, str) and not reads_as_itself(value) else value
 
 
+def _block(value: Any, old: Any) -> Any:
+    """The value as it stands in place of the old one: lists and maps in block style."""
+    if _is_list(value):
+        return _block_list(value, old)
+    return _block_map(value, old) if isinstance(value, Mapping) else _scalar(value)
+
+
+def _block_map(value: Mapping[str, str], old: Any) -> CommentedMap:
+    """A map in block style that keeps the comment after its key."""
+    new = CommentedMap({_scalar(name): _scalar(each) for name, each in value.items()})
+    new.ca.comment = getattr(old, "ca", new.ca).comment
+    return new
+
+
 def _block_list(values: Any, old: Any) -> CommentedSeq:
     """A list in block style that keeps the comment after its key, those of items that stay, and what follows the last."""
     new = CommentedSeq(map(_scalar, values))
@@ -150,11 +164,15 @@ def _is_list(value: Any) -> bool:
 
 
 def _plain(value: Any) -> Any:
-    """Python's own list or scalar, so that values compare whatever class ruamel.yaml read them as."""
+    """Python's own list, map or scalar, so that values compare whatever class ruamel.yaml read them as."""
+    if isinstance(value, Mapping):
+        return {str(name): _plain(each) for name, each in value.items()}
     return [_plain(item) for item in value] if _is_list(value) else value
 
 
 def _told(value: Any) -> str:
+    if isinstance(value, Mapping):
+        return ", ".join(f"{name}: {each}" for name, each in value.items()) or "{}"
     if not _is_list(value):
         return str(value)
     more = f", ... ({len(value)})" if len(value) > SHOWN else ""

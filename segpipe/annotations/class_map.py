@@ -29,7 +29,8 @@ def class_ids(names: Sequence[str], class_map: Mapping[str, str]) -> ClassIds:
     renamed = [class_map.get(name, name) for name in names] + list(class_map.values())
     classes = tuple(dict.fromkeys(name for name in renamed if name not in (DROP, IGNORED)))
     if not 2 <= len(classes) <= IGNORE:
-        raise PipelineError(f"data.class_map: leaves {len(classes)} classes ({', '.join(classes[:3])}); 2 to 255 are needed.")
+        left = f"only the class {classes[0]}" if len(classes) == 1 else f"{len(classes) or 'no'} classes"
+        raise PipelineError(f"data.class_map: leaves {left}; 2 to 255 are needed. Take out some of its lines.")
     of_class = {name: number for number, name in enumerate(classes)} | {DROP: DROPPED, IGNORED: IGNORE}
     ids = dict.fromkeys(IGNORE_LABELS, IGNORE)
     ids |= dict.fromkeys(BACKGROUND_NAMES, 0) if classes[0] in BACKGROUND_NAMES else {}

@@ -59,7 +59,9 @@ def find(root: Path, files: Sequence[CocoFile], problems: Iterable[DataError], r
                 taken.add(match)
                 own = file.pieces(image), f"{match} in {file.name}"
                 items.append(_item(match, images[match], part_of(file, match), *own))
-    for name in images.keys() - taken:
+    # While a file is broken, nobody knows which images it lists.
+    is_whole = all(problem.warning for problem in problems)
+    for name in images.keys() - taken if is_whole else ():
         problem = unannotated(name, rule, "an entry in a COCO file")
         if problem:
             found.append(problem)

@@ -9,10 +9,15 @@ from segpipe.annotations.doctor import refuse
 from segpipe.annotations.examine import Examined, examine_all
 from segpipe.annotations.formats import source_of
 from segpipe.annotations.groups import with_groups
+from segpipe.annotations.labels import alike, unused
 from segpipe.errors import DataError, PipelineError
 from segpipe.params import DataParams
 from segpipe.place import Place
 from segpipe.record import BACKGROUND_NAMES, DatasetInfo, Record
+
+
+MASKS = ("masks", "voc")
+"""The sources whose annotations are pixels; the others hold shapes."""
 
 
 @dataclass(frozen=True)
@@ -46,10 +51,13 @@ def examine(data: DataParams, sample_classes: Sequence[str], spool: Path, proces
     examined = list(_spooled(examine_all(found.items, source.read, len(source.classes), processes), spool))
     records = tuple(each.record for each in examined if each.record)
     own = [problem for each in examined for problem in each.problems]
-    judged = source.judge([each.seen for each in examined])
+    seen = [each.seen for each in examined]
+    names = sample_classes if data.source == "sample" else getattr(data, data.source).classes
+    judged = [*source.judge(seen), *unused([] if data.source in MASKS else seen, data.class_map, names)]
     # What the values show is the cause of having nothing to learn.
-    shared = [] if any(not problem.warning for problem in judged) else _shared_problems(records)
-    problems = (*found.problems, *own, *judged, *shared, *warnings_of(records, source.classes))
+    shared = [] if any(not problem.warning for problem in judged) else _shared_problems(records, data.source in MASKS)
+    whole = (*alike(records, source.classes), *warnings_of(records, source.classes))
+    problems = (*found.problems, *own, *judged, *shared, *whole)
     return Examination(records, source.classes, problems)
 
 
@@ -81,7 +89,7 @@ def _existing(data: DataParams) -> Path:
     return root
 
 
-def _shared_problems(records: Sequence[Record]) -> list[DataError]:
+def _shared_problems(records: Sequence[Record], from_masks: bool) -> list[DataError]:
     """What no single image shows: different bit depths, and a data set without any object."""
     if not records:
         return []
@@ -94,6 +102,9 @@ def _shared_problems(records: Sequence[Record]) -> list[DataError]:
         ]
     if not any(sum(record.pixels[1:]) for record in records):
         ignored = sum(record.ignored for record in records) > 0
+        if not from_masks:
+            what, remedy = "no object in any of them, so there is nothing to learn", "Draw objects, or see the warnings for why none is."
+            return [*problems, DataError("all annotations", what, remedy)]
         remedy = (
             "Their other value is the ignored 255: save the object's pixels as 1."
             if ignored

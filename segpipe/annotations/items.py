@@ -140,7 +140,9 @@ def part_in_names(names: Iterable[str]) -> str:
 
 
 def unannotated(source: str, rule: str, what: str) -> DataError | None:
-    """The problem that an image without annotation is, where `data.unannotated` is `error`."""
+    """The problem that an image without annotation is by `data.unannotated`: an error, a warning that it was left out, or none."""
+    if rule == "skip":
+        return DataError(source, f"an image without {what}", "It was left out, as data.unannotated says.", warning=True)
     if rule != "error":
         return None
     remedy = "Annotate it, or set data.unannotated to skip or background."

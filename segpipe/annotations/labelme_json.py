@@ -5,6 +5,7 @@ from typing import Any
 
 from segpipe.errors import DataError
 
+OTHER = "a JSON file that is not labelme's (it has no list of shapes)"
 AGAIN = "Save it again in labelme, or remove it."
 
 
@@ -22,7 +23,7 @@ def read_json(content: bytes, name: str) -> dict[str, Any]:
     content_read = _parsed(content, name, once)
     shapes = content_read.get("shapes") if isinstance(content_read, dict) else None
     if not isinstance(shapes, list) or not all(isinstance(shape, dict) for shape in shapes):
-        raise DataError(name, "a JSON file that is not labelme's (it has no list of shapes)", "Move it out of the folder.")
+        raise DataError(name, OTHER, "Move it out of the folder.")
     if twice:
         remedy = "Keep one of the two; a merge of two versions may have left both."
         raise DataError(name, f'a JSON file that says "{short(twice[0])}" twice in one place', remedy)

@@ -1,18 +1,70 @@
-"""Labels of drawn shapes, in whatever format: those that no list of classes names, all told together."""
+"""Labels of drawn shapes, in whatever format: those that no list of classes names, and those that hardly differ."""
 
-from collections.abc import Sequence
+import unicodedata
+from collections import defaultdict
+from collections.abc import Iterable, Mapping, Sequence
 
-from segpipe.annotations.class_map import ClassIds
+from segpipe.annotations.class_map import DROP, DROPPED, IGNORED, ClassIds
 from segpipe.annotations.items import Seen
 from segpipe.errors import DataError, Fix
+from segpipe.record import BACKGROUND_NAMES, IGNORE, Record
+
+MAP = "data.class_map"
 
 
 def judge(seen: Sequence[Seen], ids: ClassIds, key: str) -> list[DataError]:
     """A problem for each file with a label that neither `key` (such as data.labelme.classes) nor data.class_map knows."""
-    remedy = f"Add it to {key}, map it in data.class_map, or correct it in the files."
+    near = _by_folded(ids.ids)
     return [
-        DataError(each.item.annotation_name, f'a label that {key} does not list: "{label}"', remedy, Fix(key, label, adds=True))
+        _unknown(each.item.annotation_name, label, near.get(_folded(label), [""])[0], ids, key)
         for each in seen
         for label in each.values
         if label not in ids.ids
     ]
+
+
+def alike(records: Sequence[Record], classes: Sequence[str]) -> list[DataError]:
+    """A warning for each class whose name differs from that of a more frequent one in its capitals or blanks only."""
+    images = [sum(record.pixels[number] > 0 for record in records) for number in range(len(classes))]
+    problems = []
+    for names in _by_folded(classes).values():
+        ordered = sorted(names, key=lambda name: (name not in BACKGROUND_NAMES, -images[classes.index(name)]))
+        for name in ordered[1:]:
+            what = f'hardly another name than class "{ordered[0]}"'
+            fix = Fix(MAP, (name, ordered[0]), adds=True)
+            problems.append(DataError(f"class {name}", what, "If both mean the same, merge them.", fix, warning=True))
+    return problems
+
+
+def unused(seen: Sequence[Seen], class_map: Mapping[str, str], names: Sequence[str]) -> list[DataError]:
+    """A warning for each name that data.class_map maps, though no class and no label in a file is called so."""
+    known = {*names, *(label for each in seen for label in each.values)}
+    return [
+        DataError(MAP, f'maps "{name}", but no class and no label is called so', "Correct its spelling, or take it out.", warning=True)
+        for name in class_map
+        if name not in known
+    ]
+
+
+def _unknown(file: str, label: str, near: str, ids: ClassIds, key: str) -> DataError:
+    if not near:
+        what = f'a label that {key} does not list: "{label}"'
+        remedy = f"Add it to {key}, map it in {MAP}, or correct it in the files."
+        return DataError(file, what, remedy, Fix(key, label, adds=True))
+    number = ids.ids[near]
+    meant = {DROPPED: DROP, IGNORE: IGNORED}.get(number) or ids.classes[number]
+    what = f'a label that {key} spells otherwise: "{label}", there "{near}"'
+    return DataError(file, what, f"Map it in {MAP}, or correct it in the files.", Fix(MAP, (label, meant), adds=True))
+
+
+def _by_folded(names: Iterable[str]) -> dict[str, list[str]]:
+    found: dict[str, list[str]] = defaultdict(list)
+    for name in names:
+        found[_folded(name)].append(name)
+    return found
+
+
+def _folded(name: str) -> str:
+    """A name without what people write in one way and another: capitals, blanks and hyphens, the make-up of accents."""
+    plain = unicodedata.normalize("NFC", unicodedata.normalize("NFC", name).casefold())
+    return "_".join(plain.replace("-", " ").replace("_", " ").split())

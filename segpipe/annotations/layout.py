@@ -1,6 +1,7 @@
 """Which format a folder is in: told by the files that are there and by matching names, not by folder names alone."""
 
 import re
+import unicodedata
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
@@ -10,7 +11,7 @@ from typing import Literal
 from segpipe.annotations import coco_file as coco
 from segpipe.annotations import pair_folders, yolo
 from segpipe.annotations.items import PARTS, files_below, id_of, images_below
-from segpipe.annotations.labelme_json import read_json
+from segpipe.annotations.labelme_json import AGAIN, OTHER, read_json
 from segpipe.annotations.template import STEM, guess, parse
 from segpipe.errors import DataError, PipelineError
 
@@ -140,7 +141,7 @@ def _alike(root: Path, split: Callable[[PurePosixPath], Iterable[tuple[str, Pure
     names: dict[str, set[str]] = defaultdict(set)
     for path in images_below(root):
         for folder, rest in split(PurePosixPath(path.relative_to(root))):
-            names[id_of(rest)].add(folder)
+            names[unicodedata.normalize("NFC", id_of(rest)).casefold()].add(folder)
     pairs = Counter((image, mask) for folders in names.values() for image in folders for mask in folders)
     ranked = {pair: (_known(*pair), count) for pair, count in pairs.items() if _known(*pair)}
     best, most = max(ranked.values(), default=(0, 0))
@@ -225,18 +226,28 @@ def _nothing_fits(root: Path, kind: Kind | None) -> str:
     found = ", ".join(f"{count} {suffix}" for suffix, count in suffixes.most_common(6))
     where = f" in the folders {', '.join(folders[:8])}{' ...' if len(folders) > 8 else ''}" if folders else ""
     lines = [f"{root}: {'no annotated images' if kind is None else f'nothing of the kind {kind}'} in it. Found {found}{where}."]
-    return "\n".join([*lines, *_hints(root, files), EXPECTED])
+    return "\n".join([*lines, *_hints(root, files, kind), EXPECTED])
 
 
-def _hints(root: Path, files: Iterable[Path]) -> list[str]:
+def _hints(root: Path, files: Iterable[Path], kind: Kind | None) -> list[str]:
     """Sentences on what comes near: JSON of another kind, two folders whose files are named differently, links."""
     hints = []
     other = next((path for path in files if path.suffix.lower() == ".json" and not _is_labelme(path)), None)
     if other:
-        hints.append(coco.why_not(other, other.relative_to(root).as_posix()))
+        hints.append(_why_not(other, other.relative_to(root).as_posix(), kind))
     first = {path.parent.name.lower(): path.relative_to(root) for path in reversed([*images_below(root)])}
     image, mask = (next((first[name] for name in names if name in first), None) for names in (IMAGE_NAMES, MASK_NAMES))
     if image and mask:
         hints.append(f"{image} and {mask}: no rule leads from the images' names to the masks'. Pair them in {PAIRS}.")
     links = [path.relative_to(root).as_posix() for path in root.rglob("*") if path.is_symlink() and path.is_dir()]
     return hints + ([f"{', '.join(links)}: links to folders are not followed."] if links else [])
+
+
+def _why_not(path: Path, name: str, kind: Kind | None) -> str:
+    """A sentence on a JSON file in which nothing was recognised: broken, or of another kind."""
+    try:
+        read_json(path.read_bytes(), name)
+    except DataError as problem:
+        is_labelme = problem.problem != OTHER and (kind == "labelme" or problem.remedy != AGAIN)
+        return str(problem) if is_labelme else coco.why_not(path, name)
+    return coco.why_not(path, name)

@@ -49,6 +49,13 @@ class Look:
     values: tuple[tuple[str, int], ...]
     problems: tuple[DataError, ...]
 
+    def unsure(self, told: Sequence[DataError]) -> list[DataError]:
+        """What is doubtful of the classes. `told` is what the doctor found: its errors say better what all files have."""
+        known = {id(problem) for problem in self.problems}
+        has_errors = any(not problem.warning for problem in told)
+        doubts = [problem for problem in self.classes.problems if id(problem) in known]
+        return [problem for problem in doubts if not (has_errors and problem.file.startswith("all "))]
+
 
 @dataclass(frozen=True)
 class Glance:

@@ -109,6 +109,9 @@ def wrong_size(item: Item, coded: Coded, width: int, height: int) -> DataError |
     if (columns, rows) == (height, width) and _is_turned(item):
         what = "drawn on the image before its EXIF mark turned it: width and height are swapped"
         return DataError(name, what, "Turn the mask as the image is shown, or take the mark off the image.")
+    if (columns, rows) == (height, width):
+        what = f"{columns} x {rows} pixels, but the image has {width} x {height}: it lies on its side"
+        return DataError(name, what, "Turn it as the image is, or make it again from the image it belongs to.")
     factor = max(width // columns, columns // width)
     if (columns * factor, rows * factor) == (width, height) or (width * factor, height * factor) == (columns, rows):
         what = f"made at another resolution: {factor} times {'smaller' if columns < width else 'larger'} than its image"

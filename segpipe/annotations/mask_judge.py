@@ -60,9 +60,17 @@ class Evidence:
         """The lines that make the classes `number` many: missing ones are called class_N."""
         return [Fix(f"{self.block}.classes", f"class_{at}", adds=True) for at in range(len(self.names), number)]
 
+    def say(self, each: str, number: int) -> str:
+        """What to do about so many values or colours that stand for classes."""
+        remedy = f"Say which class each {each} is, in the order of the classes."
+        if number >= len(self.names):
+            return remedy
+        block = self.block
+        return f"{remedy} {block}.classes names {len(self.names)}: set {block}.values to codes, and list as many in {block}.codes."
+
     def coded(self, codes: Sequence[int]) -> list[Fix]:
         """The lines that list the codes, a class each; none where there are more classes: which do not occur?"""
-        if len(codes) < len(self.names):
+        if self.free and len(codes) < len(self.names):
             return []
         colours = any(code >= COLOUR for code in codes)
         values = tuple(_as_colour(code) for code in codes) if colours else tuple(codes)
@@ -88,7 +96,7 @@ def _colours(all_masks: Evidence) -> list[DataError]:
     what = f"{len(found)} colours and not class ids: {some(found)}"
     if len(found) > PLAUSIBLE:
         return all_masks.tell(what, "These hardly are classes. Save each pixel as the number of its class.")
-    return all_masks.tell(what, "Say which class each colour is, in the order of the classes.", all_masks.coded(found))
+    return all_masks.tell(what, all_masks.say("colour", len(found)), all_masks.coded(found))
 
 
 def _black_and_white(all_masks: Evidence) -> list[DataError]:
@@ -150,7 +158,7 @@ def _stretched(all_masks: Evidence) -> list[DataError]:
         what = f"{len(strange)} values that are no class: {some(strange)}"
         return all_masks.tell(what, OBJECTS)
     what = f"the values {some(kept)}, {'evenly spaced: class ids stretched to be visible' if is_even(kept) else 'far apart'}"
-    return all_masks.tell(what, "Say which class each value is, in the order of the classes.", all_masks.coded(kept))
+    return all_masks.tell(what, all_masks.say("value", len(kept)), all_masks.coded(kept))
 
 
 def _several_objects(all_masks: Evidence) -> list[DataError]:

@@ -78,6 +78,9 @@ def find(root: Path) -> Found:
                 source, mask = (path.relative_to(tree).as_posix() for path in (images[item_id], masks[item_id]))
                 items.append(Item(item_id, source, files[images[item_id]], files[masks[item_id]], given, annotation_name=mask))
             listed.add(item_id)
+    if not listed:
+        name = _list_file(tree, next(iter(lists))).relative_to(tree).as_posix()
+        problems.append(DataError(name, "a list without any image in it", "List the images, an id a line."))
     return sorted_items(items, problems)
 
 

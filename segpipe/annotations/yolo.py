@@ -1,6 +1,6 @@
 """YOLO: a text file of polygons for each image, `images/a.jpg` with `labels/a.txt` or side by side, and data.yaml."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from functools import partial
 from pathlib import Path, PurePosixPath
 
@@ -8,7 +8,7 @@ import numpy as np
 
 from segpipe.annotations import labels
 from segpipe.annotations.class_map import ClassIds, class_ids
-from segpipe.annotations.class_names import LISTS, read_list
+from segpipe.annotations.class_names import LISTS, PLAUSIBLE, read_list
 from segpipe.annotations.items import (
     Annotated,
     Found,
@@ -26,12 +26,13 @@ from segpipe.annotations.paint import paint
 from segpipe.annotations.shapes import Shape
 from segpipe.annotations.yolo_lines import EXPORT, Polygon, read_lines
 from segpipe.annotations.yolo_names import DataYaml, find_yaml, parts_of
-from segpipe.errors import DataError
+from segpipe.errors import DataError, Fix
 from segpipe.params import DataParams, ShapeParams
 from segpipe.place import Place
 from segpipe.record import BACKGROUND_NAMES
 
 IMAGES, LABELS = "images", "labels"
+BLOCK = "data.yolo.classes"
 TRIED = 20
 """So many label files tell whether a folder is YOLO's."""
 
@@ -42,13 +43,13 @@ def source(root: Path, data: DataParams) -> Source:
     found = find_yaml(root)
     listed = None if found and found.names else read_list(root) or read_list(root / LABELS)
     names = found.names if found and found.names else dict(enumerate(listed.names)) if listed else {}
-    where = found.name if found and found.names else listed.file if listed else "data.yolo.classes"
+    where = found.name if found and found.names else listed.file if listed else BLOCK
     known = names or dict(enumerate(name for name in data.yolo.classes if name not in BACKGROUND_NAMES))
     return Source(
         find(root, found, data.unannotated),
         ids.classes,
         partial(read, names=known, where=where, ids=ids, how=data.shapes),
-        partial(labels.judge, ids=ids, key="data.yolo.classes"),
+        partial(labels.judge, ids=ids, key=BLOCK),
         listed=tuple(dict.fromkeys(names.values())),
     )
 
@@ -95,7 +96,8 @@ def read(item: Item, width: int, height: int, names: Mapping[int, str], where: s
     unnamed = sorted({polygon.class_id for polygon in polygons} - names.keys())
     if unnamed:
         what = f"class ids that {where} does not name: {', '.join(map(str, unnamed[:8]))}{' ...' if len(unnamed) > 8 else ''}"
-        problems.append(DataError(item.annotation_name, what, "Name every class id, or correct the label file."))
+        remedy = "Name every class id, or correct the label file."
+        problems.append(DataError(item.annotation_name, what, remedy, _named(unnamed, names) if where == BLOCK else None))
     known = [polygon for polygon in polygons if polygon.class_id in names]
     values = tuple(sorted({names[polygon.class_id] for polygon in known}))
     if not set(values) <= ids.ids.keys() or not all(problem.warning for problem in problems):
@@ -104,6 +106,12 @@ def read(item: Item, width: int, height: int, names: Mapping[int, str], where: s
     odd = dict.fromkeys(what for shape in shapes for what in oddities(shape, None))
     problems += [DataError(item.annotation_name, f"a polygon {what}", EXPORT, warning=True) for what in odd]
     return Annotated(paint(shapes, ids.ids, height, width, how), values, tuple(problems))
+
+
+def _named(class_ids: Sequence[int], names: Mapping[int, str]) -> tuple[Fix, ...] | None:
+    """The lines that name the classes up to the last of these ids; none where so many are hardly classes."""
+    missing = range(len(names), max(class_ids) + 1)
+    return tuple(Fix(BLOCK, f"class_{number}", adds=True) for number in missing) if missing.stop <= PLAUSIBLE else None
 
 
 def _shape(polygon: Polygon, label: str, width: int, height: int) -> Shape:

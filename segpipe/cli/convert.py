@@ -62,8 +62,10 @@ def convert(
         data, unsure = _params(src.resolve(), source, classes, set_ or [])
         prepared = folder / ".pack" if unpack else folder
         spool = folder / ".masks.partial"
-        examination, info = annotations.convert(data, (), spool)
+        examination = annotations.examine(data, (), spool)
+        doctor.refuse(examination.problems, _hint(examination.problems, data))
         doctor.refuse(unsure)
+        info = annotations.info_of(examination)
         pack.write(prepared, examination.records, info)
         doctor_files.write(folder / "doctor", examination)
         spool.unlink()
@@ -103,6 +105,14 @@ def _params(src: Path, kind: Kind | None, classes: Path | None, changes: list[st
         "data.masks.values",
         "data.masks.codes",
     } else seen.classes.problems
+
+
+def _hint(problems: "Sequence[DataError]", data: "DataParams") -> str:
+    """What to add to the command, where that mends some of the problems."""
+    from segpipe.annotations import fixes
+
+    values = fixes.values_of([each for each in problems if not each.warning], {"data": data.model_dump()})
+    return f"Add to the command what the lines above say: {fixes.as_options(values)}"
 
 
 def _change(text: str) -> tuple[str, str]:

@@ -48,7 +48,7 @@ def init(
         seen = look(folder, every.data, kind, image_dir, mask_dir)
         print("\n".join(summary.lines(seen, every.data.unannotated)))
         values, examination = _examined(folder, seen, fix)
-        unsure = () if fix and values != settings.of_data(seen, folder.as_posix()) else seen.classes.problems
+        unsure = [] if fix and values != settings.of_data(seen, folder.as_posix()) else seen.unsure(examination.problems)
         hint = "" if fix else f"`segpipe init {path} --fix` writes the lines above."
         doctor.refuse([*unsure, *examination.problems], hint)
         brought = where == ingest.SOURCE.as_posix()

@@ -1,0 +1,101 @@
+"""A mini data set that is broken or odd, what the doctor must say of it, and the masks it must end in."""
+
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from segpipe.annotations.convert import Examination, examine
+from segpipe.annotations.doctor import Finding, findings
+from segpipe.annotations.fixes import values_of
+from segpipe.errors import PipelineError
+from segpipe.images import decode_mask
+from segpipe.params import DataParams
+from tests.annotations.data_params import data_params
+
+ROUNDS = 5
+"""As often as `segpipe init --fix`: one mended problem can bring another to light."""
+
+
+@dataclass(frozen=True)
+class Case:
+    """`errors` is all that the doctor tells of what stops, word for word; each line of `warnings` is among the rest.
+
+    `masks` holds the first row of each mask by id, a digit a pixel and a point for 255, after the lines of params.yaml
+    that `errors` names are written; None where nothing mends it. `keys` as `data_params` takes them.
+    """
+
+    name: str
+    source: str
+    make: Callable[[Path], object]
+    errors: str = ""
+    masks: Mapping[str, str] | None = None
+    warnings: str = ""
+    keys: Mapping[str, Any] = field(default_factory=dict)
+
+    @property
+    def is_broken(self) -> bool:
+        return bool(self.errors)
+
+    @property
+    def is_mended(self) -> bool:
+        return self.is_broken and self.masks is not None
+
+
+def parameters(case: Case, root: Path) -> DataParams:
+    """The folder made, and the parameters that read it."""
+    root.mkdir(parents=True, exist_ok=True)
+    case.make(root)
+    return data_params(root, case.source, **case.keys)
+
+
+def check(case: Case, root: Path) -> None:
+    """Makes the folder, examines it as stage convert does, and compares all that is said and all masks."""
+    data = parameters(case, root)
+    told, examination = _told(data, root)
+    errors = [str(each) for each in told if not each.warning]
+    assert "\n".join(errors) == case.errors
+    warnings = [line for each in told if each.warning for line in str(each).splitlines()]
+    missing = [line for line in case.warnings.splitlines() if line not in warnings]
+    assert not missing, warnings
+    if case.masks is None:
+        assert errors
+        return
+    for _ in range(ROUNDS):
+        assert examination
+        fixes = values_of(examination.problems, {"data": data.model_dump()}) if errors else {}
+        if not fixes:
+            break
+        data = with_values(data, fixes)
+        told, examination = _told(data, root)
+        errors = [str(each) for each in told if not each.warning]
+    assert examination
+    assert errors == []
+    assert dict(rows(examination)) == case.masks
+
+
+def with_values(data: DataParams, values: Mapping[str, Any]) -> DataParams:
+    """The parameters with dotted keys set."""
+    content: dict[str, Any] = {"data": data.model_dump()}
+    for dotted, value in values.items():
+        *sections, key = dotted.split(".")
+        block = content
+        for name in sections:
+            block = block[name]
+        block[key] = value
+    return DataParams.model_validate(content["data"])
+
+
+def rows(examination: Examination) -> Iterator[tuple[str, str]]:
+    """The id and the first row of each mask."""
+    for record in examination.records:
+        mask = decode_mask(record.mask_png.read(), record.id)
+        yield record.id, "".join("." if value == 255 else str(value) for value in mask[0])
+
+
+def _told(data: DataParams, root: Path) -> tuple[list[Finding], Examination | None]:
+    try:
+        examination = examine(data, (), root.parent / "masks.partial", 1)
+    except PipelineError as error:
+        return [Finding(False, str(error).replace(str(root), "ROOT"), "", (), ())], None
+    return findings(examination.problems), examination
