@@ -15,7 +15,6 @@ from segpipe.params import DataParams
 from segpipe.place import Place
 from segpipe.record import BACKGROUND_NAMES, DatasetInfo, Record
 
-
 MASKS = ("masks", "voc")
 """The sources whose annotations are pixels; the others hold shapes."""
 
@@ -46,7 +45,7 @@ def examine(data: DataParams, sample_classes: Sequence[str], spool: Path, proces
     root = _existing(data)
     source = source_of(data, root, sample_classes)
     found = with_groups(source.found, root, data.groups)
-    if not found.items and not found.problems:
+    if not found.items and all(problem.warning for problem in found.problems):
         raise PipelineError(f"{root}: no annotated images in it. data.source is {data.source}; does data.path fit it?")
     examined = list(_spooled(examine_all(found.items, source.read, len(source.classes), processes), spool))
     records = tuple(each.record for each in examined if each.record)
@@ -103,8 +102,8 @@ def _shared_problems(records: Sequence[Record], from_masks: bool) -> list[DataEr
     if not any(sum(record.pixels[1:]) for record in records):
         ignored = sum(record.ignored for record in records) > 0
         if not from_masks:
-            what, remedy = "no object in any of them, so there is nothing to learn", "Draw objects, or see the warnings for why none is."
-            return [*problems, DataError("all annotations", what, remedy)]
+            what = "no object in any of them, so there is nothing to learn"
+            return [*problems, DataError("all annotations", what, "Draw objects, or see what the warnings say of those drawn.")]
         remedy = (
             "Their other value is the ignored 255: save the object's pixels as 1."
             if ignored

@@ -4,7 +4,7 @@ from collections import defaultdict
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from segpipe.annotations.fixes import line
+from segpipe.annotations.fixes import lines
 from segpipe.errors import DataError, Fix, PipelineError
 
 SHOWN = 10
@@ -68,4 +68,4 @@ def _sentence(finding: Finding) -> str:
 
 def _lines(fixes: Iterable[Fix]) -> list[str]:
     """What to write into params.yaml, a line a key."""
-    return [f"  params.yaml: {line(fix)}" for fix in fixes]
+    return [f"  params.yaml: {each}" for each in lines(fixes)]

@@ -46,8 +46,15 @@ def _flow(value: Any) -> str:
     return yaml.safe_dump(plain, default_flow_style=True, width=2**31, allow_unicode=True).removesuffix("...\n").strip()
 
 
-def line(fix: Fix) -> str:
-    """The fix as a person would write it into params.yaml."""
-    parting = ": " if fix.adds else ", "
-    value = parting.join(map(str, fix.value)) if isinstance(fix.value, list | tuple) else fix.value
-    return f"{fix.key}: {'add ' if fix.adds else ''}{value}"
+def lines(fixes: Iterable[Fix]) -> list[str]:
+    """The fixes as a person would write them into params.yaml, a line a key."""
+    told: dict[str, str] = {}
+    for fix in fixes:
+        values = list(map(str, fix.value)) if isinstance(fix.value, list | tuple) else [str(fix.value)]
+        if not fix.adds:
+            told.setdefault(fix.key, ", ".join(values))
+        elif fix.key in told:
+            told[fix.key] += f", {': '.join(values)}"
+        else:
+            told[fix.key] = f"add {': '.join(values)}"
+    return [f"{key}: {value}" for key, value in told.items()]

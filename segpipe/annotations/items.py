@@ -140,7 +140,7 @@ def part_in_names(names: Iterable[str]) -> str:
 
 
 def unannotated(source: str, rule: str, what: str) -> DataError | None:
-    """The problem that an image without annotation is by `data.unannotated`: an error, a warning that it was left out, or none."""
+    """What an image without annotation is by `data.unannotated`: an error, a warning that it was left out, or nothing."""
     if rule == "skip":
         return DataError(source, f"an image without {what}", "It was left out, as data.unannotated says.", warning=True)
     if rule != "error":

@@ -39,11 +39,8 @@ def alike(records: Sequence[Record], classes: Sequence[str]) -> list[DataError]:
 def unused(seen: Sequence[Seen], class_map: Mapping[str, str], names: Sequence[str]) -> list[DataError]:
     """A warning for each name that data.class_map maps, though no class and no label in a file is called so."""
     known = {*names, *(label for each in seen for label in each.values)}
-    return [
-        DataError(MAP, f'maps "{name}", but no class and no label is called so', "Correct its spelling, or take it out.", warning=True)
-        for name in class_map
-        if name not in known
-    ]
+    strange = [f'maps "{name}", but no class and no label is called so' for name in class_map if name not in known]
+    return [DataError(MAP, what, "Correct its spelling, or take it out.", warning=True) for what in strange]
 
 
 def _unknown(file: str, label: str, near: str, ids: ClassIds, key: str) -> DataError:

@@ -14,6 +14,8 @@ FEW = 8
 """Ids up to this are believed, whatever gaps they have."""
 PLAUSIBLE = 64
 """More different values than this are not proposed as classes: somebody has to say what they are."""
+SHARED = 16
+"""More colours than this are believed only where some of them are in several masks: a photo has its own."""
 BY_VALUES = "Save class ids, or let `segpipe init PATH --kind masks` read the tree by these values."
 OBJECTS = "They look like numbers of single objects. Save each pixel as the number of its class."
 
@@ -49,6 +51,12 @@ class Evidence:
         """All codes that are no class."""
         return sorted({code for codes in self.strange.values() for code in codes})
 
+    @cached_property
+    def each_alone(self) -> bool:
+        """Whether no colour is in more than one mask."""
+        colours = [code for codes in self.masks.values() for code in codes if code >= COLOUR]
+        return len(set(colours)) == len(colours)
+
     def tell(self, what: str, remedy: str, fixes: Sequence[Fix] = (), files: Sequence[str] | None = None) -> list[DataError]:
         """The same problem for each of the files, or for each mask with a strange code."""
         own = tuple(fixes)
@@ -65,8 +73,8 @@ class Evidence:
         remedy = f"Say which class each {each} is, in the order of the classes."
         if number >= len(self.names):
             return remedy
-        block = self.block
-        return f"{remedy} {block}.classes names {len(self.names)}: set {block}.values to codes, and list as many in {block}.codes."
+        names = f"{self.block}.classes names {len(self.names)}"
+        return f"{remedy} {names}: set {self.block}.values to codes, and list as many in {self.block}.codes."
 
     def coded(self, codes: Sequence[int]) -> list[Fix]:
         """The lines that list the codes, a class each; none where there are more classes: which do not occur?"""
@@ -94,7 +102,7 @@ def _colours(all_masks: Evidence) -> list[DataError]:
         return []
     found = all_masks.found
     what = f"{len(found)} colours and not class ids: {some(found)}"
-    if len(found) > PLAUSIBLE:
+    if len(found) > PLAUSIBLE or (len(found) > SHARED and all_masks.each_alone):
         return all_masks.tell(what, "These hardly are classes. Save each pixel as the number of its class.")
     return all_masks.tell(what, all_masks.say("colour", len(found)), all_masks.coded(found))
 

@@ -38,7 +38,7 @@ def find(root: Path, own: MasksParams, rule: str) -> Found:
         return Found((), (_empty(root, own, bool(found.images)),))
     pairs, problems = pair_folders.pair(root, found, naming, rule)
     lists, twice = part_lists.read(root, own.image_dir)
-    problems += [*twice, *part_lists.compare(lists, {item_id for item_id, _ in found.images})]
+    problems += [*twice, *part_lists.compare(lists, {item_id for item_id, _ in found.images}, {each.id for each in pairs})]
     items = [_item(root, each, lists.get(each.id, "") if lists else given_by_folder(each.id)) for each in pairs]
     return sorted_items(items, problems)
 

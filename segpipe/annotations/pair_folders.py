@@ -64,7 +64,10 @@ def pair(root: Path, found: Files, template: Template, rule: str) -> tuple[list[
             what = "another mask has the same name up to its suffix"
             problems.append(DataError(_told(root, path), what, "Remove one of the two."))
         masks[item_id] = path
-    pairs = [Pair(item_id, path, masks.pop(template.mask_id(item_id) or "", None)) for item_id, path in found.images]
+    # Two images of one name both get its mask: that they share a name is told, and neither is taken.
+    pairs = [Pair(item_id, path, masks.get(template.mask_id(item_id) or "")) for item_id, path in found.images]
+    used = {each.mask for each in pairs}
+    masks = {item_id: path for item_id, path in masks.items() if path not in used}
     pairs, near = _by_case(root, pairs, masks, template)
     left = masks | others
     alone = {each.id for each in pairs if each.mask is None}

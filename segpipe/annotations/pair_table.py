@@ -33,8 +33,12 @@ def find(root: Path, table: str, rule: str) -> Found:
     items: list[Item] = []
     problems: list[DataError] = []
     owners: dict[Path, str] = {}
+    images: set[str] = set()
     for row in rows(root, table):
         own = list(_problems(root, row, owners, rule))
+        if row.image in images:
+            own.append(DataError(row.place, f"names the image {row.image} a second time", "Remove one of the two lines."))
+        images.add(row.image)
         problems += own
         if own or (not row.mask and rule != "background"):
             continue

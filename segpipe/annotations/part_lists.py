@@ -7,7 +7,7 @@ from segpipe.annotations.items import PARTS, id_of
 from segpipe.errors import DataError
 from segpipe.images import SUFFIXES
 
-FOLDERS = ("", "splits")
+FOLDERS = ("", "splits", "ImageSets/Segmentation")
 
 
 def read(root: Path, image_dir: str) -> tuple[dict[str, str], list[DataError]]:
@@ -28,10 +28,10 @@ def read(root: Path, image_dir: str) -> tuple[dict[str, str], list[DataError]]:
     return given, problems
 
 
-def compare(lists: dict[str, str], ids: Collection[str]) -> list[DataError]:
-    """Listed images that are not there and, where there are lists, images that none of them names."""
+def compare(lists: dict[str, str], ids: Collection[str], kept: Collection[str]) -> list[DataError]:
+    """Listed images that are not among the `ids` and, where there are lists, those of the `kept` that none of them names."""
     absent = sorted(lists.keys() - ids)
-    unlisted = sorted(set(ids) - lists.keys()) if lists else []
+    unlisted = sorted(set(kept) - lists.keys()) if lists else []
     return [
         *(DataError(item_id, "named in a list but not in the folder", "Add it, or take it off the list.") for item_id in absent),
         *(

@@ -13,5 +13,5 @@ def examined(root: Path, source: str, processes: int = 1, **keys: Any) -> Examin
     """The masks wait beside the folder. `keys` as in `data_params`."""
     examination = examine(data_params(root, source, **keys), [], root.parent / f"{root.name}.masks", processes)
     whole = {str(each) for each in warnings_of(examination.records, examination.classes)}
-    own = (each for each in examination.problems if str(each) not in whole and "only class 0 in them" not in each.problem)
+    own = (each for each in examination.problems if str(each) not in whole and "nothing to learn" not in each.problem)
     return replace(examination, problems=tuple(own))

@@ -81,7 +81,9 @@ def test_an_image_without_annotation_is_a_problem_only_by_the_rule_error() -> No
     assert str(unannotated("a.png", "error", "a mask")) == (
         "a.png: an image without a mask. Annotate it, or set data.unannotated to skip or background."
     )
-    assert unannotated("a.png", "skip", "a mask") is None
+    skipped = unannotated("a.png", "skip", "a mask")
+    assert skipped
+    assert (str(skipped), skipped.warning) == ("a.png: an image without a mask. It was left out, as data.unannotated says.", True)
     assert unannotated("a.png", "background", "a mask") is None
 
 

@@ -152,7 +152,8 @@ def test_unknown_labels_give_no_mask_and_are_told_of_all_files_together(tmp_path
     found = examine(data_params(tmp_path, "labelme", classes=CLASSES), (), tmp_path / "spool")
     remedy = "Add it to data.labelme.classes, map it in data.class_map, or correct it in the files."
     assert [str(problem) for problem in found.problems if not problem.warning] == [
-        f'a.json: a label that data.labelme.classes does not list: "Cat". {remedy}',
+        'a.json: a label that data.labelme.classes spells otherwise: "Cat", there "cat". '
+        "Map it in data.class_map, or correct it in the files.",
         f'a.json: a label that data.labelme.classes does not list: "cow". {remedy}',
     ]
     assert [record.id for record in found.records] == ["b"]
@@ -323,7 +324,7 @@ def test_images_without_annotation_follow_the_rule(tmp_path: Path) -> None:
     mask = read(found.items[1], 6, 5).mask
     assert mask is not None
     assert not mask.any()
-    assert not problems(tmp_path, "skip")
+    assert problems(tmp_path, "skip") == ["b.png: an image without a JSON file. It was left out, as data.unannotated says."]
     assert not problems(tmp_path, "background")
 
 

@@ -105,7 +105,11 @@ def test_nothing_can_be_dropped_without_a_background() -> None:
 @pytest.mark.parametrize(
     ("size", "sentence"),
     [
-        ((2, 3), "3 x 2 pixels, but the image has 2 x 3. Make the mask again from the image it belongs to."),
+        (
+            (2, 3),
+            "3 x 2 pixels, but the image has 2 x 3: it lies on its side. "
+            "Turn it as the image is, or make it again from the image it belongs to.",
+        ),
         ((4, 2), "3 x 2 pixels, but the image has 4 x 2. Make the mask again from the image it belongs to."),
         (
             (6, 4),

@@ -22,8 +22,8 @@ def test_names_with_spaces_and_dots_stay_whole(tmp_path: Path) -> None:
 
 
 def test_what_lists_and_folders_lack_is_told() -> None:
-    assert list(map(str, part_lists.compare({"a": "train", "b": "val"}, {"b", "c"}))) == [
+    assert list(map(str, part_lists.compare({"a": "train", "b": "val"}, {"b", "c", "d"}, {"b", "c"}))) == [
         "a: named in a list but not in the folder. Add it, or take it off the list.",
         "c: in the folder but in none of its lists. Add it to train.txt, val.txt or test.txt.",
     ]
-    assert part_lists.compare({}, {"a"}) == []
+    assert part_lists.compare({}, {"a"}, {"a"}) == []

@@ -195,7 +195,7 @@ def remove_all_masks(folder: Path) -> None:
     ("spoil", "sentence"),
     [
         (cut_a_photo, "photos/01.png: an empty file. "),
-        (make_masks_black_and_white, "all masks: only the values 0 and 255 in them"),
+        (make_masks_black_and_white, "12 files: only the values 0 and 255, as in a picture in black and white. "),
         (add_a_name_too_few, "classes.txt: names 2 classes, but the masks hold 2 too. "),
         (remove_all_masks, "no annotated images in it. Found 12 .png, 1 .txt in the folders photos."),
         (shutil.rmtree, "no such folder or file."),

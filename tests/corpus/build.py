@@ -1,17 +1,28 @@
 """Small files of every format: images of 8 x 4 pixels, shapes on their left half, and what lists them."""
 
 import json
-from collections.abc import Mapping, Sequence
+import zlib
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 from PIL import Image
 
-from tests.annotations.mask_folders import photo
+from tests.annotations.mask_folders import save
 
 LEFT = ((0, 0), (3, 0), (3, 3), (0, 3))
 """The corners of the left half of an image of 8 x 4 pixels, as labelme fills them."""
 RIGHT = ((4, 0), (7, 0), (7, 3), (4, 3))
+
+
+def photo(path: Path, width: int, height: int, orientation: int = 1) -> None:
+    """A picture of noise that is another for each name, and the same in each run."""
+    seed = zlib.crc32("/".join(path.parts[-2:]).encode())
+    noise = np.random.default_rng(seed).integers(0, 256, (height, width, 3), np.uint8)
+    exif = Image.Exif()
+    exif[0x0112] = orientation
+    save(path, noise, exif=exif)
 
 
 def shape(label: Any, points: Any = LEFT, kind: str = "polygon", **keys: Any) -> dict[str, Any]:
@@ -85,3 +96,31 @@ def voc(root: Path, lists: Mapping[str, str], masks: Mapping[str, Any], palette:
         path = root / f"ImageSets/Segmentation/{name}.txt"
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text("\n".join(ids.split()) + "\n")
+
+
+Make = Callable[[Path], object]
+
+
+def steps(*makes: Make) -> Make:
+    """One after the other."""
+
+    def make(root: Path) -> None:
+        for each in makes:
+            each(root)
+
+    return make
+
+
+def cut(name: str, size: int) -> Make:
+    """Leaves the first bytes of a file."""
+    return lambda root: (root / name).write_bytes((root / name).read_bytes()[:size])
+
+
+def written(name: str, content: str | bytes) -> Make:
+    """A file of this content."""
+
+    def make(root: Path) -> None:
+        (root / name).parent.mkdir(parents=True, exist_ok=True)
+        (root / name).write_bytes(content if isinstance(content, bytes) else content.encode())
+
+    return make

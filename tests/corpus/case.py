@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from segpipe.annotations.convert import Examination, examine
-from segpipe.annotations.doctor import Finding, findings
+from segpipe.annotations.doctor import findings
 from segpipe.annotations.fixes import values_of
 from segpipe.errors import PipelineError
 from segpipe.images import decode_mask
@@ -52,25 +52,27 @@ def parameters(case: Case, root: Path) -> DataParams:
 def check(case: Case, root: Path) -> None:
     """Makes the folder, examines it as stage convert does, and compares all that is said and all masks."""
     data = parameters(case, root)
-    told, examination = _told(data, root)
-    errors = [str(each) for each in told if not each.warning]
-    assert "\n".join(errors) == case.errors
-    warnings = [line for each in told if each.warning for line in str(each).splitlines()]
+    try:
+        examination = examined(data, root)
+    except PipelineError as error:
+        assert str(error).replace(str(root), "ROOT") == case.errors
+        assert case.masks is None
+        return
+    found = findings(examination.problems)
+    assert "\n".join(str(each) for each in found if not each.warning) == case.errors
+    warnings = [line for each in found if each.warning for line in str(each).splitlines()]
     missing = [line for line in case.warnings.splitlines() if line not in warnings]
     assert not missing, warnings
     if case.masks is None:
-        assert errors
+        assert case.errors
         return
-    for _ in range(ROUNDS):
-        assert examination
-        fixes = values_of(examination.problems, {"data": data.model_dump()}) if errors else {}
-        if not fixes:
+    for _ in range(ROUNDS if case.errors else 0):
+        values = values_of(examination.problems, {"data": data.model_dump()})
+        if not values:
             break
-        data = with_values(data, fixes)
-        told, examination = _told(data, root)
-        errors = [str(each) for each in told if not each.warning]
-    assert examination
-    assert errors == []
+        data = with_values(data, values)
+        examination = examined(data, root)
+    assert [str(problem) for problem in examination.problems if not problem.warning] == []
     assert dict(rows(examination)) == case.masks
 
 
@@ -93,9 +95,6 @@ def rows(examination: Examination) -> Iterator[tuple[str, str]]:
         yield record.id, "".join("." if value == 255 else str(value) for value in mask[0])
 
 
-def _told(data: DataParams, root: Path) -> tuple[list[Finding], Examination | None]:
-    try:
-        examination = examine(data, (), root.parent / "masks.partial", 1)
-    except PipelineError as error:
-        return [Finding(False, str(error).replace(str(root), "ROOT"), "", (), ())], None
-    return findings(examination.problems), examination
+def examined(data: DataParams, root: Path) -> Examination:
+    """What the doctor finds in the folder."""
+    return examine(data, (), root.parent / "masks.partial", 1)
