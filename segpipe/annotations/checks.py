@@ -4,7 +4,7 @@ from collections import defaultdict
 from collections.abc import Iterator, Sequence
 
 from segpipe.errors import DataError, Fix
-from segpipe.record import Record
+from segpipe.record import BACKGROUND_NAMES, Record
 
 FEW_IMAGES = 5
 RARE = 1000
@@ -42,6 +42,8 @@ def _absent(records: Sequence[Record], classes: Sequence[str]) -> Found:
         images = sum(record.pixels[number] > 0 for record in records)
         if not images:
             remedy = "A model cannot learn it: take it off the classes, or check that its label is spelt as in the files."
+            if name in BACKGROUND_NAMES:
+                remedy = "Objects cover every pixel: check that they should."
             yield f"class {name}", "it occurs in no image", remedy
         elif images < FEW_IMAGES:
             remedy = "Not every fold can hold it: annotate more, or merge it into another class in data.class_map."

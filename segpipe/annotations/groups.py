@@ -43,8 +43,12 @@ def with_groups(found: Found, root: Path, table: str) -> Found:
 
 
 def _inside(root: Path, table: str) -> Path:
-    path = (root / table).resolve()
-    if not path.is_relative_to(root.resolve()) or not path.is_file():
+    path = root / table
+    try:
+        is_inside = path.is_file() and path.resolve().is_relative_to(root.resolve())
+    except (OSError, RuntimeError, ValueError):  # a link to itself, a name too long or with a zero byte
+        is_inside = False
+    if not is_inside:
         raise PipelineError(f"data.groups: {table} is no file below {root}. Write a path below data.path, or none.")
     return path
 

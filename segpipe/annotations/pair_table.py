@@ -110,7 +110,10 @@ def _is_inside(root: Path, path: str) -> bool:
     """Whether a path stays below `root`, links followed."""
     pure = PurePosixPath(path)
     leaves = pure.is_absolute() or ".." in pure.parts or path[1:2] == ":" or "\0" in path
-    return not leaves and (root / path).resolve().is_relative_to(root.resolve())
+    try:
+        return not leaves and (root / path).resolve().is_relative_to(root.resolve())
+    except (OSError, RuntimeError):  # a link to itself
+        return False
 
 
 def _other_case(root: Path, path: str) -> str:

@@ -18,7 +18,7 @@ def read(root: Path, image_dir: str) -> tuple[dict[str, str], list[DataError]]:
     given: dict[str, str] = {}
     problems = []
     for folder in FOLDERS:
-        for path in sorted((root / folder).glob("*.txt")):
+        for path in sorted(path for path in (root / folder).glob("*.txt") if path.is_file()):
             part = PARTS.get(path.stem.lower())
             lines = path.read_text(encoding="utf-8-sig", errors="replace").splitlines() if part else []
             for item_id in (_listed_id(line, image_dir) for line in lines if line.strip()):

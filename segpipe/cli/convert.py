@@ -81,8 +81,6 @@ def convert(
 
 def _params(src: Path, kind: Kind | None, classes: Path | None, changes: list[str]) -> "tuple[DataParams, Sequence[DataError]]":
     """The data section for this folder: what looking at it suggests, then what the command says; and what is doubtful of it."""
-    import yaml
-
     from segpipe import params
     from segpipe.annotations import class_names, settings
     from segpipe.annotations.look import look
@@ -94,7 +92,7 @@ def _params(src: Path, kind: Kind | None, classes: Path | None, changes: list[st
         every["data"][name]["classes"] = ["background", "object"]
     given = dict(_change(each) for each in changes)
     for key, text in given.items():
-        _put(every, key, yaml.safe_load(text))
+        _put(every, key, _value(key, text, every))
     folders = [given.get(f"data.masks.{name}", "") for name in ("image_dir", "mask_dir")]
     image_dir, mask_dir = folders if all(folders) else ("", "")
     seen = look(src, params.data_of(every["data"]), kind, image_dir, mask_dir, listed)
@@ -120,6 +118,24 @@ def _change(text: str) -> tuple[str, str]:
     if not equals or not key.startswith("data."):
         raise PipelineError(f"--set {text}: write KEY=VALUE with a key of the data section, such as data.shapes.fill=exact.")
     return key, value
+
+
+def _value(dotted: str, text: str, every: dict[str, Any]) -> Any:
+    """The text as YAML. Where the key holds text now, it stays text as it is: `{stem}_mask` is none of YAML's maps."""
+    import yaml
+
+    from segpipe.params import UNREADABLE
+
+    held: Any = every
+    for name in dotted.split("."):
+        held = held.get(name) if isinstance(held, dict) else None
+    try:
+        value = yaml.safe_load(text)
+    except UNREADABLE:
+        if not isinstance(held, str):
+            raise PipelineError(f"--set {dotted}={text}: the value is no YAML. Write it as in params.yaml.") from None
+        return text
+    return text if isinstance(held, str) and not isinstance(value, str) else value
 
 
 def _put(content: dict[str, Any], dotted: str, value: Any) -> None:

@@ -94,8 +94,8 @@ def test_one_mask_for_two_images_and_one_image_twice(tmp_path: Path) -> None:
     assert problems(tmp_path, "in/a.jpg,out/1.png", "in/b.jpg,out/1.png") == [
         "pairs.csv, line 3: names the mask of in/a.jpg for another image. Name the image's own mask."
     ]
-    twice = "in/a.jpg: another image has the same name up to its suffix. Rename or remove one of the two."
-    assert problems(tmp_path, "in/a.jpg,out/1.png", "in/a.jpg,out/2.png") == [twice, twice]
+    twice = "pairs.csv, line 3: names the image in/a.jpg a second time. Remove one of the two lines."
+    assert problems(tmp_path, "in/a.jpg,out/1.png", "in/a.jpg,out/2.png") == [twice]
 
 
 @pytest.mark.parametrize(
