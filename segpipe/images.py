@@ -78,7 +78,7 @@ def decode(content: bytes, name: str) -> Pixels:
     with _opened(content, name) as opened:
         if isinstance(opened, _Bands):
             array = _turned(bands.decode(opened.content, opened.page), opened.orientation)
-            return np.ascontiguousarray(array[:, :, opened.real])
+            return np.ascontiguousarray(array if array.shape[2] == len(opened.real) else array[:, :, opened.real])
         image = opened
         channels, bits = _kind_of(image, name)
         orientation = _orientation(image)
@@ -227,8 +227,8 @@ def _only_page(content: bytes, name: str) -> Directory:
         remedy = "Save its slices as pages, or as images of their own."
         raise DataError(name, f"a stack of ImageJ, {said} slices in one page", remedy)
     if len(pages) > 1 and channels == len(pages):
-        remedy = "Save the channels as bands of one page, or keep one of them."
-        raise DataError(name, f"{channels} channels, each a page of its own", remedy)
+        remedy = "Save the channels of a picture as bands of one page, or set data.pages to split where they are images."
+        raise DataError(name, f"{channels} pages in one file, which ImageJ calls channels", remedy)
     if len(pages) > 1:
         raise several_pages(name, len(pages))
     return pages[0]
@@ -260,7 +260,7 @@ def _bands(content: bytes, page: Directory, name: str) -> _Bands | None:
     if width * height > MAX_PIXELS:
         raise _too_large(name, f"{width} x {height} pixels")
     real = bands.real_bands(content, page)
-    simple = bits == {8} and (samples, photometric) in ((1, 0), (1, 1), (3, 2))
+    simple = bits == {8} and (samples, photometric) in ((1, 0), (1, 1), (3, 2)) and content[:4] != tiff.UNKNOWN_TO_PILLOW
     if simple or photometric not in (0, 1, 2) or not bits <= {8, 16}:
         return None
     if len(bits) > 1:

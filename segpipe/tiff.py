@@ -9,6 +9,7 @@ from typing import Any
 
 MAGIC = (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")
 """Little and big endian, each classic (offsets of 32 bits) and BigTIFF (64 bits)."""
+UNKNOWN_TO_PILLOW = b"MM\0+"
 KINDS = {1: "B", 2: "B", 3: "H", 4: "I", 5: "II", 6: "b", 7: "B", 8: "h", 9: "i", 10: "ii", 11: "f", 12: "d", 13: "I"}
 LARGE_KINDS = {16: "Q", 17: "q", 18: "Q"}
 FORMATS = KINDS | LARGE_KINDS
