@@ -7,12 +7,10 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import TiffImagePlugin
 
-from segpipe import tiff
+from segpipe import bounds, tiff
 from segpipe.tiff import Directory
 
 MOST_BANDS = 64
-MAX_BYTES = 2**28 * 6
-"""1.6 GB, which is what 2**28 pixels of RGB take in 16 bits."""
 CODECS = {1: "none", 5: "LZW", 8: "deflate", 32946: "deflate", 32773: "PackBits", 34925: "LZMA", 50000: "Zstandard"}
 """Compressions that know bytes and no colours."""
 WHITE_IS_ZERO, BLACK_IS_ZERO, RGB = 0, 1, 2
@@ -52,8 +50,8 @@ def decode(content: bytes, page: Directory) -> Samples:
     across, down = -(-width // block_width), -(-height // block_height)
     rows = down * across * block_height if tiled else height
     row_bytes = block_width * inner * bits // 8
-    if planes * rows * row_bytes > MAX_BYTES:
-        raise ValueError(f"{planes * rows * row_bytes} bytes of pixels, above the limit of {MAX_BYTES}")
+    if planes * rows * row_bytes > bounds.MAX_BYTES:
+        raise ValueError(f"{planes * rows * row_bytes} bytes of pixels, above the limit of {bounds.MAX_BYTES}")
     dtype = np.dtype(np.uint8 if bits == 8 else f"{page.order}u2")
     result = np.empty((height, width, samples), dtype.newbyteorder("="))
     for plane in range(planes):

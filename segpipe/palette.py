@@ -1,5 +1,7 @@
 """One colour a class, the same in masks, figures and reports: PASCAL VOC's bit-interleaved palette."""
 
+from functools import cache
+
 Colour = tuple[int, int, int]
 
 
@@ -8,6 +10,7 @@ def colours(n_classes: int) -> list[Colour]:
     return [_colour(index) for index in range(n_classes)]
 
 
+@cache
 def flat_palette() -> list[int]:
     """256 colours as 768 numbers, as Pillow takes them; 255 (ignored) is light, as in PASCAL VOC."""
     return [value for index in range(256) for value in _colour(index)]

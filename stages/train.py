@@ -56,6 +56,8 @@ def _train(task: train_parts.Task, segmenter: "Segmenter", card: "Card", keeper:
 
     every, where = task.every, devices.describe(task.device)
     print(f"fold {task.fold}: {len(task.train_ids)} images to train on, {len(task.validation_ids)} to validate, {where}")
+    if small := train_parts.smaller_than_crop(task):
+        print(f"warning: {small} of them are smaller than input.crop ({every.input.crop} pixels) and get padded; lower it")
     scaler = precision.scaler(every.train.precision, task.device)
     tracker = _tracker(task, card, where, keeper.interrupted())
     run = train_parts.run_of(task, segmenter, scaler, (hooks.console(every.train.monitor), _tracked(tracker)))

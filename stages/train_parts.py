@@ -147,6 +147,14 @@ def _batches(task: Task) -> "Batches":
     return of_epoch
 
 
+def smaller_than_crop(task: Task) -> int:
+    """How many training images have a side below the crop, after the size rule."""
+    from segpipe.resize import shrunk_size
+
+    sizes = task.data.index.loc[task.train_ids, ["height", "width"]].itertuples(index=False)
+    return sum(min(shrunk_size(*size, task.every.input.long_side)) < task.every.input.crop for size in sizes)
+
+
 def require_repeatable(task: Task, segmenter: "Segmenter") -> None:
     """On a GPU, tries the model on the CPU first, where the operations that CUDA cannot repeat are seen and not yet refused."""
     import copy

@@ -3,7 +3,7 @@
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
 
-from segpipe.errors import DataError
+from segpipe.errors import DataError, Fix
 from segpipe.record import Record
 
 FEW_IMAGES = 5
@@ -18,6 +18,18 @@ def warnings_of(records: Sequence[Record], classes: Sequence[str]) -> list[DataE
         DataError(file, problem, remedy, warning=True)
         for check in (_absent, _rare, _empty, _ignored, _flat, _small, _contradictory)
         for file, problem, remedy in check(records, classes)
+    ]
+
+
+def small_for(records: Sequence[Record], crop: int, stride: int) -> list[DataError]:
+    """A warning for each image that is smaller than the training crop, with the largest crop that fits nearly all."""
+    sides = sorted(min(record.width, record.height) for record in records)
+    fitting = max(sides[len(sides) // 10] // stride * stride, stride, -(-16 // stride) * stride) if sides else crop
+    remedy = "It gets padded. Lower input.crop."
+    return [
+        DataError(record.source, f"smaller than input.crop, {crop} pixels", remedy, Fix("input.crop", fitting), warning=True)
+        for record in records
+        if min(record.width, record.height) < crop and fitting < crop
     ]
 
 

@@ -24,24 +24,26 @@ class Examination:
     problems: tuple[DataError, ...]
 
 
-def convert(data: DataParams, sample_classes: Sequence[str], spool: Path) -> tuple[Examination, DatasetInfo]:
+def convert(
+    data: DataParams, sample_classes: Sequence[str], spool: Path, processes: int | None = None
+) -> tuple[Examination, DatasetInfo]:
     """Reads and checks all images of `data.path`. Returns the records, with all warnings, and what they share.
 
-    The masks wait in the file `spool`. Raises PipelineError that names every error of the data set.
+    The masks wait in the file `spool`. Without `processes` all cores work. Raises PipelineError that names every error.
     """
-    examination = examine(data, sample_classes, spool)
+    examination = examine(data, sample_classes, spool, processes)
     refuse(examination.problems)
     return examination, info_of(examination)
 
 
-def examine(data: DataParams, sample_classes: Sequence[str], spool: Path) -> Examination:
+def examine(data: DataParams, sample_classes: Sequence[str], spool: Path, processes: int | None = None) -> Examination:
     """Looks at every image and annotation of `data.path`. Raises PipelineError only where there is nothing to look at."""
     root = _existing(data)
     source = source_of(data, root, sample_classes)
     found = with_groups(source.found, root, data.groups)
     if not found.items and not found.problems:
         raise PipelineError(f"{root}: no annotated images in it. data.source is {data.source}; does data.path fit it?")
-    examined = list(_spooled(examine_all(found.items, source.read, len(source.classes)), spool))
+    examined = list(_spooled(examine_all(found.items, source.read, len(source.classes), processes), spool))
     records = tuple(each.record for each in examined if each.record)
     own = [problem for each in examined for problem in each.problems]
     shared = [*source.judge([each.seen for each in examined]), *_shared_problems(records)]

@@ -8,8 +8,7 @@ from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
-import numpy as np
-
+from segpipe.annotations import measure
 from segpipe.annotations.items import Annotated, Item, Reader, Seen
 from segpipe.errors import DataError
 from segpipe.images import Pixels, decode, encode_mask
@@ -19,8 +18,6 @@ from segpipe.record import IGNORE, Mask, Record
 
 FEW = 32
 """So few images are read in this process: starting others takes longer."""
-PIECE = 2**22
-"""Values that are summed at once."""
 
 
 @dataclass(frozen=True)
@@ -32,13 +29,13 @@ class Examined:
     problems: tuple[DataError, ...]
 
 
-def examine_all(items: Sequence[Item], read: Reader, n_classes: int) -> Iterator[Examined]:
+def examine_all(items: Sequence[Item], read: Reader, n_classes: int, processes: int | None = None) -> Iterator[Examined]:
     """Examines each item, on all cores where there are many; the results come in the order of the items."""
     look = partial(_examine, read=read, n_classes=n_classes)
-    if len(items) <= FEW:
+    if len(items) <= FEW or processes == 1:
         yield from track(map(look, items), "reading", len(items))
         return
-    with ProcessPoolExecutor(os.cpu_count()) as pool:
+    with ProcessPoolExecutor(processes or os.cpu_count()) as pool:
         yield from track(pool.map(look, items, chunksize=8), "reading", len(items))
 
 
@@ -61,8 +58,8 @@ def _examine(item: Item, read: Reader, n_classes: int) -> Examined:
 
 def _record(item: Item, content: bytes, image: Pixels, mask: Mask, n_classes: int) -> Record:
     mask_png = encode_mask(mask)
-    counts = np.sum([np.bincount(rows.ravel(), minlength=256) for rows in np.array_split(mask, -(-mask.size // PIECE))], axis=0)
-    sums, squares = _moments(image)
+    counts, values = measure.class_counts(mask), measure.histograms(image)
+    sums, squares = measure.sums_and_squares(values)
     return Record(
         id=item.id,
         source=item.source,
@@ -80,19 +77,9 @@ def _record(item: Item, content: bytes, image: Pixels, mask: Mask, n_classes: in
         ignored=int(counts[IGNORE]),
         sums=sums,
         squares=squares,
-        low=(0,) * image.shape[2],
-        high=(0,) * image.shape[2],
+        low=measure.percentile(values, measure.LOW),
+        high=measure.percentile(values, measure.HIGH),
         spacing=(0, 0),
         image=item.image,
         mask_png=Held(mask_png),
     )
-
-
-def _moments(image: Pixels) -> tuple[tuple[int, ...], tuple[int, ...]]:
-    """Each channel's sum and sum of squares, some rows at a time: a large image eight times over would fill the memory."""
-    totals = np.zeros((2, image.shape[2]), np.uint64)
-    for rows in np.array_split(image, -(-image.size // PIECE)):
-        values = rows.reshape(-1, image.shape[2]).astype(np.uint64)
-        totals += np.stack([values.sum(axis=0), (values * values).sum(axis=0)])
-    sums, squares = (tuple(map(int, row)) for row in totals)
-    return sums, squares

@@ -37,7 +37,7 @@ def init(
         raise PipelineError(f".dvc: not in {Path.cwd()}. Run this in the project's root, where params.yaml and .dvc are.")
 
     from segpipe import ingest, params, params_file
-    from segpipe.annotations import doctor, settings, summary
+    from segpipe.annotations import checks, doctor, fixes, settings, summary
     from segpipe.annotations.look import look
 
     every = params.load(PARAMS)
@@ -45,26 +45,28 @@ def init(
         where = ingest.data_path(folder, path, in_place)
         seen = look(folder, every.data, kind, image_dir, mask_dir)
         print("\n".join(summary.lines(seen, every.data.unannotated)))
-        values, examination = _examined(folder, seen, every, fix)
+        values, examination = _examined(folder, seen, fix)
         unsure = () if fix and values != settings.of_data(seen, folder.as_posix()) else seen.classes.problems
         hint = "" if fix else f"`segpipe init {path} --fix` writes the lines above."
         doctor.refuse([*unsure, *examination.problems], hint)
         brought = where == ingest.SOURCE.as_posix()
         if brought:
             ingest.bring(folder)
-    values |= {"data.path": where}
     # Where the file is about this data already, its other values are the user's own by now.
-    is_new = params_file.with_values(PARAMS, values) != every
+    is_new = params_file.with_values(PARAMS, settings.of_data(seen, where)) != every
     advised = _advised(seen, examination, every) if is_new else []
+    small = [] if is_new else checks.small_for(examination.records, every.input.crop, _stride(every))
+    mended = fixes.values_of(small, every.model_dump()) if fix else {}
     reasons = {each.key: each.reason for each in advised}
-    changes = params_file.write(PARAMS, values | {each.key: each.value for each in advised}, reasons)
-    print(doctor.told(examination.problems), file=sys.stderr, end="")
+    told = {each.key: each.value for each in advised}
+    changes = params_file.write(PARAMS, values | {"data.path": where} | told | mended, reasons)
+    print(doctor.told([*examination.problems, *small]), file=sys.stderr, end="")
     print("\n".join(f"{change}{_because(reasons.get(change.key))}" for change in changes) or "params.yaml fits already")
     tracked = ["params.yaml", "data/source.dvc"] if brought else ["params.yaml"]
     command.done(", ".join(tracked), f"{_git_add(tracked)}dvc repro")
 
 
-def _examined(folder: Path, seen: "Look", every: "Params", fix: bool) -> "tuple[dict[str, Value], Examination]":
+def _examined(folder: Path, seen: "Look", fix: bool) -> "tuple[dict[str, Value], Examination]":
     """What params.yaml must say of the data, and what the doctor finds then; with `fix`, after all that mends itself."""
     from segpipe import params_file
     from segpipe.annotations import convert, fixes, settings
@@ -86,13 +88,16 @@ def _advised(seen: "Look", examination: "Examination", every: "Params") -> "list
     from segpipe.annotations import settings, starting_point
     from segpipe.annotations.starting_point import Advice
 
-    stride = 2**every.model.depth if every.model.name == "unet" else 32
     folds = settings.of_folds(seen, len(examination.records), every.split, every.folds)
     few = f"{len(examination.records)} images"
     return [
-        *starting_point.advice(examination, _machine(), stride, every.model.width),
+        *starting_point.advice(examination, _machine(), _stride(every), every.model.width),
         *(Advice(key, value, few) for key, value in folds.items()),
     ]
+
+
+def _stride(every: "Params") -> int:
+    return 2**every.model.depth if every.model.name == "unet" else 32
 
 
 def _machine() -> "Machine":

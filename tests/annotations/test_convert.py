@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from segpipe.annotations import examine as module
+from segpipe.annotations import measure as module
 from segpipe.annotations.convert import convert
 from segpipe.errors import PipelineError
 from segpipe.images import decode_mask, encode_mask
