@@ -115,7 +115,7 @@ def pixel_size(content: bytes, name: str) -> spacing.Spacing:
     return size[::-1] if orientation in SIDEWAYS else size
 
 
-def transparency(content: bytes, name: str) -> DataError | None:
+def transparency(content: bytes, name: str) -> list[DataError]:
     """A warning where alpha is dropped that is not opaque everywhere. Only images with alpha are decoded for it."""
     with _opened(content, name) as opened:
         if isinstance(opened, Bands):
@@ -123,14 +123,14 @@ def transparency(content: bytes, name: str) -> DataError | None:
             alpha = bands.decode(opened.content, opened.page)[:, :, dropped] if dropped else np.zeros(0)
             if alpha.size and alpha.min() < 2**opened.bits - 1:
                 remedy = "If it is a band such as near infrared, save it with ExtraSamples 0 (GDAL: -co ALPHA=NO)."
-                return DataError(name, "a band marked as alpha that is not opaque, which is dropped", remedy, warning=True)
-            return None
+                return [DataError(name, "a band marked as alpha that is not opaque, which is dropped", remedy, warning=True)]
+            return []
         if opened.mode not in ("LA", "PA", "RGBA") and "transparency" not in opened.info:
-            return None
+            return []
         if opened.convert("RGBA").getchannel("A").getextrema() == (255, 255):
-            return None
+            return []
         remedy = "What the file holds below them is what the model sees; flatten the images if that is not meant."
-        return DataError(name, "transparent pixels, whose transparency is dropped", remedy, warning=True)
+        return [DataError(name, "transparent pixels, whose transparency is dropped", remedy, warning=True)]
 
 
 def decode_mask(content: bytes, name: str) -> Pixels:
@@ -165,8 +165,8 @@ def encode_mask(mask: NDArray[np.uint8]) -> bytes:
 
 
 def with_channels(image: Pixels, channels: int) -> Pixels:
-    """The image with as many channels as the data set has: gray is repeated to RGB."""
-    return np.repeat(image, channels, axis=2) if image.shape[2] == 1 and channels > 1 else image
+    """The image with as many channels as the data set has: gray is repeated to RGB, and to nothing else."""
+    return np.repeat(image, 3, axis=2) if image.shape[2] == 1 and channels == 3 else image
 
 
 @contextlib.contextmanager

@@ -30,7 +30,7 @@ LAYERS = Kind("a file of layers", "Export it as PNG; files of Photoshop and GIMP
 SVG = Kind("an SVG drawing", "Export it as PNG; drawings are not read.", picture=False)
 PDF = Kind("a PDF or PostScript document", "Export its pages as PNG; documents are not read.", picture=False)
 VIDEO = Kind("a video", "Export frames of it as PNG; videos are not read.", picture=False)
-ARRAYS = Kind("a file of arrays", "Save each array as PNG or TIFF, 8 or 16 bits; arrays are not read.", picture=False)
+ARRAYS = Kind("a file of arrays", "Save each array as PNG or TIFF, 8 or 16 bits; arrays are not read.")
 ARCHIVE = Kind("a compressed file", "Unpack it first.", picture=False)
 
 SUFFIXES: dict[str, Kind] = {
@@ -112,9 +112,10 @@ def kind_of_name(name: str) -> Kind | None:
 
 
 def files_below(root: Path, sniff: bool) -> list[DataError]:
-    """A problem for each file under `root` of a kind that is not read, hidden ones left out.
+    """A warning for each picture under `root` of a kind that is not read, hidden ones left out.
 
-    Where `sniff`, files without any suffix are opened too: scanners write DICOM so.
+    Where there is nothing else, `sniff`: each such file is an error then, pictures or not, and files without any suffix are
+    opened too, since scanners write DICOM so.
     """
     return list(_problems(root, sniff)) if root.is_dir() else []
 
@@ -122,14 +123,15 @@ def files_below(root: Path, sniff: bool) -> list[DataError]:
 def _problems(root: Path, sniff: bool) -> Iterable[DataError]:
     for path in sorted(root.rglob("*")):
         relative = path.relative_to(root)
-        if any(part.startswith(".") for part in relative.parts) or not path.is_file():
-            continue
-        kind = kind_of_name(path.name)
-        if sniff and not path.suffix and kind is None:
-            try:
-                with path.open("rb") as stream:
-                    kind = kind_of(stream.read(HEAD))
-            except OSError:
-                continue
-        if kind and (sniff or kind.picture):
+        kind = kind_of_name(path.name) or (_sniffed(path) if sniff and not path.suffix else None)
+        hidden = any(part.startswith(".") for part in relative.parts)
+        if kind and (sniff or kind.picture) and not hidden and path.is_file():
             yield DataError(relative.as_posix(), kind.name, kind.remedy, warning=not sniff)
+
+
+def _sniffed(path: Path) -> Kind | None:
+    try:
+        with path.open("rb") as stream:
+            return kind_of(stream.read(HEAD))
+    except OSError:
+        return None
