@@ -151,6 +151,12 @@ def decode_mask(content: bytes, name: str) -> Pixels:
         return np.asarray(image).astype(np.uint16 if image.mode in DEEP_GRAY_MODES else np.uint8) // factor
 
 
+def turn_of(content: bytes, name: str) -> Callable[[Pixels], Pixels] | None:
+    """What makes the array of an image file upright, as its EXIF says; nothing where it is. Raises DataError as `decode` does."""
+    with _opened(content, name) as image:
+        return TURNS.get(_orientation(image))
+
+
 def encode_mask(mask: NDArray[np.uint8]) -> bytes:
     """A palette PNG of (H, W) class ids: programs read the ids, people see colours.
 

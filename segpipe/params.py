@@ -114,14 +114,28 @@ class InputParams(Section):
 
 
 class AugmentParams(Section):
+    preset: Literal["custom", "plain", "light", "standard", "crop", "medical", "multi_scale"]
     flip_horizontal: Share
     flip_vertical: Share
-    rotate: Annotated[float, Field(ge=0, le=180)]
-    scale: Annotated[float, Field(ge=0, le=0.9)]
+    rotate90: Share
     affine: Share
+    rotate: Annotated[float, Field(ge=0, le=180)]
+    scale_min: Annotated[float, Field(ge=0.25, le=1)]
+    scale_max: Annotated[float, Field(ge=1, le=4)]
+    shear: Annotated[float, Field(ge=0, le=45)]
+    object_crop: Share
+    rare_classes: Share
+    colour: Share
     brightness: Share
     contrast: Share
+    gamma: Share
+    saturation: Share
+    hue: Annotated[float, Field(ge=0, le=0.5)]
     blur: Share
+    noise: Share
+    elastic: Share
+    grid_distortion: Share
+    erase: Share
 
 
 class ModelParams(Section):

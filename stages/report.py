@@ -3,7 +3,7 @@
 import json
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from segpipe import command, params
 
@@ -19,6 +19,7 @@ EVAL = Path("data/eval")
 EXPORT = Path("models/export")
 METRICS = Path("metrics")
 PAGE = Path("reports/index.html")
+SHEET = Path("reports/augmentation.png")
 SHOWN = {"seed", "threads", "input", "augment", "model", "loss", "optim", "train", "infer"}
 """The parts of params.yaml that the page shows: those in the training's fingerprint. It stands in run.json, so that a
 change reaches this stage without being a parameter of it."""
@@ -40,6 +41,9 @@ def main() -> None:
     files.write_text(METRICS / "per_class.csv", tables.per_class(results, classes))
     files.write_text(METRICS / "confusion.csv", tables.confusion(results, classes))
     files.write_text(PAGE, page.render(contents))
+    SHEET.unlink(missing_ok=True)
+    if contents.sheet:
+        files.write_bytes(SHEET, contents.sheet.png)
     _track(every.tracking.experiment, contents)
     print(numbers.table(summary))
     shown = {name: "-" if value is None else f"{value:.2f}" for name, value in summary[contents.headline].items()}
@@ -51,7 +55,7 @@ def _gather(every: "Params") -> "Contents":
     """All that the page shows, read and computed."""
     from segpipe import files, fingerprint
     from segpipe.dataset import folds, pack
-    from segpipe.report import baseline, doctor_section, examples, inputs, numbers, page
+    from segpipe.report import augment_sheet, baseline, doctor_section, examples, inputs, numbers, page
 
     data = pack.open_pack(PREPARED)
     parts = folds.read(FOLDS)
@@ -67,14 +71,23 @@ def _gather(every: "Params") -> "Contents":
         results=results,
         headline=headline,
         summary=numbers.summary(results, data.info.has_background, colours),
-        params=every.model_dump(include=SHOWN),
+        params=_shown(every),
         best=best,
         worst=worst,
+        sheet=augment_sheet.sheet(data, train, every.folds[0], results[0].run),
         exported=_exported(),
         doctor=doctor_section.read(DOCTOR),
         data_hash=fingerprint.data_hash(PREPARED),
         folds_hash=files.sha256_of(FOLDS),
     )
+
+
+def _shown(every: "Params") -> dict[str, Any]:
+    """The parameters as training takes them: a preset's values stand in the place of those that it overrules."""
+    from segpipe.dataset import presets
+
+    shown = every.model_dump(include=SHOWN)
+    return shown | {"augment": presets.resolved(params.AugmentParams(**shown["augment"])).model_dump()}
 
 
 def _exported() -> "Exported | None":

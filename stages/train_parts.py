@@ -33,9 +33,13 @@ class Task:
 
 
 def task_of(every: "Params", fold: int, device: "torch.device") -> Task:
-    """The data that lies there, and the fold's ids. Raises PipelineError for a fold that does not exist."""
-    from segpipe.dataset import folds, pack
+    """The data that lies there, the fold's ids, and the parameters with the preset of `augment` resolved.
 
+    Raises PipelineError for a fold that does not exist.
+    """
+    from segpipe.dataset import folds, pack, presets
+
+    every = every.model_copy(update={"augment": presets.resolved(every.augment)})
     data = pack.open_pack(PREPARED)
     parts = folds.read(FOLDS)
     folds.check(parts, (fold,))
@@ -135,11 +139,13 @@ def run_of(task: Task, segmenter: "Segmenter", scaler: "Scaler", watching: "tupl
 def _batches(task: Task) -> "Batches":
     """The augmented batches of an epoch, from one of them on."""
     from segpipe.dataset import loader
+    from segpipe.dataset.draws import Draws, image_weights
 
-    every = task.every
-    samples = loader.TrainingSamples(task.data, every.augment, every.input.crop, every.input.long_side, every.seed, task.fold)
-    order = loader.EpochBatches(task.train_ids, every.train.batch_size, every.seed, task.fold)
-    batches = loader.training_loader(samples, order, every.runtime.workers, task.device.type == "cuda")
+    every, ids = task.every, task.train_ids
+    draws = Draws(task.data, ids, every.augment, every.input.crop, every.input.long_side, every.seed, task.fold)
+    weights = image_weights(task.data, ids, every.augment.rare_classes)
+    order = loader.EpochBatches(ids, every.train.batch_size, every.seed, task.fold, weights)
+    batches = loader.training_loader(loader.TrainingSamples(draws), order, every.runtime.workers, task.device.type == "cuda")
 
     def of_epoch(epoch: int, first: int) -> Any:
         order.epoch, order.first = epoch, first
@@ -153,7 +159,7 @@ def smaller_than_crop(task: Task) -> int:
     from segpipe.resize import shrunk_size
 
     sizes = task.data.index.loc[task.train_ids, ["height", "width"]].itertuples(index=False)
-    return sum(min(shrunk_size(*size, task.every.input.long_side)) < task.every.input.crop for size in sizes)
+    return sum(min(shrunk_size(height, width, task.every.input.long_side)) < task.every.input.crop for height, width in sizes)
 
 
 def require_repeatable(task: Task, segmenter: "Segmenter") -> None:

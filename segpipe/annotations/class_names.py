@@ -98,6 +98,19 @@ def of_labels(labels: Collection[str], listed: NameList | None) -> Classes:
     return Classes((background, *names), IGNORE, listed.file if listed else "the labels found", tuple(problems))
 
 
+def of_listed(names: Sequence[str], labels: Collection[str], origin: str) -> Classes:
+    """Classes that the files themselves list, in their order, background first; without a list, those of the labels found."""
+    objects = [name for name in names or _by_number(labels) if name not in {*IGNORE_LABELS, *BACKGROUND_NAMES}]
+    background = next((name for name in names if name in BACKGROUND_NAMES), BACKGROUND_NAMES[0])
+    problem = DataError("all files", "no class but background in them", "Annotate objects, and export them again.")
+    return Classes((background, *objects), IGNORE, origin if names else "the class ids found", () if objects else (problem,))
+
+
+def _by_number(labels: Collection[str]) -> list[str]:
+    """class_0, class_1 and so on up to the last one found."""
+    return [f"class_{number}" for number in range(1 + max((int(label.rpartition("_")[2]) for label in labels), default=-1))]
+
+
 def of_ids(found: Sequence[int], listed: NameList | None, is_voc: bool) -> Classes:
     """Classes of the ids that the masks hold: the list's names, VOC's own, else class_1 and so on."""
     if listed:

@@ -64,7 +64,7 @@ def _record(item: Item, content: bytes, image: Pixels, mask: Mask, n_classes: in
     return Record(
         id=item.id,
         source=item.source,
-        suffix=Path(item.source).suffix.lower(),
+        suffix=item.suffix or Path(item.source).suffix.lower(),
         width=image.shape[1],
         height=image.shape[0],
         channels=image.shape[2],

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from pathlib import Path
 
-from segpipe.annotations import labelme, masks, voc
+from segpipe.annotations import coco, labelme, masks, voc, yolo
 from segpipe.annotations.items import Source
 from segpipe.params import DataParams
 
@@ -19,5 +19,7 @@ def source_of(data: DataParams, root: Path, sample_classes: Sequence[str]) -> So
             return voc.source(root, data)
         case "masks":
             return masks.source(root, data)
-        case _:
-            raise NotImplementedError(data.source)
+        case "coco":
+            return coco.source(root, data)
+        case "yolo":
+            return yolo.source(root, data)

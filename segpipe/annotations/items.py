@@ -1,5 +1,6 @@
 """What every format finds in a folder: images with the place of their annotation, and the split they came with."""
 
+import re
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
@@ -19,7 +20,7 @@ class Item:
     """An image not yet read. `id` is its relative POSIX path without suffix, `given` the part it came in, or empty.
 
     `source` and `annotation_name` name the files for people. Images of one `group` belong to one part. Without an
-    `annotation` every pixel is background.
+    `annotation` every pixel is background. `suffix` is the image's where `source` has another, being no image file.
     """
 
     id: str
@@ -29,6 +30,7 @@ class Item:
     given: str = ""
     group: str = ""
     annotation_name: str = ""
+    suffix: str = ""
 
 
 @dataclass(frozen=True)
@@ -68,12 +70,16 @@ Judge = Callable[[Sequence[Seen]], list[DataError]]
 
 @dataclass(frozen=True)
 class Source:
-    """A data set as its format sees it, nothing but names read yet. `classes` are the final ones, in the order of ids."""
+    """A data set as its format sees it, nothing but names read yet. `classes` are the final ones, in the order of ids.
+
+    `listed` are the names of objects that the files themselves list, in their order; empty where they list none.
+    """
 
     found: Found
     classes: tuple[str, ...]
     read: Reader
     judge: Judge
+    listed: tuple[str, ...] = ()
 
 
 def sorted_items(items: Iterable[Item], problems: Iterable[DataError]) -> Found:
@@ -111,10 +117,26 @@ def id_of(relative: PurePosixPath) -> str:
     return relative.with_suffix("").as_posix()
 
 
+def without_folder(name: str, folder: str) -> str:
+    """A relative path less the last folder of this name, in any case, and the suffix: `train/images/a.jpg` is `train/a`."""
+    parts = PurePosixPath(name).parts
+    at = max((at for at, part in enumerate(parts[:-1]) if part.lower() == folder), default=len(parts))
+    return id_of(PurePosixPath(*parts[:at], *parts[at + 1 :]))
+
+
 def given_by_folder(item_id: str) -> str:
     """The part that the first folder of an id names, or nothing."""
     folders = item_id.split("/")[:-1]
     return PARTS.get(folders[0].lower(), "") if folders else ""
+
+
+def part_in_names(names: Iterable[str]) -> str:
+    """The part in the first of the names of files and folders that holds a word of `PARTS`, such as instances_train2017."""
+    for name in names:
+        parts = {PARTS[word] for word in re.findall("[a-z]+", name.lower()) if word in PARTS}
+        if len(parts) == 1:
+            return parts.pop()
+    return ""
 
 
 def unannotated(source: str, rule: str, what: str) -> DataError | None:

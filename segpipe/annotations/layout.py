@@ -6,17 +6,21 @@ from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import Literal
 
-from segpipe.annotations import labelme
+from segpipe.annotations import coco_file as coco
+from segpipe.annotations import yolo
 from segpipe.annotations.items import PARTS, files_below, id_of, images_below
+from segpipe.annotations.labelme_json import read_json
 from segpipe.errors import DataError, PipelineError
 
-Kind = Literal["labelme", "masks", "voc"]
+Kind = Literal["labelme", "masks", "voc", "coco", "yolo"]
 IMAGE_NAMES = ("images", "image", "imgs", "img", "jpegimages", "leftimg8bit", "photos")
 MASK_NAMES = ("masks", "mask", "labels", "label", "annotations", "gt", "labelids", "segmentationclass")
 EXPECTED = """Expected one of these:
   labelme  photo.jpg and photo.json side by side, flat or below train/, val/, test/
   masks    images/photo.jpg and masks/photo.png: one channel of class ids, the same name up to the suffix
   voc      JPEGImages/, SegmentationClass/ and ImageSets/Segmentation/train.txt and val.txt
+  coco     images anywhere, and COCO JSON of instances such as annotations/instances_train.json
+  yolo     images/photo.jpg and labels/photo.txt with polygons, and data.yaml with the names
 Folders of other names: --kind masks --image-dir NAME --mask-dir NAME."""
 
 
@@ -57,8 +61,15 @@ def _candidates(root: Path) -> list[Layout]:
     """All layouts that fit. A VOC tree's folders would fit as masks too, but its lists say more."""
     is_voc = any(root.rglob("ImageSets/Segmentation/*.txt")) and any(root.rglob("SegmentationClass/*"))
     is_voc = is_voc or (any(root.glob("*.tar")) and not any(images_below(root)))
-    by_shapes = [Layout("labelme")] if any(_is_labelme(path) for path in files_below(root, (".json",))) else []
-    return by_shapes + ([Layout("voc")] if is_voc else _mask_layouts(root))
+    return _shape_layouts(root) + ([Layout("voc")] if is_voc else _mask_layouts(root))
+
+
+def _shape_layouts(root: Path) -> list[Layout]:
+    """Layouts with outlines in JSON or text files."""
+    listings = {path for path in files_below(root, (".json",)) if coco.is_coco(path)}
+    is_labelme = any(_is_labelme(path) for path in files_below(root, (".json",)) if path not in listings)
+    fitting: tuple[tuple[Kind, bool], ...] = (("labelme", is_labelme), ("coco", bool(listings)), ("yolo", yolo.is_yolo(root)))
+    return [Layout(kind) for kind, fits in fitting if fits]
 
 
 def _only_masks(layouts: Iterable[Layout]) -> bool:
@@ -67,7 +78,7 @@ def _only_masks(layouts: Iterable[Layout]) -> bool:
 
 def _is_labelme(path: Path) -> bool:
     try:
-        labelme.read_json(path.read_bytes(), path.name)
+        read_json(path.read_bytes(), path.name)
     except DataError:
         return False
     return True
@@ -113,7 +124,9 @@ def _hints(root: Path, files: Iterable[Path]) -> list[str]:
     hints = []
     other = next((path for path in files if path.suffix.lower() == ".json" and not _is_labelme(path)), None)
     if other:
-        hints.append(f"{other.relative_to(root)} is no JSON of labelme: it has no list of shapes. COCO's is not read yet.")
+        hints.append(
+            f"{other.relative_to(root)} is no JSON of labelme or of COCO's instances: it lists neither shapes nor those."
+        )
     first = {path.parent.name.lower(): path.relative_to(root) for path in reversed([*images_below(root)])}
     image, mask = (next((first[name] for name in names if name in first), None) for names in (IMAGE_NAMES, MASK_NAMES))
     if image and mask:

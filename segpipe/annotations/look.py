@@ -13,15 +13,19 @@ from typing import TypeVar
 from segpipe.annotations import class_names
 from segpipe.annotations.class_names import Classes, NameList
 from segpipe.annotations.formats import source_of
-from segpipe.annotations.items import Item, Reader
+from segpipe.annotations.items import Annotated, Item, Reader
 from segpipe.annotations.layout import Kind, Layout, recognise
 from segpipe.errors import DataError, PipelineError
 from segpipe.images import Header, header
-from segpipe.params import DataParams
+from segpipe.params import DataParams, YoloParams
 from segpipe.place import Place
 from segpipe.progress import track
 
 Value = TypeVar("Value")
+LISTING = {"coco": "COCO's categories", "yolo": "YOLO's names"}
+"""The kinds whose files list their classes, and where."""
+UNNAMED = ("background", *(f"class_{number}" for number in range(254)))
+"""What YOLO's class ids are called where no file names them."""
 FEW = 32
 """So few images are looked at in this process: starting others takes longer."""
 
@@ -48,10 +52,11 @@ class Look:
 
 @dataclass(frozen=True)
 class Glance:
-    """One image: its header, and the different labels or ids of its annotation."""
+    """One image: its header, the different labels or ids of its annotation, and what is wrong with this."""
 
     header: Header
     values: tuple[str, ...]
+    problems: tuple[DataError, ...]
 
 
 def look(
@@ -77,8 +82,13 @@ def look(
     results = list(_glance_all(found.items, source.read))
     glances = [result for result in results if isinstance(result, Glance)]
     values = Counter(value for glance in glances for value in glance.values)
-    classes = _classes(root, layout, found.items, values, listed)
-    broken = [result for result in results if isinstance(result, DataError)]
+    if layout.kind in LISTING:
+        names, origin = (listed.names, listed.file) if listed else (source.listed, LISTING[layout.kind])
+        classes = class_names.of_listed(names, values, origin)
+    else:
+        classes = _classes(root, layout, found.items, values, listed)
+    broken = [problem for result in results for problem in (result.problems if isinstance(result, Glance) else [result])]
+    problems = (*found.problems, *broken)
     return Look(
         root=root,
         layout=layout,
@@ -90,7 +100,7 @@ def look(
         given=_counted(item.given for item in found.items),
         values=tuple(sorted(values.items(), key=lambda pair: (len(pair[0]) if pair[0].isdecimal() else 0, pair[0]))),
         # Where files cannot be read, what the others hold says nothing about the whole.
-        problems=(*found.problems, *broken) or classes.problems,
+        problems=problems if any(not problem.warning for problem in problems) else (*problems, *classes.problems),
     )
 
 
@@ -98,7 +108,9 @@ def _provisional(data: DataParams, layout: Layout) -> DataParams:
     """What reads labels and ids before their classes are known: the files' own are asked for, not the masks."""
     folders = {"image_dir": layout.image_dir, "mask_dir": layout.mask_dir} if layout.image_dir else {}
     masks = data.masks.model_copy(update=folders | {"ignore_index": -1, "values": "ids"})
-    return data.model_copy(update={"source": layout.kind, "masks": masks, "unannotated": "background", "class_map": {}})
+    yolo = YoloParams(classes=UNNAMED)
+    own = {"masks": masks, "yolo": yolo}
+    return data.model_copy(update=own | {"source": layout.kind, "unannotated": "background", "class_map": {}})
 
 
 def _glance_all(items: Sequence[Item], read: Reader) -> Iterator[Glance | DataError]:
@@ -114,7 +126,8 @@ def _glance(item: Item, read: Reader) -> Glance | DataError:
     """One image and its annotation, or what is wrong with them."""
     try:
         top = header(item.image.read(), item.source)
-        return Glance(top, read(item, top.width, top.height).values if item.annotation else ())
+        annotated = read(item, top.width, top.height) if item.annotation else Annotated(None)
+        return Glance(top, annotated.values, annotated.problems)
     except DataError as problem:
         return problem
     except OSError as error:

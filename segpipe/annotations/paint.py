@@ -17,7 +17,11 @@ def paint(shapes: Sequence[Shape], ids: Mapping[str, int], height: int, width: i
     canvas = Image.new("L", (width, height), 0)
     for shape in shapes:
         if ids[shape.label] != DROPPED:
-            _paint(canvas, shape.kind, shape.rings[0], ids[shape.label])
+            if shape.pixels is not None:
+                x, y = shape.rings[0][0]
+                canvas.paste(ids[shape.label], (int(x), int(y)), Image.fromarray(shape.pixels * 255))
+            else:
+                _paint(canvas, shape.kind, shape.rings[0], ids[shape.label])
     return np.asarray(canvas, dtype=np.uint8)
 
 

@@ -10,20 +10,29 @@ BECOMES = {
     "skip": "they are left out",
     "background": "they count as images without objects",
 }
+ANNOTATION = {
+    "labelme": "a JSON file",
+    "coco": "an entry in a COCO file",
+    "yolo": "a label file",
+    "masks": "a mask",
+    "voc": "a mask",
+}
+NAMED = ("labelme", "coco", "yolo")
+"""The kinds whose annotations name classes; masks hold ids."""
 
 
 def lines(look: Look, rule: str) -> Iterator[str]:
     """The kind, then a line each for images, sizes, pixels, classes and split; `rule` is for images without annotation."""
     yield f"{look.root}: {look.layout}"
-    what = "JSON file" if look.layout.kind == "labelme" else "mask"
-    yield _line("images", f"{look.n_images}, {len(look.unannotated) or 'none'} without a {what}")
+    what = ANNOTATION[look.layout.kind]
+    yield _line("images", f"{look.n_images}, {len(look.unannotated) or 'none'} without {what}")
     if look.unannotated:
         yield _line("", _unannotated(look, rule))
     yield _line("sizes", _sizes(look))
     kinds = (f"{'gray' if channels == 1 else 'RGB'} of {bits} bits ({count})" for (channels, bits), count in look.depths)
     yield _line("pixels", ", ".join(kinds))
     yield _line("classes", f"{len(look.classes.names)}, from {look.classes.origin}: {_classes(look)}")
-    if look.layout.kind != "labelme":
+    if look.layout.kind not in NAMED:
         ignored = dict(look.values).get(str(look.classes.ignore_index), "no")
         yield _line("ignored", f"the value {look.classes.ignore_index}, in {ignored} images")
     yield _line("split", _split(look))
@@ -53,8 +62,8 @@ def _sizes(look: Look) -> str:
 def _classes(look: Look) -> str:
     """Each class with the number of images that hold it, then those that occur nowhere."""
     names, images = look.classes.names, dict(look.values)
-    if look.layout.kind == "labelme":
-        # Its background is wherever nothing is drawn, so it is not counted.
+    if look.layout.kind in NAMED:
+        # Their background is wherever nothing is drawn, so it is not counted.
         first, counts = [names[0]], {name: images.get(name, 0) for name in names[1:]}
     else:
         first, counts = [], {name: images.get(str(number), 0) for number, name in enumerate(names)}

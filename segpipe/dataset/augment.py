@@ -1,43 +1,70 @@
-"""Random changes of image and mask in step, by albumentations; each sample's randomness follows from one number."""
+"""Random changes of image and mask in step; each sample's randomness follows from one number."""
 
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
 from random import Random
 from typing import Any
 
-import albumentations as A
-import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from segpipe.dataset import changes, crops
 from segpipe.params import AugmentParams
 from segpipe.record import IGNORE
 
 
-def build(params: AugmentParams, crop: int) -> A.Compose:
-    """The changes that `params` asks for, ending in a square crop of `crop` pixels.
+@dataclass(frozen=True)
+class Augmentation:
+    """What `build` prepared: the crop's size, how it is placed and turned, and the changes after it (an `A.Compose`)."""
 
-    Smaller images are padded with black that the loss ignores. What turning and shrinking lay bare is mirrored.
+    params: AugmentParams
+    crop: int
+    changes: Any
+
+
+def build(params: AugmentParams, crop: int, channels: int) -> Augmentation:
+    """The changes that `params` (a preset resolved) ask for on images of so many channels, giving squares of `crop` pixels."""
+    return Augmentation(params, crop, changes.compose(params, crop, channels))
+
+
+def apply(
+    augmentation: Augmentation,
+    image: NDArray[Any],
+    mask: NDArray[np.uint8],
+    seed: int,
+    classes: Sequence[int] = (),
+    weights: Sequence[float] = (),
+) -> tuple[NDArray[Any], NDArray[np.uint8]]:
+    """The changed crop of an image (H, W, C), uint8 or float32 in [0, 1], and of its mask. `seed` alone decides how.
+
+    `classes` are those of objects in the mask, with their `weights`, for `object_crop`; without them it has no object.
     """
-    changes: list[Any] = [
-        A.Affine(
-            scale=(1 - params.scale, 1 + params.scale),
-            rotate=(-params.rotate, params.rotate),
-            interpolation=cv2.INTER_LINEAR,
-            mask_interpolation=cv2.INTER_NEAREST,
-            border_mode=cv2.BORDER_REFLECT_101,
-            p=params.affine,
-        ),
-        A.PadIfNeeded(crop, crop, border_mode=cv2.BORDER_CONSTANT, fill=0, fill_mask=IGNORE, p=1.0),
-        A.RandomCrop(crop, crop, p=1.0),
-        A.HorizontalFlip(p=params.flip_horizontal),
-        A.VerticalFlip(p=params.flip_vertical),
-        A.RandomBrightnessContrast(params.brightness, params.contrast, p=0.5),
-        A.GaussianBlur(blur_limit=(3, 5), p=params.blur),
-    ]
-    return A.Compose(changes)
-
-
-def apply(compose: A.Compose, image: NDArray[Any], mask: NDArray[np.uint8], seed: int) -> tuple[NDArray[Any], NDArray[np.uint8]]:
-    """The changed image and mask. `seed` alone decides how: an int seed of Compose's own would fire all flips together."""
-    compose.set_random_state(np.random.default_rng(seed), Random(seed))
-    changed = compose(image=image, mask=mask)
+    params = augmentation.params
+    rng = np.random.default_rng((seed, 1))  # A stream of its own: the changes draw from default_rng(seed).
+    turn = _turn(params, rng)
+    on_object = rng.random() < params.object_crop
+    box = crops.object_box(mask, classes, weights, augmentation.crop, turn, rng) if on_object else None
+    image, mask = crops.cut(image, mask, augmentation.crop, turn, box, rng)
+    # An int seed of Compose's own would fire all flips together.
+    augmentation.changes.set_random_state(np.random.default_rng(seed), Random(seed))
+    changed = augmentation.changes(image=np.ascontiguousarray(image), mask=np.ascontiguousarray(mask))
+    if params.elastic or params.grid_distortion or params.erase:
+        _require_known(mask, changed["mask"])
     return changed["image"], changed["mask"]
+
+
+def _turn(params: AugmentParams, rng: np.random.Generator) -> crops.Turn:
+    """Sizes are drawn evenly by ratio: half and double are as likely."""
+    if rng.random() >= params.affine:
+        return crops.STILL
+    scale = math.exp(rng.uniform(math.log(params.scale_min), math.log(params.scale_max)))
+    return crops.Turn(scale, rng.uniform(-params.rotate, params.rotate), rng.uniform(-params.shear, params.shear))
+
+
+def _require_known(before: NDArray[np.uint8], after: NDArray[np.uint8]) -> None:
+    """Our own invariant, cheap on a crop: each class id after a change was there before, or is ignored."""
+    known = np.zeros(256, bool)
+    known[before] = True
+    known[IGNORE] = True
+    assert known[after].all(), "an augmentation invented a class"

@@ -11,11 +11,13 @@ from numpy.typing import NDArray
 from torch import Tensor
 from torch.utils.data import DataLoader, Dataset, Sampler
 
-from segpipe.dataset import augment
+from segpipe.dataset import balance
+from segpipe.dataset.draws import Draws
 from segpipe.dataset.pack import Pack
-from segpipe.params import AugmentParams
 from segpipe.randomness import seed_of
-from segpipe.resize import shrink_image, shrink_mask
+
+Key = tuple[int, str, int]
+"""Epoch, image id, and how often the image was drawn in this epoch before."""
 
 
 @dataclass(frozen=True)
@@ -41,39 +43,41 @@ class WholeImage:
 
 
 class TrainingSamples(Dataset[tuple[str, Tensor, Tensor]]):
-    """Augmented crops, looked up by (epoch, id): what is drawn follows from seed, fold, epoch and id alone."""
+    """Augmented crops as tensors, looked up by (epoch, id, repeat)."""
 
-    def __init__(self, pack: Pack, params: AugmentParams, crop: int, long_side: int, seed: int, fold: int) -> None:
-        self.pack = pack
-        self.compose = augment.build(params, crop)
-        self.long_side, self.seed, self.fold = long_side, seed, fold
+    def __init__(self, draws: Draws) -> None:
+        self.draws = draws
 
-    def __getitem__(self, key: tuple[int, str]) -> tuple[str, Tensor, Tensor]:
-        epoch, item_id = key
-        image = shrink_image(as_values(self.pack.image(item_id)), self.long_side)
-        mask = shrink_mask(self.pack.mask(item_id), self.long_side)
-        seed = seed_of(self.seed, self.fold, epoch, item_id)
-        image, mask = augment.apply(self.compose, image, mask, seed)
+    def __getitem__(self, key: Key) -> tuple[str, Tensor, Tensor]:
+        epoch, item_id, repeat = key
+        image, mask = self.draws.draw(epoch, item_id, repeat)
         return item_id, channels_first(image), torch.from_numpy(mask.astype(np.int64))
 
 
-class EpochBatches(Sampler[list[tuple[int, str]]]):
-    """Each epoch's images in an order of its own, in batches whose sizes differ by one at most; none is left out.
+class EpochBatches(Sampler[list[Key]]):
+    """Each epoch's images in an order of its own, in batches whose sizes differ by one at most.
 
-    `epoch` says which, `first` from which of its batches on; the length is that of a whole epoch.
+    Without `weights` each image comes once. With them (`balance.image_weights`) it comes so often on average, an epoch being
+    as long as ever. `epoch` says which epoch, `first` from which of its batches on; the length is that of a whole epoch.
     """
 
-    def __init__(self, ids: Sequence[str], batch_size: int, seed: int, fold: int) -> None:
-        self.ids, self.batch_size, self.seed, self.fold = list(ids), batch_size, seed, fold
+    def __init__(self, ids: Sequence[str], batch_size: int, seed: int, fold: int, weights: balance.Weights | None = None) -> None:
+        self.ids, self.batch_size, self.seed, self.fold, self.weights = list(ids), batch_size, seed, fold, weights
         self.epoch = self.first = 0
 
     def __len__(self) -> int:
         return -(-len(self.ids) // self.batch_size)
 
-    def __iter__(self) -> Iterator[list[tuple[int, str]]]:
-        order = np.random.default_rng(seed_of(self.seed, self.fold, self.epoch, "order")).permutation(len(self.ids))
-        for part in np.array_split(order, len(self))[self.first :]:
-            yield [(self.epoch, self.ids[number]) for number in part]
+    def __iter__(self) -> Iterator[list[Key]]:
+        rng = np.random.default_rng(seed_of(self.seed, self.fold, self.epoch, "order"))
+        order = rng.permutation(len(self.ids)) if self.weights is None else balance.drawn(self.weights, rng)
+        keys, before = [], dict.fromkeys(self.ids, 0)
+        for number in order:
+            item_id = self.ids[number]
+            keys.append((self.epoch, item_id, before[item_id]))
+            before[item_id] += 1
+        ends = np.cumsum([len(part) for part in np.array_split(order, len(self))])
+        yield from [keys[start:end] for start, end in zip((0, *ends), ends, strict=False)][self.first :]
 
 
 class WholeImages(Dataset[WholeImage]):
@@ -106,11 +110,6 @@ def training_loader(samples: TrainingSamples, batches: EpochBatches, workers: in
 def whole_image_loader(images: WholeImages, workers: int) -> DataLoader[Any]:
     """Yields one `WholeImage` at a time, in the order of the ids."""
     return DataLoader(images, batch_size=None, num_workers=workers, collate_fn=_as_is, worker_init_fn=_one_thread)
-
-
-def as_values(image: NDArray[Any]) -> NDArray[Any]:
-    """8-bit images as they are; 16-bit ones as float32 in [0, 1], since augmentation and torch know no uint16."""
-    return image if image.dtype == np.uint8 else image.astype(np.float32) / 65535
 
 
 def unit_values(image: Tensor) -> Tensor:

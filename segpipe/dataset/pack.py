@@ -5,7 +5,7 @@ import zipfile
 from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 
 import numpy as np
 import pandas as pd
@@ -29,11 +29,15 @@ file each time, so small data sets get fewer: as many as keep a shard near FEW_I
 
 @dataclass(frozen=True)
 class Pack:
-    """data/prepared opened for reading: `index` has a row an image and `id` as its index. Processes may share it."""
+    """data/prepared opened for reading: `index` has a row an image and `id` as its index. Processes may share it.
+
+    `suffixes` are those of the images by their bytes: the `source` of an image inside a JSON file ends in .json.
+    """
 
     info: DatasetInfo
     index: pd.DataFrame
     images: dict[str, Place]
+    suffixes: dict[str, str]
     masks: dict[str, Place]
     sha256: dict[str, tuple[str, str]]
 
@@ -72,14 +76,14 @@ def open_pack(folder: Path) -> Pack:
     info = read_info(folder)
     index = read_index(folder)
     try:
-        images = _places(folder, "images")
-        masks = _places(folder, "masks")
+        images, suffixes = _places(folder, "images")
+        masks, _ = _places(folder, "masks")
     except (OSError, ValueError, zipfile.BadZipFile) as error:
         raise _not_whole(folder, error) from None
     if not set(index.index) == set(images) == set(masks):
         raise PipelineError(f"{folder}: its zips and index.csv name other images. Run `dvc repro --force convert`.")
     hashes = zip(index["image_sha256"], index["mask_sha256"], strict=True)
-    return Pack(info, index, images, masks, dict(zip(index.index, hashes, strict=True)))
+    return Pack(info, index, images, suffixes, masks, dict(zip(index.index, hashes, strict=True)))
 
 
 def read_info(folder: Path) -> DatasetInfo:
@@ -173,10 +177,8 @@ def _not_whole(folder: Path, reason: object) -> PipelineError:
     return PipelineError(f"{folder}: not whole ({reason}). Run `dvc repro convert`.")
 
 
-def _places(folder: Path, kind: str) -> dict[str, Place]:
-    """Where each image's or mask's bytes lie, by id."""
-    return {
-        name.rsplit(".", 1)[0]: place
-        for path in sorted(folder.glob(f"{kind}-*.zip"))
-        for name, place in zips.places(path).items()
-    }
+def _places(folder: Path, kind: str) -> tuple[dict[str, Place], dict[str, str]]:
+    """Where each image's or mask's bytes lie, and the suffix of its name, by id."""
+    files = {name: place for path in sorted(folder.glob(f"{kind}-*.zip")) for name, place in zips.places(path).items()}
+    ids = {name: name.rsplit(".", 1)[0] for name in files}
+    return {ids[name]: place for name, place in files.items()}, {ids[name]: PurePosixPath(name).suffix for name in files}

@@ -19,9 +19,8 @@ from segpipe.progress import track
 def unpack(pack: Pack, folder: Path) -> None:
     """Writes images/ID.SUFFIX with the user's own bytes, masks/ID.png (class ids, 255 ignored), classes.txt, and
     train.txt, val.txt and test.txt where the data came with lists. `segpipe init` reads such a folder again."""
-    for item_id, row in track(pack.index.iterrows(), "unpacking", len(pack.index)):
-        name = str(item_id)
-        write_bytes(folder / "images" / f"{name}{Path(str(row['source'])).suffix.lower()}", pack.images[name].read())
+    for name in track(map(str, pack.index.index), "unpacking", len(pack.index)):
+        write_bytes(folder / "images" / f"{name}{pack.suffixes[name]}", pack.images[name].read())
         write_bytes(folder / "masks" / f"{name}.png", _plain(pack.masks[name].read(), name))
     write_text(folder / "classes.txt", "".join(f"{name}\n" for name in pack.info.classes))
     given = pack.index["given"]

@@ -8,7 +8,8 @@ from numpy.typing import NDArray
 from torch import Tensor
 from torch.nn import functional as F
 
-from segpipe.dataset.loader import as_values, channels_first, unit_values
+from segpipe.dataset.draws import as_values
+from segpipe.dataset.loader import channels_first, unit_values
 from segpipe.params import InferParams
 from segpipe.resize import shrink_image
 

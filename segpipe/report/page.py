@@ -19,6 +19,7 @@ from segpipe.report import (
     score_sections,
     skeleton,
 )
+from segpipe.report.augment_sheet import N_EPOCHS, Sheet
 from segpipe.report.data_section import Parts
 from segpipe.report.examples import Example
 from segpipe.report.inputs import FoldResults
@@ -48,6 +49,7 @@ class Contents:
     params: Mapping[str, Any]
     best: Sequence[Example]
     worst: Sequence[Example]
+    sheet: Sheet | None
     exported: Exported | None
     doctor: doctor_section.Doctor
     data_hash: str
@@ -117,9 +119,20 @@ def _origins(contents: Contents) -> list[Section]:
     found = [
         ("data", "Data", facts + balance + fold),
         ("doctor", "Data check", doctor_section.section(contents.doctor)),
-        ("parameters", "Parameters", run_sections.parameters(contents.params)),
     ]
+    if contents.sheet:
+        found.append(("augmentation", "Augmentation", _augmentation(contents.sheet, info)))
+    found.append(("parameters", "Parameters", run_sections.parameters(contents.params)))
     if contents.exported:
         found.append(("export", "Exported model", markup.card(run_sections.exported(contents.exported))))
     again = run_sections.again(results, contents.data_hash, contents.folds_hash)
     return [*found, ("again", "Get it again", markup.card(again))]
+
+
+def _augmentation(sheet: Sheet, info: DatasetInfo) -> str:
+    """What training makes of some of its images."""
+    words = (
+        f"{markup.counted(len(sheet.rows), 'training image')} of fold {sheet.fold}, and the crops that epochs 1 to {N_EPOCHS} "
+        f"make of them (augment.preset {sheet.preset})."
+    )
+    return markup.note(words) + example_section.augmented(sheet, info.classes, colours(len(info.classes)))

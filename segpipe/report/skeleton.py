@@ -155,9 +155,10 @@ figure { margin: 0; }
 .example header { display: flex; gap: 16px; justify-content: space-between; margin-bottom: 8px; font-size: 14px; }
 .example header b { min-width: 0; font-weight: 550; overflow-wrap: anywhere; }
 .example header span { white-space: nowrap; font-variant-numeric: tabular-nums; }
-.four { display: grid; grid-template-columns: repeat(4, 1fr); gap: 10px; }
-.four img { display: block; width: 100%; height: auto; border-radius: 6px; background: var(--track); }
-.four figcaption { margin-top: 3px; color: var(--soft); font-size: 13px; }
+.four, .six { display: grid; grid-template-columns: repeat(4, 1fr); gap: 10px; align-items: end; }
+.six { grid-template-columns: repeat(6, 1fr); }
+.four img, .six img { display: block; width: 100%; height: auto; border-radius: 6px; background: var(--track); }
+.four figcaption, .six figcaption { margin-top: 3px; color: var(--soft); font-size: 13px; }
 
 .cards { columns: 240px; column-gap: 14px; }
 .cards .card { break-inside: avoid; margin-bottom: 14px; }
@@ -184,6 +185,7 @@ footer { margin-top: 56px; padding-bottom: 48px; color: var(--soft); font-size: 
   .lead { margin: 16px 0 20px; font-size: 17px; }
   nav { padding-left: 16px; padding-right: 16px; }
   .tiles, .four { grid-template-columns: 1fr 1fr; }
+  .six { grid-template-columns: 1fr 1fr 1fr; }
   .tiles { gap: 10px; }
   .two, .sides { grid-template-columns: minmax(0, 1fr); }
   .tile { padding: 14px; }

@@ -4,7 +4,17 @@ from pathlib import Path, PurePosixPath
 
 import pytest
 
-from segpipe.annotations.items import Item, files_below, given_by_folder, id_of, images_below, sorted_items, unannotated
+from segpipe.annotations.items import (
+    Item,
+    files_below,
+    given_by_folder,
+    id_of,
+    images_below,
+    part_in_names,
+    sorted_items,
+    unannotated,
+    without_folder,
+)
 from segpipe.errors import DataError
 from segpipe.place import Place
 
@@ -73,3 +83,21 @@ def test_an_image_without_annotation_is_a_problem_only_by_the_rule_error() -> No
     )
     assert unannotated("a.png", "skip", "a mask") is None
     assert unannotated("a.png", "background", "a mask") is None
+
+
+def test_a_name_without_a_folder() -> None:
+    names = ("a.jpg", "images/a.jpg", "train/Images/a.b.jpg", "images/images/a.jpg", "images.jpg", "images/x/images.jpg")
+    assert [without_folder(name, "images") for name in names] == ["a", "a", "train/a.b", "images/a", "images", "x/images"]
+
+
+def test_the_part_is_in_the_first_name_that_holds_one() -> None:
+    cases = {
+        ("instances_train2017.json",): "train",
+        ("Valid", "train"): "val",
+        ("trainval.json", "x", "TEST-dev"): "test",
+        ("train_val.json", "images"): "",
+        ("restrained",): "",
+        (): "",
+    }
+    for names, part in cases.items():
+        assert part_in_names(names) == part

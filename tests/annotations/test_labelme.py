@@ -1,22 +1,32 @@
-"""labelme's files: shapes against pixels drawn by hand, which image a JSON belongs to, and one sentence for each mistake."""
+"""labelme's files, read: shapes against pixels drawn by hand, which image belongs to a JSON, one sentence for each mistake."""
 
+import base64
+import functools
 import json
+import tempfile
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image
 
 from segpipe.annotations import labelme
-from segpipe.annotations.items import Item
+from segpipe.annotations.convert import examine
+from segpipe.annotations.examine import FEW
+from segpipe.annotations.items import Annotated, Item, Reader
+from segpipe.annotations.labelme_shapes import KINDS
 from segpipe.errors import DataError
-from segpipe.images import header
-from segpipe.place import Place
+from segpipe.images import decode, decode_mask
+from segpipe.place import Held, Place
+from tests.annotations.data_params import data_params
 
 CLASSES = ("background", "cat", "dog")
 TRIANGLE = [[1, 1], [3, 1], [3, 3]]
+VOC3 = Path(__file__).parents[3] / "shared" / "data" / "labelme_voc3"
+VOC3_EXPECTED = VOC3.with_name("labelme_voc3_expected")
 
 
 def shape(label: Any = "cat", points: Any = TRIANGLE, kind: Any = "polygon") -> dict[str, Any]:
@@ -33,10 +43,25 @@ def save(path: Path, shapes: Any, image: str | None = None, size: tuple[int, int
         Image.new("RGB", size).save(path.with_suffix(".png"))
 
 
+@functools.cache
+def reader(classes: tuple[str, ...]) -> Reader:
+    return labelme.source(Path("unread"), data_params(Path("unread"), "labelme"), classes).read
+
+
+def read(item: Item, width: int, height: int, classes: tuple[str, ...] = CLASSES) -> Annotated:
+    return reader(classes)(item, width, height)
+
+
+def annotated(folder: Path, shapes: Any, classes: tuple[str, ...] = CLASSES, **more: Any) -> Annotated:
+    """What is read of a 6 x 5 image with these shapes."""
+    save(folder / "a.json", shapes, **more)
+    return read(only(folder), 6, 5, classes)
+
+
 def painted(folder: Path, shapes: list[dict[str, Any]], classes: tuple[str, ...] = CLASSES, **more: Any) -> list[str]:
     """The mask of a 6 x 5 image with these shapes, a string a row; `x` is ignored."""
-    save(folder / "a.json", shapes, **more)
-    mask = labelme.mask_of(only(folder), 6, 5, classes)
+    mask = annotated(folder, shapes, classes, **more).mask
+    assert mask is not None
     return ["".join("x" if value == 255 else str(value) for value in row) for row in mask]
 
 
@@ -47,10 +72,9 @@ def only(folder: Path) -> Item:
     return item
 
 
-def refusal(folder: Path, shapes: Any, **more: Any) -> str:
-    with pytest.raises(DataError) as caught:
-        painted(folder, shapes, **more)
-    return str(caught.value)
+def told(folder: Path, shapes: Any, **more: Any) -> list[str]:
+    """What is wrong with a file."""
+    return [str(problem) for problem in annotated(folder, shapes, **more).problems]
 
 
 def problems(folder: Path, rule: str = "error") -> list[str]:
@@ -122,127 +146,155 @@ def test_an_image_without_shapes_is_background(tmp_path: Path) -> None:
     assert painted(tmp_path, []) == ["000000"] * 5
 
 
-def test_all_unknown_labels_are_listed(tmp_path: Path) -> None:
-    assert refusal(tmp_path, [shape("cow"), shape("cat"), shape("Cat"), shape("cow"), {"points": TRIANGLE}]) == (
-        "a.json: labels that data.labelme.classes does not list: Cat, None, cow. "
-        "Add them to data.labelme.classes, or correct them in labelme."
-    )
+def test_unknown_labels_give_no_mask_and_are_told_of_all_files_together(tmp_path: Path) -> None:
+    save(tmp_path / "a.json", [shape("cow"), shape("cat"), shape("Cat"), shape("cow")])
+    save(tmp_path / "b.json", [shape("cat")])
+    found = examine(data_params(tmp_path, "labelme", classes=CLASSES), (), tmp_path / "spool")
+    remedy = "Add it to data.labelme.classes, map it in data.class_map, or correct it in the files."
+    assert [str(problem) for problem in found.problems if not problem.warning] == [
+        f'a.json: a label that data.labelme.classes does not list: "Cat". {remedy}',
+        f'a.json: a label that data.labelme.classes does not list: "cow". {remedy}',
+    ]
+    assert [record.id for record in found.records] == ["b"]
+
+
+def test_all_labels_are_told_even_of_bad_shapes(tmp_path: Path) -> None:
+    read = annotated(tmp_path, [shape("cow"), shape("ant", [[1, 1]]), shape("", kind="cube"), shape(7, kind="circle")])
+    assert (read.mask, read.values) == (None, ("7", "ant", "cow"))
+
+
+def test_all_that_is_wrong_with_a_file_is_told_at_once(tmp_path: Path) -> None:
+    shapes = [shape(kind="cube"), shape(None), shape("dog", [[1, 1]]), shape("dog", [[0, 0]]), shape("cat ")]
+    assert told(tmp_path, shapes, imageWidth=60) == [
+        "a.json: made for an image of 60 x 5 pixels, but the image has 6 x 5. "
+        "Bring back the image that was annotated, or annotate this one.",
+        'a.json: a shape of the type "cube", which is not known. Draw it as one of labelme\'s own: '
+        "polygon, rectangle, oriented_rectangle, circle, line, linestrip, point, points, mask.",
+        "a.json: a shape without a label. Give every shape its label in labelme, or remove it.",
+        'a.json: polygon "dog" needs 3 points or more. Draw it again in labelme, or remove it.',
+        'a.json: a label with blanks around it ("cat"). It is read without them; correct it in labelme.',
+    ]
+
+
+def test_warnings_leave_the_mask(tmp_path: Path) -> None:
+    flat = shape("dog", [[0, 4], [3, 4], [5, 4]])
+    save(tmp_path / "a.json", [flat, shape(" cat")])
+    result = read(only(tmp_path), 6, 5)
+    assert [problem.warning for problem in result.problems] == [True, True]
+    assert result.mask is not None
+    assert (result.mask == 1).sum() == 6
+
+
+def test_classes_are_merged_and_dropped(tmp_path: Path) -> None:
+    save(tmp_path / "a.json", [shape("cat"), shape("dog", [[0, 0], [5, 0]], "rectangle")])
+    data = data_params(tmp_path, "labelme", class_map={"cat": "animal", "dog": "__drop__"})
+    merged = labelme.source(tmp_path, data, CLASSES).read(only(tmp_path), 6, 5).mask
+    assert merged is not None
+    assert sorted(set(merged.ravel())) == [0, 1]
+    assert not merged[0].any()
 
 
 def test_background_must_be_a_class_to_be_a_label(tmp_path: Path) -> None:
     save(tmp_path / "a.json", [shape("background")])
-    with pytest.raises(DataError, match="does not list: background"):
-        labelme.mask_of(only(tmp_path), 6, 5, ("sky", "cat"))
+    assert read(only(tmp_path), 6, 5, ("sky", "cat")).mask is None
+    assert read(only(tmp_path), 6, 5, ("background", "cat")).mask is not None
 
 
-@pytest.mark.parametrize("kind", ["line", "linestrip", "point", "points", "mask", "oriented_rectangle", 7, ["polygon"]])
-def test_shapes_without_an_area_are_refused(tmp_path: Path, kind: Any) -> None:
-    assert refusal(tmp_path, [shape(), shape(kind=kind)]) == (
-        f'a.json: shape 2 ("cat") is a {kind}, which has no area or is not read yet. Draw it as polygon, rectangle, circle.'
-    )
+SIZES: list[tuple[Any, Any, str | None]] = [
+    (6, 5, None),
+    (None, None, None),
+    (6.0, 5.0, None),
+    (0, 0, None),
+    (None, 5, None),
+    (
+        12,
+        10,
+        "made for an image of 12 x 10 pixels, but the image has 6 x 5. "
+        "Bring back the image that was annotated, or annotate this one.",
+    ),
+    (
+        5,
+        6,
+        "made for an image of 5 x 6 pixels, but the image has 6 x 5. "
+        "It was annotated lying on its side, without regard to EXIF's orientation: annotate it again in labelme.",
+    ),
+    ("6", 5, "an imageWidth or imageHeight that is no number. Save it again in labelme."),
+    ([6], {"a": 5}, "an imageWidth or imageHeight that is no number. Save it again in labelme."),
+    (
+        float("nan"),
+        5,
+        "made for an image of NaN x 5 pixels, but the image has 6 x 5. "
+        "Bring back the image that was annotated, or annotate this one.",
+    ),
+    (
+        10**99,
+        5,
+        f"made for an image of {10**56}... x 5 pixels, but the image has 6 x 5. "
+        "Bring back the image that was annotated, or annotate this one.",
+    ),
+]
 
 
-@pytest.mark.parametrize(
-    ("kind", "points", "needed"),
-    [
-        ("polygon", [[1, 1], [2, 2]], 3),
-        ("polygon", [], 3),
-        ("polygon", None, 3),
-        ("polygon", 5, 3),
-        ("polygon", [[1, 1], [2, 2], [3]], 3),
-        ("polygon", [[1, 1], [2, 2], [3, "x"]], 3),
-        ("polygon", [[1, 1], [2, 2], [3, float("nan")]], 3),
-        ("polygon", [[1, 1], [2, 2], [3, float("inf")]], 3),
-        ("polygon", [[1, 1], [2, 2], [3, 10**400]], 3),
-        ("polygon", [[1, 1], [2, 2], [3, 1e12]], 3),
-        ("rectangle", [[1, 1]], 2),
-        ("rectangle", TRIANGLE, 2),
-        ("circle", [[1, 1]], 2),
-    ],
-)
-def test_points_that_make_no_shape_are_refused(tmp_path: Path, kind: str, points: Any, needed: int) -> None:
-    assert refusal(tmp_path, [shape(points=points, kind=kind)]) == (
-        f'a.json: shape 1 ("cat") has no {needed} points that are numbers near the image. Draw it again in labelme.'
-    )
+@pytest.mark.parametrize(("width", "height", "sentence"), SIZES)
+def test_the_size_in_the_file_must_be_the_images(tmp_path: Path, width: Any, height: Any, sentence: str | None) -> None:
+    expected = [f"a.json: {sentence}"] if sentence else []
+    assert told(tmp_path, [shape()], imageWidth=width, imageHeight=height) == expected
 
 
-def test_an_image_of_another_size_is_refused(tmp_path: Path) -> None:
-    assert refusal(tmp_path, [], imageWidth=12, imageHeight=10) == (
-        "a.json: made for an image of 12 x 10 pixels, but the image has 6 x 5. "
-        "Bring back the image that was annotated, or annotate this one."
-    )
+def test_shapes_of_another_image_are_not_told_to_be_outside(tmp_path: Path) -> None:
+    (sentence,) = told(tmp_path, [shape(points=[[60, 1], [90, 1], [90, 3]])], imageWidth=100, imageHeight=100)
+    assert sentence.startswith("a.json: made for an image of 100 x 100 pixels")
 
 
-def test_old_files_do_not_say_their_image_size(tmp_path: Path) -> None:
-    assert painted(tmp_path, [shape()], imageWidth=None, imageHeight=None) == painted(tmp_path, [shape()])
+def test_an_image_inside_is_not_looked_at_where_there_is_a_file(tmp_path: Path) -> None:
+    assert painted(tmp_path, [shape()], imageData="no image") == painted(tmp_path, [shape()])
+    assert painted(tmp_path, [shape()], imageData=[{}]) == painted(tmp_path, [shape()])
 
 
-def test_the_photo_of_a_turned_camera_fits_its_annotation(tmp_path: Path) -> None:
+def test_many_images_inside_their_files_are_read_in_many_processes(tmp_path: Path) -> None:
+    for number in range(FEW + 2):
+        Image.new("L", (6, 5), number).save(tmp_path / "photo.png")
+        content = base64.b64encode((tmp_path / "photo.png").read_bytes()).decode()
+        save(tmp_path / f"test/{number:02}.json", [shape()], image="a.jpg", imageData=content)
+    (tmp_path / "photo.png").unlink()
+    found = examine(data_params(tmp_path, "labelme", classes=CLASSES), (), tmp_path / "spool")
+    assert not [problem for problem in found.problems if not problem.warning]
+    expected = [(f"test/{number:02}", f"test/{number:02}.json", ".png", "test", (30 * number,)) for number in range(FEW + 2)]
+    assert [(each.id, each.source, each.suffix, each.given, each.sums) for each in found.records] == expected
+
+
+def turned(path: Path, orientation: int = 6) -> None:
+    """A photo of 48 x 40 pixels as stored, dark but for a bright patch at x 8 to 15, y 24 to 39 as stored."""
+    pixels = np.zeros((40, 48), np.uint8)
+    pixels[24:40, 8:16] = 255
     exif = Image.Exif()
-    exif[0x0112] = 6
-    Image.new("RGB", (6, 5)).save(tmp_path / "a.jpg", exif=exif)
-    save(tmp_path / "a.json", [shape()], image="a.jpg", size=(5, 6))  # labelme saves what it showed: the upright image
-    item = only(tmp_path)
-    upright = header(item.image.read(), item.source)
-    assert labelme.mask_of(item, upright.width, upright.height, CLASSES).shape == (6, 5)
+    exif[0x0112] = orientation
+    Image.fromarray(pixels).save(path, quality=95, exif=exif)
 
 
-@pytest.mark.parametrize("text", ["{", '{"shapes": [}', "", "[1, 2", b"\xff\xfe\x00"])
-def test_broken_json_is_refused(tmp_path: Path, text: str | bytes) -> None:
-    Image.new("RGB", (6, 5)).save(tmp_path / "a.png")
-    (tmp_path / "a.json").write_bytes(text if isinstance(text, bytes) else text.encode())
-    with pytest.raises(DataError) as caught:
-        labelme.mask_of(only(tmp_path), 6, 5, CLASSES)
-    assert str(caught.value).startswith("a.json: a JSON file that is broken (")
-    assert str(caught.value).endswith("). Save it again in labelme, or remove it.")
+UPRIGHT = {1: (48, 40), 2: (48, 40), 3: (48, 40), 4: (48, 40), 5: (40, 48), 6: (40, 48), 7: (40, 48), 8: (40, 48)}
 
 
-@pytest.mark.parametrize(
-    "content", [[], {}, {"shapes": None}, {"shapes": {}}, {"shapes": [1]}, {"images": [], "annotations": []}]
-)
-def test_json_that_is_not_labelme_is_refused(tmp_path: Path, content: Any) -> None:
-    (tmp_path / "notes.json").write_text(json.dumps(content))
-    sentence = "notes.json: a JSON file that is not labelme's (it has no list of shapes). Move it out of the folder."
-    assert problems(tmp_path) == [sentence]
-    Image.new("RGB", (6, 5)).save(tmp_path / "notes.png")
-    with pytest.raises(DataError) as caught:
-        labelme.mask_of(only(tmp_path), 6, 5, CLASSES)
-    assert str(caught.value) == sentence
-
-
-@pytest.mark.parametrize(
-    "named", ["photo.png", "C:\\Users\\me\\photo.png", "..\\work\\photo.png", "/home/me/photo.png", "../photo.png"]
-)
-def test_a_json_of_another_name_finds_the_image_it_names_in_its_own_folder(tmp_path: Path, named: str) -> None:
-    folder = tmp_path / "data"
-    save(folder / "notes.json", [shape()], image=named)
-    Image.new("RGB", (6, 5)).save(folder / "photo.png")
-    item = only(folder)
-    assert (item.id, item.source, item.annotation) == ("photo", "photo.png", Place(folder / "notes.json"))
-
-
-def test_a_json_finds_its_image_in_another_folder_of_the_data(tmp_path: Path) -> None:
-    save(tmp_path / "notes" / "a.json", [shape()], image="../photos/b.png")
-    (tmp_path / "photos").mkdir()
-    Image.new("RGB", (6, 5)).save(tmp_path / "photos" / "b.png")
-    assert only(tmp_path).source == "photos/b.png"
-
-
-@pytest.mark.parametrize("named", ["../outside.png", "gone.png", "/etc/hostname", ".", "..", "", "a\0b", "x" * 5000, 5, None])
-def test_no_image_outside_the_folder_is_ever_taken(tmp_path: Path, named: Any) -> None:
-    Image.new("RGB", (6, 5)).save(tmp_path / "outside.png")
-    folder = tmp_path / "data"
-    folder.mkdir()
-    (folder / "a.json").write_text(json.dumps({"shapes": [], "imagePath": named}))
-    (sentence,) = problems(folder)
-    assert sentence.startswith('a.json: its image "')
-    assert sentence.endswith('" is not in the folder. Put the image beside the JSON file, or remove the file.')
-
-
-def test_the_suffix_of_an_image_may_be_in_capitals(tmp_path: Path) -> None:
-    save(tmp_path / "a.json", [shape()], image="something else")
-    Image.new("RGB", (6, 5)).save(tmp_path / "a.JPG")
-    assert only(tmp_path).source == "a.JPG"
+@pytest.mark.parametrize("orientation", UPRIGHT)
+@pytest.mark.parametrize("inside", [False, True])
+def test_a_turned_photo_and_its_mask_agree(tmp_path: Path, orientation: int, inside: bool) -> None:
+    """labelme annotates what it shows: the upright image."""
+    turned(tmp_path / "a.jpg", orientation)
+    size = UPRIGHT[orientation]
+    bright = np.argwhere(decode((tmp_path / "a.jpg").read_bytes(), "a")[:, :, 0] > 127)
+    (top, left), (bottom, right) = bright.min(axis=0).tolist(), bright.max(axis=0).tolist()
+    image_data = base64.b64encode((tmp_path / "a.jpg").read_bytes()).decode() if inside else None
+    patch = shape(points=[[left, top], [right, bottom]], kind="rectangle")
+    save(tmp_path / "a.json", [patch], image="a.jpg", size=size, imageData=image_data)
+    if inside:
+        (tmp_path / "a.jpg").unlink()
+    found = examine(data_params(tmp_path, "labelme", classes=CLASSES), (), tmp_path / "spool")
+    assert not [problem for problem in found.problems if not problem.warning]
+    (record,) = found.records
+    image, mask = decode(record.image.read(), "a"), decode_mask(record.mask_png.read(), "a")
+    assert (record.width, record.height, record.suffix) == (*size, ".jpg")
+    assert np.array_equal(image[:, :, 0] > 127, mask == 1)
+    assert (mask == 1).sum() == 8 * 16
 
 
 def test_subfolders_are_the_given_split_and_part_of_the_id(tmp_path: Path) -> None:
@@ -259,29 +311,18 @@ def test_subfolders_are_the_given_split_and_part_of_the_id(tmp_path: Path) -> No
     ]
 
 
-def test_two_images_that_differ_by_their_suffix_only_are_refused(tmp_path: Path) -> None:
-    save(tmp_path / "a.json", [shape()])
-    Image.new("RGB", (6, 5)).save(tmp_path / "a.jpg")
-    sentence = "another image has the same name up to its suffix. Rename or remove one of the two."
-    assert problems(tmp_path, "background") == [f"a.jpg: {sentence}", f"a.png: {sentence}"]
-
-
-def test_two_json_files_of_one_image_are_refused(tmp_path: Path) -> None:
-    save(tmp_path / "a.json", [shape()])
-    save(tmp_path / "b.json", [shape()], image="a.png")
-    assert problems(tmp_path) == ["b.json: a second JSON file for a.png. Remove one of the two."]
-
-
 def test_images_without_annotation_follow_the_rule(tmp_path: Path) -> None:
     save(tmp_path / "a.json", [shape()])
     Image.new("RGB", (6, 5)).save(tmp_path / "b.png")
     assert problems(tmp_path, "error") == [
-        "b.png: an image without a JSON file. Annotate it, or set data.labelme.unannotated to skip or background."
+        "b.png: an image without a JSON file. Annotate it, or set data.unannotated to skip or background."
     ]
     assert [item.id for item in labelme.find(tmp_path, "skip").items] == ["a"]
     found = labelme.find(tmp_path, "background")
     assert [(item.id, item.annotation) for item in found.items] == [("a", Place(tmp_path / "a.json")), ("b", None)]
-    assert not labelme.mask_of(found.items[1], 6, 5, CLASSES).any()
+    mask = read(found.items[1], 6, 5).mask
+    assert mask is not None
+    assert not mask.any()
     assert not problems(tmp_path, "skip")
     assert not problems(tmp_path, "background")
 
@@ -293,32 +334,103 @@ def test_hidden_files_are_not_looked_at(tmp_path: Path) -> None:
     assert only(tmp_path).id == "a"
 
 
+@pytest.mark.skipif(not VOC3.is_dir(), reason="no shared data")
+def test_real_files_become_labelmes_own_masks(tmp_path: Path) -> None:
+    names = [line for line in (VOC3 / "labels.txt").read_text().splitlines() if line not in ("", "__ignore__")]
+    found = examine(data_params(VOC3, "labelme", classes=names), (), tmp_path / "spool")
+    assert not [problem for problem in found.problems if not problem.warning]
+    differing = {}
+    for record in found.records:
+        expected = decode_mask((VOC3_EXPECTED / f"{record.id}.png").read_bytes(), record.id)
+        differing[record.id] = int((decode_mask(record.mask_png.read(), record.id) != expected).sum())
+    assert differing == {"2011_000003": 0, "2011_000006": 0, "2011_000025": 0}
+
+
+WORDS = ["cat", "polygon", "circle", "rectangle", "", "a\0b", "photo.png", "image1.png", "\ud800", "iVBORw0KGgo="]
 JSON = st.recursive(
-    st.none()
-    | st.booleans()
-    | st.integers()
-    | st.floats()
-    | st.sampled_from(["cat", "polygon", "circle", "", "a\0b", "photo.png"]),
+    st.none() | st.booleans() | st.integers() | st.floats() | st.sampled_from(WORDS),
     lambda inner: (
         st.lists(inner, max_size=4)
-        | st.dictionaries(st.sampled_from(["label", "points", "shape_type", "shapes"]), inner, max_size=4)
+        | st.dictionaries(st.sampled_from(["label", "points", "shape_type", "shapes", "mask"]), inner, max_size=4)
     ),
     max_leaves=12,
 )
-SHAPES = st.lists(st.fixed_dictionaries({"label": JSON | st.just("cat"), "points": JSON, "shape_type": JSON}), max_size=2)
+POINTS = st.lists(st.lists(st.integers(-9, 9) | st.floats(-9, 9), min_size=2, max_size=2), max_size=4)
+LABEL = JSON | st.sampled_from([*CLASSES, "__ignore__", " cat"])
+SHAPE = st.fixed_dictionaries(
+    {"label": LABEL, "points": JSON | POINTS, "shape_type": JSON | st.sampled_from(KINDS), "group_id": st.none() | JSON}
+)
+FLAWLESS = {
+    "polygon": 5,
+    "rectangle": 2,
+    "oriented_rectangle": 4,
+    "circle": 2,
+    "line": 2,
+    "linestrip": 3,
+    "point": 1,
+    "points": 2,
+}
+SOUND = st.sampled_from(sorted(FLAWLESS)).flatmap(
+    lambda kind: st.fixed_dictionaries(
+        {
+            "label": st.sampled_from([*CLASSES, "__ignore__"]),
+            "points": st.lists(
+                st.lists(st.floats(-9, 9), min_size=2, max_size=2), min_size=FLAWLESS[kind], max_size=FLAWLESS[kind]
+            ),
+            "shape_type": st.just(kind),
+            "group_id": st.sampled_from([None, 0, 1]),
+        }
+    )
+)
+CONTENT = st.fixed_dictionaries(
+    {
+        "shapes": st.lists(SOUND, max_size=4) | st.lists(SHAPE | SOUND, max_size=3) | JSON,
+        "imagePath": JSON | st.text(),
+        "imageData": st.none() | JSON,
+        "imageWidth": JSON | st.just(6),
+        "imageHeight": JSON | st.just(5),
+    }
+)
 
 
-@settings(deadline=None, max_examples=150)
-@given(content=st.fixed_dictionaries({"shapes": SHAPES | JSON, "imagePath": JSON, "imageWidth": JSON, "imageHeight": JSON}))
-def test_any_json_ends_in_a_mask_or_in_one_sentence(tmp_path_factory: pytest.TempPathFactory, content: Any) -> None:
-    folder = tmp_path_factory.mktemp("any")
+@settings(max_examples=200)
+@given(content=CONTENT)
+def test_any_json_ends_in_a_mask_or_in_sentences(content: Any) -> None:
+    with tempfile.TemporaryDirectory() as scratch:
+        sentences = all_sentences(Path(scratch), content)
+    assert all("\n" not in str(sentence) and len(str(sentence)) < 500 for sentence in sentences)
+
+
+def all_sentences(folder: Path, content: Any) -> list[DataError]:
+    """What is wrong with a file of this content, beside an image and by itself; and that else there is a mask."""
     Image.new("RGB", (6, 5)).save(folder / "photo.png")
     for name in ("photo.json", "other.json"):
         (folder / name).write_text(json.dumps(content))
-        found = labelme.find(folder, "background")
-        assert all("\n" not in str(problem) for problem in found.problems)
-        for item in found.items:
-            try:
-                assert labelme.mask_of(item, 6, 5, CLASSES).shape == (5, 6)
-            except DataError as error:
-                assert "\n" not in str(error)
+    found = labelme.find(folder, "background")
+    sentences = list(found.problems)
+    for item in found.items:
+        try:
+            item.image.read()
+            result = read(item, 6, 5)
+        except DataError as error:
+            sentences.append(error)
+            continue
+        sentences += result.problems
+        unknown = set(result.values) - {*CLASSES, "_background_", "__ignore__", "ignore"}
+        assert (result.mask is None) == (bool(unknown) or any(not problem.warning for problem in result.problems))
+        assert result.mask is None or (result.mask.shape == (5, 6) and set(result.mask.ravel()) <= {0, 1, 2, 255})
+    return sentences
+
+
+@settings(max_examples=200)
+@given(at=st.integers(0, 10_000), old=st.integers(0, 30), new=st.binary(max_size=6))
+def test_any_damage_to_a_file_ends_in_a_mask_or_in_sentences(at: int, old: int, new: bytes) -> None:
+    shapes = [shape(), shape("dog", [[0, 0], [2, 2]], "rectangle") | {"group_id": 1, "flags": {}}]
+    content = json.dumps({"version": "5.5.0", "shapes": shapes, "imagePath": "a.png", "imageWidth": 6}).encode()
+    start = at % len(content)
+    damaged = Held(content[:start] + new + content[start + old :])
+    try:
+        result = read(Item("a", "a.png", Held(b""), damaged, annotation_name="a.json"), 6, 5)
+        assert result.mask is not None or result.problems or set(result.values) - set(CLASSES)
+    except DataError as error:
+        assert "\n" not in str(error)

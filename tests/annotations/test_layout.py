@@ -120,9 +120,9 @@ def test_parts_with_the_same_names_are_no_images_and_masks(tmp_path: Path) -> No
 
 def test_json_of_another_kind_is_told(tmp_path: Path) -> None:
     touch(tmp_path, "a.jpg", "b.jpg")
-    (tmp_path / "instances.json").write_text(json.dumps({"images": [], "annotations": []}))
+    (tmp_path / "instances.json").write_text(json.dumps({"images": [], "categories": []}))
     assert refusal(tmp_path).splitlines()[1] == (
-        "instances.json is no JSON of labelme: it has no list of shapes. COCO's is not read yet."
+        "instances.json is no JSON of labelme or of COCO's instances: it lists neither shapes nor those."
     )
 
 

@@ -1,5 +1,6 @@
 """What is seen in a folder before anything is done with it, and how it is told."""
 
+import base64
 import json
 import tarfile
 from collections.abc import Sequence
@@ -12,9 +13,12 @@ from PIL import Image
 
 from segpipe.annotations import look as module
 from segpipe.annotations import summary
-from segpipe.annotations.layout import Layout
-from segpipe.annotations.look import Look, look
+from segpipe.annotations.layout import Kind, Layout
+from segpipe.annotations.look import Look
 from segpipe.errors import PipelineError
+from tests.annotations.data_params import data_params
+
+DATA = data_params(Path("unread"), "labelme")
 
 
 def picture(path: Path, size: tuple[int, int] = (4, 3), mode: str = "RGB", orientation: int = 1) -> None:
@@ -35,7 +39,12 @@ def mask(path: Path, ids: Sequence[int], size: tuple[int, int] = (4, 3)) -> None
 def labelled(path: Path, *labels: object, size: tuple[int, int] = (4, 3)) -> None:
     """An image and its JSON with a shape for each label."""
     picture(path.with_suffix(".jpg"), size)
-    path.with_suffix(".json").write_text(json.dumps({"shapes": [{"label": label, "points": []} for label in labels]}))
+    shapes = [{"label": label, "points": [[0, 0], [2, 0], [2, 2]]} for label in labels]
+    path.with_suffix(".json").write_text(json.dumps({"shapes": shapes}))
+
+
+def look(root: Path, kind: Kind | None = None, image_dir: str = "", mask_dir: str = "") -> Look:
+    return module.look(root, DATA, kind, image_dir, mask_dir)
 
 
 def told(seen: Look, rule: str = "error") -> list[str]:
@@ -48,8 +57,9 @@ def problems(seen: Look) -> list[str]:
 
 def test_masks_with_lists_and_names(tmp_path: Path) -> None:
     for name, ids in (("a", [0, 1, 2]), ("b", [0, 1]), ("c", [2, 1])):
-        picture(tmp_path / f"images/{name}.jpg", (8, 6) if name == "c" else (4, 3))
-        mask(tmp_path / f"masks/{name}.png", ids)
+        size = (8, 6) if name == "c" else (4, 3)
+        picture(tmp_path / f"images/{name}.jpg", size)
+        mask(tmp_path / f"masks/{name}.png", ids, size)
     (tmp_path / "classes.txt").write_text("sky\nroad\nunlabelled\n")
     (tmp_path / "splits").mkdir()
     for part, names in (("train", "a"), ("val", "b"), ("test", "c")):
@@ -84,7 +94,7 @@ def test_labelme_with_folders_and_images_without_annotation(tmp_path: Path) -> N
     assert seen.classes.names == ("background", "5", "cat", "dog")
     assert told(seen, "skip")[1:] == [
         "  images   4, 1 without a JSON file",
-        "           c.jpg: they are left out, since data.labelme.unannotated is skip "
+        "           c.jpg: they are left out, since data.unannotated is skip "
         "(error: `dvc repro` stops at them, background: they count as images without objects)",
         "  sizes    4 x 3",
         "  pixels   RGB of 8 bits (3), gray of 8 bits (1)",
@@ -168,6 +178,34 @@ def test_broken_json_next_to_sound_json_is_told(tmp_path: Path) -> None:
     assert second.startswith("b.json: a JSON file that is broken (")
 
 
+def test_labels_are_told_even_where_shapes_are_bad_and_odd_shapes_are_warnings(tmp_path: Path) -> None:
+    labelled(tmp_path / "a", "cat", "cow ")
+    shapes = [{"label": "dog", "points": []}, {"label": "cat", "points": [[0, 0], [1, 1], [2, 2]]}]
+    save = {"shapes": shapes, "imageWidth": 4, "imageHeight": 3}
+    picture(tmp_path / "b.jpg")
+    (tmp_path / "b.json").write_text(json.dumps(save))
+    seen = look(tmp_path)
+    assert seen.values == (("cat", 2), ("cow", 1), ("dog", 1))
+    assert seen.classes.names == ("background", "cat", "cow", "dog")
+    assert [(problem.file, problem.problem, problem.warning) for problem in seen.problems] == [
+        ("a.json", 'a label with blanks around it ("cow")', True),
+        ("b.json", 'polygon "dog" needs 3 points or more', False),
+        ("b.json", 'polygon "cat" with no area', True),
+    ]
+
+
+def test_images_inside_json_files_are_looked_at(tmp_path: Path) -> None:
+    labelled(tmp_path / "train/a", "cat")
+    content = json.loads((tmp_path / "train/a.json").read_text())
+    content |= {"imageData": base64.b64encode((tmp_path / "train/a.jpg").read_bytes()).decode(), "imagePath": "a.jpg"}
+    (tmp_path / "train/a.json").write_text(json.dumps(content))
+    (tmp_path / "train/a.jpg").unlink()
+    seen = look(tmp_path)
+    assert (seen.layout, seen.n_images, seen.problems) == (Layout("labelme"), 1, ())
+    assert (seen.sizes, seen.depths, seen.given) == ((((4, 3), 1),), (((3, 8), 1),), (("train", 1),))
+    assert seen.values == (("cat", 1),)
+
+
 def test_masks_in_black_and_white_are_told(tmp_path: Path) -> None:
     picture(tmp_path / "images/a.jpg")
     mask(tmp_path / "masks/a.png", [0, 255])
@@ -184,7 +222,7 @@ def test_a_path_that_is_not_there_is_refused(tmp_path: Path) -> None:
 def test_many_processes_see_the_same_as_one(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     for number in range(40):
         picture(tmp_path / f"images/{number}.png", (number % 3 + 4, 3))
-        mask(tmp_path / f"masks/{number}.png", [0, number % 7])
+        mask(tmp_path / f"masks/{number}.png", [0, number % 7], (number % 3 + 4, 3))
     (tmp_path / "images/9.png").write_bytes(b"no image")
     parallel = look(tmp_path)
     assert (parallel.n_images, len(parallel.problems)) == (40, 1)

@@ -1,5 +1,6 @@
 """Batches: the same for any number of workers, all images in every epoch, never the same draw twice."""
 
+from collections import Counter
 from pathlib import Path
 from typing import Any
 
@@ -9,6 +10,7 @@ import torch
 from torch.utils.data import DataLoader
 
 from segpipe.dataset import loader
+from segpipe.dataset.draws import Draws, as_values
 from segpipe.dataset.pack import Pack
 from segpipe.params import load
 from tests.dataset.packs import made, noise
@@ -26,7 +28,7 @@ def data(tmp_path_factory: pytest.TempPathFactory) -> Pack:
 
 
 def epochs(data: Pack, workers: int, numbers: tuple[int, ...] = (0, 1), ids: list[str] = IDS) -> list[loader.Batch]:
-    samples = loader.TrainingSamples(data, AUGMENT, 16, 0, seed=3, fold=0)
+    samples = loader.TrainingSamples(Draws(data, ids, AUGMENT, 16, 0, seed=3, fold=0))
     order = loader.EpochBatches(ids, 4, seed=3, fold=0)
     batches = loader.training_loader(samples, order, workers, pin=False)
     found = []
@@ -69,7 +71,7 @@ def test_the_rest_of_an_epoch_is_the_end_of_the_whole_one(data: Pack) -> None:
 
 
 def training_batches(data: Pack, workers: int) -> "DataLoader[Any]":
-    samples = loader.TrainingSamples(data, AUGMENT, 16, 0, seed=3, fold=0)
+    samples = loader.TrainingSamples(Draws(data, IDS, AUGMENT, 16, 0, seed=3, fold=0))
     return loader.training_loader(samples, loader.EpochBatches(IDS, 4, seed=3, fold=0), workers, pin=False)
 
 
@@ -114,6 +116,51 @@ def test_batches_are_what_they_say(data: Pack) -> None:
     assert (batch.target.shape, batch.target.dtype) == ((4, 16, 16), torch.int64)
 
 
+def weighted(data: Pack, workers: int) -> "DataLoader[Any]":
+    """Two images are wanted three times as often as the others."""
+    samples = loader.TrainingSamples(Draws(data, IDS, AUGMENT, 16, 0, seed=3, fold=0))
+    weights = np.array([3.0, 3.0, *[1.0] * 11])
+    order = loader.EpochBatches(IDS, 4, seed=3, fold=0, weights=weights * (13 / weights.sum()))
+    return loader.training_loader(samples, order, workers, pin=False)
+
+
+def test_preferred_images_come_again_in_an_epoch_of_the_same_length_and_are_drawn_anew(data: Pack) -> None:
+    found = rounds(weighted(data, 0), first=0)
+    assert [len(batch.ids) for batch in found] == [len(batch.ids) for batch in rounds(training_batches(data, 0), first=0)]
+    counts = Counter(item for batch in found for item in batch.ids)
+    assert counts["i0"] >= 4 and counts["i1"] >= 4
+    drawn = [image.numpy().tobytes() for batch in found for image in batch.image]
+    assert len(set(drawn)) == len(drawn) == 26
+
+
+def test_preferred_images_are_the_same_for_any_workers_and_from_any_batch_on(data: Pack) -> None:
+    whole = bytes_of(rounds(weighted(data, 0), first=0))
+    assert bytes_of(rounds(weighted(data, 2), first=0)) == whole
+    assert bytes_of(rounds(weighted(data, 2), first=3)) == whole[3:]
+
+
+def test_the_first_draw_of_an_image_does_not_depend_on_what_is_preferred(data: Pack) -> None:
+    draws = Draws(data, IDS, AUGMENT, 16, 0, seed=3, fold=0)
+    assert np.array_equal(draws.draw(2, "i4")[0], draws.draw(2, "i4", 0)[0])
+    assert not np.array_equal(draws.draw(2, "i4")[0], draws.draw(2, "i4", 1)[0])
+
+
+def test_objects_are_found_by_the_index_and_the_mask(tmp_path: Path) -> None:
+    """Of 64 images of 90 x 90 pixels with one object each, a random crop of 16 shows a few, a placed one every one."""
+    mask = np.zeros((90, 90), np.uint8)
+    mask[70:73, 5:9] = 1
+    ids = [f"i{number}" for number in range(64)]
+    data = made(tmp_path, dict.fromkeys(ids, (noise(0, 90, 90), mask)))
+
+    def seen(probability: float) -> int:
+        keys = AUGMENT.model_copy(update={"object_crop": probability})
+        draws = Draws(data, ids, keys, 16, 0, seed=3, fold=0)
+        return sum(bool((draws.draw(0, item)[1] == 1).any()) for item in ids)
+
+    assert seen(0.0) < 16
+    assert seen(1.0) == 64
+
+
 @pytest.mark.parametrize("workers", [0, 2])
 def test_whole_images_come_as_they_are_in_order(data: Pack, workers: int) -> None:
     found = list(loader.whole_image_loader(loader.WholeImages(data, IDS), workers))
@@ -124,7 +171,7 @@ def test_whole_images_come_as_they_are_in_order(data: Pack, workers: int) -> Non
 
 def test_sixteen_bits_become_shares_of_the_largest() -> None:
     image = np.array([[[0], [65535]]], np.uint16)
-    values: Any = loader.as_values(image)
+    values: Any = as_values(image)
     assert values.dtype == np.float32
     assert torch.equal(loader.unit_values(loader.channels_first(values)), torch.tensor([[[0.0, 1.0]]]))
     assert loader.unit_values(torch.tensor([255, 51], dtype=torch.uint8)).tolist() == pytest.approx([1.0, 0.2])
@@ -132,6 +179,6 @@ def test_sixteen_bits_become_shares_of_the_largest() -> None:
 
 def test_large_images_are_shrunk_with_their_masks(tmp_path: Path) -> None:
     data = made(tmp_path, {"a": (noise(0, 40, 80), np.ones((40, 80), np.uint8))})
-    samples = loader.TrainingSamples(data, AUGMENT, 16, 32, seed=3, fold=0)
-    _, image, target = samples[(0, "a")]
+    samples = loader.TrainingSamples(Draws(data, ["a"], AUGMENT, 16, 32, seed=3, fold=0))
+    _, image, target = samples[(0, "a", 0)]
     assert image.shape[1:] == target.shape == (16, 16)

@@ -27,6 +27,16 @@ def test_what_went_in_comes_out(tmp_path: Path) -> None:
     assert not list((tmp_path / "out").glob("*rain.txt"))
 
 
+def test_an_image_that_was_inside_a_json_file_is_an_image_again(tmp_path: Path) -> None:
+    made(tmp_path, {"a": (np.zeros((2, 3, 3), np.uint8), MASK)}, ("background", "cat", "dog"))
+    index = tmp_path / "prepared/index.csv"
+    index.write_text(index.read_text().replace("a.png", "a.json"))
+    pack = open_pack(tmp_path / "prepared")
+    assert pack.index.loc["a", "source"] == "a.json"
+    unpack(pack, tmp_path / "out")
+    assert [path.name for path in (tmp_path / "out/images").iterdir()] == ["a.png"]
+
+
 def test_a_folder_is_whole_or_not_there(tmp_path: Path) -> None:
     out = tmp_path / "out"
     with pytest.raises(ZeroDivisionError), new_folder(out) as folder:

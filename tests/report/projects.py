@@ -11,9 +11,11 @@ import yaml
 from numpy.typing import NDArray
 
 from segpipe.dataset import folds as splits
+from segpipe.dataset import presets
 from segpipe.files import write_bytes, write_json
 from segpipe.images import encode_mask
 from segpipe.overlay import encode_png
+from segpipe.params import load
 from segpipe.report.inputs import FoldResults
 from segpipe.scores import Confusion, confusion, image_dice
 from segpipe.zips import write_zip
@@ -87,7 +89,7 @@ def write_results(folder: Path, fold: int, parts: dict[str, str], masks: dict[st
 
 def write_run(folder: Path, fold: int, **more: Any) -> None:
     """run.json, as evaluate leaves it."""
-    content = {
+    content: dict[str, Any] = {
         "fingerprint": f"print{fold}",
         "fold": fold,
         "best_epoch": 2,
@@ -96,6 +98,16 @@ def write_run(folder: Path, fold: int, **more: Any) -> None:
         "versions": {"numpy": "2"},
     }
     (folder / "run.json").write_text(json.dumps(content | more), encoding="utf-8")
+
+
+def trained_with(preset: str = "custom", **input_keys: Any) -> dict[str, Any]:
+    """The parameters of a training, as run.json names them."""
+    params = load(ROOT / "params.yaml")
+    augment = presets.resolved(params.augment.model_copy(update={"preset": preset}))
+    image = params.input.model_copy(update={"crop": 16} | input_keys)
+    return params.model_copy(update={"augment": augment, "input": image}).model_dump(
+        include={"seed", "input", "augment", "train"}, mode="json"
+    )
 
 
 def results(fold: int, **dice: dict[str, float | None]) -> FoldResults:

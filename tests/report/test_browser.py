@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from stages import report
-from tests.report.projects import finished, write_run
+from tests.report.projects import finished, trained_with, write_run
 
 CHROMIUM = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
 pytestmark = pytest.mark.skipif(CHROMIUM is None, reason="needs chromium (apt-get install chromium)")
@@ -57,7 +57,7 @@ def probed(page: str, folder: Path, width: int, *options: str) -> dict[str, Any]
 @pytest.fixture(scope="module")
 def page(tmp_path_factory: pytest.TempPathFactory) -> str:
     folder = finished(tmp_path_factory.mktemp("run"), classes=LONG)
-    write_run(folder / "data/eval/fold0", 0)
+    write_run(folder / "data/eval/fold0", 0, params=trained_with())
     with pytest.MonkeyPatch.context() as patch:
         patch.chdir(folder)
         patch.setattr(report, "_track", lambda *_: None)
@@ -67,7 +67,7 @@ def page(tmp_path_factory: pytest.TempPathFactory) -> str:
 
 def test_a_desktop_shows_everything_and_asks_for_nothing(page: str, tmp_path: Path) -> None:
     found = probed(page, tmp_path, 1280)
-    assert found["drawn"] == [True] * 18
+    assert found["drawn"] == [True] * (18 + 24)
     assert found["console"] == []
     assert found["content"] <= found["width"] == 1280
     assert found["ground"] == "rgb(246, 247, 249)"

@@ -11,11 +11,11 @@ import pytest
 from segpipe import params
 from segpipe.dataset import folds as splits
 from segpipe.dataset import pack
-from segpipe.report import doctor_section, examples, inputs, numbers, page
+from segpipe.report import augment_sheet, doctor_section, examples, inputs, numbers, page
 from segpipe.report.definitions import MEANINGS, NAMES
 from segpipe.report.run_sections import Exported
 from segpipe.scores import CLASS_SCORES, SCORES
-from tests.report.projects import finished, write_run
+from tests.report.projects import finished, trained_with, write_run
 
 HOSTILE = ("background", "<script>alert(1)</script>", '"><img src=x onerror=alert(2)>${style}')
 VOID = {"meta", "link", "img", "br", "path", "use"}
@@ -57,7 +57,9 @@ class Reader(HTMLParser):
 def contents(tmp_path_factory: pytest.TempPathFactory) -> page.Contents:
     """A run of two folds with hostile names everywhere."""
     folder = finished(tmp_path_factory.mktemp("run"), folds=(0, 1), classes=HOSTILE)
-    write_run(folder / "data/eval/fold0", 0, device="<b>cpu", instruction_set="AVX2", versions={"torch": "<i>2"})
+    write_run(
+        folder / "data/eval/fold0", 0, device="<b>cpu", instruction_set="AVX2", versions={"torch": "<i>2"}, params=trained_with()
+    )
     return gathered(folder, (0, 1))
 
 
@@ -78,6 +80,7 @@ def gathered(folder: Path, folds: tuple[int, ...]) -> page.Contents:
         params=params.load(folder / "params.yaml").model_dump(include={"seed", "model", "loss", "train"}),
         best=[dataclasses.replace(each, id=f"<u>{each.id}") for each in best],
         worst=worst,
+        sheet=augment_sheet.sheet(data, train, folds[0], results[0].run),
         exported=Exported({"images": 8, "largest_difference": 4.77e-06, "same_pixels": 0.9975, "<new>": 1}, 7_800_000, "ab12"),
         doctor=doctor_section.read(folder / "data/doctor"),
         data_hash="d4ta",
@@ -123,6 +126,7 @@ def test_the_page_tells_what_there_is(contents: page.Contents) -> None:
         "4.8e-06",
         "7.8 MB",
         "dice_pixel",
+        "4 training images of fold 0, and the crops that epochs 1 to 5 make of them (augment.preset custom).",
     ):
         assert fact in text
     for fact in ("d4ta", "f01d5", "print0", "make verify", "dvc repro", "3 of 4", "sample standard deviation"):
@@ -139,6 +143,7 @@ def test_one_fold_without_test_part_export_and_examples(tmp_path: Path) -> None:
     assert "6 validation images that also chose the best epoch, so this flatters" in text
     assert "Exported model" not in text
     assert "Predictions" not in text
+    assert "Augmentation" not in text
     assert "sample standard deviation" not in text
 
 

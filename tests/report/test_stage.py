@@ -12,7 +12,7 @@ import pytest
 from segpipe import tracking
 from segpipe.errors import PipelineError
 from stages import report
-from tests.report.projects import finished, write_params, write_run
+from tests.report.projects import finished, trained_with, write_params, write_run
 from tests.structure.imports import ROOT
 
 WRITTEN = ("metrics/summary.json", "metrics/curves.csv", "metrics/per_class.csv", "metrics/confusion.csv", "reports/index.html")
@@ -50,17 +50,38 @@ def test_an_export_is_shown(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> 
 def test_another_folder_and_another_process_give_the_same_bytes_without_torch(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    """Not even for the sheet of augmented samples, though albumentations would import it."""
     folder = finished(tmp_path / "first", folds=(0, 1))
+    (folder / "data/eval/fold0/run.json").write_text(json.dumps({"params": trained_with("standard")}), encoding="utf-8")
     shutil.copytree(folder, tmp_path / "second place")
-    heavy = "{'torch', 'mlflow', 'albumentations'}"
+    heavy = "{'torch', 'mlflow'}"
     code = f"import sys; from stages.report import main; main(); print('HEAVY', {heavy} & set(sys.modules))"
     env = os.environ | {"PYTHONPATH": str(ROOT), "PYTHONHASHSEED": "7", "LC_ALL": "C", "TZ": "Asia/Tokyo"}
     ran = subprocess.run(
         [sys.executable, "-c", code], cwd=tmp_path / "second place", env=env, capture_output=True, text=True, check=True
     )
     assert ran.stdout.splitlines()[-1] == "HEAVY set()"
-    for name, content in run(folder, monkeypatch).items():
+    files = run(folder, monkeypatch)
+    files["reports/augmentation.png"] = (folder / "reports/augmentation.png").read_bytes()
+    for name, content in files.items():
         assert (tmp_path / "second place" / name).read_bytes() == content, name
+
+
+def test_the_page_shows_a_presets_values(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    folder = finished(tmp_path)
+    params = (folder / "params.yaml").read_text(encoding="utf-8")
+    (folder / "params.yaml").write_text(params.replace("preset: custom", "preset: multi_scale"), encoding="utf-8")
+    html = run(folder, monkeypatch)["reports/index.html"].decode("utf-8")
+    for key, value in (("preset", "multi_scale"), ("scale_max", "2"), ("rotate", "0")):
+        assert f"<dt>{key}</dt><dd><code>{value}</code></dd>" in html
+
+
+def test_without_a_training_there_is_no_sheet(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    folder = finished(tmp_path)
+    (folder / "reports").mkdir()
+    (folder / "reports/augmentation.png").write_bytes(b"of an earlier run")
+    run(folder, monkeypatch)
+    assert [path.name for path in (folder / "reports").iterdir()] == ["index.html"]
 
 
 def test_stale_folds_go_before_anything_is_read(

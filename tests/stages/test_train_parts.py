@@ -8,7 +8,7 @@ import pytest
 import torch
 
 from segpipe import closure
-from segpipe.dataset import folds, pack
+from segpipe.dataset import folds, pack, presets
 from segpipe.params import Params, load
 from segpipe.training import device
 from stages import train_parts
@@ -66,6 +66,18 @@ def test_the_same_training_has_the_same(project: Path) -> None:
 )
 def test_another_value_that_decides_makes_another(project: Path, section: str, key: str, value: Any) -> None:
     assert fingerprint(with_value(section, key, value)) != fingerprint()
+
+
+def with_preset(**keys: Any) -> Params:
+    return EVERY.model_copy(update={"augment": EVERY.augment.model_copy(update=keys)})
+
+
+def test_the_values_of_a_preset_decide_and_not_those_that_it_overrules(project: Path) -> None:
+    light = with_preset(preset="light")
+    assert fingerprint(light) != fingerprint()
+    assert fingerprint(with_preset(preset="light", rotate=99.0)) == fingerprint(light)
+    task = train_parts.task_of(light, 0, CPU)
+    assert train_parts.card_of(task, {}, None).training["params"]["augment"]["rotate"] == presets.LIGHT["rotate"]
 
 
 @pytest.mark.parametrize(

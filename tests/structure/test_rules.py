@@ -9,7 +9,11 @@ import pytest
 from segpipe.closure import file_of
 from tests.structure.imports import ROOT, modules
 
-ONE_DOOR = {"mlflow": {"segpipe.tracking"}, "onnxruntime": {"segpipe.inference.onnx_session"}}
+ONE_DOOR = {
+    "albumentations": {"segpipe.dataset.changes"},
+    "mlflow": {"segpipe.tracking"},
+    "onnxruntime": {"segpipe.inference.onnx_session"},
+}
 
 
 @pytest.mark.parametrize("library", ONE_DOOR)

@@ -21,6 +21,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from segpipe.dataset import augment, loader
+from segpipe.dataset.draws import Draws
 from segpipe.files import sha256_of
 from segpipe.params import load
 from segpipe.randomness import seed_of
@@ -179,10 +180,10 @@ def shares(images: int, epochs: int) -> dict[tuple[bool, bool, bool], float]:
     params = load(ROOT / "params.yaml").augment.model_copy(
         update=still | dict.fromkeys(("flip_horizontal", "flip_vertical", "blur"), 0.5)
     )
-    compose, image = augment.build(params, 16), quartered()
+    augmentation, image = augment.build(params, 16, 3), quartered()
     mask = np.zeros(image.shape[:2], np.uint8)
     seeds = (seed_of(42, 0, epoch, f"image {number}") for epoch in range(epochs) for number in range(images))
-    counts = Counter(changes(augment.apply(compose, image, mask, seed)[0]) for seed in seeds)
+    counts = Counter(changes(augment.apply(augmentation, image, mask, seed)[0]) for seed in seeds)
     ways = [(a, b, c) for a in (False, True) for b in (False, True) for c in (False, True)]
     return {way: 8 * counts[way] / (images * epochs) for way in ways}
 
@@ -205,7 +206,7 @@ def draws(place: Path, images: int, epochs: int, workers: int) -> Iterator[bytes
     ids = [f"image {number}" for number in range(images)]
     data = made(place, dict.fromkeys(ids, (noise(0), noise(1, channels=1)[:, :, 0] % 2)))
     params = load(ROOT / "params.yaml").augment.model_copy(update={"affine": 1.0})
-    samples = loader.TrainingSamples(data, params, 16, 0, seed=42, fold=0)
+    samples = loader.TrainingSamples(Draws(data, ids, params, 16, 0, seed=42, fold=0))
     order = loader.EpochBatches(ids, 8, seed=42, fold=0)
     batches = loader.training_loader(samples, order, workers, pin=False)
     for order.epoch in range(epochs):

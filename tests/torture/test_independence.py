@@ -38,14 +38,11 @@ def test_augmentations_fall_evenly_and_never_twice(tmp_path: Path) -> None:
 
 def test_one_seed_for_all_transforms_would_be_seen(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """What albumentations does when it is given a number: flips fire all or none."""
-    build = augment.build
 
-    def apply(compose: object, image: object, mask: object, seed: int) -> object:
-        own = build(independence.load(independence.ROOT / "params.yaml").augment, 16)
-        own.transforms = compose.transforms  # type: ignore[attr-defined]
-        for transform in own.transforms:
+    def apply(augmentation: augment.Augmentation, image: object, mask: object, seed: int) -> object:
+        for transform in augmentation.changes.transforms:
             transform.set_random_seed(seed % 2**32)
-        changed = own(image=image, mask=mask)
+        changed = augmentation.changes(image=image, mask=mask)
         return changed["image"], changed["mask"]
 
     monkeypatch.setattr(augment, "apply", apply)
