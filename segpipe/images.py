@@ -107,12 +107,10 @@ def pixel_size(content: bytes, name: str) -> spacing.Spacing:
     """
     with _opened(content, name) as opened:
         if isinstance(opened, Bands) or opened.format == "TIFF":
-            page = opened.page if isinstance(opened, Bands) else tiff.pages(content)[0]
-            size = spacing.of_tiff(content, page)
-            orientation = page.number(content, tiff.ORIENTATION, 1)
+            size = spacing.of_tiff(content, tiff.pages(content)[0])
         else:
-            size, orientation = spacing.of_image(opened), _orientation(opened)
-    return size[::-1] if orientation in SIDEWAYS else size
+            size = spacing.of_image(opened)
+        return size[::-1] if _stored_orientation(opened, content) in SIDEWAYS else size
 
 
 def transparency(content: bytes, name: str) -> list[DataError]:
@@ -153,8 +151,8 @@ def decode_mask(content: bytes, name: str) -> Pixels:
 
 def turn_of(content: bytes, name: str) -> Callable[[Pixels], Pixels] | None:
     """What makes the array of an image file upright, as its EXIF says; nothing where it is. Raises DataError as `decode` does."""
-    with _opened(content, name) as image:
-        return TURNS.get(_orientation(image))
+    with _opened(content, name) as opened:
+        return TURNS.get(_stored_orientation(opened, content))
 
 
 def encode_mask(mask: NDArray[np.uint8]) -> bytes:
@@ -243,6 +241,15 @@ def _raw_mode(image: Image.Image) -> str:
 def _orientation(image: Image.Image) -> int:
     """EXIF's number, 1 to 8. Pillow and OpenCV turn TIFF themselves; PNG's own `getexif` would decode the image."""
     return 1 if image.format == "TIFF" else Image.Image.getexif(image).get(EXIF_ORIENTATION, 1)
+
+
+def _stored_orientation(opened: Image.Image | Bands, content: bytes) -> int:
+    """How the pixels lie in the file, whoever turns them."""
+    if isinstance(opened, Bands):
+        return opened.orientation
+    if opened.format == "TIFF":
+        return tiff.pages(content)[0].number(content, tiff.ORIENTATION, 1)
+    return _orientation(opened)
 
 
 def _decode_16_bits(image: Image.Image, content: bytes, name: str) -> Pixels:

@@ -27,8 +27,9 @@ from segpipe.annotations.items import (
 )
 from segpipe.annotations.paint import paint
 from segpipe.annotations.shapes import Shape
+from segpipe.bounds import MAX_PIXELS
 from segpipe.errors import DataError, PipelineError, plain
-from segpipe.images import MAX_PIXELS, turn_of
+from segpipe.images import turn_of
 from segpipe.params import DataParams, ShapeParams
 from segpipe.place import Place
 from segpipe.record import IGNORE, Mask

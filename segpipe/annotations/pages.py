@@ -58,9 +58,12 @@ def _split(item: Item) -> Sequence[Item]:
     own = _pages(item.annotation, item.annotation_name or item.source) if item.annotation else []
     if len(pages) < 2 and len(own) < 2:
         return [item]
+    if item.annotation and item.annotation_name.lower().endswith((".json", ".txt")):
+        remedy = "Save each page as an image of its own, and annotate those."
+        raise DataError(item.source, "several pages, and one file of shapes that cannot say which page it means", remedy)
     if item.annotation and len(own) != len(pages):
         remedy = "Save a TIFF of masks with a page for each page of the image, or each page as an image of its own."
-        raise DataError(f"mask of {item.source}", f"{len(own) or 1} pages, but its image has {len(pages) or 1}", remedy)
+        raise DataError(f"mask of {item.source}", f"pages: {len(own) or 1}, but {len(pages) or 1} in its image", remedy)
     masks: Sequence[Readable | None] = own or [None] * len(pages)
     return [_item(item, number, page, mask) for number, (page, mask) in enumerate(zip(pages, masks, strict=True))]
 
