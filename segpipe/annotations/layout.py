@@ -10,7 +10,8 @@ from segpipe.annotations import coco_file as coco
 from segpipe.annotations import yolo
 from segpipe.annotations.items import PARTS, files_below, id_of, images_below
 from segpipe.annotations.labelme_json import read_json
-from segpipe.errors import DataError, PipelineErrorfrom segpipe.unread import kind_of_name
+from segpipe.errors import DataError, PipelineError
+from segpipe.unread import kind_of_name
 
 Kind = Literal["labelme", "masks", "voc", "coco", "yolo"]
 IMAGE_NAMES = ("images", "image", "imgs", "img", "jpegimages", "leftimg8bit", "photos")

@@ -63,9 +63,13 @@ def _split(item: Item) -> Sequence[Item]:
         raise DataError(item.source, "several pages, and one file of shapes that cannot say which page it means", remedy)
     if item.annotation and len(own) != len(pages):
         remedy = "Save a TIFF of masks with a page for each page of the image, or each page as an image of its own."
-        raise DataError(f"mask of {item.source}", f"pages: {len(own) or 1}, but {len(pages) or 1} in its image", remedy)
+        raise DataError(f"mask of {item.source}", f"{_counted(own)}, but its image has {_counted(pages)}", remedy)
     masks: Sequence[Readable | None] = own or [None] * len(pages)
     return [_item(item, number, page, mask) for number, (page, mask) in enumerate(zip(pages, masks, strict=True))]
+
+
+def _counted(pages: Sequence[Page]) -> str:
+    return f"{len(pages)} pages" if len(pages) > 1 else "1 page"
 
 
 def _item(item: Item, number: int, page: Readable, mask: Readable | None) -> Item:
