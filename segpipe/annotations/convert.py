@@ -114,7 +114,7 @@ def _mixed_channels(records: Sequence[Record]) -> list[DataError]:
     most = max(counts, key=lambda channels: (counts[channels], channels))
     remedy = "Bring all images to the same channels. Only gray among RGB is brought to RGB."
     return [
-        DataError(record.source, f"{record.channels} channels where others have {most}", remedy)
+        DataError(record.source, f"{record.channels} channel{'s'[: record.channels - 1]} where others have {most}", remedy)
         for record in records
         if record.channels != most
     ]
