@@ -17,6 +17,7 @@ from PIL import Image
 
 from segpipe import bands, bounds, spacing, tiff, unread
 from segpipe.errors import DataError
+from segpipe.jpeg import is_whole
 from segpipe.palette import flat_palette
 from segpipe.tiff_kinds import Bands, bands_of, only_page
 
@@ -33,8 +34,19 @@ COLOUR_MODES = ("P", "PA", "RGB", "RGBA", "RGBX", "CMYK", "YCbCr")
 DEEP_GRAY_MODES = ("I;16", "I;16B")
 SCALED = {"L;2": 85, "L;4": 17}
 """Gray of 2 or 4 bits, as a file calls it: Pillow brings it to 0 .. 255 by these factors."""
-BROKEN = (OSError, SyntaxError, ValueError, RuntimeError, EOFError, LookupError, TypeError, struct.error, OverflowError)
-"""What Pillow raises for damaged files."""
+BROKEN = (
+    OSError,
+    SyntaxError,
+    ValueError,
+    RuntimeError,
+    EOFError,
+    LookupError,
+    TypeError,
+    struct.error,
+    OverflowError,
+    cv2.error,
+)
+"""What Pillow and OpenCV raise for damaged files."""
 
 MASK_PNG = (
     *(cv2.IMWRITE_PNG_COMPRESSION, 1),
@@ -79,8 +91,7 @@ def decode(content: bytes, name: str) -> Pixels:
         channels, bits = _kind_of(image, name)
         orientation = _orientation(image)
         if bits == 8:
-            mode = "L" if channels == 1 else "RGB"
-            array = np.asarray(image if image.mode == mode else image.convert(mode))
+            array = _decode_8_bits(image, content, channels)
         elif image.mode in DEEP_GRAY_MODES:
             array = np.asarray(image).astype(np.uint16)
         else:
@@ -241,6 +252,17 @@ def _raw_mode(image: Image.Image) -> str:
 def _orientation(image: Image.Image) -> int:
     """EXIF's number, 1 to 8. Pillow and OpenCV turn TIFF themselves; PNG's own `getexif` would decode the image."""
     return 1 if image.format == "TIFF" else Image.Image.getexif(image).get(EXIF_ORIENTATION, 1)
+
+
+def _decode_8_bits(image: Image.Image, content: bytes, channels: int) -> Pixels:
+    """OpenCV decodes a JPEG to the same pixels sooner, where the file is whole; Pillow says what is wrong with any other."""
+    mode = "L" if channels == 1 else "RGB"
+    if image.format in ("JPEG", "MPO") and image.mode == mode and is_whole(content):
+        colour = cv2.IMREAD_GRAYSCALE if channels == 1 else cv2.IMREAD_COLOR_RGB
+        array = cv2.imdecode(np.frombuffer(content, np.uint8), colour | cv2.IMREAD_IGNORE_ORIENTATION)
+        if array is not None and array.shape[1::-1] == image.size:
+            return array
+    return np.asarray(image if image.mode == mode else image.convert(mode))
 
 
 def _stored_orientation(opened: Image.Image | Bands, content: bytes) -> int:
