@@ -29,13 +29,20 @@ class Fix:
 class DataError(PipelineError):
     """What is wrong with one file. Those with the same problem and remedy are told together.
 
-    A `warning` stops nothing. `fix` is what `segpipe init PATH --fix` would write.
+    A `warning` stops nothing. `fix` is what `segpipe init PATH --fix` would write: one line of params.yaml or several.
     """
 
-    def __init__(self, file: str, problem: str, remedy: str, fix: Fix | None = None, warning: bool = False) -> None:
+    def __init__(
+        self, file: str, problem: str, remedy: str, fix: Fix | tuple[Fix, ...] | None = None, warning: bool = False
+    ) -> None:
         super().__init__(file, problem, remedy)
         self.file, self.problem, self.remedy = plain(file), plain(problem), plain(remedy)
         self.fix, self.warning = fix, warning
+
+    @property
+    def fixes(self) -> tuple[Fix, ...]:
+        """The lines that mend it, none, one or several."""
+        return self.fix if isinstance(self.fix, tuple) else (self.fix,) if self.fix else ()
 
     def __str__(self) -> str:
         return f"{self.file}: {self.problem}. {self.remedy}"

@@ -32,6 +32,11 @@ Pixels = NDArray[Any]
 GRAY_MODES = ("1", "L", "LA")
 COLOUR_MODES = ("P", "PA", "RGB", "RGBA", "RGBX", "CMYK", "YCbCr")
 DEEP_GRAY_MODES = ("I;16", "I;16B")
+MASK_MODES = ("1", "L", "LA", "P", "RGB", "RGBA", "I", "F", *DEEP_GRAY_MODES)
+MASK_TYPES = {"I;16": np.uint16, "I;16B": np.uint16, "I": np.int32, "F": np.float32}
+"""The type of a mask's values, uint8 where not said."""
+STRIP = 2**22
+"""Pixels of a mask that are read at once: a large one in colours would fill the memory."""
 SCALED = {"L;2": 85, "L;4": 17}
 """Gray of 2 or 4 bits, as a file calls it: Pillow brings it to 0 .. 255 by these factors."""
 BROKEN = (
@@ -152,12 +157,49 @@ def decode_mask(content: bytes, name: str) -> Pixels:
             if image.samples > 1:
                 raise _no_ids(name, f"a mask of {image.samples} channels and not one of class ids")
             return np.ascontiguousarray(_turned(bands.decode(image.content, image.page), image.orientation)[:, :, 0])
-        if image.format in ("JPEG", "MPO", "WEBP"):
-            raise DataError(name, f"a mask saved as {image.format}, which changes class ids", "Save masks as PNG.")
+        _refuse_blurred(image, name)
         if image.mode not in ("1", "L", "P", *DEEP_GRAY_MODES):
             raise _no_ids(name, f"a mask of mode {image.mode} and not one channel of class ids")
         factor = SCALED.get(_raw_mode(image), 1)
         return np.asarray(image).astype(np.uint16 if image.mode in DEEP_GRAY_MODES else np.uint8) // factor
+
+
+def mask_strips(content: bytes, name: str) -> Iterator[Pixels]:
+    """The values of a mask as its file holds them, some rows at a time, turned only by `strips_turn`: (rows, W), or (rows, W, C).
+
+    Palette masks give their indices. uint8, uint16, int32 or float32; C is 2 or 4 where there is alpha, the last channel.
+    Raises DataError for a JPEG or WebP (their values are blurred), a mode that no mask has, and whatever `decode` refuses.
+    """
+    with _opened(content, name, any_numbers=True) as image:
+        if isinstance(image, Bands):
+            array = _turned(bands.decode(image.content, image.page), image.orientation)
+            alpha = image.bits == 8 and image.samples in (2, 4) and len(image.real) == image.samples - 1
+            if image.samples not in (1, 3) and not alpha:
+                what = f"a mask of {image.samples} channels of {image.bits} bits"
+                raise DataError(name, what, "Save it as one channel of class ids, or as 8-bit colours.")
+            yield array[:, :, 0] if image.samples == 1 else array
+            return
+        _refuse_blurred(image, name)
+        deep = re.search(";16[BLN]", _raw_mode(image)) is not None and image.mode not in DEEP_GRAY_MODES
+        if image.mode not in MASK_MODES or (deep and image.mode != "RGB"):
+            what = f"a mask of mode {image.mode}{' with 16 bits a channel' if deep else ''}"
+            raise DataError(name, what, "Save it as one channel of class ids, or as 8-bit colours.")
+        if deep:
+            yield _decode_16_bits(image, content, name)
+            return
+        factor = SCALED.get(_raw_mode(image), 1)
+        image.load()
+        rows = max(1, STRIP // image.width)
+        for top in range(0, image.height, rows):
+            strip = np.asarray(image.crop((0, top, image.width, min(top + rows, image.height))))
+            strip = strip.astype(MASK_TYPES.get(image.mode, np.uint8), copy=False)
+            yield strip // factor if factor > 1 else strip
+
+
+def strips_turn(content: bytes, name: str) -> Callable[[Pixels], Pixels] | None:
+    """What makes the rows that `mask_strips` gives upright; nothing for a TIFF, which comes upright. Raises DataError alike."""
+    with _opened(content, name, any_numbers=True) as opened:
+        return None if isinstance(opened, Bands) else TURNS.get(_orientation(opened))
 
 
 def turn_of(content: bytes, name: str) -> Callable[[Pixels], Pixels] | None:
@@ -185,16 +227,19 @@ def with_channels(image: Pixels, channels: int) -> Pixels:
 
 
 @contextlib.contextmanager
-def _opened(content: bytes, name: str) -> Iterator[Image.Image | Bands]:
-    """The image, its bounds checked, nothing decoded. What is raised for damage while it is used becomes a DataError."""
+def _opened(content: bytes, name: str, any_numbers: bool = False) -> Iterator[Image.Image | Bands]:
+    """The image, its bounds checked, nothing decoded. What is raised for damage while it is used becomes a DataError.
+
+    With `any_numbers` TIFFs of floats and 32 bits are opened too, as Pillow does.
+    """
     kind = unread.kind_of(content)
     if kind:
         raise DataError(name, kind.name, kind.remedy)
     with warnings.catch_warnings(action="ignore"):
         try:
             if tiff.is_tiff(content):
-                page = only_page(content, name)
-                known = bands_of(content, page, name)
+                page = only_page(content, name, splits=not any_numbers)
+                known = bands_of(content, page, name, any_numbers)
                 if known:
                     yield known
                     return
@@ -223,6 +268,11 @@ def _turned(array: Pixels, orientation: int) -> Pixels:
 def _chunk(kind: bytes, content: bytes) -> bytes:
     """A chunk of a PNG: length, kind, content, checksum."""
     return struct.pack(">I", len(content)) + kind + content + struct.pack(">I", zlib.crc32(kind + content))
+
+
+def _refuse_blurred(image: Image.Image, name: str) -> None:
+    if image.format in ("JPEG", "MPO", "WEBP"):
+        raise DataError(name, f"a mask saved as {image.format}, which changes class ids", "Save masks as PNG.")
 
 
 def _check_bounds(image: Image.Image, name: str) -> None:

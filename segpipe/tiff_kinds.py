@@ -31,8 +31,11 @@ class Bands:
     orientation: int
 
 
-def only_page(content: bytes, name: str) -> Directory:
-    """The one page of a TIFF. Smaller copies of it and transparency masks are no pages. Raises DataError for several."""
+def only_page(content: bytes, name: str, splits: bool = True) -> Directory:
+    """The one page of a TIFF. Smaller copies of it and transparency masks are no pages.
+
+    Raises DataError for several, with the line that splits them where `splits`: a mask is split as its image is.
+    """
     pages = tiff.pages(content)
     said, channels = tiff.said_pages(content, pages[0])
     if len(pages) == 1 and said > 1:
@@ -42,18 +45,23 @@ def only_page(content: bytes, name: str) -> Directory:
         remedy = "Save the channels of a picture as bands of one page, or set data.pages to split where they are images."
         raise DataError(name, f"{channels} pages in one file, which ImageJ calls channels", remedy)
     if len(pages) > 1:
-        remedy = "Save each page as an image of its own, or set data.pages to split."
-        raise DataError(name, f"{len(pages)} pages in one file", remedy, Fix("data.pages", "split"))
+        remedy = f"Save each page as an image of its own{', or set data.pages to split' if splits else ''}."
+        raise DataError(name, f"{len(pages)} pages in one file", remedy, Fix("data.pages", "split") if splits else None)
     return pages[0]
 
 
-def bands_of(content: bytes, page: Directory, name: str) -> Bands | None:
-    """The page as one that `bands` reads, or None where Pillow knows better. Raises DataError for what neither reads."""
+def bands_of(content: bytes, page: Directory, name: str, any_numbers: bool = False) -> Bands | None:
+    """The page as one that `bands` reads, or None where Pillow knows better. Raises DataError for what neither reads.
+
+    With `any_numbers` floats and 32 bits are for Pillow too, which some masks are.
+    """
     samples, bits = bands.n_samples(content, page), set(page.values(content, tiff.BITS) or (1,))
     photometric = page.number(content, tiff.PHOTOMETRIC, bands.BLACK_IS_ZERO)
     width, height = page.number(content, tiff.WIDTH, 0), page.number(content, tiff.HEIGHT, 0)
-    _refuse(content, page, name)
     bounds.check(width, height, name)
+    if any_numbers and (page.number(content, tiff.SAMPLE_FORMAT, 1) in NUMBERS or max(bits) > 16):
+        return None
+    _refuse(content, page, name)
     simple = bits == {8} and (samples, photometric) in ((1, 0), (1, 1), (3, 2)) and content[:4] != tiff.UNKNOWN_TO_PILLOW
     if simple or photometric not in (0, 1, 2) or not bits <= {8, 16}:
         return None

@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from segpipe.errors import DataError
-from segpipe.images import Header, decode, decode_mask, header, transparency
+from segpipe.images import Header, decode, decode_mask, header, mask_strips, strips_turn, transparency
 from tests.tiff_files import PACK, Page, tiff
 
 RNG = np.random.default_rng(0)
@@ -205,3 +205,25 @@ def test_a_mask_has_one_channel() -> None:
     assert np.array_equal(decode_mask(tiff(Page(ids, 8, predictor=True)), "mask"), ids)
     with pytest.raises(DataError, match="a mask of 4 channels and not one of class ids"):
         decode_mask(tiff(Page(noise(4, 6, 4))), "mask")
+
+
+@pytest.mark.parametrize("orientation", [1, 3, 6])
+def test_a_mask_s_rows_are_upright_once_turned(orientation: int) -> None:
+    """Whoever decodes the TIFF: Pillow turns it, and so must the rows that are read by hand."""
+    ids = noise(4, 6, dtype=np.uint8)
+    tags: dict[int, tuple[int, list[int]]] = {274: (3, [orientation])}
+    for array in (ids, ids.astype(np.uint16), ids.astype(np.uint32), np.dstack([ids] * 3).astype(np.uint16)):
+        content = tiff(Page(array, tags=tags))
+        rows = np.concatenate(list(mask_strips(content, "mask")))
+        turn = strips_turn(content, "mask")
+        upright = turn(rows) if turn else rows
+        assert np.array_equal(upright.reshape(*upright.shape[:2], -1)[..., 0], decode(tiff(Page(ids, tags=tags)), "x")[..., 0])
+
+
+def test_masks_of_other_channels_are_refused() -> None:
+    for array, what in ((noise(4, 6, 5), "5 channels of 16 bits"), (noise(4, 6, 4), "4 channels of 16 bits")):
+        with pytest.raises(DataError, match=f"a mask of {what}"):
+            list(mask_strips(tiff(Page(array)), "mask"))
+    colours = noise(4, 6, 4, dtype=np.uint8)
+    content = tiff(Page(colours, tags={262: (3, [2]), 338: (3, [2])}))
+    assert np.array_equal(np.concatenate(list(mask_strips(content, "mask"))), colours), "alpha is its reader's to judge"

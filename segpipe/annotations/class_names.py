@@ -1,14 +1,16 @@
 """What the classes of a data set are called: by a list beside the data, by its labels, or by what its masks hold."""
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Literal
 
 from segpipe.annotations.class_map import IGNORE_LABELS
 from segpipe.errors import DataError, PipelineError, plain
 from segpipe.record import BACKGROUND_NAMES, IGNORE
 
 LISTS = ("classes.txt", "labels.txt", "class_names.txt")
+OBJECT = "object"
 VOID = ("unlabelled", "unlabeled", "void", "ignore", "__ignore__")
 MOST = 255
 PLAUSIBLE = 64
@@ -40,12 +42,25 @@ VOC = (
 
 @dataclass(frozen=True)
 class Classes:
-    """Names in the order of their ids, the mask value that is ignored, where the names come from, what is wrong."""
+    """Names in the order of their ids, the mask value that is ignored, where the names come from, what is wrong.
+
+    `values` is how masks are to be read, as data.masks.values says it, and `codes`, under `codes`, each name's value.
+    """
 
     names: tuple[str, ...]
     ignore_index: int
     origin: str
     problems: tuple[DataError, ...] = ()
+    values: Literal["ids", "binary", "codes"] = "ids"
+    codes: tuple[str, ...] | tuple[int, ...] = ()
+
+    def files_with(self, number: int, files: Mapping[str, int]) -> int:
+        """How many masks hold the class, by the number of masks that hold each value."""
+        if self.values == "binary":
+            others = [count for value, count in files.items() if value != "0"]
+            return files.get("0", 0) if number == 0 else max(others, default=0)
+        code = str(self.codes[number]) if self.codes else str(number)
+        return files.get(code, 0) or files.get(code.split(" ")[0] if len(set(code.split(" "))) == 1 else code, 0)
 
 
 @dataclass(frozen=True)
@@ -95,7 +110,9 @@ def of_labels(labels: Collection[str], listed: NameList | None) -> Classes:
         problems.append(DataError(listed.file, f"does not list the labels {missing}", "Add them, or correct them in labelme."))
     if not names:
         problems.append(DataError("all JSON files", "no label but background in them", "Annotate objects in labelme."))
-    return Classes((background, *names), IGNORE, listed.file if listed else "the labels found", tuple(problems))
+    # The files are examined all the same, which takes two classes.
+    kept = names or [OBJECT]
+    return Classes((background, *kept), IGNORE, listed.file if listed else "the labels found", tuple(problems))
 
 
 def of_listed(names: Sequence[str], labels: Collection[str], origin: str) -> Classes:
@@ -120,10 +137,21 @@ def of_ids(found: Sequence[int], listed: NameList | None, is_voc: bool) -> Class
         top = max((value for value in found if value != IGNORE), default=0)
         names, ignored = [BACKGROUND_NAMES[0], *(f"class_{number}" for number in range(1, top + 1))], IGNORE
         origin = "the ids found, since no classes.txt names them"
+    if len(names) < 2:
+        names = (BACKGROUND_NAMES[0], *([name for name in names if name not in BACKGROUND_NAMES] or [OBJECT]))
     if is_voc and not listed and len(names) <= len(VOC):
         names, origin = VOC, "PASCAL VOC"
     ids = [value for value in found if value != ignored]
-    return Classes(tuple(names), ignored, origin, tuple(_id_problems(ids, found, names, listed)))
+    problems = tuple(_id_problems(ids, found, names, listed))
+    names = (BACKGROUND_NAMES[0], OBJECT) if problems and not listed and not is_voc else names
+    return Classes(tuple(names), ignored, origin, problems)
+
+
+def of_other_colours(colours: Sequence[str]) -> Classes:
+    """What cannot be classes of a VOC tree: masks in colours that are not VOC's."""
+    what = f"colours that are not PASCAL VOC's: {', '.join(colours[:8])}{' ...' if len(colours) > 8 else ''}"
+    remedy = "Read the tree as images and masks: --kind masks --image-dir JPEGImages --mask-dir SegmentationClass."
+    return Classes(VOC, IGNORE, "PASCAL VOC", (DataError("all masks", what, remedy),))
 
 
 def _without_void(names: Sequence[str], found: Sequence[int]) -> tuple[Sequence[str], int]:

@@ -89,6 +89,17 @@ def is_coco(path: Path) -> bool:
     return read is not None and not read.other
 
 
+def why_not(path: Path, name: str) -> str:
+    """A sentence on a JSON file in which nothing was recognised."""
+    try:
+        read = read_file(path, name)
+    except DataError as problem:
+        return str(problem)
+    if read and read.other:
+        return f"{name} holds COCO's {read.other}, not instances."
+    return f"{name} is no JSON of labelme or of COCO's instances: it lists neither shapes nor those."
+
+
 def read_file(path: Path, name: str) -> CocoFile | None:
     """The file, or None where it is JSON without COCO's lists. Raises DataError where it is broken."""
     content = path.read_bytes()
@@ -159,18 +170,18 @@ def _fill(file: CocoFile, rows: _Rows) -> None:
     file.places, file.used = rows.places, rows.used
     bad = sum(not _add_image(file, row) for row in rows.images)
     if bad:
-        what, remedy = f"{bad} of its images without id or file_name", "Give each an id and the name of its file, or remove it."
+        what, remedy = f"images without id or file_name ({bad})", "Give each an id and the name of its file, or remove it."
         file.problems.append(DataError(file.name, what, remedy))
     _add_categories(file, rows.categories)
     keys = [image.key for image in file.images]
     known = set(keys)
     twice = len(keys) - len(known)
     if twice:
-        what = f"{twice} images with the id of another, so that annotations could belong to either"
+        what = f"images with the id of another ({twice}), so that annotations could belong to either"
         file.problems.append(DataError(file.name, what, "Give each image an id of its own."))
     unknown = rows.lost + sum(len(places) for key, places in rows.places.items() if key not in known)
     if unknown:
-        what = f"{unknown} annotations of images that it does not list"
+        what = f"annotations of images that it does not list ({unknown})"
         file.problems.append(DataError(file.name, what, "List the images, or remove the annotations."))
 
 
@@ -201,7 +212,7 @@ def _add_categories(file: CocoFile, rows: list[Any]) -> None:
         if not isinstance(name, str) or not name.strip() or plain(name) != name:
             what = "a category without id, or without a name in one line of plain text"
             file.problems.append(DataError(file.name, what, "Give each category an id and a name."))
-        elif found.setdefault(key, name) != name:
+        elif found.setdefault(key, name.strip()) != name.strip():
             what = f'one category id for "{found[key]}" and "{name}"'
             file.problems.append(DataError(file.name, what, "Give each category an id of its own."))
         supers |= {str(row.get("supercategory"))} if key not in ("", "0") else set()

@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 
 from segpipe.annotations.coco_rle import RunError, decode
+from segpipe.annotations.odd_shapes import oddities
 from segpipe.annotations.shapes import Shape
 from segpipe.errors import DataError
 
@@ -15,17 +16,15 @@ FAR = 1e6
 DRAW = "Correct it in the program that made it, or remove it from the file."
 
 
-def shapes_of(
-    annotation: dict[str, Any], label: str, group: str, name: str, size: tuple[int, int]
-) -> Iterator[Shape | DataError]:
+def shapes_of(annotation: dict[str, Any], label: str, name: str, size: tuple[int, int]) -> Iterator[Shape | DataError]:
     """The shapes of one annotation and what is wrong with it; `name` is for people, `size` the image's (width, height)."""
     segmentation = annotation.get("segmentation")
     if segmentation is None or segmentation in ([], {}, ""):
         yield _without_outline(annotation, name)
     elif isinstance(segmentation, dict):
-        yield _from_runs(segmentation, label, group, name, size)
+        yield _from_runs(segmentation, label, name, size)
     elif isinstance(segmentation, list):
-        yield from _from_polygons(segmentation, label, group, name, size)
+        yield from _from_polygons(segmentation, label, name, size)
     else:
         yield _no_list(name)
 
@@ -37,7 +36,7 @@ def _without_outline(annotation: dict[str, Any], name: str) -> DataError:
     return DataError(name, "an annotation with an empty segmentation", DRAW)
 
 
-def _from_runs(segmentation: dict[str, Any], label: str, group: str, name: str, size: tuple[int, int]) -> Shape | DataError:
+def _from_runs(segmentation: dict[str, Any], label: str, name: str, size: tuple[int, int]) -> Shape | DataError:
     width, height = size
     if segmentation.get("size") != [height, width]:
         what = "run lengths of another size than the image's"
@@ -51,15 +50,15 @@ def _from_runs(segmentation: dict[str, Any], label: str, group: str, name: str, 
         return DataError(name, "an annotation with an empty segmentation", DRAW)
     top, bottom, left, right = int(rows[0]), int(rows[-1]), int(columns[0]), int(columns[-1])
     corners = ((float(left), float(top)), (float(right), float(bottom)))
-    return Shape("mask", label, (corners,), group, np.ascontiguousarray(pixels[top : bottom + 1, left : right + 1]))
+    return Shape("mask", label, (corners,), "", np.ascontiguousarray(pixels[top : bottom + 1, left : right + 1]))
 
 
-def _from_polygons(polygons: list[Any], label: str, group: str, name: str, size: tuple[int, int]) -> Iterator[Shape | DataError]:
-    """Each polygon a shape of its own: where two overlap, both count, unlike the rings of one shape."""
+def _from_polygons(polygons: list[Any], label: str, name: str, size: tuple[int, int]) -> Iterator[Shape | DataError]:
+    """Each polygon a shape of its own and of no group: where two overlap, both count, and one inside another is no hole."""
     if not all(isinstance(polygon, list) for polygon in polygons):
         yield _no_list(name)
         return
-    problems = [_problem(polygon, size) for polygon in polygons]
+    problems = [_problem(polygon) for polygon in polygons]
     short = [polygon for polygon, problem in zip(polygons, problems, strict=True) if problem == SHORT]
     for problem in dict.fromkeys(filter(None, problems)):
         if problem == SHORT and len(short) < len(polygons):
@@ -69,13 +68,15 @@ def _from_polygons(polygons: list[Any], label: str, group: str, name: str, size:
     for polygon, problem in zip(polygons, problems, strict=True):
         if not problem:
             points = tuple((float(x), float(y)) for x, y in zip(polygon[::2], polygon[1::2], strict=True))
-            yield Shape("polygon", label, (points,), group)
+            shape = Shape("polygon", label, (points,))
+            yield from (DataError(name, f"a polygon {what}", DRAW, warning=True) for what in oddities(shape, size))
+            yield shape
 
 
 SHORT = "a polygon of fewer than three points, which has no inside"
 
 
-def _problem(polygon: list[Any], size: tuple[int, int]) -> str:
+def _problem(polygon: list[Any]) -> str:
     """What is wrong with the numbers of a polygon, or nothing."""
     if not all(type(value) in (int, float) for value in polygon):
         return "a polygon that is no flat list of numbers x1, y1, x2, y2 and so on"
@@ -85,9 +86,6 @@ def _problem(polygon: list[Any], size: tuple[int, int]) -> str:
         return SHORT
     if not all(abs(value) < FAR and math.isfinite(value) for value in polygon):
         return "a polygon with coordinates that are no numbers near the image"
-    xs, ys = polygon[::2], polygon[1::2]
-    if max(xs) < 0 or max(ys) < 0 or min(xs) > size[0] or min(ys) > size[1]:
-        return "a polygon that lies outside the image"
     return ""
 
 

@@ -10,6 +10,7 @@ from segpipe.annotations.doctor import refuse
 from segpipe.annotations.examine import Examined, examine_all
 from segpipe.annotations.formats import source_of
 from segpipe.annotations.groups import with_groups
+from segpipe.annotations.items import images_below
 from segpipe.annotations.pages import split_pages
 from segpipe.errors import DataError, PipelineError
 from segpipe.params import DataParams
@@ -45,14 +46,17 @@ def examine(data: DataParams, sample_classes: Sequence[str], spool: Path, proces
     source = source_of(data, root, sample_classes)
     found = with_groups(source.found, root, data.groups)
     found = split_pages(found) if data.pages == "split" else found
-    unread = files_below(root, sniff=not found.items)
+    # Where other images lie, what is wrong with their annotations says more.
+    unread = files_below(root, sniff=not found.items and not any(images_below(root)))
     if not found.items and not found.problems and not unread:
         raise PipelineError(f"{root}: no annotated images in it. data.source is {data.source}; does data.path fit it?")
     examined = list(_spooled(examine_all(found.items, source.read, len(source.classes), processes), spool))
     records = tuple(each.record for each in examined if each.record)
     own = [problem for each in examined for problem in each.problems]
-    shared = [*source.judge([each.seen for each in examined]), *_shared_problems(records)]
-    problems = (*found.problems, *unread, *own, *shared, *warnings_of(records, source.classes))
+    judged = source.judge([each.seen for each in examined])
+    # What the values show is the cause of having nothing to learn.
+    shared = [] if any(not problem.warning for problem in judged) else _shared_problems(records)
+    problems = (*found.problems, *unread, *own, *judged, *shared, *warnings_of(records, source.classes))
     return Examination(records, source.classes, problems)
 
 

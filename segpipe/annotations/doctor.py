@@ -30,7 +30,7 @@ def findings(problems: Iterable[DataError]) -> list[Finding]:
     for problem in problems:
         alike[problem.warning, problem.problem, problem.remedy].append(problem)
     return [
-        Finding(warning, problem, remedy, tuple(sorted(each.file for each in own)), _fixes(own))
+        Finding(warning, problem, remedy, tuple(sorted({each.file for each in own})), _fixes(own))
         for (warning, problem, remedy), own in sorted(alike.items())
     ]
 
@@ -54,7 +54,7 @@ def told(problems: Iterable[DataError]) -> str:
 
 
 def _fixes(problems: Iterable[DataError]) -> tuple[Fix, ...]:
-    return tuple(dict.fromkeys(problem.fix for problem in problems if problem.fix))
+    return tuple(dict.fromkeys(fix for problem in problems for fix in problem.fixes))
 
 
 def _sentence(finding: Finding) -> str:

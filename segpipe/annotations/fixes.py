@@ -13,11 +13,11 @@ def values_of(problems: Iterable[DataError], current: Mapping[str, Any]) -> dict
     """
     ordered = sorted((problem for problem in problems if problem.fix), key=lambda problem: problem.warning)
     values: dict[str, Any] = {}
-    for fix in dict.fromkeys(problem.fix for problem in ordered):
-        if fix and fix.adds:
+    for fix in dict.fromkeys(fix for problem in ordered for fix in problem.fixes):
+        if fix.adds:
             held = [*values.get(fix.key, _current(current, fix.key))]
             values[fix.key] = held if fix.value in held else [*held, fix.value]
-        elif fix:
+        else:
             values.setdefault(fix.key, fix.value)
     return values
 

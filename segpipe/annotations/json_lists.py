@@ -18,9 +18,7 @@ def scan(text: str, at: int, lists: Collection[str], take: Take) -> set[str]:
     """
     found: set[str] = set()
     at = _expect(text, at, "{")
-    if text.startswith("}", at):
-        return found
-    while True:
+    while not text.startswith("}", at):
         key, after = decode_value(text, at)
         if not isinstance(key, str):
             raise json.JSONDecodeError("Expecting property name enclosed in double quotes", text, at)
@@ -33,9 +31,10 @@ def scan(text: str, at: int, lists: Collection[str], take: Take) -> set[str]:
         else:
             _, at = decode_value(text, at)
         at = _space(text, at)
-        if text.startswith("}", at):
-            break
-        at = _expect(text, at, ",")
+        if not text.startswith("}", at):
+            at = _expect(text, at, ",")
+            if text.startswith("}", at):
+                raise json.JSONDecodeError("Expecting property name enclosed in double quotes", text, at)
     if _space(text, at + 1) != len(text):
         raise json.JSONDecodeError("Extra data", text, at + 1)
     return found

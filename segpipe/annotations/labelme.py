@@ -18,7 +18,6 @@ from segpipe.annotations.items import (
     files_below,
     given_by_folder,
     id_of,
-    images_below,
     sorted_items,
     unannotated,
 )
@@ -27,6 +26,7 @@ from segpipe.annotations.labelme_json import read_json, short
 from segpipe.annotations.labelme_shapes import drawn
 from segpipe.annotations.paint import paint
 from segpipe.errors import DataError
+from segpipe.images import SUFFIXES
 from segpipe.params import DataParams, ShapeParams
 from segpipe.place import Place
 
@@ -44,9 +44,10 @@ def source(root: Path, data: DataParams, names: Sequence[str]) -> Source:
 
 def find(root: Path, rule: str) -> Found:
     """Every image under `root` with its JSON, and every image inside a JSON; `rule` is for images without one."""
-    images = tuple(images_below(root))
+    paths = tuple(files_below(root, (*SUFFIXES, ".json")))
+    images = [path for path in paths if path.suffix.lower() != ".json"]
     index = Images(root, images)
-    results = [index.match(path) for path in files_below(root, (".json",))]
+    results = [index.match(path) for path in paths if path.suffix.lower() == ".json"]
     pointing = {result.image for result in results if isinstance(result, Match) and result.image}
     results = [index.guess(each, pointing) if isinstance(each, Match) and not each.image else each for each in results]
     matches, problems = _one_each([result for result in results if isinstance(result, Match)], index)

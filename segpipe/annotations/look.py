@@ -3,14 +3,14 @@
 import os
 import re
 from collections import Counter
-from collections.abc import Collection, Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from typing import TypeVar
 
-from segpipe.annotations import class_names
+from segpipe.annotations import class_names, colour_table, mask_names
 from segpipe.annotations.class_names import Classes, NameList
 from segpipe.annotations.formats import source_of
 from segpipe.annotations.items import Annotated, Item, Reader
@@ -106,7 +106,7 @@ def look(
 
 def _provisional(data: DataParams, layout: Layout) -> DataParams:
     """What reads labels and ids before their classes are known: the files' own are asked for, not the masks."""
-    folders = {"image_dir": layout.image_dir, "mask_dir": layout.mask_dir} if layout.image_dir else {}
+    folders = {key: getattr(layout, key) for key in ("image_dir", "mask_dir", "template", "pairs")} if layout.image_dir else {}
     masks = data.masks.model_copy(update=folders | {"ignore_index": -1, "values": "ids"})
     yolo = YoloParams(classes=UNNAMED)
     own = {"masks": masks, "yolo": yolo}
@@ -134,13 +134,16 @@ def _glance(item: Item, read: Reader) -> Glance | DataError:
         return DataError(item.source, f"could not be read ({error.strerror})", "Mend its rights, or copy it again.")
 
 
-def _classes(root: Path, layout: Layout, items: Sequence[Item], values: Collection[str], listed: NameList | None) -> Classes:
+def _classes(root: Path, layout: Layout, items: Sequence[Item], values: Mapping[str, int], listed: NameList | None) -> Classes:
     """The classes that the labels or ids stand for, by the list beside the data where there is one."""
     if layout.kind == "labelme":
         return class_names.of_labels(values, listed or class_names.read_list(root))
-    ids = sorted(map(int, values))
     if layout.kind == "masks":
-        return class_names.of_ids(ids, listed or class_names.read_list(root), is_voc=False)
+        return mask_names.of_codes(values, listed or class_names.read_list(root), colour_table.read(root))
+    colours = sorted(value for value in values if not value.isdecimal())
+    if colours:
+        return class_names.of_other_colours(colours)
+    ids = sorted(map(int, values))
     place = items[0].image if items else None
     tree = place.file.parents[1] if isinstance(place, Place) and place.size is None else root
     listed = listed or class_names.read_list(root) or class_names.read_list(tree)

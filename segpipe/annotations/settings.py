@@ -14,9 +14,9 @@ def of_data(look: Look, path: str) -> Settings:
     settings: Settings = {"data.source": kind, "data.path": path}
     settings[f"data.{kind}.classes"] = look.classes.names
     if kind == "masks":
-        settings["data.masks.image_dir"] = look.layout.image_dir
-        settings["data.masks.mask_dir"] = look.layout.mask_dir
-        settings["data.masks.ignore_index"] = look.classes.ignore_index
+        settings |= {f"data.masks.{key}": getattr(look.layout, key) for key in ("image_dir", "mask_dir", "template", "pairs")}
+        settings |= {"data.masks.values": look.classes.values, "data.masks.ignore_index": look.classes.ignore_index}
+        settings |= {"data.masks.codes": look.classes.codes} if look.classes.codes else {}
     return settings
 
 

@@ -39,7 +39,7 @@ def advice(examination: Examination, machine: Machine, stride: int, width: int) 
     records = examination.records
     crop = _crop(records, machine, stride)
     batch = _batch(records, crop.value, machine, width)
-    return [crop, batch, _epochs(len(records), batch.value), _normalise(records), _augment(examination), _monitor(examination)]
+    return [crop, batch, _epochs(records, batch.value), _normalise(records), _augment(examination), _monitor(examination)]
 
 
 def _crop(records: Sequence[Record], machine: Machine, stride: int) -> Advice:
@@ -62,8 +62,10 @@ def _batch(records: Sequence[Record], crop: int, machine: Machine, width: int) -
     return Advice("train.batch_size", batch, f"{len(records)} images, {machine.memory / 2**30:.0f} GiB of memory")
 
 
-def _epochs(n_images: int, batch: int) -> Advice:
-    steps = max(1, round(0.64 * n_images / batch))  # a test part of 0.2 and one of five folds are not trained on
+def _epochs(records: Sequence[Record], batch: int) -> Advice:
+    given = sum(record.given == "train" for record in records)
+    # Without a given split, a test part of 0.2 and one fold of five are not trained on.
+    steps = max(1, round((given or 0.64 * len(records)) / batch))
     epochs = min(300, max(10, -(-STEPS // steps)))
     return Advice("train.epochs", epochs, f"about {steps} steps an epoch, {steps * epochs} in all")
 

@@ -32,7 +32,9 @@ def lines(look: Look, rule: str) -> Iterator[str]:
     kinds = (f"{'gray' if channels == 1 else 'RGB'} of {bits} bits ({count})" for (channels, bits), count in look.depths)
     yield _line("pixels", ", ".join(kinds))
     yield _line("classes", f"{len(look.classes.names)}, from {look.classes.origin}: {_classes(look)}")
-    if look.layout.kind not in NAMED:
+    if look.classes.values != "ids":
+        yield _line("values", _values(look))
+    elif look.layout.kind not in NAMED:
         ignored = dict(look.values).get(str(look.classes.ignore_index), "no")
         yield _line("ignored", f"the value {look.classes.ignore_index}, in {ignored} images")
     yield _line("split", _split(look))
@@ -66,10 +68,18 @@ def _classes(look: Look) -> str:
         # Their background is wherever nothing is drawn, so it is not counted.
         first, counts = [names[0]], {name: images.get(name, 0) for name in names[1:]}
     else:
-        first, counts = [], {name: images.get(str(number), 0) for number, name in enumerate(names)}
+        first, counts = [], {name: look.classes.files_with(number, images) for number, name in enumerate(names)}
     held = ", ".join(first + [f"{name} (in {count})" for name, count in counts.items() if count])
     nowhere = ", ".join(name for name, count in counts.items() if not count)
     return f"{held}; in no image: {nowhere}" if nowhere else held
+
+
+def _values(look: Look) -> str:
+    """How the masks are read, and the value of each class."""
+    if look.classes.values == "binary":
+        return "binary: 0 is background, any other value the object"
+    pairs = zip(look.classes.codes, look.classes.names, strict=True)
+    return "codes: " + ", ".join(f"{name} is {code}" for code, name in pairs)
 
 
 def _split(look: Look) -> str:

@@ -1,6 +1,6 @@
 """YOLO: a text file of polygons for each image, `images/a.jpg` with `labels/a.txt` or side by side, and data.yaml."""
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Mapping
 from functools import partial
 from pathlib import Path, PurePosixPath
 
@@ -21,9 +21,10 @@ from segpipe.annotations.items import (
     unannotated,
     without_folder,
 )
+from segpipe.annotations.odd_shapes import oddities
 from segpipe.annotations.paint import paint
 from segpipe.annotations.shapes import Shape
-from segpipe.annotations.yolo_lines import read_lines
+from segpipe.annotations.yolo_lines import EXPORT, Polygon, read_lines
 from segpipe.annotations.yolo_names import DataYaml, find_yaml, parts_of
 from segpipe.errors import DataError
 from segpipe.params import DataParams, ShapeParams
@@ -99,28 +100,30 @@ def read(item: Item, width: int, height: int, names: Mapping[int, str], where: s
     values = tuple(sorted({names[polygon.class_id] for polygon in known}))
     if not set(values) <= ids.ids.keys() or not all(problem.warning for problem in problems):
         return Annotated(None, values, tuple(problems))
-    shapes = [
-        Shape("polygon", names[polygon.class_id], (tuple((x * width, y * height) for x, y in polygon.points),), str(number))
-        for number, polygon in enumerate(known)
-    ]
+    shapes = [_shape(polygon, names[polygon.class_id], width, height) for polygon in known]
+    odd = dict.fromkeys(what for shape in shapes for what in oddities(shape, None))
+    problems += [DataError(item.annotation_name, f"a polygon {what}", EXPORT, warning=True) for what in odd]
     return Annotated(paint(shapes, ids.ids, height, width, how), values, tuple(problems))
 
 
+def _shape(polygon: Polygon, label: str, width: int, height: int) -> Shape:
+    """A line's polygon in pixels."""
+    return Shape("polygon", label, (tuple((x * width, y * height) for x, y in polygon.points),))
+
+
 def is_yolo(root: Path) -> bool:
-    """Whether images have label files of their names with a class id and numbers in them, polygons or boxes."""
+    """Whether images have text files of their names, and there is a data.yaml or most hold a class id and numbers."""
     files = _label_files(root)
     images = {without_folder(path.relative_to(root).as_posix(), IMAGES) for path in images_below(root)}
     own = [file for key in sorted(images & files.keys()) for file in files[key]]
-    contents = list(_some_lines(root, own[:TRIED]))
-    lines = [line for content in contents for line in content]
-    return bool(own) and all(_is_line(line) for line in lines) and bool(lines or find_yaml(root))
+    lines = [line for file in own[:TRIED] if (line := _first_line(root / file))]
+    # Some may be broken: that is told when they are read.
+    return bool(own) and (find_yaml(root) is not None or 2 * sum(map(_is_line, lines)) > len(lines))
 
 
-def _some_lines(root: Path, files: Iterable[str]) -> Iterator[list[str]]:
-    """The first line of each file that has one."""
-    for file in files:
-        with (root / file).open(encoding="utf-8-sig", errors="replace") as stream:
-            yield [line for line in [stream.readline(2**16)] if line.strip()]
+def _first_line(path: Path) -> str:
+    with path.open(encoding="utf-8-sig", errors="replace") as stream:
+        return stream.readline(2**16).strip()
 
 
 def _is_line(line: str) -> bool:

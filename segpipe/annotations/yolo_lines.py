@@ -50,7 +50,7 @@ def _line(words: list[str], where: str) -> Iterator[Polygon | DataError]:
     values = [float(word) for word in words[1:]]
     if max(values) > 1 or min(values) < 0:
         what = "points a little outside 0 .. 1, which were moved to the border"
-        yield DataError(where, what, f"Nothing need be done where they reach out by less than {SMALL}.", warning=True)
+        yield DataError(where, what, "Rounded numbers do that, and nothing need be done.", warning=True)
         values = [min(max(value, 0.0), 1.0) for value in values]
     yield Polygon(int(float(words[0])), tuple(zip(values[::2], values[1::2], strict=True)))
 

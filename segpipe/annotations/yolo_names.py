@@ -67,6 +67,8 @@ def parts_of(found: DataYaml, root: Path, images: Iterable[str]) -> tuple[dict[s
             for name, own in parts.items():
                 if name.startswith(prefix):
                     own.add(KEYS[written.key])
+        elif target.as_posix() in parts:
+            parts[target.as_posix()].add(KEYS[written.key])
         else:
             problems += _take_list(target, root, KEYS[written.key], parts)
     several = [name for name, own in parts.items() if len(own) > 1]

@@ -1,13 +1,14 @@
 """segpipe convert: what stage convert does, for any folder, without a project."""
 
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
 from segpipe import command
-from segpipe.errors import PipelineError
+from segpipe.errors import DataError, PipelineError
 
 if TYPE_CHECKING:
     from segpipe.params import DataParams
@@ -58,10 +59,11 @@ def convert(
     if out.resolve().is_relative_to(src.resolve()):
         raise PipelineError(f"--out: {out} lies inside {src}, where nothing may change. Name a folder elsewhere.")
     with plain.new_folder(out) as folder:
-        data = _params(src.resolve(), source, classes, set_ or [])
+        data, unsure = _params(src.resolve(), source, classes, set_ or [])
         prepared = folder / ".pack" if unpack else folder
         spool = folder / ".masks.partial"
         examination, info = annotations.convert(data, (), spool)
+        doctor.refuse(unsure)
         pack.write(prepared, examination.records, info)
         doctor_files.write(folder / "doctor", examination)
         spool.unlink()
@@ -75,8 +77,8 @@ def convert(
     )
 
 
-def _params(src: Path, kind: Kind | None, classes: Path | None, changes: list[str]) -> "DataParams":
-    """The data section for this folder: what looking at it suggests, then what the command says."""
+def _params(src: Path, kind: Kind | None, classes: Path | None, changes: list[str]) -> "tuple[DataParams, Sequence[DataError]]":
+    """The data section for this folder: what looking at it suggests, then what the command says; and what is doubtful of it."""
     import yaml
 
     from segpipe import params
@@ -91,11 +93,16 @@ def _params(src: Path, kind: Kind | None, classes: Path | None, changes: list[st
     given = dict(_change(each) for each in changes)
     for key, text in given.items():
         _put(every, key, yaml.safe_load(text))
-    seen = look(src, params.data_of(every["data"]), kind, listed=listed)
+    folders = [given.get(f"data.masks.{name}", "") for name in ("image_dir", "mask_dir")]
+    image_dir, mask_dir = folders if all(folders) else ("", "")
+    seen = look(src, params.data_of(every["data"]), kind, image_dir, mask_dir, listed)
     for key, value in settings.of_data(seen, str(src)).items():
         if key not in given:
             _put(every, key, value)
-    return params.data_of(every["data"])
+    return params.data_of(every["data"]), () if given.keys() & {
+        "data.masks.values",
+        "data.masks.codes",
+    } else seen.classes.problems
 
 
 def _change(text: str) -> tuple[str, str]:

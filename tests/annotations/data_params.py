@@ -1,5 +1,7 @@
 """The project's own data section for a folder of a test."""
 
+from copy import deepcopy
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -12,8 +14,7 @@ COMMON = ("unannotated", "pages", "groups", "class_map", "shapes")
 
 def data_params(root: Path, source: str, **keys: Any) -> DataParams:
     """data.path is `root`; `keys` go to the source's own block, those of COMMON to data itself, `shapes` into its block."""
-    own = yaml.safe_load((Path(__file__).parents[2] / "params.yaml").read_text(encoding="utf-8"))["data"]
-    own |= {"source": source, "path": str(root)}
+    own = deepcopy(_project()) | {"source": source, "path": str(root)}
     for key, value in keys.items():
         if key == "shapes":
             own["shapes"] |= value
@@ -22,3 +23,9 @@ def data_params(root: Path, source: str, **keys: Any) -> DataParams:
         else:
             own[source][key] = value
     return DataParams.model_validate(own)
+
+
+@cache
+def _project() -> dict[str, Any]:
+    content = yaml.safe_load((Path(__file__).parents[2] / "params.yaml").read_text(encoding="utf-8"))["data"]
+    return dict(content)

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from segpipe.annotations.class_names import VOC, NameList, of_ids, of_labels, read_list
+from segpipe.annotations.class_names import VOC, Classes, NameList, of_ids, of_labels, read_list
 from segpipe.errors import PipelineError
 
 CAMVID = NameList("classes.txt", ("sky", "road", "unlabelled"))
@@ -123,6 +123,16 @@ def test_gray_values_are_not_believed_to_be_classes(found: list[int]) -> None:
     (sentence,) = sentences(found)
     assert sentence.startswith(f"all masks: the values {found[0]}, {found[1]}")
     assert "which hardly are class ids. Save each pixel as the id of its class, 0, 1, 2 and so on, " in sentence
+
+
+def test_there_are_two_names_at_least_and_no_crowd_of_invented_ones() -> None:
+    """What is wrong is told by examining the files, and that takes parameters that load."""
+    polyp = NameList("classes.txt", ("polyp",))
+    assert of_ids([0, 1], polyp, is_voc=False) == Classes(("background", "polyp"), 255, "classes.txt")
+    for found in ([], [0], [0, 300], [255], list(range(200))):
+        classes = of_ids(found, None, is_voc=False)
+        assert (classes.names, len(classes.problems)) == (("background", "object"), 1)
+    assert of_labels([], None).names == ("background", "object")
 
 
 @pytest.mark.parametrize("found", [[0, 1], [1, 2], [0, 8], list(range(34)), [0, *range(7, 34)]])

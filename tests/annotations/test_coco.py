@@ -11,7 +11,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from PIL import Image
 
-from segpipe.annotations import coco, summary
+from segpipe.annotations import coco, coco_mask, summary
 from segpipe.annotations.convert import Examination
 from segpipe.annotations.doctor import findings
 from segpipe.annotations.layout import recognise
@@ -85,6 +85,11 @@ def test_the_polygons_of_one_annotation_are_a_union(tmp_path: Path) -> None:
     assert rows(tmp_path) == ["111100", "111100", "111110", "111110", "001110"]
 
 
+def test_a_polygon_inside_another_of_its_annotation_is_no_hole(tmp_path: Path) -> None:
+    one(tmp_path, drawn([[0, 0, 5, 0, 5, 4, 0, 4], [2, 1, 4, 1, 4, 3, 2, 3]]))
+    assert rows(tmp_path) == ["111111"] * 5
+
+
 def test_run_lengths_are_filled_as_numbers_and_as_text(tmp_path: Path) -> None:
     """Made by pycocotools 2.0.11 from FILLED."""
     for counts in ([6, 2, 3, 2, 3, 2, 12], "6230009"):
@@ -126,9 +131,9 @@ def test_crowds_are_told(tmp_path: Path) -> None:
 
 def test_masks_that_would_fill_the_memory_are_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     one(tmp_path, *(drawn({"counts": [0, 30], "size": [5, 6]}) for _ in range(4)))
-    monkeypatch.setattr(coco, "MOST_HELD", 120)
+    monkeypatch.setattr(coco_mask, "MOST_HELD", 120)
     assert problems(tmp_path) == []
-    monkeypatch.setattr(coco, "MOST_HELD", 119)
+    monkeypatch.setattr(coco_mask, "MOST_HELD", 119)
     assert problems(tmp_path)[0].startswith("a.png in instances.json: run lengths of more than ")
 
 
@@ -161,8 +166,9 @@ def test_an_image_that_is_not_listed_follows_the_rule(tmp_path: Path) -> None:
         "b.png: an image without an entry in a COCO file. Annotate it, or set data.unannotated to skip or background."
     ]
     assert [record.id for record in examined(tmp_path, unannotated="skip").records] == ["a"]
+    (tmp_path / "b.png").rename(tmp_path / "train_b.png")
     records = examined(tmp_path, unannotated="background").records
-    assert [(record.id, record.pixels[0]) for record in records] == [("a", 24), ("b", 30)]
+    assert [(record.id, record.given, record.pixels[0]) for record in records] == [("a", "", 24), ("train_b", "", 30)]
 
 
 @pytest.mark.parametrize(
@@ -251,8 +257,6 @@ def test_the_part_comes_from_the_name_of_the_file_or_the_folders(tmp_path: Path,
         ([[1, 1, 3, 1, 3, "2"]], "a polygon that is no flat list of numbers x1, y1, x2, y2 and so on"),
         ([[1, 1, 3, 1, 3, True]], "a polygon that is no flat list of numbers x1, y1, x2, y2 and so on"),
         ([[[1, 1], [3, 1], [3, 2]]], "a polygon that is no flat list of numbers x1, y1, x2, y2 and so on"),
-        ([[60, 10, 70, 10, 70, 20]], "a polygon that lies outside the image"),
-        ([[-6, 1, -2, 1, -2, 2]], "a polygon that lies outside the image"),
         (SQUARE, "a segmentation that is neither run lengths nor a list of polygons, [[x1, y1, x2, y2, ...], ...]"),
         ("text", "a segmentation that is neither run lengths nor a list of polygons, [[x1, y1, x2, y2, ...], ...]"),
         (7, "a segmentation that is neither run lengths nor a list of polygons, [[x1, y1, x2, y2, ...], ...]"),
@@ -279,6 +283,16 @@ def test_a_part_without_an_inside_is_left_out_with_a_warning(tmp_path: Path) -> 
     assert rows(tmp_path) == FILLED
     (sentence,) = problems(tmp_path, warning=True)
     assert sentence.startswith("annotation 8 of a.png: a polygon of fewer than three points, which has no inside; this part is")
+
+
+def test_polygons_outside_the_image_or_without_area_are_told(tmp_path: Path) -> None:
+    one(tmp_path, drawn([[60, 10, 70, 10, 70, 20], SQUARE], id=1), drawn([[1, 1, 2, 1, 3, 1]], id=2))
+    assert rows(tmp_path) == FILLED
+    remedy = "Correct it in the program that made it, or remove it from the file."
+    assert problems(tmp_path, warning=True) == [
+        f"annotation 1 of a.png: a polygon wholly outside the image. {remedy}",
+        f"annotation 2 of a.png: a polygon with no area. {remedy}",
+    ]
 
 
 @pytest.mark.parametrize("empty", [{"segmentation": []}, {"segmentation": None}, {}])
@@ -336,10 +350,10 @@ def test_text_of_any_script_is_read_whether_escaped_or_not(tmp_path: Path) -> No
 def test_a_file_with_a_mistake_in_its_lists_is_told(tmp_path: Path) -> None:
     picture(tmp_path / "a.png")
     cases = [
-        ([image(), image()], [], CATEGORIES, "x.json: 1 images with the id of another, so that annotations could belong"),
+        ([image(), image()], [], CATEGORIES, "x.json: images with the id of another (1), so that annotations could belong"),
         ([image(), image(2)], [], CATEGORIES, "a.png: listed twice in the COCO files"),
-        ([image(), {"id": 4}, 7], [], CATEGORIES, "x.json: 2 of its images without id or file_name"),
-        ([image()], [drawn([SQUARE], of=9), {}, 4], CATEGORIES, "x.json: 3 annotations of images that it does not list"),
+        ([image(), {"id": 4}, 7], [], CATEGORIES, "x.json: images without id or file_name (2)"),
+        ([image()], [drawn([SQUARE], of=9), {}, 4], CATEGORIES, "x.json: annotations of images that it does not list (3)"),
         ([image(width=0)], [], CATEGORIES, "a.png in x.json: a width or height that is no whole number above 0"),
         ([image(width="6")], [], CATEGORIES, "a.png in x.json: a width or height that is no whole number above 0"),
         ([image()], [], [{"id": 1, "name": "a"}, {"id": 1, "name": "b"}], 'x.json: one category id for "a" and "b"'),
@@ -491,6 +505,22 @@ def test_init_tells_what_convert_would_refuse(tmp_path: Path) -> None:
     assert sorted(str(problem) for problem in seen.problems) == problems(tmp_path)
 
 
+def test_a_file_that_nothing_is_recognised_in_is_told_with_its_reason(tmp_path: Path) -> None:
+    picture(tmp_path / "a.png")
+    for content, reason in (
+        ('{"images": [}', "x.json: a JSON file that is broken (Expecting value). Export it again, or remove it."),
+        (
+            json.dumps({"images": [], "annotations": [{"image_id": 1, "caption": "x"}]}),
+            "x.json holds COCO's captions, not instances.",
+        ),
+        ("{}", "x.json is no JSON of labelme or of COCO's instances: it lists neither shapes nor those."),
+    ):
+        (tmp_path / "x.json").write_text(content)
+        with pytest.raises(PipelineError) as caught:
+            recognise(tmp_path)
+        assert str(caught.value).splitlines()[1] == reason
+
+
 def test_a_large_file_is_recognised_without_reading_it_whole(tmp_path: Path) -> None:
     one(tmp_path, *(drawn([[*SQUARE, *range(200)]]) for _ in range(1500)))
     assert (tmp_path / "instances.json").stat().st_size > 2**20
@@ -558,7 +588,7 @@ ANNOTATIONS = st.lists(
 NAMES = st.lists(st.fixed_dictionaries({"id": rather(1), "name": rather("cat", "dog"), "supercategory": ANY}) | ANY, max_size=3)
 
 
-@settings(deadline=None, max_examples=100, suppress_health_check=[HealthCheck.too_slow])
+@settings(deadline=None, max_examples=60, suppress_health_check=[HealthCheck.too_slow])
 @given(st.fixed_dictionaries({"images": IMAGES | ANY, "annotations": ANNOTATIONS | ANY, "categories": NAMES | ANY}))
 def test_any_json_ends_in_masks_or_in_sentences(tmp_path_factory: pytest.TempPathFactory, content: Any) -> None:
     root = tmp_path_factory.mktemp("any")

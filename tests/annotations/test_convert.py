@@ -11,8 +11,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from segpipe.annotations import examine
-from segpipe.annotations import measure as module
+from segpipe.annotations import examine, measure
 from segpipe.annotations.convert import convert
 from segpipe.errors import PipelineError
 from segpipe.images import decode_mask, encode_mask
@@ -79,7 +78,7 @@ def test_a_large_image_is_measured_in_pieces_with_the_same_result(tmp_path: Path
     """Eight bytes for each of its values would let a file of 100 KB fill 14 GB."""
     save(tmp_path, "a")
     whole = converted(tmp_path)
-    monkeypatch.setattr(module, "PIECE", 7)
+    monkeypatch.setattr(measure, "PIECE", 7)
     assert converted(tmp_path) == whole
     monkeypatch.undo()
     large = np.full((4096, 4096), 1, np.uint8)
@@ -140,18 +139,19 @@ def test_everything_wrong_is_told_at_once(tmp_path: Path) -> None:
     Image.fromarray(IDS).save(tmp_path / "masks/text.png")
     message = refusal(tmp_path)
     lines = message.splitlines()
-    masks = ", ".join(f"mask of images/bad{number:02}.png" for number in range(10))
+    masks = ", ".join(f"masks/bad{number:02}.png" for number in range(10))
     assert (
-        "12 files: values that are no class: 7. The classes are 0 to 2. Name all classes in params.yaml, or correct the mask."
-        in lines
+        "12 files: values that are no class: 7. data.masks.classes names 0 to 2. "
+        "Name every class, or let data.masks.ignore_index be the value that is not looked at." in lines
     )
     assert f"  {masks} and 2 more" in lines
-    assert any(line.startswith("mask of images/large.png: 3 x 3 pixels, but the image has 3 x 2. ") for line in lines)
+    assert any(line.startswith("masks/large.png: 3 x 3 pixels, but the image has 3 x 2. ") for line in lines)
     assert any(line.startswith("images/lonely.png: an image without a mask. ") for line in lines)
     assert any(line.startswith("images/cut.jpg: a damaged image (image file is truncated") for line in lines)
     assert any(line.startswith("images/text.png: not an image that can be read") for line in lines)
     assert lines[-1] == "5 kinds of problem; nothing was converted."
-    assert len(lines) == 8
+    assert sum(line.startswith("  params.yaml: data.masks.classes: add class_") for line in lines) == 5
+    assert len(lines) == 13
 
 
 def test_16_bits_next_to_8_bits_are_refused(tmp_path: Path) -> None:
@@ -213,7 +213,10 @@ def test_masks_without_any_object_are_refused(tmp_path: Path) -> None:
     problem = "all masks: only class 0 in them, so there is nothing to learn. "
     assert refusal(tmp_path).splitlines()[0] == problem + "Annotate objects, or check that the masks hold class ids."
     save(tmp_path, "b", mask=np.array([[0, 255, 0], [255, 0, 0]], np.uint8))
-    assert refusal(tmp_path).splitlines()[0] == problem + "Their other value is the ignored 255: save the object's pixels as 1."
+    assert refusal(tmp_path).splitlines()[:2] == [
+        "masks/b.png: only the values 0 and 255, as in a picture in black and white. Read them as background and object.",
+        "  params.yaml: data.masks.values: binary",
+    ]
 
 
 @pytest.mark.parametrize("source", ["masks", "labelme", "voc"])

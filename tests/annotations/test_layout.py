@@ -126,11 +126,47 @@ def test_json_of_another_kind_is_told(tmp_path: Path) -> None:
     )
 
 
-def test_masks_of_other_names_are_told(tmp_path: Path) -> None:
-    touch(tmp_path, "images/a.jpg", "images/b.jpg", "masks/a_mask.png", "masks/b_mask.png")
+def test_masks_that_no_rule_leads_to_are_told(tmp_path: Path) -> None:
+    touch(tmp_path, "images/a.jpg", "images/b.jpg", "masks/x.png", "masks/y.png")
     assert refusal(tmp_path).splitlines()[1] == (
-        "images/a.jpg and masks/a_mask.png: an image and its mask must have the same name up to the suffix."
+        "images/a.jpg and masks/x.png: no rule leads from the images' names to the masks'. Pair them in pairs.csv."
     )
+
+
+@pytest.mark.parametrize(
+    ("files", "layout"),
+    [
+        (["images/{}.jpg", "masks/{}_mask.png"], Layout("masks", "images", "masks", "{stem}_mask")),
+        (["frames/{}.jpg", "labels_png/{}_GT.png"], Layout("masks", "frames", "labels_png", "{stem}_GT")),
+        (["{}.jpg", "{}-mask.png"], Layout("masks", ".", ".", "{stem}-mask")),
+        (["{}.jpg", "{}_binary_mask.png"], Layout("masks", ".", ".", "{stem}_binary_mask")),
+        (["{}.tif", "mask_{}.tif"], Layout("masks", ".", ".", "mask_{stem}")),
+        (["{}.jpg", "masks/{}.png", "readme.txt"], Layout("masks", ".", "masks")),
+        (["images/{}.jpg", "annotations/trimaps/{}.png"], Layout("masks", "images", "annotations/trimaps")),
+        (["all/{}.jpeg", "all/{}.png"], Layout("masks", ".", ".", "{stem}.png")),
+    ],
+)
+def test_masks_of_other_names_are_recognised(tmp_path: Path, files: list[str], layout: Layout) -> None:
+    touch(tmp_path, *(file.format(name) for file in files for name in ("one", "two", "3")))
+    assert recognise(tmp_path) == layout
+
+
+def test_two_folders_by_name_get_their_template(tmp_path: Path) -> None:
+    touch(tmp_path, "left/1.jpg", "left/2.jpg", "right/1.m.png", "right/2.m.png")
+    assert recognise(tmp_path, None, "left", "right") == Layout("masks", "left", "right", "{stem}.m")
+
+
+def test_a_list_of_pairs_goes_before_folders(tmp_path: Path) -> None:
+    touch(tmp_path, "images/a.jpg", "masks/a.png")
+    (tmp_path / "pairs.csv").write_text("\ufeffimage\tmask\n")
+    assert recognise(tmp_path) == Layout("masks", ".", ".", pairs="pairs.csv")
+    (tmp_path / "pairs.csv").write_text("a,b\n")
+    assert recognise(tmp_path) == Layout("masks", "images", "masks")
+
+
+def test_a_voc_tree_is_read_as_masks_where_a_word_says_so(tmp_path: Path) -> None:
+    touch(tmp_path, *VOC_FILES)
+    assert recognise(tmp_path, "masks") == Layout("masks", "JPEGImages", "SegmentationClass")
 
 
 def test_links_to_folders_are_told(tmp_path: Path) -> None:

@@ -161,11 +161,10 @@ def test_what_convert_would_refuse_is_told(tmp_path: Path) -> None:
     mask(tmp_path / "masks/e.png", [0, 1])
     (tmp_path / "images/d.png").write_bytes(b"")
     sentences = problems(look(tmp_path))
-    assert len(sentences) == 4
+    assert len(sentences) == 3
     assert sentences[0] == "masks/e.png: a mask without an image. Add its image, or remove it."
-    assert sentences[1].startswith("mask of images/b.png: a mask of mode RGB and not one channel of class ids.")
-    assert sentences[2].startswith("mask of images/c.png: a mask saved as JPEG, which changes class ids.")
-    assert sentences[3].startswith("images/d.png: an empty file.")
+    assert sentences[1].startswith("masks/c.jpg: a mask saved as JPEG, which changes class ids.")
+    assert sentences[2].startswith("images/d.png: an empty file.")
 
 
 def test_broken_json_next_to_sound_json_is_told(tmp_path: Path) -> None:
@@ -206,11 +205,20 @@ def test_images_inside_json_files_are_looked_at(tmp_path: Path) -> None:
     assert seen.values == (("cat", 1),)
 
 
-def test_masks_in_black_and_white_are_told(tmp_path: Path) -> None:
-    picture(tmp_path / "images/a.jpg")
-    mask(tmp_path / "masks/a.png", [0, 255])
-    (sentence,) = problems(look(tmp_path))
-    assert sentence.startswith("all masks: only the values 0 and 255 in them")
+def test_masks_in_black_and_white_and_in_colours_are_told(tmp_path: Path) -> None:
+    picture(tmp_path / "x/images/a.jpg")
+    mask(tmp_path / "x/masks/a.png", [0, 255])
+    assert told(look(tmp_path / "x"))[-3:-1] == [
+        "  classes  2, from black and white (255) in the masks: background (in 1), object (in 1)",
+        "  values   binary: 0 is background, any other value the object",
+    ]
+    picture(tmp_path / "y/images/a.jpg")
+    picture(tmp_path / "y/masks/a.png")
+    Image.fromarray(np.array([[(0, 0, 0), (9, 0, 0)]], np.uint8)).resize((4, 3), 0).save(tmp_path / "y/masks/a.png")
+    assert told(look(tmp_path / "y"))[-3:-1] == [
+        "  classes  2, from the colours found, since no label_colors.txt names them: background (in 1), class_1 (in 1)",
+        "  values   codes: background is 0 0 0, class_1 is 9 0 0",
+    ]
 
 
 def test_a_path_that_is_not_there_is_refused(tmp_path: Path) -> None:

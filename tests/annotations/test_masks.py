@@ -7,9 +7,10 @@ import pytest
 from PIL import Image
 
 from segpipe.annotations import masks
-from segpipe.annotations.items import Item
-from segpipe.errors import DataError
+from segpipe.annotations.items import Found
+from segpipe.errors import PipelineError
 from segpipe.place import Place
+from tests.annotations.data_params import data_params
 
 CLASSES = ("background", "cat", "dog")
 IDS = np.array([[0, 1, 2], [2, 1, 0]], np.uint8)
@@ -31,31 +32,25 @@ def write_lists(root: Path, **lists: str) -> None:
         (root / f"{name}.txt").write_text(text, encoding="utf-8")
 
 
+def find(root: Path, rule: str = "error", **keys: str) -> Found:
+    data = data_params(root, "masks", unannotated=rule, **keys)
+    return masks.find(root, data.masks, data.unannotated)
+
+
 def given(root: Path, rule: str = "error") -> dict[str, str]:
     """The part of each image, where nothing is wrong."""
-    found = masks.find(root, "images", "masks", rule)
+    found = find(root, rule)
     assert not found.problems
     return {item.id: item.given for item in found.items}
 
 
-def problems(root: Path, rule: str = "error") -> list[str]:
-    return [str(problem) for problem in masks.find(root, "images", "masks", rule).problems]
-
-
-def read(path: Path, ignore_index: int = 255, size: tuple[int, int] = (3, 2)) -> list[list[int]]:
-    item = Item("a", "images/a.jpg", Place(path), Place(path))
-    return masks.mask_of(item, *size, CLASSES, ignore_index).tolist()
-
-
-def refusal(path: Path, ignore_index: int = 255, size: tuple[int, int] = (3, 2)) -> str:
-    with pytest.raises(DataError) as caught:
-        read(path, ignore_index, size)
-    return str(caught.value)
+def problems(root: Path, rule: str = "error", **keys: str) -> list[str]:
+    return [str(problem) for problem in find(root, rule, **keys).problems]
 
 
 def test_images_and_masks_are_matched_by_name(tmp_path: Path) -> None:
     save(tmp_path, "images/a.jpg", "masks/a.png", "images/deep/b.PNG", "masks/deep/b.tif", "images/c.d.bmp", "masks/c.d.bmp")
-    found = masks.find(tmp_path, "images", "masks", "error")
+    found = find(tmp_path)
     assert not found.problems
     assert [(item.id, item.source, item.annotation) for item in found.items] == [
         ("a", "images/a.jpg", Place(tmp_path / "masks/a.png")),
@@ -98,12 +93,11 @@ def test_images_without_a_mask_follow_the_rule(tmp_path: Path) -> None:
     pairs(tmp_path, "a")
     save(tmp_path, "images/b.jpg")
     assert problems(tmp_path) == [
-        "images/b.jpg: an image without a mask. Annotate it, or set data.masks.unannotated to skip or background."
+        "images/b.jpg: an image without a mask. Annotate it, or set data.unannotated to skip or background."
     ]
     assert given(tmp_path, "skip") == {"a": ""}
     assert given(tmp_path, "background") == {"a": "", "b": ""}
-    item = masks.find(tmp_path, "images", "masks", "background").items[1]
-    assert masks.mask_of(item, 3, 2, CLASSES, 255).tolist() == [[0, 0, 0], [0, 0, 0]]
+    assert find(tmp_path, "background").items[1].annotation is None
 
 
 def test_masks_without_an_image_are_refused(tmp_path: Path) -> None:
@@ -129,70 +123,107 @@ def test_a_folder_of_another_name_is_told_by_its_remedy(tmp_path: Path) -> None:
     assert problems(tmp_path / "splits") == [f"splits: no images in it. {remedy}"]
 
 
-def test_a_palette_mask_gives_its_indices(tmp_path: Path) -> None:
-    image = Image.fromarray(IDS, "P")
-    image.putpalette([0, 0, 0, 128, 0, 0, 0, 128, 0])
-    image.save(tmp_path / "a.png")
-    assert read(tmp_path / "a.png") == IDS.tolist()
-
-
-def test_the_ignored_value_becomes_255(tmp_path: Path) -> None:
-    save(tmp_path, "a.png", pixels=np.array([[0, 1, 255], [2, 255, 0]], np.uint8))
-    save(tmp_path, "b.png", pixels=np.array([[0, 1, 3], [2, 3, 0]], np.uint8))
-    save(tmp_path, "c.png", pixels=np.array([[0, 1, 65535], [2, 65535, 0]], np.uint16))
-    save(tmp_path, "d.png", pixels=np.array([[9, 1, 0], [2, 0, 9]], np.uint8))
-    expected = [[0, 1, 255], [2, 255, 0]]
-    assert read(tmp_path / "a.png") == expected
-    assert read(tmp_path / "b.png", ignore_index=3) == expected
-    assert read(tmp_path / "c.png", ignore_index=65535) == expected
-    assert read(tmp_path / "d.png", ignore_index=9) == [[255, 1, 0], [2, 0, 255]]
-
-
-def test_without_the_ignored_value_nothing_is_ignored(tmp_path: Path) -> None:
-    save(tmp_path, "a.png")
-    assert read(tmp_path / "a.png", ignore_index=255) == IDS.tolist()
-
-
-def test_ids_of_16_bits_are_read_as_they_are(tmp_path: Path) -> None:
-    for name in ("a.png", "a.tif"):
-        save(tmp_path, name, pixels=IDS.astype(np.uint16))
-        assert read(tmp_path / name) == IDS.tolist()
-
-
-def test_values_that_are_no_class_are_listed(tmp_path: Path) -> None:
-    remedy = "The classes are 0 to 2. Name all classes in params.yaml, or correct the mask."
-    save(tmp_path, "a.png", pixels=np.array([[0, 3, 7], [2, 254, 255]], np.uint8))
-    assert refusal(tmp_path / "a.png") == f"mask of images/a.jpg: values that are no class: 3, 7, 254. {remedy}"
-    assert refusal(tmp_path / "a.png", ignore_index=7) == f"mask of images/a.jpg: values that are no class: 3, 254, 255. {remedy}"
-    save(tmp_path, "b.png", pixels=np.arange(300, dtype=np.uint16).reshape(2, 150) * 3)
-    sentence = refusal(tmp_path / "b.png", size=(150, 2))
-    assert sentence == f"mask of images/a.jpg: values that are no class: 3, 6, 9, 12, 15, 18, 21, 24 and 290 more. {remedy}"
-
-
-def test_a_value_of_16_bits_is_never_taken_for_its_lower_8(tmp_path: Path) -> None:
-    save(tmp_path, "a.png", pixels=np.array([[0, 257, 0], [0, 511, 0]], np.uint16))
-    assert "no class: 257, 511." in refusal(tmp_path / "a.png")
-
-
-def test_a_mask_of_another_size_is_refused(tmp_path: Path) -> None:
-    save(tmp_path, "a.png")
-    assert refusal(tmp_path / "a.png", size=(2, 3)) == (
-        "mask of images/a.jpg: 3 x 2 pixels, but the image has 2 x 3. Make the mask again from the image it belongs to."
-    )
-
-
-def test_jpeg_and_colour_masks_are_found_and_refused(tmp_path: Path) -> None:
-    save(tmp_path, "images/a.jpg", "masks/a.jpg")
-    save(tmp_path, "images/b.jpg", "masks/b.png", pixels=np.dstack([IDS] * 3))
-    found = masks.find(tmp_path, "images", "masks", "error")
-    assert not found.problems
-    sentences = []
-    for item in found.items:
-        with pytest.raises(DataError) as caught:
-            masks.mask_of(item, 3, 2, CLASSES, 255)
-        sentences.append(str(caught.value))
-    assert sentences == [
-        "mask of images/a.jpg: a mask saved as JPEG, which changes class ids. Save masks as PNG.",
-        "mask of images/b.jpg: a mask of mode RGB and not one channel of class ids. "
-        "Save one 8- or 16-bit channel, a pixel's value being the id of its class.",
+def test_folders_are_paths_and_the_data_path_itself(tmp_path: Path) -> None:
+    save(tmp_path, "set/raw/a.jpg", "set/out/masks/a.png", "b.jpg", "masks/b.png")
+    assert [item.id for item in find(tmp_path, image_dir="set/raw", mask_dir="set/out/masks").items] == ["a"]
+    found = find(tmp_path / "set", image_dir="raw", mask_dir="out/masks")
+    assert [(item.id, item.annotation_name) for item in found.items] == [("a", "out/masks/a.png")]
+    save(tmp_path / "y", "b.jpg", "masks/b.png", "deep/c.jpg", "deep/masks/c.png")
+    found = find(tmp_path / "y", image_dir=".")
+    assert [(item.id, item.source, item.annotation_name) for item in found.items] == [
+        ("b", "b.jpg", "masks/b.png"),
+        ("deep/c", "deep/c.jpg", "deep/masks/c.png"),
     ]
+    assert not found.problems
+
+
+def test_one_folder_needs_a_template(tmp_path: Path) -> None:
+    save(tmp_path, "images/a.jpg", "images/a_mask.png", "images/b.jpg", "images/b_mask.png", "images/c_mask.png")
+    both = {"image_dir": "images", "mask_dir": "images"}
+    assert problems(tmp_path, **both) == [
+        f'{tmp_path.name}: data.masks.image_dir and mask_dir are both "images", so each image would be its own mask. '
+        'Name the folder of the masks, or say in data.masks.template how they are called, such as "{stem}_mask".'
+    ]
+    found = find(tmp_path, template="{stem}_mask.png", **both)
+    assert [(item.id, item.annotation_name) for item in found.items] == [("a", "images/a_mask.png"), ("b", "images/b_mask.png")]
+    assert list(map(str, found.problems)) == ["images/c_mask.png: a mask without an image. Add its image, or remove it."]
+
+
+def test_masks_that_differ_by_their_suffix_alone(tmp_path: Path) -> None:
+    save(tmp_path, "a.jpg", "a.png", "b.jpg", "b.PNG", "c.png")
+    found = find(tmp_path, template="{stem}.png", image_dir=".", mask_dir=".")
+    assert [(item.source, item.annotation_name) for item in found.items] == [("a.jpg", "a.png"), ("b.jpg", "b.PNG")]
+    assert [str(problem).split(".")[0] for problem in found.problems] == ["c"], "an image without a mask"
+
+
+def test_names_that_differ_in_case_or_accents_are_paired_with_a_warning(tmp_path: Path) -> None:
+    save(tmp_path, "images/A.JPG", "masks/a.png", "images/Caf\u00e9.png", "masks/cafe\u0301.png", "images/b.jpg", "masks/b.png")
+    found = find(tmp_path)
+    assert [(item.id, item.annotation_name) for item in found.items] == [
+        ("A", "masks/a.png"),
+        ("Caf\u00e9", "masks/cafe\u0301.png"),
+        ("b", "masks/b.png"),
+    ]
+    assert [(problem.file, problem.warning) for problem in found.problems] == [
+        ("images/A.JPG", True),
+        ("images/Caf\u00e9.png", True),
+    ]
+    assert found.problems[0].problem == "its mask's name differs in upper and lower case only, or in how an accent is written"
+
+
+def test_names_that_differ_in_case_and_are_ambiguous_are_not_paired(tmp_path: Path) -> None:
+    save(tmp_path, "images/a.jpg", "masks/a.png", "images/A_1.jpg", "masks/a_1.png", "masks/A_1.tif", "images/b_1.png")
+    save(tmp_path, "masks/B_1.png", "masks/b_1.TIF", "images/C.png", "masks/c.png", "images/c.jpg")
+    assert [item.id for item in find(tmp_path).items if item.annotation] == ["A_1", "a", "b_1", "c"]
+    assert problems(tmp_path) == [
+        "images/C.png: an image without a mask. Annotate it, or set data.unannotated to skip or background.",
+        "masks/B_1.png: a mask without an image. Add its image, or remove it.",
+        "masks/a_1.png: a mask without an image. Add its image, or remove it.",
+    ]
+
+
+def test_files_that_the_template_does_not_name_are_passed_over(tmp_path: Path) -> None:
+    for name in ("x_1", "x_2"):
+        save(tmp_path, f"images/{name}_leftImg8bit.png", *(f"gt/{name}_gt_{kind}.png" for kind in ("color", "labelIds")))
+    found = find(tmp_path, mask_dir="gt", template="{stem}_leftImg8bit > {stem}_gt_labelIds")
+    assert [(item.id, item.annotation_name) for item in found.items] == [
+        (f"x_{number}_leftImg8bit", f"gt/x_{number}_gt_labelIds.png") for number in (1, 2)
+    ]
+    assert {(problem.problem, problem.warning) for problem in found.problems} == {
+        ("in the folder of masks, but not called as data.masks.template says", True)
+    }
+
+
+def test_a_few_odd_names_do_not_change_the_template(tmp_path: Path) -> None:
+    pairs(tmp_path, "a", "b", "c")
+    save(tmp_path, "images/d.jpg", "masks/d_mask.png")
+    assert problems(tmp_path) == [
+        "images/d.jpg: an image without a mask. Annotate it, or set data.unannotated to skip or background.",
+        "masks/d_mask.png: a mask without an image. Add its image, or remove it.",
+    ]
+
+
+def test_keys_that_contradict_one_another_are_refused(tmp_path: Path) -> None:
+    pairs(tmp_path, "a")
+    for keys, sentence in (
+        (
+            {"values": "binary", "classes": CLASSES},
+            "data.masks.values: binary means 2 classes, but data.masks.classes names 3. Correct one.",
+        ),
+        (
+            {"values": "codes", "classes": CLASSES},
+            "data.masks.codes: has 2 entries for the 3 of data.masks.classes. "
+            "Write one for each class, in the same order; a class called __ignore__ is ignored.",
+        ),
+        (
+            {"values": "codes", "codes": ["7", "7 7 7"]},
+            "data.masks.codes: 7 stands there twice. Give each class a value of its own.",
+        ),
+        (
+            {"values": "codes", "codes": ["red", 0]},
+            'data.masks.codes: "red" is no value of a mask. Write a number such as 7, or a colour as 255 0 0.',
+        ),
+    ):
+        with pytest.raises(PipelineError) as caught:
+            masks.source(tmp_path, data_params(tmp_path, "masks", **keys))
+        assert str(caught.value) == sentence

@@ -1,5 +1,6 @@
 """What params.yaml is told about a folder: the source's block, and a crop and folds that fit."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -45,8 +46,15 @@ def test_each_source_has_its_block() -> None:
         "data.masks.classes": ("sky", "road"),
         "data.masks.image_dir": "Img",
         "data.masks.mask_dir": "GT",
+        "data.masks.template": "{stem}",
+        "data.masks.pairs": "none",
+        "data.masks.values": "ids",
         "data.masks.ignore_index": 11,
     }
+    in_colours = Classes(("sky", "road"), 255, "the colours", values="codes", codes=("0 0 0", "255 0 0"))
+    settings = of_data(replace(seen(Layout("masks", ".", ".", "{stem}_L")), classes=in_colours), "/x")
+    assert (settings["data.masks.values"], settings["data.masks.codes"]) == ("codes", ("0 0 0", "255 0 0"))
+    assert settings["data.masks.template"] == "{stem}_L"
 
 
 @pytest.mark.parametrize(

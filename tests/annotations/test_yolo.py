@@ -111,6 +111,7 @@ def test_an_empty_file_is_background_and_a_missing_one_follows_the_rule(tmp_path
         ("images/one/a.png", "labels/one/a.txt", "train:\n- images/two\n- images/one", "one/a", "train"),
         ("images/a.png", "labels/a.txt", "train: images", "a", "train"),
         ("images/a.png", "labels/a.txt", "train: .", "a", "train"),
+        ("images/one/a.png", "labels/one/a.txt", "val: images/one/a.png", "one/a", "val"),
         ("images/test/a.png", "labels/test/a.txt", "train: images/train\ntest: null", "test/a", "test"),
     ],
 )
@@ -209,7 +210,7 @@ def test_names_of_background_and_ignore_are_that(tmp_path: Path) -> None:
         ("names: &a [*a]", "data.yaml: a broken file (no YAML)"),
         ("names: [cat, dog]\nnc: 3", "data.yaml: nc is 3, but there are 2 names"),
         ("names: [cat", "data.yaml: a broken file (no YAML)"),
-        ("[" * 2000, "data.yaml: a broken file (no YAML)"),
+        ("[" * 500, "data.yaml: a broken file (no YAML)"),
         (b"names: [\xff]", "data.yaml: a broken file (not in UTF-8)"),
     ],
 )
@@ -300,6 +301,11 @@ def test_a_small_overshoot_is_moved_to_the_border_with_a_warning(tmp_path: Path)
     assert not told(tmp_path, warning=True)
 
 
+def test_polygons_without_area_are_told(tmp_path: Path) -> None:
+    one(tmp_path, f"0 {SQUARE}\n0 0.5 0.5 0.5 0.5 0.5 0.5\n0 0.125 0.25 0.25 0.25 0.375 0.25")
+    assert told(tmp_path, warning=True) == ["labels/a.txt: a polygon with no area. Export the labels again as YOLO segmentation."]
+
+
 def test_text_in_another_encoding_is_told(tmp_path: Path) -> None:
     one(tmp_path, f"0 {SQUARE}".encode("utf-16"))
     assert told(tmp_path)[0].startswith("labels/a.txt: a label file that is no text. ")
@@ -363,6 +369,16 @@ def test_a_data_set_of_boxes_is_recognised_and_refused(tmp_path: Path) -> None:
     assert problem.problem.startswith("a box (five numbers)")
 
 
+def test_a_few_broken_files_do_not_hide_the_format(tmp_path: Path) -> None:
+    for name in "abc":
+        picture(tmp_path / f"images/{name}.png")
+        text(tmp_path / f"labels/{name}.txt", f"0 {SQUARE}")
+    text(tmp_path / "labels/a.txt", "a cat")
+    assert recognise(tmp_path).kind == "yolo"
+    one(tmp_path / "x", "a cat")
+    assert recognise(tmp_path / "x").kind == "yolo"
+
+
 def test_other_text_beside_images_is_not_yolo(tmp_path: Path) -> None:
     picture(tmp_path / "a.png")
     text(tmp_path / "a.txt", "a photo of a cat")
@@ -391,7 +407,7 @@ FILES = st.dictionaries(st.sampled_from(["names", "nc", "path", "train", "val", 
 )
 
 
-@settings(deadline=None, max_examples=60, suppress_health_check=[HealthCheck.too_slow])
+@settings(deadline=None, max_examples=40, suppress_health_check=[HealthCheck.too_slow])
 @given(LINES | st.binary(max_size=40), FILES | st.just(NAMES.encode()) | st.binary(max_size=40))
 def test_any_files_end_in_masks_or_in_sentences(tmp_path_factory: pytest.TempPathFactory, label: bytes, yaml: bytes) -> None:
     root = tmp_path_factory.mktemp("any")

@@ -1,0 +1,51 @@
+"""The split that a folder brings: lists train.txt, val.txt and test.txt, a line an image."""
+
+from collections.abc import Collection
+from pathlib import Path, PurePosixPath
+
+from segpipe.annotations.items import PARTS, id_of
+from segpipe.errors import DataError
+from segpipe.images import SUFFIXES
+
+FOLDERS = ("", "splits")
+
+
+def read(root: Path, image_dir: str) -> tuple[dict[str, str], list[DataError]]:
+    """Which part each listed id belongs to, nothing where there are no lists; and the ids in the lists of two parts.
+
+    A line names an image with or without suffix, with or without `image_dir`, and after a space perhaps its mask.
+    """
+    given: dict[str, str] = {}
+    problems = []
+    for folder in FOLDERS:
+        for path in sorted((root / folder).glob("*.txt")):
+            part = PARTS.get(path.stem.lower())
+            lines = path.read_text(encoding="utf-8-sig", errors="replace").splitlines() if part else []
+            for item_id in (_listed_id(line, image_dir) for line in lines if line.strip()):
+                if given.setdefault(item_id, str(part)) != part:
+                    what = f"in the lists of {given[item_id]} and {part}"
+                    problems.append(DataError(item_id, what, "Take it off one of them: no image may be in two parts."))
+    return given, problems
+
+
+def compare(lists: dict[str, str], ids: Collection[str]) -> list[DataError]:
+    """Listed images that are not there and, where there are lists, images that none of them names."""
+    absent = sorted(lists.keys() - ids)
+    unlisted = sorted(set(ids) - lists.keys()) if lists else []
+    return [
+        *(DataError(item_id, "named in a list but not in the folder", "Add it, or take it off the list.") for item_id in absent),
+        *(
+            DataError(item_id, "in the folder but in none of its lists", "Add it to train.txt, val.txt or test.txt.")
+            for item_id in unlisted
+        ),
+    ]
+
+
+def _listed_id(line: str, image_dir: str) -> str:
+    words = line.split()
+    both = len(words) == 2 and all(PurePosixPath(word).suffix.lower() in SUFFIXES for word in words)
+    path = PurePosixPath((words[0] if both else line.strip()).replace("\\", "/"))
+    folder = PurePosixPath(image_dir).parts
+    if folder and path.parts[: len(folder)] == folder and len(path.parts) > len(folder):
+        path = PurePosixPath(*path.parts[len(folder) :])
+    return id_of(path) if path.suffix.lower() in SUFFIXES else path.as_posix()
