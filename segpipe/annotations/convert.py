@@ -1,5 +1,6 @@
 """Any annotation to one canonical form, after every file was looked at: problems are told all at once."""
 
+from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -9,10 +10,13 @@ from segpipe.annotations.doctor import refuse
 from segpipe.annotations.examine import Examined, examine_all
 from segpipe.annotations.formats import source_of
 from segpipe.annotations.groups import with_groups
+from segpipe.annotations.items import images_below
+from segpipe.annotations.pages import split_pages
 from segpipe.errors import DataError, PipelineError
 from segpipe.params import DataParams
 from segpipe.place import Place
 from segpipe.record import BACKGROUND_NAMES, DatasetInfo, Record
+from segpipe.unread import files_below
 
 
 @dataclass(frozen=True)
@@ -41,7 +45,10 @@ def examine(data: DataParams, sample_classes: Sequence[str], spool: Path, proces
     root = _existing(data)
     source = source_of(data, root, sample_classes)
     found = with_groups(source.found, root, data.groups)
-    if not found.items and not found.problems:
+    found = split_pages(found) if data.pages == "split" else found
+    # Where other images lie, what is wrong with their annotations says more.
+    unread = files_below(root, sniff=not found.items and not any(images_below(root)))
+    if not found.items and not found.problems and not unread:
         raise PipelineError(f"{root}: no annotated images in it. data.source is {data.source}; does data.path fit it?")
     examined = list(_spooled(examine_all(found.items, source.read, len(source.classes), processes), spool))
     records = tuple(each.record for each in examined if each.record)
@@ -49,7 +56,7 @@ def examine(data: DataParams, sample_classes: Sequence[str], spool: Path, proces
     judged = source.judge([each.seen for each in examined])
     # What the values show is the cause of having nothing to learn.
     shared = [] if any(not problem.warning for problem in judged) else _shared_problems(records)
-    problems = (*found.problems, *own, *judged, *shared, *warnings_of(records, source.classes))
+    problems = (*found.problems, *unread, *own, *judged, *shared, *warnings_of(records, source.classes))
     return Examination(records, source.classes, problems)
 
 
@@ -82,10 +89,10 @@ def _existing(data: DataParams) -> Path:
 
 
 def _shared_problems(records: Sequence[Record]) -> list[DataError]:
-    """What no single image shows: different bit depths, and a data set without any object."""
+    """What no single image shows: different bit depths and channels, and a data set without any object."""
     if not records:
         return []
-    problems = []
+    problems = _mixed_channels(records)
     deep = [record for record in records if record.bits == 16]
     if 0 < len(deep) < len(records):
         problems += [
@@ -101,3 +108,17 @@ def _shared_problems(records: Sequence[Record]) -> list[DataError]:
         )
         problems.append(DataError("all masks", "only class 0 in them, so there is nothing to learn", remedy))
     return problems
+
+
+def _mixed_channels(records: Sequence[Record]) -> list[DataError]:
+    """Gray among RGB is repeated to RGB. Any other mixture is a mistake, most likely of the fewer images."""
+    counts = Counter(record.channels for record in records)
+    if len(counts) == 1 or counts.keys() == {1, 3}:
+        return []
+    most = max(counts, key=lambda channels: (counts[channels], channels))
+    remedy = "Bring all images to the same channels. Only gray among RGB is brought to RGB."
+    return [
+        DataError(record.source, f"{record.channels} channel{'s'[: record.channels - 1]} where others have {most}", remedy)
+        for record in records
+        if record.channels != most
+    ]

@@ -11,7 +11,7 @@ from pathlib import Path
 from segpipe.annotations import measure
 from segpipe.annotations.items import Annotated, Item, Reader, Seen
 from segpipe.errors import DataError
-from segpipe.images import Pixels, decode, encode_mask
+from segpipe.images import Pixels, decode, encode_mask, pixel_size, transparency
 from segpipe.place import Held
 from segpipe.progress import track
 from segpipe.record import IGNORE, Mask, Record
@@ -49,6 +49,7 @@ def _examine(item: Item, read: Reader, n_classes: int) -> Examined:
         annotated = read(item, image.shape[1], image.shape[0])
         if annotated.mask is not None:
             record = _record(item, content, image, annotated.mask, n_classes)
+        problems += transparency(content, item.source)
     except DataError as problem:
         problems.append(problem)
     except OSError as error:
@@ -79,7 +80,7 @@ def _record(item: Item, content: bytes, image: Pixels, mask: Mask, n_classes: in
         squares=squares,
         low=measure.percentile(values, measure.LOW),
         high=measure.percentile(values, measure.HIGH),
-        spacing=(0, 0),
+        spacing=pixel_size(content, item.source),
         image=item.image,
         mask_png=Held(mask_png),
     )

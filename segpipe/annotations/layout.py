@@ -13,6 +13,7 @@ from segpipe.annotations.items import PARTS, files_below, id_of, images_below
 from segpipe.annotations.labelme_json import read_json
 from segpipe.annotations.template import STEM, guess, parse
 from segpipe.errors import DataError, PipelineError
+from segpipe.unread import kind_of_name
 
 Kind = Literal["labelme", "masks", "voc", "coco", "yolo"]
 IMAGE_NAMES = ("images", "image", "imgs", "img", "jpegimages", "leftimg8bit", "photos")
@@ -238,5 +239,7 @@ def _hints(root: Path, files: Iterable[Path]) -> list[str]:
     image, mask = (next((first[name] for name in names if name in first), None) for names in (IMAGE_NAMES, MASK_NAMES))
     if image and mask:
         hints.append(f"{image} and {mask}: no rule leads from the images' names to the masks'. Pair them in {PAIRS}.")
+    kinds = {kind for path in files if (kind := kind_of_name(path.name))}
+    hints += sorted(f"There is {kind.name} in it. {kind.remedy}" for kind in kinds)
     links = [path.relative_to(root).as_posix() for path in root.rglob("*") if path.is_symlink() and path.is_dir()]
     return hints + ([f"{', '.join(links)}: links to folders are not followed."] if links else [])

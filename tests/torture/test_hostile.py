@@ -273,15 +273,15 @@ IMAGES: list[tuple[str, Builder, str]] = [
         for suffix in (".png", ".jpg", ".tif", ".webp")
     ),
     *(
-        (f"an array of objects called {suffix}", hostile.object_array(f"x{suffix}"), "not an image")
+        (f"an array of objects called {suffix}", hostile.object_array(f"x{suffix}"), "a file of arrays")
         for suffix in (".png", ".bmp")
     ),
-    ("PostScript called .png", hostile.postscript, "not an image"),
+    ("PostScript called .png", hostile.postscript, "a PDF or PostScript document"),
     ("a PNG that says it is a giant", hostile.png_of("giant.png", 2**31 - 1, 2**31 - 1), "more pixels than any reader takes"),
     ("a PNG somewhat above the limit", hostile.png_of("large.png", 20_000, 20_000), "20000 x 20000 pixels, above the limit"),
     ("a PNG bomb", hostile.png_bomb, "22000 x 22000 pixels, above the limit"),
     ("a PNG with a comment of 100 MB", hostile.png_text_bomb, "image"),
-    ("a TIFF that says it is a giant", hostile.tiff_of_a_giant, "more pixels than any reader takes"),
+    ("a TIFF that says it is a giant", hostile.tiff_of_a_giant, "pixels, above the limit"),
 ]
 
 
