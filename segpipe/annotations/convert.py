@@ -1,5 +1,6 @@
 """Any annotation to one canonical form, after every file was looked at: problems are told all at once."""
 
+import contextlib
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
@@ -17,6 +18,21 @@ from segpipe.params import DataParams
 from segpipe.place import Place
 from segpipe.record import BACKGROUND_NAMES, DatasetInfo, Record
 from segpipe.unread import files_below
+
+
+@contextlib.contextmanager
+def spool_in(folder: Path) -> Iterator[Path]:
+    """A file in `folder` for the masks while they wait; gone at the end, as are folders that nothing came into."""
+    made = [each for each in (folder, *folder.parents) if not each.exists()]
+    folder.mkdir(parents=True, exist_ok=True)
+    path = folder / "masks.partial"
+    try:
+        yield path
+    finally:
+        path.unlink(missing_ok=True)
+        for each in made:
+            with contextlib.suppress(OSError):
+                each.rmdir()
 
 
 @dataclass(frozen=True)

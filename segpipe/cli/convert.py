@@ -61,12 +61,11 @@ def convert(
     with plain.new_folder(out) as folder:
         data, unsure = _params(src.resolve(), source, classes, set_ or [])
         prepared = folder / ".pack" if unpack else folder
-        spool = folder / ".masks.partial"
-        examination, info = annotations.convert(data, (), spool)
-        doctor.refuse(unsure)
-        pack.write(prepared, examination.records, info)
-        doctor_files.write(folder / "doctor", examination)
-        spool.unlink()
+        with annotations.spool_in(folder) as spool:
+            examination, info = annotations.convert(data, (), spool)
+            doctor.refuse(unsure)
+            pack.write(prepared, examination.records, info)
+            doctor_files.write(folder / "doctor", examination)
         if unpack:
             plain.unpack(pack.open_pack(prepared), folder)
             _remove(prepared)
