@@ -10,6 +10,8 @@ COLOUR_SPACES = {8: "Lab", 9: "Lab", 10: "Lab", 32803: "raw", 34892: "raw", 3284
 """Photometric interpretations that no rule here makes RGB of."""
 NUMBERS = {2: "signed whole numbers", 3: "floating-point numbers", 5: "complex numbers", 6: "complex numbers"}
 """Sample formats that are not read."""
+WHOLE_BITS, GRAY_BITS = (8, 16), (1, 2, 4, 12)
+"""What a channel may have, and what gray or a palette may have beside."""
 PILLOW_CODECS = (2, 3, 4, 6, 7)
 """Compressions for fax and JPEG, which know colours: those pages are Pillow's to read."""
 DNG_VERSION = 50706
@@ -87,7 +89,7 @@ def _refuse(content: bytes, page: Directory, name: str) -> None:
         raise DataError(name, unread.RAW.name, unread.RAW.remedy)
     if numbers:
         raise DataError(name, f"an image of {numbers}, {bits} bits", SAVE_UNSIGNED)
-    if bits > 16:
+    if bits not in WHOLE_BITS and (bits not in GRAY_BITS or bands.n_samples(content, page) > 1):
         raise DataError(name, f"an image of {bits} bits a channel", SAVE_UNSIGNED)
     if photometric in COLOUR_SPACES:
         raise DataError(name, f"an image in {COLOUR_SPACES[photometric]} colours", SAVE_PLAIN)

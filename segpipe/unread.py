@@ -102,7 +102,8 @@ def kind_of(content: bytes) -> Kind | None:
     for at, sign, kind in BEGINNINGS:
         if content[at : at + len(sign)] == sign:
             return kind
-    return SVG if b"<svg" in content[:HEAD].lower() else None
+    is_text = content[:HEAD].lstrip(b"\xef\xbb\xbf \t\r\n").startswith(b"<")  # photos may name SVG in what they say of themselves
+    return SVG if is_text and b"<svg" in content[:HEAD].lower() else None
 
 
 def kind_of_name(name: str) -> Kind | None:

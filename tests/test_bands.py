@@ -110,6 +110,16 @@ def test_white_is_zero_is_turned_into_black_is_zero() -> None:
         assert np.array_equal(decode(content, "scan.tif")[..., 0], largest - array)
 
 
+def test_12_bits_packed_are_read_as_they_are_but_only_of_gray() -> None:
+    array = np.array([[0, 4095], [2748, 291]])
+    packed = np.array([[0x00, 0x0F, 0xFF], [0xAB, 0xC1, 0x23]], np.uint8)
+    content = tiff(Page(packed, tags={256: (4, [2]), 258: (3, [12])}))
+    assert decode(content, "scan.tif")[..., 0].tolist() == array.tolist()
+    assert header(content, "scan.tif") == Header(2, 2, 1, 16)
+    colours = tiff(Page(np.dstack([packed] * 3), tags={258: (3, [12] * 3)}))
+    assert "an image of 12 bits a channel" in problem_of(colours)
+
+
 def test_12_bits_in_16_stay_as_they_are() -> None:
     array = noise(4, 6) % 4096
     assert np.array_equal(decode(tiff(Page(array)), "scan.tif")[..., 0], array)

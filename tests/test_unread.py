@@ -1,8 +1,11 @@
 """Kinds of files that are not read are named, by their content in a file and by their names in a folder."""
 
+import io
 from pathlib import Path
 
 import pytest
+from PIL import Image
+from PIL.PngImagePlugin import PngInfo
 
 from segpipe.errors import DataError
 from segpipe.images import SUFFIXES, decode, decode_mask
@@ -63,3 +66,12 @@ def test_among_other_images_only_pictures_are_named_as_a_warning(tmp_path: Path)
         (tmp_path / name).write_bytes(b"\0" * 128 + b"DICM")
     assert [(each.file, each.warning) for each in files_below(tmp_path, sniff=False)] == [("b.dcm", True)]
     assert files_below(tmp_path / "b.dcm", sniff=True) == [], "a tar is no folder"
+
+
+def test_a_photo_that_speaks_of_a_drawing_is_a_photo() -> None:
+    info = PngInfo()
+    info.add_text("Comment", "made from <svg>")
+    stream = io.BytesIO()
+    Image.new("RGB", (3, 2)).save(stream, "PNG", pnginfo=info)
+    assert b"<svg>" in stream.getvalue()[:512]
+    assert decode(stream.getvalue(), "photo.png").shape == (2, 3, 3)
