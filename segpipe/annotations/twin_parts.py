@@ -1,43 +1,53 @@
 """Images that share a part of one picture (a crop, a border added, two crops that overlap), by their most telling points.
 
-Three steps, each cheaper for what it keeps: points that look alike are found by tables of some of their bits (locality
-sensitive hashing, Indyk and Motwani 1998); images that share several must agree on one turn, scale and shift; and the
-small pictures, laid on one another by it, must show the same.
+Three steps, each dearer and for fewer images: points that look alike are found by tables of some of their bits (locality
+sensitive hashing, Indyk and Motwani 1998), and two of them must agree on one turn and scale; of those images all points are
+compared, and several must agree on one turn, scale and shift; the small pictures, laid on one another by it, must show the
+same.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
-from segpipe.annotations.twin_print import POINTS, THUMB, Print
-from segpipe.annotations.twin_whole import correlation
+from segpipe.annotations.twin_print import BITS, THUMB, Print
+from segpipe.annotations.twin_whole import likeness
 
 TABLES, KEY_BITS = 16, 20
-CROWD = 256
-"""Points of one key: where more are, that key tells nothing and is passed over."""
-NEAR = 56
-"""Bits of 256 in which two points of the same look differ at most; unrelated ones differ in 120 +- 18."""
-SHARED = 3
-"""Pairs of points found by the tables before two images are compared closely."""
-AGREEING = 6
+CROWD = 32
+"""Points of one key that a point is compared with, at most: those that follow it, so that a crowd is linked as a chain."""
+NEAR = 64
+"""Bits of 256 in which two points of the same look differ at most; unrelated ones differ in 120 +- 20."""
+AGREEING = 4
 """Pairs of points that agree on one turn, scale and shift."""
-ALIKE = 0.8
-"""Least correlation of the small pictures where they overlap."""
+ALIKE = 0.75
+"""Least likeness of the small pictures where they overlap."""
+SURE = 8
+"""So many pairs of points agree by no chance; with fewer the pictures must be as alike as DOUBTFUL says."""
+DOUBTFUL = 0.85
 OVERLAP = 40
 """Least number of pixels of the coarser small picture, of 1024, that both show."""
 
+_ANGLE, _SCALE = 0.5, 1.6  # radians and a factor by which a point's own turn and size may miss the picture's
 _TOLERANCE = 0.03  # of the second image's long side
 _MATCHES = 32
+_FOLLOWING = 8
+_FINE = 4
+_IMAGES = 2048  # that are looked for at once
 _CHUNK = 1 << 20
+
+Indices = NDArray[np.int64]
+Places = NDArray[np.complex128]
+"""Points of the plane, x + iy, in pixels."""
 
 
 @dataclass(frozen=True)
 class Laid:
     """How the first image lies on the second: a point z = x + iy of the first is at turn * z + shift in the second.
 
-    Where `mirrored`, z is conjugated first. `agreeing` pairs of points say so, and the pixels of both correlate by `alike`.
+    Where `mirrored`, z is conjugated first. `agreeing` pairs of points say so; `alike` is how alike the overlap looks.
     """
 
     turn: complex
@@ -47,68 +57,111 @@ class Laid:
     alike: float
 
 
-def same_parts(prints: list[Print]) -> Iterator[tuple[int, int, Laid]]:
-    """Pairs of indices of images that share a part, and how the first lies on the second."""
-    for mirrored in (False, True):
-        for first, second in _candidates(prints, mirrored):
-            laid = lay(prints[first], prints[second], mirrored)
-            if laid:
-                yield first, second, laid
+@dataclass(frozen=True)
+class _Points:
+    """The points of some images: what they look like (n, 4), whose they are, their places, and turn and size as size * e^it."""
+
+    bits: NDArray[np.uint64]
+    owner: Indices
+    places: Places
+    poses: NDArray[np.complex128]
+
+
+def same_parts(prints: Sequence[Print]) -> Iterator[tuple[int, int, Laid]]:
+    """Pairs of indices, first < second, of images that share a part, and how the first lies on the second."""
+    for first, second, mirrored in _candidates(prints):
+        laid = lay(prints[first], prints[second], mirrored)
+        if laid:
+            yield first, second, laid
 
 
 def lay(first: Print, second: Print, mirrored: bool) -> Laid | None:
     """How the first lies on the second, where they share a part."""
-    z, w = _matches(first, second, mirrored)
-    if len(z) < AGREEING:
-        return None
+    one, other = _points([first]), _points([second])
+    i, j = _matches(_sought(one.bits, mirrored), other.bits)
+    z, w, pose = _pairs(one, other, i, j, mirrored)
     tolerance = _TOLERANCE * max(second.width, second.height)
-    agrees = _agreeing(z, w, tolerance)
-    if agrees.sum() < AGREEING:
-        return None
-    turn, shift = _fitted(z[agrees], w[agrees])
-    agrees = np.abs(turn * z + shift - w) < tolerance
-    if agrees.sum() < AGREEING:
-        return None
-    turn, shift = _fitted(z[agrees], w[agrees])
-    alike = _alike(first, second, turn, shift, mirrored)
-    return Laid(turn, shift, mirrored, int(agrees.sum()), alike) if alike >= ALIKE else None
+    agrees = _agreeing(z, w, pose, tolerance)
+    for _ in range(2):
+        if agrees.sum() < AGREEING:
+            return None
+        turn, shift = _fitted(z[agrees], w[agrees])
+        agrees = (np.abs(turn * z + shift - w) < tolerance) & _fits(pose, turn)
+    agreeing, alike = int(agrees.sum()), _alike(first, second, turn, shift, mirrored)
+    least = ALIKE if agreeing >= SURE else DOUBTFUL
+    return Laid(turn, shift, mirrored, agreeing, alike) if agreeing >= AGREEING and alike >= least else None
 
 
-def _candidates(prints: list[Print], mirrored: bool) -> Iterator[tuple[int, int]]:
-    """Pairs of images, first < second, of which the tables find SHARED pairs of points that look alike."""
-    bits = np.concatenate([each.bits for each in prints])
-    owner = np.repeat(np.arange(len(prints), dtype=np.int64), [len(each.bits) for each in prints])
-    sought = _mirrored(bits) if mirrored else bits
+def _points(prints: Sequence[Print]) -> _Points:
+    turns, sizes = (np.concatenate(each) for each in zip(*((one.turns, one.sizes) for one in prints), strict=True))
+    return _Points(
+        np.concatenate([each.bits for each in prints]),
+        np.repeat(np.arange(len(prints), dtype=np.int64), [len(each.bits) for each in prints]),
+        np.concatenate([each.points for each in prints]) @ np.array([1, 1j]),
+        sizes * np.exp(1j * turns),
+    )
+
+
+def _sought(bits: NDArray[np.uint64], mirrored: bool) -> NDArray[np.uint64]:
+    """What the points look like, or would in the mirrored picture."""
+    return np.ascontiguousarray(bits[:, [2, 3, 0, 1]]) if mirrored else bits
+
+
+def _pairs(
+    points: _Points, others: _Points, i: Indices, j: Indices, mirrored: bool
+) -> tuple[Places, Places, NDArray[np.complex128]]:
+    """Places of the points i and of their partners j, and the turn and scale that each pair by itself says."""
+    z, pose = points.places[i], points.poses[i]
+    if mirrored:
+        z, pose = z.conj(), pose.conj()
+    return z, others.places[j], others.poses[j] / pose
+
+
+def _candidates(prints: Sequence[Print]) -> Iterator[tuple[int, int, bool]]:
+    """Images, first < second, with two pairs of points that look alike and agree on turn and scale; whether mirrored."""
+    if sum(len(each.bits) for each in prints) == 0:
+        return
+    points = _points(prints)
+    for start in range(0, len(prints), _IMAGES):
+        low, high = np.searchsorted(points.owner, [start, start + _IMAGES]).tolist()
+        for mirrored, (i, j) in zip((False, True), _look_alike(points, low, high), strict=True):
+            for pair in _supported(points, i, j, mirrored).tolist():
+                yield *divmod(pair, len(prints)), mirrored
+
+
+def _look_alike(points: _Points, low: int, high: int) -> list[tuple[Indices, Indices]]:
+    """Points low .. high and points of later images that look alike, as they are and mirrored."""
     random = np.random.RandomState(1)  # its stream never changes
-    found = []
+    n = len(points.bits)
+    sought = [_sought(points.bits[low:high], mirrored) for mirrored in (False, True)]
+    found: list[list[Indices]] = [[np.zeros(0, np.int64)], [np.zeros(0, np.int64)]]
     for _ in range(TABLES):
-        chosen = random.choice(256, KEY_BITS, replace=False)
-        for one, other in _sharing(_key(sought, chosen), _key(bits, chosen)):
-            keep = owner[one] < owner[other]
-            one, other = one[keep], other[keep]
-            near = np.bitwise_count(sought[one] ^ bits[other]).sum(axis=1) <= NEAR
-            found.append(one[near] * len(bits) + other[near])
-    points = np.unique(np.concatenate(found)) if found else np.zeros(0, np.int64)
-    pairs, counts = np.unique(owner[points // len(bits)] * len(prints) + owner[points % len(bits)], return_counts=True)
-    for pair in pairs[counts >= SHARED].tolist():
-        yield divmod(pair, len(prints))
+        chosen = random.choice(BITS, KEY_BITS, replace=False)
+        images = int(points.owner[-1]) + 1
+        keys = _key(points.bits, chosen) * images + points.owner
+        order = np.argsort(keys, kind="stable")
+        ranked = keys[order]
+        for bits, own in zip(sought, found, strict=True):
+            for i, place in _following(ranked, _key(bits, chosen) * images, points.owner[low:high], images):
+                j = order[place]
+                near = np.bitwise_count(bits[i] ^ points.bits[j]).sum(axis=1) <= NEAR
+                own.append((i[near] + low) * n + j[near])
+    return [divmod(np.unique(np.concatenate(own)), n) for own in found]
 
 
-def _sharing(sought: NDArray[np.int64], keys: NDArray[np.int64]) -> Iterator[tuple[NDArray[np.int64], NDArray[np.int64]]]:
-    """Indices of all points with the same key, some at a time."""
-    order = np.argsort(keys, kind="stable")
-    ranked = keys[order]
-    start, end = np.searchsorted(ranked, sought, "left"), np.searchsorted(ranked, sought, "right")
-    counts = np.where(end - start > CROWD, 0, end - start)
-    edges = np.searchsorted(np.cumsum(counts), np.arange(0, counts.sum() + _CHUNK, _CHUNK))
-    for low, high in zip(edges[:-1], edges[1:], strict=True):
+def _following(ranked: Indices, keys: Indices, owner: Indices, images: int) -> Iterator[tuple[Indices, Indices]]:
+    """For each key the places in `ranked` of the same key that belong to later images, CROWD at most; some at a time."""
+    start = np.searchsorted(ranked, keys + owner, "right")
+    counts = np.minimum(np.searchsorted(ranked, keys + images, "left") - start, CROWD)
+    total = np.cumsum(counts)
+    cuts = np.searchsorted(total, np.arange(_CHUNK, int(total[-1]) if len(total) else 0, _CHUNK)).tolist()
+    for low, high in zip([0, *cuts], [*cuts, len(keys)], strict=True):
         own = counts[low:high]
-        one = np.repeat(np.arange(low, high), own)
-        within = np.arange(len(one)) - np.repeat(np.cumsum(own) - own, own)
-        yield one, order[start[one] + within]
+        i = np.repeat(np.arange(low, high), own)
+        yield i, start[i] + np.arange(len(i)) - np.repeat(np.cumsum(own) - own, own)
 
 
-def _key(bits: NDArray[np.uint64], chosen: NDArray[np.int64]) -> NDArray[np.int64]:
+def _key(bits: NDArray[np.uint64], chosen: NDArray[np.int64]) -> Indices:
     """The chosen bits of each point as one number."""
     octets = bits.view(np.uint8)
     key = np.zeros(len(bits), np.int64)
@@ -117,66 +170,85 @@ def _key(bits: NDArray[np.uint64], chosen: NDArray[np.int64]) -> NDArray[np.int6
     return key
 
 
-def _mirrored(bits: NDArray[np.uint64]) -> NDArray[np.uint64]:
-    return np.ascontiguousarray(bits[:, [2, 3, 0, 1]])
+def _supported(points: _Points, i: Indices, j: Indices, mirrored: bool) -> Indices:
+    """Pairs of images, as first * number of images + second, in which two pairs of points agree on turn and scale."""
+    images = int(points.owner[-1]) + 1
+    pair = points.owner[i] * images + points.owner[j]
+    order = np.argsort(pair, kind="stable")
+    pair = pair[order]
+    z, w, pose = _pairs(points, points, i[order], j[order], mirrored)
+    good = [np.zeros(0, np.int64)]
+    for lag in range(1, _FOLLOWING):
+        a = np.flatnonzero(pair[lag:] == pair[:-lag])
+        b = a + lag
+        dz, dw = z[b] - z[a], w[b] - w[a]
+        apart = (dz != 0) & (dw != 0)
+        a, b, turn = a[apart], b[apart], dw[apart] / dz[apart]
+        good.append(pair[a[_fits(pose[a], turn) & _fits(pose[b], turn)]])
+    return np.unique(np.concatenate(good))
 
 
-def _matches(first: Print, second: Print, mirrored: bool) -> tuple[NDArray[np.complex128], NDArray[np.complex128]]:
-    """Places, as x + iy, of the points of each that look most like one another, the likest first."""
-    sought = _mirrored(first.bits) if mirrored else first.bits
-    apart = np.zeros((len(sought), len(second.bits)), np.uint16)
-    for word in range(4):
-        apart += np.bitwise_count(sought[:, word, None] ^ second.bits[:, word])
+def _fits(pose: NDArray[np.complex128], turn: NDArray[np.complex128] | complex) -> NDArray[np.bool_]:
+    """Whether what a pair of points says of turn and scale is about that turn and scale."""
+    ratio = pose / turn
+    size = np.abs(ratio)
+    return (np.abs(np.angle(ratio)) < _ANGLE) & (size < _SCALE) & (size > 1 / _SCALE)
+
+
+def _matches(bits: NDArray[np.uint64], others: NDArray[np.uint64]) -> tuple[Indices, Indices]:
+    """Points of each that look most like one another, the likest first."""
+    if not (len(bits) and len(others)):
+        return np.zeros(0, np.int64), np.zeros(0, np.int64)
+    apart = np.zeros((len(bits), len(others)), np.uint16)
+    for word in range(bits.shape[1]):
+        apart += np.bitwise_count(bits[:, word, None] ^ others[:, word])
     best = apart.argmin(axis=1)
-    mutual = (apart[:, best].argmin(axis=0) == np.arange(len(best))) if len(best) else best
     least = apart[np.arange(len(best)), best]
+    mutual = apart.argmin(axis=0)[best] == np.arange(len(best))
     chosen = np.flatnonzero((least <= NEAR) & mutual)
     chosen = chosen[np.argsort(least[chosen], kind="stable")][:_MATCHES]
-    z, w = first.points[chosen] @ (1, 1j), second.points[best[chosen]] @ (1, 1j)
-    return z.conj() if mirrored else z, w
+    return chosen, best[chosen]
 
 
-def _agreeing(z: NDArray[np.complex128], w: NDArray[np.complex128], tolerance: float) -> NDArray[np.bool_]:
-    """Of all ways to lay two points on their partners, the one that most pairs agree with."""
+def _agreeing(z: Places, w: Places, pose: NDArray[np.complex128], tolerance: float) -> NDArray[np.bool_]:
+    """Of all ways to lay two points on their partners, the pairs that agree with the one most agree with."""
     i, j = np.triu_indices(len(z), 1)
-    apart = np.abs(z[i] - z[j]) > 0
+    apart = (z[i] != z[j]) & (np.abs(w[i] - w[j]) > 2 * tolerance)
     i, j = i[apart], j[apart]
     turns = (w[i] - w[j]) / (z[i] - z[j])
-    scales = np.abs(turns)
-    usable = (scales > 1 / 8) & (scales < 8) & (np.abs(w[i] - w[j]) > 2 * tolerance)
-    turns, i = turns[usable], i[usable]
+    own = _fits(pose[i], turns) & _fits(pose[j], turns)
+    i, turns = i[own], turns[own]
     if not len(turns):
         return np.zeros(len(z), np.bool_)
-    agrees = np.abs(turns[:, None] * z + (w[i] - turns * z[i])[:, None] - w) < tolerance
+    agrees = np.abs(turns[:, None] * (z - z[i][:, None]) + w[i][:, None] - w) < tolerance
+    agrees &= _fits(pose, turns[:, None])
     return agrees[agrees.sum(axis=1).argmax()]
 
 
-def _fitted(z: NDArray[np.complex128], w: NDArray[np.complex128]) -> tuple[complex, complex]:
+def _fitted(z: Places, w: Places) -> tuple[complex, complex]:
     """Turn and shift of least squares."""
     dz, dw = z - z.mean(), w - w.mean()
-    turn = complex((dz.conj() * dw).sum() / max((np.abs(dz) ** 2).sum(), 1e-9))
+    turn = complex((dz.conj() * dw).sum() / (np.abs(dz) ** 2).sum())
     return turn, complex(w.mean() - turn * z.mean())
 
 
 def _alike(first: Print, second: Print, turn: complex, shift: complex, mirrored: bool) -> float:
-    """Correlation of the small pictures where they overlap, at the pixels of the coarser one; 0 for a small overlap."""
-    if abs(turn) == 0:
-        return 0.0
-    coarse, fine = first, second
-    if abs(turn) * first.width * first.height / THUMB**2 * abs(turn) < second.width * second.height / THUMB**2:
-        coarse, fine = second, first
-    steps = (np.arange(4 * THUMB) + 0.5) / (4 * THUMB)
+    """How alike the small pictures are where they overlap, at the pixels of the coarser one; 0 for a small overlap."""
+    pixel = [np.sqrt(each.width * each.height) / THUMB for each in (first, second)]
+    forward = abs(turn) * pixel[0] > pixel[1]  # the first is the coarser one
+    coarse, fine = (first, second) if forward else (second, first)
+    steps = (np.arange(_FINE * THUMB) + 0.5) / (_FINE * THUMB)
     places = steps * coarse.width + 1j * (steps * coarse.height)[:, None]
-    if coarse is first:
-        there = turn * (places.conj() if mirrored else places) + shift
+    if forward:
+        places = turn * (places.conj() if mirrored else places) + shift
     else:
-        there = (places - shift) / turn
-        there = there.conj() if mirrored else there
-    x = np.floor(there.real * THUMB / fine.width).astype(np.int64)
-    y = np.floor(there.imag * THUMB / fine.height).astype(np.int64)
+        places = (places - shift) / turn
+        places = places.conj() if mirrored else places
+    x = np.floor(places.real * (THUMB / fine.width)).astype(np.int64)
+    y = np.floor(places.imag * (THUMB / fine.height)).astype(np.int64)
     inside = (x >= 0) & (x < THUMB) & (y >= 0) & (y < THUMB)
-    values = np.where(inside, fine.small[np.clip(y, 0, THUMB - 1), np.clip(x, 0, THUMB - 1)], 0)
-    whole = inside.reshape(THUMB, 4, THUMB, 4).all(axis=(1, 3))
-    if whole.sum() < OVERLAP:
+    shown = inside.reshape(THUMB, _FINE, THUMB, _FINE).all(axis=(1, 3))
+    if shown.sum() < OVERLAP:
         return 0.0
-    return correlation(values.reshape(THUMB, 4, THUMB, 4).sum(axis=(1, 3))[whole], coarse.small[whole])
+    values = fine.small[np.clip(y, 0, THUMB - 1), np.clip(x, 0, THUMB - 1)].astype(np.int64)
+    return likeness(values.reshape(THUMB, _FINE, THUMB, _FINE).sum(axis=(1, 3)), coarse.small, shown)

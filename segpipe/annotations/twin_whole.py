@@ -15,8 +15,8 @@ FREQUENCIES = 16
 N_BITS = FREQUENCIES * FREQUENCIES
 FAR = 48
 """Bits of 256 in which two pictures differ that are not the same; unrelated ones differ in 128 +- 8."""
-ALIKE = 0.9
-"""Least correlation of the two small pictures."""
+ALIKE = 0.8
+"""Least likeness of the two small pictures."""
 TELLING = 96
 """Frequencies that stand out of rounding; with fewer a picture is too plain to be told from another one."""
 POSITIONS = [(transposed, down, across) for transposed in (False, True) for down in (False, True) for across in (False, True)]
@@ -36,7 +36,7 @@ def moved(small: NDArray[np.generic], position: int) -> NDArray[np.generic]:
 
 
 def same_whole(prints: list[Print]) -> Iterator[tuple[int, int, int, float]]:
-    """Pairs of indices (first, second), the position that brings the first to the second, and their correlation."""
+    """Pairs of indices (first, second), the position that brings the first to the second, and their likeness."""
     waves = [_waves(each.small) for each in prints]
     usable = np.array([index for index, each in enumerate(waves) if _telling(each)], np.int64)
     if not len(usable):
@@ -46,16 +46,26 @@ def same_whole(prints: list[Print]) -> Iterator[tuple[int, int, int, float]]:
         there = np.stack([_packed(waves[index], position) for index in usable])
         for a, b in _near(there, signs):
             first, second = int(usable[a]), int(usable[b])
-            likeness = correlation(moved(prints[first].small, position), prints[second].small)
-            if likeness >= ALIKE:
-                yield first, second, position, likeness
+            alike = likeness(moved(prints[first].small, position), prints[second].small)
+            if alike >= ALIKE:
+                yield first, second, position, alike
 
 
-def correlation(one: NDArray[np.generic], other: NDArray[np.generic]) -> float:
-    """Of two pictures of one shape, -1 to 1; 0 where one is flat."""
-    x, y = (each.astype(np.float64) - each.mean(dtype=np.float64) for each in (one, other))
-    size = np.sqrt((x * x).sum() * (y * y).sum())
-    return float((x * y).sum() / size) if size > 0 else 0.0
+def likeness(one: NDArray[np.integer], other: NDArray[np.integer], shown: NDArray[np.bool_] | None = None) -> float:
+    """How two pictures of one shape are correlated in their steps from pixel to pixel, -1 to 1; 0 where one is flat.
+
+    Steps and not grays: light that falls off to one side is alike in pictures of anything. `shown` tells which pixels count.
+    """
+    x, y = (_steps(each.astype(np.int64), shown) for each in (one, other))
+    size = float((x * x).sum()) * float((y * y).sum())
+    return float((x * y).sum()) / size**0.5 if size > 0 else 0.0
+
+
+def _steps(picture: NDArray[np.int64], shown: NDArray[np.bool_] | None) -> NDArray[np.int64]:
+    down, across = np.diff(picture, axis=0), np.diff(picture, axis=1)
+    if shown is None:
+        return np.concatenate([down.ravel(), across.ravel()])
+    return np.concatenate([down[shown[1:] & shown[:-1]], across[shown[:, 1:] & shown[:, :-1]]])
 
 
 def _near(there: NDArray[np.uint64], signs: NDArray[np.uint64]) -> Iterator[tuple[int, int]]:
