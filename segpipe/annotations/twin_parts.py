@@ -1,8 +1,8 @@
 """Images that share a part of one picture (a crop, a border added, two crops that overlap), by their most telling points.
 
-Three steps, each dearer and for fewer images: points that look alike are found by tables of some of their bits (locality
-sensitive hashing, Indyk and Motwani 1998), and two of them must agree on one turn and scale; of those images all points are
-compared, and several must agree on one turn, scale and shift; the small pictures, laid on one another by it, must show the
+Three steps, each dearer and for fewer images. Points that look alike are found by tables of some of their bits (locality
+sensitive hashing, Indyk and Motwani 1998), and some of them must agree on turn and scale. Of those images all points are
+compared, and several must agree on one turn, scale and shift. The small pictures, laid on one another by it, must show the
 same.
 """
 
@@ -16,7 +16,7 @@ from segpipe.annotations.twin_print import BITS, THUMB, Print
 from segpipe.annotations.twin_whole import likeness
 
 TABLES, KEY_BITS = 16, 20
-CROWD = 32
+CROWD = 16
 """Points of one key that a point is compared with, at most: those that follow it, so that a crowd is linked as a chain."""
 NEAR = 64
 """Bits of 256 in which two points of the same look differ at most; unrelated ones differ in 120 +- 20."""
@@ -30,11 +30,13 @@ DOUBTFUL = 0.85
 OVERLAP = 40
 """Least number of pixels of the coarser small picture, of 1024, that both show."""
 
-_ANGLE, _SCALE = 0.5, 1.6  # radians and a factor by which a point's own turn and size may miss the picture's
+_ANGLE, _SCALE = 0.35, 1.4  # radians and a factor by which a point's own turn and size may miss the picture's
+_APART = 0.05  # of an image's long side: two points that are nearer may be one and the same, seen twice
 _TOLERANCE = 0.03  # of the second image's long side
 _MATCHES = 32
-_FOLLOWING = 8
+_FOLLOWING = 12
 _FINE = 4
+_SUPPORT = 2
 _IMAGES = 2048  # that are looked for at once
 _CHUNK = 1 << 20
 
@@ -65,6 +67,8 @@ class _Points:
     owner: Indices
     places: Places
     poses: NDArray[np.complex128]
+    apart: NDArray[np.float64]
+    """Pixels, from which on two points of the same image are surely two."""
 
 
 def same_parts(prints: Sequence[Print]) -> Iterator[tuple[int, int, Laid]]:
@@ -99,6 +103,7 @@ def _points(prints: Sequence[Print]) -> _Points:
         np.repeat(np.arange(len(prints), dtype=np.int64), [len(each.bits) for each in prints]),
         np.concatenate([each.points for each in prints]) @ np.array([1, 1j]),
         sizes * np.exp(1j * turns),
+        np.concatenate([np.full(len(each.bits), _APART * max(each.width, each.height)) for each in prints]),
     )
 
 
@@ -118,7 +123,7 @@ def _pairs(
 
 
 def _candidates(prints: Sequence[Print]) -> Iterator[tuple[int, int, bool]]:
-    """Images, first < second, with two pairs of points that look alike and agree on turn and scale; whether mirrored."""
+    """Images, first < second, of which some points look alike and agree on turn and scale; and whether mirrored."""
     if sum(len(each.bits) for each in prints) == 0:
         return
     points = _points(prints)
@@ -171,21 +176,23 @@ def _key(bits: NDArray[np.uint64], chosen: NDArray[np.int64]) -> Indices:
 
 
 def _supported(points: _Points, i: Indices, j: Indices, mirrored: bool) -> Indices:
-    """Pairs of images, as first * number of images + second, in which two pairs of points agree on turn and scale."""
+    """Pairs of images, as first * number of images + second, in which pairs of points agree on turn and scale, twice."""
     images = int(points.owner[-1]) + 1
     pair = points.owner[i] * images + points.owner[j]
     order = np.argsort(pair, kind="stable")
     pair = pair[order]
-    z, w, pose = _pairs(points, points, i[order], j[order], mirrored)
+    i, j = i[order], j[order]
+    z, w, pose = _pairs(points, points, i, j, mirrored)
     good = [np.zeros(0, np.int64)]
     for lag in range(1, _FOLLOWING):
         a = np.flatnonzero(pair[lag:] == pair[:-lag])
         b = a + lag
         dz, dw = z[b] - z[a], w[b] - w[a]
-        apart = (dz != 0) & (dw != 0)
+        apart = (np.abs(dz) > points.apart[i[a]]) & (np.abs(dw) > points.apart[j[a]])
         a, b, turn = a[apart], b[apart], dw[apart] / dz[apart]
         good.append(pair[a[_fits(pose[a], turn) & _fits(pose[b], turn)]])
-    return np.unique(np.concatenate(good))
+    pairs, counts = np.unique(np.concatenate(good), return_counts=True)
+    return pairs[counts >= _SUPPORT]
 
 
 def _fits(pose: NDArray[np.complex128], turn: NDArray[np.complex128] | complex) -> NDArray[np.bool_]:
@@ -247,7 +254,7 @@ def _alike(first: Print, second: Print, turn: complex, shift: complex, mirrored:
     x = np.floor(places.real * (THUMB / fine.width)).astype(np.int64)
     y = np.floor(places.imag * (THUMB / fine.height)).astype(np.int64)
     inside = (x >= 0) & (x < THUMB) & (y >= 0) & (y < THUMB)
-    shown = inside.reshape(THUMB, _FINE, THUMB, _FINE).all(axis=(1, 3))
+    shown = np.asarray(inside.reshape(THUMB, _FINE, THUMB, _FINE).all(axis=(1, 3)))
     if shown.sum() < OVERLAP:
         return 0.0
     values = fine.small[np.clip(y, 0, THUMB - 1), np.clip(x, 0, THUMB - 1)].astype(np.int64)

@@ -60,7 +60,7 @@ def fingerprint(image: Pixels) -> bytes:
     height, width, _ = image.shape
     gray = _gray(image)
     small = _small(gray)
-    head = hashlib.blake2b(np.ascontiguousarray(image), digest_size=16, salt=f"{image.shape}"[:16].encode()).digest()
+    head = hashlib.blake2b(np.ascontiguousarray(image).data, digest_size=16, salt=f"{image.shape}"[:16].encode()).digest()
     sizes = np.array([width, height], "<u4").tobytes()
     return head + sizes + small.tobytes() + _points(_stretched(gray)).tobytes()
 
@@ -134,9 +134,7 @@ def _spread(places: NDArray[np.float64], strength: NDArray[np.float64]) -> NDArr
     return order[np.argsort(-distances.min(axis=1, initial=np.inf), kind="stable")[:POINTS]]
 
 
-def _described(
-    gray: NDArray[np.uint8], places: NDArray[np.float64], turns: NDArray[np.int64], scale: float
-) -> NDArray[np.uint8]:
+def _described(gray: NDArray[np.uint8], places: NDArray[np.float64], turns: NDArray[np.int64], scale: float) -> NDArray[np.uint8]:
     """What the places look like in the picture shrunk by `scale`: (n, 32) packed bits."""
     height, width = (max(1, round(side / scale)) for side in gray.shape)
     level = cv2.GaussianBlur(cv2.resize(gray, (width, height), interpolation=cv2.INTER_LINEAR), (7, 7), 2)
@@ -166,4 +164,4 @@ def _pattern() -> NDArray[np.int64]:
 
 @cache
 def _detector() -> cv2.ORB:
-    return cv2.ORB_create(_CANDIDATES, _STEP, _LEVELS, _BORDER, fastThreshold=_CORNER, scoreType=cv2.ORB_FAST_SCORE)
+    return cv2.ORB.create(_CANDIDATES, _STEP, _LEVELS, _BORDER, fastThreshold=_CORNER, scoreType=cv2.ORB_FAST_SCORE)

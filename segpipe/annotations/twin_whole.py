@@ -4,7 +4,7 @@ A bit is the sign of one of the lowest 16 x 16 frequencies of the small picture.
 every odd frequency's sign changed, a transposed one has them transposed: one transform gives all eight positions.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 import numpy as np
 from numpy.typing import NDArray
@@ -27,7 +27,7 @@ _SCALE = 1 << 10
 _ROUNDING = 2  # times the deviation of a frequency whose pixels are rounded to whole numbers
 
 
-def moved(small: NDArray[np.generic], position: int) -> NDArray[np.generic]:
+def moved(small: Small, position: int) -> Small:
     """The square picture in one of the eight positions."""
     transposed, down, across = POSITIONS[position]
     small = small.T if transposed else small
@@ -35,7 +35,7 @@ def moved(small: NDArray[np.generic], position: int) -> NDArray[np.generic]:
     return small[:, ::-1] if across else small
 
 
-def same_whole(prints: list[Print]) -> Iterator[tuple[int, int, int, float]]:
+def same_whole(prints: Sequence[Print]) -> Iterator[tuple[int, int, int, float]]:
     """Pairs of indices (first, second), the position that brings the first to the second, and their likeness."""
     waves = [_waves(each.small) for each in prints]
     usable = np.array([index for index, each in enumerate(waves) if _telling(each)], np.int64)

@@ -1,6 +1,6 @@
 """Near-duplicates: which images show the same picture, and the clusters that must not be parted by a split."""
 
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal
@@ -8,8 +8,11 @@ from typing import Literal
 from segpipe.annotations.twin_parts import same_parts
 from segpipe.annotations.twin_print import Print, parsed
 from segpipe.annotations.twin_whole import same_whole
+from segpipe.errors import DataError, Fix
 
 Kind = Literal["same", "resized", "flipped", "cropped"]
+LARGE = 0.1
+"""Share of all images from which on a cluster hinders the split, and is told of by itself."""
 
 
 @dataclass(frozen=True)
@@ -57,6 +60,29 @@ def clusters(found: Iterable[Pair]) -> dict[str, str]:
         low, high = sorted((root(pair.first), root(pair.second)))
         name[high] = low
     return {each: root(each) for each in sorted(name)}
+
+
+def warnings(found: Sequence[Pair], n_images: int) -> list[DataError]:
+    """What a person should know of the pairs: each of them, and clusters so large that they hinder a split."""
+    together = "split.join_duplicates keeps them in one part; remove one if it is there by mistake."
+    told = [DataError(f"{each.first} = {each.second}", _WORDS[each.kind], together, warning=True) for each in found]
+    remedy = "Frames of a video: put each sequence's name into the images' names and group by it."
+    chains = [
+        DataError(
+            f"{count} images like {name}", "near-duplicates linked to a long chain", remedy, Fix("split.group", "name"), True
+        )
+        for name, count in sorted(Counter(clusters(found).values()).items())
+        if count >= max(LARGE * n_images, 10)
+    ]
+    return [*told, *chains]
+
+
+_WORDS = {
+    "same": "the same picture twice",
+    "resized": "the same picture in two sizes",
+    "flipped": "the same picture mirrored or turned",
+    "cropped": "one picture a part of the other, or both parts of one",
+}
 
 
 def _evidence(prints: Sequence[Print]) -> Iterator[tuple[int, int, Kind, float]]:
