@@ -22,11 +22,11 @@ NEAR = 64
 """Bits of 256 in which two points of the same look differ at most; unrelated ones differ in 120 +- 20."""
 AGREEING = 4
 """Pairs of points that agree on one turn, scale and shift."""
-ALIKE = 0.75
+ALIKE = 0.7
 """Least likeness of the small pictures where they overlap."""
 SURE = 8
 """So many pairs of points agree by no chance; with fewer the pictures must be as alike as DOUBTFUL says."""
-DOUBTFUL = 0.85
+DOUBTFUL = 0.8
 OVERLAP = 40
 """Least number of pixels of the coarser small picture, of 1024, that both show."""
 
