@@ -26,7 +26,7 @@ ALIKE = 0.7
 """Least likeness of the small pictures where they overlap."""
 SURE = 8
 """So many pairs of points agree by no chance; with fewer the pictures must be as alike as DOUBTFUL says."""
-DOUBTFUL = 0.8
+DOUBTFUL = 0.84
 OVERLAP = 40
 """Least number of pixels of the coarser small picture, of 1024, that both show."""
 

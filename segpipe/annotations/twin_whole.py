@@ -54,8 +54,9 @@ def same_whole(prints: Sequence[Print]) -> Iterator[tuple[int, int, int, float]]
 def likeness(one: NDArray[np.integer], other: NDArray[np.integer], shown: NDArray[np.bool_] | None = None) -> float:
     """How two pictures of one shape are correlated in their steps from pixel to pixel, -1 to 1; 0 where one is flat.
 
-    Steps and not grays: light that falls off to one side is alike in pictures of anything. No step counts more than the
-    median one: else a frame or a stamp that all images share would make them alike. `shown` tells which pixels count.
+    Steps and not grays, less their mean: light that falls off to one side is alike in pictures of anything. No step counts
+    more than the median one: else a frame or a stamp that all images share would make them alike. `shown` tells which
+    pixels count.
     """
     x, y = (_steps(each.astype(np.int64), shown) for each in (one, other))
     size = float((x * x).sum()) * float((y * y).sum())
@@ -63,10 +64,10 @@ def likeness(one: NDArray[np.integer], other: NDArray[np.integer], shown: NDArra
 
 
 def _steps(picture: NDArray[np.int64], shown: NDArray[np.bool_] | None) -> NDArray[np.int64]:
-    """Differences of neighbours, none larger than the median of those that are not zero."""
+    """Differences of neighbours, down and across, less their whole mean, none larger than the median of those not zero."""
     shown = np.ones(picture.shape, np.bool_) if shown is None else shown
-    down, across = np.diff(picture, axis=0), np.diff(picture, axis=1)
-    steps = np.concatenate([down[shown[1:] & shown[:-1]], across[shown[:, 1:] & shown[:, :-1]]])
+    down, across = np.diff(picture, axis=0)[shown[1:] & shown[:-1]], np.diff(picture, axis=1)[shown[:, 1:] & shown[:, :-1]]
+    steps = np.concatenate([each - int(each.sum()) // max(len(each), 1) for each in (down, across)])
     sizes = np.sort(np.abs(steps[steps != 0]))
     bound = sizes[len(sizes) // 2] if len(sizes) else 0
     return np.clip(steps, -bound, bound)

@@ -167,11 +167,11 @@ def test_no_images_and_one_image_have_no_pairs() -> None:
     assert twins({"a": fingerprint(scene(1))}) == {}
 
 
-def test_more_copies_than_a_point_is_compared_with_are_still_one_cluster() -> None:
+def test_more_copies_than_one_point_is_compared_with_are_still_one_cluster() -> None:
     image = scene(2)
-    prints = {f"{n:02}": fingerprint(image[n : n + 180, 2 * n : 2 * n + 230]) for n in range(40)}
+    prints = {f"{n:02}": fingerprint(image[n : n + 180, 2 * n : 2 * n + 230]) for n in range(20)}
     assert set(twins(prints).values()) == {"00"}
-    assert len(twins(prints)) == 40
+    assert len(twins(prints)) == 20
 
 
 def test_the_signs_of_a_moved_picture_are_the_moved_signs() -> None:
@@ -182,19 +182,21 @@ def test_the_signs_of_a_moved_picture_are_the_moved_signs() -> None:
 
 
 def test_likeness_is_the_correlation_of_steps_none_above_the_median() -> None:
-    random = np.random.default_rng(0)
-    one, other = random.integers(-99, 99, (2, 6, 7))
+    """One bright pixel among steps of 1 counts as 1: its four steps of 90 would hide all others."""
+    steep = np.array([[0, 1, 0, 1], [1, 0, 1, 0], [0, 1, 90, 1], [1, 0, 1, 0]])
+    even = np.where(steep == 90, 0, steep)
+    assert likeness(steep, steep) == 1
+    assert likeness(even, steep) == pytest.approx(16 / 24)  # 4 of 24 steps, beside the bright pixel, are turned round
+    assert likeness(steep, -steep) == pytest.approx(-1, abs=0.2)
+    assert likeness(steep, np.zeros_like(steep)) == 0
 
-    def steps(picture: NDArray[np.int64]) -> list[int]:
-        own = [int(picture[y + 1, x] - picture[y, x]) for y in range(5) for x in range(7)]
-        own += [int(picture[y, x + 1] - picture[y, x]) for y in range(6) for x in range(6)]
-        bound = sorted(abs(each) for each in own if each)[sum(each != 0 for each in own) // 2]
-        return [max(-bound, min(bound, each)) for each in own]
 
-    x, y = np.array(steps(one)), np.array(steps(other))
-    assert likeness(one, other) == pytest.approx((x * y).sum() / np.sqrt((x * x).sum() * (y * y).sum()))
-    assert likeness(one, 3 * one + 5) == pytest.approx(1)
-    assert likeness(one, np.zeros_like(one)) == 0
+def test_light_that_falls_off_to_one_side_is_not_likeness() -> None:
+    random = np.random.default_rng(2)
+    one, other = random.integers(-9, 10, (2, 32, 32))
+    slope = 5 * np.arange(32) + 3 * np.arange(32)[:, None]
+    assert abs(likeness(one + slope, other + slope)) < 0.15
+    assert likeness(one, one + slope) > 0.95
 
 
 def test_a_frame_that_all_images_share_does_not_make_them_alike() -> None:
