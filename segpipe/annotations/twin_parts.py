@@ -16,13 +16,13 @@ from segpipe.annotations.twin_print import BITS, THUMB, Print
 from segpipe.annotations.twin_whole import likeness
 
 TABLES, KEY_BITS = 16, 20
-CROWD = 16
+CROWD = 8
 """Points of one key that a point is compared with, at most: those that follow it, so that a crowd is linked as a chain."""
 NEAR = 64
 """Bits of 256 in which two points of the same look differ at most; unrelated ones differ in 120 +- 20."""
 AGREEING = 4
 """Pairs of points that agree on one turn, scale and shift."""
-ALIKE = 0.7
+ALIKE = 0.6
 """Least likeness of the small pictures where they overlap."""
 SURE = 8
 """So many pairs of points agree by no chance; with fewer the pictures must be as alike as DOUBTFUL says."""
@@ -37,7 +37,7 @@ _MATCHES = 32
 _FOLLOWING = 12
 _FINE = 4
 _SUPPORT = 2
-_IMAGES = 2048  # that are looked for at once
+_IMAGES = 1024  # that are looked for at once
 _CHUNK = 1 << 20
 
 Indices = NDArray[np.int64]

@@ -15,7 +15,7 @@ FREQUENCIES = 16
 N_BITS = FREQUENCIES * FREQUENCIES
 FAR = 48
 """Bits of 256 in which two pictures differ that are not the same; unrelated ones differ in 128 +- 8."""
-ALIKE = 0.7
+ALIKE = 0.6
 """Least likeness of the two small pictures."""
 TELLING = 96
 """Frequencies that stand out of rounding; with fewer a picture is too plain to be told from another one."""

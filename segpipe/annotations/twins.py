@@ -20,7 +20,7 @@ class Pair:
     """Two images of one picture, first < second.
 
     `same` in size and position, `resized`, `flipped` (mirrored or turned by quarters, of any size), or `cropped`: one is a
-    part of the other, or both overlap. `distance` is 0 for equal pixels and at most 0.3.
+    part of the other, or both overlap. `distance` is 0 for equal pixels and at most 0.4.
     """
 
     first: str
