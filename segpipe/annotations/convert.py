@@ -6,6 +6,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from segpipe.annotations import twins
 from segpipe.annotations.checks import warnings_of
 from segpipe.annotations.doctor import refuse
 from segpipe.annotations.examine import Examined, examine_all
@@ -66,14 +67,23 @@ def examine(data: DataParams, sample_classes: Sequence[str], spool: Path, proces
     unread = files_below(root, sniff=not found.items and not any(images_below(root)))
     if not found.items and not found.problems and not unread:
         raise PipelineError(f"{root}: no annotated images in it. data.source is {data.source}; does data.path fit it?")
-    examined = list(_spooled(examine_all(found.items, source.read, len(source.classes), processes), spool))
-    records = tuple(each.record for each in examined if each.record)
+    looked = examine_all(found.items, source.read, len(source.classes), data.near_duplicates, processes)
+    examined = list(_spooled(looked, spool))
+    records, alike = _with_twins(examined)
     own = [problem for each in examined for problem in each.problems]
     judged = source.judge([each.seen for each in examined])
     # What the values show is the cause of having nothing to learn.
     shared = [] if any(not problem.warning for problem in judged) else _shared_problems(records)
-    problems = (*found.problems, *unread, *own, *judged, *shared, *warnings_of(records, source.classes))
+    problems = (*found.problems, *unread, *own, *judged, *shared, *alike, *warnings_of(records, source.classes))
     return Examination(records, source.classes, problems)
+
+
+def _with_twins(examined: Sequence[Examined]) -> tuple[tuple[Record, ...], list[DataError]]:
+    """The sound records with the clusters of those that show one picture, and what a person should know of these."""
+    pairs = twins.pairs({each.seen.item.id: each.fingerprint for each in examined if each.fingerprint})
+    names = twins.clusters(pairs)
+    records = tuple(replace(each.record, twin=names.get(each.record.id, "")) for each in examined if each.record)
+    return records, twins.warnings(pairs, [record.id for record in records])
 
 
 def _spooled(examined: Iterable[Examined], spool: Path) -> Iterator[Examined]:

@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 
 from segpipe.annotations.twin_print import BITS, THUMB, Print
 from segpipe.annotations.twin_whole import likeness
+from segpipe.progress import track
 
 TABLES, KEY_BITS = 16, 20
 CROWD = 8
@@ -127,7 +128,7 @@ def _candidates(prints: Sequence[Print]) -> Iterator[tuple[int, int, bool]]:
     if sum(len(each.bits) for each in prints) == 0:
         return
     points = _points(prints)
-    for start in range(0, len(prints), _IMAGES):
+    for start in track(range(0, len(prints), _IMAGES), "comparing"):
         low, high = np.searchsorted(points.owner, [start, start + _IMAGES]).tolist()
         for mirrored, (i, j) in zip((False, True), _look_alike(points, low, high), strict=True):
             for pair in _supported(points, i, j, mirrored).tolist():

@@ -55,14 +55,17 @@ class Print:
     bits: NDArray[np.uint64]
 
 
-def fingerprint(image: Pixels) -> bytes:
-    """What tells whether (H, W, C) pixels of 8 or 16 bits show the same picture as others: at most 5.7 KB, the same each time."""
+def fingerprint(image: Pixels, with_points: bool = True) -> bytes:
+    """What tells whether (H, W, C) pixels of 8 or 16 bits show the same picture as others: at most 5.7 KB, the same each time.
+
+    Without points crops are not found, in a tenth of the time.
+    """
     height, width, _ = image.shape
     gray = _gray(image)
     small = _small(gray)
     head = hashlib.blake2b(np.ascontiguousarray(image).data, digest_size=16, salt=f"{image.shape}"[:16].encode()).digest()
     sizes = np.array([width, height], "<u4").tobytes()
-    return head + sizes + small.tobytes() + _points(_stretched(gray)).tobytes()
+    return head + sizes + small.tobytes() + (_points(_stretched(gray)).tobytes() if with_points else b"")
 
 
 def parsed(content: bytes) -> Print:

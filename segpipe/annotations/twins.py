@@ -5,6 +5,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
+from segpipe.annotations.name_groups import suggest_pattern
 from segpipe.annotations.twin_parts import same_parts
 from segpipe.annotations.twin_print import Print, parsed
 from segpipe.annotations.twin_whole import same_whole
@@ -62,17 +63,20 @@ def clusters(found: Iterable[Pair]) -> dict[str, str]:
     return {each: root(each) for each in sorted(name)}
 
 
-def warnings(found: Sequence[Pair], n_images: int) -> list[DataError]:
-    """What a person should know of the pairs: each of them, and clusters so large that they hinder a split."""
+def warnings(found: Sequence[Pair], ids: Sequence[str]) -> list[DataError]:
+    """What a person should know of the pairs: each of them, and clusters so large that they hinder a split.
+
+    Where the names of all images, `ids`, show sequences, these are suggested as groups.
+    """
     together = "split.join_duplicates keeps them in one part; remove one if it is there by mistake."
     told = [DataError(f"{each.first} = {each.second}", _WORDS[each.kind], together, warning=True) for each in found]
+    large = [(name, count) for name, count in Counter(clusters(found).values()).items() if count >= max(LARGE * len(ids), 10)]
+    pattern = suggest_pattern(ids) if large else None
     remedy = "Frames of a video: put each sequence's name into the images' names and group by it."
+    fix = (Fix("split.group", "name"), Fix("split.group_pattern", pattern)) if pattern else None
     chains = [
-        DataError(
-            f"{count} images like {name}", "near-duplicates linked to a long chain", remedy, Fix("split.group", "name"), True
-        )
-        for name, count in sorted(Counter(clusters(found).values()).items())
-        if count >= max(LARGE * n_images, 10)
+        DataError(f"{count} images like {name}", "near-duplicates linked to a long chain", remedy, fix, True)
+        for name, count in sorted(large)
     ]
     return [*told, *chains]
 

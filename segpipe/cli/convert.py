@@ -18,6 +18,7 @@ PLAIN: dict[str, Any] = {
     "unannotated": "error",
     "pages": "error",
     "groups": "none",
+    "near_duplicates": "parts",
     "class_map": {},
     "shapes": {"fill": "labelme", "overlap": "order", "line_width": 10, "point_size": 5},
     "sample": {"n_images": 240, "size": 128},

@@ -14,6 +14,7 @@ from segpipe.annotations.twin_parts import lay
 from segpipe.annotations.twin_print import POINTS, fingerprint, parsed
 from segpipe.annotations.twin_whole import POSITIONS, _packed, _waves, likeness, moved
 from segpipe.annotations.twins import LARGE, Pair, clusters, pairs, twins, warnings
+from segpipe.errors import Fix
 from segpipe.images import Pixels, decode
 
 MOST = 6000
@@ -238,12 +239,14 @@ def test_clusters_are_named_by_the_smallest_id_whatever_the_order_of_links() -> 
 
 def test_pairs_and_long_chains_are_told_as_warnings() -> None:
     chain = [Pair(f"{n:02}", f"{n + 1:02}", "cropped", 0.1) for n in range(14)]
-    told = warnings([*chain, Pair("x", "y", "flipped", 0)], n_images=100)
+    told = warnings([*chain, Pair("x", "y", "flipped", 0)], [f"{number}" for number in range(100)])
     assert all(each.warning for each in told)
     assert str(told[14]).startswith("x = y: the same picture mirrored or turned.")
     assert [each.file for each in told[15:]] == ["15 images like 00"]
-    assert told[15].fix is not None
-    assert len(warnings(chain, n_images=round(15 / LARGE) + 1)) == 14
+    assert told[15].fix is None
+    frames = [f"seq{number // 25:02}_{number:05}" for number in range(100)]
+    assert warnings(chain, frames)[14].fixes[0] == Fix("split.group", "name")
+    assert len(warnings(chain, [f"{number}" for number in range(round(15 / LARGE) + 1)])) == 14
 
 
 @pytest.mark.skipif(not CONCRETE.is_dir(), reason=f"{CONCRETE} is absent")
