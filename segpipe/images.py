@@ -15,15 +15,16 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
+from segpipe import bands, bounds, spacing, tiff, unread
 from segpipe.errors import DataError
+from segpipe.jpeg import is_whole
 from segpipe.palette import flat_palette
+from segpipe.tiff_kinds import Bands, bands_of, only_page
 
 SUFFIXES = (".png", ".jpg", ".jpeg", ".tif", ".tiff", ".bmp", ".webp")
-MAX_PIXELS = 2**28
-"""Larger images are refused from the header: 268 million pixels are 0.8 GB in RGB."""
 FORMATS = ("PNG", "JPEG", "TIFF", "BMP", "WEBP")
 """Pillow knows many more by their first bytes, whatever the name says, and hands PostScript to a program that runs it."""
-Image.MAX_IMAGE_PIXELS = MAX_PIXELS  # Pillow's own bound is lower
+Image.MAX_IMAGE_PIXELS = bounds.MAX_PIXELS  # Pillow's own bound is lower
 
 Pixels = NDArray[Any]
 """(H, W, C) of an image or (H, W) of a mask, uint8 or uint16."""
@@ -38,8 +39,19 @@ STRIP = 2**22
 """Pixels of a mask that are read at once: a large one in colours would fill the memory."""
 SCALED = {"L;2": 85, "L;4": 17}
 """Gray of 2 or 4 bits, as a file calls it: Pillow brings it to 0 .. 255 by these factors."""
-BROKEN = (OSError, SyntaxError, ValueError, RuntimeError, EOFError, LookupError, TypeError, struct.error)
-"""What Pillow raises for damaged files."""
+BROKEN = (
+    OSError,
+    SyntaxError,
+    ValueError,
+    RuntimeError,
+    EOFError,
+    LookupError,
+    TypeError,
+    struct.error,
+    OverflowError,
+    cv2.error,
+)
+"""What Pillow and OpenCV raise for damaged files."""
 
 MASK_PNG = (
     *(cv2.IMWRITE_PNG_COMPRESSION, 1),
@@ -57,11 +69,13 @@ TURNS: dict[int, Callable[[Pixels], Pixels]] = {
     8: lambda array: array.swapaxes(0, 1)[::-1],
 }
 """What makes an (H, W, C) array upright, by its EXIF orientation."""
+SIDEWAYS = (5, 6, 7, 8)
+"""Orientations that swap width and height."""
 
 
 @dataclass(frozen=True)
 class Header:
-    """Size after EXIF orientation, in pixels; `channels` is 1 or 3, `bits` 8 or 16."""
+    """Size after EXIF orientation, in pixels; `channels` are those without alpha, `bits` 8 or 16."""
 
     width: int
     height: int
@@ -70,29 +84,67 @@ class Header:
 
 
 def decode(content: bytes, name: str) -> Pixels:
-    """The image as (H, W, C), RGB or gray, uint8 or uint16, turned as its EXIF says; alpha is dropped.
+    """The image as (H, W, C), RGB, gray or the bands of a TIFF, uint8 or uint16, turned as its EXIF says; alpha is dropped.
 
     Raises DataError for what is no image, too large, broken, of several pages, or of a kind that is not read.
     """
-    with _opened(content, name) as image:
+    with _opened(content, name) as opened:
+        if isinstance(opened, Bands):
+            array = _turned(bands.decode(opened.content, opened.page), opened.orientation)
+            return np.ascontiguousarray(array if array.shape[2] == len(opened.real) else array[:, :, opened.real])
+        image = opened
         channels, bits = _kind_of(image, name)
         orientation = _orientation(image)
         if bits == 8:
-            array = np.asarray(image.convert("L" if channels == 1 else "RGB"))
+            array = _decode_8_bits(image, content, channels)
         elif image.mode in DEEP_GRAY_MODES:
             array = np.asarray(image).astype(np.uint16)
         else:
             array = _decode_16_bits(image, content, name)
     array = array.reshape(*array.shape[:2], -1)[:, :, :channels]
-    return np.ascontiguousarray(TURNS[orientation](array) if orientation in TURNS else array)
+    return np.ascontiguousarray(_turned(array, orientation))
 
 
 def header(content: bytes, name: str) -> Header:
     """What the first bytes say of the image, nothing decoded. Raises DataError as `decode` does."""
-    with _opened(content, name) as image:
-        channels, bits = _kind_of(image, name)
-        width, height = image.size[::-1] if _orientation(image) in (5, 6, 7, 8) else image.size
+    with _opened(content, name) as opened:
+        if isinstance(opened, Bands):
+            size = (opened.height, opened.width) if opened.orientation in SIDEWAYS else (opened.width, opened.height)
+            return Header(*size, len(opened.real), opened.bits)
+        channels, bits = _kind_of(opened, name)
+        width, height = opened.size[::-1] if _orientation(opened) in SIDEWAYS else opened.size
         return Header(width, height, channels, bits)
+
+
+def pixel_size(content: bytes, name: str) -> spacing.Spacing:
+    """Width and height of a pixel of the upright image in nanometres, from the header alone; 0 and 0 where it does not say.
+
+    Raises DataError as `decode` does.
+    """
+    with _opened(content, name) as opened:
+        if isinstance(opened, Bands) or opened.format == "TIFF":
+            size = spacing.of_tiff(content, tiff.pages(content)[0])
+        else:
+            size = spacing.of_image(opened)
+        return size[::-1] if _stored_orientation(opened, content) in SIDEWAYS else size
+
+
+def transparency(content: bytes, name: str) -> list[DataError]:
+    """A warning where alpha is dropped that is not opaque everywhere. Only images with alpha are decoded for it."""
+    with _opened(content, name) as opened:
+        if isinstance(opened, Bands):
+            dropped = sorted(set(range(opened.samples)) - set(opened.real))
+            alpha = bands.decode(opened.content, opened.page)[:, :, dropped] if dropped else np.zeros(0)
+            if alpha.size and alpha.min() < 2**opened.bits - 1:
+                remedy = "If it is a band such as near infrared, save it with ExtraSamples 0 (GDAL: -co ALPHA=NO)."
+                return [DataError(name, "a band marked as alpha that is not opaque, which is dropped", remedy, warning=True)]
+            return []
+        if opened.mode not in ("LA", "PA", "RGBA") and "transparency" not in opened.info:
+            return []
+        if opened.convert("RGBA").getchannel("A").getextrema() == (255, 255):
+            return []
+        remedy = "What the file holds below them is what the model sees; flatten the images if that is not meant."
+        return [DataError(name, "transparent pixels, whose transparency is dropped", remedy, warning=True)]
 
 
 def decode_mask(content: bytes, name: str) -> Pixels:
@@ -101,24 +153,32 @@ def decode_mask(content: bytes, name: str) -> Pixels:
     Raises DataError for a JPEG (its values are blurred), a colour image, and whatever `decode` refuses.
     """
     with _opened(content, name) as image:
+        if isinstance(image, Bands):
+            if image.samples > 1:
+                raise _no_ids(name, f"a mask of {image.samples} channels and not one of class ids")
+            return np.ascontiguousarray(_turned(bands.decode(image.content, image.page), image.orientation)[:, :, 0])
         _refuse_blurred(image, name)
         if image.mode not in ("1", "L", "P", *DEEP_GRAY_MODES):
-            raise DataError(
-                name,
-                f"a mask of mode {image.mode} and not one channel of class ids",
-                "Save one 8- or 16-bit channel, a pixel's value being the id of its class.",
-            )
+            raise _no_ids(name, f"a mask of mode {image.mode} and not one channel of class ids")
         factor = SCALED.get(_raw_mode(image), 1)
         return np.asarray(image).astype(np.uint16 if image.mode in DEEP_GRAY_MODES else np.uint8) // factor
 
 
 def mask_strips(content: bytes, name: str) -> Iterator[Pixels]:
-    """The values of a mask as its file holds them, some rows at a time, not turned: (rows, W), or (rows, W, C) of colours.
+    """The values of a mask as its file holds them, some rows at a time, turned only by `strips_turn`: (rows, W), or (rows, W, C).
 
     Palette masks give their indices. uint8, uint16, int32 or float32; C is 2 or 4 where there is alpha, the last channel.
     Raises DataError for a JPEG or WebP (their values are blurred), a mode that no mask has, and whatever `decode` refuses.
     """
-    with _opened(content, name) as image:
+    with _opened(content, name, any_numbers=True) as image:
+        if isinstance(image, Bands):
+            array = _turned(bands.decode(image.content, image.page), image.orientation)
+            alpha = image.bits == 8 and image.samples in (2, 4) and len(image.real) == image.samples - 1
+            if image.samples not in (1, 3) and not alpha:
+                what = f"a mask of {image.samples} channels of {image.bits} bits"
+                raise DataError(name, what, "Save it as one channel of class ids, or as 8-bit colours.")
+            yield array[:, :, 0] if image.samples == 1 else array
+            return
         _refuse_blurred(image, name)
         deep = re.search(";16[BLN]", _raw_mode(image)) is not None and image.mode not in DEEP_GRAY_MODES
         if image.mode not in MASK_MODES or (deep and image.mode != "RGB"):
@@ -136,43 +196,61 @@ def mask_strips(content: bytes, name: str) -> Iterator[Pixels]:
             yield strip // factor if factor > 1 else strip
 
 
+def strips_turn(content: bytes, name: str) -> Callable[[Pixels], Pixels] | None:
+    """What makes the rows that `mask_strips` gives upright; nothing for a TIFF, which comes upright. Raises DataError alike."""
+    with _opened(content, name, any_numbers=True) as opened:
+        return None if isinstance(opened, Bands) else TURNS.get(_orientation(opened))
+
+
 def turn_of(content: bytes, name: str) -> Callable[[Pixels], Pixels] | None:
     """What makes the array of an image file upright, as its EXIF says; nothing where it is. Raises DataError as `decode` does."""
-    with _opened(content, name) as image:
-        return TURNS.get(_orientation(image))
+    with _opened(content, name) as opened:
+        return TURNS.get(_stored_orientation(opened, content))
 
 
 def encode_mask(mask: NDArray[np.uint8]) -> bytes:
     """A palette PNG of (H, W) class ids: programs read the ids, people see colours.
 
-    OpenCV's zlib, each row less the one above, runs alone: a fifth of the time of Pillow's best, and a sixth smaller.
+    OpenCV's zlib, each row less the one above, runs alone: a fifth of the time of Pillow's best, and a sixth smaller. The
+    palette ends with the largest id, since 256 colours would be larger than many a mask.
     """
     encoded = bytes(cv2.imencode(".png", mask, MASK_PNG)[1])
     size = encoded[16:24]  # of the header: width and height; after them 8 bits and the kind, 0 gray or 3 palette
     header = _chunk(b"IHDR", size + b"\x08\x03\x00\x00\x00")
-    return encoded[:8] + header + _chunk(b"PLTE", bytes(flat_palette())) + encoded[33:]
-
-
-def _chunk(name: bytes, content: bytes) -> bytes:
-    """A piece of a PNG: its length, its name, what it holds, and a sum over the two."""
-    return struct.pack(">I", len(content)) + name + content + struct.pack(">I", zlib.crc32(name + content))
+    colours = bytes(flat_palette()[: 3 * (int(mask.max()) + 1)])
+    return encoded[:8] + header + _chunk(b"PLTE", colours) + encoded[33:]
 
 
 def with_channels(image: Pixels, channels: int) -> Pixels:
-    """The image with as many channels as the data set has: gray is repeated to RGB."""
-    return np.repeat(image, channels, axis=2) if image.shape[2] == 1 and channels > 1 else image
+    """The image with as many channels as the data set has: gray is repeated to RGB, and to nothing else."""
+    return np.repeat(image, 3, axis=2) if image.shape[2] == 1 and channels == 3 else image
 
 
 @contextlib.contextmanager
-def _opened(content: bytes, name: str) -> Iterator[Image.Image]:
-    """The image, its bounds checked, nothing decoded. What Pillow raises while it is used becomes a DataError."""
-    if content[128:132] == b"DICM":
-        raise DataError(name, "a DICOM file", "Export it as 8- or 16-bit PNG first; DICOM is not read.")
+def _opened(content: bytes, name: str, any_numbers: bool = False) -> Iterator[Image.Image | Bands]:
+    """The image, its bounds checked, nothing decoded. What is raised for damage while it is used becomes a DataError.
+
+    With `any_numbers` TIFFs of floats and 32 bits are opened too, as Pillow does.
+    """
+    kind = unread.kind_of(content)
+    if kind:
+        raise DataError(name, kind.name, kind.remedy)
     with warnings.catch_warnings(action="ignore"):
+        try:
+            if tiff.is_tiff(content):
+                page = only_page(content, name, splits=not any_numbers)
+                known = bands_of(content, page, name, any_numbers)
+                if known:
+                    yield known
+                    return
+                first = tiff.directories(content)[0]
+                content = content if page.at == first.at else tiff.single_page(content, page)
+        except BROKEN as error:
+            raise _damaged(name, error) from None
         try:
             image = Image.open(io.BytesIO(content), formats=FORMATS)
         except Image.DecompressionBombError:
-            raise _too_large(name, "more pixels than any reader takes") from None
+            raise bounds.too_large(name, "more pixels than any reader takes") from None
         except BROKEN:
             problem = "not an image that can be read, or its first bytes are damaged" if content else "an empty file"
             raise DataError(name, problem, f"Replace or remove it; images are {', '.join(SUFFIXES)}.") from None
@@ -180,8 +258,16 @@ def _opened(content: bytes, name: str) -> Iterator[Image.Image]:
             _check_bounds(image, name)
             yield image
         except BROKEN as error:
-            reason = str(error).splitlines()[0] if str(error) else type(error).__name__
-            raise DataError(name, f"a damaged image ({reason})", "Copy it again from where it came, or remove it.") from None
+            raise _damaged(name, error) from None
+
+
+def _turned(array: Pixels, orientation: int) -> Pixels:
+    return TURNS[orientation](array) if orientation in TURNS else array
+
+
+def _chunk(kind: bytes, content: bytes) -> bytes:
+    """A chunk of a PNG: length, kind, content, checksum."""
+    return struct.pack(">I", len(content)) + kind + content + struct.pack(">I", zlib.crc32(kind + content))
 
 
 def _refuse_blurred(image: Image.Image, name: str) -> None:
@@ -190,12 +276,11 @@ def _refuse_blurred(image: Image.Image, name: str) -> None:
 
 
 def _check_bounds(image: Image.Image, name: str) -> None:
-    if image.width * image.height > MAX_PIXELS:
-        raise _too_large(name, f"{image.width} x {image.height} pixels")
+    bounds.check(image.width, image.height, name)
     # The first page of an MPO is the photo, as phones save it; the others are its thumbnails and depth.
-    pages = 1 if image.format == "MPO" else getattr(image, "n_frames", 1)
-    if pages > 1:
-        raise DataError(name, f"{pages} pages in one file", "Save each page as an image of its own.")
+    frames = 1 if image.format in ("MPO", "TIFF") else getattr(image, "n_frames", 1)
+    if frames > 1:
+        raise DataError(name, f"an animation of {frames} frames", "Save the frames that you need as images of their own.")
 
 
 def _kind_of(image: Image.Image, name: str) -> tuple[int, int]:
@@ -219,6 +304,26 @@ def _orientation(image: Image.Image) -> int:
     return 1 if image.format == "TIFF" else Image.Image.getexif(image).get(EXIF_ORIENTATION, 1)
 
 
+def _decode_8_bits(image: Image.Image, content: bytes, channels: int) -> Pixels:
+    """OpenCV decodes a JPEG to the same pixels sooner, where the file is whole; Pillow says what is wrong with any other."""
+    mode = "L" if channels == 1 else "RGB"
+    if image.format in ("JPEG", "MPO") and image.mode == mode and is_whole(content):
+        colour = cv2.IMREAD_GRAYSCALE if channels == 1 else cv2.IMREAD_COLOR_RGB
+        array = cv2.imdecode(np.frombuffer(content, np.uint8), colour | cv2.IMREAD_IGNORE_ORIENTATION)
+        if array is not None and array.shape[1::-1] == image.size:
+            return array
+    return np.asarray(image if image.mode == mode else image.convert(mode))
+
+
+def _stored_orientation(opened: Image.Image | Bands, content: bytes) -> int:
+    """How the pixels lie in the file, whoever turns them."""
+    if isinstance(opened, Bands):
+        return opened.orientation
+    if opened.format == "TIFF":
+        return tiff.pages(content)[0].number(content, tiff.ORIENTATION, 1)
+    return _orientation(opened)
+
+
 def _decode_16_bits(image: Image.Image, content: bytes, name: str) -> Pixels:
     """OpenCV keeps all 16 bits; Pillow decodes first, since OpenCV loads damaged files with a murmur only."""
     image.load()
@@ -228,5 +333,10 @@ def _decode_16_bits(image: Image.Image, content: bytes, name: str) -> Pixels:
     return array if array.ndim == 2 else array[:, :, 2::-1]
 
 
-def _too_large(name: str, size: str) -> DataError:
-    return DataError(name, f"{size}, above the limit of {MAX_PIXELS}", "Cut it into parts, or shrink it.")
+def _no_ids(name: str, problem: str) -> DataError:
+    return DataError(name, problem, "Save one 8- or 16-bit channel, a pixel's value being the id of its class.")
+
+
+def _damaged(name: str, error: Exception) -> DataError:
+    reason = str(error).splitlines()[0] if str(error) else type(error).__name__
+    return DataError(name, f"a damaged image ({reason})", "Copy it again from where it came, or remove it.")

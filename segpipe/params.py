@@ -76,6 +76,7 @@ class DataParams(Section):
     unannotated: Literal["error", "skip", "background"]
     pages: Literal["error", "split"]
     groups: Annotated[str, Field(min_length=1)]
+    near_duplicates: Literal["parts", "whole", "none"]
     class_map: dict[str, str]
     shapes: ShapeParams
     sample: SampleParams
@@ -102,7 +103,7 @@ class SplitParams(Section):
     test_share: Annotated[float, Field(ge=0, le=0.9)]
     n_folds: Annotated[int, Field(ge=2, le=100)]
     val_share: Annotated[float, Field(ge=0, le=0.9)]
-    group: Literal["none", "table", "name"]
+    group: Literal["none", "name"]
     group_pattern: str
     join_duplicates: bool
 

@@ -16,11 +16,10 @@ def main() -> None:
     from segpipe.annotations import convert, doctor, doctor_files, sample
     from segpipe.dataset import pack
 
-    spool = PREPARED / "masks.partial"
-    examination, info = convert.convert(data, sample.CLASSES, spool)
-    pack.write(PREPARED, examination.records, info)
-    doctor_files.write(DOCTOR, examination)
-    spool.unlink()
+    with convert.spool_in(PREPARED) as spool:
+        examination, info = convert.convert(data, sample.CLASSES, spool)
+        pack.write(PREPARED, examination.records, info)
+        doctor_files.write(DOCTOR, examination)
     print(f"{info.n_images} images with {info.channels} channels of {info.bits} bits; classes: {', '.join(info.classes)}")
     print(doctor.told(examination.problems), file=sys.stderr, end="")
     command.done(f"{PREPARED.as_posix()}; {DOCTOR.as_posix()}/contact_sheet.png shows it", "dvc repro split")

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 PREPARED = Path("data/prepared")
 DOCTOR = Path("data/doctor")
 FOLDS = Path("data/folds/folds.csv")
+PROOF = Path("data/folds/proof.json")
 EVAL = Path("data/eval")
 EXPORT = Path("models/export")
 METRICS = Path("metrics")
@@ -54,7 +55,7 @@ def main() -> None:
 def _gather(every: "Params") -> "Contents":
     """All that the page shows, read and computed."""
     from segpipe import files, fingerprint
-    from segpipe.dataset import folds, pack
+    from segpipe.dataset import folds, pack, proof
     from segpipe.report import augment_sheet, baseline, doctor_section, examples, inputs, numbers, page
 
     data = pack.open_pack(PREPARED)
@@ -77,6 +78,7 @@ def _gather(every: "Params") -> "Contents":
         sheet=augment_sheet.sheet(data, train, every.folds[0], results[0].run),
         exported=_exported(),
         doctor=doctor_section.read(DOCTOR),
+        proof=proof.read(PROOF),
         data_hash=fingerprint.data_hash(PREPARED),
         folds_hash=files.sha256_of(FOLDS),
     )

@@ -54,14 +54,15 @@ def segmenter_of(task: Task) -> tuple["Segmenter", str | None]:
 
     from segpipe.dataset import normalise
     from segpipe.models import table
-    from segpipe.models.segmenter import Segmenter, n_logits_for
+    from segpipe.models.segmenter import Segmenter, clips, n_logits_for
     from segpipe.randomness import seed_of
 
     info = task.data.info
     torch.manual_seed(seed_of(task.every.seed, task.fold, "weights"))
     built = table.build(task.every.model, info.channels, n_logits_for(len(info.classes)))
-    mean, deviation = normalise.statistics(task.every.input.normalise, task.data.index.loc[task.train_ids], info)
-    segmenter = Segmenter(built.network, built.stride, mean, deviation)
+    rule = task.every.input.normalise
+    mean, deviation = normalise.statistics(rule, task.data.index.loc[task.train_ids], info)
+    segmenter = Segmenter(built.network, built.stride, mean, deviation, clips(rule))
     return segmenter.to(memory_format=torch.channels_last).to(task.device), built.weights_sha256
 
 

@@ -27,6 +27,17 @@ def test_it_predicts_what_torch_predicts_at_any_size(classes: int, channels: int
             assert torch.allclose(segmenter(image), forward(image), atol=1e-4)
 
 
+def test_a_model_of_percentiles_clips_in_onnx_too() -> None:
+    segmenter, card = small()
+    plain = onnx_session.from_bytes(export.to_onnx(segmenter, card), "model")[0]
+    segmenter.clip = True
+    clipping = onnx_session.from_bytes(export.to_onnx(segmenter, card), "model")[0]
+    image = torch.rand(1, 3, 33, 47)
+    with torch.inference_mode():
+        assert torch.allclose(segmenter(image), clipping(image), atol=1e-4)
+    assert not torch.allclose(plain(image), clipping(image), atol=1e-1)
+
+
 def test_the_same_weights_give_the_same_bytes_in_any_process() -> None:
     code = (
         "import hashlib; from segpipe import export; from tests.inference.cards import small;"

@@ -15,7 +15,9 @@ from hypothesis.extra.numpy import array_shapes, arrays
 from PIL import Image, ImageOps
 
 from segpipe.errors import DataError
-from segpipe.images import Header, decode, decode_mask, encode_mask, header, with_channels
+from segpipe.images import Header, decode, decode_mask, encode_mask, header, pixel_size, transparency, with_channels
+from tests.tiff_files import Page
+from tests.tiff_files import tiff as tiff_of
 
 RNG = np.random.default_rng(0)
 COLOURS = RNG.integers(0, 256, (4, 6, 3), dtype=np.uint8)
@@ -88,11 +90,18 @@ def test_cmyk_becomes_rgb() -> None:
     white = Image.new("CMYK", (5, 3), (0, 0, 0, 0))
     assert header(encoded(white, "JPEG"), "photo") == Header(5, 3, 3, 8)
     assert np.array_equal(decode(encoded(white, "JPEG"), "photo"), np.full((3, 5, 3), 255))
+    red = Image.new("CMYK", (8, 8), (0, 255, 255, 0))
+    for kind in ("JPEG", "TIFF"):
+        content = encoded(red, kind, **({"quality": 95} if kind == "JPEG" else {}))
+        assert b"Adobe" in content or kind == "TIFF", "Adobe's JPEG holds 255 less the ink"
+        assert decode(content, "photo")[4, 4].tolist() == [255, 0, 0]
 
 
 @pytest.mark.parametrize("suffix", [".png", ".tiff"])
 def test_16_bits_stay_16_bits(suffix: str) -> None:
-    for array, expected in [(DEEP, DEEP), (DEEP[..., 0], DEEP[..., :1]), (np.dstack([DEEP, DEEP[..., :1]]), DEEP)]:
+    four = np.dstack([DEEP, DEEP[..., :1]])
+    # A PNG's fourth channel is alpha; OpenCV does not say so in a TIFF.
+    for array, expected in [(DEEP, DEEP), (DEEP[..., 0], DEEP[..., :1]), (four, DEEP if suffix == ".png" else four)]:
         channels = array if array.ndim == 2 else array[..., [2, 1, 0, 3][: array.shape[2]]]
         content = cv2.imencode(suffix, channels)[1].tobytes()
         assert decode(content, "photo").dtype == np.uint16
@@ -155,9 +164,15 @@ def test_a_bomb_is_refused_from_its_header() -> None:
 
 def test_several_pages_are_refused_but_not_those_of_a_phone() -> None:
     pages = {"save_all": True, "append_images": [Image.fromarray(255 - COLOURS)]}
-    for kind in ("TIFF", "PNG", "WEBP"):
+    content = encoded(Image.fromarray(COLOURS), "TIFF", **pages)
+    assert problem_of(content) == (
+        "photo.png: 2 pages in one file. Save each page as an image of its own, or set data.pages to split."
+    )
+    for kind in ("PNG", "WEBP"):
         content = encoded(Image.fromarray(COLOURS), kind, **pages)
-        assert problem_of(content) == "photo.png: 2 pages in one file. Save each page as an image of its own."
+        assert problem_of(content) == (
+            "photo.png: an animation of 2 frames. Save the frames that you need as images of their own."
+        )
     assert decode(encoded(Image.fromarray(COLOURS), "MPO", **pages), "photo").shape == (4, 6, 3)
 
 
@@ -178,14 +193,17 @@ def test_what_is_no_image_is_refused() -> None:
         f"photo.png: not an image that can be read, or its first bytes are damaged. {remedy}"
     )
     assert problem_of(b"\0" * 128 + b"DICM" + b"\0" * 64) == (
-        "photo.png: a DICOM file. Export it as 8- or 16-bit PNG first; DICOM is not read."
+        "photo.png: a DICOM file. Export it as PNG, 8 or 16 bits; DICOM is not read."
     )
 
 
 def test_numbers_that_are_no_image_are_refused() -> None:
-    for dtype, mode in ((np.int32, "I"), (np.float32, "F")):
+    for dtype, kind in ((np.int32, "signed whole numbers"), (np.float32, "floating-point numbers")):
         content = encoded(Image.fromarray(GRAY.astype(dtype)), "TIFF")
-        assert problem_of(content) == f"photo.png: an image of mode {mode}. Save it as 8- or 16-bit gray or RGB."
+        assert problem_of(content) == (
+            f"photo.png: an image of {kind}, 32 bits. Save it as 8- or 16-bit whole numbers, scaled or shifted so that all "
+            "values fit (uint16: 0 to 65535)."
+        )
 
 
 @settings(deadline=None, max_examples=150)
@@ -255,5 +273,64 @@ def test_masks_that_cannot_hold_ids_are_refused() -> None:
 def test_gray_is_repeated_where_the_data_set_has_colours() -> None:
     gray = GRAY[..., None]
     assert np.array_equal(with_channels(gray, 3), np.dstack([GRAY] * 3))
+    assert with_channels(gray, 5) is gray, "five bands are no colours"
     assert with_channels(gray, 1) is gray
     assert with_channels(COLOURS, 3) is COLOURS
+
+
+def test_only_images_with_transparent_pixels_get_a_warning() -> None:
+    opaque, clear = np.dstack([COLOURS, np.full((4, 6), 255, np.uint8)]), np.dstack([COLOURS, GRAY])
+    palette = Image.fromarray(GRAY % 3, "P")
+    palette.putpalette([200, 0, 0, 0, 200, 0, 0, 0, 200])
+    for content, warned in (
+        (encoded(Image.fromarray(COLOURS), "JPEG"), False),
+        (encoded(Image.fromarray(COLOURS)), False),
+        (encoded(Image.fromarray(opaque)), False),
+        (encoded(Image.fromarray(clear)), True),
+        (encoded(Image.fromarray(clear), "TIFF"), True),
+        (encoded(Image.fromarray(clear), "WEBP", lossless=True), True),
+        (encoded(Image.fromarray(np.dstack([GRAY, GRAY]), "LA")), True),
+        (encoded(palette), False),
+        (encoded(palette, transparency=1), True),
+    ):
+        assert [each.warning for each in transparency(content, "photo")] == [True] * warned
+        assert decode(content, "photo").shape == (*GRAY.shape, header(content, "photo").channels)
+
+
+@pytest.mark.parametrize("kind", ["PNG", "JPEG", "BMP", "TIFF"])
+@pytest.mark.parametrize(
+    ("dpi", "nanometres"),
+    [((300, 300), (84_667, 84_667)), ((254, 127), (100_000, 200_000)), ((72, 72), (0, 0)), ((96, 96), (0, 0))],
+)
+def test_the_size_of_a_pixel_is_kept_unless_it_is_a_screen_s(
+    kind: str, dpi: tuple[int, int], nanometres: tuple[int, int]
+) -> None:
+    assert pixel_size(encoded(Image.fromarray(COLOURS), kind, dpi=dpi), "photo") == nanometres
+
+
+@pytest.mark.parametrize("kind", ["JPEG", "PNG", "TIFF", "bands"])
+def test_a_turned_pixel_is_as_wide_as_it_was_high(kind: str) -> None:
+    for orientation in range(1, 9):
+        exif = Image.Exif()
+        exif[0x0112] = orientation
+        resolution = {282: (5, [254, 1]), 283: (5, [127, 1]), 296: (3, [2]), 274: (3, [orientation])}
+        content = (
+            tiff_of(Page(DEEP, tags=resolution))
+            if kind == "bands"
+            else encoded(Image.fromarray(COLOURS), kind, dpi=(254, 127), exif=exif)
+        )
+        expected = (100_000, 200_000) if orientation < 5 else (200_000, 100_000)
+        assert pixel_size(content, "photo") == expected
+
+
+def test_a_size_that_is_not_said_is_0() -> None:
+    for kind in ("PNG", "JPEG", "BMP", "WEBP"):
+        assert pixel_size(encoded(Image.fromarray(COLOURS), kind), "photo") == (0, 0)
+
+
+def test_a_mask_s_palette_ends_with_its_largest_id() -> None:
+    small, ignored = encode_mask(np.array([[0, 2]], np.uint8)), encode_mask(np.array([[0, 255]], np.uint8))
+    assert len(small) < 120
+    assert len(ignored) > 768
+    assert Image.open(io.BytesIO(small)).convert("RGB").getpixel((1, 0)) == (0, 128, 0)
+    assert Image.open(io.BytesIO(ignored)).convert("RGB").getpixel((1, 0)) == (224, 224, 192)

@@ -87,14 +87,11 @@ def _small(records: Sequence[Record], classes: Sequence[str]) -> Found:
 
 
 def _contradictory(records: Sequence[Record], classes: Sequence[str]) -> Found:
-    """The same bytes under several names: with the same mask they are counted twice, with another they contradict."""
+    """The same bytes under several names, with masks that contradict one another."""
     same: dict[str, list[Record]] = defaultdict(list)
     for record in records:
         same[record.image_sha256].append(record)
-    for twins in same.values():
-        differ = len({record.mask_sha256 for record in twins}) > 1
-        for record in twins if len(twins) > 1 else ():
-            if differ:
+    for copies in same.values():
+        if len({record.mask_sha256 for record in copies}) > 1:
+            for record in copies:
                 yield record.source, "the same picture as another, with another annotation", "Keep the right one of them."
-            else:
-                yield record.source, "the same picture as another, with the same annotation", "Keep one of them."

@@ -12,8 +12,9 @@ from segpipe.annotations.coco_segments import shapes_of
 from segpipe.annotations.items import Annotated, Item
 from segpipe.annotations.paint import paint
 from segpipe.annotations.shapes import Shape
+from segpipe.bounds import MAX_PIXELS
 from segpipe.errors import DataError, plain
-from segpipe.images import MAX_PIXELS, turn_of
+from segpipe.images import turn_of
 from segpipe.params import ShapeParams
 from segpipe.record import IGNORE, Mask
 

@@ -1,19 +1,41 @@
 """Any annotation to one canonical form, after every file was looked at: problems are told all at once."""
 
+import contextlib
+from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from segpipe.annotations import twins
 from segpipe.annotations.checks import warnings_of
 from segpipe.annotations.doctor import refuse
 from segpipe.annotations.examine import Examined, examine_all
 from segpipe.annotations.formats import source_of
 from segpipe.annotations.groups import with_groups
-from segpipe.annotations.labels import alike, unused
+from segpipe.annotations.items import images_below
+from segpipe.annotations.labels import spelt_alike, unused
+from segpipe.annotations.pages import split_pages
 from segpipe.errors import DataError, PipelineError
 from segpipe.params import DataParams
 from segpipe.place import Place
 from segpipe.record import BACKGROUND_NAMES, DatasetInfo, Record
+from segpipe.unread import files_below
+
+
+@contextlib.contextmanager
+def spool_in(folder: Path) -> Iterator[Path]:
+    """A file in `folder` for the masks while they wait; gone at the end, as are folders that nothing came into."""
+    made = [each for each in (folder, *folder.parents) if not each.exists()]
+    folder.mkdir(parents=True, exist_ok=True)
+    path = folder / "masks.partial"
+    try:
+        yield path
+    finally:
+        path.unlink(missing_ok=True)
+        for each in made:
+            with contextlib.suppress(OSError):
+                each.rmdir()
+
 
 MASKS = ("masks", "voc")
 """The sources whose annotations are pixels; the others hold shapes."""
@@ -45,19 +67,31 @@ def examine(data: DataParams, sample_classes: Sequence[str], spool: Path, proces
     root = _existing(data)
     source = source_of(data, root, sample_classes)
     found = with_groups(source.found, root, data.groups)
-    if not found.items and all(problem.warning for problem in found.problems):
+    found = split_pages(found) if data.pages == "split" else found
+    # Where other images lie, what is wrong with their annotations says more.
+    unread = files_below(root, sniff=not found.items and not any(images_below(root)))
+    if not found.items and all(problem.warning for problem in (*found.problems, *unread)):
         raise PipelineError(f"{root}: no annotated images in it. data.source is {data.source}; does data.path fit it?")
-    examined = list(_spooled(examine_all(found.items, source.read, len(source.classes), processes), spool))
-    records = tuple(each.record for each in examined if each.record)
+    looked = examine_all(found.items, source.read, len(source.classes), data.near_duplicates, processes)
+    examined = list(_spooled(looked, spool))
+    records, alike = _with_twins(examined)
     own = [problem for each in examined for problem in each.problems]
     seen = [each.seen for each in examined]
     names = sample_classes if data.source == "sample" else getattr(data, data.source).classes
     judged = [*source.judge(seen), *unused([] if data.source in MASKS else seen, data.class_map, names)]
     # What the values show is the cause of having nothing to learn.
     shared = [] if any(not problem.warning for problem in judged) else _shared_problems(records, data.source in MASKS)
-    whole = (*alike(records, source.classes), *warnings_of(records, source.classes))
-    problems = (*found.problems, *own, *judged, *shared, *whole)
+    whole = (*alike, *spelt_alike(records, source.classes), *warnings_of(records, source.classes))
+    problems = (*found.problems, *unread, *own, *judged, *shared, *whole)
     return Examination(records, source.classes, problems)
+
+
+def _with_twins(examined: Sequence[Examined]) -> tuple[tuple[Record, ...], list[DataError]]:
+    """The sound records with the clusters of those that show one picture, and what a person should know of these."""
+    pairs = twins.pairs({each.seen.item.id: each.fingerprint for each in examined if each.fingerprint})
+    names = twins.clusters(pairs)
+    records = tuple(replace(each.record, twin=names.get(each.record.id, "")) for each in examined if each.record)
+    return records, twins.warnings(pairs, [record.id for record in records])
 
 
 def _spooled(examined: Iterable[Examined], spool: Path) -> Iterator[Examined]:
@@ -89,10 +123,10 @@ def _existing(data: DataParams) -> Path:
 
 
 def _shared_problems(records: Sequence[Record], from_masks: bool) -> list[DataError]:
-    """What no single image shows: different bit depths, and a data set without any object."""
+    """What no single image shows: different bit depths and channels, and a data set without any object."""
     if not records:
         return []
-    problems = []
+    problems = _mixed_channels(records)
     deep = [record for record in records if record.bits == 16]
     if 0 < len(deep) < len(records):
         problems += [
@@ -111,3 +145,17 @@ def _shared_problems(records: Sequence[Record], from_masks: bool) -> list[DataEr
         )
         problems.append(DataError("all masks", "only class 0 in them, so there is nothing to learn", remedy))
     return problems
+
+
+def _mixed_channels(records: Sequence[Record]) -> list[DataError]:
+    """Gray among RGB is repeated to RGB. Any other mixture is a mistake, most likely of the fewer images."""
+    counts = Counter(record.channels for record in records)
+    if len(counts) == 1 or counts.keys() == {1, 3}:
+        return []
+    most = max(counts, key=lambda channels: (counts[channels], channels))
+    remedy = "Bring all images to the same channels. Only gray among RGB is brought to RGB."
+    return [
+        DataError(record.source, f"{record.channels} channel{'s'[: record.channels - 1]} where others have {most}", remedy)
+        for record in records
+        if record.channels != most
+    ]

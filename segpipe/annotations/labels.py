@@ -23,7 +23,7 @@ def judge(seen: Sequence[Seen], ids: ClassIds, key: str) -> list[DataError]:
     ]
 
 
-def alike(records: Sequence[Record], classes: Sequence[str]) -> list[DataError]:
+def spelt_alike(records: Sequence[Record], classes: Sequence[str]) -> list[DataError]:
     """A warning for each class whose name differs from that of a more frequent one in its capitals or blanks only."""
     images = [sum(record.pixels[number] > 0 for record in records) for number in range(len(classes))]
     problems = []

@@ -14,6 +14,7 @@ from segpipe.annotations.items import PARTS, files_below, id_of, images_below
 from segpipe.annotations.labelme_json import AGAIN, OTHER, read_json
 from segpipe.annotations.template import STEM, guess, parse
 from segpipe.errors import DataError, PipelineError
+from segpipe.unread import kind_of_name
 
 Kind = Literal["labelme", "masks", "voc", "coco", "yolo"]
 IMAGE_NAMES = ("images", "image", "imgs", "img", "jpegimages", "leftimg8bit", "photos")
@@ -85,7 +86,7 @@ def recognise(root: Path, kind: Kind | None = None, image_dir: str = "", mask_di
     if not fitting:
         raise PipelineError(_nothing_fits(root, kind))
     names = "; ".join(map(str, fitting))
-    choice = "which folders, with --image-dir NAME --mask-dir NAME" if _only_masks(fitting) else "which, with --kind (convert: --source)"
+    choice = "which folders, with --image-dir NAME --mask-dir NAME" if _only_masks(fitting) else "which, with --kind (--source)"
     raise PipelineError(f"{root}: fits several layouts ({names}). Say {choice}.")
 
 
@@ -240,6 +241,8 @@ def _hints(root: Path, files: Iterable[Path], kind: Kind | None) -> list[str]:
     image, mask = (next((first[name] for name in names if name in first), None) for names in (IMAGE_NAMES, MASK_NAMES))
     if image and mask:
         hints.append(f"{image} and {mask}: no rule leads from the images' names to the masks'. Pair them in {PAIRS}.")
+    unread = {found for path in files if (found := kind_of_name(path.name))}
+    hints += sorted(f"There is {each.name} in it. {each.remedy}" for each in unread)
     links = [path.relative_to(root).as_posix() for path in root.rglob("*") if path.is_symlink() and path.is_dir()]
     return hints + ([f"{', '.join(links)}: links to folders are not followed."] if links else [])
 

@@ -15,6 +15,7 @@ from segpipe.annotations.class_names import Classes, NameList
 from segpipe.annotations.formats import source_of
 from segpipe.annotations.items import Annotated, Item, Reader
 from segpipe.annotations.layout import Kind, Layout, recognise
+from segpipe.annotations.pages import split_pages
 from segpipe.errors import DataError, PipelineError
 from segpipe.images import Header, header
 from segpipe.params import DataParams, YoloParams
@@ -85,7 +86,7 @@ def look(
         raise PipelineError(f"{root}: no such folder or file.")
     layout = recognise(root, kind, image_dir, mask_dir)
     source = source_of(_provisional(data, layout), root, ())
-    found = source.found
+    found = split_pages(source.found) if data.pages == "split" else source.found
     results = list(_glance_all(found.items, source.read))
     glances = [result for result in results if isinstance(result, Glance)]
     values = Counter(value for glance in glances for value in glance.values)

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from segpipe.errors import DataError, PipelineError
-from segpipe.images import STRIP, Pixels, mask_strips, turn_of
+from segpipe.images import STRIP, Pixels, mask_strips, strips_turn
 
 COLOUR = 1 << 24
 """Added to red << 16 | green << 8 | blue. Black, white and all grays are numbers, in whatever file they are."""
@@ -81,7 +81,7 @@ def read(content: bytes, name: str) -> Coded:
     first = next(strips)
     chained = _chain(first, strips)
     coded = _of_gray(chained, name) if first.ndim == 2 else _of_colours(chained, name)
-    turn = turn_of(content, name)
+    turn = strips_turn(content, name)
     return Coded(np.ascontiguousarray(turn(coded.indices)), coded.codes, coded.coloured) if turn else coded
 
 

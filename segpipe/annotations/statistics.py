@@ -1,6 +1,7 @@
 """The data set in four small charts: images and pixels of each class, sizes, and how large the objects are."""
 
 import io
+import warnings
 from collections import Counter
 from collections.abc import Sequence
 
@@ -17,7 +18,7 @@ def statistics_png(records: Sequence[Record], classes: Sequence[str]) -> bytes:
     import matplotlib as mpl
     from matplotlib.figure import Figure
 
-    with mpl.rc_context():
+    with mpl.rc_context(), warnings.catch_warnings(action="ignore"):  # a letter that the font lacks is drawn as a box
         mpl.rcdefaults()  # A person's own matplotlibrc would give other bytes.
         mpl.rcParams.update({"font.size": 9, "axes.spines.top": False, "axes.spines.right": False, "text.color": INK})
         shown = min(len(classes), MOST)

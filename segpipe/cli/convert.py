@@ -18,6 +18,7 @@ PLAIN: dict[str, Any] = {
     "unannotated": "error",
     "pages": "error",
     "groups": "none",
+    "near_duplicates": "parts",
     "class_map": {},
     "shapes": {"fill": "labelme", "overlap": "order", "line_width": 10, "point_size": 5},
     "sample": {"n_images": 240, "size": 128},
@@ -61,14 +62,13 @@ def convert(
     with plain.new_folder(out) as folder:
         data, unsure = _params(src.resolve(), source, classes, set_ or [])
         prepared = folder / ".pack" if unpack else folder
-        spool = folder / ".masks.partial"
-        examination = annotations.examine(data, (), spool)
-        doctor.refuse(examination.problems, _hint(examination.problems, data))
-        doctor.refuse(unsure)
-        info = annotations.info_of(examination)
-        pack.write(prepared, examination.records, info)
-        doctor_files.write(folder / "doctor", examination)
-        spool.unlink()
+        with annotations.spool_in(folder) as spool:
+            examination = annotations.examine(data, (), spool)
+            doctor.refuse(examination.problems, _hint(examination.problems, data))
+            doctor.refuse(unsure)
+            info = annotations.info_of(examination)
+            pack.write(prepared, examination.records, info)
+            doctor_files.write(folder / "doctor", examination)
         if unpack:
             plain.unpack(pack.open_pack(prepared), folder)
             _remove(prepared)

@@ -65,7 +65,7 @@ def init(
     print(doctor.told([*examination.problems, *small]), file=sys.stderr, end="")
     print("\n".join(f"{change}{_because(reasons.get(change.key))}" for change in changes) or "params.yaml fits already")
     if is_new:
-        files.write_text(KEPT_FOLDS, "")
+        files.write_text(KEPT_FOLDS, "# no image was dealt out yet\n")
     tracked = ["params.yaml", KEPT_FOLDS.name, *(["data/source.dvc"] if brought else [])]
     command.done(", ".join(tracked), f"{_git_add(tracked)}dvc repro")
 

@@ -167,10 +167,11 @@ def _enough_groups(rest: Mapping[str, str], n_groups: int, needed: int, split: S
     if number >= needed:
         return
     if number == 1 and len(rest) > 1:
-        joined = "split.group" if split.group != "none" else "split.join_duplicates"
+        joined = "split.group_pattern" if split.group != "none" else "split.join_duplicates"
         raise PipelineError(
             f"{joined}: all {len(rest)} images outside the test part are one group, so none can be held out. "
-            f"{'Write another split.group_pattern, or none in split.group' if split.group != 'none' else 'Write false'}."
+            "Let another split.group_pattern or table of data.groups say what belongs together, or set split.join_duplicates "
+            "to false."
         )
     if number < 2:
         raise PipelineError(

@@ -20,17 +20,12 @@ PATIENCE = 10.0
 def groups_of(index: pd.DataFrame, split: SplitParams) -> dict[str, str]:
     """The group of each image of index.csv, named by the smallest id in it. An image without kin is its own group.
 
-    `split.group` says what joins images; near-duplicates (`twin`) join them too where `split.join_duplicates` is true, so
-    a group is all that hangs together by either. Raises PipelineError where `split.group` finds no group.
+    The column `group` (a table's, or the pages of one file) joins images, their names where `split.group` says so, and
+    near-duplicates (`twin`) where `split.join_duplicates` is true: a group is all that hangs together by any of them.
+    Raises PipelineError where the names show no group.
     """
     ids = sorted(index.index.tolist())
-    kin: list[Mapping[str, str]] = []
-    if split.group == "table":
-        kin.append(_column(index, "group"))
-        if ids and not kin[0]:
-            raise PipelineError(
-                "split.group: table, but no image has a group. Name the table of groups in data.groups, or write none."
-            )
+    kin: list[Mapping[str, str]] = [_column(index, "group")]
     if split.group == "name":
         kin.append(matched(split.group_pattern, ids))
     if split.join_duplicates:

@@ -102,21 +102,38 @@ def read(path: Path) -> Proof:
         raise PipelineError(f"{path}: broken ({error.errors()[0]['msg']}). Run `dvc repro --force split`.") from None
 
 
-def table(proof: Proof) -> str:
-    """The proof for people: a row a class, and in each part the share of its pixels and the number of its images."""
-    head = ["share of pixels (images)", *(_title(part) for part in proof.parts)]
-    lines = [head]
+def cells(proof: Proof) -> list[list[str]]:
+    """A head, the ideal, and a row a class: in each part the share of its pixels and the number of its images."""
+    ideal = ["-" if share is None else f"{100 * share:.1f} %" for share in proof.rows[0].ideal_images]
+    lines = [["share of pixels (images)", *(_title(part) for part in proof.parts)], ["ideal", *ideal]]
     for row in proof.rows:
         shares = [f"{100 * _share(each, row.pixels):.1f} % ({n})" for each, n in zip(row.pixels, row.images, strict=True)]
         lines.append([row.name, *shares])
-    ideal = ["-" if share is None else f"{100 * share:.1f} %" for share in proof.rows[0].ideal_images]
-    lines.insert(1, ["ideal", *ideal])
-    widths = [max(len(line[column]) for line in lines) for column in range(len(head))]
+    return lines
+
+
+def verdicts(proof: Proof) -> list[str]:
+    """What the table proves, a sentence each, then what could not be balanced and why."""
+    images = sum(proof.rows[0].images)
+    whole = f"{len(proof.leaks)} cut by given lists" if proof.leaks else "each in one part"
+    lines = [
+        f"{_many(proof.n_groups, 'group')} of {_many(images, 'image')}, {whole}; {proof.n_joined} images are not alone in theirs"
+    ]
+    if proof.largest_deviation:
+        value, name, part = proof.largest_deviation
+        lines.append(f"largest deviation of a class's share: {100 * value:.1f} % of the ideal ({name}, {_title(part)})")
+    return [*lines, *proof.notes]
+
+
+def table(proof: Proof) -> str:
+    """The proof for people, in columns."""
+    lines = cells(proof)
+    widths = [max(len(line[column]) for line in lines) for column in range(len(lines[0]))]
     text = "\n".join(
         "  ".join([line[0].ljust(widths[0]), *(cell.rjust(width) for cell, width in zip(line[1:], widths[1:], strict=True))])
         for line in lines
     )
-    return "\n".join([text, *_verdicts(proof), *proof.notes])
+    return "\n".join([text, *verdicts(proof)])
 
 
 def warnings(proof: Proof, assignment: Assignment) -> list[str]:
@@ -212,18 +229,6 @@ def _leaks(parts: Mapping[str, str], groups: Mapping[str, str]) -> tuple[Leak, .
     for item in sorted(parts):
         seen[groups[item]][parts[item]] += 1
     return tuple(Leak(group, dict(sorted(counts.items()))) for group, counts in sorted(seen.items()) if len(counts) > 1)
-
-
-def _verdicts(proof: Proof) -> list[str]:
-    images = sum(proof.rows[0].images)
-    whole = f"{len(proof.leaks)} cut by given lists" if proof.leaks else "each in one part"
-    lines = [
-        f"{_many(proof.n_groups, 'group')} of {_many(images, 'image')}, {whole}; {proof.n_joined} images are not alone in theirs"
-    ]
-    if proof.largest_deviation:
-        value, name, part = proof.largest_deviation
-        lines.append(f"largest deviation of a class's share: {100 * value:.1f} % of the ideal ({name}, {_title(part)})")
-    return lines
 
 
 def _share(amount: int, amounts: Sequence[int]) -> float:

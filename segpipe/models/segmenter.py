@@ -11,25 +11,36 @@ class Segmenter(nn.Module):
     """Maps (N, C, H, W) values in [0, 1] to logits (N, n_logits, H, W), for any H and W.
 
     Normalises by the channels' `mean` and `deviation`, pads right and below to a multiple of `stride` with the mean
-    colour, runs `network`, and cuts the logits back. One logit stands for two classes, else there is one a class.
+    colour, runs `network`, and cuts the logits back. One logit stands for two classes, else there is one a class. With
+    `clip`, normalised values outside [0, 1] are brought to its ends.
     """
 
     mean: Tensor
     deviation: Tensor
 
-    def __init__(self, network: nn.Module, stride: int, mean: Sequence[float], deviation: Sequence[float]) -> None:
+    def __init__(
+        self, network: nn.Module, stride: int, mean: Sequence[float], deviation: Sequence[float], clip: bool = False
+    ) -> None:
         super().__init__()
         self.network = network
         self.stride = stride
+        self.clip = clip
         self.register_buffer("mean", torch.tensor(mean, dtype=torch.float32).view(1, -1, 1, 1))
         self.register_buffer("deviation", torch.tensor(deviation, dtype=torch.float32).view(1, -1, 1, 1))
 
     def forward(self, image: Tensor) -> Tensor:
         height, width = image.shape[-2:]
         normalised = (image - self.mean) / self.deviation
+        if self.clip:
+            normalised = normalised.clamp(0, 1)
         padded = F.pad(normalised, (0, -width % self.stride, 0, -height % self.stride))
         logits: Tensor = self.network(padded)
         return logits[..., :height, :width]
+
+
+def clips(normalise: str) -> bool:
+    """Whether a rule of input.normalise clips: `percentile` does, which leaves the rarest values outside [0, 1]."""
+    return normalise == "percentile"
 
 
 def n_logits_for(n_classes: int) -> int:

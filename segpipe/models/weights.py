@@ -10,7 +10,7 @@ from typing_extensions import TypedDict  # pydantic reads no other before Python
 from segpipe import sealed, versions
 from segpipe.errors import PipelineError
 from segpipe.files import write_bytes
-from segpipe.models.segmenter import Segmenter, n_logits_for
+from segpipe.models.segmenter import Segmenter, clips, n_logits_for
 from segpipe.models.table import build
 from segpipe.params import InferParams, ModelParams
 
@@ -26,6 +26,13 @@ class Threads(TypedDict):
     """Of the training's parameters those that prediction computes with."""
 
     threads: Annotated[int, Field(ge=1, le=256)]
+    input: NotRequired["Input"]
+
+
+class Input(TypedDict):
+    """Of the training's rules for input values, the one that prediction repeats."""
+
+    normalise: NotRequired[str]
 
 
 @dataclass(frozen=True)
@@ -94,4 +101,5 @@ def empty(card: Card) -> Segmenter:
     """The architecture that the card describes, with weights yet to be loaded."""
     params = card.model.model_copy(update={"weights": "none"})
     built = build(params, card.channels, n_logits_for(len(card.classes)))
-    return Segmenter(built.network, built.stride, [0.0] * card.channels, [1.0] * card.channels)
+    clip = clips(card.training["params"].get("input", {}).get("normalise", ""))
+    return Segmenter(built.network, built.stride, [0.0] * card.channels, [1.0] * card.channels, clip)

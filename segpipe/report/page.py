@@ -7,6 +7,7 @@ from typing import Any
 
 import pandas as pd
 
+from segpipe.dataset.proof import Proof
 from segpipe.palette import colours
 from segpipe.record import DatasetInfo
 from segpipe.report import (
@@ -14,6 +15,7 @@ from segpipe.report import (
     data_section,
     doctor_section,
     example_section,
+    folds_section,
     markup,
     run_sections,
     score_sections,
@@ -52,6 +54,7 @@ class Contents:
     sheet: Sheet | None
     exported: Exported | None
     doctor: doctor_section.Doctor
+    proof: Proof
     data_hash: str
     folds_hash: str
 
@@ -118,6 +121,7 @@ def _origins(contents: Contents) -> list[Section]:
     fold = markup.note(f"Training and validation are those of fold {results[0].fold}.")
     found = [
         ("data", "Data", facts + balance + fold),
+        ("folds", "Folds", folds_section.section(contents.proof)),
         ("doctor", "Data check", doctor_section.section(contents.doctor)),
     ]
     if contents.sheet:

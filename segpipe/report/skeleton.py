@@ -86,7 +86,7 @@ h2 { margin: 0 0 16px; font-size: 24px; line-height: 1.2; letter-spacing: -.012e
 section h3 { margin: 26px 0 10px; font-size: 17px; }
 .card { padding: 18px 20px; }
 .card h3 { margin: 0 0 8px; font-size: 15px; }
-.note { max-width: 64em; margin: 10px 0 0; color: var(--soft); font-size: 14px; }
+.note { overflow-wrap: anywhere; max-width: 64em; margin: 10px 0 0; color: var(--soft); font-size: 14px; }
 h2 + .note { margin: -8px 0 14px; }
 
 .scroll { overflow-x: auto; }

@@ -549,7 +549,7 @@ def test_many_processes_see_the_same_as_one(tmp_path: Path) -> None:
     serial, parallel = examined(tmp_path), examined(tmp_path, processes=2)
     assert [(record.id, record.mask_sha256) for record in parallel.records] == [(r.id, r.mask_sha256) for r in serial.records]
     assert [str(problem) for problem in parallel.problems] == [str(problem) for problem in serial.problems]
-    assert len(serial.problems) == 13
+    assert sum("category_id" in problem.problem for problem in serial.problems) == 13
 
 
 ANY = st.recursive(

@@ -18,6 +18,7 @@ from segpipe.images import decode_mask, encode_mask
 from segpipe.params import DataParams
 from segpipe.record import DatasetInfo, Record
 from tests.annotations.data_params import data_params
+from tests.tiff_files import Page, tiff
 
 CLASSES = ["background", "cat", "dog"]
 IDS = np.array([[0, 1, 2], [2, 1, 255]], np.uint8)
@@ -159,6 +160,52 @@ def test_16_bits_next_to_8_bits_are_refused(tmp_path: Path) -> None:
     assert refusal(tmp_path).splitlines()[0] == (
         "images/b.png: 16 bits a channel where other images have 8. Bring all images to one depth."
     )
+
+
+@pytest.mark.parametrize(("channels", "most"), [((3, 3, 4), 3), ((1, 5), 5), ((4, 4, 3, 1), 4), ((5, 5, 13), 5)])
+def test_images_of_other_channels_are_named(tmp_path: Path, channels: tuple[int, ...], most: int) -> None:
+    for number, count in enumerate(channels):
+        save(tmp_path, f"{number}")
+        (tmp_path / f"images/{number}.png").unlink()
+        page = Page(np.full((2, 3, count), number, np.uint8))
+        (tmp_path / f"images/{number}.tif").write_bytes(tiff(page))
+    lines = refusal(tmp_path).splitlines()
+    remedy = "Bring all images to the same channels. Only gray among RGB is brought to RGB."
+    others = [
+        f"images/{number}.tif: {count} channel{'s' if count > 1 else ''} where others have {most}. {remedy}"
+        for number, count in enumerate(channels)
+        if count != most
+    ]
+    assert sorted(lines[: len(others)]) == sorted(others)
+
+
+def test_bands_go_into_the_pack_and_gray_goes_among_colours(tmp_path: Path) -> None:
+    save(tmp_path, "a")
+    (tmp_path / "images/a.png").unlink()
+    (tmp_path / "images/a.tif").write_bytes(tiff(Page(np.arange(30, dtype=np.uint16).reshape(2, 3, 5), 5)))
+    (record,), info = converted(tmp_path)
+    assert (info.channels, info.bits, record.suffix) == (5, 16, ".tif")
+    assert (record.low, record.high) == ((0, 1, 2, 3, 4), (25, 26, 27, 28, 29))
+
+
+def test_a_transparent_image_is_a_warning_and_a_photo_s_scale_is_kept(tmp_path: Path) -> None:
+    save(tmp_path, "a")
+    pixels = np.random.default_rng(0).integers(0, 255, (2, 3, 4), dtype=np.uint8)
+    Image.fromarray(pixels).save(tmp_path / "images/a.png", dpi=(254, 254))
+    examination, _ = convert(params(tmp_path), (), tmp_path / "spool")
+    assert examination.records[0].spacing == (100_000, 100_000)
+    assert [each.file for each in examination.problems if "transparent pixels" in each.problem and each.warning] == [
+        "images/a.png"
+    ]
+
+
+def test_a_folder_of_kinds_that_are_not_read_names_them(tmp_path: Path) -> None:
+    (tmp_path / "images").mkdir()
+    (tmp_path / "images/a.dcm").write_bytes(b"x")
+    assert refusal(tmp_path).splitlines()[0] == ("images/a.dcm: a DICOM file. Export it as PNG, 8 or 16 bits; DICOM is not read.")
+    save(tmp_path, "b")
+    examination, _ = convert(params(tmp_path), (), tmp_path / "spool")
+    assert [each.file for each in examination.problems if each.problem == "a DICOM file" and each.warning] == ["images/a.dcm"]
 
 
 def test_masks_without_any_object_are_refused(tmp_path: Path) -> None:

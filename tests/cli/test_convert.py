@@ -108,4 +108,4 @@ def test_the_data_stays_untouched(masks: Path, tmp_path: Path) -> None:
 def test_what_the_doctor_found_is_kept(masks: Path, tmp_path: Path) -> None:
     convert(masks, tmp_path / "out")
     found = json.loads((tmp_path / "out/doctor/findings.json").read_text())
-    assert {"the same picture", "an image with a side below 32 pixels"} & {each["problem"] for each in found}
+    assert "an image with a side below 32 pixels" in {each["problem"] for each in found}

@@ -309,6 +309,7 @@ CASES = [
         "image of a kind that is not read",
         steps(one(shape("cat"), image=None, imagePath="a.gif"), lambda r: (r / "a.gif").touch()),
         errors=(
+            "a.gif: a GIF. Export it as PNG; GIF is not read.\n"
             'a.json: its image "a.gif" is of a kind that is not read. '
             "Save it under the same name as one of .png, .jpg, .jpeg, .tif, .tiff, .bmp, .webp."
         ),

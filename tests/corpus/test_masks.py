@@ -422,7 +422,7 @@ CASES = [
     case(
         "DICOM beside",
         steps(some(a=blocks(0, 1)), lambda r: (r / "images/a.png").write_bytes(bytes(128) + b"DICM")),
-        errors="images/a.png: a DICOM file. Export it as 8- or 16-bit PNG first; DICOM is not read.",
+        errors="images/a.png: a DICOM file. Export it as PNG, 8 or 16 bits; DICOM is not read.",
     ),
     case(
         "image without mask is skipped",

@@ -20,8 +20,7 @@ def test_alone_each_image_is_its_own_group() -> None:
 
 def test_a_table_joins_and_an_empty_cell_does_not() -> None:
     index = table(ROWS, group={"a": "p1", "c": "p1", "d": "p2"})
-    assert groups_of(index, split_params(group="table")) == {"a": "a", "b": "b", "c": "a", "d": "d", "e": "e", "f": "f"}
-    assert groups_of(index, split_params()) == {name: name for name in ROWS}
+    assert groups_of(index, split_params()) == {"a": "a", "b": "b", "c": "a", "d": "d", "e": "e", "f": "f"}
 
 
 def test_names_join_by_what_the_brackets_match() -> None:
@@ -31,9 +30,10 @@ def test_names_join_by_what_the_brackets_match() -> None:
 
 def test_twins_join_groups_over_any_number_of_steps() -> None:
     index = table(ROWS, group={"a": "p", "b": "p", "c": "q", "d": "q"}, twin={"b": "t", "c": "t", "e": "u", "f": "u"})
-    joined = groups_of(index, split_params(group="table"))
+    joined = groups_of(index, split_params())
     assert joined == dict.fromkeys("abcd", "a") | dict.fromkeys("ef", "e")
-    assert groups_of(index, split_params(group="table", join_duplicates=False))["c"] == "c"
+    apart = groups_of(index, split_params(join_duplicates=False))
+    assert (apart["c"], apart["f"]) == ("c", "f")
 
 
 KIN = st.tuples(st.sampled_from(["", "1", "2", "3"]), st.sampled_from(["", "1", "2", "3"]))
@@ -45,7 +45,7 @@ def test_groups_are_the_connected_components(kin: dict[str, tuple[str, str]]) ->
     index = table(dict.fromkeys(kin, (1,)), group={k: g for k, (g, _) in kin.items()}, twin={k: t for k, (_, t) in kin.items()})
     if not any(group for group, _ in kin.values()):
         return
-    found = groups_of(index, split_params(group="table"))
+    found = groups_of(index, split_params())
     for item, (group, twin) in kin.items():
         component, before = {item}, set[str]()
         while component != before:
@@ -58,9 +58,8 @@ def test_groups_are_the_connected_components(kin: dict[str, tuple[str, str]]) ->
         assert found[item] == min(component), (group, twin)
 
 
-def test_a_table_without_groups_is_told() -> None:
-    with pytest.raises(PipelineError, match=r"split\.group: table, but no image has a group.*data\.groups"):
-        groups_of(table(ROWS), split_params(group="table"))
+def test_images_without_a_group_are_groups_of_their_own() -> None:
+    assert groups_of(table(ROWS), split_params()) == {item: item for item in ROWS}
 
 
 @pytest.mark.parametrize(

@@ -4,7 +4,7 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from segpipe.models.segmenter import Segmenter, classes_of, n_logits_for
+from segpipe.models.segmenter import Segmenter, classes_of, clips, n_logits_for
 
 MEAN, DEVIATION = [0.5, 0.25], [0.25, 0.5]
 
@@ -28,6 +28,16 @@ def test_normalises_pads_with_the_mean_colour_and_cuts_back(height: int, width: 
     assert network.image.shape == (2, 2, rows, columns)
     assert not network.image[..., height:, :].any()
     assert not network.image[..., :, width:].any()
+
+
+def test_percentile_clips_to_0_and_1_and_no_other_rule_does() -> None:
+    network = Seen()
+    image = torch.rand(2, 2, 8, 8)
+    logits = Segmenter(network, 8, MEAN, DEVIATION, clips("percentile"))(image)
+    wanted = torch.stack([(image[:, 0] - 0.5) / 0.25, (image[:, 1] - 0.25) / 0.5], dim=1)
+    assert wanted.min() < 0 and wanted.max() > 1
+    torch.testing.assert_close(logits, wanted.clamp(0, 1))
+    assert not any(map(clips, ("dataset", "imagenet", "none")))
 
 
 def test_mean_and_deviation_are_saved_and_do_not_learn() -> None:

@@ -185,3 +185,11 @@ def test_no_changed_byte_goes_unseen(data: st.DataObject, tmp_path: Path) -> Non
 def test_other_versions_are_named(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     load(saved(tmp_path / "m.safetensors"))
     assert f"m.safetensors was made with torch 2 (now {torch.__version__.split('+')[0]})" in capsys.readouterr().err
+
+
+def test_a_model_of_percentiles_clips_when_it_comes_back(tmp_path: Path) -> None:
+    for rule in ("percentile", "dataset"):
+        training = card().training | {"params": {"threads": 1, "input": {"normalise": rule, "crop": 64}}}
+        save(tmp_path / "model.safetensors", small("unet"), replace(card(), training=training))
+        segmenter, _ = load(tmp_path / "model.safetensors")
+        assert segmenter.clip == (rule == "percentile")

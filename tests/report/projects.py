@@ -3,6 +3,7 @@
 import csv
 import json
 from collections.abc import Sequence
+from fractions import Fraction
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +12,9 @@ import yaml
 from numpy.typing import NDArray
 
 from segpipe.dataset import folds as splits
-from segpipe.dataset import presets
+from segpipe.dataset import pack, presets, proof
+from segpipe.dataset.assign import Assignment
+from segpipe.dataset.kept_folds import KeptFolds
 from segpipe.files import write_bytes, write_json
 from segpipe.images import encode_mask
 from segpipe.overlay import encode_png
@@ -34,11 +37,20 @@ def finished(folder: Path, folds: Sequence[int] = (0,), classes: tuple[str, ...]
     made(folder / "data", {item: (COLOURS[each % 3], each) for item, each in masks.items()}, classes)
     parts = {item: splits.TEST if number < n_test else str(number // 2 % 2) for number, item in enumerate(ids)}
     splits.write(folder / "data/folds/folds.csv", parts)
+    write_proof(folder / "data", parts, classes)
     for fold in folds:
         write_results(folder / f"data/eval/fold{fold}", fold, parts, masks, len(classes))
     write_params(folder, folds)
     write_doctor(folder / "data/doctor")
     return folder
+
+
+def write_proof(folder: Path, parts: dict[str, str], classes: tuple[str, ...]) -> None:
+    """What stage split would prove of these parts, each image a group of its own."""
+    index, info = pack.read_index(folder / "prepared"), pack.read_info(folder / "prepared")
+    shares = {part: Fraction(1, len(set(parts.values()))) for part in parts.values()}
+    split = Assignment(parts, dict(zip(parts, parts, strict=True)), {}, shares, KeptFolds("", "", {}))
+    proof.write(folder / "folds/proof.json", proof.prove(index, pack.pixel_columns(info), classes, split))
 
 
 def write_doctor(folder: Path) -> None:

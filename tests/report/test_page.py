@@ -10,7 +10,7 @@ import pytest
 
 from segpipe import params
 from segpipe.dataset import folds as splits
-from segpipe.dataset import pack
+from segpipe.dataset import pack, proof
 from segpipe.report import augment_sheet, doctor_section, examples, inputs, numbers, page
 from segpipe.report.definitions import MEANINGS, NAMES
 from segpipe.report.run_sections import Exported
@@ -83,6 +83,7 @@ def gathered(folder: Path, folds: tuple[int, ...]) -> page.Contents:
         sheet=augment_sheet.sheet(data, train, folds[0], results[0].run),
         exported=Exported({"images": 8, "largest_difference": 4.77e-06, "same_pixels": 0.9975, "<new>": 1}, 7_800_000, "ab12"),
         doctor=doctor_section.read(folder / "data/doctor"),
+        proof=proof.read(folder / "data/folds/proof.json"),
         data_hash="d4ta",
         folds_hash="f01d5",
     )
