@@ -13,11 +13,11 @@ from segpipe import command, ingest, params
 from segpipe.cli.convert import convert
 from segpipe.cli.init import init
 from segpipe.errors import PipelineError
-from tests.corpus import test_coco, test_labelme, test_masks, test_voc, test_yolo
+from tests.corpus import test_coco, test_kinds, test_labelme, test_masks, test_voc, test_yolo
 from tests.corpus.case import Case, parameters
 
 OWN = Path(__file__).parents[2]
-MODULES = (test_coco, test_labelme, test_masks, test_voc, test_yolo)
+MODULES = (test_coco, test_kinds, test_labelme, test_masks, test_voc, test_yolo)
 CASES = [case for module in MODULES for case in module.CASES]
 BROKEN = [case for case in CASES if case.is_broken]
 SOME = [*BROKEN, *[case for case in CASES if not case.is_broken][::8]]
