@@ -339,4 +339,5 @@ def _no_ids(name: str, problem: str) -> DataError:
 
 def _damaged(name: str, error: Exception) -> DataError:
     reason = str(error).splitlines()[0] if str(error) else type(error).__name__
+    reason = "it ends too early" if isinstance(error, struct.error) else reason
     return DataError(name, f"a damaged image ({reason})", "Copy it again from where it came, or remove it.")
