@@ -111,6 +111,24 @@ def test_any_text_is_read_back_by_both_readers(names: list[str], name: str) -> N
     assert both(text) == {"names": names, "name": name}
 
 
+def test_a_map_stands_in_block_style_under_its_comment() -> None:
+    text, changes = edited(OWN, {"data.class_map": {"Cat": "cat"}})
+    assert "  class_map:              # old name: new name" in text
+    assert "\n    Cat: cat\n  shapes:" in text
+    assert [str(change) for change in changes] == ["data.class_map: {} -> Cat: cat"]
+    more, _ = edited(text, {"data.class_map": {"Cat": "cat", "no": "yes", "7": "null"}})
+    assert both(more)["data"]["class_map"] == {"Cat": "cat", "no": "yes", "7": "null"}
+    assert comments(more) == comments(OWN)
+    assert edited(more, {"data.class_map": {"Cat": "cat", "no": "yes", "7": "null"}}) == (more, [])
+    assert both(edited(more, {"data.class_map": {}})[0])["data"]["class_map"] == {}
+
+
+@settings(deadline=None, max_examples=40)
+@given(st.dictionaries(st.text(max_size=8) | st.sampled_from(TRAPS), st.text(max_size=8) | st.sampled_from(TRAPS), max_size=3))
+def test_any_map_is_read_back_by_both_readers(names: dict[str, str]) -> None:
+    assert both(edited("names: {}\nname: x\n", {"names": names})[0]) == {"names": names, "name": "x"}
+
+
 def test_a_change_is_one_line() -> None:
     assert str(Change("data.source", "sample", "masks")) == "data.source: sample -> masks"
     assert str(Change("folds", [0], [0, 1])) == "folds: 0 -> 0, 1"

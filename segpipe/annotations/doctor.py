@@ -8,6 +8,8 @@ from segpipe.annotations.fixes import lines
 from segpipe.errors import DataError, Fix, PipelineError
 
 SHOWN = 10
+WORDS = {"classes": "class ", "pairs": " = "}
+"""What findings are of that are not of files, and what each of their names has."""
 
 
 @dataclass(frozen=True)
@@ -62,7 +64,7 @@ def _sentence(finding: Finding) -> str:
     if len(names) == 1:
         return f"{names[0]}: {finding.problem}. {finding.remedy}"
     shown = ", ".join(names[:SHOWN]) + (f" and {len(names) - SHOWN} more" if len(names) > SHOWN else "")
-    what = "classes" if all(name.startswith("class ") for name in names) else "files"
+    what = next((word for word, mark in WORDS.items() if all(mark in name for name in names)), "files")
     return f"{len(names)} {what}: {finding.problem}. {finding.remedy}\n  {shown}"
 
 

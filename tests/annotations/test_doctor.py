@@ -38,3 +38,8 @@ def test_only_the_first_ten_files_are_named() -> None:
     assert message.splitlines()[:2] == ["13 files: damaged. Copy it.", "  00, 01, 02, 03, 04, 05, 06, 07, 08, 09 and 3 more"]
     ten = told(*(DataError(f"{number}", "damaged", "Copy it.") for number in range(10)))
     assert ten.splitlines()[1] == "  0, 1, 2, 3, 4, 5, 6, 7, 8, 9"
+
+
+def test_classes_and_pairs_are_called_so() -> None:
+    for names, word in ((("class a", "class b"), "classes"), (("a = b", "a = c"), "pairs"), (("class a", "b"), "files")):
+        assert told(*(DataError(name, "rare", "Look.") for name in names)).startswith(f"2 {word}: rare. Look.")
