@@ -4,7 +4,8 @@ Three parts, each with its own ratio:
   idiom   one core: every labelme file and image to image and mask on the disk, ours against the script that most projects
           hold (json, a full-size Pillow mask for each shape, the image saved again as JPEG, the mask as palette PNG), and
           against the same with labelme's own reader, where `labelme` can be imported (it is no dependency).
-          Ours also checks each file and pixel, sums channels and classes, hashes, and looks for near-duplicates.
+          Ours also checks each file and pixel, sums channels and classes, and hashes; the search for near-duplicates is
+          timed apart.
   cores   one process against two, over the same folder.
   memory  5,000 images: the largest memory of all processes together, at a tenth of the way and at the end.
 
@@ -54,7 +55,11 @@ def idiom() -> None:
                 print(f"{name}: {PHOTOS} is absent")
                 continue
             peers = {"the usual script": usual_script} | ({"labelme's reader": with_labelme} if has_labelme() else {})
-            works = {"ours": lambda out: converted(data_of(source, names), out, 1)} | {  # noqa: B023
+            works = {
+                "ours": lambda out: converted(data_of(source, names), out, 1),  # noqa: B023
+                "ours with whole near-duplicates": lambda out: converted(data_of(source, names, "whole"), out, 1),  # noqa: B023
+                "ours with all near-duplicates": lambda out: converted(data_of(source, names, "parts"), out, 1),  # noqa: B023
+            } | {
                 peer: lambda out, work=work: work(source, names, out)  # noqa: B023
                 for peer, work in peers.items()
             }
@@ -62,7 +67,7 @@ def idiom() -> None:
                 {each: seconds(lambda: work(Path(folder) / f"{each}{number}")) for each, work in works.items()}  # noqa: B023
                 for number in range(ROUNDS + 1)
             ][1:]
-            for peer in peers:
+            for peer in list(works)[1:]:
                 report(f"{name}: {peer} takes", [each[peer] / each["ours"] for each in rounds])
 
 
@@ -165,9 +170,9 @@ def masks(folder: Path, count: int) -> None:
         Image.fromarray(ids).save(folder / "masks" / f"{number:05}.png")
 
 
-def data_of(folder: Path, names: list[str]) -> DataParams:
+def data_of(folder: Path, names: list[str], near_duplicates: str = "none") -> DataParams:
     own = yaml.safe_load((ROOT / "params.yaml").read_text(encoding="utf-8"))["data"]
-    own |= {"source": "labelme", "path": str(folder), "labelme": {"classes": names}}
+    own |= {"source": "labelme", "path": str(folder), "labelme": {"classes": names}, "near_duplicates": near_duplicates}
     return DataParams.model_validate(own)
 
 

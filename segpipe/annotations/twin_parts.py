@@ -38,7 +38,8 @@ _MATCHES = 32
 _FOLLOWING = 12
 _FINE = 4
 _SUPPORT = 2
-_IMAGES = 1024  # that are looked for at once
+_PARTNERS = 16  # later images that an image is laid on, at most: those of which most points agree
+_IMAGES = 128  # that are looked for at once
 _CHUNK = 1 << 20
 
 Indices = NDArray[np.int64]
@@ -70,6 +71,16 @@ class _Points:
     poses: NDArray[np.complex128]
     apart: NDArray[np.float64]
     """Pixels, from which on two points of the same image are surely two."""
+
+
+@dataclass(frozen=True)
+class _Table:
+    """The bits chosen, the points in the order of their keys, and these keys, sorted: key * `images` + image."""
+
+    images: int
+    chosen: NDArray[np.int64]
+    order: NDArray[np.int32]
+    ranked: Indices
 
 
 def same_parts(prints: Sequence[Print]) -> Iterator[tuple[int, int, Laid]]:
@@ -128,31 +139,36 @@ def _candidates(prints: Sequence[Print]) -> Iterator[tuple[int, int, bool]]:
     if sum(len(each.bits) for each in prints) == 0:
         return
     points = _points(prints)
+    tables = list(_tables(points, len(prints)))
     for start in track(range(0, len(prints), _IMAGES), "comparing"):
         low, high = np.searchsorted(points.owner, [start, start + _IMAGES]).tolist()
-        for mirrored, (i, j) in zip((False, True), _look_alike(points, low, high), strict=True):
-            for pair in _supported(points, i, j, mirrored).tolist():
+        for mirrored in (False, True):
+            i, j = _look_alike(points, tables, low, high, mirrored)
+            for pair in _supported(points, i, j, len(prints), mirrored).tolist():
                 yield *divmod(pair, len(prints)), mirrored
 
 
-def _look_alike(points: _Points, low: int, high: int) -> list[tuple[Indices, Indices]]:
-    """Points low .. high and points of later images that look alike, as they are and mirrored."""
+def _tables(points: _Points, images: int) -> Iterator[_Table]:
+    """Some bits of what each point looks like, as a key, and the points sorted by it, those of an image together."""
     random = np.random.RandomState(1)  # its stream never changes
-    n = len(points.bits)
-    sought = [_sought(points.bits[low:high], mirrored) for mirrored in (False, True)]
-    found: list[list[Indices]] = [[np.zeros(0, np.int64)], [np.zeros(0, np.int64)]]
     for _ in range(TABLES):
         chosen = random.choice(BITS, KEY_BITS, replace=False)
-        images = int(points.owner[-1]) + 1
         keys = _key(points.bits, chosen) * images + points.owner
-        order = np.argsort(keys, kind="stable")
-        ranked = keys[order]
-        for bits, own in zip(sought, found, strict=True):
-            for i, place in _following(ranked, _key(bits, chosen) * images, points.owner[low:high], images):
-                j = order[place]
-                near = np.bitwise_count(bits[i] ^ points.bits[j]).sum(axis=1) <= NEAR
-                own.append((i[near] + low) * n + j[near])
-    return [divmod(np.unique(np.concatenate(own)), n) for own in found]
+        order = np.argsort(keys, kind="stable").astype(np.int32)
+        yield _Table(images, chosen, order, keys[order])
+
+
+def _look_alike(points: _Points, tables: Sequence[_Table], low: int, high: int, mirrored: bool) -> tuple[Indices, Indices]:
+    """Points low .. high and points of later images that look alike."""
+    n, images = len(points.bits), tables[0].images
+    bits, owner = _sought(points.bits[low:high], mirrored), points.owner[low:high]
+    found = [np.zeros(0, np.int64)]
+    for table in tables:
+        for i, place in _following(table.ranked, _key(bits, table.chosen) * images, owner, images):
+            j = table.order[place].astype(np.int64)
+            near = np.bitwise_count(bits[i] ^ points.bits[j]).sum(axis=1) <= NEAR
+            found.append((i[near] + low) * n + j[near])
+    return divmod(np.unique(np.concatenate(found)), n)
 
 
 def _following(ranked: Indices, keys: Indices, owner: Indices, images: int) -> Iterator[tuple[Indices, Indices]]:
@@ -176,9 +192,11 @@ def _key(bits: NDArray[np.uint64], chosen: NDArray[np.int64]) -> Indices:
     return key
 
 
-def _supported(points: _Points, i: Indices, j: Indices, mirrored: bool) -> Indices:
-    """Pairs of images, as first * number of images + second, in which pairs of points agree on turn and scale, twice."""
-    images = int(points.owner[-1]) + 1
+def _supported(points: _Points, i: Indices, j: Indices, images: int, mirrored: bool) -> Indices:
+    """Pairs of images, as first * number of images + second, in which pairs of points agree on turn and scale, twice.
+
+    Of each first image the _PARTNERS with which most pairs agree.
+    """
     pair = points.owner[i] * images + points.owner[j]
     order = np.argsort(pair, kind="stable")
     pair = pair[order]
@@ -193,7 +211,11 @@ def _supported(points: _Points, i: Indices, j: Indices, mirrored: bool) -> Indic
         a, b, turn = a[apart], b[apart], dw[apart] / dz[apart]
         good.append(pair[a[_fits(pose[a], turn) & _fits(pose[b], turn)]])
     pairs, counts = np.unique(np.concatenate(good), return_counts=True)
-    return pairs[counts >= _SUPPORT]
+    pairs, counts = pairs[counts >= _SUPPORT], counts[counts >= _SUPPORT]
+    order = np.lexsort((pairs, -counts, pairs // images))
+    first = pairs[order] // images
+    rank = np.arange(len(first)) - np.searchsorted(first, first, "left")
+    return np.sort(pairs[order][rank < _PARTNERS])
 
 
 def _fits(pose: NDArray[np.complex128], turn: NDArray[np.complex128] | complex) -> NDArray[np.bool_]:

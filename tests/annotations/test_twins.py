@@ -254,3 +254,11 @@ def test_a_patch_that_a_real_data_set_holds_twice_is_found() -> None:
     names = [f"2022_{number}" for number in (1024, 1466, 10, 100)]
     prints = {name: fingerprint(decode((CONCRETE / f"{name}.jpg").read_bytes(), name)) for name in names}
     assert [(each.first, each.second, each.kind) for each in pairs(prints)] == [("2022_1024", "2022_1466", "same")]
+
+
+def test_images_without_points_after_the_others_confuse_nobody() -> None:
+    """Their number counts wherever a pair of images is one number."""
+    picture = scene(7, 300, 400)
+    prints = {"a": fingerprint(scene(1, 300, 400)), "b": fingerprint(picture), "c": fingerprint(picture[20:260, 30:330])}
+    flat = {f"z{number}": fingerprint(np.full((20, 20, 1), number, np.uint8)) for number in range(5)}
+    assert twins(prints | flat) == twins(prints) == {"b": "b", "c": "b"}
