@@ -120,7 +120,11 @@ def _block(value: Any, old: Any) -> Any:
 
 
 def _block_map(value: Mapping[str, str], old: Any) -> CommentedMap:
-    """A map in block style that keeps the comment after its key."""
+    """A map in block style that keeps the comment after its key, and those of its lines where only some are added."""
+    if isinstance(old, CommentedMap) and old and not old.fa.flow_style() and _plain(old).items() <= value.items():
+        for name in [name for name in value if name not in _plain(old)]:
+            old.insert(0, _scalar(name), _scalar(value[name]))
+        return old
     new = CommentedMap({_scalar(name): _scalar(each) for name, each in value.items()})
     new.ca.comment = getattr(old, "ca", new.ca).comment
     return new

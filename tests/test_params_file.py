@@ -123,6 +123,12 @@ def test_a_map_stands_in_block_style_under_its_comment() -> None:
     assert both(edited(more, {"data.class_map": {}})[0])["data"]["class_map"] == {}
 
 
+def test_comments_of_lines_stay_with_them_when_lines_are_added() -> None:
+    text = "map:  # which\n  a: b  # first\n  c: d  # second\n\n# of x\nx: 1\n"
+    more, _ = edited(text, {"map": {"a": "b", "c": "d", "no": "e"}})
+    assert more == 'map:  # which\n  "no": e\n  a: b  # first\n  c: d  # second\n\n# of x\nx: 1\n'
+
+
 @settings(deadline=None, max_examples=40)
 @given(st.dictionaries(st.text(max_size=8) | st.sampled_from(TRAPS), st.text(max_size=8) | st.sampled_from(TRAPS), max_size=3))
 def test_any_map_is_read_back_by_both_readers(names: dict[str, str]) -> None:
