@@ -63,5 +63,8 @@ def _by_folded(names: Iterable[str]) -> dict[str, list[str]]:
 
 def _folded(name: str) -> str:
     """A name without what people write in one way and another: capitals, blanks and hyphens, the make-up of accents."""
-    plain = unicodedata.normalize("NFC", unicodedata.normalize("NFC", name).casefold())
+    plain = unicodedata.normalize("NFC", name)
+    if len(plain) == 1:  # letters as classes: A is not a
+        return plain
+    plain = unicodedata.normalize("NFC", plain.casefold())
     return "_".join(plain.replace("-", " ").replace("_", " ").split())

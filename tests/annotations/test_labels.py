@@ -46,6 +46,7 @@ def test_the_more_frequent_spelling_stays_and_background_always() -> None:
     ]
     assert all(each.warning for each in problems)
     assert spelt_alike(records, ("background", "cat", "dog", "cats")) == []
+    assert spelt_alike(records, ("background", "A", "a", "-")) == []
 
 
 def test_a_line_that_maps_nothing_is_told() -> None:
