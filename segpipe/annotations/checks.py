@@ -45,7 +45,7 @@ def _absent(records: Sequence[Record], classes: Sequence[str]) -> Found:
             if name in BACKGROUND_NAMES:
                 remedy = "Objects cover every pixel: check that they should."
             yield f"class {name}", "it occurs in no image", remedy
-        elif images < FEW_IMAGES:
+        elif images < min(FEW_IMAGES, len(records)):
             remedy = "Not every fold can hold it: annotate more, or merge it into another class in data.class_map."
             yield f"class {name}", f"it occurs in fewer than {FEW_IMAGES} images", remedy
 
