@@ -18,8 +18,8 @@ import numpy as np
 import PIL
 from PIL import Image, ImageDraw
 
-from segpipe.annotations.paint import paint
-from segpipe.annotations.shapes import Point, Shape
+from segpipe.annotations.shapes.paint import paint
+from segpipe.annotations.shapes.shape import Point, Shape
 from segpipe.params import ShapeParams
 
 Scene = tuple[list[Shape], int, int]

@@ -14,9 +14,9 @@ import cv2
 import numpy as np
 from numpy.random import Generator
 
-from segpipe.annotations.twin_print import fingerprint, parsed
-from segpipe.annotations.twin_whole import same_whole
-from segpipe.annotations.twins import Pair, clusters, pairs
+from segpipe.annotations.twins.fingerprint import fingerprint, parsed
+from segpipe.annotations.twins.pairs import Pair, clusters, pairs
+from segpipe.annotations.twins.whole import same_whole
 from segpipe.images import Pixels, decode
 
 Change = Callable[[Pixels, Generator], Pixels]

@@ -13,7 +13,10 @@ def main() -> None:
     """Checks every image and annotation, tells all problems at once, and packs what is sound."""
     data = params.load().data
 
-    from segpipe.annotations import convert, doctor, doctor_files, sample
+    from segpipe.annotations import convert
+    from segpipe.annotations.doctor import files as doctor_files
+    from segpipe.annotations.doctor import findings as doctor
+    from segpipe.annotations.sample import pictures as sample
     from segpipe.dataset import pack
 
     with convert.spool_in(PREPARED) as spool:

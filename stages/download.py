@@ -14,11 +14,11 @@ def main() -> None:
     every = params.load()
     data = every.data
     if data.source == "sample":
-        from segpipe.annotations import sample
+        from segpipe.annotations.sample import pictures as sample
 
         sample.make(RAW, data.sample.n_images, data.sample.size, every.seed)
     elif data.source == "voc" and data.path == RAW.as_posix():
-        from segpipe.annotations import voc_download
+        from segpipe.annotations.voc import download as voc_download
         from segpipe.workspace import partial_downloads
 
         voc_download.download(data.voc.year, RAW, partial_downloads())

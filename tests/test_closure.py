@@ -49,7 +49,7 @@ def test_comments_docstrings_and_blank_lines_change_nothing(copy: Path) -> None:
         ("segpipe/models/unet.py", "MaxPool2d(2)", "AvgPool2d(2)", {"models.unet", "models.resnet_unet"}),
         ("segpipe/training/schedule.py", "0.5 *", "0.4 *", {"stages.train"}),
         ("segpipe/report/skeleton.py", "15px", "16px", {"stages.report"}),
-        ("segpipe/annotations/voc_download.py", "2**32", "2**33", {"stages.download"}),
+        ("segpipe/annotations/voc/download.py", "2**32", "2**33", {"stages.download"}),
         ("segpipe/params.py", "ge=10, le=20000", "ge=11, le=20000", set()),
     ],
 )

@@ -6,15 +6,15 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from segpipe.annotations import twins
-from segpipe.annotations.checks import warnings_of
-from segpipe.annotations.doctor import refuse
+from segpipe.annotations.doctor.checks import warnings_of
+from segpipe.annotations.doctor.findings import refuse
 from segpipe.annotations.examine import Examined, examine_all
 from segpipe.annotations.formats import source_of
 from segpipe.annotations.groups import with_groups
 from segpipe.annotations.items import images_below
 from segpipe.annotations.labels import spelt_alike, unused
 from segpipe.annotations.pages import split_pages
+from segpipe.annotations.twins import pairs as twins
 from segpipe.errors import DataError, PipelineError
 from segpipe.params import DataParams
 from segpipe.place import Place

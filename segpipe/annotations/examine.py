@@ -10,7 +10,7 @@ from pathlib import Path
 
 from segpipe.annotations import measure
 from segpipe.annotations.items import Annotated, Item, Reader, Seen
-from segpipe.annotations.twin_print import fingerprint
+from segpipe.annotations.twins.fingerprint import fingerprint
 from segpipe.errors import DataError
 from segpipe.images import Pixels, decode, encode_mask, pixel_size, transparency
 from segpipe.place import Held

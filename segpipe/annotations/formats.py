@@ -3,8 +3,12 @@
 from collections.abc import Sequence
 from pathlib import Path
 
-from segpipe.annotations import coco, labelme, masks, voc, yolo
+from segpipe.annotations.coco import source as coco
 from segpipe.annotations.items import Source
+from segpipe.annotations.labelme import source as labelme
+from segpipe.annotations.masks import source as masks
+from segpipe.annotations.voc import source as voc
+from segpipe.annotations.yolo import source as yolo
 from segpipe.params import DataParams
 
 

@@ -51,7 +51,8 @@ def convert(
 ) -> None:
     """Checks every image and annotation, tells all problems at once, and writes one canonical form."""
     from segpipe.annotations import convert as annotations
-    from segpipe.annotations import doctor, doctor_files
+    from segpipe.annotations.doctor import files as doctor_files
+    from segpipe.annotations.doctor import findings as doctor
     from segpipe.dataset import pack
     from segpipe.dataset import unpack as plain
 
@@ -82,8 +83,8 @@ def convert(
 def _params(src: Path, kind: Kind | None, classes: Path | None, changes: list[str]) -> "tuple[DataParams, Sequence[DataError]]":
     """The data section for this folder: what looking at it suggests, then what the command says; and what is doubtful of it."""
     from segpipe import params
-    from segpipe.annotations import class_names, settings
-    from segpipe.annotations.look import look
+    from segpipe.annotations.first_look import class_names, settings
+    from segpipe.annotations.first_look.look import look
 
     listed = class_names.read_file(classes) if classes else None
     data = PLAIN | {"source": kind or "labelme", "path": str(src)}
@@ -107,7 +108,7 @@ def _params(src: Path, kind: Kind | None, classes: Path | None, changes: list[st
 
 def _hint(problems: "Sequence[DataError]", data: "DataParams") -> str:
     """What to add to the command, where that mends some of the problems."""
-    from segpipe.annotations import fixes
+    from segpipe.annotations.doctor import fixes
 
     values = fixes.values_of([each for each in problems if not each.warning], {"data": data.model_dump()})
     return f"Add to the command what the lines above say: {fixes.as_options(values)}"

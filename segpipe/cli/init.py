@@ -12,8 +12,8 @@ from segpipe.errors import PipelineError
 
 if TYPE_CHECKING:
     from segpipe.annotations.convert import Examination
-    from segpipe.annotations.look import Look
-    from segpipe.annotations.starting_point import Advice, Machine
+    from segpipe.annotations.first_look.look import Look
+    from segpipe.annotations.first_look.starting_point import Advice, Machine
     from segpipe.params import Params
     from segpipe.params_file import Value
 
@@ -39,8 +39,10 @@ def init(
         raise PipelineError(f".dvc: not in {Path.cwd()}. Run this in the project's root, where params.yaml and .dvc are.")
 
     from segpipe import files, ingest, params, params_file
-    from segpipe.annotations import checks, doctor, fixes, settings, summary
-    from segpipe.annotations.look import look
+    from segpipe.annotations.doctor import checks, fixes
+    from segpipe.annotations.doctor import findings as doctor
+    from segpipe.annotations.first_look import settings, summary
+    from segpipe.annotations.first_look.look import look
 
     every = params.load(PARAMS)
     with ingest.opened(path, sha256) as folder:
@@ -73,7 +75,9 @@ def init(
 def _examined(folder: Path, seen: "Look", fix: bool) -> "tuple[dict[str, Value], Examination]":
     """What params.yaml must say of the data, and what the doctor finds then; with `fix`, after all that mends itself."""
     from segpipe import params_file
-    from segpipe.annotations import convert, fixes, settings
+    from segpipe.annotations import convert
+    from segpipe.annotations.doctor import fixes
+    from segpipe.annotations.first_look import settings
 
     values: dict[str, Value] = {**settings.of_data(seen, folder.as_posix())}
     with tempfile.TemporaryDirectory() as scratch:
@@ -89,8 +93,8 @@ def _examined(folder: Path, seen: "Look", fix: bool) -> "tuple[dict[str, Value],
 
 def _advised(seen: "Look", examination: "Examination", every: "Params") -> "list[Advice]":
     """What the sizes, the number and the names of the images ask for."""
-    from segpipe.annotations import settings, starting_point
-    from segpipe.annotations.starting_point import Advice
+    from segpipe.annotations.first_look import settings, starting_point
+    from segpipe.annotations.first_look.starting_point import Advice
 
     ids = [record.id for record in examination.records]
     grouped = [] if dict(seen.given).keys() - {""} else starting_point.groups(ids)
@@ -114,7 +118,7 @@ def _machine() -> "Machine":
     import shutil
     import subprocess
 
-    from segpipe.annotations.starting_point import Machine
+    from segpipe.annotations.first_look.starting_point import Machine
 
     own = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") if hasattr(os, "sysconf") else 2**33
     query = ["nvidia-smi", "--query-gpu=memory.total", "--format=csv,noheader,nounits"]

@@ -4,8 +4,8 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from segpipe.annotations.checks import warnings_of
 from segpipe.annotations.convert import Examination, examine
+from segpipe.annotations.doctor.checks import warnings_of
 from tests.annotations.data_params import data_params
 
 

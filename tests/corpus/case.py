@@ -6,8 +6,8 @@ from pathlib import Path
 from typing import Any
 
 from segpipe.annotations.convert import Examination, examine
-from segpipe.annotations.doctor import findings
-from segpipe.annotations.fixes import values_of
+from segpipe.annotations.doctor.findings import findings
+from segpipe.annotations.doctor.fixes import values_of
 from segpipe.errors import PipelineError
 from segpipe.images import decode_mask
 from segpipe.params import DataParams

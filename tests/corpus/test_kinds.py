@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from tests.annotations.mask_folders import blocks, save
+from tests.annotations.masks.folders import blocks, save
 from tests.corpus.build import Make, steps, written
 from tests.corpus.case import Case, check
 from tests.tiff_files import Page

@@ -1,0 +1,233 @@
+"""One COCO file: its images, its categories, and where each image's annotations lie, which stay on the disk till then."""
+
+import json
+import math
+import os
+from collections import Counter, defaultdict
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from segpipe.annotations.coco.json_lists import scan
+from segpipe.errors import DataError, plain
+
+LISTS = ("images", "annotations", "categories")
+BOM = b"\xef\xbb\xbf"
+SNIFFED = 2**16
+"""Bytes at a file's beginning and at its end that tell COCO from other JSON without reading gigabytes."""
+SMALL = 2**20
+"""Bytes: files up to this are read whole to tell what they are."""
+OTHERS = {"caption": "captions", "segments_info": "panoptic segments"}
+"""Keys of annotations that are no instances, and what they are."""
+
+
+@dataclass(frozen=True)
+class Pieces:
+    """The annotations of one image: parts of a file, put together to one JSON text with `head` before them."""
+
+    file: Path
+    head: str
+    places: tuple[tuple[int, int], ...]
+
+    def read(self) -> bytes:
+        """A JSON object: the keys of `head`, and the list `annotations`. Can be read in any process."""
+        with self.file.open("rb") as stream:
+            return b'{%s, "annotations": [%s]}' % (self.head.encode(), b",".join(self._parts(stream.fileno())))
+
+    def _parts(self, descriptor: int) -> list[bytes]:
+        return [os.pread(descriptor, size, offset) for offset, size in self.places]
+
+
+@dataclass(frozen=True)
+class Listed:
+    """An image as the file lists it. `size` is (width, height), or None where it says none."""
+
+    key: str
+    file_name: str
+    size: tuple[int, int] | None
+
+
+@dataclass
+class CocoFile:
+    """What a file holds. Images and categories have a `key`, their id as text; `names` are those of the objects.
+
+    `places` and `used` give each image's key the parts of the file with its annotations, and the keys of its categories.
+    `other` says what the annotations are where they are no instances. `problems` are those of the lists.
+    """
+
+    path: Path
+    name: str
+    images: list[Listed] = field(default_factory=list)
+    categories: dict[str, str] = field(default_factory=dict)
+    names: tuple[str, ...] = ()
+    places: dict[str, list[tuple[int, int]]] = field(default_factory=lambda: defaultdict(list))
+    used: dict[str, set[str]] = field(default_factory=lambda: defaultdict(set))
+    other: str = ""
+    keypoints: bool = False
+    problems: list[DataError] = field(default_factory=list)
+
+    def pieces(self, image: Listed) -> Pieces:
+        """The annotations of one of its images, with the image's size and the names of the categories they use."""
+        names = {key: self.categories[key] for key in sorted(self.used.get(image.key, ())) if key in self.categories}
+        head = json.dumps({"size": image.size, "names": names})[1:-1]
+        return Pieces(self.path, head, tuple(self.places.get(image.key, ())))
+
+
+def is_coco(path: Path) -> bool:
+    """Whether a JSON file has COCO's lists of images and annotations of instances; a large one is believed by its looks."""
+    size = path.stat().st_size
+    with path.open("rb") as stream:
+        ends = os.pread(stream.fileno(), SNIFFED, 0) + os.pread(stream.fileno(), SNIFFED, max(0, size - SNIFFED))
+    if not any(key in ends for key in (b'"images"', b'"image_id"', b'"file_name"')):
+        return False
+    if size > SMALL:
+        return b'"segments_info"' not in ends and b'"caption"' not in ends
+    try:
+        read = read_file(path, path.name)
+    except DataError:
+        return False
+    return read is not None and not read.other
+
+
+def why_not(path: Path, name: str) -> str:
+    """A sentence on a JSON file in which nothing was recognised."""
+    try:
+        read = read_file(path, name)
+    except DataError as problem:
+        return str(problem)
+    if read and read.other:
+        return f"{name} holds COCO's {read.other}, not instances."
+    return f"{name} is no JSON of labelme or of COCO's instances: it lists neither shapes nor those."
+
+
+def read_file(path: Path, name: str) -> CocoFile | None:
+    """The file, or None where it is JSON without COCO's lists. Raises DataError where it is broken."""
+    content = path.read_bytes()
+    skipped = len(BOM) if content.startswith(BOM) else 0
+    # A character a byte, so that places in the text are places in the file. Only what matters is read as UTF-8.
+    text = content.decode("latin-1")
+    del content
+    file, rows = CocoFile(path, name), _Rows(text)
+    try:
+        if not text[skipped : skipped + SNIFFED].lstrip(" \t\r\n").startswith("{"):
+            json.loads(text[skipped:])
+            return None
+        if not {"images", "annotations"} <= scan(text, skipped, LISTS, rows.take):
+            return None
+        _fill(file, rows)
+    except (ValueError, RecursionError) as error:
+        reason = str(error).split(": ")[0] if isinstance(error, json.JSONDecodeError) else "not text in UTF-8"
+        raise DataError(name, f"a JSON file that is broken ({reason})", "Export it again, or remove it.") from None
+    return file
+
+
+def key_of(value: Any) -> str:
+    """An id as text, the same for 7, 7.0 and "7"; empty where it is none."""
+    if isinstance(value, float) and math.isfinite(value) and value == int(value):
+        return str(int(value))
+    return str(value) if isinstance(value, int | str) and not isinstance(value, bool) else ""
+
+
+class _Rows:
+    """What is kept of a file while it is read: of annotations their place, their image and their category."""
+
+    def __init__(self, text: str) -> None:
+        self.text = text
+        self.images: list[Any] = []
+        self.categories: list[Any] = []
+        self.places: dict[str, list[tuple[int, int]]] = defaultdict(list)
+        self.used: dict[str, set[str]] = defaultdict(set)
+        self.lost = 0
+        self.others: set[str] = set()
+
+    def take(self, key: str, element: Any, start: int, end: int) -> None:
+        """Keeps an element of one of the lists."""
+        if key == "annotations":
+            self._annotation(element, start, end)
+            return
+        piece = self.text[start:end]
+        element = element if piece.isascii() else json.loads(piece.encode("latin-1"))
+        if key == "images" and isinstance(element, dict):
+            element = {name: element.get(name) for name in ("id", "file_name", "coco_url", "width", "height")}
+        (self.images if key == "images" else self.categories).append(element)
+
+    def _annotation(self, element: Any, start: int, end: int) -> None:
+        if not isinstance(element, dict) or not (image := key_of(element.get("image_id"))):
+            self.lost += 1
+            return
+        category = key_of(element.get("category_id"))
+        if not (image.isascii() and category.isascii()):
+            own = json.loads(self.text[start:end].encode("latin-1"))
+            image, category = key_of(own["image_id"]), key_of(own.get("category_id"))
+        self.places[image].append((start, end - start))
+        self.used[image].add(category)
+        self.others.update(OTHERS.keys() & element.keys() if "segmentation" not in element else ())
+
+
+def _fill(file: CocoFile, rows: _Rows) -> None:
+    """The lists checked: what is sound goes into the file, what is not into its problems."""
+    file.other = " and ".join(OTHERS[key] for key in sorted(rows.others))
+    file.places, file.used = rows.places, rows.used
+    bad = sum(not _add_image(file, row) for row in rows.images)
+    if bad:
+        what, remedy = f"images without id or file_name ({bad})", "Give each an id and the name of its file, or remove it."
+        file.problems.append(DataError(file.name, what, remedy))
+    _add_categories(file, rows.categories)
+    keys = [image.key for image in file.images]
+    known = set(keys)
+    twice = len(keys) - len(known)
+    if twice:
+        what = f"images with the id of another ({twice}), so that annotations could belong to either"
+        file.problems.append(DataError(file.name, what, "Give each image an id of its own."))
+    unknown = rows.lost + sum(len(places) for key, places in rows.places.items() if key not in known)
+    if unknown:
+        what = f"annotations of images that it does not list ({unknown})"
+        file.problems.append(DataError(file.name, what, "List the images, or remove the annotations."))
+
+
+def _add_image(file: CocoFile, row: Any) -> bool:
+    key = key_of(row.get("id")) if isinstance(row, dict) else ""
+    # LVIS names its images by their address only.
+    file_name = (row.get("file_name") or row.get("coco_url")) if key else None
+    if not isinstance(file_name, str) or not file_name:
+        return False
+    size = row.get("width"), row.get("height")
+    if all(type(side) is int and side > 0 for side in size):
+        file.images.append(Listed(key, file_name, (size[0], size[1])))
+        return True
+    file.images.append(Listed(key, file_name, None))
+    if size != (None, None):
+        what, remedy = "a width or height that is no whole number above 0", "Correct the size, or remove it from the file."
+        file.problems.append(DataError(f"{file_name} in {file.name}", what, remedy))
+    return True
+
+
+def _add_categories(file: CocoFile, rows: list[Any]) -> None:
+    """The names by key, in the order of the ids where these are numbers."""
+    found: dict[str, str] = {}
+    supers: set[str] = set()
+    for row in sorted(rows, key=_order):
+        key = key_of(row.get("id")) if isinstance(row, dict) else ""
+        name = row.get("name") if key else None
+        if not isinstance(name, str) or not name.strip() or plain(name) != name:
+            what = "a category without id, or without a name in one line of plain text"
+            file.problems.append(DataError(file.name, what, "Give each category an id and a name."))
+        elif found.setdefault(key, name.strip()) != name.strip():
+            what = f'one category id for "{found[key]}" and "{name}"'
+            file.problems.append(DataError(file.name, what, "Give each category an id of its own."))
+        supers |= {str(row.get("supercategory"))} if key not in ("", "0") else set()
+        file.keypoints = file.keypoints or (isinstance(row, dict) and "keypoints" in row)
+    twice = sorted(name for name, count in Counter(found.values()).items() if count > 1)
+    if twice:
+        what = f"categories of the same name ({', '.join(twice[:5])}), which count as one class"
+        file.problems.append(DataError(file.name, what, "Rename one of them if they are two classes.", warning=True))
+    # Roboflow lists the project itself as category 0, above all others and never used.
+    umbrella = {"0"} if found.get("0") in supers and not any("0" in keys for keys in file.used.values()) else set()
+    file.categories = found
+    file.names = tuple(name for key, name in found.items() if key not in umbrella)
+
+
+def _order(row: Any) -> tuple[bool, int | float, str]:
+    number = row.get("id") if isinstance(row, dict) else None
+    is_number = isinstance(number, int) or (isinstance(number, float) and math.isfinite(number))
+    return (False, number, "") if is_number and number is not None else (True, 0, str(number))

@@ -1,0 +1,166 @@
+"""Looks at a folder of annotated images and says what it is, before anything is copied, converted or trained."""
+
+import os
+import re
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from concurrent.futures import ProcessPoolExecutor
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import TypeVar
+
+from segpipe.annotations.first_look import class_names
+from segpipe.annotations.first_look.class_names import Classes, NameList
+from segpipe.annotations.first_look.layout import Kind, Layout, recognise
+from segpipe.annotations.formats import source_of
+from segpipe.annotations.items import Annotated, Item, Reader
+from segpipe.annotations.masks import colour_table
+from segpipe.annotations.masks import names as mask_names
+from segpipe.annotations.pages import split_pages
+from segpipe.errors import DataError, PipelineError
+from segpipe.images import Header, header
+from segpipe.params import DataParams, YoloParams
+from segpipe.place import Place
+from segpipe.progress import track
+
+Value = TypeVar("Value")
+LISTING = {"coco": "COCO's categories", "yolo": "YOLO's names"}
+"""The kinds whose files list their classes, and where."""
+UNNAMED = ("background", *(f"class_{number}" for number in range(254)))
+"""What YOLO's class ids are called where no file names them."""
+FEW = 32
+"""So few images are looked at in this process: starting others takes longer."""
+
+
+@dataclass(frozen=True)
+class Look:
+    """What a folder holds. `unannotated` are images without annotation; they count in `n_images` and all below it.
+
+    `sizes` ((width, height), most common first), `depths` ((channels, bits)), `given` (train, val, test or empty) and
+    `values` (labels, or ids as text) come with the number of images. `problems` are what `convert` would refuse.
+    """
+
+    root: Path
+    layout: Layout
+    classes: Classes
+    n_images: int
+    unannotated: tuple[str, ...]
+    sizes: tuple[tuple[tuple[int, int], int], ...]
+    depths: tuple[tuple[tuple[int, int], int], ...]
+    given: tuple[tuple[str, int], ...]
+    values: tuple[tuple[str, int], ...]
+    problems: tuple[DataError, ...]
+
+    def unsure(self, told: Sequence[DataError]) -> list[DataError]:
+        """What is doubtful of the classes. `told` is what the doctor found: its errors say better what all files have."""
+        known = {id(problem) for problem in self.problems}
+        has_errors = any(not problem.warning for problem in told)
+        doubts = [problem for problem in self.classes.problems if id(problem) in known]
+        return [problem for problem in doubts if not (has_errors and problem.file.startswith("all "))]
+
+
+@dataclass(frozen=True)
+class Glance:
+    """One image: its header, the different labels or ids of its annotation, and what is wrong with this."""
+
+    header: Header
+    values: tuple[str, ...]
+    problems: tuple[DataError, ...]
+
+
+def look(
+    root: Path,
+    data: DataParams,
+    kind: Kind | None = None,
+    image_dir: str = "",
+    mask_dir: str = "",
+    listed: NameList | None = None,
+) -> Look:
+    """Looks at a folder, or at an uncompressed tar of PASCAL VOC: every header, and every mask or file of shapes.
+
+    Of `data` only what does not tell the layout or the classes counts. `listed` names the classes in place of a list
+    beside the data.
+
+    Raises PipelineError where nothing, or more than one thing, is recognised.
+    """
+    if not root.exists():
+        raise PipelineError(f"{root}: no such folder or file.")
+    layout = recognise(root, kind, image_dir, mask_dir)
+    source = source_of(_provisional(data, layout), root, ())
+    found = split_pages(source.found) if data.pages == "split" else source.found
+    results = list(_glance_all(found.items, source.read))
+    glances = [result for result in results if isinstance(result, Glance)]
+    values = Counter(value for glance in glances for value in glance.values)
+    if layout.kind in LISTING:
+        names, origin = (listed.names, listed.file) if listed else (source.listed, LISTING[layout.kind])
+        classes = class_names.of_listed(names, values, origin)
+    else:
+        classes = _classes(root, layout, found.items, values, listed)
+    broken = [problem for result in results for problem in (result.problems if isinstance(result, Glance) else [result])]
+    problems = (*found.problems, *broken)
+    return Look(
+        root=root,
+        layout=layout,
+        classes=classes,
+        n_images=len(found.items),
+        unannotated=tuple(item.source for item in found.items if item.annotation is None),
+        sizes=_counted((glance.header.width, glance.header.height) for glance in glances),
+        depths=_counted((glance.header.channels, glance.header.bits) for glance in glances),
+        given=_counted(item.given for item in found.items),
+        values=tuple(sorted(values.items(), key=lambda pair: (len(pair[0]) if pair[0].isdecimal() else 0, pair[0]))),
+        # Where files cannot be read, what the others hold says nothing about the whole.
+        problems=problems if any(not problem.warning for problem in problems) else (*problems, *classes.problems),
+    )
+
+
+def _provisional(data: DataParams, layout: Layout) -> DataParams:
+    """What reads labels and ids before their classes are known: the files' own are asked for, not the masks."""
+    folders = {key: getattr(layout, key) for key in ("image_dir", "mask_dir", "template", "pairs")} if layout.image_dir else {}
+    masks = data.masks.model_copy(update=folders | {"ignore_index": -1, "values": "ids"})
+    yolo = YoloParams(classes=UNNAMED)
+    own = {"masks": masks, "yolo": yolo}
+    return data.model_copy(update=own | {"source": layout.kind, "unannotated": "background", "class_map": {}})
+
+
+def _glance_all(items: Sequence[Item], read: Reader) -> Iterator[Glance | DataError]:
+    """A glance at every image, on all cores where there are many."""
+    if len(items) <= FEW:
+        yield from track(map(partial(_glance, read=read), items), "looking", len(items))
+        return
+    with ProcessPoolExecutor(os.cpu_count()) as pool:
+        yield from track(pool.map(partial(_glance, read=read), items, chunksize=8), "looking", len(items))
+
+
+def _glance(item: Item, read: Reader) -> Glance | DataError:
+    """One image and its annotation, or what is wrong with them."""
+    try:
+        top = header(item.image.read(), item.source)
+        annotated = read(item, top.width, top.height) if item.annotation else Annotated(None)
+        return Glance(top, annotated.values, annotated.problems)
+    except DataError as problem:
+        return problem
+    except OSError as error:
+        return DataError(item.source, f"could not be read ({error.strerror})", "Mend its rights, or copy it again.")
+
+
+def _classes(root: Path, layout: Layout, items: Sequence[Item], values: Mapping[str, int], listed: NameList | None) -> Classes:
+    """The classes that the labels or ids stand for, by the list beside the data where there is one."""
+    if layout.kind == "labelme":
+        return class_names.of_labels(values, listed or class_names.read_list(root))
+    if layout.kind == "masks":
+        return mask_names.of_codes(values, listed or class_names.read_list(root), colour_table.read(root))
+    colours = sorted(value for value in values if not value.isdecimal())
+    if colours:
+        return class_names.of_other_colours(colours)
+    ids = sorted(map(int, values))
+    place = items[0].image if items else None
+    tree = place.file.parents[1] if isinstance(place, Place) and place.size is None else root
+    listed = listed or class_names.read_list(root) or class_names.read_list(tree)
+    is_voc = max((value for value in ids if value < 255), default=0) == 20 or bool(re.fullmatch(r"VOC20\d\d", tree.name))
+    return class_names.of_ids(ids, listed, is_voc)
+
+
+def _counted(values: Iterable[Value]) -> tuple[tuple[Value, int], ...]:
+    """Each value and how often it occurs, the most common first."""
+    return tuple(sorted(Counter(values).items(), key=lambda pair: (-pair[1], pair[0])))

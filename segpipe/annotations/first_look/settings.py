@@ -1,0 +1,42 @@
+"""What params.yaml must say for a folder that was looked at, by dotted key."""
+
+from collections.abc import Sequence
+
+from segpipe.annotations.first_look.look import Look
+from segpipe.params import SplitParams
+
+Settings = dict[str, str | int | Sequence[str] | Sequence[int]]
+
+
+def of_data(look: Look, path: str) -> Settings:
+    """The source, where it lies, and the source's own block."""
+    kind = look.layout.kind
+    settings: Settings = {"data.source": kind, "data.path": path}
+    settings[f"data.{kind}.classes"] = look.classes.names
+    if kind == "masks":
+        settings |= {f"data.masks.{key}": getattr(look.layout, key) for key in ("image_dir", "mask_dir", "template", "pairs")}
+        settings |= {"data.masks.values": look.classes.values, "data.masks.ignore_index": look.classes.ignore_index}
+        settings |= {"data.masks.codes": look.classes.codes} if look.classes.codes else {}
+    return settings
+
+
+def of_crop(look: Look, crop: int, stride: int) -> Settings:
+    """A smaller `input.crop` where every image is smaller than the crop on some side; a multiple of the stride."""
+    side = max((min(size) for size, _ in look.sizes), default=crop)
+    smaller = max(side // stride * stride, stride, 16)
+    return {"input.crop": smaller} if side < crop and smaller < crop else {}
+
+
+def of_folds(look: Look, n_images: int, split: SplitParams, folds: Sequence[int]) -> Settings:
+    """Fewer folds where there are fewer of the `n_images` than folds left to deal out, and a validation list is fold 0."""
+    given = dict(look.given)
+    n_folds = split.n_folds
+    if "val" in given:
+        existing: Sequence[int] = [0]
+    else:
+        left = n_images - given.get("test", int(n_images * split.test_share))
+        n_folds = max(2, min(n_folds, left))
+        existing = range(n_folds)
+    kept = [fold for fold in folds if fold in existing] or [0]
+    settings: Settings = {"split.n_folds": n_folds} if n_folds != split.n_folds else {}
+    return settings | ({"folds": kept} if kept != list(folds) else {})

@@ -1,0 +1,245 @@
+"""What the values of all masks together show: the likely cause, and the lines of params.yaml that mend it."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+
+from segpipe.annotations.items import Seen
+from segpipe.annotations.masks.codes import COLOUR, code_of, is_even, some, told
+from segpipe.annotations.masks.ids import Coding
+from segpipe.errors import DataError, Fix
+from segpipe.record import IGNORE
+
+FEW = 8
+"""Ids up to this are believed, whatever gaps they have."""
+PLAUSIBLE = 64
+"""More different values than this are not proposed as classes: somebody has to say what they are."""
+SHARED = 16
+"""More colours than this are believed only where some of them are in several masks: a photo has its own."""
+BY_VALUES = "Save class ids, or let `segpipe init PATH --kind masks` read the tree by these values."
+OBJECTS = "They look like numbers of single objects. Save each pixel as the number of its class."
+
+
+@dataclass(frozen=True)
+class Evidence:
+    """The codes that each mask holds, by its name, how they are read, and the names of the classes under `block`.
+
+    `block` is the section of params.yaml, such as data.masks; `free` says that it has keys for values and codes.
+    """
+
+    masks: dict[str, tuple[int, ...]]
+    coding: Coding
+    names: tuple[str, ...]
+    block: str
+    free: bool
+
+    @cached_property
+    def found(self) -> list[int]:
+        """All codes but the ignored one, unless it is all there is beside 0; numbers first, then colours, each in order."""
+        every = {code for codes in self.masks.values() for code in codes}
+        kept = every if len(every - {0}) < 2 else every - {self.coding.ignored}
+        return sorted(kept)
+
+    @cached_property
+    def strange(self) -> dict[str, list[int]]:
+        """The masks that hold codes which are no class, with these."""
+        each = {name: self.coding.strange(codes) for name, codes in self.masks.items()}
+        return {name: codes for name, codes in each.items() if codes}
+
+    @cached_property
+    def all_strange(self) -> list[int]:
+        """All codes that are no class."""
+        return sorted({code for codes in self.strange.values() for code in codes})
+
+    @cached_property
+    def each_alone(self) -> bool:
+        """Whether no colour is in more than one mask."""
+        colours = [code for codes in self.masks.values() for code in codes if code >= COLOUR]
+        return len(set(colours)) == len(colours)
+
+    def tell(self, what: str, remedy: str, fixes: Sequence[Fix] = (), files: Sequence[str] | None = None) -> list[DataError]:
+        """The same problem for each of the files, or for each mask with a strange code."""
+        own = tuple(fixes)
+        if not self.free and any(not fix.key.endswith(".classes") for fix in fixes):
+            own, remedy = (), BY_VALUES
+        return [DataError(name, what, remedy, own or None) for name in (self.strange if files is None else files)]
+
+    def named(self, number: int) -> list[Fix]:
+        """The lines that make the classes `number` many: missing ones are called class_N."""
+        return [Fix(f"{self.block}.classes", f"class_{at}", adds=True) for at in range(len(self.names), number)]
+
+    def say(self, each: str, number: int) -> str:
+        """What to do about so many values or colours that stand for classes."""
+        remedy = f"Say which class each {each} is, in the order of the classes."
+        if number >= len(self.names):
+            return remedy
+        names = f"{self.block}.classes names {len(self.names)}"
+        return f"{remedy} {names}: set {self.block}.values to codes, and list as many in {self.block}.codes."
+
+    def coded(self, codes: Sequence[int]) -> list[Fix]:
+        """The lines that list the codes, a class each; none where there are more classes: which do not occur?"""
+        if self.free and len(codes) < len(self.names):
+            return []
+        colours = any(code >= COLOUR for code in codes)
+        values = tuple(_as_colour(code) for code in codes) if colours else tuple(codes)
+        return [Fix(f"{self.block}.values", "codes"), Fix(f"{self.block}.codes", values), *self.named(len(codes))]
+
+
+def judge(seen: Sequence[Seen], coding: Coding, names: Sequence[str], block: str = "data.masks") -> list[DataError]:
+    """The first cause that explains what is wrong, for each mask concerned; warnings where nothing is."""
+    masks = {each.item.annotation_name: tuple(map(code_of, each.values)) for each in seen if each.values}
+    evidence = Evidence(masks, coding, tuple(names), block, free=block == "data.masks")
+    for cause in CAUSES:
+        problems = cause(evidence)
+        if problems:
+            return problems
+    return [*_unused(evidence), *_plain(evidence)]
+
+
+def _colours(all_masks: Evidence) -> list[DataError]:
+    """Colours where numbers were expected."""
+    if all_masks.coding.kind != "ids" or not any(code >= COLOUR for code in all_masks.all_strange):
+        return []
+    found = all_masks.found
+    what = f"{len(found)} colours and not class ids: {some(found)}"
+    if len(found) > PLAUSIBLE or (len(found) > SHARED and all_masks.each_alone):
+        return all_masks.tell(what, "These hardly are classes. Save each pixel as the number of its class.")
+    return all_masks.tell(what, all_masks.say("colour", len(found)), all_masks.coded(found))
+
+
+def _black_and_white(all_masks: Evidence) -> list[DataError]:
+    """0 and one other value that is no class: a picture in black and white."""
+    found = all_masks.found
+    if all_masks.coding.kind != "ids" or len(found) != 2 or found[0] != 0 or found[1] in all_masks.coding.targets:
+        return []
+    what = f"only the values 0 and {told(found[1])}, as in a picture in black and white"
+    names = Fix(f"{all_masks.block}.classes", ("background", "object")) if len(all_masks.names) != 2 else None
+    fixes = [Fix(f"{all_masks.block}.values", "binary"), *([names] if names else [])]
+    remedy = "Read them as background and object."
+    holders = [name for name, codes in all_masks.masks.items() if found[1] in codes]
+    return all_masks.tell(what, remedy, fixes, holders)
+
+
+def _stray(all_masks: Evidence) -> list[DataError]:
+    """One value far above the classes, where the ignored one occurs nowhere: the ignored one has another number."""
+    coding, strange = all_masks.coding, all_masks.all_strange
+    used = {code for codes in all_masks.masks.values() for code in codes}
+    if len(strange) != 1 or coding.kind == "binary" or coding.ignored in used:
+        return []
+    if strange[0] not in (255, 65535) and not (coding.kind == "ids" and max(2 * len(all_masks.names), FEW) < strange[0] < COLOUR):
+        return []
+    what = f"the value {told(strange[0])}, which is no class, while {coding.ignored}, the ignored one, is in no mask"
+    remedy = "If it means that a pixel is not looked at, say so."
+    return all_masks.tell(what, remedy, [Fix(f"{all_masks.block}.ignore_index", strange[0])])
+
+
+def _from_one(all_masks: Evidence) -> list[DataError]:
+    """1 .. N for N classes, and no 0."""
+    n_names = len(all_masks.names)
+    if all_masks.coding.kind != "ids" or all_masks.all_strange != [n_names] or 0 in all_masks.found:
+        return []
+    what = f"the values 1 to {n_names} for the classes 0 to {n_names - 1}: they count from 1"
+    return all_masks.tell(what, "Say that the first class is 1.", all_masks.coded(range(1, n_names + 1)))
+
+
+def _more(all_masks: Evidence) -> list[DataError]:
+    """A few more ids than names."""
+    strange, found = all_masks.all_strange, all_masks.found
+    if all_masks.coding.kind != "ids" or not strange or max(strange) >= PLAUSIBLE:
+        return []
+    if max(strange) > FEW and 2 * len(found) <= max(strange):
+        return []
+    n_names = len(all_masks.names)
+    what = f"values that are no class: {some(strange)}. {all_masks.block}.classes names 0 to {n_names - 1}"
+    remedy = f"Name every class, or let {all_masks.block}.ignore_index be the value that is not looked at."
+    return all_masks.tell(what, remedy if all_masks.free else "Name every class.", all_masks.named(max(strange) + 1))
+
+
+def _stretched(all_masks: Evidence) -> list[DataError]:
+    """Few values far apart: ids that were spread over black to white, or grays that stand for classes."""
+    strange = all_masks.all_strange
+    if all_masks.coding.kind != "ids" or not strange:
+        return []
+    every = sorted({code for codes in all_masks.masks.values() for code in codes})
+    kept = every if is_even(every) else all_masks.found
+    if len(kept) > PLAUSIBLE:
+        what = f"{len(strange)} values that are no class: {some(strange)}"
+        return all_masks.tell(what, OBJECTS)
+    what = f"the values {some(kept)}, {'evenly spaced: class ids stretched to be visible' if is_even(kept) else 'far apart'}"
+    return all_masks.tell(what, all_masks.say("value", len(kept)), all_masks.coded(kept))
+
+
+def _several_objects(all_masks: Evidence) -> list[DataError]:
+    """Under `binary`: more than one value beside 0, in one mask or from mask to mask."""
+    coding = all_masks.coding
+    if coding.kind != "binary":
+        return []
+    own = {name: coding.object_in(codes) for name, codes in all_masks.masks.items()}
+    different = {code for code in own.values() if code > 0}
+    if not all_masks.strange and len(different) < 2:
+        return []
+    found = sorted({code for codes in all_masks.masks.values() for code in codes})
+    if not all_masks.strange and different == {1, coding.ignored}:
+        what = f"the object is 1 in some masks and {told(coding.ignored)}, the ignored value, in others"
+        return all_masks.tell(what, "Make them alike.", (), [name for name, code in own.items() if code == coding.ignored])
+    files = list(all_masks.strange) or [name for name, code in own.items() if code > 0]
+    what = f"more values than 0 and one other: {some(found)}"
+    kept = [code for code in found if code != coding.ignored] if len(found) > 3 else found
+    if len(kept) > PLAUSIBLE:
+        return all_masks.tell(what, "Save the object's pixels as one value.", (), files)
+    if kept == list(range(len(kept))):
+        ids = [Fix(f"{all_masks.block}.values", "ids"), *all_masks.named(len(kept))]
+        return all_masks.tell(what, "If each is a class, say so.", ids, files)
+    return all_masks.tell(what, "If each is a class, say which.", all_masks.coded(kept), files)
+
+
+def _not_listed(all_masks: Evidence) -> list[DataError]:
+    """Under `codes`: values that the list lacks."""
+    strange = all_masks.all_strange
+    if all_masks.coding.kind != "codes" or not strange:
+        return []
+    what = f"values that {all_masks.block}.codes does not list: {some(strange)}"
+    if len(strange) > PLAUSIBLE:
+        return all_masks.tell(what, "These hardly are classes. Were the masks smoothed, or once saved as JPEG?")
+    colours = any(code >= COLOUR for code in (*all_masks.coding.targets, *strange))
+    lines = []
+    for at, code in enumerate(strange, len(all_masks.names)):
+        lines.append(Fix(f"{all_masks.block}.codes", _as_colour(code) if colours else code, adds=True))
+        lines.append(Fix(f"{all_masks.block}.classes", f"class_{at}", adds=True))
+    return all_masks.tell(what, "Add each with its class (one called __ignore__ is ignored), or correct the masks.", lines)
+
+
+CAUSES: Sequence[Callable[[Evidence], list[DataError]]] = (
+    _several_objects,
+    _colours,
+    _black_and_white,
+    _stray,
+    _not_listed,
+    _from_one,
+    _more,
+    _stretched,
+)
+
+
+def _unused(all_masks: Evidence) -> list[DataError]:
+    """A warning: an ignored value, other than the usual ones, that occurs nowhere."""
+    used = {code for codes in all_masks.masks.values() for code in codes}
+    ignored = all_masks.coding.ignored
+    if all_masks.coding.kind == "binary" or not used or ignored in {*used, -1, 255, 65535}:
+        return []
+    what = f"no pixel of {ignored}, the ignored value"
+    return [DataError("all masks", what, f"Check {all_masks.block}.ignore_index.", warning=True)]
+
+
+def _plain(all_masks: Evidence) -> list[DataError]:
+    """Warnings: masks that are one object from edge to edge."""
+    coding = all_masks.coding
+    return [
+        DataError(name, f"a mask with the value {told(codes[0])} in every pixel", "Check that it is finished.", warning=True)
+        for name, codes in all_masks.masks.items()
+        if len(codes) == 1 and coding.ids_of(codes)[0] not in (0, IGNORE)
+    ]
+
+
+def _as_colour(code: int) -> str | int:
+    return " ".join([told(code)] * 3) if code < 256 else told(code)
