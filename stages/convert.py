@@ -1,6 +1,5 @@
 """Stage convert: any annotation to the canonical pack in data/prepared, after a full check that data/doctor keeps."""
 
-import sys
 from pathlib import Path
 
 from segpipe import command, params
@@ -15,7 +14,6 @@ def main() -> None:
 
     from segpipe.annotations import convert
     from segpipe.annotations.doctor import files as doctor_files
-    from segpipe.annotations.doctor import findings as doctor
     from segpipe.annotations.sample import pictures as sample
     from segpipe.dataset import pack
 
@@ -24,7 +22,6 @@ def main() -> None:
         pack.write(PREPARED, examination.records, info)
         doctor_files.write(DOCTOR, examination)
     print(f"{info.n_images} images with {info.channels} channels of {info.bits} bits; classes: {', '.join(info.classes)}")
-    print(doctor.told(examination.problems), file=sys.stderr, end="")
     command.done(f"{PREPARED.as_posix()}; {DOCTOR.as_posix()}/contact_sheet.png shows it", "dvc repro split")
 
 

@@ -1,6 +1,5 @@
 """segpipe convert: what stage convert does, for any folder, without a project."""
 
-import sys
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
@@ -74,7 +73,6 @@ def convert(
             plain.unpack(pack.open_pack(prepared), folder)
             _remove(prepared)
     print(f"{info.n_images} images with {info.channels} channels of {info.bits} bits; classes: {', '.join(info.classes)}")
-    print(doctor.told(examination.problems), file=sys.stderr, end="")
     command.done(
         f"{out}; {out}/doctor/contact_sheet.png shows it", f"segpipe init {out}, in a project" if unpack else "segpipe unpack"
     )

@@ -64,7 +64,7 @@ def init(
     reasons = {each.key: each.reason for each in advised}
     told = {each.key: each.value for each in advised}
     changes = params_file.write(PARAMS, values | {"data.path": where} | told | mended, reasons)
-    print(doctor.told([*examination.problems, *small]), file=sys.stderr, end="")
+    print(doctor.told(small), file=sys.stderr, end="")
     print("\n".join(f"{change}{_because(reasons.get(change.key))}" for change in changes) or "params.yaml fits already")
     if is_new:
         files.write_text(KEPT_FOLDS, "# no image was dealt out yet\n")

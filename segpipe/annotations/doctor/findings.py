@@ -1,5 +1,6 @@
 """All problems of a data set in one message: how bad, what, how many, which files, what to change, and the line that does."""
 
+import sys
 from collections import defaultdict
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -38,10 +39,12 @@ def findings(problems: Iterable[DataError]) -> list[Finding]:
 
 
 def refuse(problems: Iterable[DataError], hint: str = "") -> None:
-    """Raises one PipelineError that tells all errors, the same ones together; returns where there are only warnings.
+    """Tells the warnings on stderr, and raises one PipelineError with all errors, the same ones together, if there are any.
 
     `hint` follows where some of them can be mended in params.yaml.
     """
+    problems = [*problems]
+    print(told(problems), file=sys.stderr, end="")
     errors = [finding for finding in findings(problems) if not finding.warning]
     if errors:
         kinds = "1 kind" if len(errors) == 1 else f"{len(errors)} kinds"
