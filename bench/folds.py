@@ -48,13 +48,13 @@ def main() -> None:
     if camvid.is_dir():
         index = index_of(camvid, 11)
         compare("camvid, sequences, 3 folds", index, 3, group="name", group_pattern="^(.*)_")
-        compare("camvid, 20 frames in a row", in_a_row(index, 20), group="table")
+        compare("camvid, 20 frames in a row", in_a_row(index, 20))
     for seed in range(3):
-        compare(f"hard {seed}", hard(600, 8, 80, seed))
-        compare(f"hard {seed}, groups", hard(600, 8, 80, seed), group="table")
+        compare(f"hard {seed}", hard(600, 8, 80, seed).assign(group=""))
+        compare(f"hard {seed}, groups", hard(600, 8, 80, seed))
     large = hard(20000, 20, 1500, 0)
-    compare("20,000 images, 20 classes", large)
-    compare("20,000 images, groups", large, group="table")
+    compare("20,000 images, 20 classes", large.assign(group=""))
+    compare("20,000 images, groups", large)
     print()
     for name, folder, classes in sets:
         against_reading(name, folder, classes, rounds)
