@@ -29,7 +29,7 @@ def lines(look: Look, rule: str) -> Iterator[str]:
     if look.unannotated:
         yield _line("", _unannotated(look, rule))
     yield _line("sizes", _sizes(look))
-    kinds = (f"{'gray' if channels == 1 else 'RGB'} of {bits} bits ({count})" for (channels, bits), count in look.depths)
+    kinds = (f"{_colours(channels)} of {bits} bits ({count})" for (channels, bits), count in look.depths)
     yield _line("pixels", ", ".join(kinds))
     yield _line("classes", f"{len(look.classes.names)}, from {look.classes.origin}: {_classes(look)}")
     if look.classes.values != "ids":
@@ -49,6 +49,10 @@ def _unannotated(look: Look, rule: str) -> str:
     names = ", ".join(look.unannotated[:3]) + (" ..." if len(look.unannotated) > 3 else "")
     others = ", ".join(f"{other}: {BECOMES[other]}" for other in BECOMES if other != rule)
     return f"{names}: {BECOMES[rule]}, since data.unannotated is {rule} ({others})"
+
+
+def _colours(channels: int) -> str:
+    return {1: "gray", 3: "RGB"}.get(channels, f"{channels} bands")
 
 
 def _sizes(look: Look) -> str:
