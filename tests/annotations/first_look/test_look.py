@@ -231,6 +231,17 @@ def test_files_of_several_bands_are_told_by_their_number(tmp_path: Path) -> None
     assert "  pixels   5 bands of 16 bits (2), 2 bands of 16 bits (1)" in told(look(tmp_path))
 
 
+def test_nothing_is_made_up_of_files_that_could_not_be_read(tmp_path: Path) -> None:
+    (tmp_path / "images").mkdir()
+    (tmp_path / "images/a.tif").write_bytes(tiff(*[Page(np.zeros((3, 4), np.uint8))] * 2))
+    mask(tmp_path / "masks/a.png", [0, 1])
+    assert told(look(tmp_path))[1:4] == [
+        "  images   1, none without a mask",
+        "           none of them could be read, so nothing is known of their pixels and classes",
+        "  split    none given; the pipeline makes one",
+    ]
+
+
 def test_a_path_that_is_not_there_is_refused(tmp_path: Path) -> None:
     with pytest.raises(PipelineError) as caught:
         look(tmp_path / "gone")
