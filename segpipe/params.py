@@ -304,6 +304,9 @@ def _sentences(detail: dict[str, Any]) -> list[str]:
         case "value_error":
             prefix = f"{key}." if key else ""
             return [prefix + line for line in str(detail["ctx"]["error"]).splitlines()]
+        case "string_type" if location[-1] == "[key]":
+            key = ".".join(str(part) for part in location[:-2])
+            return [f"{key}: YAML reads a name there as {SHORT.repr(detail['input'])}, which is no text. Put it in quotes."]
         case _:
             return [f"{key}: {SHORT.repr(detail['input'])} will not do. {detail['msg']}."]
 

@@ -105,6 +105,16 @@ def test_a_misspelt_key_is_one_mistake(tmp_path: Path) -> None:
     assert message(path) == f"{path}: loss.dice_wieght: no such key; did you mean dice_weight?"
 
 
+@pytest.mark.parametrize("name", ["on", "1", "no"])
+def test_a_name_in_the_class_map_that_yaml_takes_for_something_else(name: str, tmp_path: Path) -> None:
+    path = changed(tmp_path)
+    text = path.read_text(encoding="utf-8")
+    path.write_text(text.replace("class_map: {}", f"class_map:\n    {name}: cat\n    dog: cat"), encoding="utf-8")
+    assert message(path).startswith(f"{path}: data.class_map: YAML reads a name there as ")
+    path.write_text(text.replace("class_map: {}", f'class_map:\n    "{name}": cat\n    dog: cat'), encoding="utf-8")
+    assert params.load(path).data.class_map == {name: "cat", "dog": "cat"}
+
+
 def test_no_file_and_no_yaml(tmp_path: Path) -> None:
     assert "no such file" in message(tmp_path / "params.yaml")
     (tmp_path / "params.yaml").write_text("a: [1", encoding="utf-8")

@@ -48,6 +48,9 @@ def init(
     with ingest.opened(path, sha256) as folder:
         where = ingest.data_path(folder, path, in_place)
         seen = look(folder, every.data, kind, image_dir, mask_dir)
+        if fix and "data.pages" in fixes.values_of(seen.problems, every.model_dump()):
+            # What the pages hold decides the classes.
+            seen = look(folder, every.data.model_copy(update={"pages": "split"}), kind, image_dir, mask_dir)
         print("\n".join(summary.lines(seen, every.data.unannotated)))
         values, examination = _examined(folder, seen, fix)
         unsure = [] if fix and values != settings.of_data(seen, folder.as_posix()) else seen.unsure(examination.problems)

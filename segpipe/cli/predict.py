@@ -10,6 +10,7 @@ from segpipe import command
 from segpipe.errors import DataError, PipelineError
 
 if TYPE_CHECKING:
+    from segpipe.annotations.items import Item
     from segpipe.inference.predict import Forward
     from segpipe.models.weights import Card
 
@@ -32,37 +33,43 @@ def predict(
 
     forward, card, where = _model(model, device)
     problems: list[str] = []
-    for name, path in track(images, "predicting"):
+    for item in track(images, "predicting"):
         try:
-            _predict_one(path, out, name, forward, card, where)
+            _predict_one(item, out, forward, card, where)
         except DataError as problem:
             problems.append(str(problem))
+        except OSError as error:
+            problems.append(f"{item.source}: cannot be read: {error.strerror or error}.")
     if problems:
         written = len(images) - len(problems)
         raise PipelineError("\n".join([*problems, f"{len(problems)} images were left out; {written} are in {out}."]))
     command.done(f"{out}/masks and {out}/overlays, {len(images)} images", f"look at {out}/overlays")
 
 
-def _images(inputs: Sequence[Path]) -> Iterator[tuple[str, Path]]:
-    """Each image with the name of its results: its stem, or its path inside the folder that was named."""
-    from segpipe.annotations.items import images_below
+def _images(inputs: Sequence[Path]) -> "Iterator[Item]":
+    """Each image, each page of a file of several, by the name of its results: its stem, or its path in the folder named."""
+    from segpipe.annotations.items import Found, Item, images_below
+    from segpipe.annotations.pages import split_pages
+    from segpipe.place import Place
 
     for path in inputs:
         if path.is_dir():
-            yield from ((image.relative_to(path).with_suffix("").as_posix(), image) for image in images_below(path))
+            named = [(image.relative_to(path).with_suffix("").as_posix(), image) for image in images_below(path)]
         elif path.is_file():
-            yield path.stem, path
+            named = [(path.stem, path)]
         else:
             raise PipelineError(f"{path}: no such file or folder.")
+        for name, image in named:
+            yield from split_pages(Found((Item(name, str(image), Place(image), None),), ())).items
 
 
-def _refuse_same_names(images: Sequence[tuple[str, Path]]) -> None:
+def _refuse_same_names(images: "Sequence[Item]") -> None:
     """Two results of one name would leave one of them."""
-    seen: dict[str, Path] = {}
-    for name, path in images:
-        if name in seen:
-            raise PipelineError(f"{seen[name]} and {path} would both be written as {name}.png. Predict them apart.")
-        seen[name] = path
+    seen: dict[str, str] = {}
+    for item in images:
+        if item.id in seen:
+            raise PipelineError(f"{seen[item.id]} and {item.source} would both be written as {item.id}.png. Predict them apart.")
+        seen[item.id] = item.source
 
 
 def _model(path: Path, wish: str) -> "tuple[Forward, Card, Any]":
@@ -83,7 +90,7 @@ def _model(path: Path, wish: str) -> "tuple[Forward, Card, Any]":
     return segmenter.to(memory_format=torch.channels_last).to(device), card, device
 
 
-def _predict_one(path: Path, out: Path, name: str, forward: "Forward", card: "Card", device: Any) -> None:
+def _predict_one(item: "Item", out: Path, forward: "Forward", card: "Card", device: Any) -> None:
     """One image: its mask and its overlay. Raises DataError for an image that cannot be read or does not fit."""
     from segpipe import overlay
     from segpipe.files import write_bytes
@@ -92,12 +99,12 @@ def _predict_one(path: Path, out: Path, name: str, forward: "Forward", card: "Ca
     from segpipe.models.segmenter import classes_of
     from segpipe.palette import colours
 
-    image = with_channels(decode(path.read_bytes(), str(path)), card.channels)
+    image = with_channels(decode(item.image.read(), item.source), card.channels)
     bits = 8 * image.dtype.itemsize
     if (image.shape[2], bits) != (card.channels, card.bits):
         problem = f"{image.shape[2]} channels of {bits} bits, but the model knows {card.channels} of {card.bits}"
-        raise DataError(str(path), problem, "Bring it into the form of the training images.")
+        raise DataError(item.source, problem, "Bring it into the form of the training images.")
     classes = classes_of(predict_logits(forward, image, card.infer, card.long_side, device)).cpu().numpy()
-    write_bytes(out / "masks" / f"{name}.png", encode_mask(classes))
+    write_bytes(out / "masks" / f"{item.id}.png", encode_mask(classes))
     picture = overlay.overlay(overlay.displayed(image), classes, colours(len(card.classes)))
-    write_bytes(out / "overlays" / f"{name}.png", overlay.encode_png(picture))
+    write_bytes(out / "overlays" / f"{item.id}.png", overlay.encode_png(picture))

@@ -121,7 +121,7 @@ def unit_values(image: Tensor) -> Tensor:
 
 def channels_first(image: NDArray[Any]) -> Tensor:
     """(H, W, C) array to (C, H, W) tensor with memory of its own."""
-    return torch.from_numpy(np.ascontiguousarray(image.transpose(2, 0, 1)))
+    return torch.from_numpy(np.array(image.transpose(2, 0, 1), order="C"))
 
 
 def _collate(samples: list[tuple[str, Tensor, Tensor]]) -> Batch:

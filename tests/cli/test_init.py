@@ -16,6 +16,7 @@ from PIL import Image
 from segpipe import ingest, params
 from segpipe.cli.init import init
 from segpipe.errors import PipelineError
+from tests.tiff_files import Page, tiff
 
 OWN = Path(__file__).parents[2]
 CONFIG = "[core]\n    no_scm = true\n    analytics = false\n    check_update = false\n"
@@ -155,6 +156,20 @@ def test_images_without_annotation_stop_it_until_the_line_that_leaves_them_out_i
     assert params.load(Path("params.yaml")).data.unannotated == "error"
     init(str(folder), fix=True)
     assert params.load(Path("params.yaml")).data.unannotated == "skip"
+
+
+@pytest.mark.usefixtures("project", "without_dvc")
+def test_with_fix_pages_decide_the_classes(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    rng = np.random.default_rng(0)
+    for name in "abcdef":
+        for folder, top in (("images", 256), ("masks", 4)):
+            path = tmp_path / "mine" / folder / f"{name}.tif"
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_bytes(tiff(*(Page(rng.integers(0, top, (40, 40), np.uint8)) for _ in range(3))))
+    init(str(tmp_path / "mine"), fix=True)
+    every = params.load(Path("params.yaml"))
+    assert (every.data.pages, every.data.masks.classes) == ("split", ("background", "class_1", "class_2", "class_3"))
+    assert "  pixels   gray of 8 bits (18)" in capsys.readouterr().out
 
 
 @pytest.mark.usefixtures("project", "without_dvc")

@@ -14,6 +14,7 @@ from segpipe.models import weights
 from tests.dataset.packs import noise
 from tests.inference.cards import small
 from tests.structure.imports import ROOT
+from tests.tiff_files import Page, tiff
 
 
 @pytest.fixture(scope="module")
@@ -55,13 +56,28 @@ def test_what_cannot_be_predicted_is_named_and_the_rest_is_written(folder: Path,
     (tmp_path / "broken.png").write_bytes(b"no image")
     Image.fromarray(noise(0)[:, :, 0].astype(np.uint16) * 200).save(tmp_path / "deep.png")
     Image.fromarray(noise(0)).save(tmp_path / "good.png")
+    cut = tiff(Page(noise(0)), Page(noise(1), tags={273: (4, [2**30])}))
+    (tmp_path / "cut.tif").write_bytes(cut)
     result = predict(folder, str(tmp_path), "--model", "model.safetensors", "--out", str(tmp_path / "out"))
     assert result.returncode == 2
     assert "broken.png: not an image that can be read" in result.stderr
     assert "deep.png: 3 channels of 16 bits, but the model knows 3 of 8" in result.stderr
-    assert "2 images were left out; 1 are in" in result.stderr
+    assert "3 images were left out; 2 are in" in result.stderr
     assert "Traceback" not in result.stderr
-    assert [path.name for path in (tmp_path / "out" / "masks").iterdir()] == ["good.png"]
+    assert [path.name for path in sorted((tmp_path / "out" / "masks").rglob("*.png"))] == ["0000.png", "good.png"]
+    assert "page 2 of" in result.stderr
+
+
+def test_each_page_of_a_file_is_predicted(folder: Path, tmp_path: Path) -> None:
+    pages = [noise(number) for number in range(2)]
+    (tmp_path / "stack.tif").write_bytes(tiff(*map(Page, pages)))
+    for number, page in enumerate(pages):
+        Image.fromarray(page).save(tmp_path / f"{number}.png")
+    result = predict(folder, str(tmp_path), "--model", "model.onnx", "--out", str(tmp_path / "out"))
+    assert result.returncode == 0, result.stderr
+    for number in range(2):
+        masks = [(tmp_path / "out/masks" / name).read_bytes() for name in (f"stack/{number:04d}.png", f"{number}.png")]
+        assert masks[0] == masks[1]
 
 
 @pytest.mark.parametrize(

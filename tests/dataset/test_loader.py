@@ -177,6 +177,12 @@ def test_sixteen_bits_become_shares_of_the_largest() -> None:
     assert loader.unit_values(torch.tensor([255, 51], dtype=torch.uint8)).tolist() == pytest.approx([1.0, 0.2])
 
 
+def test_a_tensor_has_memory_of_its_own() -> None:
+    gray = np.frombuffer(bytes(12), np.uint8).reshape(3, 4, 1)
+    loader.channels_first(gray)[:] = 7
+    assert not gray.any()
+
+
 def test_large_images_are_shrunk_with_their_masks(tmp_path: Path) -> None:
     data = made(tmp_path, {"a": (noise(0, 40, 80), np.ones((40, 80), np.uint8))})
     samples = loader.TrainingSamples(Draws(data, ["a"], AUGMENT, 16, 32, seed=3, fold=0))

@@ -13,7 +13,9 @@ SMALL = 32
 
 
 def warnings_of(records: Sequence[Record], classes: Sequence[str]) -> list[DataError]:
-    """Warnings about the data set as a whole. They stop nothing."""
+    """Warnings about the data set as a whole. They stop nothing. None where no file was sound: nothing is known then."""
+    if not records:
+        return []
     return [
         DataError(file, problem, remedy, warning=True)
         for check in (_absent, _rare, _empty, _ignored, _flat, _small, _contradictory)

@@ -28,8 +28,17 @@ def lines(look: Look, rule: str) -> Iterator[str]:
     yield _line("images", f"{look.n_images}, {len(look.unannotated) or 'none'} without {what}")
     if look.unannotated:
         yield _line("", _unannotated(look, rule))
+    if look.sizes:
+        yield from _read(look)
+    else:
+        yield _line("", "none of them could be read, so nothing is known of their pixels and classes")
+    yield _line("split", _split(look))
+
+
+def _read(look: Look) -> Iterator[str]:
+    """What the files that could be read show: sizes, pixels, classes and how their masks are read."""
     yield _line("sizes", _sizes(look))
-    kinds = (f"{'gray' if channels == 1 else 'RGB'} of {bits} bits ({count})" for (channels, bits), count in look.depths)
+    kinds = (f"{_colours(channels)} of {bits} bits ({count})" for (channels, bits), count in look.depths)
     yield _line("pixels", ", ".join(kinds))
     yield _line("classes", f"{len(look.classes.names)}, from {look.classes.origin}: {_classes(look)}")
     if look.classes.values != "ids":
@@ -37,7 +46,6 @@ def lines(look: Look, rule: str) -> Iterator[str]:
     elif look.layout.kind not in NAMED:
         ignored = dict(look.values).get(str(look.classes.ignore_index), "no")
         yield _line("ignored", f"the value {look.classes.ignore_index}, in {ignored} images")
-    yield _line("split", _split(look))
 
 
 def _line(name: str, text: str) -> str:
@@ -49,6 +57,10 @@ def _unannotated(look: Look, rule: str) -> str:
     names = ", ".join(look.unannotated[:3]) + (" ..." if len(look.unannotated) > 3 else "")
     others = ", ".join(f"{other}: {BECOMES[other]}" for other in BECOMES if other != rule)
     return f"{names}: {BECOMES[rule]}, since data.unannotated is {rule} ({others})"
+
+
+def _colours(channels: int) -> str:
+    return {1: "gray", 3: "RGB"}.get(channels, f"{channels} bands")
 
 
 def _sizes(look: Look) -> str:

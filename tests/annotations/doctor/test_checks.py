@@ -49,6 +49,10 @@ def test_each_warning(records: list[Record], sentence: str | None) -> None:
     assert sentence in found if sentence else found == []
 
 
+def test_nothing_is_said_of_classes_where_no_file_was_sound() -> None:
+    assert warnings_of([], ["background", "cat"]) == []
+
+
 def test_empty_images_are_named_where_they_are_the_most() -> None:
     empty = [record(f"e{number}", (1600, 0, 0), ignored=0, **SIDE) for number in range(7)]
     assert told(sound(6) + empty[:5]) == []

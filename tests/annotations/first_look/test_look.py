@@ -17,6 +17,7 @@ from segpipe.annotations.first_look.layout import Kind, Layout
 from segpipe.annotations.first_look.look import Look
 from segpipe.errors import PipelineError
 from tests.annotations.data_params import data_params
+from tests.tiff_files import Page, tiff
 
 DATA = data_params(Path("unread"), "labelme")
 
@@ -218,6 +219,26 @@ def test_masks_in_black_and_white_and_in_colours_are_told(tmp_path: Path) -> Non
     assert told(look(tmp_path / "y"))[-3:-1] == [
         "  classes  2, from the colours found, since no label_colors.txt names them: background (in 1), class_1 (in 1)",
         "  values   codes: background is 0 0 0, class_1 is 9 0 0",
+    ]
+
+
+def test_files_of_several_bands_are_told_by_their_number(tmp_path: Path) -> None:
+    for name, bands in (("a", 5), ("b", 2), ("c", 5)):
+        values = np.arange(12 * bands, dtype=np.uint16).reshape(3, 4, bands)
+        (tmp_path / "images").mkdir(exist_ok=True)
+        (tmp_path / f"images/{name}.tif").write_bytes(tiff(Page(values)))
+        mask(tmp_path / f"masks/{name}.png", [0, 1])
+    assert "  pixels   5 bands of 16 bits (2), 2 bands of 16 bits (1)" in told(look(tmp_path))
+
+
+def test_nothing_is_made_up_of_files_that_could_not_be_read(tmp_path: Path) -> None:
+    (tmp_path / "images").mkdir()
+    (tmp_path / "images/a.tif").write_bytes(tiff(*[Page(np.zeros((3, 4), np.uint8))] * 2))
+    mask(tmp_path / "masks/a.png", [0, 1])
+    assert told(look(tmp_path))[1:4] == [
+        "  images   1, none without a mask",
+        "           none of them could be read, so nothing is known of their pixels and classes",
+        "  split    none given; the pipeline makes one",
     ]
 
 
