@@ -25,6 +25,7 @@ import tempfile
 import threading
 import time
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -47,7 +48,12 @@ def main() -> None:
 
 
 def idiom() -> None:
-    for name, make in (("VOC photos, 500 x 375", photos), ("synthetic, 1920 x 1080, 30 polygons", large)):
+    sets = {
+        "VOC photos, 500 x 375": photos,
+        "synthetic, 1920 x 1080, 30 polygons": large,
+        "synthetic, 4000 x 3000, 60 polygons": partial(large, count=4, size=(4000, 3000), polygons=60),
+    }
+    for name, make in sets.items():
         with tempfile.TemporaryDirectory() as folder:
             source = Path(folder) / "source"
             names = make(source)
@@ -137,24 +143,33 @@ def photos(folder: Path, copies: int = 30) -> list[str]:
     return [line for line in (PHOTOS / "labels.txt").read_text().split("\n") if line and not line.startswith("__")]
 
 
-def large(folder: Path, count: int = 12) -> list[str]:
-    """Photos of smooth noise with 30 polygons of 40 points each."""
+def large(folder: Path, count: int = 12, size: tuple[int, int] = (1920, 1080), polygons: int = 30) -> list[str]:
+    """Photos of smooth noise with polygons of 40 points each."""
     folder.mkdir()
     for number in range(count):
         rng = np.random.default_rng(number)
-        picture = Image.fromarray(rng.integers(0, 256, (34, 60, 3), np.uint8)).resize((1920, 1080), Image.Resampling.BICUBIC)
+        picture = Image.fromarray(rng.integers(0, 256, (34, 60, 3), np.uint8)).resize(size, Image.Resampling.BICUBIC)
         picture.save(folder / f"{number:04}.jpg", quality=92)
-        shapes = [{"label": f"c{each % 5}", "points": blob(rng), "shape_type": "polygon", "group_id": None} for each in range(30)]
-        content = {"version": "5.0.1", "shapes": shapes, "imagePath": f"{number:04}.jpg", "imageHeight": 1080, "imageWidth": 1920}
+        shapes = [
+            {"label": f"c{each % 5}", "points": blob(rng, size), "shape_type": "polygon", "group_id": None}
+            for each in range(polygons)
+        ]
+        content = {
+            "version": "5.0.1",
+            "shapes": shapes,
+            "imagePath": f"{number:04}.jpg",
+            "imageHeight": size[1],
+            "imageWidth": size[0],
+        }
         content["imageData"] = base64.b64encode((folder / f"{number:04}.jpg").read_bytes()).decode()
         (folder / f"{number:04}.json").write_text(json.dumps(content))
     return ["_background_", *(f"c{each}" for each in range(5))]
 
 
-def blob(rng: np.random.Generator) -> list[list[float]]:
+def blob(rng: np.random.Generator, size: tuple[int, int]) -> list[list[float]]:
     angles = np.linspace(0, 2 * np.pi, 40, endpoint=False)
     radii = rng.uniform(60, 140) * rng.uniform(0.7, 1.3, 40)
-    centre = rng.uniform((150, 150), (1770, 930))
+    centre = rng.uniform((150, 150), (size[0] - 150, size[1] - 150))
     return (centre + np.stack([np.cos(angles), np.sin(angles)], 1) * radii[:, None]).round(2).tolist()
 
 
