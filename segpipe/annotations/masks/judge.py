@@ -93,7 +93,7 @@ def judge(seen: Sequence[Seen], coding: Coding, names: Sequence[str], block: str
         problems = cause(evidence)
         if problems:
             return problems
-    return [*_unused(evidence), *_plain(evidence)]
+    return [*_unused(evidence), *_two_ways(evidence), *_plain(evidence)]
 
 
 def _colours(all_masks: Evidence) -> list[DataError]:
@@ -229,6 +229,19 @@ def _unused(all_masks: Evidence) -> list[DataError]:
         return []
     what = f"no pixel of {ignored}, the ignored value"
     return [DataError("all masks", what, f"Check {all_masks.block}.ignore_index.", warning=True)]
+
+
+def _two_ways(all_masks: Evidence) -> list[DataError]:
+    """Warnings: of two classes, masks that hold the ignored value where all the others hold the object."""
+    coding = all_masks.coding
+    ids = {name: set(coding.ids_of(codes)) - {0} for name, codes in all_masks.masks.items()}
+    kinds = {frozenset(own) for own in ids.values() if own}
+    if coding.kind != "ids" or len(all_masks.names) != 2 or kinds != {frozenset([1]), frozenset([IGNORE])}:
+        return []
+    value = told(coding.ignored)
+    what = f"{value}, the ignored value, and no object, while masks that hold an object hold no {value}"
+    remedy = f"If {value} is the object there, save it as 1."
+    return [DataError(name, what, remedy, warning=True) for name, own in ids.items() if own == {IGNORE}]
 
 
 def _plain(all_masks: Evidence) -> list[DataError]:

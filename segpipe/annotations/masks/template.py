@@ -33,7 +33,7 @@ class Template:
         depth = self.mask.count("/") + 1
         name = "/".join(mask_id.split("/")[-depth:])
         pattern = "(.+)".join(map(re.escape, self.mask.split(STEM)))
-        return self.suffix in ("", suffix.lower()) and re.fullmatch(pattern, name) is not None
+        return self.suffix in ("", suffix.lower()) and re.fullmatch(pattern, name, re.DOTALL) is not None
 
     def only_by_suffix(self, path: Path) -> bool:
         """Whether a file's suffix alone makes it a mask: its image is called the same."""

@@ -50,6 +50,21 @@ def test_the_object_may_not_be_the_ignored_value_in_some_masks_alone() -> None:
     ]
 
 
+@pytest.mark.parametrize(
+    ("masks", "files"),
+    [
+        (("0,1", "0,255", "0", "255"), ["1.png", "3.png"]),
+        (("0,1", "0,1,255", "0,255"), []),
+        (("0,1", "0"), []),
+        (("0,255", "0,255"), []),
+    ],
+)
+def test_255_beside_masks_of_an_object_alone_may_be_the_object(masks: tuple[str, ...], files: list[str]) -> None:
+    found = judged(data_params(Path(), "masks"), seen(*masks))
+    assert [problem.file for problem in found if problem.problem.startswith("255, the ignored value, and no object")] == files
+    assert all(problem.warning for problem in found if problem.file in files)
+
+
 def test_numbers_of_objects_are_told() -> None:
     many = ",".join(map(str, range(90)))
     assert problems(many) == [

@@ -13,6 +13,7 @@ from segpipe.errors import PipelineError
     [
         ("{stem}", "a", "a"),
         ("{stem}_mask", "deep/a", "deep/a_mask"),
+        ("{stem}_mask", "a\nb", "a\nb_mask"),
         ("{stem}_mask.png", "a", "a_mask"),
         ("mask_{stem}", "deep/er/a", "deep/er/mask_a"),
         ("{stem}.ome", "a", "a.ome"),
