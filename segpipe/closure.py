@@ -8,6 +8,7 @@ import hashlib
 import io
 import tokenize
 from collections.abc import Iterable
+from functools import cache
 from pathlib import Path
 from typing import get_args
 
@@ -67,14 +68,21 @@ def imported_by(root: Path, module: str) -> list[str]:
     """The modules of ours that a module's own text imports, read from the source and not run."""
     file = file_of(root, module)
     assert file, module
-    tree = _without_type_checking(ast.parse(file.read_text(encoding="utf-8")))
+    names = _imports(file.read_text(encoding="utf-8"))
+    return [name for name in names if name.split(".")[0] in PACKAGES and file_of(root, name)]
+
+
+@cache
+def _imports(source: str) -> tuple[str, ...]:
+    """What the source may import, each name once. Kept, since every stage asks for most files again."""
+    tree = _without_type_checking(ast.parse(source))
     names: list[str] = []
     for node in ast.walk(tree):
         if isinstance(node, ast.Import):
             names += [alias.name for alias in node.names]
         elif isinstance(node, ast.ImportFrom) and node.module:
             names += [f"{node.module}.{alias.name}" for alias in node.names] + [node.module]
-    return [name for name in dict.fromkeys(names) if name.split(".")[0] in PACKAGES and file_of(root, name)]
+    return tuple(dict.fromkeys(names))
 
 
 def file_of(root: Path, module: str) -> Path | None:
@@ -83,6 +91,7 @@ def file_of(root: Path, module: str) -> Path | None:
     return next((file for file in (path.with_suffix(".py"), path / "__init__.py") if file.is_file()), None)
 
 
+@cache
 def meaning(source: str) -> str:
     """Python source without comments, docstrings and blank lines: what is left is all that can change a result.
 
