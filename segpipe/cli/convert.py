@@ -1,5 +1,6 @@
 """segpipe convert: what stage convert does, for any folder, without a project."""
 
+import shutil
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
@@ -71,7 +72,7 @@ def convert(
             doctor_files.write(folder / "doctor", examination)
         if unpack:
             plain.unpack(pack.open_pack(prepared), folder)
-            _remove(prepared)
+            shutil.rmtree(prepared)
     print(f"{info.n_images} images with {info.channels} channels of {info.bits} bits; classes: {', '.join(info.classes)}")
     command.done(
         f"{out}; {out}/doctor/contact_sheet.png shows it", f"segpipe init {out}, in a project" if unpack else "segpipe unpack"
@@ -98,10 +99,8 @@ def _params(src: Path, kind: Kind | None, classes: Path | None, changes: list[st
     for key, value in settings.of_data(seen, str(src)).items():
         if key not in given:
             _put(every, key, value)
-    return params.data_of(every["data"]), () if given.keys() & {
-        "data.masks.values",
-        "data.masks.codes",
-    } else seen.classes.problems
+    told = given.keys() & {"data.masks.values", "data.masks.codes"}
+    return params.data_of(every["data"]), () if told else seen.classes.problems
 
 
 def _hint(problems: "Sequence[DataError]", data: "DataParams") -> str:
@@ -144,9 +143,3 @@ def _put(content: dict[str, Any], dotted: str, value: Any) -> None:
         if not isinstance(content, dict):
             raise PipelineError(f"--set {dotted}: no such key.")
     content[key] = value
-
-
-def _remove(folder: Path) -> None:
-    import shutil
-
-    shutil.rmtree(folder)

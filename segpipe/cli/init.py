@@ -88,7 +88,8 @@ def _examined(folder: Path, seen: "Look", fix: bool) -> "tuple[dict[str, Value],
             current = params_file.with_values(PARAMS, values)
             examination = convert.examine(current.data, (), Path(scratch) / "masks")
             mending = fixes.values_of(examination.problems, current.model_dump()) if fix else {}
-            if not mending:
+            # A warning stays where its line is written already; only what the lines change is worth another look.
+            if params_file.with_values(PARAMS, values | mending) == current:
                 break
             values |= mending
     return values, examination

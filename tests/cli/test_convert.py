@@ -9,9 +9,10 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import yaml
 from PIL import Image
 
-from segpipe.cli.convert import convert
+from segpipe.cli.convert import PLAIN, convert
 from segpipe.cli.unpack import unpack
 from segpipe.dataset.pack import open_pack
 from segpipe.errors import PipelineError
@@ -109,3 +110,13 @@ def test_what_the_doctor_found_is_kept(masks: Path, tmp_path: Path) -> None:
     convert(masks, tmp_path / "out")
     found = json.loads((tmp_path / "out/doctor/findings.json").read_text())
     assert "an image with a side below 32 pixels" in {each["problem"] for each in found}
+
+
+def test_without_a_project_the_keys_are_those_of_the_projects_own_file() -> None:
+    own = yaml.safe_load((OWN / "params.yaml").read_text(encoding="utf-8"))["data"]
+    blocks = {
+        key: {name: each for name, each in value.items() if name != "classes"}
+        for key, value in own.items()
+        if isinstance(value, dict)
+    }
+    assert own | blocks | {"source": None, "path": None} == PLAIN | {"source": None, "path": None}

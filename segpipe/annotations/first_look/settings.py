@@ -20,13 +20,6 @@ def of_data(look: Look, path: str) -> Settings:
     return settings
 
 
-def of_crop(look: Look, crop: int, stride: int) -> Settings:
-    """A smaller `input.crop` where every image is smaller than the crop on some side; a multiple of the stride."""
-    side = max((min(size) for size, _ in look.sizes), default=crop)
-    smaller = max(side // stride * stride, stride, 16)
-    return {"input.crop": smaller} if side < crop and smaller < crop else {}
-
-
 def of_folds(look: Look, n_images: int, split: SplitParams, folds: Sequence[int]) -> Settings:
     """Fewer folds where there are fewer of the `n_images` than folds left to deal out, and a validation list is fold 0."""
     given = dict(look.given)

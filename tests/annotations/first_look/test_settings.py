@@ -9,7 +9,7 @@ from segpipe import params
 from segpipe.annotations.first_look.class_names import Classes
 from segpipe.annotations.first_look.layout import Layout
 from segpipe.annotations.first_look.look import Look
-from segpipe.annotations.first_look.settings import of_crop, of_data, of_folds
+from segpipe.annotations.first_look.settings import of_data, of_folds
 
 SPLIT = params.load(Path(__file__).parents[3] / "params.yaml").split
 
@@ -55,23 +55,6 @@ def test_each_source_has_its_block() -> None:
     settings = of_data(replace(seen(Layout("masks", ".", ".", "{stem}_L")), classes=in_colours), "/x")
     assert (settings["data.masks.values"], settings["data.masks.codes"]) == ("codes", ("0 0 0", "255 0 0"))
     assert settings["data.masks.template"] == "{stem}_L"
-
-
-@pytest.mark.parametrize(
-    ("sizes", "stride", "crop"),
-    [
-        ([(200, 300)], 16, None),
-        ([(100, 300), (128, 128)], 16, None),  # one image is large enough
-        ([(127, 300), (100, 100)], 16, 112),
-        ([(127, 300), (100, 100)], 32, 96),
-        ([(96, 96)], 32, 96),
-        ([(20, 20)], 32, 32),
-        ([(10, 9)], 2, 16),
-        ([], 16, None),
-    ],
-)
-def test_the_crop_shrinks_only_below_every_image(sizes: list[tuple[int, int]], stride: int, crop: int | None) -> None:
-    assert of_crop(seen(None, *sizes), 128, stride) == ({} if crop is None else {"input.crop": crop})
 
 
 @pytest.mark.parametrize(
