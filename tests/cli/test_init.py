@@ -1,5 +1,6 @@
 """segpipe init as a user would type it: what it prints, what it brings in, what it writes, and what it refuses."""
 
+import dataclasses
 import json
 import os
 import re
@@ -8,14 +9,16 @@ import subprocess
 import sys
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 from PIL import Image
 
 from segpipe import ingest, params
+from segpipe.annotations import convert
 from segpipe.cli.init import init
-from segpipe.errors import PipelineError
+from segpipe.errors import DataError, Fix, PipelineError
 from tests.tiff_files import Page, tiff
 
 OWN = Path(__file__).parents[2]
@@ -186,6 +189,23 @@ def test_what_the_user_tuned_stays_when_images_are_added(tmp_path: Path, capsys:
     assert "14 files: smaller than input.crop, 64 pixels. It gets padded. Lower input.crop." in capsys.readouterr().err
     init(str(folder), in_place=True, fix=True)
     assert params.load(Path("params.yaml")).input.crop == 32
+
+
+@pytest.mark.usefixtures("project", "without_dvc")
+def test_a_warning_whose_line_is_written_brings_no_further_look(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    folder = masks(tmp_path / "mine")
+    looks = []
+
+    def examine(*arguments: Any) -> convert.Examination:
+        looks.append(arguments)
+        found = whole(*arguments)
+        warned = DataError("a", "b", "c", Fix("data.unannotated", "skip"), warning=True)
+        return dataclasses.replace(found, problems=(*found.problems, warned))
+
+    whole = convert.examine
+    monkeypatch.setattr(convert, "examine", examine)
+    init(str(folder), in_place=True, fix=True)
+    assert len(looks) == 2
 
 
 def cut_a_photo(folder: Path) -> None:
