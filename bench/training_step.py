@@ -34,11 +34,12 @@ def step_seconds(memory: str, policy: str = "PASSIVE") -> float:
 def measure(memory: str) -> float:
     import torch
 
-    from segpipe.models.unet import UNet
+    from segpipe.models.style import Style, widths
+    from segpipe.models.unet import unet
 
     torch.set_num_threads(2)
     layout = torch.channels_last if memory == "channels_last" else torch.contiguous_format
-    network = UNet(3, 5, 16, 4, "relu", 0.0).to(memory_format=layout)
+    network = unet(3, 5, widths(16, 5), Style("relu", "batch", 0.0, "transposed")).to(memory_format=layout)
     image = torch.rand(8, 3, 128, 128).contiguous(memory_format=layout)
     times = []
     for _ in range(ROUNDS + 1):

@@ -14,12 +14,18 @@ from segpipe.errors import PipelineError, plain
 Share = Annotated[float, Field(ge=0, le=1)]
 Count = Annotated[int, Field(ge=0)]
 Positive = Annotated[int, Field(ge=1)]
+Width = Annotated[int, Field(ge=1, le=2048)]
+Weight = Annotated[float, Field(ge=0, le=1000)]
 Names = Annotated[tuple[str, ...], Field(min_length=2, max_length=255)]
 UNREADABLE = (yaml.YAMLError, ValueError, LookupError, AttributeError, TypeError, RecursionError)
 """What PyYAML raises for broken YAML, and lets through for values that are not what their tag says."""
 SHORT = reprlib.Repr()
 """A wrong value in a sentence: a few lines of YAML can stand for a list of a billion."""
 SHORT.maxlevel, SHORT.maxstring, SHORT.maxother = 2, 200, 200
+RESNET_MODELS = ("resnet_unet", "pretrained_attention_r2unet")
+"""Their encoder has five levels, whatever model.depth says."""
+FIXED_MODELS = ("simple_unet", "smp")
+"""Their widths and depths are not those of model.width and model.depth."""
 Source = Literal["sample", "voc", "labelme", "coco", "yolo", "masks"]
 Monitor = Literal["loss", "dice", "miou", "pixel_accuracy", "precision", "recall", "dice_per_image"]
 
@@ -140,26 +146,58 @@ class AugmentParams(Section):
 
 
 class ModelParams(Section):
-    name: Literal["unet", "resnet_unet", "smp"]
-    width: Annotated[int, Field(ge=1, le=512)]
+    name: Literal[
+        "unet",
+        "unetpp",
+        "attention_unet",
+        "r2unet",
+        "attention_r2unet",
+        "pretrained_attention_r2unet",
+        "sa_unet",
+        "resnet_unet",
+        "simple_unet",
+        "smp",
+    ]
+    width: Width | Annotated[tuple[Width, ...], Field(min_length=2, max_length=7)]
     depth: Annotated[int, Field(ge=1, le=6)]
     activation: Literal["relu", "leaky_relu", "elu", "silu"]
+    norm: Literal["batch", "group", "instance"]
     dropout: Annotated[float, Field(ge=0, lt=1)]
+    upsample: Literal["transposed", "resize"]
+    recurrence: Annotated[int, Field(ge=0, le=10)]
+    deep_supervision: Literal["none", "last", "mean"]
+    drop_block: Annotated[float, Field(ge=0, lt=1)]
+    drop_block_size: Annotated[int, Field(ge=1, le=64)]
     encoder: Annotated[str, Field(min_length=1)]
     architecture: Annotated[str, Field(min_length=1)]
     weights: Annotated[str, Field(min_length=1)]
     weights_sha256: str
 
     @model_validator(mode="after")
-    def _hash_is_one(self) -> Self:
+    def _values_fit(self) -> Self:
         if not re.fullmatch("none|[0-9a-f]{64}", self.weights_sha256):
             raise ValueError(f'weights_sha256: "{self.weights_sha256}" is no SHA-256. Write 64 hexadecimal digits, or none.')
+        levels = 5 if self.name in RESNET_MODELS else self.depth + 1
+        if isinstance(self.width, tuple) and self.name not in FIXED_MODELS and len(self.width) != levels:
+            raise ValueError(
+                f"width: {len(self.width)} numbers for {levels} levels of {self.name}. Write one number or {levels}."
+            )
         return self
 
 
+class LossMix(Section):
+    cross_entropy: Weight
+    bce: Weight
+    dice: Weight
+
+
 class LossParams(Section):
-    name: Literal["dice_pixel", "cross_entropy", "bce", "dice"]
+    name: Literal["dice_ce", "dice_bce", "mix", "cross_entropy", "bce", "dice"]
     dice_weight: Share
+    mix: LossMix
+    class_weights: Literal["none", "given", "median", "log"]
+    weights: Annotated[tuple[Weight, ...], Field(min_length=2, max_length=255)]
+    label_smoothing: Annotated[float, Field(ge=0, lt=1)]
 
 
 class OptimParams(Section):
@@ -167,6 +205,9 @@ class OptimParams(Section):
     lr: Annotated[float, Field(gt=0)]
     momentum: Annotated[float, Field(ge=0, lt=1)]
     weight_decay: Annotated[float, Field(ge=0)]
+    encoder_rate: Annotated[float, Field(ge=0, le=100)]
+    encoder_frozen: Count
+    encoder_statistics: Literal["learn", "keep"]
     clip_norm: Annotated[float, Field(ge=0)]
     schedule: Literal["constant", "cosine", "poly", "step", "plateau"]
     warmup_epochs: Count
@@ -234,7 +275,7 @@ class Params(Section):
 
     @model_validator(mode="after")
     def _sections_agree(self) -> Self:
-        stride = 2**self.model.depth if self.model.name == "unet" else 32
+        stride = stride_of(self.model)
         problems = [
             f"{key}: {size} is not a multiple of {stride}, the stride of model.name {self.model.name}. "
             f"Write {size + -size % stride}."
@@ -256,6 +297,13 @@ class Params(Section):
         if problems:
             raise ValueError("\n".join(problems))
         return self
+
+
+def stride_of(model: ModelParams) -> int:
+    """What the sides of a crop and of a tile must be a multiple of."""
+    if model.name == "simple_unet":
+        return 8
+    return 32 if model.name in (*RESNET_MODELS, *FIXED_MODELS) else 2**model.depth
 
 
 def load(path: Path = Path("params.yaml")) -> Params:

@@ -25,6 +25,7 @@ def main(fold: Annotated[int, typer.Option(help="Which fold's model to score, 0 
     from segpipe.files import write_json
     from segpipe.inference import results, scoring
     from segpipe.losses import table as losses
+    from segpipe.losses.table import Classes
     from segpipe.models import weights
     from segpipe.scores import scores
     from segpipe.training import device as devices
@@ -36,7 +37,7 @@ def main(fold: Annotated[int, typer.Option(help="Which fold's model to score, 0 
     parts = folds.read(FOLDS)
     segmenter, card = weights.load(Path(f"models/fold{fold}/model.safetensors"))
     segmenter = segmenter.to(memory_format=torch.channels_last).to(device)
-    loss = losses.build(every.loss, card.has_background)
+    loss = losses.build(every.loss, Classes(card.has_background, tuple(card.training.get("class_weights", ()))))
     found: dict[str, list[Scored]] = {}
     for part, ids in (("val", folds.train_and_validation(parts, fold)[1]), ("test", folds.test(parts))):
         images = loader.whole_image_loader(loader.WholeImages(data, ids), every.runtime.workers)

@@ -106,14 +106,18 @@ def _trace(task: train_parts.Task, segmenter: "Segmenter", card: "Card", path: P
     run = train_parts.run_of(task, segmenter, precision.scaler(task.every.train.precision, task.device), ())
     batch = next(iter(run.batches(0, 0)))
     trial = replace(run, model=copy.deepcopy(segmenter))
-    operations = cuda_operations.operations(lambda: loop.forward(trial, batch).mean().backward())
+
+    def backward() -> None:
+        loop.forward(trial, batch)["loss"].mean().backward()
+
+    operations = cuda_operations.operations(backward)
     trace = tracing.Trace()
     watched = tracing.watched(run, trace, steps)
     try:
         loop.fit(watched)
     except tracing.EnoughError:
         watched.validate()
-    price = tracing.price(lambda: loop.forward(trial, batch).mean().backward(), lambda on: devices.settle(task.every.threads, on))
+    price = tracing.price(backward, lambda on: devices.settle(task.every.threads, on))
     found = {"card": card.to_dict(), "entries": trace.entries, "price": price, "n_batches": run.n_batches}
     files.write_json(path, found | {"warnings": cuda_operations.warnings(operations)})
 

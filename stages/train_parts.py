@@ -8,6 +8,7 @@ if TYPE_CHECKING:
     import torch
 
     from segpipe.dataset.pack import Pack
+    from segpipe.losses.table import Classes
     from segpipe.models.segmenter import Segmenter
     from segpipe.models.weights import Card
     from segpipe.params import Params
@@ -83,6 +84,7 @@ def card_of(task: Task, installed: dict[str, str], weights_sha256: str | None) -
     training = {
         "params": task.every.model_copy(update={"model": told}).model_dump(include=DECIDING, mode="json"),
         "encoder_weights": weights_sha256,
+        "class_weights": list(classes_of(task).weights),
         "data": data_hash(PREPARED),
         "folds": sha256_of(FOLDS),
         "code": code_hash(Path(), ["stages.train", f"segpipe.models.{model.name}", f"segpipe.losses.{task.every.loss.name}"]),
@@ -105,16 +107,27 @@ def card_of(task: Task, installed: dict[str, str], weights_sha256: str | None) -
     )
 
 
+def classes_of(task: Task) -> "Classes":
+    """What the loss knows of the classes, with the weights that `loss.class_weights` asks for."""
+    from segpipe.dataset import class_weights
+    from segpipe.losses.table import Classes
+
+    info, loss = task.data.info, task.every.loss
+    weights = class_weights.weights(loss.class_weights, loss.weights, task.data.index.loc[task.train_ids], info)
+    return Classes(info.has_background, weights)
+
+
 def run_of(task: Task, segmenter: "Segmenter", scaler: "Scaler", watching: "tuple[Hook, ...]") -> "Run":
     """All parts of the loop, chosen by params."""
     from segpipe.dataset.loader import WholeImages, whole_image_loader
     from segpipe.losses import table as losses
-    from segpipe.training import hooks, loop, optim, precision, schedule
+    from segpipe.training import hooks, loop, optim, phases, precision, schedule
     from segpipe.training.validate import validator
 
     every = task.every
-    optimizer = optim.build(every.optim, segmenter)
-    loss = losses.build(every.loss, task.data.info.has_background)
+    encoder = getattr(segmenter.network, "encoder", None)
+    optimizer = optim.build(every.optim, segmenter, encoder)
+    loss = losses.build(every.loss, classes_of(task))
     images = whole_image_loader(WholeImages(task.data, task.validation_ids), every.runtime.workers)
     return loop.Run(
         model=segmenter,
@@ -131,6 +144,7 @@ def run_of(task: Task, segmenter: "Segmenter", scaler: "Scaler", watching: "tupl
         epochs=every.train.epochs,
         seed=every.seed,
         fold=task.fold,
+        enter=phases.entering(segmenter.network, encoder, every.optim, every.train.epochs),
         stop=hooks.early_stop(every.train.early_stop),
         hooks=watching,
     )
@@ -174,6 +188,6 @@ def require_repeatable(task: Task, segmenter: "Segmenter") -> None:
     if task.device.type != "cuda" or not task.every.train.deterministic:
         return
     trial, crop = copy.deepcopy(segmenter).cpu(), task.every.input.crop
-    loss = losses.build(task.every.loss, task.data.info.has_background)
+    loss = losses.build(task.every.loss, classes_of(task))
     image, target = torch.zeros(2, task.data.info.channels, crop, crop), torch.zeros(2, crop, crop, dtype=torch.long)
-    cuda_operations.require_repeatable(cuda_operations.operations(lambda: loss(trial(image), target).mean().backward()))
+    cuda_operations.require_repeatable(cuda_operations.operations(lambda: loss(trial(image), target)["loss"].mean().backward()))

@@ -44,9 +44,14 @@ def test_comments_docstrings_and_blank_lines_change_nothing(copy: Path) -> None:
 @pytest.mark.parametrize(
     ("file", "old", "new", "concerned"),
     [
-        ("segpipe/losses/dice.py", "SMOOTH = 1.0", "SMOOTH = 2.0", {"losses.dice", "losses.dice_pixel"}),
-        ("segpipe/models/resnet_unet.py", "STRIDE = 32", "STRIDE = 64", {"models.resnet_unet"}),
-        ("segpipe/models/unet.py", "MaxPool2d(2)", "AvgPool2d(2)", {"models.unet", "models.resnet_unet"}),
+        (
+            "segpipe/losses/dice.py",
+            "SMOOTH = 1.0",
+            "SMOOTH = 2.0",
+            {f"losses.{name}" for name in ("dice", "dice_bce", "dice_ce", "mix")},
+        ),
+        ("segpipe/models/resnet_unet.py", "(params.width, 5)", "(params.width, 6)", {"models.resnet_unet"}),
+        ("segpipe/models/unet.py", "- 2\n", "- 3\n", {"models.unet", "models.simple_unet"}),
         ("segpipe/training/schedule.py", "0.5 *", "0.4 *", {"stages.train"}),
         ("segpipe/report/skeleton.py", "15px", "16px", {"stages.report"}),
         ("segpipe/annotations/voc/download.py", "2**32", "2**33", {"stages.download"}),

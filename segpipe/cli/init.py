@@ -62,7 +62,7 @@ def init(
     # Where the file is about this data already, its other values are the user's own by now.
     is_new = params_file.with_values(PARAMS, settings.of_data(seen, where)) != every
     advised = _advised(seen, examination, every) if is_new else []
-    small = [] if is_new else checks.small_for(examination.records, every.input.crop, _stride(every))
+    small = [] if is_new else checks.small_for(examination.records, every.input.crop, params.stride_of(every.model))
     mended = fixes.values_of(small, every.model_dump()) if fix else {}
     reasons = {each.key: each.reason for each in advised}
     told = {each.key: each.value for each in advised}
@@ -97,6 +97,7 @@ def _examined(folder: Path, seen: "Look", fix: bool) -> "tuple[dict[str, Value],
 
 def _advised(seen: "Look", examination: "Examination", every: "Params") -> "list[Advice]":
     """What the sizes, the number and the names of the images ask for."""
+    from segpipe import params
     from segpipe.annotations.first_look import settings, starting_point
     from segpipe.annotations.first_look.starting_point import Advice
 
@@ -106,14 +107,15 @@ def _advised(seen: "Look", examination: "Examination", every: "Params") -> "list
     folds = settings.of_folds(seen, n_groups, every.split, every.folds)
     few = f"{n_groups} groups" if grouped else f"{len(ids)} images"
     return [
-        *starting_point.advice(examination, _machine(), _stride(every), every.model.width),
+        *starting_point.advice(examination, _machine(), params.stride_of(every.model), _width(every)),
         *grouped,
         *(Advice(key, value, few) for key, value in folds.items()),
     ]
 
 
-def _stride(every: "Params") -> int:
-    return 2**every.model.depth if every.model.name == "unet" else 32
+def _width(every: "Params") -> int:
+    width = every.model.width
+    return width if isinstance(width, int) else width[0]
 
 
 def _machine() -> "Machine":

@@ -26,7 +26,14 @@ def write(folder: Path, parts: Mapping[str, Sequence[Scored]], classes: Sequence
     ]
     write_text(folder / "counts.csv", csv_text(("part", "truth", "prediction", "pixels"), counts))
     rows = [
-        (part, each.id, _text(image_dice(each.counts, has_background)), repr(_accuracy(each)), repr(each.loss), *_dices(each))
+        (
+            part,
+            each.id,
+            _text(image_dice(each.counts, has_background)),
+            repr(_accuracy(each)),
+            repr(each.costs["loss"]),
+            *_dices(each),
+        )
         for part, scored in parts.items()
         for each in scored
     ]

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from segpipe.dataset.loader import WholeImage
 from segpipe.inference.predict import Forward, predict_logits
-from segpipe.losses.table import Loss
+from segpipe.losses.table import Objective
 from segpipe.models.segmenter import classes_of
 from segpipe.params import InferParams
 from segpipe.scores import Confusion, confusion
@@ -17,19 +17,19 @@ from segpipe.scores import Confusion, confusion
 
 @dataclass(frozen=True)
 class Scored:
-    """One image: `prediction` (H, W) class ids at original resolution, `counts` against its mask, and its loss."""
+    """One image: `prediction` (H, W) class ids at full size, `counts` against its mask, its loss and the parts of that."""
 
     id: str
     prediction: NDArray[np.uint8]
     counts: Confusion
-    loss: float
+    costs: dict[str, float]
 
 
 def score_images(
     forward: Forward,
     images: Iterable[WholeImage],
     n_classes: int,
-    loss: Loss,
+    loss: Objective,
     params: InferParams,
     long_side: int,
     device: torch.device,
@@ -38,6 +38,6 @@ def score_images(
     for item in images:
         logits = predict_logits(forward, item.image, params, long_side, device)
         target = torch.from_numpy(item.mask.astype(np.int64)).to(device)
-        cost = float(loss(logits[None], target[None])[0])
+        costs = {name: float(value[0]) for name, value in loss(logits[None], target[None]).items()}
         prediction = classes_of(logits).cpu().numpy()
-        yield Scored(item.id, prediction, confusion(item.mask, prediction, n_classes), cost)
+        yield Scored(item.id, prediction, confusion(item.mask, prediction, n_classes), costs)

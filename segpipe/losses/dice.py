@@ -8,8 +8,8 @@ from functools import partial
 import torch
 from torch import Tensor
 
-from segpipe.losses.pixels import class_planes
-from segpipe.losses.table import Loss
+from segpipe.losses.pixels import class_planes, wide
+from segpipe.losses.table import Classes, Loss
 from segpipe.params import LossParams
 from segpipe.record import IGNORE
 
@@ -17,9 +17,9 @@ SMOOTH = 1.0
 """Pixels added above and below, so that a class of a few pixels gives no wild gradient."""
 
 
-def from_params(params: LossParams, has_background: bool) -> Loss:
+def from_params(params: LossParams, classes: Classes) -> Loss:
     """The loss for data with or without a background."""
-    return partial(dice, has_background=has_background)
+    return partial(dice, has_background=classes.has_background)
 
 
 def dice(logits: Tensor, target: Tensor, has_background: bool) -> Tensor:
@@ -28,7 +28,7 @@ def dice(logits: Tensor, target: Tensor, has_background: bool) -> Tensor:
     On an image without objects the background's Dice counts alone, so inventing objects costs. Where class 0 is no
     background it counts like the others. An image that is ignored everywhere costs 0. Computed in float32.
     """
-    probabilities = class_probabilities(logits.float())
+    probabilities = class_probabilities(wide(logits))
     n_classes = probabilities.shape[1]
     valid = (target != IGNORE)[:, None]
     truth = class_planes(target, n_classes)

@@ -1,8 +1,14 @@
 """What the losses share: a plane a class, and means over the pixels that are not ignored."""
 
+import torch
 from torch import Tensor
 
 from segpipe.record import IGNORE
+
+
+def wide(logits: Tensor) -> Tensor:
+    """In float32 or better: a sum over a large image does not fit into half precision."""
+    return logits if logits.dtype == torch.float64 else logits.float()
 
 
 def class_planes(target: Tensor, n_logits: int) -> Tensor:
@@ -11,7 +17,12 @@ def class_planes(target: Tensor, n_logits: int) -> Tensor:
     return target[:, None] == ids.view(1, -1, 1, 1)
 
 
-def mean_over_valid(losses: Tensor, target: Tensor) -> Tensor:
-    """(N, H, W) to (N,): the mean where the target is not ignored, 0 where it is ignored everywhere."""
+def mean_over_valid(losses: Tensor, target: Tensor, weights: tuple[float, ...] = ()) -> Tensor:
+    """(N, H, W) to (N,): the mean where the target is not ignored, 0 where it is ignored everywhere.
+
+    With `weights`, one a class, each pixel's loss counts as often as the weight of its class says.
+    """
     valid = target != IGNORE
+    if weights:
+        losses = losses * losses.new_tensor(weights)[target.where(valid, 0)]
     return losses.where(valid, 0.0).sum(dim=(1, 2)) / valid.sum(dim=(1, 2)).clamp(min=1)

@@ -13,11 +13,11 @@ from torch import Tensor, nn
 
 from segpipe.dataset.loader import Batch, unit_values
 from segpipe.errors import PipelineError
-from segpipe.losses.table import Loss
+from segpipe.losses.table import Costs, Objective
 from segpipe.randomness import seed_of
 
 Record = dict[str, float]
-"""An epoch's numbers: epoch, lr, train_loss, and val_... of each score that exists."""
+"""An epoch's numbers: epoch, lr, train_loss and those of its parts, and val_... of each score that exists."""
 
 
 Batches = Callable[[int, int], Iterable[Batch]]
@@ -50,7 +50,7 @@ class Progress:
 
     epoch: int = 0
     batch: int = 0
-    loss_sum: float = 0.0
+    sums: dict[str, float] = field(default_factory=dict)
     seen: int = 0
     history: list[Record] = field(default_factory=list)
     best: Best | None = None
@@ -63,7 +63,7 @@ class Run:
 
     model: nn.Module
     optimizer: torch.optim.Optimizer
-    loss: Loss
+    loss: Objective
     batches: Batches
     n_batches: int
     validate: Callable[[], Record]
@@ -75,6 +75,7 @@ class Run:
     epochs: int
     seed: int
     fold: int
+    enter: Callable[[float], None] = lambda epoch: None
     stop: Callable[[list[float]], bool] = lambda gains: False
     keep: Callable[[Progress], None] = lambda progress: None
     hooks: tuple["Hook", ...] = ()
@@ -95,7 +96,7 @@ def fit(run: Run) -> Best:
         gain = run.gain(record)
         if progress.best is None or gain > progress.best.gain:
             progress.best = Best(progress.epoch, gain, copy.deepcopy(run.model.state_dict()))
-        progress.epoch, progress.batch, progress.loss_sum, progress.seen = progress.epoch + 1, 0, 0.0, 0
+        progress.epoch, progress.batch, progress.sums, progress.seen = progress.epoch + 1, 0, {}, 0
         run.keep(progress)
         for hook in run.hooks:
             hook(record, speed, run)
@@ -104,26 +105,30 @@ def fit(run: Run) -> Best:
 
 
 def train_epoch(run: Run) -> tuple[Record, Speed]:
-    """The epoch's batches that are still to come; returns the mean loss of an image over all of them, and the speed."""
+    """The epoch's batches that are still to come; returns the mean costs of an image over all of them, and the speed."""
     run.model.train()
     progress, past, clock = run.progress, gains(run), _Clock()
     for batch in clock.waits(run.batches(progress.epoch, progress.batch), run.n_batches - progress.batch):
         torch.manual_seed(seed_of(run.seed, run.fold, progress.epoch, progress.batch, "dropout"))
+        now = progress.epoch + progress.batch / run.n_batches
+        run.enter(now)
         for group in run.optimizer.param_groups:
-            group["lr"] = run.rate(progress.epoch + progress.batch / run.n_batches, past)
-        losses = forward(run, batch)
-        _refuse_non_finite(losses, progress, batch.ids)
-        run.step(losses.mean())
-        progress.loss_sum += float(losses.detach().double().sum())
+            group["lr"] = run.rate(now, past) * group["share"]
+        costs = forward(run, batch)
+        _refuse_non_finite(costs["loss"], progress, batch.ids)
+        run.step(costs["loss"].mean())
+        for name, values in costs.items():
+            progress.sums[name] = progress.sums.get(name, 0.0) + float(values.detach().double().sum())
         progress.seen += len(batch.ids)
         progress.batch += 1
         run.keep(progress)
     last_rate = run.rate(progress.epoch + (run.n_batches - 1) / run.n_batches, past)
-    return {"epoch": progress.epoch, "lr": last_rate, "train_loss": progress.loss_sum / progress.seen}, clock.speed()
+    means = {f"train_{name}": total / progress.seen for name, total in progress.sums.items()}
+    return {"epoch": progress.epoch, "lr": last_rate} | means, clock.speed()
 
 
-def forward(run: Run, batch: Batch) -> Tensor:
-    """The loss of each image of the batch, (N,)."""
+def forward(run: Run, batch: Batch) -> Costs:
+    """The costs of each image of the batch: `loss`, (N,), and its parts."""
     with run.autocast():
         logits = run.model(_to_device(batch.image, run.device))
     return run.loss(logits, batch.target.to(run.device, non_blocking=True))

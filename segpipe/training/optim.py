@@ -1,23 +1,34 @@
 """optim.name to torch's optimizer."""
 
 from collections.abc import Callable, Iterable
+from typing import Any
 
 import torch
 from torch import nn
 
 from segpipe.params import OptimParams
 
-Parameters = Iterable[nn.Parameter]
+Groups = Iterable[dict[str, Any]]
 
-OPTIMIZERS: dict[str, Callable[[Parameters, OptimParams], torch.optim.Optimizer]] = {
-    "sgd": lambda weights, params: torch.optim.SGD(
-        weights, lr=params.lr, momentum=params.momentum, weight_decay=params.weight_decay
+OPTIMIZERS: dict[str, Callable[[Groups, OptimParams], torch.optim.Optimizer]] = {
+    "sgd": lambda groups, params: torch.optim.SGD(
+        groups, lr=params.lr, momentum=params.momentum, weight_decay=params.weight_decay
     ),
-    "adam": lambda weights, params: torch.optim.Adam(weights, lr=params.lr, weight_decay=params.weight_decay),
-    "adamw": lambda weights, params: torch.optim.AdamW(weights, lr=params.lr, weight_decay=params.weight_decay),
+    "adam": lambda groups, params: torch.optim.Adam(groups, lr=params.lr, weight_decay=params.weight_decay),
+    "adamw": lambda groups, params: torch.optim.AdamW(groups, lr=params.lr, weight_decay=params.weight_decay),
 }
 
 
-def build(params: OptimParams, model: nn.Module) -> torch.optim.Optimizer:
-    """The optimizer that `params.name` names, over all weights that can learn."""
-    return OPTIMIZERS[params.name]((weight for weight in model.parameters() if weight.requires_grad), params)
+def build(params: OptimParams, model: nn.Module, encoder: nn.Module | None = None) -> torch.optim.Optimizer:
+    """The optimizer that `params.name` names, over all weights that can learn.
+
+    The encoder's form a group of their own. Each group's `share` is what the schedule's learning rate is multiplied by.
+    """
+    inside = {id(weight) for weight in encoder.parameters()} if encoder else set()
+    weights = [weight for weight in model.parameters() if weight.requires_grad]
+    parts = (
+        (params.encoder_rate, [weight for weight in weights if id(weight) in inside]),
+        (1.0, [weight for weight in weights if id(weight) not in inside]),
+    )
+    groups = [{"params": part, "share": share} for share, part in parts if part]
+    return OPTIMIZERS[params.name](groups, params)

@@ -32,7 +32,8 @@ def to_bytes(run: Run, scaler: Scaler) -> bytes:
         about["best"] = {"epoch": progress.best.epoch, "gain": progress.best.gain}
     # As pairs: sealed JSON sorts its keys, and history.csv's columns come in the order of a record's.
     about["history"] = [[*record.items()] for record in progress.history]
-    about["progress"] = asdict(replace(progress, best=None, history=[]))
+    about["sums"] = [*progress.sums.items()]
+    about["progress"] = asdict(replace(progress, best=None, history=[], sums={}))
     return sealed.seal(tensors, about)
 
 
@@ -50,6 +51,7 @@ def restore(run: Run, scaler: Scaler, content: bytes) -> None:
     if scaler:
         scaler.load_state_dict(about["scaler"])
     found = Progress(**about["progress"])
+    found.sums = dict(about["sums"])
     found.history = [dict(pairs) for pairs in about["history"]]
     if "best" in about:
         # Beside the model's own weights, as the copy of an uninterrupted run is.

@@ -14,6 +14,7 @@ import torch
 from torch import Tensor, nn
 
 from segpipe.dataset.loader import Batch
+from segpipe.losses.table import Costs
 from segpipe.training.loop import Progress, Run
 
 FIRST = 4
@@ -50,10 +51,10 @@ def watched(run: Run, trace: Trace, steps: int) -> Run:
     names = {id(weight): name for name, weight in run.model.named_parameters()}
     done = [0]
 
-    def loss(logits: Tensor, target: Tensor) -> Tensor:
-        losses = run.loss(logits, target)
-        trace.add("loss", losses)
-        return losses
+    def loss(logits: Tensor, target: Tensor) -> Costs:
+        costs = run.loss(logits, target)
+        trace.add("loss", costs["loss"])
+        return costs
 
     def step(value: Tensor) -> None:
         run.step(value)

@@ -6,7 +6,7 @@ import torch
 
 from segpipe.dataset.loader import WholeImage
 from segpipe.inference.scoring import score_images
-from segpipe.losses.table import Loss
+from segpipe.losses.table import Objective
 from segpipe.models.segmenter import Segmenter
 from segpipe.params import InferParams
 from segpipe.record import DatasetInfo
@@ -18,18 +18,20 @@ def validator(
     segmenter: Segmenter,
     images: Iterable[WholeImage],
     info: DatasetInfo,
-    loss: Loss,
+    loss: Objective,
     params: InferParams,
     long_side: int,
     device: torch.device,
 ) -> Callable[[], Record]:
-    """A function that predicts all images and returns val_loss (an image's mean) and val_... of each score there is."""
+    """A function that predicts all images; returns val_loss and its parts (an image's mean) and val_... of each score."""
 
     def validate() -> Record:
         segmenter.eval()
         results = list(score_images(segmenter, images, len(info.classes), loss, params, long_side, device))
-        found = scores([result.counts for result in results], info.has_background)
-        cost = sum(result.loss for result in results) / len(results)
-        return {"val_loss": cost} | {f"val_{name}": value for name, value in found.items() if value is not None}
+        found: dict[str, float | None] = {}
+        costs = {name: sum(result.costs[name] for result in results) / len(results) for name in results[0].costs}
+        found |= costs
+        found |= scores([result.counts for result in results], info.has_background)
+        return {f"val_{name}": value for name, value in found.items() if value is not None}
 
     return validate

@@ -10,6 +10,7 @@ from segpipe.dataset.loader import WholeImage
 from segpipe.images import decode_mask
 from segpipe.inference import results, scoring
 from segpipe.losses.cross_entropy import cross_entropy
+from segpipe.losses.table import Costs
 from segpipe.params import InferParams
 from segpipe.zips import places
 from tests.dataset.packs import noise
@@ -19,11 +20,15 @@ INFER = InferParams(max_pixels=10**6, tile=64, overlap=0.25)
 CPU = torch.device("cpu")
 
 
+def objective(logits: torch.Tensor, target: torch.Tensor) -> Costs:
+    return {"loss": cross_entropy(logits, target)}
+
+
 def scored(classes: int = 3) -> list[scoring.Scored]:
     segmenter, card = small(classes)
     images = [WholeImage(f"a/{k}", noise(k, 20 + k, 30), noise(k + 9, 20 + k, 30)[:, :, 0] % classes) for k in range(3)]
     images[1].mask[:5] = 255
-    return list(scoring.score_images(segmenter, images, classes, cross_entropy, card.infer, 0, CPU))
+    return list(scoring.score_images(segmenter, images, classes, objective, card.infer, 0, CPU))
 
 
 def test_counts_are_of_the_valid_pixels() -> None:
@@ -33,9 +38,9 @@ def test_counts_are_of_the_valid_pixels() -> None:
 def test_a_model_that_knows_the_answer_scores_fully() -> None:
     mask = np.array([[0, 1], [1, 255]], np.uint8)
     image = WholeImage("a", np.repeat(np.where(mask == 1, 255, 0).astype(np.uint8)[:, :, None], 1, axis=2), mask)
-    (found,) = scoring.score_images(lambda x: x * 200 - 100, [image], 2, cross_entropy, INFER, 0, CPU)
+    (found,) = scoring.score_images(lambda x: x * 200 - 100, [image], 2, objective, INFER, 0, CPU)
     assert found.counts.tolist() == [[1, 0], [0, 2]]
-    assert found.loss < 1e-6
+    assert found.costs["loss"] < 1e-6
     assert found.prediction.tolist() == [[0, 1], [1, 0]]
 
 
@@ -50,7 +55,7 @@ def test_files_hold_what_was_scored(tmp_path: Path) -> None:
     assert np.array_equal(test, found[1].counts + found[2].counts)
     images = list(csv.DictReader((tmp_path / "per_image.csv").open(encoding="utf-8")))
     assert [(row["part"], row["id"]) for row in images] == [("val", "a/0"), ("test", "a/1"), ("test", "a/2")]
-    assert float(images[0]["loss"]) == found[0].loss
+    assert float(images[0]["loss"]) == found[0].costs["loss"]
     pictures = places(tmp_path / "predictions.zip")
     assert np.array_equal(decode_mask(pictures["test/a/1.png"].read(), "a"), found[1].prediction)
 

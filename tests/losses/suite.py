@@ -4,15 +4,21 @@ import torch
 from hypothesis import strategies as st
 from torch import Tensor
 
-from segpipe.losses.table import LOSSES, Loss, build
-from segpipe.params import LossParams
+from segpipe.losses.table import LOSSES, Classes, Loss, build
+from segpipe.params import load
 from segpipe.record import IGNORE
+from tests.structure.imports import ROOT
 
 NAMES = [*LOSSES]
 
 
+PARAMS = load(ROOT / "params.yaml").loss
+
+
 def loss_named(name: str, dice_weight: float = 0.5, has_background: bool = True) -> Loss:
-    return build(LossParams(name=name, dice_weight=dice_weight), has_background)  # type: ignore[arg-type]
+    params = PARAMS.model_copy(update={"name": name, "dice_weight": dice_weight})
+    objective = build(params, Classes(has_background))
+    return lambda logits, target: objective(logits, target)["loss"]
 
 
 def random_case(seed: int, count: int, n_logits: int, ignored: float = 0.2, size: int = 6) -> tuple[Tensor, Tensor]:

@@ -117,9 +117,9 @@ def test_a_million_pixels_of_half_precision_do_not_overflow(name: str, dtype: to
 def test_the_weight_goes_from_the_pixel_loss_to_dice(has_background: bool, case: Case, weight: float) -> None:
     logits, target = random_case(*case)
     pixel, region = cross_entropy(logits, target), dice(logits, target, has_background)
-    assert torch.equal(loss_named("dice_pixel", 0.0, has_background)(logits, target), pixel)
-    assert torch.equal(loss_named("dice_pixel", 1.0, has_background)(logits, target), region)
-    mixed = loss_named("dice_pixel", weight, has_background)(logits, target)
+    assert torch.equal(loss_named("dice_ce", 0.0, has_background)(logits, target), pixel)
+    assert torch.equal(loss_named("dice_ce", 1.0, has_background)(logits, target), region)
+    mixed = loss_named("dice_ce", weight, has_background)(logits, target)
     torch.testing.assert_close(mixed, weight * region + (1 - weight) * pixel)
 
 

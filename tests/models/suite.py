@@ -1,32 +1,25 @@
 """A small model of each name in the table, for what every model must do."""
 
 from pathlib import Path
+from typing import get_args
 
 import torch
 from torch import Tensor
 
 from segpipe.models.segmenter import Segmenter, n_logits_for
 from segpipe.models.table import build
-from segpipe.params import ModelParams
+from segpipe.params import ModelParams, load
 
 ROOT = Path(__file__).parents[2]
+NAMES = ModelParams.model_fields["name"].annotation
 
-PARAMS = ModelParams(
-    name="unet",
-    width=4,
-    depth=3,
-    activation="relu",
-    dropout=0.0,
-    encoder="resnet18",
-    architecture="Unet",
-    weights="none",
-    weights_sha256="none",
-)
+PARAMS = load(ROOT / "params.yaml").model.model_copy(update={"width": 4, "depth": 3})
+
+DIFFERENT: dict[str, dict[str, str]] = {"smp": {"encoder": "mobilenet_v2"}}
+"""What a small one needs beside its name."""
 
 SMALL: dict[str, ModelParams] = {
-    "unet": PARAMS,
-    "resnet_unet": PARAMS.model_copy(update={"name": "resnet_unet"}),
-    "smp": PARAMS.model_copy(update={"name": "smp", "encoder": "mobilenet_v2"}),
+    name: PARAMS.model_copy(update={"name": name} | DIFFERENT.get(name, {})) for name in get_args(NAMES)
 }
 
 

@@ -15,7 +15,7 @@ from torch import Tensor, nn
 from segpipe.errors import PipelineError
 from segpipe.files import sha256_of
 from segpipe.models import pretrained
-from segpipe.models.resnet_unet import ResNetEncoder
+from segpipe.models.resnet_encoder import ResNetEncoder
 from segpipe.models.table import build
 from tests.models.suite import SMALL
 

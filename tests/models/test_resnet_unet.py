@@ -5,9 +5,14 @@ import torch
 from torchvision import models
 
 from segpipe.errors import PipelineError
-from segpipe.models.resnet_unet import DECODER, RESNETS, ResNetEncoder, ResNetUNet
+from segpipe.models.resnet_encoder import RESNETS, ResNetEncoder
+from segpipe.models.resnet_unet import resnet_unet
+from segpipe.models.style import Style
 from tests.models.suite import images, small
 from tests.models.test_unet import double_conv_size
+
+STYLE = Style("relu", "batch", 0.0, "transposed")
+DECODER = (256, 128, 64, 32, 16)
 
 WITHOUT_CLASSIFIER = {"resnet18": 11_689_512 - 513_000, "resnet34": 21_797_672 - 513_000, "resnet50": 25_557_032 - 2_049_000}
 """torchvision's documented numbers of weights, less those of 1000 classes."""
@@ -19,7 +24,7 @@ def test_size(name: str, skips: tuple[int, ...]) -> None:
     up = sum(4 * inner * own + own for inner, own in zip(below, DECODER, strict=True))
     blocks = sum(double_conv_size(own + skip, own) for own, skip in zip(DECODER, (*skips, 0), strict=True))
     head = DECODER[-1] * 5 + 5
-    network = ResNetUNet(name, 3, 5)
+    network = resnet_unet(ResNetEncoder(name, 3), 5, DECODER[::-1], STYLE)
     assert sum(weight.numel() for weight in network.parameters()) == WITHOUT_CLASSIFIER[name] + up + blocks + head
 
 
@@ -46,8 +51,8 @@ def test_the_first_skip_is_the_stems_relu_before_its_pooling() -> None:
 
 @pytest.mark.parametrize("name", ["resnet101", "ResNet18", "mobilenet_v2", ""])
 def test_another_encoder_is_refused_with_those_there_are(name: str) -> None:
-    with pytest.raises(PipelineError, match=rf"model.encoder: .* {name}\. Write one of resnet18, resnet34, resnet50\."):
-        ResNetUNet(name, 3, 1)
+    with pytest.raises(PipelineError, match=rf"model.encoder: .* {name} here\. Write one of resnet18, resnet34, resnet50\."):
+        ResNetEncoder(name, 3)
 
 
 def test_traces_for_any_size() -> None:

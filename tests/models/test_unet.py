@@ -4,12 +4,14 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from segpipe.models.unet import ACTIVATIONS, UNet
+from segpipe.models.style import ACTIVATIONS, Style, widths
+from segpipe.models.u_shape import UShape
+from segpipe.models.unet import unet as build
 from segpipe.params import ModelParams
 
 
-def unet(width: int = 4, depth: int = 3, activation: str = "relu", dropout: float = 0.0) -> UNet:
-    return UNet(3, 2, width, depth, activation, dropout)
+def unet(width: int = 4, depth: int = 3, activation: str = "relu", dropout: float = 0.0) -> UShape:
+    return build(3, 2, widths(width, depth + 1), Style(activation, "batch", dropout, "transposed"))
 
 
 def double_conv_size(inner: int, outer: int) -> int:
@@ -23,12 +25,12 @@ def test_size_of_the_classic_unet() -> None:
     decoder = sum(double_conv_size(2 * own, own) for own in (512, 256, 128, 64))
     head = 64 * 2 + 2
     assert encoder + up + decoder + head == 31_037_698
-    assert sum(weight.numel() for weight in UNet(3, 2, 64, 4, "relu", 0.0).parameters()) == 31_037_698
+    assert sum(weight.numel() for weight in unet(64, 4).parameters()) == 31_037_698
 
 
 def test_each_level_halves_the_image_and_doubles_the_channels() -> None:
     network, seen = unet(width=4, depth=3), []
-    for block in [*network.encoder, *network.decoder]:
+    for block in [*network.encoder.blocks, *network.decoder.blocks]:
         block.register_forward_hook(lambda module, inputs, output: seen.append(tuple(output.shape[1:])))
     network(torch.zeros(1, 3, 32, 48))
     down = [(4, 32, 48), (8, 16, 24), (16, 8, 12), (32, 4, 6)]
@@ -38,9 +40,9 @@ def test_each_level_halves_the_image_and_doubles_the_channels() -> None:
 def test_the_decoder_reads_the_map_of_its_own_level() -> None:
     network, inputs = unet(width=4, depth=2).eval(), []
     skips: list[Tensor] = []
-    for block in network.encoder:
+    for block in network.encoder.blocks:
         block.register_forward_hook(lambda module, given, output: skips.append(output))
-    for block in network.decoder:
+    for block in network.decoder.blocks:
         block.register_forward_hook(lambda module, given, output: inputs.append(given[0]))
     network(torch.rand(1, 3, 16, 16))
     assert torch.equal(inputs[0][:, :8], skips[1])
@@ -49,7 +51,12 @@ def test_the_decoder_reads_the_map_of_its_own_level() -> None:
 
 def test_dropout_follows_the_two_deepest_blocks() -> None:
     network = unet(depth=3, dropout=0.5)
-    assert [isinstance(list(block.children())[-1], nn.Dropout2d) for block in network.encoder] == [False, False, True, True]
+    assert [isinstance(list(block.children())[-1], nn.Dropout2d) for block in network.encoder.blocks] == [
+        False,
+        False,
+        True,
+        True,
+    ]
     assert not any(isinstance(module, nn.Dropout2d) for module in network.decoder.modules())
     assert not any(isinstance(module, nn.Dropout2d) for module in unet(dropout=0.0).modules())
 

@@ -126,7 +126,7 @@ def test_the_page_tells_what_there_is(contents: page.Contents) -> None:
         "99.75 %",
         "4.8e-06",
         "7.8 MB",
-        "dice_pixel",
+        "dice_ce",
         "4 training images of fold 0, and the crops that epochs 1 to 5 make of them (augment.preset custom).",
     ):
         assert fact in text

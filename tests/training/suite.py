@@ -6,28 +6,19 @@ from typing import Any
 import torch
 
 from segpipe.dataset.loader import Batch
-from segpipe.losses.table import build
+from segpipe.losses.table import Classes, build
 from segpipe.models.segmenter import Segmenter
-from segpipe.models.unet import UNet
-from segpipe.params import LossParams, OptimParams
+from segpipe.models.style import Style
+from segpipe.models.unet import unet
+from segpipe.params import OptimParams, load
 from segpipe.randomness import seed_of
 from segpipe.training import loop, optim, precision, schedule
+from tests.structure.imports import ROOT
 
 CPU = torch.device("cpu")
 
-OPTIM = OptimParams(
-    name="adamw",
-    lr=0.01,
-    momentum=0.9,
-    weight_decay=0.0001,
-    clip_norm=1.0,
-    schedule="cosine",
-    warmup_epochs=1,
-    power=0.9,
-    step_epochs=10,
-    factor=0.1,
-    patience=1,
-)
+PARAMS = load(ROOT / "params.yaml")
+OPTIM = PARAMS.optim.model_copy(update={"lr": 0.01, "patience": 1})
 
 
 def optim_params(**changes: Any) -> OptimParams:
@@ -48,7 +39,7 @@ def batches(epoch: int, first: int = 0, sizes: tuple[int, ...] = (3, 2)) -> list
 def model() -> Segmenter:
     """A U-Net with dropout, the same weights each time."""
     torch.manual_seed(0)
-    return Segmenter(UNet(3, 3, 4, 2, "relu", 0.3), 4, [0.5] * 3, [0.3] * 3)
+    return Segmenter(unet(3, 3, [4, 8, 16], Style("relu", "batch", 0.3, "transposed")), 4, [0.5] * 3, [0.3] * 3)
 
 
 def run(**changes: Any) -> loop.Run:
@@ -58,7 +49,7 @@ def run(**changes: Any) -> loop.Run:
     parts: dict[str, Any] = {
         "model": segmenter,
         "optimizer": optimizer,
-        "loss": build(LossParams(name="dice_pixel", dice_weight=0.5), True),
+        "loss": build(PARAMS.loss, Classes(True)),
         "batches": batches,
         "n_batches": 2,
         "validate": lambda: {"val_dice": 0.5},

@@ -10,6 +10,7 @@ from torch import Tensor
 
 from segpipe.dataset.loader import Batch, unit_values
 from segpipe.errors import PipelineError
+from segpipe.losses.table import Costs
 from segpipe.training import loop, precision
 from tests.training.suite import CPU, batches, model, run, scripted
 
@@ -67,10 +68,10 @@ class Poisoned:
     def __init__(self, at: int, value: float) -> None:
         self.calls, self.at, self.value = 0, at, value
 
-    def __call__(self, logits: Tensor, target: Tensor) -> Tensor:
+    def __call__(self, logits: Tensor, target: Tensor) -> Costs:
         losses = logits.square().mean(dim=(1, 2, 3))
         self.calls += 1
-        return torch.cat([losses[:1], losses[1:] * self.value]) if self.calls == self.at else losses
+        return {"loss": torch.cat([losses[:1], losses[1:] * self.value]) if self.calls == self.at else losses}
 
 
 @pytest.mark.parametrize("value", [math.nan, math.inf, -math.inf])
@@ -93,8 +94,8 @@ def test_a_loss_that_is_not_finite_stops_before_the_step_and_names_the_images(va
 
 
 def test_an_epochs_loss_is_the_mean_of_its_images() -> None:
-    def loss(logits: Tensor, target: Tensor) -> Tensor:
-        return target.double().flatten(1).mean(dim=1) + 0 * logits.sum()
+    def loss(logits: Tensor, target: Tensor) -> Costs:
+        return {"loss": target.double().flatten(1).mean(dim=1) + 0 * logits.sum()}
 
     record, _ = loop.train_epoch(run(loss=loss, batches=lambda epoch, first: batches(epoch, 0, (4, 1))))
     wanted = torch.cat([batch.target for batch in batches(0, 0, (4, 1))]).double().mean().item()
@@ -119,9 +120,9 @@ def test_the_model_gets_values_from_0_to_1_and_the_loss_the_target() -> None:
 
     flat = Flat()
 
-    def loss(logits: Tensor, target: Tensor) -> Tensor:
+    def loss(logits: Tensor, target: Tensor) -> Costs:
         seen.append((logits.detach(), target))
-        return logits.mean(dim=(1, 2, 3))
+        return {"loss": logits.mean(dim=(1, 2, 3))}
 
     loop.train_epoch(run(loss=loss, step=lambda value: None, model=WithWeight(flat)))
     for (image, target), batch in zip(seen, batches(0), strict=True):
@@ -205,7 +206,9 @@ def test_it_stops_when_told_by_the_gains() -> None:
 def test_history_holds_an_epochs_numbers_and_no_times() -> None:
     done = run(validate=scripted("val_dice", [0.5, 0.25]))
     loop.fit(done)
-    assert [tuple(record) for record in done.progress.history] == [("epoch", "lr", "train_loss", "val_dice")] * 2
+    assert [tuple(record) for record in done.progress.history] == [
+        ("epoch", "lr", "train_loss", "train_loss_dice", "train_loss_cross_entropy", "val_dice")
+    ] * 2
     assert [record["epoch"] for record in done.progress.history] == [0, 1]
 
 

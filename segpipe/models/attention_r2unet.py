@@ -1,0 +1,33 @@
+"""Attention R2U-Net: the units of R2U-Net (arXiv:1802.06955) and the gates of Attention U-Net (arXiv:1804.03999)."""
+
+from collections.abc import Sequence
+from itertools import pairwise
+
+from torch import nn
+
+from segpipe.models import style as styles
+from segpipe.models.attention_gate import AttentionGate
+from segpipe.models.r2unet import recurrent_encoder
+from segpipe.models.recurrent import RecurrentResidualUnit
+from segpipe.models.style import Style
+from segpipe.models.table import Built
+from segpipe.models.u_shape import Decoder, UShape
+from segpipe.params import ModelParams
+
+
+def from_params(params: ModelParams, in_channels: int, n_logits: int) -> Built:
+    """The network; it has no pretrained weights, and `params.weights` is not read."""
+    widths = styles.widths(params.width, params.depth + 1)
+    network = attention_r2unet(in_channels, n_logits, widths, params.recurrence, styles.from_params(params))
+    return Built(network, 2**params.depth, None)
+
+
+def attention_r2unet(in_channels: int, n_logits: int, widths: Sequence[int], steps: int, style: Style) -> UShape:
+    """The network with `widths` channels from the top level to the bottom; dropout as in the U-Net."""
+    upward = [*pairwise(reversed(widths))]
+    decoder = Decoder(
+        up=[style.up(below, own) for below, own in upward],
+        gates=[AttentionGate(own, below) for below, own in upward],
+        blocks=[RecurrentResidualUnit(2 * own, own, steps, style) for _, own in upward],
+    )
+    return UShape(recurrent_encoder(in_channels, widths, steps, style), decoder, nn.Conv2d(widths[0], n_logits, 1))

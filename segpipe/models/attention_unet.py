@@ -1,0 +1,35 @@
+"""Attention U-Net (Oktay et al. 2018, arXiv:1804.03999): a U-Net whose skips pass additive attention gates."""
+
+from collections.abc import Sequence
+from itertools import pairwise
+
+from torch import nn
+
+from segpipe.models import style as styles
+from segpipe.models.attention_gate import AttentionGate
+from segpipe.models.style import Style
+from segpipe.models.table import Built
+from segpipe.models.u_shape import Decoder, Encoder, UShape
+from segpipe.params import ModelParams
+
+
+def from_params(params: ModelParams, in_channels: int, n_logits: int) -> Built:
+    """The network; it has no pretrained weights, and `params.weights` is not read."""
+    widths = styles.widths(params.width, params.depth + 1)
+    return Built(attention_unet(in_channels, n_logits, widths, styles.from_params(params)), 2**params.depth, None)
+
+
+def attention_unet(in_channels: int, n_logits: int, widths: Sequence[int], style: Style) -> UShape:
+    """The network with `widths` channels from the top level to the bottom; dropout as in the U-Net."""
+    deep = len(widths) - 2
+    encoder = [
+        style.double_conv(previous, own, dropout=level >= deep)
+        for level, (previous, own) in enumerate(pairwise([in_channels, *widths]))
+    ]
+    upward = [*pairwise(reversed(widths))]
+    decoder = Decoder(
+        up=[style.up(below, own) for below, own in upward],
+        gates=[AttentionGate(own, below) for below, own in upward],
+        blocks=[style.double_conv(2 * own, own) for _, own in upward],
+    )
+    return UShape(Encoder(encoder), decoder, nn.Conv2d(widths[0], n_logits, 1))
