@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from segpipe import command, params
-from segpipe.errors import PipelineError
 from stages import train_parts
 
 if TYPE_CHECKING:
@@ -30,21 +29,22 @@ def main(
 
     from segpipe import lock, versions, workspace
     from segpipe.training import device as devices
-    from segpipe.training import resume
+    from segpipe.training import resume, single_values
 
     installed = versions.check()
     device = devices.choose(every.runtime.device)
     devices.settle(every.threads, every.train.deterministic)
     task = train_parts.task_of(every, fold, device)
     segmenter, weights_sha256 = train_parts.segmenter_of(task)
-    train_parts.require_repeatable(task, segmenter)
     card = train_parts.card_of(task, installed, weights_sha256)
-    if trace:
-        _trace(task, segmenter, card, trace, steps, images)
-        return
-    folder = resume.folder_of(workspace.main_root(), fold, card.fingerprint)
-    with lock.alone(folder.with_suffix(".lock"), f"the training of fold {fold}"):
-        _train(task, segmenter, card, resume.Keeper(folder, every.runtime.save_every))
+    with single_values.told():
+        train_parts.require_repeatable(task, segmenter)
+        if trace:
+            _trace(task, segmenter, card, trace, steps, images)
+            return
+        folder = resume.folder_of(workspace.main_root(), fold, card.fingerprint)
+        with lock.alone(folder.with_suffix(".lock"), f"the training of fold {fold}"):
+            _train(task, segmenter, card, resume.Keeper(folder, every.runtime.save_every))
 
 
 def _train(task: train_parts.Task, segmenter: "Segmenter", card: "Card", keeper: "Keeper") -> None:
@@ -68,11 +68,6 @@ def _train(task: train_parts.Task, segmenter: "Segmenter", card: "Card", keeper:
         best = loop.fit(run)
     except BaseException as error:
         tracker.end("FAILED" if isinstance(error, Exception) else "KILLED")
-        if "more than 1 value per channel" in str(error):
-            raise PipelineError(
-                "batch normalisation saw a single value, because a batch had one image and its deepest map one pixel. "
-                "Raise train.batch_size to 2 or more, or input.crop."
-            ) from None
         raise
     segmenter.load_state_dict(best.weights)
     epochs = run.progress.history

@@ -1,13 +1,14 @@
 """`segpipe COMMAND`: what a person types beside `dvc`. A line a command; what a command needs it imports when it runs."""
 
 from segpipe import command
-from segpipe.cli import adopt, convert, info, init, predict, ui, unpack, verify
+from segpipe.cli import adopt, convert, info, init, predict, prune, ui, unpack, verify
 
 app = command.new_app()
 app.command("init")(init.init)
 app.command("convert")(convert.convert)
 app.command("unpack")(unpack.unpack)
 app.command("predict")(predict.predict)
+app.command("prune")(prune.prune)
 app.command("info")(info.info)
 app.command("verify")(verify.verify)
 app.command("adopt")(adopt.adopt)

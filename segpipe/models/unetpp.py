@@ -1,13 +1,20 @@
 """U-Net++ (Zhou et al. 2018, arXiv:1807.10165): between encoder and decoder stand nodes that read all nodes before them.
 
 X(i, 0) is the encoder's level i. X(i, j) reads X(i, 0) to X(i, j - 1) and the enlarged X(i + 1, j - 1): equation 1 of the paper.
+So X(0, d) needs no node with i + j above d, and the network holds a U-Net++ of each smaller depth (segpipe/models/pruning.py).
+
+What the paper leaves open is as in its authors' Keras code (MrGiovanni/UNetPlusPlus): a node is two 3 x 3 convolutions with its
+level's width, a map is enlarged to that width by a transposed convolution, a head is a 1 x 1 convolution. Ours differs in
+normalisation, which that code has none of, and in where dropout stands, which that code has behind every convolution.
 """
 
+import math
 from collections.abc import Sequence
 from itertools import pairwise
 
 import torch
 from torch import Tensor, nn
+from torch.nn import functional as F
 
 from segpipe.models import style as styles
 from segpipe.models.style import Style
@@ -19,27 +26,26 @@ from segpipe.params import ModelParams
 def from_params(params: ModelParams, in_channels: int, n_logits: int) -> Built:
     """The network; it has no pretrained weights, and `params.weights` is not read."""
     widths = styles.widths(params.width, params.depth + 1)
-    return Built(
-        UNetPlusPlus(in_channels, n_logits, widths, params.deep_supervision, styles.from_params(params)), 2**params.depth, None
-    )
+    network = UNetPlusPlus(in_channels, n_logits, widths, params.deep_supervision, styles.from_params(params))
+    return Built(network, 2**params.depth, None)
 
 
 class UNetPlusPlus(nn.Module):
     """Maps (N, C, H, W) to logits (N, n_logits, H, W), for H and W that are multiples of 2 to the depth.
 
-    With `deep_supervision` last or mean each top node X(0, 1) to X(0, depth) has a head, and in training all logits come out,
-    (depth, N, n_logits, H, W); in evaluation those of the last, or their mean. With none only X(0, depth) has a head.
+    With `deep_supervision` none only X(0, depth) has a head. With last or mean each top node X(0, 1) to X(0, depth) has one, and
+    in training all logits come out, (depth, N, n_logits, H, W). In evaluation last gives those of X(0, depth) alone, the
+    paper's fast mode without pruning; mean gives those of the heads' mean probability, its accurate mode.
     """
 
     def __init__(self, in_channels: int, n_logits: int, widths: Sequence[int], deep_supervision: str, style: Style) -> None:
         super().__init__()
         self.deep_supervision = deep_supervision
-        deep = len(widths) - 2
+        depth = len(widths) - 1
         self.encoder = Encoder(
-            style.double_conv(previous, own, dropout=level >= deep)
+            style.double_conv(previous, own, dropout=level >= depth - 1)
             for level, (previous, own) in enumerate(pairwise([in_channels, *widths]))
         )
-        depth = len(widths) - 1
         self.up = nn.ModuleDict()
         self.nodes = nn.ModuleDict()
         for column in range(1, depth + 1):
@@ -51,13 +57,30 @@ class UNetPlusPlus(nn.Module):
         self.heads = nn.ModuleDict({str(column): nn.Conv2d(widths[0], n_logits, 1) for column in range(first, depth + 1)})
 
     def forward(self, image: Tensor) -> Tensor:
+        top = self.top_row(image)
+        if self.deep_supervision == "none" or (self.deep_supervision == "last" and not self.training):
+            logits: Tensor = self.heads[str(len(top) - 1)](top[-1])
+            return logits
+        branches = torch.stack([head(top[int(column)]) for column, head in self.heads.items()])
+        return branches if self.training else of_mean_probability(branches)
+
+    def top_row(self, image: Tensor) -> list[Tensor]:
+        """X(0, 0) to X(0, depth)."""
         # rows[i] holds X(i, 0), X(i, 1), ... as far as they are known.
         rows = [[features] for features in self.encoder(image)]
         for column in range(1, len(rows)):
             for level in range(len(rows) - column):
                 larger = self.up[f"{level}_{column}"](rows[level + 1][column - 1])
                 rows[level].append(self.nodes[f"{level}_{column}"](torch.cat([*rows[level], larger], dim=1)))
-        logits = [head(rows[0][int(column)]) for column, head in self.heads.items()]
-        if self.training and len(logits) > 1:
-            return torch.stack(logits)
-        return torch.stack(logits).mean(dim=0) if self.deep_supervision == "mean" else logits[-1]
+        return rows[0]
+
+
+def of_mean_probability(branches: Tensor) -> Tensor:
+    """(B, N, K, H, W) logits to the logits (N, K, H, W) whose probabilities are the mean of the B branches'.
+
+    The paper averages what its branches put out, which is probabilities. A mean of the logits would be another thing: one branch
+    that is very sure outweighs all others there, and the largest mean may belong to another class.
+    """
+    if branches.shape[2] == 1:
+        return F.logsigmoid(branches).logsumexp(dim=0) - F.logsigmoid(-branches).logsumexp(dim=0)
+    return F.log_softmax(branches, dim=2).logsumexp(dim=0) - math.log(len(branches))
