@@ -53,6 +53,8 @@ def _lines(card: dict[str, Any]) -> list[tuple[str, str]]:
         "device": f"{training.get('device')}, {training.get('instruction_set')}, {training['params'].get('threads')} threads",
         "versions": ", ".join(f"{name} {version}" for name, version in versions.items()) + f", python {training.get('python')}",
     }
+    if "pruned_from" in training:
+        told |= {"pruned": f"to depth {card['model']['depth']}, from {training['pruned_from']} that params tells"}
     params = [(f"params: {section}", _flat(content)) for section, content in sorted(training["params"].items())]
     return [*((name, str(value)) for name, value in told.items()), *params]
 
