@@ -36,6 +36,9 @@ def prune(
     if out and out.resolve() == model.resolve():
         raise PipelineError(f"--out {out}: is the model itself, which would be lost. Name another file.")
 
+    if model.suffix == ".onnx":
+        raise PipelineError(f"{model}: an ONNX model cannot be pruned. Name the model.safetensors that it was exported from.")
+
     from segpipe.models import pruning, weights
     from segpipe.training import device
 
