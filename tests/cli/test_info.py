@@ -41,7 +41,7 @@ def test_as_json_it_says_all(model: Path) -> None:
 
 def test_a_damaged_model_is_an_error(model: Path, tmp_path: Path) -> None:
     content = bytearray(model.read_bytes())
-    content[-1] ^= 1
+    content[len(content) // 2] ^= 1  # The last byte may be a digit of the seal, and no digit after this.
     other = tmp_path / model.name
     other.write_bytes(content)
     done = CliRunner().invoke(app, ["info", str(other)])

@@ -3,6 +3,7 @@
 import pytest
 import torch
 from torch import Tensor, nn
+from torch.nn import functional as F
 
 from segpipe.models.style import ACTIVATIONS, Style, widths
 from segpipe.models.u_shape import UShape
@@ -10,8 +11,15 @@ from segpipe.models.unet import unet as build
 from segpipe.params import ModelParams
 
 
-def unet(width: int = 4, depth: int = 3, activation: str = "relu", dropout: float = 0.0) -> UShape:
-    return build(3, 2, widths(width, depth + 1), Style(activation, "batch", dropout, "transposed"))
+def unet(
+    width: int | tuple[int, ...] = 4,
+    depth: int = 3,
+    activation: str = "relu",
+    dropout: float = 0.0,
+    norm: str = "batch",
+    upsample: str = "transposed",
+) -> UShape:
+    return build(3, 2, widths(width, depth + 1), Style(activation, norm, dropout, upsample))
 
 
 def double_conv_size(inner: int, outer: int) -> int:
@@ -76,3 +84,49 @@ def test_every_block_has_the_activation_asked_for(activation: str) -> None:
 @pytest.mark.parametrize("depth", [1, 6])
 def test_shallowest_and_deepest(depth: int) -> None:
     assert unet(width=1, depth=depth)(torch.rand(2, 3, 2**depth, 2 * 2**depth)).shape == (2, 2, 2**depth, 2 * 2**depth)
+
+
+@pytest.mark.parametrize(("norm", "layer"), [("batch", nn.BatchNorm2d), ("group", nn.GroupNorm), ("instance", nn.InstanceNorm2d)])
+def test_every_convolution_of_a_block_has_the_normalisation_asked_for(norm: str, layer: type[nn.Module]) -> None:
+    network = unet(depth=2, norm=norm)
+    blocks = [*network.encoder.blocks, *network.decoder.blocks]
+    assert [[type(module) for module in block][1::3] for block in blocks] == [[type(blocks[0][1])] * 2] * 5
+    assert isinstance(blocks[0][1], layer)
+    assert torch.isfinite(network(torch.rand(1, 3, 8, 8))).all()
+
+
+@pytest.mark.parametrize("upsample", ["transposed", "resize"])
+def test_every_level_is_enlarged_as_asked_for(upsample: str) -> None:
+    network = unet(depth=2, upsample=upsample)
+    transposed = [isinstance(up, nn.ConvTranspose2d) for up in network.decoder.up]
+    assert transposed == [upsample == "transposed"] * 2
+    assert network(torch.rand(2, 3, 8, 12)).shape == (2, 2, 8, 12)
+
+
+def test_listed_widths_are_those_of_the_levels() -> None:
+    network = unet(width=(5, 3, 8), depth=2)
+    assert [block[0].out_channels for block in network.encoder.blocks] == [5, 3, 8]
+    assert [(block[0].in_channels, block[0].out_channels) for block in network.decoder.blocks] == [(6, 3), (10, 5)]
+    encoder = sum(double_conv_size(*pair) for pair in [(3, 5), (5, 3), (3, 8)])
+    decoder = 4 * 8 * 3 + 3 + double_conv_size(6, 3) + 4 * 3 * 5 + 5 + double_conv_size(10, 5)
+    assert sum(weight.numel() for weight in network.parameters()) == encoder + decoder + 5 * 2 + 2
+
+
+def test_is_figure_1_written_out_level_by_level() -> None:
+    """An independent U-Net of two levels, in functions, with the network's own weights."""
+    network = unet(depth=1, upsample="transposed").eval()
+    weights = network.state_dict()
+
+    def block(features: Tensor, name: str) -> Tensor:
+        for conv, norm in ((0, 1), (3, 4)):
+            features = F.conv2d(features, weights[f"{name}.{conv}.weight"], padding=1) / (1 + 1e-5) ** 0.5
+            features = features * weights[f"{name}.{norm}.weight"].view(-1, 1, 1) + weights[f"{name}.{norm}.bias"].view(-1, 1, 1)
+            features = features.clamp(min=0)
+        return features
+
+    image = torch.rand(2, 3, 6, 8)
+    top = block(image, "encoder.blocks.0")
+    below = block(F.max_pool2d(top, 2), "encoder.blocks.1")
+    larger = F.conv_transpose2d(below, weights["decoder.up.0.weight"], weights["decoder.up.0.bias"], stride=2)
+    last = block(torch.cat([top, larger], dim=1), "decoder.blocks.0")
+    torch.testing.assert_close(network(image), F.conv2d(last, weights["head.weight"], weights["head.bias"]))
