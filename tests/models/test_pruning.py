@@ -110,13 +110,6 @@ def test_the_pruned_exports_to_onnx_and_so_does_the_mean_of_all(n_classes: int) 
                 torch.testing.assert_close(forward(images(1, 3, *size)), each(images(1, 3, *size)), rtol=1e-4, atol=1e-4)
 
 
-def test_the_mean_of_all_exports_to_onnx() -> None:
-    segmenter, card = trained("mean", (4, 6), depth=1, norm="instance")
-    forward, _ = onnx_session.from_bytes(export.to_onnx(segmenter, card), "the exported model")
-    with torch.no_grad():
-        torch.testing.assert_close(forward(images(1, 3, 9, 15)), segmenter(images(1, 3, 9, 15)), rtol=1e-4, atol=1e-5)
-
-
 @pytest.mark.parametrize("depth", [-1, 0, 4])
 def test_a_depth_that_is_not_there_is_refused(depth: int) -> None:
     with pytest.raises(PipelineError, match=rf"--depth {depth}: the model has the depths 1 to 3\. Write one of those\."):
