@@ -16,7 +16,7 @@ SMALLEST, LARGEST = 256, 512
 COLUMNS = 4
 GAP, LINE, BAR = 12, 20, 10
 INK, PAPER = (40, 40, 40), 255
-STRENGTH = 0.65
+STRENGTH = 0.7
 NARROWEST = 0.1
 """The colours never stand for less than this: a map that is the same all over shall look it."""
 
