@@ -182,6 +182,10 @@ class ModelParams(Section):
             raise ValueError(
                 f"width: {len(self.width)} numbers for {levels} levels of {self.name}. Write one number or {levels}."
             )
+        if self.name == "attention_unet" and self.depth == 1:
+            raise ValueError(
+                "depth: attention_unet gates every skip but the one at full size, and with 1 there is no other. Write 2 to 6."
+            )
         return self
 
 

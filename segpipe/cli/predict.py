@@ -12,6 +12,7 @@ from segpipe.errors import DataError, PipelineError
 if TYPE_CHECKING:
     from segpipe.annotations.items import Item
     from segpipe.inference.predict import Forward
+    from segpipe.models.segmenter import Segmenter
     from segpipe.models.weights import Card
 
 MODEL = Path("models/export/model.onnx")
@@ -22,6 +23,7 @@ def predict(
     model: Annotated[Path, typer.Option(help="A model.onnx or a model.safetensors of segpipe.")] = MODEL,
     out: Annotated[Path, typer.Option(help="Folder for the masks and overlays.")] = Path("predictions"),
     device: Annotated[str, typer.Option(help="auto, cpu or cuda; an ONNX model runs on the CPU.")] = "auto",
+    attention: Annotated[bool, typer.Option("--attention", help="Write OUT/attention too: where the model looks.")] = False,
 ) -> None:
     """Predicts images of any size and writes OUT/masks (class ids, with a palette) and OUT/overlays."""
     images = list(_images(inputs))
@@ -31,11 +33,11 @@ def predict(
 
     from segpipe.progress import track
 
-    forward, card, where = _model(model, device)
+    forward, card, where, looks = _model(model, device, attention)
     problems: list[str] = []
     for item in track(images, "predicting"):
         try:
-            _predict_one(item, out, forward, card, where)
+            _predict_one(item, out, forward, card, where, looks)
         except DataError as problem:
             problems.append(str(problem))
         except OSError as error:
@@ -43,7 +45,8 @@ def predict(
     if problems:
         written = len(images) - len(problems)
         raise PipelineError("\n".join([*problems, f"{len(problems)} images were left out; {written} are in {out}."]))
-    command.done(f"{out}/masks and {out}/overlays, {len(images)} images", f"look at {out}/overlays")
+    folders = f"{out}/masks, {out}/overlays and {out}/attention" if attention else f"{out}/masks and {out}/overlays"
+    command.done(f"{folders}, {len(images)} images", f"look at {out}/{'attention' if attention else 'overlays'}")
 
 
 def _images(inputs: Sequence[Path]) -> "Iterator[Item]":
@@ -72,8 +75,15 @@ def _refuse_same_names(images: "Sequence[Item]") -> None:
         seen[item.id] = item.source
 
 
-def _model(path: Path, wish: str) -> "tuple[Forward, Card, Any]":
-    """The forward function, the model's card and the device it computes on, with the threads it was trained with."""
+def _model(path: Path, wish: str, attention: bool) -> "tuple[Forward, Card, Any, Segmenter | None]":
+    """The forward function, the model's card, the device it computes on, and with `attention` the model to ask for it.
+
+    It computes with the threads it was trained with. Raises PipelineError for a model that has no attention to show.
+    """
+    if attention and path.suffix == ".onnx":
+        raise PipelineError(
+            f"--attention: {path} gives logits alone. Name the torch model: --model models/fold0/model.safetensors."
+        )
     import torch
 
     from segpipe.models import weights
@@ -83,15 +93,28 @@ def _model(path: Path, wish: str) -> "tuple[Forward, Card, Any]":
         from segpipe.inference import onnx_session
 
         forward, card = onnx_session.load(path)
-        return forward, card, torch.device("cpu")
+        return forward, card, torch.device("cpu"), None
     segmenter, card = weights.load(path)
+    if attention:
+        _require_attention(segmenter, card)
     device = devices.choose(wish)
     devices.settle(card.training["params"]["threads"], deterministic=True)
-    return segmenter.to(memory_format=torch.channels_last).to(device), card, device
+    segmenter = segmenter.to(memory_format=torch.channels_last).to(device)
+    return segmenter, card, device, segmenter if attention else None
 
 
-def _predict_one(item: "Item", out: Path, forward: "Forward", card: "Card", device: Any) -> None:
-    """One image: its mask and its overlay. Raises DataError for an image that cannot be read or does not fit."""
+def _require_attention(segmenter: "Segmenter", card: "Card") -> None:
+    from segpipe.models.attention_maps import has_attention
+
+    if not has_attention(segmenter):
+        raise PipelineError(
+            f"--attention: a {card.model.name} has no attention maps. "
+            "Train one that has some: model.name attention_unet, attention_r2unet, pretrained_attention_r2unet or sa_unet."
+        )
+
+
+def _predict_one(item: "Item", out: Path, forward: "Forward", card: "Card", device: Any, looks: "Segmenter | None") -> None:
+    """One image: its mask, its overlay, and where `looks` looks. Raises DataError for one that cannot be read or does not fit."""
     from segpipe import overlay
     from segpipe.files import write_bytes
     from segpipe.images import decode, encode_mask, with_channels
@@ -108,3 +131,9 @@ def _predict_one(item: "Item", out: Path, forward: "Forward", card: "Card", devi
     write_bytes(out / "masks" / f"{item.id}.png", encode_mask(classes))
     picture = overlay.overlay(overlay.displayed(image), classes, colours(len(card.classes)))
     write_bytes(out / "overlays" / f"{item.id}.png", overlay.encode_png(picture))
+    if looks:
+        from segpipe.inference.attention import predict_attention
+        from segpipe.inference.heat_maps import heat_maps
+
+        levels = predict_attention(looks, image, card.infer, card.long_side, device)
+        write_bytes(out / "attention" / f"{item.id}.png", overlay.encode_png(heat_maps(overlay.displayed(image), levels)))

@@ -2,12 +2,23 @@
 
     q = psi(relu(W_x x + W_g g + b_g)) + b_psi,   alpha = sigmoid(q),   the skip becomes alpha x
 
-The skip x is brought to the grid of the coarser gating signal g by the stride of W_x, and alpha back to that of x.
+The paper leaves some of it open; what the authors' code (ozan-oktay/Attention-Gated-Networks, grid_attention_layer.py)
+settles is taken from there, and the equations stand where the two differ:
+
+* x is brought to the coarser grid of g by W_x itself, 2 x 2 with stride 2 and without a bias (code; the paper says 1 x 1 and
+  "downsampled"). W_g and psi are 1 x 1 with a bias (both).
+* W_x and W_g map to half the channels of x, rounded down and never none: "a lower dimensional space" (paper, and what the
+  code's layer does by itself; its networks ask for as many as x has).
+* alpha comes back to the grid of x by linear resampling (paper, figure 2).
+* Nothing follows the product (equation); the code adds 1 x 1 convolutions and normalisations behind it.
+* g is the decoder's map of the level below, for the deepest gate the bottom itself (paper, figure 1); the code puts a 1 x 1
+  convolution between the bottom and that gate.
 """
 
 import torch
 from torch import Tensor, nn
-from torch.nn import functional as F
+
+from segpipe.models.double_size import double_size
 
 
 class AttentionGate(nn.Module):
@@ -25,5 +36,4 @@ class AttentionGate(nn.Module):
 
     def attention(self, skip: Tensor, below: Tensor) -> Tensor:
         """alpha, (N, 1, 2h, 2w)."""
-        coarse = torch.sigmoid(self.psi(torch.relu(self.skip(skip) + self.below(below))))
-        return F.interpolate(coarse, scale_factor=2, mode="bilinear")
+        return double_size(torch.sigmoid(self.psi(torch.relu(self.skip(skip) + self.below(below)))))

@@ -1,4 +1,8 @@
-"""Attention U-Net (Oktay et al. 2018, arXiv:1804.03999): a U-Net whose skips pass additive attention gates."""
+"""Attention U-Net (Oktay et al. 2018, arXiv:1804.03999): a U-Net whose skips pass additive attention gates.
+
+The skip at full size is not gated: its features are of too low a level to say where to look (section 2.2, and the authors'
+code). Blocks and widths are those of the U-Net; the deep supervision that the paper trains with is not built.
+"""
 
 from collections.abc import Sequence
 from itertools import pairwise
@@ -9,7 +13,7 @@ from segpipe.models import style as styles
 from segpipe.models.attention_gate import AttentionGate
 from segpipe.models.style import Style
 from segpipe.models.table import Built
-from segpipe.models.u_shape import Decoder, Encoder, UShape
+from segpipe.models.u_shape import Decoder, Encoder, Open, UShape
 from segpipe.params import ModelParams
 
 
@@ -29,7 +33,7 @@ def attention_unet(in_channels: int, n_logits: int, widths: Sequence[int], style
     upward = [*pairwise(reversed(widths))]
     decoder = Decoder(
         up=[style.up(below, own) for below, own in upward],
-        gates=[AttentionGate(own, below) for below, own in upward],
+        gates=[*(AttentionGate(own, below) for below, own in upward[:-1]), Open()],
         blocks=[style.double_conv(2 * own, own) for _, own in upward],
     )
     return UShape(Encoder(encoder), decoder, nn.Conv2d(widths[0], n_logits, 1))

@@ -11,16 +11,33 @@ from torch.nn import functional as F
 def drop_block(features: Tensor, rate: float, size: int) -> Tensor:
     """(N, C, H, W) with about a share `rate` of each map zeroed in squares of `size` pixels, the rest scaled up (algorithm 1).
 
-    Squares lie whole inside the map; a map smaller than the square is dropped by squares as large as its shorter side.
+    Each channel has squares of its own (section 3: better than the same for all), and they lie whole inside the map
+    (figure 2). A map smaller than the square is dropped by squares as large as its shorter side. What is left is scaled by
+    pixels over pixels left, counted in each image by itself, so that no image knows its neighbours in the batch.
+
+    How often a square starts is equation 1, by which `rate` would be dropped if squares never met. They do, so a little less
+    is: 0.165 for 0.18 on a large map, about 1 - exp(-rate). The paper means it so, and rates given in papers count on it.
     """
     height, width = features.shape[2:]
     size = min(size, height, width)
     rows, columns = height - size + 1, width - size + 1
     gamma = rate / size**2 * (height * width) / (rows * columns)
-    seeds = (torch.rand(*features.shape[:2], rows, columns, device=features.device) < gamma).float()
-    dropped = F.max_pool2d(F.pad(seeds, [size - 1] * 4), size, stride=1)
-    kept = (1 - dropped).to(features.dtype)
-    return features * kept * (kept.numel() / kept.sum(dtype=torch.float32).clamp(min=1)).to(features.dtype)
+    seeds = torch.rand(*features.shape[:2], rows, columns, device=features.device) < gamma
+    dropped = _spread(_spread(F.pad(seeds, [size - 1] * 4), size, axis=2), size, axis=3)
+    kept = (~dropped).to(features.dtype)
+    left = kept.sum(dim=(1, 2, 3), keepdim=True, dtype=torch.float32).clamp(min=1)
+    return features * kept.mul_((kept[0].numel() / left).to(features.dtype))
+
+
+def _spread(seeds: Tensor, size: int, axis: int) -> Tensor:
+    """Whether any of `size` neighbours along the axis is a seed: a largest-value pooling, but faster (bench/drop_block.py)."""
+    reach = 1
+    while reach < size:
+        step = min(reach, size - reach)
+        length = seeds.shape[axis] - step
+        seeds = seeds.narrow(axis, 0, length) | seeds.narrow(axis, step, length)
+        reach += step
+    return seeds
 
 
 class DropBlock(nn.Module):

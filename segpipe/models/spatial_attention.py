@@ -1,4 +1,9 @@
-"""Spatial attention (Woo et al. 2018, CBAM, arXiv:1807.06521, section 3): where to look, one number in [0, 1] a pixel."""
+"""Spatial attention (Woo et al. 2018, CBAM, arXiv:1807.06521, section 3, equation 3): where to look, a number in [0, 1] a pixel.
+
+    M = sigmoid(f([mean over the channels; largest of the channels])),   f a 7 x 7 convolution without a bias
+
+CBAM's channel attention does not stand before it here: SA-UNet takes the spatial half alone.
+"""
 
 import torch
 from torch import Tensor, nn

@@ -2,15 +2,20 @@
 
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 from PIL import Image
 
 from segpipe import export
+from segpipe.cli import predict as command
+from segpipe.errors import PipelineError
 from segpipe.images import decode_mask
 from segpipe.models import weights
+from segpipe.models.segmenter import Segmenter
 from tests.dataset.packs import noise
 from tests.inference.cards import small
 from tests.structure.imports import ROOT
@@ -27,6 +32,14 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     Image.fromarray(noise(0, 33, 47)).save(folder / "in" / "a.png")
     Image.fromarray(noise(1)[:, :, 0]).save(folder / "in" / "deep" / "gray.png")
     return folder
+
+
+def gated() -> tuple[Segmenter, weights.Card]:
+    """An Attention U-Net with random weights, and its card."""
+    torch.manual_seed(0)
+    card = small()[1]
+    card = replace(card, model=card.model.model_copy(update={"name": "attention_unet"}))
+    return weights.empty(card), card
 
 
 def predict(folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
@@ -96,3 +109,32 @@ def test_mistakes_have_their_sentence(folder: Path, arguments: list[str], senten
     assert result.returncode == 2
     assert sentence in result.stderr
     assert "Traceback" not in result.stderr
+
+
+def test_attention_writes_a_picture_an_image_beside_the_rest(folder: Path) -> None:
+    segmenter, card = gated()
+    weights.save(folder / "gated.safetensors", segmenter, card)
+    result = predict(folder, "in", "--model", "gated.safetensors", "--out", "seen", "--attention")
+    assert result.returncode == 0, result.stderr
+    assert "look at seen/attention" in result.stdout
+    written = {path.relative_to(folder / "seen").as_posix() for path in (folder / "seen").rglob("*.png")}
+    assert written == {f"{kind}/{name}.png" for kind in ("masks", "overlays", "attention") for name in ("a", "deep/gray")}
+    with Image.open(folder / "seen/attention/a.png") as picture:
+        # Two panels of 256 pixels: the image, and the one gate that a depth of 2 has.
+        assert picture.width == 2 * 256 + 3 * 12
+
+
+@pytest.mark.parametrize(
+    ("model", "sentence"),
+    [
+        (
+            "model.onnx",
+            "--attention: .*model.onnx gives logits alone. Name the torch model: --model models/fold0/model.safetensors",
+        ),
+        ("model.safetensors", "--attention: a unet has no attention maps. Train one that has some: model.name attention_unet"),
+    ],
+)
+def test_a_model_without_attention_is_named_before_anything_is_predicted(folder: Path, model: str, sentence: str) -> None:
+    with pytest.raises(PipelineError, match=sentence):
+        command.predict([folder / "in"], folder / model, folder / "nothing", "cpu", attention=True)
+    assert not (folder / "nothing").exists()
