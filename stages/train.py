@@ -173,13 +173,11 @@ def _replay(tracker: "Tracker", progress: "Progress", optim: params.OptimParams)
 
 
 def _values(record: "Record", optim: params.OptimParams) -> "Record":
-    """The epoch's numbers, and the encoder's learning rate where it can be another than that of the rest."""
+    """What MLflow shows of an epoch."""
     from segpipe.training import phases
 
     values = {name: value for name, value in record.items() if name != "epoch"}
-    if optim.encoder_rate == 1 and not optim.encoder_frozen:
-        return values
-    return values | {"lr_encoder": record["lr"] * phases.encoder_share(optim, record["epoch"])}
+    return values | phases.encoder_lr(record, optim)
 
 
 def _log_result(task: train_parts.Task, tracker: "Tracker", segmenter: "Segmenter", model: Path, best_epoch: int) -> None:

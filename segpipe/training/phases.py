@@ -10,6 +10,7 @@ from torch.nn.modules.batchnorm import _BatchNorm
 
 from segpipe.models.drop_block import DropBlock
 from segpipe.params import OptimParams
+from segpipe.training.loop import Record
 
 KEEP = "keep"
 
@@ -42,6 +43,13 @@ def entering(network: nn.Module, encoder: nn.Module | None, params: OptimParams,
 def encoder_share(params: OptimParams, epoch: float) -> float:
     """What the encoder's learning rate is of that of the rest, at an epoch or a fraction inside one; 0 while it is frozen."""
     return 0.0 if epoch < params.encoder_frozen else params.encoder_rate
+
+
+def encoder_lr(record: Record, params: OptimParams) -> Record:
+    """`lr_encoder`, as `lr` is at the end of the record's epoch; nothing where it never is another than `lr`."""
+    if params.encoder_rate == 1 and not params.encoder_frozen:
+        return {}
+    return {"lr_encoder": record["lr"] * encoder_share(params, record["epoch"])}
 
 
 def told(encoder: nn.Module | None, params: OptimParams, epochs: int) -> str:
