@@ -90,10 +90,9 @@ def trained(project: Path, kind: str, seed: int, options: argparse.Namespace) ->
     start = time.perf_counter()
     run(project, PYTHON, "-m", "dvc", "repro", "evaluate@0")
     minutes = (time.perf_counter() - start) / 60
-    n_classes = len(pack.read_info(project / "data/prepared").classes)
-    results = inputs.read(project / "data/eval", [0], folds.read(project / "data/folds/folds.csv"), n_classes)[0]
-    has_background = pack.read_info(project / "data/prepared").has_background
-    found = numbers.of_fold(results, inputs.TEST, has_background)
+    info, parts = pack.read_info(project / "data/prepared"), folds.read(project / "data/folds/folds.csv")
+    results = inputs.read(project / "data/eval", [0], parts, len(info.classes))[0]
+    found = numbers.of_fold(results, inputs.TEST, info.has_background)
     best_epoch = results.run["best_epoch"] + 1
     return {name: float(found[name] or 0) for name in SCORES} | {"best_epoch": best_epoch, "minutes": minutes}
 
