@@ -117,7 +117,7 @@ class SplitParams(Section):
 class InputParams(Section):
     long_side: Count
     crop: Annotated[int, Field(ge=16, le=4096)]
-    normalise: Literal["dataset", "percentile", "imagenet", "none"]
+    normalise: Literal["dataset", "percentile", "imagenet", "centred", "none"]
 
 
 class AugmentParams(Section):
@@ -298,9 +298,37 @@ class Params(Section):
             problems.append("folds: a fold is named twice. Name each once.")
         if self.train.precision == "fp16" and self.runtime.device == "cpu":
             problems.append("train.precision: fp16 needs a GPU, but runtime.device is cpu. Write fp32 or bf16.")
+        problems += self._encoder_problems()
         if problems:
             raise ValueError("\n".join(problems))
         return self
+
+    def _encoder_problems(self) -> list[str]:
+        """What would keep an encoder as it is that nothing was put into, or to the end by mistake."""
+        optim, model = self.optim, self.model
+        without = "model.weights is none" if model.weights == "none" else f"model.name {model.name} takes no weights"
+        held = {
+            "encoder_rate": (optim.encoder_rate == 0, "0", "its random weights would never learn", "1.0"),
+            "encoder_frozen": (optim.encoder_frozen > 0, optim.encoder_frozen, "its random weights would be kept", "0"),
+            "encoder_statistics": (optim.encoder_statistics == "keep", "keep", "it came with no statistics", "learn"),
+        }
+        problems = [
+            f"optim.{key}: {value}, but {without}, so the encoder starts from nothing: {why}. "
+            f"Write {remedy}, or bring weights by model.weights and a model.name that takes them."
+            for key, (wrong, value, why, remedy) in held.items()
+            if wrong and not takes_weights(model)
+        ]
+        if optim.encoder_rate and optim.encoder_frozen >= self.train.epochs:
+            problems.append(
+                f"optim.encoder_frozen: {optim.encoder_frozen} of the {self.train.epochs} epochs of train.epochs, so the encoder "
+                "would never learn. Write fewer, or optim.encoder_rate 0 if it shall not."
+            )
+        return problems
+
+
+def takes_weights(model: ModelParams) -> bool:
+    """Whether its encoder starts from what `weights` names."""
+    return model.weights != "none" and model.name in (*RESNET_MODELS, "smp")
 
 
 def stride_of(model: ModelParams) -> int:

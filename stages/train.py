@@ -60,10 +60,12 @@ def _train(task: train_parts.Task, segmenter: "Segmenter", card: "Card", keeper:
         print(f"warning: {small} of them are smaller than input.crop ({every.input.crop} pixels) and get padded; lower it")
     scaler = precision.scaler(every.train.precision, task.device)
     tracker = _tracker(task, card, where, keeper.interrupted())
-    run = train_parts.run_of(task, segmenter, scaler, (hooks.console(every.train.monitor), _tracked(tracker)))
+    for line in train_parts.about_encoder(task, segmenter):
+        print(line)
+    run = train_parts.run_of(task, segmenter, scaler, (hooks.console(every.train.monitor), _tracked(tracker, every.optim)))
     _go_on(run, scaler, keeper, card)
     run = replace(run, keep=tracing.noting(keeper.saver(run, scaler), run))
-    _replay(tracker, run.progress)
+    _replay(tracker, run.progress, every.optim)
     try:
         best = loop.fit(run)
     except BaseException as error:
@@ -145,28 +147,32 @@ def _tracker(task: train_parts.Task, card: "Card", where: str, interrupted: bool
     return tracker
 
 
-def _tracked(tracker: "Tracker") -> "Hook":
+def _tracked(tracker: "Tracker", optim: params.OptimParams) -> "Hook":
     """Logs each epoch's numbers, and how fast it was; not those that the run holds from before an interruption."""
     last = tracker.last_step("train_loss")
 
     def log(record: "Record", speed: "Speed", run: "Run") -> None:
         if record["epoch"] > last:
             speeds = {"images_per_s": speed.images_per_s, "data_wait": speed.data_wait}
-            tracker.metrics(_values(record) | speeds, int(record["epoch"]))
+            tracker.metrics(_values(record, optim) | speeds, int(record["epoch"]))
 
     return log
 
 
-def _replay(tracker: "Tracker", progress: "Progress") -> None:
+def _replay(tracker: "Tracker", progress: "Progress", optim: params.OptimParams) -> None:
     """Logs the epochs of a resumed training that its MLflow run does not hold yet."""
     last = tracker.last_step("train_loss")
     for record in progress.history:
         if record["epoch"] > last:
-            tracker.metrics(_values(record), int(record["epoch"]))
+            tracker.metrics(_values(record, optim), int(record["epoch"]))
 
 
-def _values(record: "Record") -> "Record":
-    return {name: value for name, value in record.items() if name != "epoch"}
+def _values(record: "Record", optim: params.OptimParams) -> "Record":
+    """What MLflow shows of an epoch."""
+    from segpipe.training import phases
+
+    values = {name: value for name, value in record.items() if name != "epoch"}
+    return values | phases.encoder_lr(record, optim)
 
 
 def _log_result(task: train_parts.Task, tracker: "Tracker", segmenter: "Segmenter", model: Path, best_epoch: int) -> None:

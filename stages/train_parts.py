@@ -150,6 +150,17 @@ def run_of(task: Task, segmenter: "Segmenter", scaler: "Scaler", watching: "tupl
     )
 
 
+def about_encoder(task: Task, segmenter: "Segmenter") -> list[str]:
+    """Lines for the start of a training: what of the encoder learns and when, and whether its weights know such input."""
+    from segpipe.models import pretrained
+    from segpipe.training import phases
+
+    every = task.every
+    learning = phases.told(getattr(segmenter.network, "encoder", None), every.optim, every.train.epochs)
+    advice = pretrained.about_input(every.model, every.input.normalise, task.data.info.channels)
+    return [line for line in (learning, advice) if line]
+
+
 def _batches(task: Task) -> "Batches":
     """The augmented batches of an epoch, from one of them on."""
     from segpipe.dataset import loader

@@ -90,6 +90,14 @@ def test_a_float_that_pyyaml_reads_as_text_is_a_float(tmp_path: Path) -> None:
         ({"data__voc__classes": ["a", "b", "a"]}, "data.voc.classes: a stands there twice. Name each class once."),
         ({"folds": [0, 0]}, "folds: a fold is named twice."),
         ({"train__precision": "fp16", "runtime__device": "cpu"}, "train.precision: fp16 needs a GPU"),
+        ({"optim__encoder_frozen": 2}, "optim.encoder_frozen: 2, but model.weights is none, so the encoder starts from nothing"),
+        ({"optim__encoder_rate": 0}, "its random weights would never learn. Write 1.0, or bring weights by model.weights"),
+        ({"optim__encoder_statistics": "keep"}, "it came with no statistics. Write learn, or bring weights"),
+        ({"optim__encoder_frozen": 1, "model__weights": "imagenet"}, "1, but model.name unet takes no weights, so"),
+        (
+            {"optim__encoder_frozen": 25, "model__weights": "imagenet", "model__name": "resnet_unet"},
+            "optim.encoder_frozen: 25 of the 25 epochs of train.epochs, so the encoder would never learn. Write fewer",
+        ),
         ({"optim__lr": float("nan")}, "optim.lr: nan will not do."),
     ],
 )

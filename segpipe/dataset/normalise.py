@@ -18,6 +18,8 @@ def statistics(rule: str, train: pd.DataFrame, info: DatasetInfo) -> tuple[list[
     their own 0.5 and 99.5 percentile. A median, since one image of hot pixels or with the cap on must not move the scale. It
     brings values to [0, 1], but for the few outside, which the model clips. A flat channel has a deviation of 1.
 
+    `none` leaves [0, 1], and `centred` brings it to [-1, 1], what many encoders were trained on. Both read no image.
+
     Raises PipelineError where ImageNet's three channels do not fit.
     """
     if rule == "dataset":
@@ -26,8 +28,12 @@ def statistics(rule: str, train: pd.DataFrame, info: DatasetInfo) -> tuple[list[
         return _low_and_range(train, info)
     if rule == "none":
         return [0.0] * info.channels, [1.0] * info.channels
+    if rule == "centred":
+        return [0.5] * info.channels, [0.5] * info.channels
     if info.channels != 3:
-        raise PipelineError(f"input.normalise: imagenet is for 3 channels, and the data has {info.channels}. Write dataset.")
+        raise PipelineError(
+            f"input.normalise: imagenet is for 3 channels, and the data has {info.channels}. Write dataset or centred."
+        )
     return IMAGENET
 
 

@@ -11,6 +11,7 @@ from safetensors.torch import load
 from torch import Tensor, nn
 
 from segpipe.errors import PipelineError
+from segpipe.params import RESNET_MODELS, ModelParams, takes_weights
 
 Tensors = Mapping[str, Tensor]
 
@@ -126,6 +127,21 @@ def adapt(weight: Tensor, shape: torch.Size) -> Tensor:
     if channels == 1:
         return weight.sum(dim=1, keepdim=True)
     return weight[:, [channel % 3 for channel in range(channels)]] * (3 / channels)
+
+
+def about_input(params: ModelParams, normalise: str, channels: int) -> str:
+    """A line of advice where `params.weights` know another input than input.normalise gives; nothing where it may be theirs.
+
+    torchvision's weights want ImageNet's mean and deviation. What a file wants, or another library's encoder, does not stand in
+    the weights: nearly all are trained on that or on -1 .. 1. Either rule is for photos, so other channels get no advice.
+    """
+    if not takes_weights(params) or channels != 3:
+        return ""
+    fitting = ("imagenet",) if params.weights == IMAGENET and params.name in RESNET_MODELS else ("imagenet", "centred")
+    if normalise in fitting:
+        return ""
+    known = "were trained on" if len(fitting) == 1 else "were most likely trained on"
+    return f"advice: input.normalise is {normalise}, but the encoder's weights {known} {' or '.join(fitting)}"
 
 
 def sha256_of_tensors(tensors: Tensors) -> str:

@@ -119,12 +119,13 @@ def price(step: Callable[[], object], settle: Callable[[bool], None], rounds: in
 def _watch_layers(model: nn.Module, trace: Trace) -> None:
     for name, module in model.named_modules():
         if not [*module.children()]:
-            module.register_forward_hook(_hook(f"output of {name}, {type(module).__name__}", trace))
+            module.register_forward_hook(_hook(f"output of {name}, {type(module).__name__}", model, trace))
 
 
-def _hook(what: str, trace: Trace) -> Callable[[nn.Module, Any, Any], None]:
+def _hook(what: str, model: nn.Module, trace: Trace) -> Callable[[nn.Module, Any, Any], None]:
     def write(module: nn.Module, given: Any, output: Any) -> None:
-        if isinstance(output, Tensor) and module.training:
+        # The model's own mode: a frozen encoder is in evaluation mode while the model trains.
+        if isinstance(output, Tensor) and model.training:
             trace.add(what, output)
 
     return write

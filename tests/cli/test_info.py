@@ -1,5 +1,6 @@
 """segpipe info: all that a model says of itself, and a word where a byte of it has changed."""
 
+import dataclasses
 import json
 from pathlib import Path
 
@@ -32,6 +33,15 @@ def test_it_says_what_a_person_asks_first(model: Path) -> None:
     assert "fold               0\n" in said
     assert "params: threads    1\n" in said
     assert f"result: {model}: whole, every byte fits its checksum" in said
+
+
+def test_it_says_which_weights_the_encoder_started_from(tmp_path: Path) -> None:
+    segmenter, card = small()
+    for sha256, told in (("ab" * 32, "ab" * 32), (None, "none")):
+        training = card.training | {"encoder_weights": sha256}
+        weights.save(tmp_path / "model.safetensors", segmenter, dataclasses.replace(card, training=training))
+        said = CliRunner().invoke(app, ["info", str(tmp_path / "model.safetensors")]).output
+        assert f"encoder weights    {told}\n" in said
 
 
 def test_as_json_it_says_all(model: Path) -> None:

@@ -3,11 +3,13 @@
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 import pytest
 
 from segpipe.annotations.convert import convert
 from segpipe.dataset import normalise, pack
 from segpipe.errors import PipelineError
+from segpipe.record import DatasetInfo
 from tests.annotations.data_params import data_params
 from tests.dataset.packs import made, noise
 from tests.tiff_files import Page, tiff
@@ -24,6 +26,14 @@ def test_only_the_rows_that_are_given_count(tmp_path: Path) -> None:
 def test_none_leaves_values_alone(tmp_path: Path) -> None:
     data = made(tmp_path, {"a": (noise(0), np.ones((24, 32), np.uint8))})
     assert normalise.statistics("none", data.index, data.info) == ([0.0] * 3, [1.0] * 3)
+
+
+@pytest.mark.parametrize("channels", [1, 3, 5])
+def test_centred_brings_black_to_minus_one_and_white_to_one(channels: int) -> None:
+    info = DatasetInfo(("background", "object"), True, channels, 16, 4)
+    mean, deviation = (np.array(each) for each in normalise.statistics("centred", pd.DataFrame(), info))
+    for value, wanted in ((0.0, -1.0), (0.5, 0.0), (1.0, 1.0)):
+        assert np.array_equal((value - mean) / deviation, np.full(channels, wanted))
 
 
 def test_imagenet_is_refused_for_gray(tmp_path: Path) -> None:

@@ -17,6 +17,7 @@ from segpipe.files import sha256_of
 from segpipe.models import pretrained
 from segpipe.models.resnet_encoder import ResNetEncoder
 from segpipe.models.table import build
+from segpipe.params import RESNET_MODELS
 from tests.models.suite import SMALL
 
 MOBILENET = Path(__file__).parents[3] / "shared" / "data" / "weights" / "mobilenet_v2_imagenet.safetensors"
@@ -209,13 +210,14 @@ def test_code_in_a_file_is_not_run(tmp_path: Path) -> None:
     assert not (tmp_path / "sprung").exists()
 
 
-def test_imagenet_is_torchvisions_own_download(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("name", RESNET_MODELS)
+def test_imagenet_is_torchvisions_own_download(name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     source = ResNetEncoder("resnet18", 3).state_dict()
     (tmp_path / "hub/checkpoints").mkdir(parents=True)
     torch.save(source | {"fc.weight": torch.ones(1000, 512)}, tmp_path / "hub/checkpoints/resnet18-f37072fd.pth")
     monkeypatch.setenv("TORCH_HOME", str(tmp_path))
     monkeypatch.setattr(torch.hub, "urlopen", lambda *args: pytest.fail("it is there already"))
-    built = build(SMALL["resnet_unet"].model_copy(update={"weights": "imagenet"}), 3, 1)
+    built = build(SMALL[name].model_copy(update={"weights": "imagenet"}), 3, 1)
     own = built.network.get_submodule("encoder").state_dict()
     assert all(torch.equal(own[name], tensor) for name, tensor in source.items())
     assert built.weights_sha256 == pretrained.sha256_of_tensors(source | {"fc.weight": torch.ones(1000, 512)})
@@ -276,3 +278,22 @@ def test_a_download_may_have_a_hash_too() -> None:
     assert pretrained.start(encoder(), "imagenet", found, trained) == found
     with pytest.raises(PipelineError, match="imagenet has the SHA-256"):
         pretrained.start(encoder(), "imagenet", "0" * 64, trained)
+
+
+@pytest.mark.parametrize(
+    ("name", "weights", "normalise", "channels", "wanted"),
+    [
+        ("resnet_unet", "imagenet", "imagenet", 3, ""),
+        ("resnet_unet", "imagenet", "dataset", 3, "is dataset, but the encoder's weights were trained on imagenet"),
+        ("resnet_unet", "imagenet", "centred", 3, "is centred, but the encoder's weights were trained on imagenet"),
+        ("resnet_unet", "imagenet", "dataset", 1, ""),
+        ("resnet_unet", "none", "dataset", 3, ""),
+        ("unet", "imagenet", "dataset", 3, ""),
+        ("smp", "imagenet", "centred", 3, ""),
+        ("smp", "w.pth", "none", 3, "is none, but the encoder's weights were most likely trained on imagenet or centred"),
+        ("resnet_unet", "w.pth", "centred", 3, ""),
+    ],
+)
+def test_advice_on_the_input(name: str, weights: str, normalise: str, channels: int, wanted: str) -> None:
+    found = pretrained.about_input(SMALL[name].model_copy(update={"weights": weights}), normalise, channels)
+    assert found == (f"advice: input.normalise {wanted}" if wanted else "")

@@ -6,11 +6,14 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
+from safetensors.torch import save_file
 
 from segpipe import closure
 from segpipe.dataset import folds, pack, presets
+from segpipe.files import sha256_of
+from segpipe.models.resnet_encoder import ResNetEncoder
 from segpipe.params import Params, load
-from segpipe.training import device
+from segpipe.training import device, loop
 from stages import train_parts
 from tests.dataset.packs import made, noise
 from tests.structure.imports import ROOT
@@ -122,3 +125,42 @@ def test_data_and_folds_make_another(project: Path, tmp_path: Path) -> None:
     fill(tmp_path, seed=9)
     assert fingerprint() != before
     assert pack.read_info(train_parts.PREPARED).n_images == 4
+
+
+def with_encoder(path: Path, **optim: Any) -> Params:
+    """A ResNet U-Net that starts from a file of random weights."""
+    source = ResNetEncoder("resnet18", 3)
+    save_file(source.state_dict(), path)
+    model = {"name": "resnet_unet", "width": 4, "weights": str(path), "weights_sha256": sha256_of(path)}
+    changes = {
+        "model": EVERY.model.model_copy(update=model),
+        "optim": EVERY.optim.model_copy(update=optim),
+        "input": EVERY.input.model_copy(update={"crop": 32}),
+        "runtime": EVERY.runtime.model_copy(update={"workers": 0}),
+    }
+    return EVERY.model_copy(update=changes)
+
+
+def test_a_training_freezes_the_encoder_that_it_was_given_and_says_so(project: Path) -> None:
+    every = with_encoder(project / "w.safetensors", encoder_frozen=2, encoder_rate=0.1)
+    task = train_parts.task_of(every, 0, CPU)
+    segmenter, sha256 = train_parts.segmenter_of(task)
+    assert sha256 == sha256_of(project / "w.safetensors")
+    assert train_parts.card_of(task, {}, sha256).training["encoder_weights"] == sha256
+    assert train_parts.about_encoder(task, segmenter) == [
+        "encoder: frozen for 2 of 25 epochs, learns at 0.1 of the rate",
+        "advice: input.normalise is dataset, but the encoder's weights were most likely trained on imagenet or centred",
+    ]
+    run = train_parts.run_of(task, segmenter, None, ())
+    encoder = segmenter.network.get_submodule("encoder")
+    before = {name: tensor.clone() for name, tensor in encoder.state_dict().items()}
+    loop.train_epoch(run)
+    assert all(torch.equal(before[name], tensor) for name, tensor in encoder.state_dict().items())
+    run.enter(2.0)
+    assert all(weight.requires_grad for weight in encoder.parameters())
+    assert [group["share"] for group in run.optimizer.param_groups] == [0.1, 1.0]
+
+
+def test_without_weights_there_is_nothing_to_say(project: Path) -> None:
+    task = train_parts.task_of(EVERY, 0, CPU)
+    assert train_parts.about_encoder(task, train_parts.segmenter_of(task)[0]) == []

@@ -60,3 +60,22 @@ def test_every_weight_that_can_learn_is_there_once(name: str) -> None:
     held = [id(weight) for group in groups for weight in group["params"]]
     assert sorted(held) == sorted(id(weight) for weight in segmenter.parameters() if weight.requires_grad)
     assert all(group["lr"] == 0.01 for group in groups)
+
+
+@pytest.mark.parametrize("name", optim.OPTIMIZERS)
+@pytest.mark.parametrize(("rate", "shares"), [(1.0, [1.0, 1.0]), (0.1, [0.1, 1.0]), (0.0, [1.0])])
+def test_the_encoder_is_a_group_of_its_own_with_its_share(name: str, rate: float, shares: list[float]) -> None:
+    segmenter = model()
+    encoder = segmenter.network.get_submodule("encoder")
+    inside = {id(weight) for weight in encoder.parameters()}
+    groups = optim.build(optim_params(name=name, encoder_rate=rate), segmenter, encoder).param_groups
+    assert [group["share"] for group in groups] == shares
+    held = [{id(weight) for weight in group["params"]} for group in groups]
+    assert held[-1] == {id(weight) for weight in segmenter.parameters()} - inside
+    assert held[:-1] == [inside] * (len(shares) - 1)
+
+
+def test_a_group_without_weights_is_none() -> None:
+    segmenter = model()
+    encoder = segmenter.network.get_submodule("encoder").requires_grad_(False)
+    assert len(optim.build(optim_params(), segmenter, encoder).param_groups) == 1

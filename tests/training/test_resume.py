@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 
 from segpipe import sealed
 from segpipe.errors import PipelineError
-from segpipe.training import loop, optim, precision, resume, state
+from segpipe.training import loop, optim, phases, precision, resume, state
 from tests.training.suite import CPU, model, optim_params, run
 
 Bytes = dict[str, bytes]
@@ -26,17 +26,19 @@ class CutError(Exception):
     """Stands for a kill."""
 
 
-def fresh(name: str = "adamw", momentum: float = 0.9, layout: torch.memory_format = torch.channels_last) -> loop.Run:
+def fresh(layout: torch.memory_format = torch.channels_last, **changes: Any) -> loop.Run:
     """Three epochs of two batches, with scores that follow from the weights."""
     torch.manual_seed(99)
     segmenter: Any = model().to(memory_format=layout)
-    optimizer = optim.build(optim_params(name=name, momentum=momentum), segmenter)
+    params, encoder = optim_params(**{"name": "adamw"} | changes), segmenter.network.encoder
+    optimizer = optim.build(params, segmenter, encoder)
+    enter = phases.entering(segmenter.network, encoder, params, 3)
 
     def validate() -> loop.Record:
         return {"val_dice": float(next(segmenter.parameters()).detach().sum().sin())}
 
     step = precision.stepper(segmenter, optimizer, 1.0, None)
-    return run(model=segmenter, optimizer=optimizer, step=step, validate=validate, epochs=3)
+    return run(model=segmenter, optimizer=optimizer, step=step, validate=validate, epochs=3, enter=enter)
 
 
 def ended(training: loop.Run) -> tuple[Bytes, Bytes, list[list[tuple[str, float]]], int]:
@@ -84,6 +86,23 @@ def resumed(folder: Path, **how: Any) -> loop.Run:
 @pytest.mark.parametrize("how", [{"name": "adamw"}, {"name": "adam"}, {"name": "sgd"}, {"name": "sgd", "momentum": 0.0}])
 @pytest.mark.parametrize("calls", range(1, 10))
 def test_cut_off_anywhere_it_ends_in_the_same_bytes(calls: int, how: dict[str, Any], tmp_path: Path) -> None:
+    interrupted(tmp_path, calls, **how)
+    assert ended(resumed(tmp_path, **how)) == ended(fresh(**how))
+
+
+@pytest.mark.parametrize(
+    "how",
+    [
+        {"encoder_frozen": 1, "encoder_rate": 0.1},
+        {"encoder_frozen": 2, "encoder_statistics": "keep", "name": "sgd"},
+        {"encoder_rate": 0.0},
+    ],
+)
+@pytest.mark.parametrize("calls", [1, 3, 5, 7])
+def test_cut_off_while_the_encoder_is_frozen_or_after_it_ends_in_the_same_bytes(
+    calls: int, how: dict[str, Any], tmp_path: Path
+) -> None:
+    """Three calls an epoch: inside the frozen part, at its very end, and behind it."""
     interrupted(tmp_path, calls, **how)
     assert ended(resumed(tmp_path, **how)) == ended(fresh(**how))
 
