@@ -31,7 +31,7 @@ def multiply_adds(network: nn.Module, size: tuple[int, int, int]) -> int:
 
 
 def forward_seconds(network: nn.Module, size: tuple[int, int, int], device: torch.device) -> float:
-    """The median time of a forward pass over one image of `size` (C, H, W) on `device`, where the network lies, as it predicts."""
+    """The median time of a forward pass over one image of `size` (C, H, W) on `device`, where the network lies."""
     image = torch.rand(1, *size, device=device).contiguous(memory_format=torch.channels_last)
     network.eval()
     with torch.inference_mode():

@@ -47,7 +47,7 @@ def rehearse(segmenter: Segmenter, setting: Setting, batch_size: int, device: to
             loss=losses.build(setting.loss, Classes(setting.has_background, weights)),
             batches=lambda epoch, first: _batches(setting, batch_size),
             n_batches=BATCHES,
-            validate=lambda: {},
+            validate=dict,
             autocast=precision.autocast(setting.train.precision, device),
             step=precision.stepper(segmenter, optimizer, setting.optim.clip_norm, scaler),
             rate=lambda epoch, gains: 0.0,
