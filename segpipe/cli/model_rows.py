@@ -22,11 +22,13 @@ CHANNELS = 3
 class Row:
     """One architecture. `note` says which encoder it has, if any, or that images get padded.
 
-    `multiply_adds` and `forward_seconds` are of one image, `peak_bytes` of a training step with `train.batch_size` images.
+    The sides of a crop are multiples of `stride`. `multiply_adds` and `forward_seconds` are of one image, `peak_bytes` of
+    a training step with `train.batch_size` images.
     """
 
     name: str
     note: str
+    stride: int
     parameters: int
     multiply_adds: int
     peak_bytes: int
@@ -59,7 +61,7 @@ def row(every: "Params", name: str, setting: "Setting", memory: int, device: "to
     try:
         model = configured(every.model, name)
         segmenter = build(every, model, setting).to(device)
-        return _measured(segmenter, setting, memory, device, name, _note(every.model, model, segmenter.stride, setting.crop))
+        return _measured(segmenter, setting, memory, device, name, note(every.model, model, segmenter.stride, setting.crop))
     except Exception as error:  # Whatever a library raises for one architecture, the others have their rows.
         return Failed(name, " ".join(str(error).split()) or type(error).__name__)
 
@@ -93,7 +95,7 @@ def build(every: "Params", model: "ModelParams", setting: "Setting") -> "Segment
     return segmenter.to(memory_format=torch.channels_last)
 
 
-def _measured(segmenter: "Segmenter", setting: "Setting", memory: int, device: "torch.device", name: str, note: str) -> Row:
+def _measured(segmenter: "Segmenter", setting: "Setting", memory: int, device: "torch.device", name: str, told: str) -> Row:
     from segpipe.models import cost
     from segpipe.training import memory as memories
 
@@ -105,10 +107,11 @@ def _measured(segmenter: "Segmenter", setting: "Setting", memory: int, device: "
     else:
         growth = memories.computed(segmenter, setting)
     peak, largest = growth.peak(batch_size), growth.largest_batch(memory)
-    return Row(name, note, cost.n_parameters(segmenter), adds, peak, seconds, largest)
+    return Row(name, told, segmenter.stride, cost.n_parameters(segmenter), adds, peak, seconds, largest)
 
 
-def _note(asked: "ModelParams", model: "ModelParams", stride: int, crop: int) -> str:
+def note(asked: "ModelParams", model: "ModelParams", stride: int, crop: int) -> str:
+    """What a row's name does not say: its encoder, with the reason if `asked` names another, and that crops get padded."""
     from segpipe.params import RESNET_MODELS
 
     notes = []

@@ -14,7 +14,8 @@ if TYPE_CHECKING:
     from segpipe.params import Params
 
 GIB, MIB = 2**30, 2**20
-HEADS = ("parameters", "multiply-adds", "memory", "forward", "largest batch")
+COLUMNS = {"parameters": 12, "multiply-adds": 15, "memory": 11, "forward": 11, "largest batch": 15}
+"""Each column's width in characters; with the names all fit into 100."""
 NAME_WIDTH = 28
 
 
@@ -103,13 +104,16 @@ def _head_lines(about: dict[str, Any]) -> list[str]:
 def _table(every: "Params", rows: "list[Row | Failed]") -> list[str]:
     from segpipe.cli.model_rows import Row
 
-    lines = ["  " + "model".ljust(NAME_WIDTH) + "".join(f"{head:>{len(head) + 2}}" for head in HEADS)]
+    lines = [_line(" ", "model", [*COLUMNS])]
     for each in rows:
-        cells = _cells(each) if isinstance(each, Row) else ["-"] * len(HEADS)
-        mark = ">" if each.name == every.model.name else " "
-        values = "".join(f"{cell:>{len(head) + 2}}" for cell, head in zip(cells, HEADS, strict=True))
-        lines.append(f"{mark} {each.name.ljust(NAME_WIDTH)}{values}")
+        cells = _cells(each) if isinstance(each, Row) else ["-"] * len(COLUMNS)
+        lines.append(_line(">" if each.name == every.model.name else " ", each.name, cells))
     return lines
+
+
+def _line(mark: str, name: str, cells: list[str]) -> str:
+    values = "".join(cell.rjust(width) for cell, width in zip(cells, COLUMNS.values(), strict=True))
+    return f"{mark} {name.ljust(NAME_WIDTH)}{values}"
 
 
 def _cells(row: "Row") -> list[str]:
@@ -117,7 +121,7 @@ def _cells(row: "Row") -> list[str]:
         f"{_short(row.parameters / 1e6)} M",
         f"{_short(row.multiply_adds / 1e9)} G",
         _size(row.peak_bytes),
-        f"{_short(row.forward_seconds * 1000)} ms",
+        f"{row.forward_seconds * 1000:.1f} ms",
         str(row.largest_batch) if row.largest_batch else "none fits",
     ]
 
@@ -125,14 +129,16 @@ def _cells(row: "Row") -> list[str]:
 def _notes(about: dict[str, Any], rows: "list[Row | Failed]") -> list[str]:
     from segpipe.cli.model_rows import Failed
 
-    own = [f"{each.name}: {each.reason if isinstance(each, Failed) else each.note}" for each in rows]
+    told = [each.reason if isinstance(each, Failed) else each.note for each in rows]
+    own = [f"{each.name}: {text}" for each, text in zip(rows, told, strict=True) if text]
     shared = [
-        f"memory: the peak of a training step, {about['memory_is']}; forward: one image, the median of a few.",
+        "> is model.name. multiply-adds and forward: one image; forward: the median of a few passes.",
+        f"memory: the peak of a training step, {about['memory_is']}.",
     ]
     if about["memory_is"] == "computed":
-        shared.append("A process takes more: Python and torch about 1 GiB, and up to half the peak again for memory freed")
-        shared.append("but kept; MALLOC_MMAP_THRESHOLD_=65536 in the environment gives that back.")
-    return [*(line for line in own if not line.endswith(": ")), *shared]
+        shared.append("A process takes more: about 1 GiB for Python and torch, and up to half the peak again for freed")
+        shared.append("memory that the C library keeps, unless MALLOC_MMAP_THRESHOLD_=65536 stands in the environment.")
+    return [*own, *shared]
 
 
 def _layer_lines(layers: "list[Layer]") -> list[str]:
@@ -165,8 +171,8 @@ def _end(rows: "list[Row | Failed]", name: str) -> None:
 
     built = [each for each in rows if isinstance(each, Row)]
     if name:
-        told = f"{name}, which these settings do not build" if not built else f"{name}, layer by layer"
-        command.done(told, f"dvc exp run -S model.name={name}")
+        told = f"stride {built[0].stride}: the sides of crops and tiles are multiples of it" if built else "not measured"
+        command.done(f"{name}, {told}", f"dvc exp run -S model.name={name}")
         return
     command.done(
         f"{len(built)} of {len(rows)} architectures fit these settings",

@@ -60,7 +60,7 @@ def computed(segmenter: Segmenter, setting: Setting) -> Growth:
 
 def timeline(segmenter: Segmenter, setting: Setting, batch_size: int) -> list[int]:
     """The bytes alive after each operation of two steps, weights and optimizer included; nothing is computed."""
-    meter = _Meter()
+    meter = Meter()
     with shapes_only(), meter:
         rehearse(shadow(segmenter), setting, batch_size, torch.device("cpu"))
     return meter.bytes_alive
@@ -101,7 +101,7 @@ def _measured_peak(segmenter: Segmenter, setting: Setting, batch_size: int, devi
     return torch.cuda.max_memory_allocated(device) - others
 
 
-class _Meter(TorchDispatchMode):
+class Meter(TorchDispatchMode):
     """Counts the bytes of every storage that an operation makes, until nothing refers to it any more."""
 
     def __init__(self) -> None:
