@@ -20,14 +20,14 @@ CHANNELS = 3
 
 @dataclass(frozen=True)
 class Row:
-    """One architecture. `note` says which encoder it has, if any, or that images get padded.
+    """One architecture. `notes` say which encoder it has, if any, and that crops get padded.
 
     The sides of a crop are multiples of `stride`. `multiply_adds` and `forward_seconds` are of one image, `peak_bytes` of
     a training step with `train.batch_size` images.
     """
 
     name: str
-    note: str
+    notes: tuple[str, ...]
     stride: int
     parameters: int
     multiply_adds: int
@@ -61,7 +61,7 @@ def row(every: "Params", name: str, setting: "Setting", memory: int, device: "to
     try:
         model = configured(every.model, name)
         segmenter = build(every, model, setting).to(device)
-        return _measured(segmenter, setting, memory, device, name, note(every.model, model, segmenter.stride, setting.crop))
+        return _measured(segmenter, setting, memory, device, name, notes(every.model, model, segmenter.stride, setting.crop))
     except Exception as error:  # Whatever a library raises for one architecture, the others have their rows.
         return Failed(name, " ".join(str(error).split()) or type(error).__name__)
 
@@ -95,7 +95,9 @@ def build(every: "Params", model: "ModelParams", setting: "Setting") -> "Segment
     return segmenter.to(memory_format=torch.channels_last)
 
 
-def _measured(segmenter: "Segmenter", setting: "Setting", memory: int, device: "torch.device", name: str, told: str) -> Row:
+def _measured(
+    segmenter: "Segmenter", setting: "Setting", memory: int, device: "torch.device", name: str, told: tuple[str, ...]
+) -> Row:
     from segpipe.models import cost
     from segpipe.training import memory as memories
 
@@ -110,19 +112,19 @@ def _measured(segmenter: "Segmenter", setting: "Setting", memory: int, device: "
     return Row(name, told, segmenter.stride, cost.n_parameters(segmenter), adds, peak, seconds, largest)
 
 
-def note(asked: "ModelParams", model: "ModelParams", stride: int, crop: int) -> str:
+def notes(asked: "ModelParams", model: "ModelParams", stride: int, crop: int) -> tuple[str, ...]:
     """What a row's name does not say: its encoder, with the reason if `asked` names another, and that crops get padded."""
     from segpipe.params import RESNET_MODELS
 
-    notes = []
+    found = []
     if model.name == "smp":
-        notes.append(f"{model.architecture} with the encoder {model.encoder}")
+        found.append(f"{model.architecture} with the encoder {model.encoder}")
     if model.name in RESNET_MODELS:
         other = "" if model.encoder == asked.encoder else f", since model.encoder {asked.encoder} is no ResNet"
-        notes.append(f"encoder {model.encoder}{other}")
+        found.append(f"encoder {model.encoder}{other}")
     if crop % stride:
-        notes.append(f"crops are padded to {crop + -crop % stride} pixels, a multiple of its stride {stride}")
-    return "; ".join(notes)
+        found.append(f"crops are padded to {crop + -crop % stride} pixels, a multiple of its stride {stride}")
+    return tuple(found)
 
 
 def _data(data: "DataParams") -> tuple[int, tuple[str, ...], str]:

@@ -1,5 +1,6 @@
 """segpipe models: what each architecture takes at the configured size, and what one is made of, layer by layer."""
 
+import textwrap
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -15,8 +16,9 @@ if TYPE_CHECKING:
 
 GIB, MIB = 2**30, 2**20
 COLUMNS = {"parameters": 12, "multiply-adds": 15, "memory": 11, "forward": 11, "largest batch": 15}
-"""Each column's width in characters; with the names all fit into 100."""
+"""Each column's width in characters; with the names all fit into WIDTH."""
 NAME_WIDTH = 28
+WIDTH = 100
 
 
 def models(
@@ -127,18 +129,22 @@ def _cells(row: "Row") -> list[str]:
 
 
 def _notes(about: dict[str, Any], rows: "list[Row | Failed]") -> list[str]:
+    """What is to be known beside the numbers, each once, in lines of the table's width."""
     from segpipe.cli.model_rows import Failed
 
-    told = [each.reason if isinstance(each, Failed) else each.note for each in rows]
-    own = [f"{each.name}: {text}" for each, text in zip(rows, told, strict=True) if text]
-    shared = [
-        "> is model.name. multiply-adds and forward: one image; forward: the median of a few passes.",
-        f"memory: the peak of a training step, {about['memory_is']}.",
-    ]
+    names: dict[str, list[str]] = {}
+    for each in rows:
+        for text in [each.reason] if isinstance(each, Failed) else each.notes:
+            names.setdefault(text, []).append(each.name)
+    told = [f"{', '.join(few)}: {text}" for text, few in names.items()]
+    told.append("> is model.name. multiply-adds and forward: one image; forward: the median of a few passes.")
+    told.append(f"memory: the peak of a training step, {about['memory_is']}.")
     if about["memory_is"] == "computed":
-        shared.append("A process takes more: about 1 GiB for Python and torch, and up to half the peak again for freed")
-        shared.append("memory that the C library keeps, unless MALLOC_MMAP_THRESHOLD_=65536 stands in the environment.")
-    return [*own, *shared]
+        told[-1] += (
+            " A process takes more: about 1 GiB for Python and torch, and up to half the peak again for freed memory that "
+            "the C library keeps, unless MALLOC_MMAP_THRESHOLD_=65536 stands in the environment."
+        )
+    return [line for text in told for line in textwrap.wrap(text, WIDTH, subsequent_indent="  ")]
 
 
 def _layer_lines(layers: "list[Layer]") -> list[str]:

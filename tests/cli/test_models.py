@@ -138,7 +138,7 @@ def test_an_encoder_that_is_no_resnet_gives_way_in_rows_that_need_one_unless_it_
     every = params_of(project)
     other = model_rows.configured(every.model, "resnet_unet")
     assert other.encoder == "resnet18"
-    assert model_rows.note(every.model, other, 32, 64) == "encoder resnet18, since model.encoder mobilenet_v2 is no ResNet"
+    assert model_rows.notes(every.model, other, 32, 64) == ("encoder resnet18, since model.encoder mobilenet_v2 is no ResNet",)
     change(project, name="resnet_unet")
     found = row_of(params_of(project), "resnet_unet")
     assert isinstance(found, model_rows.Failed)
@@ -152,8 +152,8 @@ def test_trained_weights_are_not_read(project: Path) -> None:
 
 def test_a_crop_that_gets_padded_is_told(project: Path) -> None:
     model = params_of(project).model
-    assert model_rows.note(model, model, 8, 36) == "crops are padded to 40 pixels, a multiple of its stride 8"
-    assert model_rows.note(model, model, 4, 36) == ""
+    assert model_rows.notes(model, model, 8, 36) == ("crops are padded to 40 pixels, a multiple of its stride 8",)
+    assert model_rows.notes(model, model, 4, 36) == ()
 
 
 def params_of(project: Path) -> Params:
