@@ -361,6 +361,14 @@ def data_of(content: Any) -> DataParams:
         raise PipelineError("\n".join(_all_sentences(error, ("data",)))) from None
 
 
+def model_of(content: Any) -> ModelParams:
+    """The model section from plain values. Raises PipelineError that names every problem, one a line."""
+    try:
+        return ModelParams.model_validate(content)
+    except ValidationError as error:
+        raise PipelineError("\n".join(_all_sentences(error, ("model",)))) from None
+
+
 def _all_sentences(error: ValidationError, section: tuple[str, ...]) -> list[str]:
     """What pydantic found in a section of Params, a line each."""
     details: list[dict[str, Any]] = [dict(detail) | {"loc": section + detail["loc"]} for detail in error.errors()]

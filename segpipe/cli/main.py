@@ -1,7 +1,7 @@
 """`segpipe COMMAND`: what a person types beside `dvc`. A line a command; what a command needs it imports when it runs."""
 
 from segpipe import command
-from segpipe.cli import adopt, convert, info, init, predict, prune, ui, unpack, verify
+from segpipe.cli import adopt, convert, info, init, models, predict, prune, ui, unpack, verify
 
 app = command.new_app()
 app.command("init")(init.init)
@@ -10,6 +10,7 @@ app.command("unpack")(unpack.unpack)
 app.command("predict")(predict.predict)
 app.command("prune")(prune.prune)
 app.command("info")(info.info)
+app.command("models")(models.models)
 app.command("verify")(verify.verify)
 app.command("adopt")(adopt.adopt)
 app.command("ui")(ui.ui)
