@@ -1,15 +1,16 @@
 """What our networks cost against independent implementations of the same: time, multiply-adds and memory, as ratios.
 
-Seconds are those of the processor on one thread, so that work beside it counts little; ours and theirs take turns, and each
-ratio is the median over rounds, with its range. A training step is forward and backward; forward alone is in evaluation,
-without gradients. Ours runs in channels-last memory, as it trains; theirs in that or the usual format, whichever is faster.
-Memory is the most that torch holds at once in a training step (parameters, gradients, maps, buffers of kernels; no optimizer).
+Seconds are those of the processor on one thread, so that other work beside it counts little. Ours and theirs take turns, as
+often as `--seconds` of a row allow and 3 times at least; a ratio is the median over the turns, with its range. A training step is
+forward and backward; forward alone is in evaluation, without gradients. Ours runs in channels-last memory, as it trains;
+theirs in that or the usual format, whichever is faster for it. Memory is the most that torch holds at once: parameters,
+gradients, maps and the buffers of its kernels, without an optimizer; both are in the same format.
 
 Peers: segmentation_models_pytorch is installed, MONAI where it can be imported (pip install --no-deps monai), the others are
 clones in a folder: github.com/milesial/Pytorch-UNet, LeeJunHyun/Image_Segmentation, 4uiiurz1/pytorch-nested-unet and
 drawcodeboy/SA-UNet-PyTorch. Their code is run: look at it first. A peer that is not there is left out, and said so.
 
-    python bench/architectures.py [--peers FOLDER] [--only NAME ...] [--rounds 5] [--batch 2] [--size 128]
+    PYTHONPATH=. python bench/architectures.py [--peers FOLDER] [--only NAME ...] [--seconds 20] [--batch 2] [--size 128]
 """
 
 import argparse
@@ -19,6 +20,7 @@ import io
 import statistics
 import sys
 import time
+from collections import defaultdict
 from collections.abc import Callable
 from dataclasses import dataclass
 from itertools import accumulate
@@ -36,10 +38,14 @@ from segpipe.params import load
 
 FORMATS = {"contiguous": torch.contiguous_format, "channels_last": torch.channels_last}
 OURS = "channels_last"
+LEAST_TURNS = 3
 CHANNELS, LOGITS = 3, 2
 PARAMS = load(Path(__file__).parents[1] / "params.yaml").model.model_copy(
     update={"depth": 4, "activation": "relu", "norm": "batch", "dropout": 0.0, "recurrence": 2, "weights": "none"}
 )
+
+Networks = dict[str, nn.Module]
+Work = Callable[[nn.Module, Tensor], None]
 
 
 @dataclass(frozen=True)
@@ -96,11 +102,16 @@ def nested(folder: Path) -> nn.Module:
 
 
 def drawcodeboy(folder: Path) -> nn.Module:
-    """Its squares have a fifth of the map's side; here 7 pixels, as ours. Its last layer gives two logits, not one share."""
+    """Its squares have a fifth of the map's side and its transposed convolutions are 2 x 2; here 7 pixels and 3 x 3, as the
+    authors' code and ours. Its last layer gives logits here, not a share.
+    """
     file = module(folder, "SA-UNet-PyTorch", "SA_UNet")
     drop = file.dropBlock
-    file.dropBlock = lambda features, block_size, keep_prob: drop(features, 7, keep_prob)
+    file.dropBlock = lambda features, block_size, keep_prob: drop(features, min(7, *features.shape[2:]), keep_prob)
     network = file.SA_UNet(CHANNELS, 7, 0.82)
+    for decoder in (network.d1, network.d2, network.d3):
+        given = decoder.transposeConv
+        decoder.transposeConv = nn.ConvTranspose2d(given.in_channels, given.out_channels, 3, 2, padding=1, output_padding=1)
     network.convOut, network.sigmoid = nn.Conv2d(16, LOGITS, 1), nn.Identity()
     return network
 
@@ -109,26 +120,28 @@ def of_smp(encoder: str) -> Callable[[Path], nn.Module]:
     return lambda _: smp.Unet(encoder, encoder_weights=None, in_channels=CHANNELS, classes=LOGITS)
 
 
-WIDE: dict[str, Any] = {"width": 64, "upsample": "resize"}
-ALIKE = "the same network"
-GATES = "their gates look at full size, at both maps after upsampling; ours at half of it, as the paper"
-RECURRENT = "as many convolutions; theirs has one set of weights a layer where the paper, and ours, has two"
+WIDE = {"width": 64, "upsample": "resize"}
+NARROW = {"width": 16, "upsample": "resize"}
+SAME = "the same network"
+GATES = "their gates look at full size and stand at every skip; ours look at half size, and not at the top skip, as in the paper"
+RECURRENT = "as many convolutions; theirs has one set of weights a layer, ours two, as the paper"
+WIDER = "theirs enlarges without weights, and so reads wider maps"
 ROWS = [
-    Row("unet", {"width": 64, "upsample": "transposed"}, "milesial UNet", milesial, ALIKE),
-    Row("unet", WIDE, "LeeJunHyun U_Net", lee("U_Net"), "the same network"),
+    Row("unet", {"width": 64, "upsample": "transposed"}, "milesial UNet", milesial, SAME),
+    Row("unet", WIDE, "LeeJunHyun U_Net", lee("U_Net"), SAME),
     Row(
         "unetpp",
         {"width": (32, 32, 64, 128, 256), "upsample": "transposed", "deep_supervision": "none"},
         "MONAI BasicUNetPlusPlus",
         monai_nested,
-        "the same network, beside three small heads of theirs",
+        "the same network, and three heads of theirs that nobody reads",
     ),
     Row(
         "unetpp",
         {"width": 32, "upsample": "transposed", "deep_supervision": "none"},
         "4uiiurz1 NestedUNet",
         nested,
-        "theirs enlarges bilinearly, without a convolution, and so reads wider maps",
+        WIDER,
     ),
     Row("attention_unet", WIDE, "LeeJunHyun AttU_Net", lee("AttU_Net"), GATES),
     Row("r2unet", WIDE, "LeeJunHyun R2U_Net", lee("R2U_Net"), RECURRENT),
@@ -138,33 +151,38 @@ ROWS = [
         {"width": 16, "depth": 3, "upsample": "transposed", "drop_block": 0.18, "drop_block_size": 7},
         "drawcodeboy SA_UNet",
         drawcodeboy,
-        "the same network, but theirs does not scale what DropBlock leaves, and has no sigmoid in its attention",
+        "the same network, but theirs does not scale what DropBlock leaves, and its attention has no sigmoid",
     ),
     *(
-        Row(
-            "resnet_unet",
-            {"width": 16, "encoder": encoder, "upsample": "resize"},
-            f"smp Unet({encoder})",
-            of_smp(encoder),
-            "theirs enlarges without a convolution, and so reads wider maps",
-        )
+        Row("resnet_unet", NARROW | {"encoder": encoder}, f"smp Unet({encoder})", of_smp(encoder), WIDER)
         for encoder in ("resnet18", "resnet34", "resnet50")
     ),
 ]
 
 
+NO_PEER = {
+    "pretrained_attention_r2unet": "nobody else builds it; its parts are those of attention_r2unet and resnet_unet",
+    "simple_unet": "it is a small unet",
+    "smp": "it is the peer itself",
+}
+
+
 @dataclass(frozen=True)
 class Ratio:
-    """The median of ours / theirs over the rounds, and the range."""
+    """The median of ours / theirs over the turns, and the range."""
 
-    rounds: list[float]
+    turns: list[float]
+
+    @classmethod
+    def of(cls, ours: list[float], theirs: list[float]) -> "Ratio":
+        return cls([one / other for one, other in zip(ours, theirs, strict=True)])
 
     @property
     def median(self) -> float:
-        return statistics.median(self.rounds)
+        return statistics.median(self.turns)
 
     def __str__(self) -> str:
-        return f"{self.median:.2f} ({min(self.rounds):.2f} to {max(self.rounds):.2f})"
+        return f"{self.median:.2f} ({min(self.turns):.2f} to {max(self.turns):.2f})"
 
 
 def main() -> None:
@@ -172,8 +190,8 @@ def main() -> None:
     torch.set_num_threads(1)
     torch.manual_seed(0)
     image = torch.rand(options.batch, CHANNELS, options.size, options.size)
-    print(f"{options.batch} images of {options.size} x {options.size}, one thread, {options.rounds} rounds; ours / theirs:", flush=True)
-    lines, left_out = [], []
+    print(f"{options.batch} images of {options.size} x {options.size}, one thread, ours / theirs:", flush=True)
+    lines, left_out = [], [f"{name} has no row: {reason}" for name, reason in NO_PEER.items()]
     for row in ROWS:
         if options.only and row.name not in options.only:
             continue
@@ -182,8 +200,9 @@ def main() -> None:
         except ImportError as error:
             left_out.append(f"{row.name} against {row.peer} is left out: {error}")
             continue
-        lines.append(compare(row, row.ours(), theirs, image, options.rounds))
-    titles = ["`model.name`", "peer", "parameters, M", "multiply-adds, G", "training step", "forward", "memory", "how alike"]
+        print(f"{row.name} against {row.peer}", flush=True)
+        lines.append(compare(row, {"ours": row.ours(), "theirs": theirs}, image, options.seconds))
+    titles = ["`model.name`", "peer", "parameters, M", "multiply-adds, G", *WORK, "memory of a step", "how alike"]
     print("", line(titles), line(["---"] * len(titles)), *lines, "", *left_out, sep="\n")
 
 
@@ -191,70 +210,47 @@ def arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--peers", type=Path, default=Path("peers"), help="the folder of the clones")
     parser.add_argument("--only", nargs="+", help="model.name of the rows wanted")
-    parser.add_argument("--rounds", type=int, default=5)
-    parser.add_argument("--batch", type=int, default=2)
+    parser.add_argument("--seconds", type=float, default=20, help="of the processor, a row")
+    parser.add_argument("--batch", type=int, default=2, help="images")
     parser.add_argument("--size", type=int, default=128, help="pixels, a multiple of 32")
     return parser.parse_args()
 
 
-def compare(row: Row, ours: nn.Module, theirs: nn.Module, image: Tensor, rounds: int) -> str:
+def compare(row: Row, networks: Networks, image: Tensor, budget: float) -> str:
     """Measures one row, says the details as they come, and returns its line of the table."""
-    print(f"{row.name} against {row.peer}", flush=True)
-    networks = {"ours": ours, "theirs": theirs}
-    adds = {who: multiply_adds(network, image[:1]) for who, network in networks.items()}
-    sizes = {who: sum(each.numel() for each in network.parameters()) for who, network in networks.items()}
-    held, times = {}, {}
-    for format in FORMATS:
-        for who, network in networks.items():
-            held[who, format] = step_memory(*laid(network, image, format))
-    for _ in range(rounds):
-        for format in FORMATS:
-            for who, network in networks.items():
-                given = laid(network, image, format)
-                for kind, work in (("training step", step), ("forward", forward)):
-                    times.setdefault((kind, who, format), []).append(seconds(work, *given))
-    cells = [f"`{row.name}`", row.peer, *(f"{ours} / {theirs}" for ours, theirs in (millions(sizes), billions(adds)))]
-    for kind in ("training step", "forward"):
-        best = min(FORMATS, key=lambda format: statistics.median(times[kind, "theirs", format]))  # noqa: B023
-        ratio = paired(times[kind, "ours", OURS], times[kind, "theirs", best])
-        same = {format: paired(times[kind, "ours", format], times[kind, "theirs", format]) for format in FORMATS}
-        per_add = ratio.median * adds["theirs"] / adds["ours"]
-        print(f"  {kind}: {ratio}, {per_add:.2f} a multiply-add; theirs in {best}, which takes it", end=" ")
-        print(f"{statistics.median(times[kind, 'theirs', best]):.2f} s; both " + ", both ".join(f"{f} {r}" for f, r in same.items()))
-        cells.append(str(ratio) + (f", {per_add:.2f} a multiply-add" if abs(adds["ours"] / adds["theirs"] - 1) > 0.01 else ""))
-    best = min(FORMATS, key=lambda format: held["theirs", format])
-    print("  memory, MB: " + ", ".join(f"{who} in {format} {size / 1e6:.0f}" for (who, format), size in held.items()), flush=True)
-    cells.append(f"{held['ours', OURS] / held['theirs', best]:.2f}")
-    return line([*cells, row.alike])
+    sizes = {who: sum(each.numel() for each in network.parameters()) / 1e6 for who, network in networks.items()}
+    adds = {who: multiply_adds(network, image[:1]) / 1e9 for who, network in networks.items()}
+    cells = [f"`{row.name}`", row.peer, *(f"{of['ours']:.2f} / {of['theirs']:.2f}" for of in (sizes, adds))]
+    # Memory comes first: it also warms all up.
+    held = {kind: memory(networks, image, work) for kind, work in WORK.items()}
+    times = taken(networks, image, budget)
+    for kind in WORK:
+        at = {format: Ratio.of(times[kind, "ours", format], times[kind, "theirs", format]) for format in FORMATS}
+        best = min(FORMATS, key=lambda format: statistics.median(times[kind, "theirs", format]))
+        ratio = Ratio.of(times[kind, "ours", OURS], times[kind, "theirs", best])
+        cells.append(f"{ratio}{per_add(ratio, adds)}")
+        print(f"  {kind}: {cells[-1]}, {len(ratio.turns)} turns, theirs in {best}:", end=" ")
+        print(f"{statistics.median(times[kind, 'theirs', best]):.3f} s; " + "; ".join(f"both {f} {r}" for f, r in at.items()))
+        memories = (f"{format} {ours / 1e6:.0f} / {theirs / 1e6:.0f}" for format, (ours, theirs) in held[kind].items())
+        print(f"  memory of it, MB: {'; '.join(memories)}", flush=True)
+    (ours, theirs), (usual, their_usual) = held["training step"][OURS], held["training step"]["contiguous"]
+    return line([*cells, f"{ours / theirs:.2f}, contiguous {usual / their_usual:.2f}", row.alike])
+
+
+def per_add(ratio: Ratio, adds: dict[str, float]) -> str:
+    """The ratio for each multiply-add, where the networks differ in those by more than a hundredth."""
+    more = adds["ours"] / adds["theirs"]
+    return f", {ratio.median / more:.2f} a multiply-add" if abs(more - 1) > 0.01 else ""
 
 
 def line(cells: list[str]) -> str:
     return f"| {' | '.join(cells)} |"
 
 
-def millions(sizes: dict[str, int]) -> tuple[str, str]:
-    return f"{sizes['ours'] / 1e6:.2f}", f"{sizes['theirs'] / 1e6:.2f}"
-
-
-def billions(adds: dict[str, int]) -> tuple[str, str]:
-    return f"{adds['ours'] / 1e9:.2f}", f"{adds['theirs'] / 1e9:.2f}"
-
-
-def paired(ours: list[float], theirs: list[float]) -> Ratio:
-    return Ratio([one / other for one, other in zip(ours, theirs, strict=True)])
-
-
 def laid(network: nn.Module, image: Tensor, format: str) -> tuple[nn.Module, Tensor]:
     """Both in that memory format, and the network without gradients."""
     network.zero_grad(set_to_none=True)
     return network.to(memory_format=FORMATS[format]), image.contiguous(memory_format=FORMATS[format])
-
-
-def multiply_adds(network: nn.Module, image: Tensor) -> int:
-    """Of the forward pass over that image, in convolutions and products of matrices."""
-    with FlopCounterMode(display=False) as counter:
-        forward(network, image)
-    return counter.get_total_flops() // 2
 
 
 def step(network: nn.Module, image: Tensor) -> None:
@@ -266,25 +262,50 @@ def forward(network: nn.Module, image: Tensor) -> None:
     logits(network.eval(), image)
 
 
+WORK = {"training step": step, "forward": forward}
+
+
 def logits(network: nn.Module, image: Tensor) -> Tensor:
     """MONAI's nested network gives a list of one."""
     out = network(image)
     return out[-1] if isinstance(out, list) else out
 
 
-def seconds(work: Callable[[nn.Module, Tensor], None], network: nn.Module, image: Tensor) -> float:
-    """Of the processor, after a turn that does not count: it lays weights out anew."""
-    start = time.process_time()
-    work(network, image)
-    return time.process_time() - start
+def multiply_adds(network: nn.Module, image: Tensor) -> int:
+    """Of the forward pass over that image, in convolutions and products of matrices."""
+    with FlopCounterMode(display=False) as counter:
+        forward(network, image)
+    return counter.get_total_flops() // 2
 
 
-def step_memory(network: nn.Module, image: Tensor) -> int:
-    """The most bytes held at once in a training step: those of the network and image, and what torch's allocator gave beside."""
-    step(network, image)
-    network.zero_grad(set_to_none=True)
+def taken(networks: Networks, image: Tensor, budget: float) -> dict[tuple[str, str, str], list[float]]:
+    """Processor seconds by work, network and format, one a turn. Who is first changes from turn to turn."""
+    times = defaultdict(list)
+    start, turns = time.process_time(), 0
+    while turns < LEAST_TURNS or time.process_time() - start < budget:
+        for format in FORMATS:
+            for who in sorted(networks, reverse=turns % 2 == 1):
+                given = laid(networks[who], image, format)
+                for kind, work in WORK.items():
+                    before = time.process_time()
+                    work(*given)
+                    times[kind, who, format].append(time.process_time() - before)
+        turns += 1
+    return times
+
+
+def memory(networks: Networks, image: Tensor, work: Work) -> dict[str, tuple[int, int]]:
+    """By format, the most bytes held at once by ours and by theirs."""
+    return {
+        format: (peak(*laid(networks["ours"], image, format), work), peak(*laid(networks["theirs"], image, format), work))
+        for format in FORMATS
+    }
+
+
+def peak(network: nn.Module, image: Tensor, work: Work) -> int:
+    """The most bytes held at once: the network and image, and what torch's allocator gave and took back meanwhile."""
     with profile(activities=[ProfilerActivity.CPU], profile_memory=True) as profiler:
-        step(network, image)
+        work(network, image)
     changes = [event for event in profiler.profiler.kineto_results.events() if event.name() == "[memory]"]
     changes.sort(key=lambda event: event.start_ns())
     before = sum(each.nbytes for each in (*network.parameters(), *network.buffers(), image))
