@@ -1,10 +1,11 @@
 """What our networks cost against independent implementations of the same: time, multiply-adds and memory, as ratios.
 
 Seconds are those of the processor on one thread, so that other work beside it counts little. Ours and theirs take turns, as
-often as `--seconds` of a row allow and 3 times at least; a ratio is the median over the turns, with its range. A training step is
-forward and backward; forward alone is in evaluation, without gradients. Ours runs in channels-last memory, as it trains;
-theirs in that or the usual format, whichever is faster for it. Memory is the most that torch holds at once: parameters,
-gradients, maps and the buffers of its kernels, without an optimizer; both are in the same format.
+often as `--seconds` of a row allow and 3 times at least; a ratio is that of the fastest turns, since other work only ever adds;
+beside it stand the median and the range of the turns' own ratios. The first row is a network against itself: so far from 1
+is nothing. A training step is forward and backward; forward alone is in evaluation, without gradients. Ours runs in
+channels-last memory, as it trains; theirs in that or the usual format, whichever is faster for it. Memory is the most that
+torch holds at once: parameters, gradients, maps and the buffers of its kernels, without an optimizer; both in one format.
 
 Peers: segmentation_models_pytorch is installed, MONAI where it can be imported (pip install --no-deps monai), the others are
 clones in a folder: github.com/milesial/Pytorch-UNet, LeeJunHyun/Image_Segmentation, 4uiiurz1/pytorch-nested-unet and
@@ -58,8 +59,10 @@ class Row:
     theirs: Callable[[Path], nn.Module]
     alike: str
 
-    def ours(self) -> nn.Module:
-        return table.build(PARAMS.model_copy(update={"name": self.name} | self.keys), CHANNELS, LOGITS).network
+
+def built(name: str, keys: dict[str, Any]) -> nn.Module:
+    """Our network of that name."""
+    return table.build(PARAMS.model_copy(update={"name": name} | keys), CHANNELS, LOGITS).network
 
 
 def module(folder: Path, repository: str, name: str) -> Any:
@@ -127,6 +130,7 @@ GATES = "their gates look at full size and stand at every skip; ours look at hal
 RECURRENT = "as many convolutions; theirs has one set of weights a layer, ours two, as the paper"
 WIDER = "theirs enlarges without weights, and so reads wider maps"
 ROWS = [
+    Row("unet", WIDE, "itself", lambda _: built("unet", WIDE), SAME),
     Row("unet", {"width": 64, "upsample": "transposed"}, "milesial UNet", milesial, SAME),
     Row("unet", WIDE, "LeeJunHyun U_Net", lee("U_Net"), SAME),
     Row(
@@ -169,20 +173,17 @@ NO_PEER = {
 
 @dataclass(frozen=True)
 class Ratio:
-    """The median of ours / theirs over the turns, and the range."""
+    """Ours / theirs: of the fastest turns, and of each turn by itself."""
 
+    fastest: float
     turns: list[float]
 
     @classmethod
     def of(cls, ours: list[float], theirs: list[float]) -> "Ratio":
-        return cls([one / other for one, other in zip(ours, theirs, strict=True)])
-
-    @property
-    def median(self) -> float:
-        return statistics.median(self.turns)
+        return cls(min(ours) / min(theirs), [one / other for one, other in zip(ours, theirs, strict=True)])
 
     def __str__(self) -> str:
-        return f"{self.median:.2f} ({min(self.turns):.2f} to {max(self.turns):.2f})"
+        return f"{self.fastest:.2f} ({statistics.median(self.turns):.2f}, {min(self.turns):.2f} to {max(self.turns):.2f})"
 
 
 def main() -> None:
@@ -201,8 +202,16 @@ def main() -> None:
             left_out.append(f"{row.name} against {row.peer} is left out: {error}")
             continue
         print(f"{row.name} against {row.peer}", flush=True)
-        lines.append(compare(row, {"ours": row.ours(), "theirs": theirs}, image, options.seconds))
-    titles = ["`model.name`", "peer", "parameters, M", "multiply-adds, G", *WORK, "memory of a step", "how alike"]
+        lines.append(compare(row, {"ours": built(row.name, row.keys), "theirs": theirs}, image, options.seconds))
+    titles = [
+        "`model.name`",
+        "peer",
+        "parameters, M",
+        "multiply-adds, G",
+        *(WORK if options.seconds else ()),
+        "memory of a step",
+        "how alike",
+    ]
     print("", line(titles), line(["---"] * len(titles)), *lines, "", *left_out, sep="\n")
 
 
@@ -210,7 +219,7 @@ def arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--peers", type=Path, default=Path("peers"), help="the folder of the clones")
     parser.add_argument("--only", nargs="+", help="model.name of the rows wanted")
-    parser.add_argument("--seconds", type=float, default=20, help="of the processor, a row")
+    parser.add_argument("--seconds", type=float, default=20, help="of the processor, a row; 0 measures memory alone")
     parser.add_argument("--batch", type=int, default=2, help="images")
     parser.add_argument("--size", type=int, default=128, help="pixels, a multiple of 32")
     return parser.parse_args()
@@ -223,16 +232,17 @@ def compare(row: Row, networks: Networks, image: Tensor, budget: float) -> str:
     cells = [f"`{row.name}`", row.peer, *(f"{of['ours']:.2f} / {of['theirs']:.2f}" for of in (sizes, adds))]
     # Memory comes first: it also warms all up.
     held = {kind: memory(networks, image, work) for kind, work in WORK.items()}
-    times = taken(networks, image, budget)
-    for kind in WORK:
+    for kind, by_format in held.items():
+        memories = (f"{format} {ours / 1e6:.0f} / {theirs / 1e6:.0f}" for format, (ours, theirs) in by_format.items())
+        print(f"  memory of a {kind}, MB: {'; '.join(memories)}", flush=True)
+    times = taken(networks, image, budget) if budget else {}
+    for kind in WORK if budget else ():
         at = {format: Ratio.of(times[kind, "ours", format], times[kind, "theirs", format]) for format in FORMATS}
-        best = min(FORMATS, key=lambda format: statistics.median(times[kind, "theirs", format]))
+        best = min(FORMATS, key=lambda format: min(times[kind, "theirs", format]))
         ratio = Ratio.of(times[kind, "ours", OURS], times[kind, "theirs", best])
         cells.append(f"{ratio}{per_add(ratio, adds)}")
         print(f"  {kind}: {cells[-1]}, {len(ratio.turns)} turns, theirs in {best}:", end=" ")
-        print(f"{statistics.median(times[kind, 'theirs', best]):.3f} s; " + "; ".join(f"both {f} {r}" for f, r in at.items()))
-        memories = (f"{format} {ours / 1e6:.0f} / {theirs / 1e6:.0f}" for format, (ours, theirs) in held[kind].items())
-        print(f"  memory of it, MB: {'; '.join(memories)}", flush=True)
+        print(f"{min(times[kind, 'theirs', best]):.3f} s; " + "; ".join(f"both {f} {r}" for f, r in at.items()))
     (ours, theirs), (usual, their_usual) = held["training step"][OURS], held["training step"]["contiguous"]
     return line([*cells, f"{ours / theirs:.2f}, contiguous {usual / their_usual:.2f}", row.alike])
 
@@ -240,7 +250,7 @@ def compare(row: Row, networks: Networks, image: Tensor, budget: float) -> str:
 def per_add(ratio: Ratio, adds: dict[str, float]) -> str:
     """The ratio for each multiply-add, where the networks differ in those by more than a hundredth."""
     more = adds["ours"] / adds["theirs"]
-    return f", {ratio.median / more:.2f} a multiply-add" if abs(more - 1) > 0.01 else ""
+    return f", {ratio.fastest / more:.2f} a multiply-add" if abs(more - 1) > 0.01 else ""
 
 
 def line(cells: list[str]) -> str:
@@ -262,7 +272,7 @@ def forward(network: nn.Module, image: Tensor) -> None:
     logits(network.eval(), image)
 
 
-WORK = {"training step": step, "forward": forward}
+WORK = {"training step": step, "forward pass": forward}
 
 
 def logits(network: nn.Module, image: Tensor) -> Tensor:
@@ -284,11 +294,11 @@ def taken(networks: Networks, image: Tensor, budget: float) -> dict[tuple[str, s
     start, turns = time.process_time(), 0
     while turns < LEAST_TURNS or time.process_time() - start < budget:
         for format in FORMATS:
-            for who in sorted(networks, reverse=turns % 2 == 1):
-                given = laid(networks[who], image, format)
-                for kind, work in WORK.items():
+            given = {who: laid(network, image, format) for who, network in networks.items()}
+            for kind, work in WORK.items():
+                for who in sorted(networks, reverse=turns % 2 == 1):
                     before = time.process_time()
-                    work(*given)
+                    work(*given[who])
                     times[kind, who, format].append(time.process_time() - before)
         turns += 1
     return times
