@@ -4,8 +4,9 @@ Seconds are those of the processor on one thread, so that other work beside it c
 often as `--seconds` of a row allow and 3 times at least; a ratio is that of the fastest turns, since other work only ever adds;
 beside it stand the median and the range of the turns' own ratios. The first row is a network against itself: so far from 1
 is nothing. A training step is forward and backward; forward alone is in evaluation, without gradients. Ours runs in
-channels-last memory, as it trains; theirs in that or the usual format, whichever is faster for it. Memory is the most that
-torch holds at once: parameters, gradients, maps and the buffers of its kernels, without an optimizer; both in one format.
+channels-last memory, as it trains; theirs in that or the usual format, whichever is faster for it. Memory is the most bytes of
+tensors held at once (parameters, gradients, maps; neither an optimizer nor a kernel's own buffers), counted storage by storage
+while the pass runs over tensors without content: exact, the same on any machine, and also for 8 images of 256 x 256.
 
 Peers: segmentation_models_pytorch is installed, MONAI where it can be imported (pip install --no-deps monai), the others are
 clones in a folder: github.com/milesial/Pytorch-UNet, LeeJunHyun/Image_Segmentation, 4uiiurz1/pytorch-nested-unet and
@@ -16,22 +17,24 @@ drawcodeboy/SA-UNet-PyTorch. Their code is run: look at it first. A peer that is
 
 import argparse
 import contextlib
+import copy
 import importlib
 import io
 import statistics
 import sys
 import time
+import weakref
 from collections import defaultdict
 from collections.abc import Callable
 from dataclasses import dataclass
-from itertools import accumulate
 from pathlib import Path
 from typing import Any
 
 import segmentation_models_pytorch as smp
 import torch
 from torch import Tensor, nn
-from torch.profiler import ProfilerActivity, profile
+from torch.utils._python_dispatch import TorchDispatchMode
+from torch.utils._pytree import tree_leaves
 from torch.utils.flop_counter import FlopCounterMode
 
 from segpipe.models import table
@@ -40,6 +43,8 @@ from segpipe.params import load
 FORMATS = {"contiguous": torch.contiguous_format, "channels_last": torch.channels_last}
 OURS = "channels_last"
 LEAST_TURNS = 3
+LARGER = (8, 256)
+"""Images and their size for which memory is counted beside those that are timed: as a training has them."""
 CHANNELS, LOGITS = 3, 2
 PARAMS = load(Path(__file__).parents[1] / "params.yaml").model.model_copy(
     update={"depth": 4, "activation": "relu", "norm": "batch", "dropout": 0.0, "recurrence": 2, "weights": "none"}
@@ -209,7 +214,7 @@ def main() -> None:
         "parameters, M",
         "multiply-adds, G",
         *(WORK if options.seconds else ()),
-        "memory of a step",
+        "memory of a step; with 8 x 256 x 256",
         "how alike",
     ]
     print("", line(titles), line(["---"] * len(titles)), *lines, "", *left_out, sep="\n")
@@ -230,11 +235,14 @@ def compare(row: Row, networks: Networks, image: Tensor, budget: float) -> str:
     sizes = {who: sum(each.numel() for each in network.parameters()) / 1e6 for who, network in networks.items()}
     adds = {who: multiply_adds(network, image[:1]) / 1e9 for who, network in networks.items()}
     cells = [f"`{row.name}`", row.peer, *(f"{of['ours']:.2f} / {of['theirs']:.2f}" for of in (sizes, adds))]
-    # Memory comes first: it also warms all up.
-    held = {kind: memory(networks, image, work) for kind, work in WORK.items()}
-    for kind, by_format in held.items():
-        memories = (f"{format} {ours / 1e6:.0f} / {theirs / 1e6:.0f}" for format, (ours, theirs) in by_format.items())
-        print(f"  memory of a {kind}, MB: {'; '.join(memories)}", flush=True)
+    shapes = ((len(image), image.shape[2]), LARGER)
+    held = {
+        (kind, shape): [peak(networks[who], *shape, work) for who in ("ours", "theirs")]
+        for kind, work in WORK.items()
+        for shape in shapes
+    }
+    for (kind, (batch, size)), (ours, theirs) in held.items():
+        print(f"  memory of a {kind}, {batch} of {size}: {ours / 1e6:.0f} / {theirs / 1e6:.0f} MB", flush=True)
     times = taken(networks, image, budget) if budget else {}
     for kind in WORK if budget else ():
         at = {format: Ratio.of(times[kind, "ours", format], times[kind, "theirs", format]) for format in FORMATS}
@@ -243,8 +251,8 @@ def compare(row: Row, networks: Networks, image: Tensor, budget: float) -> str:
         cells.append(f"{ratio}{per_add(ratio, adds)}")
         print(f"  {kind}: {cells[-1]}, {len(ratio.turns)} turns, theirs in {best}:", end=" ")
         print(f"{min(times[kind, 'theirs', best]):.3f} s; " + "; ".join(f"both {f} {r}" for f, r in at.items()))
-    (ours, theirs), (usual, their_usual) = held["training step"][OURS], held["training step"]["contiguous"]
-    return line([*cells, f"{ours / theirs:.2f}, contiguous {usual / their_usual:.2f}", row.alike])
+    memory = (held["training step", shape] for shape in shapes)
+    return line([*cells, ", ".join(f"{ours / theirs:.2f}" for ours, theirs in memory), row.alike])
 
 
 def per_add(ratio: Ratio, adds: dict[str, float]) -> str:
@@ -304,22 +312,46 @@ def taken(networks: Networks, image: Tensor, budget: float) -> dict[tuple[str, s
     return times
 
 
-def memory(networks: Networks, image: Tensor, work: Work) -> dict[str, tuple[int, int]]:
-    """By format, the most bytes held at once by ours and by theirs."""
-    return {
-        format: (peak(*laid(networks["ours"], image, format), work), peak(*laid(networks["theirs"], image, format), work))
-        for format in FORMATS
-    }
+def peak(network: nn.Module, batch: int, size: int, work: Work) -> int:
+    """The most bytes held at once, on the device that has shapes and no content."""
+    image = torch.empty(batch, CHANNELS, size, size, device="meta")
+    given = laid(copy.deepcopy(network).to("meta"), image, OURS)
+    held = Held()
+    for tensor in (*given[0].parameters(), *given[0].buffers(), given[1]):
+        held.count(tensor)
+    with held:
+        work(*given)
+    return held.peak
 
 
-def peak(network: nn.Module, image: Tensor, work: Work) -> int:
-    """The most bytes held at once: the network and image, and what torch's allocator gave and took back meanwhile."""
-    with profile(activities=[ProfilerActivity.CPU], profile_memory=True) as profiler:
-        work(network, image)
-    changes = [event for event in profiler.profiler.kineto_results.events() if event.name() == "[memory]"]
-    changes.sort(key=lambda event: event.start_ns())
-    before = sum(each.nbytes for each in (*network.parameters(), *network.buffers(), image))
-    return before + max(accumulate(event.nbytes() for event in changes))
+class Held(TorchDispatchMode):
+    """Adds up the storages that operations make, until they are let go."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.live: set[int] = set()
+        self.now = self.peak = 0
+
+    def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+        out = func(*args, **(kwargs or {}))
+        for leaf in tree_leaves(out):
+            if isinstance(leaf, Tensor):
+                self.count(leaf)
+        return out
+
+    def count(self, tensor: Tensor) -> None:
+        storage = tensor.untyped_storage()
+        # Views have the storage of what they look at.
+        if storage._cdata in self.live:
+            return
+        self.live.add(storage._cdata)
+        self.now += storage.nbytes()
+        self.peak = max(self.peak, self.now)
+        weakref.finalize(storage, self._let_go, storage._cdata, storage.nbytes())
+
+    def _let_go(self, which: int, size: int) -> None:
+        self.live.remove(which)
+        self.now -= size
 
 
 if __name__ == "__main__":
