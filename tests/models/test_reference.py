@@ -1,0 +1,19 @@
+"""The page that describes the models, against the table of them and the keys there are."""
+
+import re
+
+from segpipe.models.table import MODELS
+from segpipe.params import ModelParams
+from tests.models.suite import ROOT
+
+PAGE = (ROOT / "docs" / "reference" / "models.md").read_text()
+
+
+def test_every_model_has_a_row_of_its_own() -> None:
+    overview = PAGE.partition("\n\nAll but")[0]
+    assert re.findall(r"^\| `(\w+)` \|", overview, flags=re.MULTILINE) == [*MODELS]
+
+
+def test_every_key_of_the_model_section_is_told() -> None:
+    missing = [key for key in ModelParams.model_fields if f"`{key}`" not in PAGE and f"`model.{key}`" not in PAGE]
+    assert missing == []
