@@ -1,8 +1,8 @@
 """Each loss against the one of the same name in segmentation_models_pytorch: seconds of a forward and backward pass.
 
 Run in the repository: python bench/losses.py [NAME ...]. Medians of rounds in which the two take turns, on (8, 12, 256, 256)
-with a tenth of the pixels ignored, and on one logit, on one thread; a ratio above 1 says that ours is slower. Where theirs wants its
-truth as planes it is given them ready made, though ours makes its own.
+with a tenth of the pixels ignored, and on one logit, on one thread; a ratio above 1 says that ours is slower. Where theirs
+wants its truth as planes it is given them ready made.
 """
 
 import statistics
@@ -33,8 +33,7 @@ def main(names: list[str]) -> None:
         target = torch.randint(0, max(2, n_logits), (8, 256, 256))
         target[torch.rand(target.shape) < 0.1] = IGNORE
         found = peers(target, n_logits)
-        for name in names or found:
-            theirs = found[name]
+        for name, theirs in ((name, found[name]) for name in found if not names or name in names):
             mine, other = medians((ours(name, target), theirs), logits)
             print(f"{name:<14} {n_logits:>2} logits: ours {1000 * mine:6.1f} ms, smp {1000 * other:6.1f} ms: {mine / other:.2f}")
             slow += [name] if mine > LIMIT * other else []

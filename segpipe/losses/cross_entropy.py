@@ -2,7 +2,6 @@
 
 from functools import partial
 
-import torch
 from torch import Tensor
 from torch.nn import functional as F
 
@@ -42,12 +41,12 @@ def pixel_cross_entropy(logits: Tensor, target: Tensor, weights: tuple[float, ..
 
 
 def _of_one_logit(logits: Tensor, target: Tensor, weights: tuple[float, ...], smoothing: float) -> Tensor:
-    objects = target == 1
-    right = logits.where(objects, -logits)
-    losses = -(1 - smoothing / 2) * F.logsigmoid(right)
-    if weights:
-        losses = losses * torch.where(objects, weights[1], weights[0])
+    truth = (target == 1).to(logits.dtype)
     if smoothing:
-        other = torch.where(objects, weights[0], weights[1]) if weights else 1.0
-        losses = losses - smoothing / 2 * other * F.logsigmoid(-right)
-    return losses
+        truth = truth * (1 - smoothing) + smoothing / 2
+    if not weights:
+        return F.binary_cross_entropy_with_logits(logits, truth, reduction="none")
+    # Both terms with a weight of their own are one with the sum of them, and a truth nearer to the heavier.
+    one, other = weights[1] * truth, weights[0] * (1 - truth)
+    both = one + other
+    return F.binary_cross_entropy_with_logits(logits, one / both.where(both > 0, 1.0), both, reduction="none")

@@ -16,8 +16,14 @@ from segpipe.params import LossParams
 
 def from_params(params: LossParams, classes: Classes) -> Loss:
     """The loss with the prices and the exponent that are asked for, for data with or without a background."""
-    asked = {"alpha": params.tversky_alpha, "beta": params.tversky_beta, "gamma": params.focal_tversky_gamma}
-    return partial(focal_tversky, **asked, has_background=classes.has_background, weights=classes.weights)
+    return partial(
+        focal_tversky,
+        alpha=params.tversky_alpha,
+        beta=params.tversky_beta,
+        gamma=params.focal_tversky_gamma,
+        has_background=classes.has_background,
+        weights=classes.weights,
+    )
 
 
 def focal_tversky(

@@ -14,8 +14,13 @@ from segpipe.params import LossParams
 
 def from_params(params: LossParams, classes: Classes) -> Loss:
     """The loss with the two prices that are asked for, for data with or without a background, with its class weights."""
-    prices = {"alpha": params.tversky_alpha, "beta": params.tversky_beta}
-    return partial(tversky, **prices, has_background=classes.has_background, weights=classes.weights)
+    return partial(
+        tversky,
+        alpha=params.tversky_alpha,
+        beta=params.tversky_beta,
+        has_background=classes.has_background,
+        weights=classes.weights,
+    )
 
 
 def tversky(

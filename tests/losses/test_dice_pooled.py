@@ -16,7 +16,8 @@ from tests.losses.suite import cases, gradient, random_case
 def test_it_is_the_dice_of_all_images_laid_out_as_one(case: tuple[int, int, int]) -> None:
     logits, target = random_case(*case)
     found, slope = gradient(lambda given, truth: dice_pooled(given, truth, True), logits, target)
-    as_one, other = gradient(lambda given, truth: dice(given, truth, True), torch.cat([*logits], dim=1)[None], torch.cat([*target])[None])
+    tall = torch.cat([*logits], dim=1)[None], torch.cat([*target])[None]
+    as_one, other = gradient(lambda given, truth: dice(given, truth, True), *tall)
     torch.testing.assert_close(found, as_one.expand(len(target)), rtol=1e-5, atol=1e-6)
     torch.testing.assert_close(torch.cat([*slope], dim=1)[None], other, rtol=1e-4, atol=1e-6)
 

@@ -23,8 +23,8 @@ def jaccard_loss(truth: list[bool], wrong: set[int]) -> float:
 def extension(truth: list[bool], errors: list[float]) -> float:
     """Equation 8: the pixels join by falling error, each counts its error times what it adds to the set's loss."""
     order = sorted(range(len(errors)), key=lambda number: -errors[number])
-    sets = [set(order[:count]) for count in range(len(order) + 1)]
-    return sum(errors[new] * (jaccard_loss(truth, b) - jaccard_loss(truth, a)) for new, a, b in zip(order, sets, sets[1:], strict=False))
+    losses = [jaccard_loss(truth, set(order[:count])) for count in range(len(order) + 1)]
+    return sum(errors[new] * (after - before) for new, before, after in zip(order, losses, losses[1:], strict=False))
 
 
 @settings(max_examples=50, deadline=None)
