@@ -25,7 +25,8 @@ def binary_cross_entropy(logits: Tensor, target: Tensor, weights: tuple[float, .
     """
     if logits.shape[1] == 1:
         return cross_entropy(logits, target, weights, smoothing)
-    logits = wide(logits)
+    # In training they come with the channels last, of which torch's backward pass of a pick knows nothing.
+    logits = wide(logits).contiguous()
     # A term is softplus(z) - q z with the truth q: only the logit of the pixel's class is picked, and no planes are made.
     picked = F.nll_loss(logits, target, ignore_index=IGNORE, reduction="none")
     losses = F.softplus(logits).sum(dim=1) + (1 - smoothing) * picked

@@ -180,6 +180,19 @@ def test_a_dice_in_half_precision_would_overflow() -> None:
 
 @each_loss
 @pytest.mark.parametrize("n_logits", [1, 4])
+def test_logits_may_lie_with_their_channels_last_as_in_training(name: str, n_logits: int) -> None:
+    logits, target = random_case(14, 2, n_logits)
+    losses, slope = gradient(loss_named(name), logits, target)
+    leaf = logits.contiguous(memory_format=torch.channels_last).requires_grad_()
+    others = loss_named(name)(leaf, target)
+    others.mean().backward()
+    assert leaf.grad is not None
+    torch.testing.assert_close(others.detach(), losses)
+    torch.testing.assert_close(leaf.grad, slope)
+
+
+@each_loss
+@pytest.mark.parametrize("n_logits", [1, 4])
 def test_a_gpu_can_repeat_every_operation(name: str, n_logits: int) -> None:
     logits, target = random_case(11, 2, n_logits)
     loss = loss_named(name, weights=(0.5, 2.0, 1.0, 1.0)[: max(2, n_logits)], label_smoothing=0.1)
