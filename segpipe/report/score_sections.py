@@ -63,7 +63,7 @@ def learning(results: Sequence[FoldResults], has_background: bool) -> str:
 
 def _parts(results: Sequence[FoldResults]) -> list[str]:
     """A drawing of each part of a loss that is a mixture, in the order of the history."""
-    columns = dict.fromkeys(name for each in results for name in each.history[0] if name.startswith(PART)) if results else {}
+    columns = dict.fromkeys(name for each in results for row in each.history[:1] for name in row if name.startswith(PART))
     return [
         _chart(
             f"Part of the loss: {markup.text(name.removeprefix(PART))}",

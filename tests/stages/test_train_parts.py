@@ -122,3 +122,14 @@ def test_data_and_folds_make_another(project: Path, tmp_path: Path) -> None:
     fill(tmp_path, seed=9)
     assert fingerprint() != before
     assert pack.read_info(train_parts.PREPARED).n_images == 4
+
+
+def test_the_weights_of_the_classes_are_told_recorded_and_make_another(project: Path) -> None:
+    assert train_parts.weights_sentence(train_parts.task_of(EVERY, 0, CPU)) == ""
+    every = with_value("loss", "class_weights", "median")
+    task = train_parts.task_of(every, 0, CPU)
+    names = task.data.info.classes
+    assert train_parts.weights_sentence(task) == f"{names[0]} 1, {names[1]} 1; no training image holds {names[0]}"
+    assert train_parts.card_of(task, {}, None).training["class_weights"] == [1, 1]
+    assert train_parts.classes_of(task).weights == (1, 1)
+    assert fingerprint(every) != fingerprint()
