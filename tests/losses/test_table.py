@@ -238,16 +238,6 @@ def test_a_mix_knows_every_single_loss() -> None:
     assert set(LossMix.model_fields) == set(PARTS) == set(NAMES) - {"mix", "dice_ce", "dice_bce"}
 
 
-@each_loss
-def test_branches_of_deep_supervision_are_averaged(name: str) -> None:
-    logits, target = random_case(13, 2, 3)
-    objective = build(params_with(name=name), Classes(True))
-    one, other, both = objective(logits, target), objective(-logits, target), objective(torch.stack([logits, -logits]), target)
-    assert list(both) == list(one)
-    for part in both:
-        torch.testing.assert_close(both[part], (one[part] + other[part]) / 2)
-
-
 def test_each_name_is_the_loss_it_says() -> None:
     logits, target = random_case(5, 2, 1)
     two = torch.cat([torch.zeros_like(logits), logits], dim=1)
