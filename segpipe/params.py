@@ -192,16 +192,50 @@ class ModelParams(Section):
 class LossMix(Section):
     cross_entropy: Weight
     bce: Weight
+    focal: Weight
     dice: Weight
+    dice_pooled: Weight
+    iou: Weight
+    tversky: Weight
+    focal_tversky: Weight
+    lovasz: Weight
 
 
 class LossParams(Section):
-    name: Literal["dice_ce", "dice_bce", "mix", "cross_entropy", "bce", "dice"]
+    name: Literal[
+        "dice_ce",
+        "dice_bce",
+        "mix",
+        "cross_entropy",
+        "bce",
+        "focal",
+        "dice",
+        "dice_pooled",
+        "iou",
+        "tversky",
+        "focal_tversky",
+        "lovasz",
+    ]
     dice_weight: Share
     mix: LossMix
     class_weights: Literal["none", "given", "median", "log"]
     weights: Annotated[tuple[Weight, ...], Field(min_length=2, max_length=255)]
     label_smoothing: Annotated[float, Field(ge=0, lt=1)]
+    focal_gamma: Annotated[float, Field(ge=0, le=10)]
+    tversky_alpha: Annotated[float, Field(gt=0, le=10)]
+    tversky_beta: Annotated[float, Field(gt=0, le=10)]
+    focal_tversky_gamma: Annotated[float, Field(ge=1, le=3)]
+
+    @model_validator(mode="after")
+    def _something_counts(self) -> Self:
+        problems = []
+        if self.name == "mix" and not any(self.mix.model_dump().values()):
+            problems.append("mix: every loss has the weight 0. Give at least one a weight above 0, or choose another loss.name.")
+        if self.class_weights == "given" and not any(self.weights):
+            problems.append("weights: every class has the weight 0. Give at least one a weight above 0.")
+        if problems:
+            raise ValueError("\n".join(problems))
+        return self
 
 
 class OptimParams(Section):
@@ -294,6 +328,12 @@ class Params(Section):
                 problems.append(f"data.{source}.classes: {strange[0]!r} holds control characters. Write a name in plain text.")
             if twice:
                 problems.append(f"data.{source}.classes: {', '.join(twice)} stands there twice. Name each class once.")
+        n_classes = n_classes_of(self.data)
+        if self.loss.class_weights == "given" and n_classes not in (None, len(self.loss.weights)):
+            problems.append(
+                f"loss.weights: {len(self.loss.weights)} numbers for the {n_classes} classes of data.{self.data.source}. "
+                "Write one a class, in their order."
+            )
         if len(set(self.folds)) < len(self.folds):
             problems.append("folds: a fold is named twice. Name each once.")
         if self.train.precision == "fp16" and self.runtime.device == "cpu":
@@ -336,6 +376,15 @@ def stride_of(model: ModelParams) -> int:
     if model.name == "simple_unet":
         return 8
     return 32 if model.name in (*RESNET_MODELS, *FIXED_MODELS) else 2**model.depth
+
+
+def n_classes_of(data: DataParams) -> int | None:
+    """How many classes the masks will have, as segpipe/annotations/class_map.py counts them; None for the sample."""
+    if data.source == "sample":
+        return None
+    names = getattr(data, data.source).classes
+    left = {data.class_map.get(name, name) for name in names} | set(data.class_map.values())
+    return len(left - {"__drop__", "__ignore__"})
 
 
 def load(path: Path = Path("params.yaml")) -> Params:

@@ -58,6 +58,8 @@ def _train(task: train_parts.Task, segmenter: "Segmenter", card: "Card", keeper:
     print(f"fold {task.fold}: {len(task.train_ids)} images to train on, {len(task.validation_ids)} to validate, {where}")
     if small := train_parts.smaller_than_crop(task):
         print(f"warning: {small} of them are smaller than input.crop ({every.input.crop} pixels) and get padded; lower it")
+    if weighted := train_parts.weights_sentence(task):
+        print(f"class weights: {weighted}")
     scaler = precision.scaler(every.train.precision, task.device)
     tracker = _tracker(task, card, where, keeper.interrupted())
     for line in train_parts.about_encoder(task, segmenter):
@@ -143,7 +145,8 @@ def _tracker(task: train_parts.Task, card: "Card", where: str, interrupted: bool
     tags |= {tracking.FINGERPRINT: card.fingerprint, "device": where, "git": revision.describe()}
     name = f"{named.get('DVC_EXP_NAME', task.every.model.name)} fold {task.fold}"
     tracker = tracking.start(task.every.tracking.experiment, name, tags | named, interrupted)
-    tracker.params(task.every.model_dump(include=train_parts.DECIDING))
+    computed = {"class_weights": train_parts.weights_sentence(task) or "none"}
+    tracker.params(task.every.model_dump(include=train_parts.DECIDING) | computed)
     return tracker
 
 

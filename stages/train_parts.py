@@ -117,6 +117,14 @@ def classes_of(task: Task) -> "Classes":
     return Classes(info.has_background, weights)
 
 
+def weights_sentence(task: Task) -> str:
+    """The weight of each class in words, for the console and MLflow; empty where all are alike."""
+    from segpipe.dataset import class_weights
+
+    found = classes_of(task).weights
+    return class_weights.sentence(found, task.data.index.loc[task.train_ids], task.data.info) if found else ""
+
+
 def run_of(task: Task, segmenter: "Segmenter", scaler: "Scaler", watching: "tuple[Hook, ...]") -> "Run":
     """All parts of the loop, chosen by params."""
     from segpipe.dataset.loader import WholeImages, whole_image_loader

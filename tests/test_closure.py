@@ -46,8 +46,8 @@ def test_comments_docstrings_and_blank_lines_change_nothing(copy: Path) -> None:
     [
         (
             "segpipe/losses/dice.py",
-            "SMOOTH = 1.0",
-            "SMOOTH = 2.0",
+            "beta=0.5",
+            "beta=0.6",
             {f"losses.{name}" for name in ("dice", "dice_bce", "dice_ce", "mix")},
         ),
         ("segpipe/models/resnet_unet.py", "(params.width, 5)", "(params.width, 6)", {"models.resnet_unet"}),

@@ -9,9 +9,13 @@ from ruamel.yaml import YAML
 
 from segpipe import params
 from segpipe.errors import PipelineError
+from segpipe.params import LossMix
 from tests.structure.imports import ROOT
 
 FILE = ROOT / "params.yaml"
+VOC = {"data__source": "voc"}
+VOC_CLASSES = params.load(FILE).data.voc.classes
+MERGED = {"data__class_map": {"cat": "pet", "dog": "pet", "tvmonitor": "__ignore__"}}
 
 
 def changed(folder: Path, **values: Any) -> Path:
@@ -99,10 +103,24 @@ def test_a_float_that_pyyaml_reads_as_text_is_a_float(tmp_path: Path) -> None:
             "optim.encoder_frozen: 25 of the 25 epochs of train.epochs, so the encoder would never learn. Write fewer",
         ),
         ({"optim__lr": float("nan")}, "optim.lr: nan will not do."),
+        ({"loss__name": "mix", "loss__mix": dict.fromkeys(LossMix.model_fields, 0)}, "loss.mix: every loss has the weight 0."),
+        ({"loss__mix__dice": -1}, "loss.mix.dice: -1 will not do. Input should be greater than or equal to 0."),
+        ({"loss__mix__focall": 1}, "loss.mix.focall: no such key; did you mean focal?"),
+        ({"loss__class_weights": "given", "loss__weights": [0, 0]}, "loss.weights: every class has the weight 0."),
+        ({"loss__class_weights": "given", **VOC}, "loss.weights: 2 numbers for the 21 classes of data.voc. Write one a class"),
+        ({"loss__class_weights": "given", **VOC, **MERGED}, "loss.weights: 2 numbers for the 19 classes of data.voc."),
+        ({"loss__tversky_beta": 0}, "loss.tversky_beta: 0 will not do. Input should be greater than 0."),
     ],
 )
 def test_each_mistake_has_its_sentence(tmp_path: Path, values: dict[str, Any], sentence: str) -> None:
     assert sentence in message(changed(tmp_path, **values))
+
+
+def test_weights_that_nobody_reads_are_not_counted(tmp_path: Path) -> None:
+    given = {"loss__class_weights": "given", "data__class_map": dict.fromkeys(VOC_CLASSES[1:], "thing")}
+    assert params.load(changed(tmp_path, **VOC, **given)).loss.weights == (1, 1)
+    assert params.load(changed(tmp_path, **VOC)).loss.weights == (1, 1)
+    assert params.load(changed(tmp_path, loss__mix=dict.fromkeys(LossMix.model_fields, 0))).loss.name == "dice_ce"
 
 
 def test_all_mistakes_are_told_at_once(tmp_path: Path) -> None:

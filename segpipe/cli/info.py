@@ -48,6 +48,7 @@ def _lines(card: dict[str, Any]) -> list[tuple[str, str]]:
         "data": training.get("data"),
         "folds": training.get("folds"),
         "code": training.get("code"),
+        "class weights": ", ".join(f"{name} {weight:.4g}" for name, weight in _weights(card)) or "none",
         "encoder weights": training.get("encoder_weights") or "none",
         "first steps": training.get("first_steps"),
         "device": f"{training.get('device')}, {training.get('instruction_set')}, {training['params'].get('threads')} threads",
@@ -57,6 +58,12 @@ def _lines(card: dict[str, Any]) -> list[tuple[str, str]]:
         told |= {"pruned": f"to depth {card['model']['depth']}, from {training['pruned_from']} that params tells"}
     params = [(f"params: {section}", _flat(content)) for section, content in sorted(training["params"].items())]
     return [*((name, str(value)) for name, value in told.items()), *params]
+
+
+def _weights(card: dict[str, Any]) -> list[tuple[str, float]]:
+    """Each class with its weight in the loss; empty where all count alike."""
+    found = card["training"].get("class_weights", [])
+    return list(zip(card["classes"], found, strict=True)) if found else []
 
 
 def _flat(content: Any) -> str:

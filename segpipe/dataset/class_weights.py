@@ -1,6 +1,10 @@
-"""A weight a class for the loss, from how many pixels each has in the training images: rare classes count more."""
+"""A weight a class for the loss, from how many pixels each has in the training images: rare classes count more.
+
+Each image counts once, whatever crops are drawn from it; ignored pixels count nowhere.
+"""
 
 import math
+import statistics
 
 import pandas as pd
 
@@ -11,8 +15,9 @@ from segpipe.record import DatasetInfo
 def weights(rule: str, given: tuple[float, ...], train: pd.DataFrame, info: DatasetInfo) -> tuple[float, ...]:
     """One weight a class by `rule`: none (an empty tuple), given, median or log; `train` holds the rows of index.csv.
 
-    `median` is the median share of the classes over a class's own (Eigen and Fergus 2015, arXiv:1411.4734), `log` is
-    1 / ln(1.02 + share) (Paszke et al. 2016, arXiv:1606.02147, section 4). A class that the training images lack counts 1.
+    `median` is the median frequency over a class's own, where a class's frequency is its share of the pixels of the images
+    that hold it (Eigen and Fergus 2015, arXiv:1411.4734). `log` is 1 / ln(1.02 + share of all pixels)
+    (Paszke et al. 2016, arXiv:1606.02147). A class that the training images lack counts 1.
 
     Raises PipelineError where another number of weights is given than there are classes.
     """
@@ -25,16 +30,31 @@ def weights(rule: str, given: tuple[float, ...], train: pd.DataFrame, info: Data
                 "Write one a class, in this order."
             )
         return given
-    counts = [int(train[f"pixels_{number}"].sum()) for number in range(len(info.classes))]
-    return tuple(_weight(rule, count, counts) for count in counts)
+    pixels = _pixels(train, info)
+    return _log(pixels) if rule == "log" else _median(pixels)
 
 
-def _weight(rule: str, count: int, counts: list[int]) -> float:
-    total = sum(counts)
-    if not count:
-        return 1.0
-    if rule == "log":
-        return 1 / math.log(1.02 + count / total)
-    present = sorted(each for each in counts if each)
-    middle = (present[(len(present) - 1) // 2] + present[len(present) // 2]) / 2
-    return middle / count
+def sentence(found: tuple[float, ...], train: pd.DataFrame, info: DatasetInfo) -> str:
+    """The weights by class in one line, and which classes no training image holds."""
+    listed = ", ".join(f"{name} {weight:.4g}" for name, weight in zip(info.classes, found, strict=True))
+    pixels = _pixels(train, info)
+    absent = [name for name, column in zip(info.classes, pixels.columns, strict=True) if not pixels[column].any()]
+    return listed + (f"; no training image holds {', '.join(absent)}" if absent else "")
+
+
+def _pixels(train: pd.DataFrame, info: DatasetInfo) -> pd.DataFrame:
+    """The pixels of each class, a row an image."""
+    return train[[f"pixels_{number}" for number in range(len(info.classes))]]
+
+
+def _log(pixels: pd.DataFrame) -> tuple[float, ...]:
+    counts = [int(pixels[column].sum()) for column in pixels]
+    return tuple(1 / math.log(1.02 + count / sum(counts)) if count else 1.0 for count in counts)
+
+
+def _median(pixels: pd.DataFrame) -> tuple[float, ...]:
+    of_images = pixels.sum(axis="columns")
+    # Whole numbers until the one division, so that no order of adding can change a digit.
+    shares = [int(pixels[column].sum()) / max(1, int(of_images[pixels[column] > 0].sum())) for column in pixels]
+    middle = statistics.median([share for share in shares if share] or [1.0])
+    return tuple(middle / share if share else 1.0 for share in shares)

@@ -15,7 +15,10 @@ from segpipe.zips import write_zip
 
 
 def write(folder: Path, parts: Mapping[str, Sequence[Scored]], classes: Sequence[str], has_background: bool) -> None:
-    """Writes counts.csv (part, truth, prediction, pixels), per_image.csv and predictions.zip (PART/ID.png)."""
+    """Writes counts.csv (part, truth, prediction, pixels), per_image.csv and predictions.zip (PART/ID.png).
+
+    per_image.csv has the image's loss, the parts of that where it is a mixture (loss_PART), and its scores.
+    """
     counts = [
         (part, true, seen, int(total[true, seen]))
         for part, scored in parts.items()
@@ -25,19 +28,20 @@ def write(folder: Path, parts: Mapping[str, Sequence[Scored]], classes: Sequence
         for seen in range(len(classes))
     ]
     write_text(folder / "counts.csv", csv_text(("part", "truth", "prediction", "pixels"), counts))
+    costs = next((list(each.costs) for scored in parts.values() for each in scored), ["loss"])
     rows = [
         (
             part,
             each.id,
             _text(image_dice(each.counts, has_background)),
             repr(_accuracy(each)),
-            repr(each.costs["loss"]),
+            *(repr(each.costs[name]) for name in costs),
             *_dices(each),
         )
         for part, scored in parts.items()
         for each in scored
     ]
-    head = ("part", "id", "dice", "pixel_accuracy", "loss", *(f"dice_{number}" for number in range(len(classes))))
+    head = ("part", "id", "dice", "pixel_accuracy", *costs, *(f"dice_{number}" for number in range(len(classes))))
     write_text(folder / "per_image.csv", csv_text(head, rows))
     pictures = ((f"{part}/{each.id}.png", encode_mask(each.prediction)) for part, scored in parts.items() for each in scored)
     write_zip(folder / "predictions.zip", pictures)

@@ -5,9 +5,11 @@ from functools import partial
 from torch import Tensor
 from torch.nn import functional as F
 
-from segpipe.losses.pixels import class_planes, mean_over_valid, wide
+from segpipe.losses.cross_entropy import cross_entropy
+from segpipe.losses.pixels import mean_over_valid, wide
 from segpipe.losses.table import Classes, Loss
 from segpipe.params import LossParams
+from segpipe.record import IGNORE
 
 
 def from_params(params: LossParams, classes: Classes) -> Loss:
@@ -18,9 +20,16 @@ def from_params(params: LossParams, classes: Classes) -> Loss:
 def binary_cross_entropy(logits: Tensor, target: Tensor, weights: tuple[float, ...] = (), smoothing: float = 0.0) -> Tensor:
     """Each class against the rest: (N, K, H, W) and (N, H, W) to (N,), the mean over classes and valid pixels.
 
-    With K = 1 the one logit is that of class 1. `smoothing` brings the truths 0 and 1 nearer to a half.
+    With K = 1 the one logit is that of class 1, and this is `cross_entropy`. With more, all K terms of a pixel have the
+    weight of the pixel's class, and `smoothing` brings their truths 0 and 1 nearer to a half.
     """
-    truth = wide(class_planes(target, logits.shape[1])) * (1 - smoothing) + smoothing / 2
-    logits = wide(logits)
-    losses = F.binary_cross_entropy_with_logits(logits, truth.to(logits.dtype), reduction="none").mean(dim=1)
-    return mean_over_valid(losses, target, weights)
+    if logits.shape[1] == 1:
+        return cross_entropy(logits, target, weights, smoothing)
+    # In training they come with the channels last, of which torch's backward pass of a pick knows nothing.
+    logits = wide(logits).contiguous()
+    # A term is softplus(z) - q z with the truth q: only the logit of the pixel's class is picked, and no planes are made.
+    picked = F.nll_loss(logits, target, ignore_index=IGNORE, reduction="none")
+    losses = F.softplus(logits).sum(dim=1) + (1 - smoothing) * picked
+    if smoothing:
+        losses = losses - smoothing / 2 * logits.sum(dim=1)
+    return mean_over_valid(losses / logits.shape[1], target, weights)

@@ -20,7 +20,8 @@ def class_planes(target: Tensor, n_logits: int) -> Tensor:
 def mean_over_valid(losses: Tensor, target: Tensor, weights: tuple[float, ...] = ()) -> Tensor:
     """(N, H, W) to (N,): the mean where the target is not ignored, 0 where it is ignored everywhere.
 
-    With `weights`, one a class, each pixel's loss counts as often as the weight of its class says.
+    With `weights`, one a class, each pixel's loss counts as often as the weight of its class says; the sum is divided by
+    the number of pixels all the same, so that an image of heavy classes costs more.
     """
     valid = target != IGNORE
     if weights:

@@ -9,6 +9,7 @@ from segpipe.report.numbers import COLOUR, Summary, of_fold
 from segpipe.scores import SCORES
 
 TILES = ("dice", "miou", "dice_per_image")
+PART = "train_loss_"
 WORDS = {VAL: "validation", TEST: "test"}
 
 
@@ -46,18 +47,31 @@ def all_scores(summary: Summary) -> str:
 
 
 def learning(results: Sequence[FoldResults], has_background: bool) -> str:
-    """Loss and scores over the epochs, all folds in one drawing; with several folds a row for each below."""
+    """Loss, its parts and scores over the epochs, all folds in one drawing; with several folds a row for each below."""
     loss = figures.curves(results, ("train_loss", "val_loss"), unit_range=False)
     scores = figures.curves(results, ("val_dice", "val_miou"), unit_range=True)
     left = _chart("Loss", ("training", "validation"), loss)
     right = _chart("Validation scores", (NAMES["dice"], NAMES["miou"]), scores)
-    drawn = f'<div class="two">{left}{right}</div>'
+    drawn = f'<div class="two">{left}{right}{"".join(_parts(results))}</div>'
     if len(results) > 1:
         words = "One line a fold; the dot is its best epoch, whose weights are kept."
         return drawn + markup.note(words) + _folds(results, has_background)
     best = _best_epoch(results[0])
     kept = f"The dot is the best epoch, {best} of {len(results[0].history)}, whose weights are kept."
     return drawn + (markup.note(kept) if best else "")
+
+
+def _parts(results: Sequence[FoldResults]) -> list[str]:
+    """A drawing of each part of a loss that is a mixture, in the order of the history."""
+    columns = dict.fromkeys(name for each in results for row in each.history[:1] for name in row if name.startswith(PART))
+    return [
+        _chart(
+            f"Part of the loss: {markup.text(name.removeprefix(PART))}",
+            ("training", "validation"),
+            figures.curves(results, (name, name.replace("train_", "val_", 1)), unit_range=False),
+        )
+        for name in columns
+    ]
 
 
 def _folds(results: Sequence[FoldResults], has_background: bool) -> str:

@@ -2,6 +2,7 @@
 
 import dataclasses
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -31,6 +32,7 @@ def test_it_says_what_a_person_asks_first(model: Path) -> None:
     assert "classes            background, class 1, class 2\n" in said
     assert "images             3 channels of 8 bits\n" in said
     assert "fold               0\n" in said
+    assert "class weights      none\n" in said
     assert "params: threads    1\n" in said
     assert f"result: {model}: whole, every byte fits its checksum" in said
 
@@ -42,6 +44,13 @@ def test_it_says_which_weights_the_encoder_started_from(tmp_path: Path) -> None:
         weights.save(tmp_path / "model.safetensors", segmenter, dataclasses.replace(card, training=training))
         said = CliRunner().invoke(app, ["info", str(tmp_path / "model.safetensors")]).output
         assert f"encoder weights    {told}\n" in said
+
+
+def test_it_tells_the_weights_of_the_classes(tmp_path: Path) -> None:
+    segmenter, card = small()
+    path = tmp_path / "model.safetensors"
+    weights.save(path, segmenter, replace(card, training=card.training | {"class_weights": [0.25, 1.0, 12.3456]}))
+    assert "class weights      background 0.25, class 1 1, class 2 12.35\n" in CliRunner().invoke(app, ["info", str(path)]).output
 
 
 def test_as_json_it_says_all(model: Path) -> None:

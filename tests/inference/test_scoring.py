@@ -1,6 +1,7 @@
 """Scoring: the prediction, its counts and its loss are those of the image, and go into the files as they are."""
 
 import csv
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -58,6 +59,15 @@ def test_files_hold_what_was_scored(tmp_path: Path) -> None:
     assert float(images[0]["loss"]) == found[0].costs["loss"]
     pictures = places(tmp_path / "predictions.zip")
     assert np.array_equal(decode_mask(pictures["test/a/1.png"].read(), "a"), found[1].prediction)
+
+
+def test_the_parts_of_a_loss_have_their_columns(tmp_path: Path) -> None:
+    found = [replace(each, costs=each.costs | {"loss_dice": number / 4}) for number, each in enumerate(scored())]
+    results.write(tmp_path, {"val": [], "test": found}, ("background", "a", "b"), has_background=True)
+    images = list(csv.DictReader((tmp_path / "per_image.csv").open(encoding="utf-8")))
+    assert list(images[0])[4:7] == ["loss", "loss_dice", "dice_0"]
+    assert [float(row["loss_dice"]) for row in images] == [0, 0.25, 0.5]
+    assert [float(row["loss"]) for row in images] == [each.costs["loss"] for each in found]
 
 
 def test_an_empty_test_part_is_no_mistake(tmp_path: Path) -> None:

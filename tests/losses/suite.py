@@ -1,24 +1,35 @@
 """Logits and targets for the tests of losses, by hand and at random."""
 
+from collections.abc import Mapping
+from typing import Any
+
 import torch
 from hypothesis import strategies as st
 from torch import Tensor
 
 from segpipe.losses.table import LOSSES, Classes, Loss, build
-from segpipe.params import load
+from segpipe.params import LossMix, LossParams, load
 from segpipe.record import IGNORE
 from tests.structure.imports import ROOT
 
 NAMES = [*LOSSES]
-
+PER_IMAGE = [name for name in NAMES if name != "dice_pooled"]
+REGIONS = ["dice", "dice_pooled", "iou", "tversky", "focal_tversky", "lovasz"]
+PIXELS = ["cross_entropy", "bce", "focal"]
 
 PARAMS = load(ROOT / "params.yaml").loss
 
 
-def loss_named(name: str, dice_weight: float = 0.5, has_background: bool = True) -> Loss:
-    params = PARAMS.model_copy(update={"name": name, "dice_weight": dice_weight})
-    objective = build(params, Classes(has_background))
+def loss_named(name: str, has_background: bool = True, weights: tuple[float, ...] = (), **keys: Any) -> Loss:
+    """The loss of params.yaml under another name, with other keys."""
+    objective = build(params_with(name=name, **keys), Classes(has_background, weights))
     return lambda logits, target: objective(logits, target)["loss"]
+
+
+def params_with(mix: Mapping[str, float] | None = None, **keys: Any) -> LossParams:
+    """The loss section of params.yaml with other keys; `mix` names the parts that are not 0."""
+    parts = dict.fromkeys(LossMix.model_fields, 0.0) | dict(mix) if mix else PARAMS.mix.model_dump()
+    return LossParams.model_validate(PARAMS.model_dump() | {"mix": parts} | keys)
 
 
 def random_case(seed: int, count: int, n_logits: int, ignored: float = 0.2, size: int = 6) -> tuple[Tensor, Tensor]:

@@ -11,7 +11,7 @@ import pytest
 from segpipe import params
 from segpipe.dataset import folds as splits
 from segpipe.dataset import pack, proof
-from segpipe.report import augment_sheet, doctor_section, examples, inputs, numbers, page
+from segpipe.report import augment_sheet, doctor_section, examples, inputs, numbers, page, score_sections
 from segpipe.report.definitions import MEANINGS, NAMES
 from segpipe.report.run_sections import Exported
 from segpipe.scores import CLASS_SCORES, SCORES
@@ -113,6 +113,17 @@ def test_names_are_text_and_never_markup(contents: page.Contents) -> None:
     assert all(value.startswith("data:image/jpeg;base64,") for value in reader.values("src"))
     for name in (*HOSTILE, "<u>image00", "<b>cpu with AVX2", "torch <i>2", "<new>"):
         assert name in reader.text
+
+
+def test_each_part_of_a_loss_has_its_drawing(contents: page.Contents) -> None:
+    whole = score_sections.learning(contents.results, True)
+    assert "Part of the loss" not in whole
+    parts = {"train_loss_dice": "0.5", "train_loss_<b>": "0.5", "val_loss_dice": "0.7"}
+    results = [dataclasses.replace(each, history=[row | parts for row in each.history]) for each in contents.results]
+    drawn = score_sections.learning(results, True)
+    assert re.findall("Part of the loss: (.*?)</b>", drawn) == ["dice", "&lt;b&gt;"]
+    assert drawn.count("<svg") == whole.count("<svg") + 2
+    assert score_sections.learning([dataclasses.replace(each, history=[]) for each in results], True).count("<svg") == 2
 
 
 def test_the_page_tells_what_there_is(contents: page.Contents) -> None:

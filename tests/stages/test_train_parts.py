@@ -164,3 +164,14 @@ def test_a_training_freezes_the_encoder_that_it_was_given_and_says_so(project: P
 def test_without_weights_there_is_nothing_to_say(project: Path) -> None:
     task = train_parts.task_of(EVERY, 0, CPU)
     assert train_parts.about_encoder(task, train_parts.segmenter_of(task)[0]) == []
+
+
+def test_the_weights_of_the_classes_are_told_recorded_and_make_another(project: Path) -> None:
+    assert train_parts.weights_sentence(train_parts.task_of(EVERY, 0, CPU)) == ""
+    every = with_value("loss", "class_weights", "median")
+    task = train_parts.task_of(every, 0, CPU)
+    names = task.data.info.classes
+    assert train_parts.weights_sentence(task) == f"{names[0]} 1, {names[1]} 1; no training image holds {names[0]}"
+    assert train_parts.card_of(task, {}, None).training["class_weights"] == [1, 1]
+    assert train_parts.classes_of(task).weights == (1, 1)
+    assert fingerprint(every) != fingerprint()
