@@ -1,5 +1,6 @@
 """Attention R2U-Net on a ResNet: its encoder keeps trained weights, the bottom and the decoder are recurrent, the skips gated.
 
+The encoder is the ResNet and nothing else, so that optim.encoder_rate is the rate of what came trained, and of no more.
 After Alom et al. 2018 (arXiv:1802.06955), Oktay et al. 2018 (arXiv:1804.03999) and He et al. 2015 (arXiv:1512.03385).
 """
 

@@ -15,8 +15,9 @@ The papers leave open, and it is settled here so:
   as it stands. (Alom's own code could not be had.)
 * A normalisation precedes each activation, as everywhere in this house, in place of the local response normalisation of
   Liang and Hu. Its scale and shift are shared over the steps, and its shift is b.
-* That implementation has one convolution for input and recurrence, w * (x + F(t - 1)). Here they are two, as the equation
-  says: nearly twice the weights, and less to keep for the backward pass, since w_f * x is computed once and no sum is kept.
+* That implementation has one convolution for input and recurrence, w * (x + F(t - 1)), the case w_r = w_f. Here they are
+  two, as the equation says: nearly twice the weights, and less to keep for the backward pass, since w_f * x is computed once
+  and no sum of maps is kept.
 """
 
 from torch import Tensor, nn
