@@ -24,6 +24,8 @@ SHORT = reprlib.Repr()
 SHORT.maxlevel, SHORT.maxstring, SHORT.maxother = 2, 200, 200
 RESNET_MODELS = ("resnet_unet", "pretrained_attention_r2unet")
 """Their encoder has five levels, whatever model.depth says."""
+RESNETS = ("resnet18", "resnet34", "resnet50")
+"""What their model.encoder may be."""
 FIXED_MODELS = ("simple_unet", "smp")
 """Their widths and depths are not those of model.width and model.depth."""
 Source = Literal["sample", "voc", "labelme", "coco", "yolo", "masks"]
@@ -175,17 +177,23 @@ class ModelParams(Section):
 
     @model_validator(mode="after")
     def _values_fit(self) -> Self:
+        problems = []
         if not re.fullmatch("none|[0-9a-f]{64}", self.weights_sha256):
-            raise ValueError(f'weights_sha256: "{self.weights_sha256}" is no SHA-256. Write 64 hexadecimal digits, or none.')
+            problems.append(f'weights_sha256: "{self.weights_sha256}" is no SHA-256. Write 64 hexadecimal digits, or none.')
+        if self.name in RESNET_MODELS and self.encoder not in RESNETS:
+            found, choices = SHORT.repr(self.encoder), ", ".join(RESNETS)
+            problems.append(
+                f"encoder: {self.name} stands on a ResNet, and {found} is none of those here. Write one of {choices}."
+            )
         levels = 5 if self.name in RESNET_MODELS else self.depth + 1
         if isinstance(self.width, tuple) and self.name not in FIXED_MODELS and len(self.width) != levels:
-            raise ValueError(
-                f"width: {len(self.width)} numbers for {levels} levels of {self.name}. Write one number or {levels}."
-            )
+            problems.append(f"width: {len(self.width)} numbers for {levels} levels of {self.name}. Write one number or {levels}.")
         if self.name == "attention_unet" and self.depth == 1:
-            raise ValueError(
+            problems.append(
                 "depth: attention_unet gates every skip but the one at full size, and with 1 there is no other. Write 2 to 6."
             )
+        if problems:
+            raise ValueError("\n".join(problems))
         return self
 
 

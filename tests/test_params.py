@@ -87,6 +87,15 @@ def test_a_float_that_pyyaml_reads_as_text_is_a_float(tmp_path: Path) -> None:
         ({"augment__scale_max": 0.5}, "augment.scale_max: 0.5 will not do. Input should be greater than or equal to 1."),
         ({"augment__scale": 0.2}, "augment.scale: no such key"),
         ({"seed": ...}, "seed: is missing."),
+        (
+            {"model__name": "resnet_unet", "model__encoder": "mobilenet_v2"},
+            "model.encoder: resnet_unet stands on a ResNet, and 'mobilenet_v2' is none of those here. "
+            "Write one of resnet18, resnet34, resnet50.",
+        ),
+        (
+            {"model__name": "pretrained_attention_r2unet", "model__encoder": "resnet101"},
+            "model.encoder: pretrained_attention_r2unet",
+        ),
         ({"input__crop": 100}, "input.crop: 100 is not a multiple of 16, the stride of model.name unet. Write 112."),
         ({"data__path": "../mine"}, 'data.path: the sample is made in data/raw, but this says "../mine". Write data/raw.'),
         ({"data__source": "masks", "data__path": "~/mine"}, 'data.path: "~/mine" would mean another folder'),
@@ -126,6 +135,13 @@ def test_weights_that_nobody_reads_are_not_counted(tmp_path: Path) -> None:
 def test_all_mistakes_are_told_at_once(tmp_path: Path) -> None:
     text = message(changed(tmp_path, loss__dice_weight=2, optim__lr=0, zzz=1))
     assert len(text.splitlines()) == 3
+
+
+def test_all_mistakes_of_the_model_are_told_at_once(tmp_path: Path) -> None:
+    text = message(
+        changed(tmp_path, model__name="resnet_unet", model__encoder="x\ny", model__width=[8, 8], model__weights_sha256="0")
+    )
+    assert [line.split(":")[1].strip() for line in text.splitlines()] == ["model.weights_sha256", "model.encoder", "model.width"]
 
 
 def test_a_misspelt_key_is_one_mistake(tmp_path: Path) -> None:

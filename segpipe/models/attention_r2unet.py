@@ -1,4 +1,7 @@
-"""Attention R2U-Net: the units of R2U-Net (arXiv:1802.06955) and the gates of Attention U-Net (arXiv:1804.03999)."""
+"""Attention R2U-Net: the units of R2U-Net (arXiv:1802.06955) and the gates of Attention U-Net (arXiv:1804.03999).
+
+No paper has it; the name is that of LeeJunHyun/Image_Segmentation, which gates all skips, the one at full size too. So here.
+"""
 
 from collections.abc import Sequence
 from itertools import pairwise

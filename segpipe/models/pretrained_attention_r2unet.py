@@ -1,9 +1,10 @@
 """Attention R2U-Net on a ResNet: its encoder keeps trained weights, the bottom and the decoder are recurrent, the skips gated.
 
+The encoder is the ResNet and nothing else, so that optim.encoder_rate is the rate of what came trained, and of no more.
 After Alom et al. 2018 (arXiv:1802.06955), Oktay et al. 2018 (arXiv:1804.03999) and He et al. 2015 (arXiv:1512.03385).
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from itertools import pairwise
 
 from torch import Tensor, nn
@@ -27,28 +28,33 @@ def from_params(params: ModelParams, in_channels: int, n_logits: int) -> Built:
 
 
 def attention_resnet(encoder: ResNetEncoder, n_logits: int, widths: Sequence[int], steps: int, style: Style) -> UShape:
-    """The network whose decoder has `widths` channels, from full size to a 16th of it."""
-    *skips, bottom = encoder.channels
+    """The network whose decoder has `widths` channels, from full size to a 16th of it, and its bottom twice the last of them.
+
+    A recurrent unit as wide as the last layer of a ResNet-50, 2048 channels, would alone have 151 million weights.
+    """
+    *skips, deepest = encoder.channels
+    bottom = 2 * widths[-1]
     # The last level has no skip: at full size the encoder has seen nothing yet.
     beside = [*reversed(skips), 0]
     upward = [*pairwise([bottom, *reversed(widths)])]
-    decoder = Decoder(
+    decoder = BottomedDecoder(
+        bottom=RecurrentResidualUnit(deepest, bottom, steps, style, dropout=True),
         up=[style.up(below, own) for below, own in upward],
         gates=[AttentionGate(skip, below) for skip, (below, _) in zip(reversed(skips), upward, strict=False)],
         blocks=[RecurrentResidualUnit(own + skip, own, steps, style) for (_, own), skip in zip(upward, beside, strict=True)],
     )
-    recurrent = Bottomed(RecurrentResidualUnit(bottom, bottom, steps, style, dropout=True), decoder)
-    return UShape(encoder, recurrent, nn.Conv2d(widths[0], n_logits, 1))
+    return UShape(encoder, decoder, nn.Conv2d(widths[0], n_logits, 1))
 
 
-class Bottomed(nn.Module):
-    """A decoder whose deepest map passes a block first; outside the encoder, whose weights it would not be found among."""
+class BottomedDecoder(Decoder):
+    """A decoder whose deepest map passes a block first. The block learns from nothing, so it is no part of a trained encoder."""
 
-    def __init__(self, bottom: nn.Module, decoder: nn.Module) -> None:
-        super().__init__()
+    def __init__(
+        self, bottom: nn.Module, up: Iterable[nn.Module], gates: Iterable[nn.Module], blocks: Iterable[nn.Module]
+    ) -> None:
+        super().__init__(up, gates, blocks)
         self.bottom = bottom
-        self.decoder = decoder
 
     def forward(self, features: list[Tensor]) -> Tensor:
-        out: Tensor = self.decoder([*features[:-1], self.bottom(features[-1])])
-        return out
+        *skips, deepest = features
+        return super().forward([*skips, self.bottom(deepest)])

@@ -11,7 +11,6 @@ from typing import Any
 from torch import Tensor, nn
 from torchvision import models
 
-from segpipe.errors import PipelineError
 from segpipe.models import pretrained
 from segpipe.params import ModelParams
 
@@ -30,8 +29,6 @@ class ResNetEncoder(nn.Module):
 
     def __init__(self, name: str, in_channels: int) -> None:
         super().__init__()
-        if name not in RESNETS:
-            raise PipelineError(f"model.encoder: there is no ResNet {name} here. Write one of {', '.join(RESNETS)}.")
         build, expansion = RESNETS[name]
         resnet = build(weights=None)
         if in_channels != 3:

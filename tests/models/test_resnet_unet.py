@@ -4,7 +4,7 @@ import pytest
 import torch
 from torchvision import models
 
-from segpipe.errors import PipelineError
+from segpipe import params
 from segpipe.models.resnet_encoder import RESNETS, ResNetEncoder
 from segpipe.models.resnet_unet import resnet_unet
 from segpipe.models.style import Style
@@ -49,10 +49,17 @@ def test_the_first_skip_is_the_stems_relu_before_its_pooling() -> None:
         assert torch.equal(encoder(image)[0], encoder.bn1(encoder.conv1(image)).relu())
 
 
-@pytest.mark.parametrize("name", ["resnet101", "ResNet18", "mobilenet_v2", ""])
-def test_another_encoder_is_refused_with_those_there_are(name: str) -> None:
-    with pytest.raises(PipelineError, match=rf"model.encoder: .* {name} here\. Write one of resnet18, resnet34, resnet50\."):
-        ResNetEncoder(name, 3)
+def test_the_encoders_are_those_that_params_allows() -> None:
+    assert tuple(RESNETS) == params.RESNETS
+
+
+@pytest.mark.parametrize("channels", [1, 5])
+def test_a_first_layer_of_other_channels_starts_as_torchvisions(channels: int) -> None:
+    torch.manual_seed(0)
+    own, theirs = ResNetEncoder("resnet18", channels).conv1, models.resnet18(weights=None).conv1
+    assert own.weight.shape == (64, channels, 7, 7)
+    assert (own.stride, own.padding, own.bias) == (theirs.stride, theirs.padding, theirs.bias)
+    assert 0.95 < own.weight.std() / theirs.weight.std() < 1.05
 
 
 def test_traces_for_any_size() -> None:
