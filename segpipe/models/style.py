@@ -2,7 +2,8 @@
 
 from dataclasses import dataclass
 
-from torch import nn
+import torch
+from torch import Tensor, nn
 
 from segpipe.params import ModelParams
 
@@ -15,6 +16,20 @@ ACTIVATIONS: dict[str, type[nn.Module]] = {
 
 GROUP = 16
 """Channels that group normalisation takes together (Wu and He 2018, arXiv:1803.08494, table 3)."""
+
+
+class InstanceNorm(nn.InstanceNorm2d):
+    """Torch's (Ulyanov et al. 2016, arXiv:1607.08022), which in evaluation takes a map of one pixel too.
+
+    One pixel is its own mean, so what comes out is the shift. In training that raises ValueError: nothing could be learned.
+    """
+
+    def forward(self, features: Tensor) -> Tensor:
+        if self.training:
+            return super().forward(features)
+        return torch.instance_norm(
+            features, self.weight, self.bias, None, None, True, 0.0, self.eps, torch.backends.cudnn.enabled
+        )
 
 
 @dataclass(frozen=True)
@@ -35,7 +50,7 @@ class Style:
         if self.norm == "group":
             return nn.GroupNorm(groups(channels), channels)
         if self.norm == "instance":
-            return nn.InstanceNorm2d(channels, affine=True)
+            return InstanceNorm(channels, affine=True)
         return nn.BatchNorm2d(channels)
 
     def conv(self, in_channels: int, out_channels: int) -> list[nn.Module]:
