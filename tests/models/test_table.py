@@ -74,7 +74,7 @@ def test_the_real_loss_goes_down_along_its_gradient(name: str) -> None:
     length = torch.stack([gradient.square().sum() for gradient in gradients]).sum().sqrt()
     with torch.no_grad():
         for weight, gradient in zip(segmenter.parameters(), gradients, strict=True):
-            weight -= 0.002 * gradient / length
+            weight.sub_(0.002 * gradient / length)
         assert LOSS(segmenter(image), target)["loss"].mean() < before
 
 
