@@ -40,12 +40,18 @@ OWN_STYLES: dict[str, tuple[dict[str, Any], ...]] = {
 }
 """What only they read."""
 
-STYLED: dict[str, ModelParams] = {
-    " ".join([name, *(f"{key}={value}" for key, value in style.items())]): small.model_copy(update=style)
-    for name, small in SMALL.items()
-    for style in (*(ANY_STYLE if name not in FIXED_MODELS else ()), *OWN_STYLES.get(name, ()))
-}
-"""The small ones in other styles, each by its name and what differs."""
+
+def _styled(name: str, styles: tuple[dict[str, Any], ...]) -> dict[str, ModelParams]:
+    """The small model in each style, by its name and what differs."""
+    return {
+        " ".join([name, *(f"{key}={value}" for key, value in style.items())]): SMALL[name].model_copy(update=style)
+        for style in styles
+    }
+
+
+ANY_STYLED = {name: _styled(name, ANY_STYLE) for name in NAMES if name not in FIXED_MODELS}
+OWN_STYLED = {label: params for name in OWN_STYLES for label, params in _styled(name, OWN_STYLES[name]).items()}
+STYLED = {label: params for styled in ANY_STYLED.values() for label, params in styled.items()} | OWN_STYLED
 
 
 def small(name: str, channels: int = 3, n_classes: int = 4) -> Segmenter:
