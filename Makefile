@@ -3,7 +3,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 READY := .venv/.ready
 
-.PHONY: setup repro verify test test-all torture lint ui clean
+.PHONY: setup repro verify test test-all torture overfit camvid lint ui clean
 .DELETE_ON_ERROR:
 
 setup: $(READY)
@@ -35,6 +35,15 @@ torture: $(READY)
 	$(BIN)/python -m tests.torture.damage --count 500
 	$(BIN)/python -m tests.torture.full_disk
 	$(BIN)/python -m tests.torture.kills --kills 100
+
+# Some minutes: every architecture learns a batch of the sample by heart.
+overfit: $(READY)
+	$(BIN)/python -m tests.torture.overfit
+
+# Every architecture on CamVid, without a warning: make camvid DATA=where/camvid/lies
+camvid: $(READY)
+	@test -n '$(DATA)' || { echo 'error: say where CamVid lies: make camvid DATA=FOLDER'; exit 1; }
+	$(BIN)/python -m tests.torture.camvid '$(DATA)'
 
 lint: $(READY)
 	$(BIN)/ruff check .

@@ -2,6 +2,7 @@
 
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import onnx
@@ -11,9 +12,18 @@ import torch
 from segpipe import export
 from segpipe.errors import PipelineError
 from segpipe.inference import onnx_session
+from segpipe.params import ModelParams
 from tests.dataset.packs import noise
 from tests.inference.cards import small
+from tests.models.suite import ANY_STYLED, OWN_STYLED, SMALL, images, segmenter_of
 from tests.structure.imports import ROOT
+
+QUICK = {"attention_unet"}
+"""An export takes some seconds: make test does this one and U-Nets, make test-all all of them, and styles."""
+ARCHITECTURES = [
+    pytest.param(params, id=name, marks=[] if name in QUICK else pytest.mark.slow)
+    for name, params in (SMALL | ANY_STYLED["unet"] | OWN_STYLED).items()
+]
 
 
 @pytest.mark.parametrize(("classes", "channels"), [(2, 1), (4, 3), (3, 5)])
@@ -25,6 +35,22 @@ def test_it_predicts_what_torch_predicts_at_any_size(classes: int, channels: int
         image = torch.rand(2, channels, *shape)
         with torch.inference_mode():
             assert torch.allclose(segmenter(image), forward(image), atol=1e-4)
+
+
+@pytest.mark.parametrize("params", ARCHITECTURES)
+def test_every_architecture_predicts_what_it_predicts_in_torch(params: ModelParams) -> None:
+    segmenter = segmenter_of(params)
+    with torch.no_grad():
+        segmenter.train()(images(2, 3, 64, 64))  # Statistics that are not those of the start.
+    card = replace(small(4)[1], model=params)
+    forward, found = onnx_session.from_bytes(export.to_onnx(segmenter.eval(), card), "model")
+    assert found == card
+    for shape in ((1, 1), (33, 47), (64, 20)):
+        image = images(2, 3, *shape)
+        with torch.inference_mode():
+            wanted = segmenter(image)
+            assert wanted.isfinite().all()
+            torch.testing.assert_close(forward(image), wanted, atol=1e-4, rtol=1e-4)
 
 
 def test_a_model_of_percentiles_clips_in_onnx_too() -> None:

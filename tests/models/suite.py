@@ -1,35 +1,76 @@
-"""A small model of each name in the table, for what every model must do."""
+"""A small model of each name in the table, and of each style it can be asked for: for what every model must do."""
 
 from pathlib import Path
-from typing import get_args
+from typing import Any, get_args
 
 import torch
 from torch import Tensor
 
 from segpipe.models.segmenter import Segmenter, n_logits_for
 from segpipe.models.table import build
-from segpipe.params import ModelParams, load
+from segpipe.params import FIXED_MODELS, ModelParams, load
 
 ROOT = Path(__file__).parents[2]
-NAMES = ModelParams.model_fields["name"].annotation
+NAMES: tuple[str, ...] = get_args(ModelParams.model_fields["name"].annotation)
 
 PARAMS = load(ROOT / "params.yaml").model.model_copy(update={"width": 4, "depth": 3})
 
-DIFFERENT: dict[str, dict[str, str]] = {"smp": {"encoder": "mobilenet_v2"}}
+DIFFERENT: dict[str, dict[str, Any]] = {"smp": {"encoder": "mobilenet_v2"}}
 """What a small one needs beside its name."""
 
-SMALL: dict[str, ModelParams] = {
-    name: PARAMS.model_copy(update={"name": name} | DIFFERENT.get(name, {})) for name in get_args(NAMES)
+SMALL: dict[str, ModelParams] = {name: PARAMS.model_copy(update={"name": name} | DIFFERENT.get(name, {})) for name in NAMES}
+
+ANY_STYLE: tuple[dict[str, Any], ...] = (
+    {"norm": "group"},
+    {"norm": "instance"},
+    {"upsample": "resize"},
+    {"activation": "silu"},
+    {"width": 12, "norm": "group", "upsample": "resize", "dropout": 0.2},
+)
+"""What may be asked of every model whose layers are ours; params.yaml's own style is in SMALL."""
+
+OWN_STYLES: dict[str, tuple[dict[str, Any], ...]] = {
+    "unetpp": ({"deep_supervision": "last"}, {"deep_supervision": "mean"}),
+    "r2unet": ({"recurrence": 0}, {"recurrence": 1}),
+    "attention_r2unet": ({"recurrence": 0},),
+    "pretrained_attention_r2unet": ({"recurrence": 0}, {"encoder": "resnet34"}),
+    "resnet_unet": ({"encoder": "resnet50"},),
+    "sa_unet": ({"drop_block": 0.0}, {"drop_block_size": 3}),
+    "smp": ({"architecture": "FPN"},),
 }
+"""What only they read."""
+
+
+def _styled(name: str, styles: tuple[dict[str, Any], ...]) -> dict[str, ModelParams]:
+    """The small model in each style, by its name and what differs."""
+    return {
+        " ".join([name, *(f"{key}={value}" for key, value in style.items())]): SMALL[name].model_copy(update=style)
+        for style in styles
+    }
+
+
+ANY_STYLED = {name: _styled(name, ANY_STYLE) for name in NAMES if name not in FIXED_MODELS}
+OWN_STYLED = {label: params for name in OWN_STYLES for label, params in _styled(name, OWN_STYLES[name]).items()}
+STYLED = {label: params for styled in ANY_STYLED.values() for label, params in styled.items()} | OWN_STYLED
 
 
 def small(name: str, channels: int = 3, n_classes: int = 4) -> Segmenter:
     """The small model of that name, the same weights each time."""
+    return segmenter_of(SMALL[name], channels, n_classes)
+
+
+def segmenter_of(params: ModelParams, channels: int = 3, n_classes: int = 4) -> Segmenter:
+    """The model, the same weights each time."""
     torch.manual_seed(0)
-    built = build(SMALL[name], channels, n_logits_for(n_classes))
+    built = build(params, channels, n_logits_for(n_classes))
     return Segmenter(built.network, built.stride, [0.4] * channels, [0.2] * channels)
 
 
 def images(count: int, channels: int, height: int, width: int) -> Tensor:
     """Random values in [0, 1], the same each time."""
     return torch.rand(count, channels, height, width, generator=torch.Generator().manual_seed(1))
+
+
+def targets(count: int, n_classes: int, height: int, width: int) -> Tensor:
+    """Random class ids, the same each time."""
+    return torch.randint(0, n_classes, (count, height, width), generator=torch.Generator().manual_seed(2))

@@ -1,0 +1,75 @@
+"""The README's recipes for a model and a loss of one's own, done as they stand there: the suites pass, and they train."""
+
+import re
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from tests.pipeline.conftest import set_params
+from tests.structure.imports import ROOT
+
+README = (ROOT / "README.md").read_text(encoding="utf-8")
+FILES = re.findall(r"```python\n# (segpipe/\S+\.py)\n(.*?)```", README, re.DOTALL)
+EDITS = re.findall(r"```diff\n--- (\S+)\n(.*?)```", README, re.DOTALL)
+
+
+@pytest.fixture(scope="module")
+def extended(repository: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A project whose data is dealt, with our tests and with what the README adds."""
+    folder = tmp_path_factory.mktemp("recipes") / "project"
+    shutil.copytree(repository, folder, ignore=shutil.ignore_patterns(".git", "cache", "mlruns", "reports", "__pycache__"))
+    shutil.copytree(ROOT / "tests", folder / "tests", ignore=shutil.ignore_patterns("__pycache__"))
+    for name in ("README.md", "pyproject.toml"):
+        shutil.copy(ROOT / name, folder / name)
+    for path, content in FILES:
+        assert not (folder / path).exists()
+        (folder / path).write_text(f"# {path}\n{content}", encoding="utf-8")
+    for path, lines in EDITS:
+        apply(folder / path, lines)
+    return folder
+
+
+def apply(file: Path, lines: str) -> None:
+    """Adds the lines with a plus behind the others, which must stand in the file once, however they are broken into lines."""
+    kept = [line[1:] for line in lines.splitlines() if not line.startswith("+")]
+    added = [line[1:] for line in lines.splitlines() if line.startswith("+")]
+    assert lines.splitlines() == [*(f" {line}" for line in kept), *(f"+{line}" for line in added)], "first what is there"
+    place = r"\s+".join(re.escape(word) for word in " ".join(kept).split())
+    text = file.read_text(encoding="utf-8")
+    (found,) = re.finditer(place, text)
+    file.write_text(text[: found.end()] + "\n" + "\n".join(added) + text[found.end() :], encoding="utf-8")
+
+
+def run(folder: Path, *arguments: str) -> str:
+    """What Python prints in the folder, whose own code it runs; it must not fail."""
+    done = subprocess.run([sys.executable, *arguments], cwd=folder, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stdout + done.stderr
+    return done.stdout
+
+
+def test_the_readme_shows_a_model_and_a_loss() -> None:
+    assert [path for path, _ in FILES] == ["segpipe/models/bare.py", "segpipe/losses/brier.py"]
+    assert [path for path, _ in EDITS] == ["segpipe/params.py"] * 2
+
+
+def test_the_shared_suites_pass_over_both(extended: Path) -> None:
+    (words,) = re.findall(r'`pytest tests/models tests/losses -k "(.*?)"`', README)
+    rooms = ("tests/models", "tests/losses")
+    told = run(extended, "-m", "pytest", *rooms, "-k", words, "-p", "no:cacheprovider", "-v", "-m", "not slow")
+    ran = re.findall(r"(\S+)::(test_\w+)\[.*(bare|brier).* PASSED", told)
+    # Most of a suite of some twenty tests: a name that no test took would pass too.
+    assert len({test for file, test, name in ran if name == "bare" and file == "tests/models/test_table.py"}) > 12
+    assert len({test for file, test, name in ran if name == "brier" and file == "tests/losses/test_table.py"}) > 5
+
+
+def test_both_train_together_and_are_in_the_card(extended: Path) -> None:
+    set_params(extended, {"model": {"name": "bare"}, "loss": {"name": "brier"}, "train": {"epochs": 1, "limit_images": 4}})
+    told = run(extended, "-m", "stages.train", "--fold", "0")
+    assert "epoch 1/1  train loss" in told
+    told = run(extended, "-c", "from pathlib import Path; from segpipe.models import weights; "
+               "card = weights.load(Path('models/fold0/model.safetensors'))[1]; "
+               "print(card.model.name, card.training['params']['loss']['name'])")  # fmt: skip
+    assert told.split() == ["bare", "brier"]
