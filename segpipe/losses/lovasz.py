@@ -31,8 +31,10 @@ def lovasz(logits: Tensor, target: Tensor, has_background: bool, weights: tuple[
     with torch.no_grad():
         # Ignored pixels come last, behind the last pixel of the class, where a step is 0.
         ranked = errors.masked_fill((target == IGNORE).flatten(1)[:, None], -1.0)
-        steps = torch.zeros_like(errors)
-        steps[counted] = steps_by_pixel(ranked[counted], truth[counted])
+        # Only these are sorted: of many classes an image holds few.
+        rows = counted.flatten().nonzero()[:, 0]
+        found = steps_by_pixel(ranked.flatten(0, 1)[rows], truth.flatten(0, 1)[rows])
+        steps = torch.zeros_like(errors).flatten(0, 1).index_copy(0, rows, found).view_as(errors)
     return mean_over_classes((errors * steps).sum(dim=2), counted, weights)
 
 

@@ -36,4 +36,5 @@ class AttentionGate(nn.Module):
 
     def attention(self, skip: Tensor, below: Tensor) -> Tensor:
         """alpha, (N, 1, 2h, 2w)."""
-        return double_size(torch.sigmoid(self.psi(torch.relu(self.skip(skip) + self.below(below)))))
+        # The sum has the size of its first part, and so a trace for ONNX knows it by the name that the decoder has for it.
+        return double_size(torch.sigmoid(self.psi(torch.relu(self.below(below) + self.skip(skip)))))

@@ -21,6 +21,7 @@ STANDS_FOR = {
     "segpipe predict IMAGES --model models/fold0/model.safetensors": (
         "segpipe predict elsewhere --model models/fold0/model.safetensors"
     ),
+    "segpipe models --memory 8": "segpipe models simple_unet --memory 8",
     # What would set up again, test the tests or never end is only resolved.
     "make test": "make --dry-run test",
     "make ui": "make --dry-run ui",

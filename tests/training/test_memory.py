@@ -1,6 +1,7 @@
 """The memory of a training step: what is computed is what torch's allocator gives out, and the largest batch is the largest."""
 
 import copy
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -11,6 +12,7 @@ from torch import nn
 from torch.profiler import ProfilerActivity, profile
 
 from segpipe.errors import PipelineError
+from segpipe.losses.table import LOSSES
 from segpipe.models.segmenter import Segmenter
 from segpipe.models.shadow import shapes_only
 from segpipe.models.table import MODELS
@@ -105,6 +107,14 @@ def test_the_allocator_gives_out_what_was_computed(name: str, batch_size: int) -
 @pytest.mark.parametrize("changes", [{"precision": "bf16"}, {"name": "sgd"}, {"encoder_rate": 0.0}])
 def test_so_it_does_in_half_precision_by_another_optimizer_and_with_a_frozen_encoder(changes: dict[str, Any]) -> None:
     segmenter, how = network("unet"), setting(64, **changes)
+    assert memory.computed(segmenter, how).peak(7) == pytest.approx(given_out(segmenter, how, 7), rel=0.05)
+
+
+@pytest.mark.parametrize("name", LOSSES)
+def test_no_loss_asks_for_numbers_that_are_not_there(name: str) -> None:
+    """Lovász asks which classes an image holds; computed is what all of them take, which the made-up targets hold."""
+    loss = PARAMS.loss.model_copy(update={"name": name})
+    segmenter, how = network("simple_unet"), replace(setting(64), loss=loss)
     assert memory.computed(segmenter, how).peak(7) == pytest.approx(given_out(segmenter, how, 7), rel=0.05)
 
 
