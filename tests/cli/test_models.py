@@ -139,10 +139,10 @@ def test_an_encoder_that_is_no_resnet_gives_way_in_rows_that_need_one_unless_it_
     other = model_rows.configured(every.model, "resnet_unet")
     assert other.encoder == "resnet18"
     assert model_rows.notes(every.model, other, 32, 64) == ("encoder resnet18, since model.encoder mobilenet_v2 is no ResNet",)
-    change(project, name="resnet_unet")
-    found = row_of(params_of(project), "resnet_unet")
+    asked = every.model_copy(update={"model": every.model.model_copy(update={"name": "resnet_unet"})})
+    found = row_of(asked, "resnet_unet")
     assert isinstance(found, model_rows.Failed)
-    assert found.reason.startswith("model.encoder: there is no ResNet mobilenet_v2 here.")
+    assert found.reason.startswith("model.encoder: resnet_unet stands on a ResNet, and 'mobilenet_v2' is none of those here.")
 
 
 def test_trained_weights_are_not_read(project: Path) -> None:

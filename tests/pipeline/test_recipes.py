@@ -22,6 +22,7 @@ def extended(repository: Path, tmp_path_factory: pytest.TempPathFactory) -> Path
     folder = tmp_path_factory.mktemp("recipes") / "project"
     shutil.copytree(repository, folder, ignore=shutil.ignore_patterns(".git", "cache", "mlruns", "reports", "__pycache__"))
     shutil.copytree(ROOT / "tests", folder / "tests", ignore=shutil.ignore_patterns("__pycache__"))
+    shutil.copytree(ROOT / "docs", folder / "docs", dirs_exist_ok=True)
     for name in ("README.md", "pyproject.toml"):
         shutil.copy(ROOT / name, folder / name)
     for path, content in FILES:

@@ -100,7 +100,7 @@ def test_a_model_in_training_is_exported_as_in_evaluation(monkeypatch: pytest.Mo
         exported.append(given)
         raise RuntimeError("seen")
 
-    monkeypatch.setattr(torch.onnx, "export", refuse)
+    monkeypatch.setattr(torch.export, "export", refuse)
     with pytest.raises(PipelineError, match="seen"):
         export.to_onnx(segmenter, card)
     assert len(drops(exported[0])) == 6
