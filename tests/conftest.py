@@ -15,6 +15,7 @@ settings.register_profile("segpipe", deadline=None, derandomize=True, database=N
 settings.load_profile("segpipe")
 
 
+@pytest.hookimpl(tryfirst=True)  # xdist's own comes after, and reads the groups
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """For `make test`, which runs two processes: a file is one process's work, and all that needs DVC's repository is one file.
 
