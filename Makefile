@@ -24,10 +24,10 @@ verify: $(READY)
 	$(BIN)/segpipe verify --full
 
 test: $(READY)
-	$(BIN)/python -m pytest -m 'not slow' --numprocesses 2 --dist loadgroup --no-loadscope-reorder
+	$(BIN)/python -m pytest -m 'not slow' --numprocesses 2 --dist loadfile --no-loadscope-reorder
 
 test-all: $(READY)
-	$(BIN)/python -m pytest --numprocesses 2 --dist loadgroup --no-loadscope-reorder
+	$(BIN)/python -m pytest --numprocesses 2 --dist loadfile --no-loadscope-reorder
 
 # Half an hour and more: what the tests do a little of, done a lot.
 torture: $(READY)

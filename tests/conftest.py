@@ -15,13 +15,6 @@ settings.register_profile("segpipe", deadline=None, derandomize=True, database=N
 settings.load_profile("segpipe")
 
 
-@pytest.hookimpl(tryfirst=True)  # xdist's own comes after, and reads the groups
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """For `make test`, which runs two processes: a file is one process's work, and all that needs DVC's repository is one file.
-
-    That takes about half of the time and comes first, so that both processes end together.
-    """
+    """DVC's tests take about half of the time, and come first, so that the two processes of `make test` end together."""
     items.sort(key=lambda item: "pipeline" not in item.path.parts)
-    for item in items:
-        whole = "pipeline" if "pipeline" in item.path.parts else item.path.as_posix()
-        item.add_marker(pytest.mark.xdist_group(whole))
