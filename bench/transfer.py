@@ -1,7 +1,7 @@
 """What a pretrained encoder is worth: the same network from scratch, from weights, and frozen first, on the real pipeline.
 
 Run in the repository:
-python bench/transfer.py --data ../shared/data/camvid --weights ../shared/data/weights/mobilenet_v2_imagenet.safetensors
+python bench/transfer.py --data FOLDER_OF_CAMVID --weights FILE_OF_MOBILENET_V2
 
 It makes a DVC project of the tracked files, brings the data in by `segpipe init --in-place`, and lets `dvc repro` train and
 score each variant with each seed, all with the same budget and the data's own split. The network is smp's Unet on
