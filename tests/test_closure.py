@@ -51,7 +51,12 @@ def test_comments_docstrings_and_blank_lines_change_nothing(copy: Path) -> None:
             {f"losses.{name}" for name in ("dice", "dice_bce", "dice_ce", "mix")},
         ),
         ("segpipe/models/resnet_unet.py", "(params.width, 5)", "(params.width, 6)", {"models.resnet_unet"}),
-        ("segpipe/models/unet.py", "- 2\n", "- 3\n", {"models.unet", "models.simple_unet"}),
+        (
+            "segpipe/models/unet.py",
+            "- 2\n",
+            "- 3\n",
+            {f"models.{name}" for name in ("unet", "simple_unet", "attention_unet", "unetpp")},
+        ),
         ("segpipe/training/schedule.py", "0.5 *", "0.4 *", {"stages.train"}),
         ("segpipe/report/skeleton.py", "15px", "16px", {"stages.report"}),
         ("segpipe/annotations/voc/download.py", "2**32", "2**33", {"stages.download"}),

@@ -75,10 +75,8 @@ def configured(model: "ModelParams", name: str) -> "ModelParams":
     from segpipe import params
 
     changes = {"name": name, "weights": "none", "weights_sha256": "none"}
-    if name in params.RESNET_MODELS and name != model.name:
-        from segpipe.models.resnet_encoder import RESNETS
-
-        changes |= {} if model.encoder in RESNETS else {"encoder": "resnet18"}
+    if name in params.RESNET_MODELS and name != model.name and model.encoder not in params.RESNETS:
+        changes["encoder"] = "resnet18"
     return params.model_of(model.model_dump() | changes)
 
 

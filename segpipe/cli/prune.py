@@ -16,8 +16,6 @@ if TYPE_CHECKING:
 PREPARED = Path("data/prepared")
 FOLDS = Path("data/folds/folds.csv")
 COLUMNS = ("depth", "parameters", "multiply-adds", "ms", "dice", "miou")
-SECONDS = 1.0
-"""How long each depth is timed, three images at least."""
 
 
 def prune(
@@ -74,24 +72,13 @@ def _row(cells: "Iterator[str] | list[str] | tuple[str, ...]") -> str:
 
 def _costs(segmenter: "Segmenter", card: "Card", size: int) -> list[str]:
     """Parameters, multiply-adds and milliseconds of one image."""
-    import time
-
     import torch
-    from torch.utils.flop_counter import FlopCounterMode
 
-    image = torch.zeros(1, card.channels, size, size).contiguous(memory_format=torch.channels_last)
-    counter = FlopCounterMode(display=False)
-    with torch.inference_mode():
-        with counter:
-            segmenter(image)
-        times: list[float] = []
-        while sum(times) < SECONDS or len(times) < 3:
-            start = time.perf_counter()
-            segmenter(image)
-            times.append(time.perf_counter() - start)
-    parameters = sum(weight.numel() for weight in segmenter.parameters())
-    # The counter counts a multiplication and an addition apart.
-    return [f"{parameters:,}", f"{counter.get_total_flops() // 2:,}", f"{1000 * min(times):.1f}"]
+    from segpipe.models import cost
+
+    shape = (card.channels, size, size)
+    seconds = cost.forward_seconds(segmenter, shape, torch.device("cpu"))
+    return [f"{cost.n_parameters(segmenter):,}", f"{cost.multiply_adds(segmenter, shape):,}", f"{1000 * seconds:.1f}"]
 
 
 def _no_scores(card: "Card") -> str:

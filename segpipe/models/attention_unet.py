@@ -13,7 +13,8 @@ from segpipe.models import style as styles
 from segpipe.models.attention_gate import AttentionGate
 from segpipe.models.style import Style
 from segpipe.models.table import Built
-from segpipe.models.u_shape import Decoder, Encoder, Open, UShape
+from segpipe.models.u_shape import Decoder, Open, UShape
+from segpipe.models.unet import double_conv_encoder
 from segpipe.params import ModelParams
 
 
@@ -25,15 +26,10 @@ def from_params(params: ModelParams, in_channels: int, n_logits: int) -> Built:
 
 def attention_unet(in_channels: int, n_logits: int, widths: Sequence[int], style: Style) -> UShape:
     """The network with `widths` channels from the top level to the bottom; dropout as in the U-Net."""
-    deep = len(widths) - 2
-    encoder = [
-        style.double_conv(previous, own, dropout=level >= deep)
-        for level, (previous, own) in enumerate(pairwise([in_channels, *widths]))
-    ]
     upward = [*pairwise(reversed(widths))]
     decoder = Decoder(
         up=[style.up(below, own) for below, own in upward],
         gates=[*(AttentionGate(own, below) for below, own in upward[:-1]), Open()],
         blocks=[style.double_conv(2 * own, own) for _, own in upward],
     )
-    return UShape(Encoder(encoder), decoder, nn.Conv2d(widths[0], n_logits, 1))
+    return UShape(double_conv_encoder(in_channels, widths, style), decoder, nn.Conv2d(widths[0], n_logits, 1))

@@ -10,7 +10,6 @@ normalisation, which that code has none of, and in where dropout stands, which t
 
 import math
 from collections.abc import Sequence
-from itertools import pairwise
 
 import torch
 from torch import Tensor, nn
@@ -19,7 +18,7 @@ from torch.nn import functional as F
 from segpipe.models import style as styles
 from segpipe.models.style import Style
 from segpipe.models.table import Built
-from segpipe.models.u_shape import Encoder
+from segpipe.models.unet import double_conv_encoder
 from segpipe.params import ModelParams
 
 
@@ -42,10 +41,7 @@ class UNetPlusPlus(nn.Module):
         super().__init__()
         self.deep_supervision = deep_supervision
         depth = len(widths) - 1
-        self.encoder = Encoder(
-            style.double_conv(previous, own, dropout=level >= depth - 1)
-            for level, (previous, own) in enumerate(pairwise([in_channels, *widths]))
-        )
+        self.encoder = double_conv_encoder(in_channels, widths, style)
         self.up = nn.ModuleDict()
         self.nodes = nn.ModuleDict()
         for column in range(1, depth + 1):

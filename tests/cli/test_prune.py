@@ -32,7 +32,6 @@ SIZE = ["--size", "32"]
 def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A folder with data, folds and three models that were trained on them: whole.safetensors, mean..., none..."""
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr("segpipe.cli.prune.SECONDS", 0.0)
     rng = np.random.default_rng(0)
     made(
         tmp_path / "data",
