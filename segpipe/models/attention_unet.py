@@ -26,10 +26,11 @@ def from_params(params: ModelParams, in_channels: int, n_logits: int) -> Built:
 
 def attention_unet(in_channels: int, n_logits: int, widths: Sequence[int], style: Style) -> UShape:
     """The network with `widths` channels from the top level to the bottom; dropout as in the U-Net."""
+    encoder = double_conv_encoder(in_channels, widths, style)
     upward = [*pairwise(reversed(widths))]
     decoder = Decoder(
         up=[style.up(below, own) for below, own in upward],
         gates=[*(AttentionGate(own, below) for below, own in upward[:-1]), Open()],
         blocks=[style.double_conv(2 * own, own) for _, own in upward],
     )
-    return UShape(double_conv_encoder(in_channels, widths, style), decoder, nn.Conv2d(widths[0], n_logits, 1))
+    return UShape(encoder, decoder, nn.Conv2d(widths[0], n_logits, 1))

@@ -24,13 +24,14 @@ def from_params(params: ModelParams, in_channels: int, n_logits: int) -> Built:
 
 def unet(in_channels: int, n_logits: int, widths: Sequence[int], style: Style) -> UShape:
     """The network with `widths` channels from the top level to the bottom."""
+    encoder = double_conv_encoder(in_channels, widths, style)
     upward = [*pairwise(reversed(widths))]
     decoder = Decoder(
         up=[style.up(below, own) for below, own in upward],
         gates=[Open() for _ in upward],
         blocks=[style.double_conv(2 * own, own) for _, own in upward],
     )
-    return UShape(double_conv_encoder(in_channels, widths, style), decoder, nn.Conv2d(widths[0], n_logits, 1))
+    return UShape(encoder, decoder, nn.Conv2d(widths[0], n_logits, 1))
 
 
 def double_conv_encoder(in_channels: int, widths: Sequence[int], style: Style) -> Encoder:
