@@ -69,6 +69,7 @@ class MasksParams(Section):
     values: Literal["ids", "binary", "codes"]
     codes: Annotated[tuple[int | str, ...], Field(min_length=2, max_length=255)]
     ignore_index: Annotated[int, Field(ge=-1, le=65535)]
+    palette: Literal["indices", "colours"]
 
 
 class ShapeParams(Section):
@@ -86,6 +87,7 @@ class DataParams(Section):
     groups: Annotated[str, Field(min_length=1)]
     near_duplicates: Literal["parts", "whole", "none"]
     class_map: dict[str, str]
+    max_ignored: Share
     shapes: ShapeParams
     sample: SampleParams
     voc: VocParams
@@ -330,7 +332,7 @@ class Params(Section):
         ]
         for source in ("voc", "labelme", "coco", "yolo", "masks"):
             names = getattr(self.data, source).classes
-            twice = sorted({name for name in names if names.count(name) > 1})
+            twice = sorted({name for name in names if names.count(name) > 1} - {"__ignore__"})
             strange = [name for name in names if plain(name) != name]
             if strange:
                 problems.append(f"data.{source}.classes: {strange[0]!r} holds control characters. Write a name in plain text.")

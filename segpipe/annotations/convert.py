@@ -18,7 +18,7 @@ from segpipe.annotations.twins import pairs as twins
 from segpipe.errors import DataError, PipelineError
 from segpipe.params import DataParams
 from segpipe.place import Place
-from segpipe.record import BACKGROUND_NAMES, DatasetInfo, Record
+from segpipe.record import DatasetInfo, Record, is_background
 from segpipe.unread import files_below
 
 
@@ -112,7 +112,7 @@ def info_of(examination: Examination) -> DatasetInfo:
     """What all images share."""
     records, classes = examination.records, examination.classes
     channels = max(record.channels for record in records)
-    return DatasetInfo(classes, classes[0] in BACKGROUND_NAMES, channels, records[0].bits, len(records))
+    return DatasetInfo(classes, is_background(classes[0]), channels, records[0].bits, len(records))
 
 
 def _existing(data: DataParams) -> Path:

@@ -62,7 +62,7 @@ def _examine(item: Item, read: Reader, n_classes: int, near_duplicates: str) -> 
         problems.append(problem)
     except OSError as error:
         problems.append(DataError(item.source, f"could not be read ({error.strerror})", "Mend its rights, or copy it again."))
-    return Examined(Seen(item, annotated.values), record, (*annotated.problems, *problems), seen_as)
+    return Examined(Seen(item, annotated.values, annotated.tally), record, (*annotated.problems, *problems), seen_as)
 
 
 def _record(item: Item, content: bytes, image: Pixels, mask: Mask, n_classes: int) -> Record:

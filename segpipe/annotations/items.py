@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
+from segpipe.annotations.tally import Tally
 from segpipe.errors import DataError, Fix, plain
 from segpipe.images import SUFFIXES
 from segpipe.place import Readable
@@ -46,19 +47,22 @@ class Annotated:
     """What one annotation says of its image: `mask` holds class ids, 255 ignored, or is None where there is none to give.
 
     `values` are the labels, ids or colours that the file holds, as text; `problems` what is wrong with this file alone.
+    A mask has a `tally` of its codes beside.
     """
 
     mask: Mask | None
     values: tuple[str, ...] = ()
     problems: tuple[DataError, ...] = ()
+    tally: Tally | None = None
 
 
 @dataclass(frozen=True)
 class Seen:
-    """An item and the `values` of its annotation: what a format judges all files by together."""
+    """An item and what its annotation holds, its `values` or the `tally` of a mask: what a format judges all files by."""
 
     item: Item
     values: tuple[str, ...]
+    tally: Tally | None = None
 
 
 Reader = Callable[[Item, int, int], Annotated]

@@ -20,6 +20,7 @@ PLAIN: dict[str, Any] = {
     "groups": "none",
     "near_duplicates": "parts",
     "class_map": {},
+    "max_ignored": 0.5,
     "shapes": {"fill": "labelme", "overlap": "order", "line_width": 10, "point_size": 5},
     "sample": {"n_images": 240, "size": 128},
     "voc": {"year": 2012},
@@ -34,6 +35,7 @@ PLAIN: dict[str, Any] = {
         "values": "ids",
         "codes": [0, 255],
         "ignore_index": 255,
+        "palette": "indices",
     },
 }
 """The data section of a params.yaml, before the folder was looked at. `--set` changes any of it."""

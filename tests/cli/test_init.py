@@ -218,7 +218,7 @@ def make_masks_black_and_white(folder: Path) -> None:
 
 
 def add_a_name_too_few(folder: Path) -> None:
-    (folder / "classes.txt").write_text("sky\nroad\n")
+    (folder / "classes.txt").write_text("background\nroad\n")
 
 
 def remove_all_masks(folder: Path) -> None:

@@ -4,7 +4,7 @@ from collections import defaultdict
 from collections.abc import Iterator, Sequence
 
 from segpipe.errors import DataError, Fix
-from segpipe.record import BACKGROUND_NAMES, Record
+from segpipe.record import Record, is_background
 
 FEW_IMAGES = 5
 RARE = 1000
@@ -44,7 +44,7 @@ def _absent(records: Sequence[Record], classes: Sequence[str]) -> Found:
         images = sum(record.pixels[number] > 0 for record in records)
         if not images:
             remedy = "A model cannot learn it: take it off the classes, or check that its label is spelt as in the files."
-            if name in BACKGROUND_NAMES:
+            if is_background(name):
                 remedy = "Objects cover every pixel: check that they should."
             yield f"class {name}", "it occurs in no image", remedy
         elif images < min(FEW_IMAGES, len(records)):

@@ -18,6 +18,7 @@ from segpipe.annotations.items import Annotated, Item, Reader
 from segpipe.annotations.masks import colour_table
 from segpipe.annotations.masks import names as mask_names
 from segpipe.annotations.pages import split_pages
+from segpipe.annotations.tally import Tally
 from segpipe.errors import DataError, PipelineError
 from segpipe.images import Header, header
 from segpipe.params import DataParams, YoloParams
@@ -67,6 +68,7 @@ class Glance:
     header: Header
     values: tuple[str, ...]
     problems: tuple[DataError, ...]
+    tally: Tally | None = None
 
 
 def look(
@@ -96,7 +98,8 @@ def look(
         names, origin = (listed.names, listed.file) if listed else (source.listed, LISTING[layout.kind])
         classes = class_names.of_listed(names, values, origin)
     else:
-        classes = _classes(root, layout, found.items, values, listed)
+        tallies = [glance.tally for glance in glances if glance.tally]
+        classes = _classes(root, layout, found.items, values, tallies, listed)
     broken = [problem for result in results for problem in (result.problems if isinstance(result, Glance) else [result])]
     problems = (*found.problems, *broken)
     return Look(
@@ -117,7 +120,7 @@ def look(
 def _provisional(data: DataParams, layout: Layout) -> DataParams:
     """What reads labels and ids before their classes are known: the files' own are asked for, not the masks."""
     folders = {key: getattr(layout, key) for key in ("image_dir", "mask_dir", "template", "pairs")} if layout.image_dir else {}
-    masks = data.masks.model_copy(update=folders | {"ignore_index": -1, "values": "ids"})
+    masks = data.masks.model_copy(update=folders | {"ignore_index": -1, "values": "ids", "palette": "indices"})
     yolo = YoloParams(classes=UNNAMED)
     own = {"masks": masks, "yolo": yolo}
     return data.model_copy(update=own | {"source": layout.kind, "unannotated": "background", "class_map": {}})
@@ -137,19 +140,26 @@ def _glance(item: Item, read: Reader) -> Glance | DataError:
     try:
         top = header(item.image.read(), item.source)
         annotated = read(item, top.width, top.height) if item.annotation else Annotated(None)
-        return Glance(top, annotated.values, annotated.problems)
+        return Glance(top, annotated.values, annotated.problems, annotated.tally)
     except DataError as problem:
         return problem
     except OSError as error:
         return DataError(item.source, f"could not be read ({error.strerror})", "Mend its rights, or copy it again.")
 
 
-def _classes(root: Path, layout: Layout, items: Sequence[Item], values: Mapping[str, int], listed: NameList | None) -> Classes:
+def _classes(
+    root: Path,
+    layout: Layout,
+    items: Sequence[Item],
+    values: Mapping[str, int],
+    tallies: Sequence[Tally],
+    listed: NameList | None,
+) -> Classes:
     """The classes that the labels or ids stand for, by the list beside the data where there is one."""
     if layout.kind == "labelme":
         return class_names.of_labels(values, listed or class_names.read_list(root))
     if layout.kind == "masks":
-        return mask_names.of_codes(values, listed or class_names.read_list(root), colour_table.read(root))
+        return mask_names.of_masks(tallies, listed or class_names.read_list(root), colour_table.read(root))
     colours = sorted(value for value in values if not value.isdecimal())
     if colours:
         return class_names.of_other_colours(colours)

@@ -15,7 +15,9 @@ def of_data(look: Look, path: str) -> Settings:
     settings[f"data.{kind}.classes"] = look.classes.names
     if kind == "masks":
         settings |= {f"data.masks.{key}": getattr(look.layout, key) for key in ("image_dir", "mask_dir", "template", "pairs")}
-        settings |= {"data.masks.values": look.classes.values, "data.masks.ignore_index": look.classes.ignore_index}
+        classes = look.classes
+        settings |= {"data.masks.values": classes.values, "data.masks.ignore_index": classes.ignore_index}
+        settings |= {"data.masks.palette": classes.palette}
         settings |= {"data.masks.codes": look.classes.codes} if look.classes.codes else {}
     return settings
 

@@ -8,7 +8,7 @@ from typing import Any
 from segpipe.annotations.convert import Examination
 from segpipe.annotations.first_look.name_groups import suggest_pattern
 from segpipe.errors import plain
-from segpipe.record import BACKGROUND_NAMES, Record
+from segpipe.record import Record, is_background
 
 STEPS = 1500
 """Optimizer steps of a first training: fewer leave even a small U-Net far from where it could be."""
@@ -99,7 +99,7 @@ def _augment(examination: Examination) -> Advice:
     """Stronger where images are few, without colours where they are measurements, on the objects where these are rare."""
     records, classes = examination.records, examination.classes
     pixels = sum(record.width * record.height for record in records)
-    objects = range(classes[0] in BACKGROUND_NAMES, len(classes))
+    objects = range(is_background(classes[0]), len(classes))
     shares = {classes[number]: sum(record.pixels[number] for record in records) / pixels for number in objects}
     rare = {name: share for name, share in shares.items() if 0 < share < RARE}
     if records[0].bits == 16 or max(record.channels for record in records) not in (1, 3):
@@ -114,7 +114,7 @@ def _augment(examination: Examination) -> Advice:
 
 def _monitor(examination: Examination) -> Advice:
     classes = examination.classes
-    if classes[0] in BACKGROUND_NAMES:
+    if is_background(classes[0]):
         what = "one class of objects" if len(classes) == 2 else f"{len(classes) - 1} classes of objects"
         return Advice("train.monitor", "dice", f"{what} before a background")
     return Advice("train.monitor", "miou", "no background: every class counts alike")

@@ -4,34 +4,53 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
+from segpipe.annotations.class_map import IGNORED
 from segpipe.annotations.items import Seen
-from segpipe.annotations.masks.codes import COLOUR, code_of, is_even, some, told
+from segpipe.annotations.masks import strays
+from segpipe.annotations.masks.codes import COLOUR, is_even, some, told
 from segpipe.annotations.masks.ids import Coding
+from segpipe.annotations.masks.palettes import BLACK, WHITE, why_colours
+from segpipe.annotations.masks.strays import FEW
+from segpipe.annotations.tally import Tally, pixels_by_code
 from segpipe.errors import DataError, Fix
-from segpipe.record import IGNORE
+from segpipe.record import BACKGROUND, IGNORE, is_background
 
-FEW = 8
-"""Ids up to this are believed, whatever gaps they have."""
 PLAUSIBLE = 64
 """More different values than this are not proposed as classes: somebody has to say what they are."""
 SHARED = 16
 """More colours than this are believed only where some of them are in several masks: a photo has its own."""
 BY_VALUES = "Save class ids, or let `segpipe init PATH --kind masks` read the tree by these values."
+IN_ONE_MASK = 0.9
+"""Share of what is not the first class that may be ignored in a single mask: around small objects much is."""
 OBJECTS = "They look like numbers of single objects. Save each pixel as the number of its class."
 
 
 @dataclass(frozen=True)
+class Counts:
+    """Pixels of a mask: with the ignored value, of classes other than the first, and all of them."""
+
+    ignored: int
+    objects: int
+    all: int
+
+
+@dataclass(frozen=True)
 class Evidence:
-    """The codes that each mask holds, by its name, how they are read, and the names of the classes under `block`.
+    """What each mask holds, by its name, how it is read, and the names of the classes under `block`.
 
     `block` is the section of params.yaml, such as data.masks; `free` says that it has keys for values and codes.
     """
 
-    masks: dict[str, tuple[int, ...]]
+    tallies: dict[str, Tally]
     coding: Coding
     names: tuple[str, ...]
     block: str
     free: bool
+
+    @cached_property
+    def masks(self) -> dict[str, tuple[int, ...]]:
+        """The codes that each mask holds."""
+        return {name: tally.codes for name, tally in self.tallies.items()}
 
     @cached_property
     def found(self) -> list[int]:
@@ -50,6 +69,20 @@ class Evidence:
     def all_strange(self) -> list[int]:
         """All codes that are no class."""
         return sorted({code for codes in self.strange.values() for code in codes})
+
+    def counts(self, tally: Tally) -> "Counts":
+        """The pixels of one mask that have the ignored value, those of classes other than the first, and all."""
+        ids = self.coding.ids_of(tally.codes)
+        pairs = list(zip(tally.codes, ids, tally.pixels, strict=True))
+        ignored = sum(pixels for code, number, pixels in pairs if number == IGNORE and code == self.coding.ignored)
+        objects = sum(pixels for _, number, pixels in pairs if number not in (None, 0, IGNORE))
+        return Counts(ignored, objects, sum(tally.pixels))
+
+    def as_object(self) -> str:
+        """What to do where the ignored value is an object."""
+        if not self.free:
+            return "save it as the number of its class"
+        return f"save it as the number of its class, or let {self.block}.values be binary or codes"
 
     @cached_property
     def each_alone(self) -> bool:
@@ -76,24 +109,68 @@ class Evidence:
         names = f"{self.block}.classes names {len(self.names)}"
         return f"{remedy} {names}: set {self.block}.values to codes, and list as many in {self.block}.codes."
 
+    def ignoring(self, codes: Sequence[int], kept: int) -> list[Fix]:
+        """The lines that list the codes, of which all but the first `kept`, those of the classes, are ignored."""
+        classes = (*self.names[:kept], *[IGNORED] * (len(codes) - kept))
+        listed = [Fix(f"{self.block}.values", "codes"), Fix(f"{self.block}.codes", _as_values(codes))]
+        return [*listed, Fix(f"{self.block}.classes", classes)]
+
     def coded(self, codes: Sequence[int]) -> list[Fix]:
         """The lines that list the codes, a class each; none where there are more classes: which do not occur?"""
         if self.free and len(codes) < len(self.names):
             return []
-        colours = any(code >= COLOUR for code in codes)
-        values = tuple(_as_colour(code) for code in codes) if colours else tuple(codes)
-        return [Fix(f"{self.block}.values", "codes"), Fix(f"{self.block}.codes", values), *self.named(len(codes))]
+        listed = [Fix(f"{self.block}.values", "codes"), Fix(f"{self.block}.codes", _as_values(codes))]
+        return [*listed, *self.named(len(codes))]
 
 
-def judge(seen: Sequence[Seen], coding: Coding, names: Sequence[str], block: str = "data.masks") -> list[DataError]:
-    """The first cause that explains what is wrong, for each mask concerned; warnings where nothing is."""
-    masks = {each.item.annotation_name: tuple(map(code_of, each.values)) for each in seen if each.values}
-    evidence = Evidence(masks, coding, tuple(names), block, free=block == "data.masks")
+def judge(
+    seen: Sequence[Seen], coding: Coding, names: Sequence[str], max_ignored: float, block: str = "data.masks"
+) -> list[DataError]:
+    """The first cause that explains what is wrong, for each mask concerned; warnings where nothing is.
+
+    `max_ignored` is the share of what is not the first class that may have the ignored value.
+    """
+    tallies = {each.item.annotation_name: each.tally for each in seen if each.tally}
+    evidence = Evidence(tallies, coding, tuple(names), block, free=block == "data.masks")
     for cause in CAUSES:
         problems = cause(evidence)
         if problems:
             return problems
-    return [*_unused(evidence), *_two_ways(evidence), *_plain(evidence)]
+    return [*_lost(evidence, max_ignored), *_unused(evidence), *_plain(evidence)]
+
+
+def _palettes(all_masks: Evidence) -> list[DataError]:
+    """Palettes by whose indices the masks cannot be read."""
+    own = {name: tally for name, tally in all_masks.tallies.items() if tally.shown}
+    why = "" if all_masks.coding.by_colour else why_colours(all_masks.tallies.values(), (), only_by_look=False)
+    if not why:
+        return []
+    found = sorted(pixels_by_code(tally.as_shown() for tally in all_masks.tallies.values()))
+    what = f"read by the indices of a palette, but {why}"
+    if len(found) > PLAUSIBLE:
+        return all_masks.tell(what, "Save all masks with one palette, or as gray class ids.", (), list(own))
+    fixes = [Fix(f"{all_masks.block}.palette", "colours")]
+    if found == [BLACK, WHITE]:
+        fixes.append(Fix(f"{all_masks.block}.values", "binary"))
+    elif all_masks.coding.kind != "codes":
+        fixes += all_masks.coded(found)
+    return all_masks.tell(what, "Let the colours count, or save them as gray class ids.", fixes, list(own))
+
+
+def _strays(all_masks: Evidence) -> list[DataError]:
+    """Black and white but for a few pixels, which would decide what black and white mean."""
+    found = strays.black_and_white(all_masks.tallies.values())
+    coding = all_masks.coding
+    is_class = found is not None and coding.kind != "binary" and coding.targets.get(found.white, IGNORE) != IGNORE
+    if found is None or not found.strays or is_class or coding.kind == "codes" or len(all_masks.names) > 2:
+        return []
+    counts = pixels_by_code(all_masks.tallies.values())
+    number = sum(counts[code] for code in found.strays)
+    pixels = "1 stray pixel" if number == 1 else f"{number} stray pixels in all"
+    what = f"{pixels} of {some(found.strays)}, where nearly all others are 0 and {told(found.white)}"
+    holders = [name for name, codes in all_masks.masks.items() if set(codes) & set(found.strays)]
+    remedy = f"Correct them to 0 or {told(found.white)}, or let them be ignored."
+    return all_masks.tell(what, remedy, all_masks.ignoring((0, found.white, *found.strays), 2), holders)
 
 
 def _colours(all_masks: Evidence) -> list[DataError]:
@@ -151,6 +228,9 @@ def _more(all_masks: Evidence) -> list[DataError]:
         return []
     n_names = len(all_masks.names)
     what = f"values that are no class: {some(strange)}. {all_masks.block}.classes names 0 to {n_names - 1}"
+    if strange == [n_names] and 0 in found and not any(map(is_background, all_masks.names)):
+        remedy = "None of its names is background: if they are those of the objects, write background before them."
+        return all_masks.tell(what, remedy, [Fix(f"{all_masks.block}.classes", (BACKGROUND, *all_masks.names))])
     remedy = f"Name every class, or let {all_masks.block}.ignore_index be the value that is not looked at."
     return all_masks.tell(what, remedy if all_masks.free else "Name every class.", all_masks.named(max(strange) + 1))
 
@@ -201,7 +281,11 @@ def _not_listed(all_masks: Evidence) -> list[DataError]:
     what = f"values that {all_masks.block}.codes does not list: {some(strange)}"
     if len(strange) > PLAUSIBLE:
         return all_masks.tell(what, "These hardly are classes. Were the masks smoothed, or once saved as JPEG?")
-    colours = any(code >= COLOUR for code in (*all_masks.coding.targets, *strange))
+    listed = tuple(all_masks.coding.targets)
+    if set(strange) <= set(strays.few_pixels(all_masks.tallies.values())):
+        remedy = "So few pixels are stray: correct them, or let them be ignored."
+        return all_masks.tell(what, remedy, all_masks.ignoring((*listed, *strange), len(listed)))
+    colours = any(code >= COLOUR for code in (*listed, *strange))
     lines = []
     for at, code in enumerate(strange, len(all_masks.names)):
         lines.append(Fix(f"{all_masks.block}.codes", _as_colour(code) if colours else code, adds=True))
@@ -210,6 +294,8 @@ def _not_listed(all_masks: Evidence) -> list[DataError]:
 
 
 CAUSES: Sequence[Callable[[Evidence], list[DataError]]] = (
+    _palettes,
+    _strays,
     _several_objects,
     _colours,
     _black_and_white,
@@ -231,17 +317,22 @@ def _unused(all_masks: Evidence) -> list[DataError]:
     return [DataError("all masks", what, f"Check {all_masks.block}.ignore_index.", warning=True)]
 
 
-def _two_ways(all_masks: Evidence) -> list[DataError]:
-    """Warnings: of two classes, masks that hold the ignored value where all the others hold the object."""
-    coding = all_masks.coding
-    ids = {name: set(coding.ids_of(codes)) - {0} for name, codes in all_masks.masks.items()}
-    kinds = {frozenset(own) for own in ids.values() if own}
-    if coding.kind != "ids" or len(all_masks.names) != 2 or kinds != {frozenset([1]), frozenset([IGNORE])}:
-        return []
-    value = told(coding.ignored)
-    what = f"{value}, the ignored value, and no object, while masks that hold an object hold no {value}"
-    remedy = f"If {value} is the object there, save it as 1."
-    return [DataError(name, what, remedy, warning=True) for name, own in ids.items() if own == {IGNORE}]
+def _lost(all_masks: Evidence, most: float) -> list[DataError]:
+    """Ignored pixels where objects should be: over all masks, or in single ones that hold hardly anything else.
+
+    Masks that are ignored from edge to edge are not asked: that they teach nothing is told elsewhere.
+    """
+    counts = {name: all_masks.counts(tally) for name, tally in all_masks.tallies.items()}
+    asked = {name: each for name, each in counts.items() if each.ignored < each.all}
+    ignored, objects = sum(each.ignored for each in asked.values()), sum(each.objects for each in asked.values())
+    value = told(all_masks.coding.ignored)
+    remedy = f"If {value} is an object there, {all_masks.as_object()}; if nobody looked there, set data.max_ignored to 1.0."
+    if ignored > most * (ignored + objects):
+        share = f"{100 * ignored / (ignored + objects):.0f} % of what is not the first class is {value}, the ignored value"
+        return [DataError("all masks", share, remedy)]
+    bound = max(most, IN_ONE_MASK)
+    what = f"nearly all that is not the first class is {value}, the ignored value, while other masks hold objects"
+    return [DataError(name, what, remedy) for name, each in asked.items() if each.ignored > bound * (each.ignored + each.objects)]
 
 
 def _plain(all_masks: Evidence) -> list[DataError]:
@@ -252,6 +343,11 @@ def _plain(all_masks: Evidence) -> list[DataError]:
         for name, codes in all_masks.masks.items()
         if len(codes) == 1 and coding.ids_of(codes)[0] not in (0, IGNORE)
     ]
+
+
+def _as_values(codes: Sequence[int]) -> tuple[int | str, ...]:
+    """The codes as data.masks.codes lists them: all as colours where one is."""
+    return tuple(map(_as_colour, codes)) if any(code >= COLOUR for code in codes) else tuple(codes)
 
 
 def _as_colour(code: int) -> str | int:

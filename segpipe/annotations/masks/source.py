@@ -20,7 +20,7 @@ def source(root: Path, data: DataParams) -> Source:
     ids = class_ids(own.classes, data.class_map)
     coding = mask_ids.coding_of(own, ids)
     found = pair_table.find(root, own.pairs, data.unannotated) if own.pairs != "none" else find(root, own, data.unannotated)
-    judge = partial(mask_judge.judge, coding=coding, names=own.classes)
+    judge = partial(mask_judge.judge, coding=coding, names=own.classes, max_ignored=data.max_ignored)
     return Source(found, ids.classes, partial(mask_ids.read, coding=coding), judge)
 
 

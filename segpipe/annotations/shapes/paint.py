@@ -5,13 +5,13 @@ from dataclasses import replace
 
 import numpy as np
 
-from segpipe.annotations.class_map import DROPPED
+from segpipe.annotations.class_map import BACKGROUND_LABELS, DROPPED
 from segpipe.annotations.shapes import fill_exact, fill_labelme
 from segpipe.annotations.shapes.nesting import nested, union
 from segpipe.annotations.shapes.scanlines import Patch, patches
 from segpipe.annotations.shapes.shape import Shape
 from segpipe.params import ShapeParams
-from segpipe.record import BACKGROUND_NAMES, Mask
+from segpipe.record import Mask
 
 MOST_CROSSINGS = 3_000_000
 """Crossings of edges with rows that are reckoned at a time; a shape that may have more is filled some rows at a time."""
@@ -28,7 +28,7 @@ def paint(shapes: Sequence[Shape], ids: Mapping[str, int], height: int, width: i
     """
     canvas = np.zeros((height, width), np.uint8)
     least = np.full((height, width), height * width) if how.overlap == "smaller" else None
-    has_background = any(ids.get(name) == 0 for name in BACKGROUND_NAMES)
+    has_background = any(ids.get(name) == 0 for name in BACKGROUND_LABELS)
     drawn = [shape for shape in shapes if ids[shape.label] != DROPPED]
     for label, part, area in _parts(drawn, height, width, how):
         value, below = ids[label], canvas[part.box]

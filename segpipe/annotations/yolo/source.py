@@ -29,7 +29,7 @@ from segpipe.annotations.yolo.names import DataYaml, find_yaml, parts_of
 from segpipe.errors import DataError, Fix
 from segpipe.params import DataParams, ShapeParams
 from segpipe.place import Place
-from segpipe.record import BACKGROUND_NAMES
+from segpipe.record import is_background
 
 IMAGES, LABELS = "images", "labels"
 BLOCK = "data.yolo.classes"
@@ -44,7 +44,7 @@ def source(root: Path, data: DataParams) -> Source:
     listed = None if found and found.names else read_list(root) or read_list(root / LABELS)
     names = found.names if found and found.names else dict(enumerate(listed.names)) if listed else {}
     where = found.name if found and found.names else listed.file if listed else BLOCK
-    known = names or dict(enumerate(name for name in data.yolo.classes if name not in BACKGROUND_NAMES))
+    known = names or dict(enumerate(name for name in data.yolo.classes if not is_background(name)))
     return Source(
         find(root, found, data.unannotated),
         ids.classes,

@@ -52,6 +52,7 @@ def test_ids_are_read_as_they_are(tmp_path: Path) -> None:
         "pairs": "none",
         "values": "ids",
         "ignore_index": 255,
+        "palette": "indices",
     }
     assert masks == {"a": [0, 1, 2], "b": [2, 255]}
 

@@ -1,0 +1,40 @@
+"""What a mask holds, counted: its codes, how many pixels have each, and the colours in which its file shows them."""
+
+from collections import Counter
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class Tally:
+    """The `codes` of one mask (numbers and colours, as masks/codes.py has them) and how many `pixels` have each.
+
+    `shown` are the codes of the colours in which the file shows them, where these are others: those of a palette, or of
+    gray with fewer than 8 bits, whose white is 1. Elsewhere it is empty.
+    """
+
+    codes: tuple[int, ...]
+    pixels: tuple[int, ...]
+    shown: tuple[int, ...] = ()
+
+    def as_shown(self) -> "Tally":
+        """The same mask by the colours in which it is shown."""
+        if not self.shown:
+            return self
+        counts: Counter[int] = Counter()
+        for code, pixels in zip(self.shown, self.pixels, strict=True):
+            counts[code] += pixels
+        return Tally(tuple(counts), tuple(counts.values()))
+
+
+def pixels_by_code(tallies: Iterable[Tally]) -> Counter[int]:
+    """How many pixels of all masks have each code."""
+    counts: Counter[int] = Counter()
+    for each in tallies:
+        counts.update(dict(zip(each.codes, each.pixels, strict=True)))
+    return counts
+
+
+def masks_by_code(tallies: Iterable[Tally]) -> Counter[int]:
+    """How many masks hold each code."""
+    return Counter(code for each in tallies for code in each.codes)
