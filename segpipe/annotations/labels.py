@@ -15,8 +15,9 @@ MAP = "data.class_map"
 def judge(seen: Sequence[Seen], ids: ClassIds, key: str) -> list[DataError]:
     """A problem for each file with a label that neither `key` (such as data.labelme.classes) nor data.class_map knows."""
     near = _by_folded(ids.ids)
+    background = ids.classes[0] if is_background(ids.classes[0]) else ""
     return [
-        _unknown(each.item.annotation_name, label, near.get(_folded(label), [""])[0], ids, key)
+        _unknown(each.item.annotation_name, label, near.get(_folded(label), [background * is_background(label)])[0], ids, key)
         for each in seen
         for label in each.values
         if label not in ids.ids

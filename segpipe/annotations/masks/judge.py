@@ -82,7 +82,9 @@ class Evidence:
         """What to do where the ignored value is an object."""
         if not self.free:
             return "save it as the number of its class"
-        return f"save it as the number of its class, or let {self.block}.values be binary or codes"
+        if len(self.names) > 2:
+            return f"save it as the number of its class, or let {self.block}.values be codes and list it"
+        return f"set {self.block}.values to binary and {self.block}.ignore_index to -1"
 
     @cached_property
     def each_alone(self) -> bool:
@@ -256,12 +258,14 @@ def _several_objects(all_masks: Evidence) -> list[DataError]:
         return []
     own = {name: coding.object_in(codes) for name, codes in all_masks.masks.items()}
     different = {code for code in own.values() if code > 0}
-    if not all_masks.strange and len(different) < 2:
-        return []
+    if not all_masks.strange and (len(different) < 2 or different <= {1, 255, 65535} - {coding.ignored}):
+        return []  # 0/1 masks and 0/255 masks of one object are often mixed
     found = sorted({code for codes in all_masks.masks.values() for code in codes})
     if not all_masks.strange and different == {1, coding.ignored}:
         what = f"the object is 1 in some masks and {told(coding.ignored)}, the ignored value, in others"
-        return all_masks.tell(what, "Make them alike.", (), [name for name, code in own.items() if code == coding.ignored])
+        holders = [name for name, code in own.items() if code == coding.ignored]
+        remedy = f"If it is the object there too, set {all_masks.block}.ignore_index to -1."
+        return all_masks.tell(what, remedy, [Fix(f"{all_masks.block}.ignore_index", -1)], holders)
     files = list(all_masks.strange) or [name for name, code in own.items() if code > 0]
     what = f"more values than 0 and one other: {some(found)}"
     kept = [code for code in found if code != coding.ignored] if len(found) > 3 else found

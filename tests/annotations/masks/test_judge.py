@@ -53,8 +53,11 @@ def test_sound_masks_and_images_without_any_are_no_problem() -> None:
 
 def test_the_object_may_not_be_the_ignored_value_in_some_masks_alone() -> None:
     assert problems("0,1", "0,255", values="binary") == [
-        "1.png: the object is 1 in some masks and 255, the ignored value, in others. Make them alike."
+        "1.png: the object is 1 in some masks and 255, the ignored value, in others. "
+        "If it is the object there too, set data.masks.ignore_index to -1."
     ]
+    assert problems("0,1", "0,255", values="binary", ignore_index=-1) == []
+    assert problems("0,1", "0,7", values="binary", ignore_index=-1) != []
 
 
 @pytest.mark.parametrize(
@@ -127,8 +130,8 @@ def test_what_is_no_stray_pixel(masks: list[str]) -> None:
 
 def test_many_pixels_of_another_value_are_no_slip_but_never_silent() -> None:
     assert problems(*["0,255:300"] * 5, *["0,1:30,255:300"] * 5) == [
-        "all masks: 95 % of what is not the first class is 255, the ignored value. If 255 is an object there, save it as the "
-        "number of its class, or let data.masks.values be binary or codes; if nobody looked there, set data.max_ignored to 1.0."
+        "all masks: 95 % of what is not the first class is 255, the ignored value. If 255 is an object there, set "
+        "data.masks.values to binary and data.masks.ignore_index to -1; if nobody looked there, set data.max_ignored to 1.0."
     ]
 
 
