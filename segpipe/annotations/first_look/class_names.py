@@ -163,7 +163,7 @@ def of_ids(found: Sequence[int], listed: NameList | None, is_voc: bool) -> Class
             names, origin = (BACKGROUND, *names), f"{listed.file}, and background for 0, which it does not name"
         names, ignored = _without_void(names, found)
     else:
-        names, ignored = [BACKGROUND, *(f"class_{number}" for number in range(1, top + 1))], IGNORE
+        names, ignored = (BACKGROUND, *(f"class_{number}" for number in range(1, top + 1))), IGNORE
         origin = "the ids found, since no classes.txt names them"
     if len(names) < 2:
         names = (BACKGROUND, *(_objects(names) or [OBJECT]))
@@ -182,7 +182,7 @@ def of_other_colours(colours: Sequence[str]) -> Classes:
     return Classes(VOC, IGNORE, "PASCAL VOC", (DataError("all masks", what, remedy),))
 
 
-def _without_void(names: Sequence[str], found: Sequence[int]) -> tuple[Sequence[str], int]:
+def _without_void(names: Sequence[str], found: Sequence[int]) -> tuple[tuple[str, ...], int]:
     """The names without those that mean "no class", and the value that a last one of these has in the masks.
 
     Elsewhere such a name becomes `__ignore__`: the ids after it keep their places. A first one stays, since many call

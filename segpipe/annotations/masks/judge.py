@@ -1,17 +1,15 @@
 """What the values of all masks together show: the likely cause, and the lines of params.yaml that mend it."""
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
-from functools import cached_property
 
-from segpipe.annotations.class_map import IGNORED
 from segpipe.annotations.items import Seen
 from segpipe.annotations.masks import strays
 from segpipe.annotations.masks.codes import COLOUR, is_even, some, told
+from segpipe.annotations.masks.evidence import Evidence, as_colour
 from segpipe.annotations.masks.ids import Coding
 from segpipe.annotations.masks.palettes import BLACK, WHITE, why_colours
 from segpipe.annotations.masks.strays import FEW
-from segpipe.annotations.tally import Tally, pixels_by_code
+from segpipe.annotations.tally import pixels_by_code
 from segpipe.errors import DataError, Fix
 from segpipe.record import BACKGROUND, IGNORE, is_background
 
@@ -19,110 +17,9 @@ PLAUSIBLE = 64
 """More different values than this are not proposed as classes: somebody has to say what they are."""
 SHARED = 16
 """More colours than this are believed only where some of them are in several masks: a photo has its own."""
-BY_VALUES = "Save class ids, or let `segpipe init PATH --kind masks` read the tree by these values."
 IN_ONE_MASK = 0.9
 """Share of what is not the first class that may be ignored in a single mask: around small objects much is."""
 OBJECTS = "They look like numbers of single objects. Save each pixel as the number of its class."
-
-
-@dataclass(frozen=True)
-class Counts:
-    """Pixels of a mask: with the ignored value, of classes other than the first, and all of them."""
-
-    ignored: int
-    objects: int
-    all: int
-
-
-@dataclass(frozen=True)
-class Evidence:
-    """What each mask holds, by its name, how it is read, and the names of the classes under `block`.
-
-    `block` is the section of params.yaml, such as data.masks; `free` says that it has keys for values and codes.
-    """
-
-    tallies: dict[str, Tally]
-    coding: Coding
-    names: tuple[str, ...]
-    block: str
-    free: bool
-
-    @cached_property
-    def masks(self) -> dict[str, tuple[int, ...]]:
-        """The codes that each mask holds."""
-        return {name: tally.codes for name, tally in self.tallies.items()}
-
-    @cached_property
-    def found(self) -> list[int]:
-        """All codes but the ignored one, unless it is all there is beside 0; numbers first, then colours, each in order."""
-        every = {code for codes in self.masks.values() for code in codes}
-        kept = every if len(every - {0}) < 2 else every - {self.coding.ignored}
-        return sorted(kept)
-
-    @cached_property
-    def strange(self) -> dict[str, list[int]]:
-        """The masks that hold codes which are no class, with these."""
-        each = {name: self.coding.strange(codes) for name, codes in self.masks.items()}
-        return {name: codes for name, codes in each.items() if codes}
-
-    @cached_property
-    def all_strange(self) -> list[int]:
-        """All codes that are no class."""
-        return sorted({code for codes in self.strange.values() for code in codes})
-
-    def counts(self, tally: Tally) -> "Counts":
-        """The pixels of one mask that have the ignored value, those of classes other than the first, and all."""
-        ids = self.coding.ids_of(tally.codes)
-        pairs = list(zip(tally.codes, ids, tally.pixels, strict=True))
-        ignored = sum(pixels for code, number, pixels in pairs if number == IGNORE and code == self.coding.ignored)
-        objects = sum(pixels for _, number, pixels in pairs if number not in (None, 0, IGNORE))
-        return Counts(ignored, objects, sum(tally.pixels))
-
-    def as_object(self) -> str:
-        """What to do where the ignored value is an object."""
-        if not self.free:
-            return "save it as the number of its class"
-        if len(self.names) > 2:
-            return f"save it as the number of its class, or let {self.block}.values be codes and list it"
-        return f"set {self.block}.values to binary and {self.block}.ignore_index to -1"
-
-    @cached_property
-    def each_alone(self) -> bool:
-        """Whether no colour is in more than one mask."""
-        colours = [code for codes in self.masks.values() for code in codes if code >= COLOUR]
-        return len(set(colours)) == len(colours)
-
-    def tell(self, what: str, remedy: str, fixes: Sequence[Fix] = (), files: Sequence[str] | None = None) -> list[DataError]:
-        """The same problem for each of the files, or for each mask with a strange code."""
-        own = tuple(fixes)
-        if not self.free and any(not fix.key.endswith(".classes") for fix in fixes):
-            own, remedy = (), BY_VALUES
-        return [DataError(name, what, remedy, own or None) for name in (self.strange if files is None else files)]
-
-    def named(self, number: int) -> list[Fix]:
-        """The lines that make the classes `number` many: missing ones are called class_N."""
-        return [Fix(f"{self.block}.classes", f"class_{at}", adds=True) for at in range(len(self.names), number)]
-
-    def say(self, each: str, number: int) -> str:
-        """What to do about so many values or colours that stand for classes."""
-        remedy = f"Say which class each {each} is, in the order of the classes."
-        if number >= len(self.names):
-            return remedy
-        names = f"{self.block}.classes names {len(self.names)}"
-        return f"{remedy} {names}: set {self.block}.values to codes, and list as many in {self.block}.codes."
-
-    def ignoring(self, codes: Sequence[int], kept: int) -> list[Fix]:
-        """The lines that list the codes, of which all but the first `kept`, those of the classes, are ignored."""
-        classes = (*self.names[:kept], *[IGNORED] * (len(codes) - kept))
-        listed = [Fix(f"{self.block}.values", "codes"), Fix(f"{self.block}.codes", _as_values(codes))]
-        return [*listed, Fix(f"{self.block}.classes", classes)]
-
-    def coded(self, codes: Sequence[int]) -> list[Fix]:
-        """The lines that list the codes, a class each; none where there are more classes: which do not occur?"""
-        if self.free and len(codes) < len(self.names):
-            return []
-        listed = [Fix(f"{self.block}.values", "codes"), Fix(f"{self.block}.codes", _as_values(codes))]
-        return [*listed, *self.named(len(codes))]
 
 
 def judge(
@@ -168,11 +65,11 @@ def _strays(all_masks: Evidence) -> list[DataError]:
         return []
     counts = pixels_by_code(all_masks.tallies.values())
     number = sum(counts[code] for code in found.strays)
-    pixels = "1 stray pixel" if number == 1 else f"{number} stray pixels in all"
-    what = f"{pixels} of {some(found.strays)}, where nearly all others are 0 and {told(found.white)}"
+    what = f"{_counted(number)} of {some(found.strays)}, where nearly all others are 0 and {told(found.white)}"
     holders = [name for name, codes in all_masks.masks.items() if set(codes) & set(found.strays)]
     remedy = f"Correct them to 0 or {told(found.white)}, or let them be ignored."
-    return all_masks.tell(what, remedy, all_masks.ignoring((0, found.white, *found.strays), 2), holders)
+    names = dict(zip((0, found.white), all_masks.names, strict=True))
+    return all_masks.tell(what, remedy, all_masks.ignoring(found.strays, names), holders)
 
 
 def _colours(all_masks: Evidence) -> list[DataError]:
@@ -251,6 +148,23 @@ def _stretched(all_masks: Evidence) -> list[DataError]:
     return all_masks.tell(what, all_masks.say("value", len(kept)), all_masks.coded(kept))
 
 
+def _counted(number: int) -> str:
+    return "1 stray pixel" if number == 1 else f"{number} stray pixels in all"
+
+
+def _few(all_masks: Evidence) -> list[DataError]:
+    """Values that are no class, in a few pixels of a few masks."""
+    strange, n_names = all_masks.all_strange, len(all_masks.names)
+    if all_masks.coding.kind == "binary" or not strange or strange == [n_names]:
+        return []
+    if not set(strange) <= set(strays.few_pixels(all_masks.tallies.values(), above=0)):
+        return []
+    counts = pixels_by_code(all_masks.tallies.values())
+    number = sum(counts[code] for code in strange)
+    what = f"{_counted(number)} of {some(strange)}, where no class is"
+    return all_masks.tell(what, "Correct them, or let them be ignored.", all_masks.ignoring(strange, all_masks.named_codes))
+
+
 def _several_objects(all_masks: Evidence) -> list[DataError]:
     """Under `binary`: more than one value beside 0, in one mask or from mask to mask."""
     coding = all_masks.coding
@@ -285,14 +199,10 @@ def _not_listed(all_masks: Evidence) -> list[DataError]:
     what = f"values that {all_masks.block}.codes does not list: {some(strange)}"
     if len(strange) > PLAUSIBLE:
         return all_masks.tell(what, "These hardly are classes. Were the masks smoothed, or once saved as JPEG?")
-    listed = tuple(all_masks.coding.targets)
-    if set(strange) <= set(strays.few_pixels(all_masks.tallies.values())):
-        remedy = "So few pixels are stray: correct them, or let them be ignored."
-        return all_masks.tell(what, remedy, all_masks.ignoring((*listed, *strange), len(listed)))
-    colours = any(code >= COLOUR for code in (*listed, *strange))
+    colours = any(code >= COLOUR for code in (*all_masks.coding.targets, *strange))
     lines = []
     for at, code in enumerate(strange, len(all_masks.names)):
-        lines.append(Fix(f"{all_masks.block}.codes", _as_colour(code) if colours else code, adds=True))
+        lines.append(Fix(f"{all_masks.block}.codes", as_colour(code) if colours else code, adds=True))
         lines.append(Fix(f"{all_masks.block}.classes", f"class_{at}", adds=True))
     return all_masks.tell(what, "Add each with its class (one called __ignore__ is ignored), or correct the masks.", lines)
 
@@ -300,6 +210,7 @@ def _not_listed(all_masks: Evidence) -> list[DataError]:
 CAUSES: Sequence[Callable[[Evidence], list[DataError]]] = (
     _palettes,
     _strays,
+    _few,
     _several_objects,
     _colours,
     _black_and_white,
@@ -347,12 +258,3 @@ def _plain(all_masks: Evidence) -> list[DataError]:
         for name, codes in all_masks.masks.items()
         if len(codes) == 1 and coding.ids_of(codes)[0] not in (0, IGNORE)
     ]
-
-
-def _as_values(codes: Sequence[int]) -> tuple[int | str, ...]:
-    """The codes as data.masks.codes lists them: all as colours where one is."""
-    return tuple(map(_as_colour, codes)) if any(code >= COLOUR for code in codes) else tuple(codes)
-
-
-def _as_colour(code: int) -> str | int:
-    return " ".join([told(code)] * 3) if code < 256 else told(code)

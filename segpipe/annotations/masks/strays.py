@@ -40,13 +40,13 @@ def black_and_white(tallies: Collection[Tally]) -> BlackAndWhite | None:
     return BlackAndWhite(white, strays) if white > FEW and few and rare else None
 
 
-def few_pixels(tallies: Collection[Tally]) -> Sequence[int]:
-    """The codes that a `BESIDE_CLASSES`-th of the pixels have at most, together, in a tenth of the masks or in one.
+def few_pixels(tallies: Collection[Tally], above: int = FEW) -> Sequence[int]:
+    """The codes `above` a number that a `BESIDE_CLASSES`-th of the pixels have at most, together, in a tenth of the masks or one.
 
-    The ids that are believed, up to `FEW`, are none of them; nor is anything where all masks are but three or fewer.
+    Nothing is rare where all masks are but three or fewer.
     """
     pixels, masks = pixels_by_code(tallies), masks_by_code(tallies)
-    rare = [code for code in pixels if code > FEW and _in_few(masks[code], tallies)]
+    rare = [code for code in pixels if code > above and _in_few(masks[code], tallies)]
     objects = sum(count for code, count in pixels.items() if code)
     few = BESIDE_CLASSES * sum(pixels[code] for code in rare) <= objects
     return sorted(rare) if few and len(tallies) > 3 and len(rare) < len(pixels) - 1 else ()

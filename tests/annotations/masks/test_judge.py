@@ -143,6 +143,17 @@ def test_a_stray_pixel_beside_codes_is_ignored_and_no_class() -> None:
         "codes": (0, 100, 200, 57),
         "classes": ("a", "b", "c", "__ignore__"),
     }
+    assert lines(*["0,1:500,2:500"] * 20, "0,77:1", classes=("a", "b", "c")) == {
+        "values": "codes",
+        "codes": (0, 1, 2, 77),
+        "classes": ("a", "b", "c", "__ignore__"),
+    }
+    assert lines(*["0,1:500,2:50"] * 20, "0,5:1", classes=("a", "b", "c"), ignore_index=2)["classes"] == (
+        "a",
+        "b",
+        "__ignore__",
+        "__ignore__",
+    )
     more = lines(*masks, "0,57:300", **keys)
     assert more == {"codes": 57, "classes": "class_3"}, "so many pixels are a class that the list lacks"
 
