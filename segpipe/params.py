@@ -10,7 +10,6 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_valida
 
 from segpipe import plain_yaml
 from segpipe.errors import PipelineError, plain
-from segpipe.plain_yaml import UNREADABLE as UNREADABLE
 
 Share = Annotated[float, Field(ge=0, le=1)]
 Count = Annotated[int, Field(ge=0)]
@@ -18,6 +17,7 @@ Positive = Annotated[int, Field(ge=1)]
 Width = Annotated[int, Field(ge=1, le=2048)]
 Weight = Annotated[float, Field(ge=0, le=1000)]
 Names = Annotated[tuple[str, ...], Field(min_length=2, max_length=255)]
+UNREADABLE = plain_yaml.UNREADABLE
 SHORT = reprlib.Repr()
 """A wrong value in a sentence: a few lines of YAML can stand for a list of a billion."""
 SHORT.maxlevel, SHORT.maxstring, SHORT.maxother = 2, 200, 200
@@ -325,8 +325,7 @@ class Params(Section):
         stride = stride_of(self.model)
         named = f"smp's {self.model.architecture}" if self.model.name == "smp" else f"model.name {self.model.name}"
         problems = [
-            f"{key}: {size} is not a multiple of {stride}, the stride of {named}. "
-            f"Write {size + -size % stride}."
+            f"{key}: {size} is not a multiple of {stride}, the stride of {named}. Write {size + -size % stride}."
             for key, size in (("input.crop", self.input.crop), ("infer.tile", self.infer.tile))
             if size % stride
         ]
