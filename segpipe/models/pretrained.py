@@ -110,6 +110,12 @@ def fill(encoder: nn.Module, tensors: Tensors, source: str) -> None:
         raise PipelineError(
             f"model.weights: {source} does not fit this encoder: {found}. Name weights of the encoder in model.encoder, or none."
         )
+    broken = [name for name, tensor in given.items() if not bool(tensor.to(own[name].dtype).isfinite().all())]
+    if broken:
+        raise PipelineError(
+            f"model.weights: {source} holds numbers that are not finite in {len(broken)} of its tensors ({_few(broken)}), "
+            "of which no training makes anything. Name a file of whole weights, imagenet or none."
+        )
     with torch.no_grad():
         for name, tensor in given.items():
             own[name].copy_(tensor)
