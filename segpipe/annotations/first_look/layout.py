@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import Literal
 
+from segpipe.annotations import foreign_json
 from segpipe.annotations.coco import file as coco
 from segpipe.annotations.items import PARTS, files_below, id_of, images_below
 from segpipe.annotations.labelme.json_file import AGAIN, OTHER, read_json
@@ -235,7 +236,9 @@ def _nothing_fits(root: Path, kind: Kind | None) -> str:
 def _hints(root: Path, files: Iterable[Path], kind: Kind | None) -> list[str]:
     """Sentences on what comes near: JSON of another kind, two folders whose files are named differently, links."""
     hints = []
-    other = next((path for path in files if path.suffix.lower() == ".json" and not _is_labelme(path)), None)
+    others = [path for path in files if path.suffix.lower() == ".json" and not _is_labelme(path)]
+    # The one whose program is known tells more than a file of settings that comes first.
+    other = next((path for path in others if foreign_json.program_of_file(path)), others[0] if others else None)
     if other:
         hints.append(_why_not(other, other.relative_to(root).as_posix(), kind))
     first = {path.parent.name.lower(): path.relative_to(root) for path in reversed([*images_below(root)])}

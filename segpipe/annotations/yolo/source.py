@@ -70,7 +70,8 @@ def find(root: Path, yaml: DataYaml | None, rule: str) -> Found:
         problem = None if own else unannotated(name, rule, "a label file")
         used.update(own)
         if len(own) > 1:
-            problems.append(DataError(own[1], f"a second label file for {name}", "Remove one of the two."))
+            what = f"{'two' if len(own) == 2 else len(own)} label files for one image, {name}"
+            problems.append(DataError(" and ".join(own), what, "Keep one of them."))
         elif problem:
             problems.append(problem)
         elif own or rule == "background":
