@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from segpipe.annotations import foreign_json, json_error
+from segpipe.annotations import foreign_files, json_error
 from segpipe.annotations.coco.crowds import Count, is_crowd
 from segpipe.annotations.coco.json_lists import scan
 from segpipe.errors import DataError, plain
@@ -103,7 +103,7 @@ def why_not(path: Path, name: str) -> str:
         return str(problem)
     if read and read.other:
         return f"{name} holds COCO's {read.other}, not instances."
-    program = foreign_json.program_of_file(path)
+    program = foreign_files.program_of_file(path)
     if program:
         return f"{name} is {program.what}. {program.remedy}"
     return f"{name} is no JSON of labelme or of COCO's instances: it lists neither shapes nor those."
@@ -243,14 +243,18 @@ def _add_image(file: CocoFile, row: Any) -> bool:
     if not isinstance(file_name, str) or not file_name:
         return False
     size = row.get("width"), row.get("height")
-    if all(type(side) is int and side > 0 for side in size):
-        file.images.append(Listed(key, file_name, (size[0], size[1])))
-        return True
-    file.images.append(Listed(key, file_name, None))
-    if size != (None, None):
+    width, height = map(_side, size)
+    file.images.append(Listed(key, file_name, (width, height) if width and height else None))
+    if size != (None, None) and not (width and height):
         what, remedy = "a width or height that is no whole number above 0", "Correct the size, or remove it from the file."
         file.problems.append(DataError(f"{file_name} in {file.name}", what, remedy))
     return True
+
+
+def _side(value: Any) -> int:
+    """A width or height: a whole number above 0, which some programs write as 640.0 or as text; else 0."""
+    text = key_of(value)
+    return int(text) if text.isascii() and text.isdecimal() and len(text) < 10 else 0
 
 
 def _add_categories(file: CocoFile, rows: list[Any]) -> None:

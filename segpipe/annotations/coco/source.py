@@ -4,7 +4,7 @@ from collections.abc import Iterable, Sequence
 from functools import partial
 from pathlib import Path, PurePosixPath
 
-from segpipe.annotations import foreign_json, labels
+from segpipe.annotations import foreign_files, labels
 from segpipe.annotations.class_map import class_ids
 from segpipe.annotations.coco import crowds
 from segpipe.annotations.coco.file import CocoFile, Pieces, read_file
@@ -120,7 +120,7 @@ def _files(root: Path) -> tuple[list[CocoFile], list[DataError]]:
 
 def _other(path: Path, file: CocoFile | None) -> tuple[str, str]:
     """What a file is that holds no instances, and what to do."""
-    program = foreign_json.program_of_file(path) if file is None else None
+    program = foreign_files.program_of_file(path) if file is None else None
     if program:
         return program.what, program.remedy
     of = "that is not COCO's (it has no lists of images and annotations)" if file is None else f"of COCO's {file.other}"

@@ -30,7 +30,7 @@ def read(folder: Path) -> Named | None:
 def _roboflow(folder: Path) -> Named | None:
     """`_classes.csv`, with the columns Pixel Value and Class, in the folder or in those of its parts."""
     places = [folder / ROBOFLOW, *(path / ROBOFLOW for path in sorted(folder.glob("*")) if path.name.lower() in PARTS)]
-    found = [(path, _roboflow_names(path)) for path in places if path.is_file()]
+    found = [(path, names) for path in places if path.is_file() and (names := _roboflow_names(path))]
     if not found:
         return None
     first, names = found[0]
@@ -41,10 +41,12 @@ def _roboflow(folder: Path) -> Named | None:
 
 
 def _roboflow_names(path: Path) -> tuple[str, ...]:
+    """None of them where it is another file of that name: Roboflow has one for classes of whole images."""
     rows = [row for row in csv.reader(io.StringIO(_text(path))) if any(cell.strip() for cell in row)]
-    rows = rows[1:] if rows and not rows[0][0].strip().isdecimal() else rows
+    if not rows or [cell.strip().lower() for cell in rows[0]] != ["pixel value", "class"]:
+        return ()
     ids: dict[int, str] = {}
-    for row in rows:
+    for row in rows[1:]:
         number = row[0].strip()
         if len(row) != 2 or not (number.isascii() and number.isdecimal() and len(number) < 4) or int(number) in ids:
             raise PipelineError(f'{path}: "{plain(",".join(row))}" is no value of its own with a class. Write a line as 1,cat.')

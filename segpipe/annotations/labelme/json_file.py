@@ -3,7 +3,7 @@
 import json
 from typing import Any
 
-from segpipe.annotations import foreign_json, json_error
+from segpipe.annotations import foreign_files, json_error
 from segpipe.annotations.labelme import supervisely
 from segpipe.errors import DataError
 
@@ -30,7 +30,7 @@ def read_json(content: bytes, name: str) -> dict[str, Any]:
         content_read = supervisely.as_labelme(content_read, name)
     shapes = content_read.get("shapes") if isinstance(content_read, dict) else None
     if not isinstance(shapes, list) or not all(isinstance(shape, dict) for shape in shapes):
-        program = foreign_json.program_of(content_read)
+        program = foreign_files.program_of(content_read)
         raise DataError(name, program.what, program.remedy) if program else DataError(name, OTHER, "Move it out of the folder.")
     if twice:
         remedy = "Keep one of the two; a merge of two versions may have left both."

@@ -79,7 +79,8 @@ def drawn(raw: Sequence[dict[str, Any]], name: str, size: tuple[int, int] | None
 
 def _label(label: object, name: str) -> str:
     """A label as text, without blanks around it. Raises DataError for none, for control characters, for a whole story."""
-    if not isinstance(label, str | int | float | None) or isinstance(label, bool):
+    is_number = isinstance(label, int) or (isinstance(label, float) and math.isfinite(label))
+    if isinstance(label, bool) or not (is_number or isinstance(label, str | None)):
         raise DataError(name, "a label that is no text", "Give the shape its label again in labelme.")
     told = "" if label is None else str(label).strip()
     if not told:
@@ -159,6 +160,8 @@ def _group(raw: object, who: str, name: str) -> str:
         return ""
     if isinstance(raw, int | str) and not isinstance(raw, bool):
         return str(raw)
+    if isinstance(raw, float) and raw.is_integer():
+        return str(int(raw))
     raise DataError(name, f"{who} with a group_id that is no whole number", "Set it again in labelme, or leave it out.")
 
 

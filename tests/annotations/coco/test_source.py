@@ -369,7 +369,7 @@ def test_a_file_with_a_mistake_in_its_lists_is_told(tmp_path: Path) -> None:
             "x.json: annotations of images that it does not list (3), the first with id ",
         ),
         ([image(width=0)], [], CATEGORIES, "a.png in x.json: a width or height that is no whole number above 0"),
-        ([image(width="6")], [], CATEGORIES, "a.png in x.json: a width or height that is no whole number above 0"),
+        ([image(width="wide")], [], CATEGORIES, "a.png in x.json: a width or height that is no whole number above 0"),
         ([image()], [], [{"id": 1, "name": "a"}, {"id": 1, "name": "b"}], 'x.json: one category id for "a" and "b"'),
         ([image()], [], [{"id": 1}], "category 1 of x.json: no id, or no name in one line"),
         ([image()], [], [{"id": 1, "name": "a\nb"}], "category 1 of x.json: no id, or no name in one line"),

@@ -1,4 +1,4 @@
-"""JSON of programs whose own files are not read: how to tell it, and which of their exports is read."""
+"""Files of programs whose own formats are not read: how to tell them, and which of their exports is read."""
 
 import json
 from collections.abc import Mapping, Sequence
@@ -8,6 +8,7 @@ from typing import Any
 
 LARGEST = 2**26
 """Bytes: what is held as objects takes ten times as many."""
+SNIFFED = 2**12
 AS_COCO = "Export it from there as COCO, which is read."
 
 
@@ -27,6 +28,8 @@ VIA = Program("a project of VIA", 'Export from VIA by "Export Annotations (COCO 
 DATUMARO = Program("Datumaro's JSON", "Export it as COCO 1.0 (CVAT) or coco_instances (Datumaro), which is read.")
 V7 = Program("V7 Darwin's JSON", AS_COCO)
 SUPERANNOTATE = Program("SuperAnnotate's JSON", AS_COCO)
+CVAT = Program("CVAT's XML", 'Export from CVAT as "COCO 1.0", which is read.')
+BOXES = Program("PASCAL VOC's XML of boxes", "A box does not say which pixels are an object's: draw outlines.")
 LABELBOX = Program("Labelbox's JSON", "Convert it to COCO, which is read.")
 ISAT = Program("ISAT's JSON", "Convert it to COCO with ISAT's own converter; that is read.")
 
@@ -37,6 +40,17 @@ def program_of_file(path: Path) -> Program | None:
         return program_of(json.loads(path.read_bytes())) if path.stat().st_size <= LARGEST else None
     except (OSError, ValueError, RecursionError):
         return None
+
+
+def program_of_xml(path: Path) -> Program | None:
+    """The program of an XML file, by its beginning."""
+    if path.suffix.lower() != ".xml":
+        return None
+    with path.open("rb") as stream:
+        beginning = stream.read(SNIFFED)
+    if b"<annotations>" in beginning:
+        return CVAT
+    return BOXES if b"<annotation" in beginning and b"<bndbox" in beginning else None
 
 
 def program_of(content: Any) -> Program | None:
