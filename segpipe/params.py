@@ -55,6 +55,7 @@ class LabelmeParams(Section):
 
 class CocoParams(Section):
     classes: Names
+    crowds: Literal["ignore", "object"]
 
 
 class YoloParams(Section):
@@ -76,6 +77,7 @@ class MasksParams(Section):
 class ShapeParams(Section):
     fill: Literal["labelme", "exact"]
     overlap: Literal["order", "priority", "smaller"]
+    undrawn: Literal["background", "ignore"]
     line_width: Annotated[int, Field(ge=1, le=1000)]
     point_size: Annotated[int, Field(ge=1, le=1000)]
 

@@ -21,11 +21,11 @@ PLAIN: dict[str, Any] = {
     "near_duplicates": "parts",
     "class_map": {},
     "max_ignored": 0.5,
-    "shapes": {"fill": "labelme", "overlap": "order", "line_width": 10, "point_size": 5},
+    "shapes": {"fill": "labelme", "overlap": "order", "undrawn": "background", "line_width": 10, "point_size": 5},
     "sample": {"n_images": 240, "size": 128},
     "voc": {"year": 2012},
     "labelme": {},
-    "coco": {},
+    "coco": {"crowds": "ignore"},
     "yolo": {},
     "masks": {
         "image_dir": "images",

@@ -21,6 +21,15 @@ def lines(names: str | None = "names: [cat, dog]\n", **labels: str) -> Make:
 
 CASES = [
     case("polygons", lines(a=half(0), b=half(1)), masks={"a": "11110000", "b": "22220000"}),
+    case(
+        "undrawn is ignored", lines(a=half(0), b=half(1)), masks={"a": "1111....", "b": "2222...."}, shapes={"undrawn": "ignore"}
+    ),
+    case(
+        "undrawn is ignored, and background has an id",
+        lines("names: [cat, background]\n", a="1 0 0 1 0 1 1 0 1\n" + half(0), b=half(1)),
+        masks={"a": "11110000", "b": "0000...."},
+        shapes={"undrawn": "ignore"},
+    ),
     case("names by id", lines("names:\n  0: dog\n  1: cat\n", a=half(0), b=half(1)), masks={"a": "22220000", "b": "11110000"}),
     case("no data.yaml", lines(None, a=half(0), b=half(1)), masks={"a": "11110000", "b": "22220000"}),
     case(

@@ -10,6 +10,10 @@ FEW_IMAGES = 5
 RARE = 1000
 """A class with less than a RARE-th of the pixels is seen so seldom that a plain loss passes it over."""
 SMALL = 32
+OBJECTS_ONLY = (
+    "All that is no object is ignored, so the model learns objects only and takes every pixel for one of them: "
+    "mark some background, or count what is unmarked as background (data.shapes.undrawn, data.masks.ignore_index)."
+)
 
 
 def warnings_of(records: Sequence[Record], classes: Sequence[str]) -> list[DataError]:
@@ -45,7 +49,8 @@ def _absent(records: Sequence[Record], classes: Sequence[str]) -> Found:
         if not images:
             remedy = "A model cannot learn it: take it off the classes, or check that its label is spelt as in the files."
             if is_background(name):
-                remedy = "Objects cover every pixel: check that they should."
+                ignored = any(record.ignored for record in records)
+                remedy = OBJECTS_ONLY if ignored else "Objects cover every pixel: check that they should."
             yield f"class {name}", "it occurs in no image", remedy
         elif images < min(FEW_IMAGES, len(records)):
             remedy = "Not every fold can hold it: annotate more, or merge it into another class in data.class_map."

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Literal
 
 from segpipe.annotations.class_map import IGNORE_LABELS, IGNORED
+from segpipe.annotations.first_look import exported_names
 from segpipe.errors import DataError, PipelineError, plain
 from segpipe.record import BACKGROUND, IGNORE, is_background
 
@@ -85,9 +86,10 @@ class NameList:
 
 
 def read_list(folder: Path) -> NameList | None:
-    """The first of `LISTS` in the folder, or nothing. Raises PipelineError where it is no list of classes."""
+    """The first of `LISTS` in the folder, else what a program exported, or nothing. Raises PipelineError for what is no list."""
     path = next((folder / name for name in LISTS if (folder / name).is_file()), None)
-    return read_file(path) if path else None
+    exported = None if path else exported_names.read(folder)
+    return read_file(path) if path else NameList(*exported) if exported else None
 
 
 def read_file(path: Path) -> NameList:

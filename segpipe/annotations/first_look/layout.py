@@ -8,7 +8,9 @@ from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import Literal
 
+from segpipe.annotations import foreign_files
 from segpipe.annotations.coco import file as coco
+from segpipe.annotations.first_look import nnunet
 from segpipe.annotations.items import PARTS, files_below, id_of, images_below
 from segpipe.annotations.labelme.json_file import AGAIN, OTHER, read_json
 from segpipe.annotations.masks import pair_folders
@@ -235,13 +237,19 @@ def _nothing_fits(root: Path, kind: Kind | None) -> str:
 def _hints(root: Path, files: Iterable[Path], kind: Kind | None) -> list[str]:
     """Sentences on what comes near: JSON of another kind, two folders whose files are named differently, links."""
     hints = []
-    other = next((path for path in files if path.suffix.lower() == ".json" and not _is_labelme(path)), None)
+    others = [path for path in files if path.suffix.lower() == ".json" and not _is_labelme(path)]
+    # The one whose program is known tells more than a file of settings that comes first.
+    other = next((path for path in others if foreign_files.program_of_file(path)), others[0] if others else None)
     if other:
         hints.append(_why_not(other, other.relative_to(root).as_posix(), kind))
     first = {path.parent.name.lower(): path.relative_to(root) for path in reversed([*images_below(root)])}
     image, mask = (next((first[name] for name in names if name in first), None) for names in (IMAGE_NAMES, MASK_NAMES))
     if image and mask:
         hints.append(f"{image} and {mask}: no rule leads from the images' names to the masks'. Pair them in {PAIRS}.")
+    channels = nnunet.several_files(root, images_below(root))
+    hints += [channels] if channels else []
+    xml = next((program for path in files if (program := foreign_files.program_of_xml(path))), None)
+    hints += [f"There is {xml.what} in it. {xml.remedy}"] if xml else []
     unread = {found for path in files if (found := kind_of_name(path.name))}
     hints += sorted(f"There is {each.name} in it. {each.remedy}" for each in unread)
     links = [path.relative_to(root).as_posix() for path in root.rglob("*") if path.is_symlink() and path.is_dir()]

@@ -24,6 +24,7 @@ from segpipe.annotations.items import (
 from segpipe.annotations.shapes.odd import oddities
 from segpipe.annotations.shapes.paint import paint
 from segpipe.annotations.shapes.shape import Shape
+from segpipe.annotations.yolo import darknet
 from segpipe.annotations.yolo.lines import EXPORT, Polygon, read_lines
 from segpipe.annotations.yolo.names import DataYaml, find_yaml, parts_of
 from segpipe.errors import DataError, Fix
@@ -40,7 +41,7 @@ TRIED = 20
 def source(root: Path, data: DataParams) -> Source:
     """The images under `root`. Class ids mean the names of data.yaml, else of classes.txt, else those of data.yolo.classes."""
     ids = class_ids(data.yolo.classes, data.class_map)
-    found = find_yaml(root)
+    found = find_yaml(root) or darknet.find(root)
     listed = None if found and found.names else read_list(root) or read_list(root / LABELS)
     names = found.names if found and found.names else dict(enumerate(listed.names)) if listed else {}
     where = found.name if found and found.names else listed.file if listed else BLOCK
@@ -70,7 +71,8 @@ def find(root: Path, yaml: DataYaml | None, rule: str) -> Found:
         problem = None if own else unannotated(name, rule, "a label file")
         used.update(own)
         if len(own) > 1:
-            problems.append(DataError(own[1], f"a second label file for {name}", "Remove one of the two."))
+            what = f"{'two' if len(own) == 2 else len(own)} label files for one image, {name}"
+            problems.append(DataError(" and ".join(own), what, "Keep one of them."))
         elif problem:
             problems.append(problem)
         elif own or rule == "background":

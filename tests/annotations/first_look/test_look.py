@@ -175,7 +175,7 @@ def test_broken_json_next_to_sound_json_is_told(tmp_path: Path) -> None:
     (tmp_path / "c.json").write_text("{}")
     first, second = problems(look(tmp_path))
     assert first.startswith("c.json: a JSON file that is not labelme's")
-    assert second.startswith("b.json: a JSON file that is broken (")
+    assert second.startswith("line 1, column 2 of b.json: a JSON file that is broken (")
 
 
 def test_labels_are_told_even_where_shapes_are_bad_and_odd_shapes_are_warnings(tmp_path: Path) -> None:
@@ -188,9 +188,9 @@ def test_labels_are_told_even_where_shapes_are_bad_and_odd_shapes_are_warnings(t
     assert seen.values == (("cat", 2), ("cow", 1), ("dog", 1))
     assert seen.classes.names == ("background", "cat", "cow", "dog")
     assert [(problem.file, problem.problem, problem.warning) for problem in seen.problems] == [
-        ("a.json", 'a label with blanks around it ("cow")', True),
-        ("b.json", 'polygon "dog" needs 3 points or more', False),
-        ("b.json", 'polygon "cat" with no area', True),
+        ("shape 2 of a.json", 'a label with blanks around it ("cow")', True),
+        ("shape 1 of b.json", 'polygon "dog" needs 3 points or more', False),
+        ("shape 2 of b.json", 'polygon "cat" with no area', True),
     ]
 
 

@@ -23,7 +23,7 @@ GUESS = (
     "Make sure that they belong together."
 )
 GONE = '{}: its image "{}" is not in the folder. Put the image beside the JSON file, or remove the file.'
-TWO = "{}: a second JSON file for {}. Remove one of the two."
+TWO = "{} and {}: two JSON files for one image, {}. Remove one of the two."
 BARE = "{}: an image without a JSON file. Annotate it, or set data.unannotated to skip or background."
 
 
@@ -121,16 +121,19 @@ CASES: dict[str, Case] = {
         told=[GONE.format("train/a.json", "a.jpg")],
     ),
     "two files for one image": Case(
-        ["a.png"], {"a.json": "a.png", "b.json": "a.png"}, pairs={"a.json": "a.png"}, told=[TWO.format("b.json", "a.png")]
+        ["a.png"],
+        {"a.json": "a.png", "b.json": "a.png"},
+        pairs={"a.json": "a.png"},
+        told=[TWO.format("a.json", "b.json", "a.png")],
     ),
     "two guesses at one image": Case(
         ["c/a.png"],
         {"p/a.json": "a.png", "q/a.json": "a.png"},
         pairs={"p/a.json": "c/a.png"},
-        told=[TWO.format("q/a.json", "c/a.png"), GUESS.format("p/a.json")],
+        told=[TWO.format("p/a.json", "q/a.json", "c/a.png"), GUESS.format("p/a.json")],
     ),
     "two suffixes of a JSON": Case(
-        ["a.png"], {"a.json": "x", "a.JSON": "y"}, pairs={"a.JSON": "a.png"}, told=[TWO.format("a.json", "a.png")]
+        ["a.png"], {"a.json": "x", "a.JSON": "y"}, pairs={"a.JSON": "a.png"}, told=[TWO.format("a.JSON", "a.json", "a.png")]
     ),
     "inside": Case([], inside={"a.json": "a.jpg"}, pairs={"a.json": "a.json"}),
     "inside, below a folder": Case([], inside={"test/a.json": "..\\a.jpg"}, pairs={"test/a.json": "test/a.json"}),
@@ -232,7 +235,7 @@ def test_several_images_of_a_name_are_one_id_too_many(tmp_path: Path, image_data
     [
         (
             "{",
-            "a.json: a JSON file that is broken (Expecting property name enclosed in double quotes). "
+            "line 1, column 2 of a.json: a JSON file that is broken (Expecting property name enclosed in double quotes). "
             "Save it again in labelme, or remove it.",
         ),
         (

@@ -317,7 +317,7 @@ def test_label_files_and_images_that_do_not_pair_are_told(tmp_path: Path) -> Non
     text(tmp_path / "images/a.txt", "")
     text(tmp_path / "README.txt", "read me")
     assert told(tmp_path) == [
-        "labels/a.txt: a second label file for images/a.png. Remove one of the two.",
+        "images/a.txt and labels/a.txt: two label files for one image, images/a.png. Keep one of them.",
         "labels/gone.txt: a label file without an image. Add its image, or remove it.",
     ]
     (tmp_path / "images/a.txt").unlink()
