@@ -10,6 +10,7 @@ from functools import partial
 from pathlib import Path
 from typing import TypeVar
 
+from segpipe import listing
 from segpipe.annotations.first_look import class_names
 from segpipe.annotations.first_look.class_names import Classes, NameList
 from segpipe.annotations.first_look.layout import Kind, Layout, recognise
@@ -82,10 +83,11 @@ def look(
     Of `data` only what does not tell the layout or the classes counts. `listed` names the classes in place of a list
     beside the data.
 
-    Raises PipelineError where nothing, or more than one thing, is recognised.
+    Raises PipelineError where nothing, or more than one thing, is recognised, and where links lead out of the folder.
     """
     if not root.exists():
         raise PipelineError(f"{root}: no such folder or file.")
+    listing.refuse_links_out(root)
     layout = recognise(root, kind, image_dir, mask_dir)
     source = source_of(_provisional(data, layout), root, ())
     found = split_pages(source.found) if data.pages == "split" else source.found
@@ -155,7 +157,8 @@ def _classes(root: Path, layout: Layout, items: Sequence[Item], values: Mapping[
         return class_names.of_other_colours(colours)
     ids = sorted(map(int, values))
     place = items[0].image if items else None
-    tree = place.file.parents[1] if isinstance(place, Place) and place.size is None else root
+    above = place.file.parents if isinstance(place, Place) and place.size is None else ()
+    tree = next((folder.parent for folder in above if folder.name == "JPEGImages"), root)
     listed = listed or class_names.read_list(root) or class_names.read_list(tree)
     is_voc = max((value for value in ids if value < 255), default=0) == 20 or bool(re.fullmatch(r"VOC20\d\d", tree.name))
     return class_names.of_ids(ids, listed, is_voc)
