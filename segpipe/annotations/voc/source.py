@@ -94,7 +94,7 @@ def _lists(tree: Tree) -> dict[str, list[str]]:
 
 def _image_id(line: str, images: Named, masks: Named) -> str:
     """The image that a line means: all of it, or its first word; an image's path, id or name. As it stands for none."""
-    ways = [_bare(line), _bare(line.split()[0])]
+    ways = [_bare(line), _bare(line.split(maxsplit=1)[0])]
     for named in (images, masks):
         for way in ways:
             ids = named.ids_of(way)
