@@ -15,13 +15,19 @@ from segpipe.place import Place
 EXAMPLES = 3
 READ = (*SUFFIXES, ".json", ".txt", ".csv", ".yaml", ".yml", ".tar")
 """Suffixes of files that some format reads: a link that should be one of them is no trifle."""
+DOCTORS = ("contact_sheet.png", "statistics.png")
+"""What segpipe itself leaves beside findings.json, in a folder that it unpacked."""
 ABOUT = re.compile(r"(?:page \d+ of |mask of |line \d+ of )*(.*)", re.DOTALL)
 """What a sentence may put before the name of a file."""
 
 
 def image_files(root: Path, members: Mapping[str, Place]) -> dict[str, Place]:
-    """Every image file by its path below `root`, hidden ones left out, and those of the archive that stands for a folder."""
-    own = {path.relative_to(root).as_posix(): Place(path) for path in images_below(root)} if root.is_dir() else {}
+    """Every image file by its path below `root`, and those of the archive that stands for a folder.
+
+    Hidden ones are left out, and the doctor's own pictures.
+    """
+    paths = images_below(root) if root.is_dir() else ()
+    own = {path.relative_to(root).as_posix(): Place(path) for path in paths if not _is_doctors(path)}
     names = (name for name in members if PurePosixPath(name).suffix.lower() in SUFFIXES)
     return own | {name: members[name] for name in names if not _is_hidden(name)}
 
@@ -69,6 +75,10 @@ def _folder(folder: str, names: list[str]) -> str:
     shown = ", ".join(names[:EXAMPLES]) + (", ..." if len(names) > EXAMPLES else "")
     where = "the folder itself" if folder == "." else folder
     return f"{where} ({len(names)} image file{'s' if len(names) > 1 else ''}: {shown})"
+
+
+def _is_doctors(path: Path) -> bool:
+    return path.name in DOCTORS and (path.parent / "findings.json").is_file()
 
 
 def _is_hidden(name: str) -> bool:

@@ -31,6 +31,16 @@ def test_a_folder_is_told_with_its_number_and_some_names(tmp_path: Path) -> None
     ]
 
 
+def test_the_doctors_own_pictures_are_no_images(tmp_path: Path) -> None:
+    folder(tmp_path, a=blocks(0, 1))
+    photos(tmp_path, "doctor/contact_sheet.png", "doctor/statistics.png", "doctor/other.png", "statistics.png")
+    (tmp_path / "doctor/findings.json").write_text("[]")
+    assert told(tmp_path, "masks") == [
+        f"doctor (1 image file: other.png): {LEFT}",
+        f"the folder itself (1 image file: statistics.png): {LEFT}",
+    ]
+
+
 def test_what_is_read_through_a_link_is_not_left(tmp_path: Path) -> None:
     folder(tmp_path, a=blocks(0, 1))
     (tmp_path / "images/a.png").rename(tmp_path / "store.png")

@@ -15,6 +15,7 @@ from segpipe.annotations.first_look import class_names
 from segpipe.annotations.first_look.class_names import Classes, NameList
 from segpipe.annotations.first_look.layout import Kind, Layout, recognise
 from segpipe.annotations.formats import source_of
+from segpipe.annotations.groups import table_in
 from segpipe.annotations.items import Annotated, Item, Reader
 from segpipe.annotations.masks import colour_table
 from segpipe.annotations.masks import names as mask_names
@@ -39,7 +40,8 @@ class Look:
     """What a folder holds. `unannotated` are images without annotation; they count in `n_images` and all below it.
 
     `sizes` ((width, height), most common first), `depths` ((channels, bits)), `given` (train, val, test or empty) and
-    `values` (labels, or ids as text) come with the number of images. `problems` are what `convert` would refuse.
+    `values` (labels, or ids as text) come with the number of images. `problems` are what `convert` would refuse. `groups` is
+    what data.groups is to be: what it is, or the table that lies in the folder.
     """
 
     root: Path
@@ -52,6 +54,7 @@ class Look:
     given: tuple[tuple[str, int], ...]
     values: tuple[tuple[str, int], ...]
     problems: tuple[DataError, ...]
+    groups: str = "none"
 
     def unsure(self, told: Sequence[DataError]) -> list[DataError]:
         """What is doubtful of the classes. `told` is what the doctor found: its errors say better what all files have."""
@@ -113,6 +116,7 @@ def look(
         values=tuple(sorted(values.items(), key=lambda pair: (len(pair[0]) if pair[0].isdecimal() else 0, pair[0]))),
         # Where files cannot be read, what the others hold says nothing about the whole.
         problems=problems if any(not problem.warning for problem in problems) else (*problems, *classes.problems),
+        groups=table_in(root) if data.groups == "none" else data.groups,
     )
 
 
