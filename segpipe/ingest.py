@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from pathlib import Path, PurePosixPath
 from urllib.parse import unquote, urlsplit
 
+from segpipe import listing
 from segpipe.archives import tar_members, unpack
 from segpipe.errors import PipelineError
 from segpipe.fetch import fetch
@@ -77,10 +78,11 @@ def bring(where: Path) -> None:
     """Copies a folder or a tar to data/source, whole or not at all, and puts it under DVC.
 
     Hidden files stay behind. Where data/source is the same already nothing is copied. Raises PipelineError where it
-    holds something else, or the disk is full.
+    holds something else, the disk is full, or a link leads out of the folder.
     """
     target = SOURCE.resolve()
     if target != where:
+        listing.refuse_links_out(where)
         members = _members(where)
         if not target.exists():
             _copy(members, target)
@@ -121,7 +123,8 @@ def _is_voc_tar(path: Path) -> bool:
 def _inside(folder: Path) -> Path:
     """The folder, or the one that is all it holds, as in most archives; a single `train` is no wrapping."""
     entries = [path for path in folder.iterdir() if not path.name.startswith(".") and path.name != "__MACOSX"]
-    is_wrapping = len(entries) == 1 and entries[0].is_dir() and entries[0].name.lower() not in ("train", "val", "test")
+    one = entries[0] if len(entries) == 1 else folder
+    is_wrapping = one != folder and one.is_dir() and not one.is_symlink() and one.name.lower() not in ("train", "val", "test")
     return _inside(entries[0]) if is_wrapping else folder
 
 
@@ -136,8 +139,7 @@ def _members(where: Path) -> dict[str, Path]:
     """Every file to copy, by its path below data/source. A tar keeps its name and ends in .tar."""
     if where.is_file():
         return {where.with_suffix(".tar").name: where}
-    paths = ((path.relative_to(where), path) for path in sorted(where.rglob("*")) if path.is_file())
-    return {name.as_posix(): path for name, path in paths if not any(part.startswith(".") for part in name.parts)}
+    return {path.relative_to(where).as_posix(): path for path in listing.files(where)}
 
 
 def _same(members: dict[str, Path], target: Path) -> bool:

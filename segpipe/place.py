@@ -12,6 +12,9 @@ class Readable(Protocol):
     def read(self) -> bytes:
         """The bytes, the same each time, in whatever process."""
 
+    def places(self) -> "tuple[Place, ...]":
+        """Where on the disk they come from; nothing for bytes in memory."""
+
 
 @dataclass(frozen=True)
 class Place:
@@ -31,6 +34,10 @@ class Place:
         finally:
             os.close(descriptor)
 
+    def places(self) -> "tuple[Place, ...]":
+        """This place."""
+        return (self,)
+
 
 @dataclass(frozen=True)
 class Held:
@@ -41,3 +48,7 @@ class Held:
     def read(self) -> bytes:
         """The bytes."""
         return self.content
+
+    def places(self) -> tuple[Place, ...]:
+        """None: the bytes are in memory."""
+        return ()

@@ -4,6 +4,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
+from segpipe import listing
 from segpipe.errors import DataError
 
 
@@ -122,12 +123,10 @@ def files_below(root: Path, sniff: bool) -> list[DataError]:
 
 
 def _problems(root: Path, sniff: bool) -> Iterable[DataError]:
-    for path in sorted(root.rglob("*")):
-        relative = path.relative_to(root)
+    for path in listing.files(root):
         kind = kind_of_name(path.name) or (_sniffed(path) if sniff and not path.suffix else None)
-        hidden = any(part.startswith(".") for part in relative.parts)
-        if kind and (sniff or kind.picture) and not hidden and path.is_file():
-            yield DataError(relative.as_posix(), kind.name, kind.remedy, warning=not sniff)
+        if kind and (sniff or kind.picture):
+            yield DataError(path.relative_to(root).as_posix(), kind.name, kind.remedy, warning=not sniff)
 
 
 def _sniffed(path: Path) -> Kind | None:

@@ -215,6 +215,23 @@ def test_links_to_files_are_copied_as_files(project: Path, folder: Path) -> None
     assert (project / "data/source/labels.txt").read_text() == "classes.txt"
 
 
+def test_links_that_lead_out_are_not_copied(project: Path, folder: Path) -> None:
+    (folder.parent / "secret").write_text("x")
+    (folder / "images/notes.md").symlink_to(folder.parent / "secret")
+    with pytest.raises(PipelineError, match=r"^images/notes\.md: a link that leads out of "):
+        ingest.bring(folder)
+    assert not (project / "data/source").exists()
+
+
+def test_a_folder_that_holds_one_link_is_no_wrapping(project: Path, tmp_path: Path, folder: Path) -> None:
+    (tmp_path / "wrapping").mkdir()
+    (tmp_path / "wrapping/mine").symlink_to(folder, target_is_directory=True)
+    with ingest.opened(str(tmp_path / "wrapping"), None) as where:
+        assert where == tmp_path / "wrapping"
+    with ingest.opened(str(tmp_path / "wrapping/mine"), None) as where:
+        assert where == folder
+
+
 def test_what_a_killed_copy_left_behind_is_gone_after_the_next(project: Path, tmp_path: Path) -> None:
     where = tmp_path / "mine"
     (where / "images").mkdir(parents=True)

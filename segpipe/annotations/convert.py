@@ -6,12 +6,14 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from segpipe import listing
+from segpipe.annotations import account
 from segpipe.annotations.doctor.checks import warnings_of
 from segpipe.annotations.doctor.findings import refuse
 from segpipe.annotations.examine import Examined, examine_all
 from segpipe.annotations.formats import source_of
 from segpipe.annotations.groups import with_groups
-from segpipe.annotations.items import images_below
+from segpipe.annotations.items import Seen, Source, images_below
 from segpipe.annotations.labels import spelt_alike, unused
 from segpipe.annotations.pages import split_pages
 from segpipe.annotations.twins import pairs as twins
@@ -63,27 +65,39 @@ def convert(
 
 
 def examine(data: DataParams, sample_classes: Sequence[str], spool: Path, processes: int | None = None) -> Examination:
-    """Looks at every image and annotation of `data.path`. Raises PipelineError only where there is nothing to look at."""
+    """Looks at every image and annotation of `data.path`, and accounts for every image file there.
+
+    Raises PipelineError only where there is nothing to look at, or where links lead out of the folder.
+    """
     root = _existing(data)
+    listing.refuse_links_out(root)
     source = source_of(data, root, sample_classes)
     found = with_groups(source.found, root, data.groups)
     found = split_pages(found) if data.pages == "split" else found
     # Where other images lie, what is wrong with their annotations says more.
-    unread = files_below(root, sniff=not found.items and not any(images_below(root)))
+    unread = [*files_below(root, sniff=not found.items and not any(images_below(root))), *account.links(root)]
     if not found.items and all(problem.warning for problem in (*found.problems, *unread)):
         raise PipelineError(f"{root}: no annotated images in it. data.source is {data.source}; does data.path fit it?")
     looked = examine_all(found.items, source.read, len(source.classes), data.near_duplicates, processes)
     examined = list(_spooled(looked, spool))
     records, alike = _with_twins(examined)
     own = [problem for each in examined for problem in each.problems]
-    seen = [each.seen for each in examined]
     names = sample_classes if data.source == "sample" else getattr(data, data.source).classes
-    judged = [*source.judge(seen), *unused([] if data.source in MASKS else seen, data.class_map, names)]
+    together = _together(source, [each.seen for each in examined], records, data, names)
+    problems = (*found.problems, *unread, *own, *together, *alike)
+    left = account.passed_over(account.image_files(root, source.members), source.found, problems)
+    return Examination(records, source.classes, (*problems, *left))
+
+
+def _together(
+    source: Source, seen: Sequence[Seen], records: Sequence[Record], data: DataParams, names: Sequence[str]
+) -> list[DataError]:
+    """What only all files together show."""
+    from_masks = data.source in MASKS
+    judged = [*source.judge(seen), *unused([] if from_masks else seen, data.class_map, names)]
     # What the values show is the cause of having nothing to learn.
-    shared = [] if any(not problem.warning for problem in judged) else _shared_problems(records, data.source in MASKS)
-    whole = (*alike, *spelt_alike(records, source.classes), *warnings_of(records, source.classes))
-    problems = (*found.problems, *unread, *own, *judged, *shared, *whole)
-    return Examination(records, source.classes, problems)
+    shared = [] if any(not problem.warning for problem in judged) else _shared_problems(records, from_masks)
+    return [*judged, *shared, *spelt_alike(records, source.classes), *warnings_of(records, source.classes)]
 
 
 def _with_twins(examined: Sequence[Examined]) -> tuple[tuple[Record, ...], list[DataError]]:

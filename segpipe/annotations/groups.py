@@ -2,22 +2,36 @@
 
 import csv
 import io
+import re
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path, PurePosixPath
 
 from segpipe.annotations.items import Found, Item, id_of
+from segpipe.csv_table import unguarded
 from segpipe.errors import DataError, PipelineError
 from segpipe.images import SUFFIXES
 
 COLUMNS = ("image", "group")
+FILE = "groups.csv"
+"""What `convert --unpack` writes, and what is taken for the table where data.groups names none."""
+
+
+def table_in(root: Path) -> str:
+    """What data.groups is for a folder: groups.csv where it lies there with the two columns, else none."""
+    path = root / FILE
+    if not path.is_file():
+        return "none"
+    with path.open(encoding="utf-8-sig", errors="replace") as stream:
+        head = {word.strip() for word in re.split("[,;\t]", stream.readline(2**16))}
+    return FILE if head >= set(COLUMNS) else "none"
 
 
 def with_groups(found: Found, root: Path, table: str) -> Found:
     """The items with the group that `table`, a CSV below `root`, gives them; `none` leaves them as they are.
 
-    An image is named by its path below `root`, by its id, or by its bare name where only one image has it. Raises
-    PipelineError where there is no such table.
+    An image is named by its path below `root`, by its id, or by its bare name where only one image has it, each as it is or
+    as `csv_table` guards it. Raises PipelineError where there is no such table.
     """
     if table == "none":
         return found
@@ -26,20 +40,20 @@ def with_groups(found: Found, root: Path, table: str) -> Found:
     groups: dict[str, str] = {}
     problems = []
     for number, (image, group) in enumerate(rows, start=2):
-        ids = sorted(names.get(_bare(image), ()))
+        ids = sorted(names.get(_bare(image), ()) or names.get(_bare(unguarded(image)), ()))
         if len(ids) != 1:
             what = f'names "{image}", which {"no image" if not ids else "more than one image"} is called'
             problems.append(DataError(f"{table}, line {number}", what, "Write the image's path below data.path."))
-        elif groups.setdefault(ids[0], group) != group:
+        elif groups.setdefault(ids[0], unguarded(group)) != unguarded(group):
             what = f'puts "{image}" into two groups'
             problems.append(DataError(f"{table}, line {number}", what, "An image belongs to one group: take off one line."))
     problems += [
-        DataError(item.source, f"an image that {table} does not name", "Add a line for it.")
+        DataError(item.source, f"an image that {table} does not name", "Add a line for it, or set data.groups to none.")
         for item in found.items
         if item.id not in groups
     ]
     items = tuple(replace(item, group=groups.get(item.id, "")) for item in found.items)
-    return Found(items, (*found.problems, *problems))
+    return replace(found, items=items, problems=(*found.problems, *problems))
 
 
 def _inside(root: Path, table: str) -> Path:

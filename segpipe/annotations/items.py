@@ -2,14 +2,15 @@
 
 import re
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
 
+from segpipe import listing
 from segpipe.annotations.tally import Tally
 from segpipe.errors import DataError, Fix, plain
 from segpipe.images import SUFFIXES
-from segpipe.place import Readable
+from segpipe.place import Place, Readable
 from segpipe.record import Mask
 
 PARTS = {"train": "train", "training": "train", "val": "val", "valid": "val", "validation": "val", "test": "test"}
@@ -36,10 +37,15 @@ class Item:
 
 @dataclass(frozen=True)
 class Found:
-    """What a format found: the items sorted by id, and what is wrong with the files themselves."""
+    """What a format found: the items sorted by id, and what is wrong with the files themselves.
+
+    `told` are image files, as `segpipe.annotations.account` calls them, of which a problem speaks without being named
+    after them.
+    """
 
     items: tuple[Item, ...]
     problems: tuple[DataError, ...]
+    told: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True)
@@ -77,6 +83,7 @@ class Source:
     """A data set as its format sees it, nothing but names read yet. `classes` are the final ones, in the order of ids.
 
     `listed` are the names of objects that the files themselves list, in their order; empty where they list none.
+    `members` are the files of an archive that is read unpacked, by their names in it.
     """
 
     found: Found
@@ -84,10 +91,11 @@ class Source:
     read: Reader
     judge: Judge
     listed: tuple[str, ...] = ()
+    members: Mapping[str, Place] = field(default_factory=dict)
 
 
-def sorted_items(items: Iterable[Item], problems: Iterable[DataError]) -> Found:
-    """Sorts the items by id and adds a problem for each id that occurs twice or is no plain text."""
+def sorted_items(items: Iterable[Item], problems: Iterable[DataError], told: Iterable[str] = ()) -> Found:
+    """Sorts the items by id and adds a problem for each id that occurs twice or is no plain text; `told` as in `Found`."""
     ordered = tuple(sorted(items, key=lambda item: (item.id, item.source)))
     counts = Counter(item.id for item in ordered)
     twice = [
@@ -100,15 +108,12 @@ def sorted_items(items: Iterable[Item], problems: Iterable[DataError]) -> Found:
         for item in ordered
         if plain(item.source) != item.source
     ]
-    return Found(ordered, (*problems, *twice, *strange))
+    return Found(ordered, (*problems, *twice, *strange), frozenset(told))
 
 
 def files_below(root: Path, suffixes: tuple[str, ...]) -> Iterator[Path]:
     """All files under `root` with one of the suffixes in any case, sorted, hidden ones left out."""
-    for path in sorted(root.rglob("*")):
-        hidden = any(part.startswith(".") for part in path.relative_to(root).parts)
-        if path.suffix.lower() in suffixes and not hidden and path.is_file():
-            yield path
+    return (path for path in listing.files(root) if path.suffix.lower() in suffixes)
 
 
 def images_below(root: Path) -> Iterator[Path]:

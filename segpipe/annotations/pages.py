@@ -32,6 +32,10 @@ class Page:
         except (ValueError, struct.error, OverflowError):
             raise OSError(5, "its pages are damaged or have changed") from None
 
+    def places(self) -> tuple[Place, ...]:
+        """The file that the page is in."""
+        return self.place.places()
+
 
 def split_pages(found: Found) -> Found:
     """Each item of several pages as items `ID/0000`, `ID/0001` ..., one group where it has none; all others as they are.

@@ -75,6 +75,8 @@ def convert(
         if unpack:
             plain.unpack(pack.open_pack(prepared), folder)
             shutil.rmtree(prepared)
+    if data.groups != "none":
+        print(f"groups: {len({record.group for record in examination.records})}, of {data.groups}")
     print(f"{info.n_images} images with {info.channels} channels of {info.bits} bits; classes: {', '.join(info.classes)}")
     command.done(
         f"{out}; {out}/doctor/contact_sheet.png shows it", f"segpipe init {out}, in a project" if unpack else "segpipe unpack"

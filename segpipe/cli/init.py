@@ -102,10 +102,11 @@ def _advised(seen: "Look", examination: "Examination", every: "Params") -> "list
     from segpipe.annotations.first_look.starting_point import Advice
 
     ids = [record.id for record in examination.records]
-    grouped = [] if dict(seen.given).keys() - {""} else starting_point.groups(ids)
-    n_groups = starting_point.n_groups(grouped, ids)
+    told = {record.group or record.id for record in examination.records if seen.groups != "none"}
+    grouped = [] if told or dict(seen.given).keys() - {""} else starting_point.groups(ids)
+    n_groups = len(told) or starting_point.n_groups(grouped, ids)
     folds = settings.of_folds(seen, n_groups, every.split, every.folds)
-    few = f"{n_groups} groups" if grouped else f"{len(ids)} images"
+    few = f"{n_groups} groups" if told or grouped else f"{len(ids)} images"
     return [
         *starting_point.advice(examination, _machine(), params.stride_of(every.model), _width(every)),
         *grouped,

@@ -2,13 +2,14 @@
 
 import io
 import shutil
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
 import numpy as np
 from PIL import Image
 
+from segpipe.csv_table import csv_text
 from segpipe.dataset.pack import Pack
 from segpipe.errors import PipelineError
 from segpipe.files import write_bytes, write_text
@@ -17,16 +18,38 @@ from segpipe.progress import track
 
 
 def unpack(pack: Pack, folder: Path) -> None:
-    """Writes images/ID.SUFFIX with the user's own bytes, masks/ID.png (class ids, 255 ignored), classes.txt, and
-    train.txt, val.txt and test.txt where the data came with lists. `segpipe init` reads such a folder again."""
+    """Writes images/ID.SUFFIX with the user's own bytes, masks/ID.png (class ids, 255 ignored), classes.txt, and where the
+    data came with them lists and groups.csv. `segpipe init` and `convert` read such a folder again, to the same."""
     for name in track(map(str, pack.index.index), "unpacking", len(pack.index)):
         write_bytes(folder / "images" / f"{name}{pack.suffixes[name]}", pack.images[name].read())
         write_bytes(folder / "masks" / f"{name}.png", _plain(pack.masks[name].read(), name))
     write_text(folder / "classes.txt", "".join(f"{name}\n" for name in pack.info.classes))
+    for name, text in {**_lists(pack), **_groups(pack)}.items():
+        write_text(folder / name, text)
+
+
+def _lists(pack: Pack) -> dict[str, str]:
+    """train.txt, val.txt and test.txt where the data came with lists, and trainval.txt for images that no part was given."""
     given = pack.index["given"]
-    for part in ("train", "val", "test") if (given != "").all() else ():
-        if (given == part).any():
-            write_text(folder / f"{part}.txt", "".join(f"{item}\n" for item in pack.index.index[given == part]))
+    files = {"train.txt": "train", "val.txt": "val", "test.txt": "test", "trainval.txt": ""} if (given != "").any() else {}
+    ids = {name: pack.index.index[given == part] for name, part in files.items()}
+    return {name: "".join(f"{item}{pack.suffixes[item]}\n" for item in own) for name, own in ids.items() if len(own)}
+
+
+def _groups(pack: Pack) -> dict[str, str]:
+    """groups.csv where images have groups; one without is a group by itself, since the table names every image."""
+    groups = dict(pack.index["group"].items())
+    names = {name for name in groups.values() if name}
+    alone = {item: _unlike(str(item), names) for item, name in groups.items() if not name}
+    rows = [(f"images/{item}{pack.suffixes[str(item)]}", name or alone[item]) for item, name in groups.items()]
+    return {"groups.csv": csv_text(("image", "group"), rows)} if names else {}
+
+
+def _unlike(name: str, others: Collection[str]) -> str:
+    """The name, or one made of it that none of the others is."""
+    while name in others:
+        name += "'"
+    return name
 
 
 @contextmanager

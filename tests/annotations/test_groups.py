@@ -4,8 +4,9 @@ from pathlib import Path
 
 import pytest
 
-from segpipe.annotations.groups import with_groups
+from segpipe.annotations.groups import table_in, with_groups
 from segpipe.annotations.items import Found, Item
+from segpipe.csv_table import csv_text
 from segpipe.errors import PipelineError
 from segpipe.place import Held
 
@@ -42,8 +43,8 @@ def test_all_wrong_lines_are_told_at_once(tmp_path: Path) -> None:
         'groups.csv, line 3: puts "a" into two groups. An image belongs to one group: take off one line.',
         'groups.csv, line 4: names "c", which more than one image is called. Write the image\'s path below data.path.',
         'groups.csv, line 5: names "z", which no image is called. Write the image\'s path below data.path.',
-        "deep/b.jpg: an image that groups.csv does not name. Add a line for it.",
-        "left/c.jpg: an image that groups.csv does not name. Add a line for it.",
+        "deep/b.jpg: an image that groups.csv does not name. Add a line for it, or set data.groups to none.",
+        "left/c.jpg: an image that groups.csv does not name. Add a line for it, or set data.groups to none.",
     ]
 
 
@@ -73,3 +74,27 @@ def test_other_bytes_than_utf_8_are_refused(tmp_path: Path) -> None:
     (tmp_path / "groups.csv").write_bytes("image,group\na,m\xfcller\n".encode("latin-1"))
     with pytest.raises(PipelineError, match="not UTF-8"):
         with_groups(Found(ITEMS, ()), tmp_path, "groups.csv")
+
+
+def test_a_table_of_images_and_groups_in_the_folder_is_found(tmp_path: Path) -> None:
+    assert table_in(tmp_path) == "none"
+    for head, found in (
+        ("image,group\n", "groups.csv"),
+        ("\ufeffage; group; image\r\n", "groups.csv"),
+        ("name,group\n", "none"),
+        ("", "none"),
+    ):
+        (tmp_path / "groups.csv").write_text(head, encoding="utf-8")
+        assert table_in(tmp_path) == found
+    (tmp_path / "groups.csv").write_bytes(b"\xff\xfe" * 50000)
+    assert table_in(tmp_path) == table_in(tmp_path / "groups.csv") == "none"
+
+
+def test_names_that_a_spreadsheet_would_run_come_back_from_the_table(tmp_path: Path) -> None:
+    names = ("=1", "'=1", "x;-y", "plain")
+    items = tuple(Item(name, f"images/{name}.jpg", Held(b""), None) for name in names)
+    rows = [(f"images/{name}.jpg", name) for name in names]
+    (tmp_path / "groups.csv").write_text(csv_text(("image", "group"), rows))
+    found = with_groups(Found(items, ()), tmp_path, "groups.csv")
+    assert found.problems == ()
+    assert [item.group for item in found.items] == [*names]

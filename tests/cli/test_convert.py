@@ -16,6 +16,8 @@ from segpipe.cli.convert import PLAIN, convert
 from segpipe.cli.unpack import unpack
 from segpipe.dataset.pack import open_pack
 from segpipe.errors import PipelineError
+from tests.annotations.masks.folders import blocks
+from tests.corpus.build import voc
 
 OWN = Path(__file__).parents[2]
 IDS = np.array([[0, 1, 2], [255, 1, 0]], np.uint8)
@@ -76,6 +78,33 @@ def test_the_pack_and_back(masks: Path, tmp_path: Path) -> None:
     assert first.sha256 == second.sha256
     assert first.info == second.info
     assert (first.index["given"] == second.index["given"]).all()
+
+
+def test_groups_and_parts_of_some_images_come_back_from_plain_folders(tmp_path: Path) -> None:
+    lists = {"train": "a b c", "val": "d"}
+    voc(
+        tmp_path / "voc",
+        lists,
+        {name: np.roll(blocks(0, 1, 2, 255, side=2).repeat(2, axis=0), at, 1) for at, name in enumerate("abcd")},
+    )
+    (tmp_path / "voc/who.csv").write_text("image,group\na,p1\nb,p2\nc,p1\nd,p3\n")
+    convert(tmp_path / "voc", tmp_path / "plain", unpack=True, set_=["data.groups=who.csv", "data.near_duplicates=none"])
+    convert(tmp_path / "plain", tmp_path / "again", set_=["data.near_duplicates=none"])
+    index = open_pack(tmp_path / "again").index
+    assert index["group"].to_dict() == {"a": "p1", "b": "p2", "c": "p1", "d": "p3"}
+    assert index["given"].to_dict() == {"a": "", "b": "", "c": "", "d": "test"}
+
+
+def test_a_table_of_groups_is_taken_and_can_be_refused(masks: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (masks / "groups.csv").write_text("group,image\nx,train/a\nx,train/b\ny,val/c\n")
+    convert(masks, tmp_path / "out")
+    assert capsys.readouterr().out.splitlines()[0] == "groups: 2, of groups.csv"
+    assert [*open_pack(tmp_path / "out").index["group"]] == ["x", "x", "y"]
+    convert(masks, tmp_path / "none", set_=["data.groups=none"])
+    assert [*open_pack(tmp_path / "none").index["group"]] == ["", "", ""]
+    (masks / "groups.csv").write_text("group,image\nx,train/a\n")
+    with pytest.raises(PipelineError, match=r"an image that groups\.csv does not name\. Add a line for it, or set data\.groups"):
+        convert(masks, tmp_path / "half")
 
 
 @pytest.mark.parametrize(

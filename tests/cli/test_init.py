@@ -162,6 +162,39 @@ def test_images_without_annotation_stop_it_until_the_line_that_leaves_them_out_i
 
 
 @pytest.mark.usefixtures("project", "without_dvc")
+def test_a_table_of_groups_in_the_folder_is_taken_and_another_one_stays(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    folder = masks(tmp_path / "mine")
+    text = "image,group\n" + "".join(f"{number:02},p{number // 3}\n" for number in range(12))
+    (folder / "groups.csv").write_text(text)
+    init(str(folder), in_place=True)
+    every = params.load(Path("params.yaml"))
+    assert (every.data.groups, every.split.n_folds) == ("groups.csv", 4)
+    assert "split.n_folds: 5 -> 4  (4 groups)" in capsys.readouterr().out
+    (folder / "groups.csv").rename(folder / "own.csv")
+    Path("params.yaml").write_text(Path("params.yaml").read_text().replace("groups: groups.csv", "groups: own.csv"))
+    (folder / "groups.csv").write_text(text)
+    init(str(folder), in_place=True)
+    assert params.load(Path("params.yaml")).data.groups == "own.csv"
+
+
+@pytest.mark.usefixtures("project", "without_dvc")
+def test_a_link_that_leads_out_is_neither_looked_at_nor_brought(tmp_path: Path) -> None:
+    folder = masks(tmp_path / "mine")
+    (folder / "photos/03.png").rename(tmp_path / "03.png")
+    (folder / "photos/03.png").symlink_to(tmp_path / "03.png")
+    assert refusal(str(folder)) == (
+        f"photos/03.png: a link that leads out of {folder}, where nothing is read or copied. "
+        f"Copy the folder with the files behind its links, and use the copy: cp -rL {folder} {folder}-copy"
+    )
+    assert not Path("data").exists()
+    subprocess.run(["cp", "-rL", str(folder), f"{folder}-copy"], check=True)
+    init(f"{folder}-copy")
+    assert len([*Path("data/source/photos").iterdir()]) == 12
+
+
+@pytest.mark.usefixtures("project", "without_dvc")
 def test_with_fix_pages_decide_the_classes(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     rng = np.random.default_rng(0)
     for name in "abcdef":

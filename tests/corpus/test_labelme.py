@@ -36,9 +36,16 @@ def text(content: str | bytes) -> Make:
 
 def linked(root: Path) -> None:
     labelme(root / "a", shape("cat"))
-    (root.parent / "store").mkdir()
-    (root / "a.jpg").rename(root.parent / "store/1f3a")
-    (root / "a.jpg").symlink_to(root.parent / "store/1f3a")
+    cached = root.parent / "cache/files/md5/1f" / ("3a" * 15)
+    cached.parent.mkdir(parents=True)
+    (root / "a.jpg").rename(cached)
+    (root / "a.jpg").symlink_to(cached)
+
+
+def linked_out(root: Path) -> None:
+    labelme(root / "a", shape("cat"))
+    (root / "a.jpg").rename(root.parent / "a.jpg")
+    (root / "a.jpg").symlink_to(root.parent / "a.jpg")
 
 
 def unreadable(root: Path) -> None:
@@ -364,11 +371,23 @@ CASES = [
     ),
     case("accents in two ways", accents, masks={unicodedata.normalize("NFD", "été 1"): "11110000"}),
     case("blanks and a long name", lambda r: labelme(r / ("a b " * 50), shape("cat")), masks={"a b " * 50: "11110000"}),
-    case("image behind a link", linked, masks={"a": "11110000"}),
+    case("image behind a link of DVC's", linked, masks={"a": "11110000"}),
+    case(
+        "image behind a link that leads out",
+        linked_out,
+        errors=(
+            "a.jpg: a link that leads out of ROOT, where nothing is read or copied. "
+            "Copy the folder with the files behind its links, and use the copy: cp -rL ROOT ROOT-copy"
+        ),
+    ),
     case(
         "image behind a broken link",
         unreadable,
-        errors=('a.json: its image "a.jpg" is not in the folder. Put the image beside the JSON file, or remove the file.'),
+        errors=(
+            "a.jpg: a link that leads to nothing. "
+            "Bring back what it leads to (`dvc checkout` where DVC made it), or remove it.\n"
+            'a.json: its image "a.jpg" is not in the folder. Put the image beside the JSON file, or remove the file.'
+        ),
     ),
     case("embedded", one(shape("cat"), image=None, imageData=png(np.arange(96).reshape(4, 8, 3))), masks={"a": "11110000"}),
     case(

@@ -199,7 +199,10 @@ CASES = [
     case(
         "folders behind links",
         linked,
-        errors=('x: no images in it. Put images into "images" and masks into "masks", or name your folders in data.masks.'),
+        errors=(
+            "images, masks: 2 links that lead out of ROOT, where nothing is read or copied. "
+            "Copy the folder with the files behind its links, and use the copy: cp -rL ROOT ROOT-copy"
+        ),
     ),
     case(
         "given in folders",

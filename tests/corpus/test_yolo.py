@@ -19,7 +19,41 @@ def lines(names: str | None = "names: [cat, dog]\n", **labels: str) -> Make:
     return lambda root: yolo(root, labels, names)
 
 
+def parted(root: Path) -> None:
+    """The images of train by the hundred, in folders that data.yaml does not name."""
+    photos(root, "train/images_1st_500/a.jpg", "train/images_2nd_500/b.jpg", "valid/images/c.jpg")
+    for name in ("train/labels_1st_500/a.txt", "train/labels_2nd_500/b.txt", "valid/labels/c.txt"):
+        written(name, half(0))(root)
+    written("data.yaml", "train: ../train/images\nval: ../valid/images\nnames: [cat, dog]\n")(root)
+
+
 CASES = [
+    case(
+        "folders beside those called images",
+        parted,
+        masks={"train/images_1st_500/a": "11110000", "train/images_2nd_500/b": "11110000", "valid/c": "11110000"},
+        warnings=(
+            'data.yaml: its train, "../train/images", is not in the folder. '
+            "Add it if its images are missing; those elsewhere get the part that their folders' names say.\n"
+            "2 folders: read like a folder called images, since there are label files for it, or data.yaml names it. "
+            "Take it out of data.path if it is not meant.\n"
+            "  train/images_1st_500 (1 image file), train/images_2nd_500 (1 image file)"
+        ),
+    ),
+    case(
+        "a label file without an image in a folder of another name",
+        steps(parted, written("train/labels_1st_500/x.txt", half(0)), written("train/labels_1st_500/notes.txt", "by hand\n")),
+        errors="train/labels_1st_500/x.txt: a label file without an image. Add its image, or remove it.",
+    ),
+    case(
+        "an image without a label file in a folder of another name",
+        steps(parted, lambda r: photos(r, "train/images_1st_500/x.jpg")),
+        errors=(
+            "train/images_1st_500/x.jpg: an image without a label file. "
+            "Annotate it, or set data.unannotated to skip or background.\n"
+            "  params.yaml: data.unannotated: skip"
+        ),
+    ),
     case("polygons", lines(a=half(0), b=half(1)), masks={"a": "11110000", "b": "22220000"}),
     case(
         "undrawn is ignored", lines(a=half(0), b=half(1)), masks={"a": "1111....", "b": "2222...."}, shapes={"undrawn": "ignore"}
@@ -160,7 +194,7 @@ CASES = [
         masks={"a": "11110000"},
         warnings=(
             'data.yaml: its train, "../elsewhere", is not in the folder. '
-            "Nothing need be done where folders called train, val and test give the split."
+            "Add it if its images are missing; those elsewhere get the part that their folders' names say."
         ),
     ),
     case(

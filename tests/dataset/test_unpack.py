@@ -37,6 +37,38 @@ def test_an_image_that_was_inside_a_json_file_is_an_image_again(tmp_path: Path) 
     assert [path.name for path in (tmp_path / "out/images").iterdir()] == ["a.png"]
 
 
+def indexed(tmp_path: Path, **columns: tuple[str, ...]) -> Path:
+    """The folder that a pack of images a, b and c is unpacked to, with these columns in its index."""
+    images = {name: (np.full((2, 3, 3), at, np.uint8), MASK) for at, name in enumerate(("deep/a", "b", "c"))}
+    pack = made(tmp_path, images, ("background", "cat", "dog"))
+    for name, values in columns.items():
+        pack.index[name] = [*values]
+    unpack(pack, tmp_path / "out")
+    return tmp_path / "out"
+
+
+def test_groups_come_out_as_a_table(tmp_path: Path) -> None:
+    out = indexed(tmp_path, group=("p2", "p1", "p2"))
+    assert (out / "groups.csv").read_text() == ("image,group\nimages/b.png,p2\nimages/c.png,p1\nimages/deep/a.png,p2\n")
+
+
+def test_an_image_without_group_is_one_by_itself(tmp_path: Path) -> None:
+    out = indexed(tmp_path, group=("", "", "b"))
+    assert (out / "groups.csv").read_text() == "image,group\nimages/b.png,b'\nimages/c.png,c\nimages/deep/a.png,b\n"
+
+
+def test_without_groups_there_is_no_table(tmp_path: Path) -> None:
+    assert not (indexed(tmp_path) / "groups.csv").exists()
+
+
+def test_parts_of_some_images_only_come_out_as_lists(tmp_path: Path) -> None:
+    out = indexed(tmp_path, given=("test", "", ""))
+    assert {path.name: path.read_text() for path in out.glob("t*.txt")} == {
+        "test.txt": "b.png\n",
+        "trainval.txt": "c.png\ndeep/a.png\n",
+    }
+
+
 def test_a_folder_is_whole_or_not_there(tmp_path: Path) -> None:
     out = tmp_path / "out"
     with pytest.raises(ZeroDivisionError), new_folder(out) as folder:

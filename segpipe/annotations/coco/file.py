@@ -13,6 +13,7 @@ from segpipe.annotations import foreign_files, json_error
 from segpipe.annotations.coco.crowds import Count, is_crowd
 from segpipe.annotations.coco.json_lists import scan
 from segpipe.errors import DataError, plain
+from segpipe.place import Place
 
 AGAIN = "Export it again, or remove it."
 LISTS = ("images", "annotations", "categories")
@@ -31,15 +32,19 @@ class Pieces:
 
     file: Path
     head: str
-    places: tuple[tuple[int, int], ...]
+    spans: tuple[tuple[int, int], ...]
 
     def read(self) -> bytes:
         """A JSON object: the keys of `head`, and the list `annotations`. Can be read in any process."""
         with self.file.open("rb") as stream:
             return b'{%s, "annotations": [%s]}' % (self.head.encode(), b",".join(self._parts(stream.fileno())))
 
+    def places(self) -> tuple[Place, ...]:
+        """The JSON file: all that is asked of them is which files are read."""
+        return (Place(self.file),)
+
     def _parts(self, descriptor: int) -> list[bytes]:
-        return [os.pread(descriptor, size, offset) for offset, size in self.places]
+        return [os.pread(descriptor, size, offset) for offset, size in self.spans]
 
 
 @dataclass(frozen=True)

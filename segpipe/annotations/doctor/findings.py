@@ -9,7 +9,7 @@ from segpipe.annotations.doctor.fixes import lines
 from segpipe.errors import DataError, Fix, PipelineError
 
 SHOWN = 10
-WORDS = {"classes": "class ", "pairs": " = "}
+WORDS = {"classes": "class ", "pairs": " = ", "folders": " image file"}
 """What findings are of that are not of files, and what each of their names has."""
 
 

@@ -10,10 +10,12 @@ from functools import partial
 from pathlib import Path
 from typing import TypeVar
 
+from segpipe import listing
 from segpipe.annotations.first_look import class_names
 from segpipe.annotations.first_look.class_names import Classes, NameList
 from segpipe.annotations.first_look.layout import Kind, Layout, recognise
 from segpipe.annotations.formats import source_of
+from segpipe.annotations.groups import table_in
 from segpipe.annotations.items import Annotated, Item, Reader
 from segpipe.annotations.masks import colour_table
 from segpipe.annotations.masks import names as mask_names
@@ -39,7 +41,8 @@ class Look:
     """What a folder holds. `unannotated` are images without annotation; they count in `n_images` and all below it.
 
     `sizes` ((width, height), most common first), `depths` ((channels, bits)), `given` (train, val, test or empty) and
-    `values` (labels, or ids as text) come with the number of images. `problems` are what `convert` would refuse.
+    `values` (labels, or ids as text) come with the number of images. `problems` are what `convert` would refuse. `groups` is
+    what data.groups is to be: what it is, or the table that lies in the folder.
     """
 
     root: Path
@@ -52,6 +55,7 @@ class Look:
     given: tuple[tuple[str, int], ...]
     values: tuple[tuple[str, int], ...]
     problems: tuple[DataError, ...]
+    groups: str = "none"
 
     def unsure(self, told: Sequence[DataError]) -> list[DataError]:
         """What is doubtful of the classes. `told` is what the doctor found: its errors say better what all files have."""
@@ -84,10 +88,11 @@ def look(
     Of `data` only what does not tell the layout or the classes counts. `listed` names the classes in place of a list
     beside the data.
 
-    Raises PipelineError where nothing, or more than one thing, is recognised.
+    Raises PipelineError where nothing, or more than one thing, is recognised, and where links lead out of the folder.
     """
     if not root.exists():
         raise PipelineError(f"{root}: no such folder or file.")
+    listing.refuse_links_out(root)
     layout = recognise(root, kind, image_dir, mask_dir)
     source = source_of(_provisional(data, layout), root, ())
     found = split_pages(source.found) if data.pages == "split" else source.found
@@ -114,6 +119,7 @@ def look(
         values=tuple(sorted(values.items(), key=lambda pair: (len(pair[0]) if pair[0].isdecimal() else 0, pair[0]))),
         # Where files cannot be read, what the others hold says nothing about the whole.
         problems=problems if any(not problem.warning for problem in problems) else (*problems, *classes.problems),
+        groups=table_in(root) if data.groups == "none" else data.groups,
     )
 
 
@@ -165,7 +171,8 @@ def _classes(
         return class_names.of_other_colours(colours)
     ids = sorted(map(int, values))
     place = items[0].image if items else None
-    tree = place.file.parents[1] if isinstance(place, Place) and place.size is None else root
+    above = place.file.parents if isinstance(place, Place) and place.size is None else ()
+    tree = next((folder.parent for folder in above if folder.name == "JPEGImages"), root)
     listed = listed or class_names.read_list(root) or class_names.read_list(tree)
     is_voc = max((value for value in ids if value < 255), default=0) == 20 or bool(re.fullmatch(r"VOC20\d\d", tree.name))
     return class_names.of_ids(ids, listed, is_voc)

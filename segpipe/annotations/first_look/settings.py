@@ -9,9 +9,10 @@ Settings = dict[str, str | int | Sequence[str] | Sequence[int]]
 
 
 def of_data(look: Look, path: str) -> Settings:
-    """The source, where it lies, and the source's own block."""
+    """The source, where it lies, the table of groups where there is one, and the source's own block."""
     kind = look.layout.kind
     settings: Settings = {"data.source": kind, "data.path": path}
+    settings |= {"data.groups": look.groups} if look.groups != "none" else {}
     settings[f"data.{kind}.classes"] = look.classes.names
     if kind == "masks":
         settings |= {f"data.masks.{key}": getattr(look.layout, key) for key in ("image_dir", "mask_dir", "template", "pairs")}

@@ -33,6 +33,8 @@ def lines(look: Look, rule: str) -> Iterator[str]:
     else:
         yield _line("", "none of them could be read, so nothing is known of their pixels and classes")
     yield _line("split", _split(look))
+    if look.groups != "none":
+        yield _line("groups", f"those of {look.groups}: no split parts one")
 
 
 def _read(look: Look) -> Iterator[str]:

@@ -7,7 +7,7 @@ from typing import Any
 
 from segpipe.annotations.labelme.json_file import read_json, text
 from segpipe.errors import DataError
-from segpipe.place import Readable
+from segpipe.place import Place, Readable
 
 SIGNATURES = {b"\x89PNG": ".png", b"\xff\xd8\xff": ".jpg", b"II*\0": ".tif", b"MM\0*": ".tif", b"BM": ".bmp", b"RIFF": ".webp"}
 """How the files begin. labelme embeds PNG and JPEG, whatever the image file was; other programs embed the file as it is."""
@@ -23,6 +23,10 @@ class Embedded:
     def read(self) -> bytes:
         """The image file's bytes, as they were embedded. Raises DataError where there are none."""
         return decoded(read_json(self.place.read(), self.name), self.name)
+
+    def places(self) -> tuple[Place, ...]:
+        """The JSON file."""
+        return self.place.places()
 
 
 def decoded(content: dict[str, Any], name: str) -> bytes:

@@ -1,4 +1,4 @@
-"""The split that a folder brings: lists train.txt, val.txt and test.txt, a line an image."""
+"""The split that a folder brings: lists train.txt, val.txt and test.txt, a line an image, and trainval.txt for no part."""
 
 from collections.abc import Collection
 from pathlib import Path, PurePosixPath
@@ -8,24 +8,30 @@ from segpipe.errors import DataError
 from segpipe.images import SUFFIXES
 
 FOLDERS = ("", "splits", "ImageSets/Segmentation")
+REST = "trainval"
+"""The list of images that the pipeline deals out itself, where no other list names them."""
 
 
 def read(root: Path, image_dir: str) -> tuple[dict[str, str], list[DataError]]:
-    """Which part each listed id belongs to, nothing where there are no lists; and the ids in the lists of two parts.
+    """Which part each listed id belongs to, empty for one that only trainval.txt names; and the ids in the lists of two parts.
 
     A line names an image with or without suffix, with or without `image_dir`, and after a space perhaps its mask.
     """
     given: dict[str, str] = {}
+    rest: list[str] = []
     problems = []
     for folder in FOLDERS:
         for path in sorted(path for path in (root / folder).glob("*.txt") if path.is_file()):
             part = PARTS.get(path.stem.lower())
-            lines = path.read_text(encoding="utf-8-sig", errors="replace").splitlines() if part else []
-            for item_id in (_listed_id(line, image_dir) for line in lines if line.strip()):
+            is_rest = path.stem.lower() == REST
+            lines = path.read_text(encoding="utf-8-sig", errors="replace").splitlines() if part or is_rest else []
+            ids = [_listed_id(line, image_dir) for line in lines if line.strip()]
+            rest += ids if is_rest else []
+            for item_id in ids if part else ():
                 if given.setdefault(item_id, str(part)) != part:
                     what = f"in the lists of {given[item_id]} and {part}"
                     problems.append(DataError(item_id, what, "Take it off one of them: no image may be in two parts."))
-    return given, problems
+    return (dict.fromkeys(rest, "") | given if given else {}), problems
 
 
 def compare(lists: dict[str, str], ids: Collection[str], kept: Collection[str]) -> list[DataError]:

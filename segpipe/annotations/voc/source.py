@@ -1,6 +1,6 @@
 """PASCAL VOC: JPEGImages, SegmentationClass and ImageSets, in a folder or straight from the tar as it came."""
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Sequence
 from dataclasses import replace
 from functools import partial
 from pathlib import Path, PurePosixPath
@@ -12,21 +12,14 @@ from segpipe.annotations.masks import ids as mask_ids
 from segpipe.annotations.masks import judge as mask_judge
 from segpipe.annotations.masks.codes import Coded, colour_code
 from segpipe.annotations.masks.ids import Coding
-from segpipe.archives import tar_members
-from segpipe.errors import DataError, PipelineError
+from segpipe.annotations.voc.lists import Choice, Given, choose
+from segpipe.annotations.voc.tree import IMAGES, LISTS, MASKS, Named, Tree, mask_of, open_tree
+from segpipe.errors import DataError
 from segpipe.images import SUFFIXES
 from segpipe.palette import colours
 from segpipe.params import DataParams
-from segpipe.place import Place
 from segpipe.record import IGNORE
 
-SETS = ({"train": "", "val": "test"}, {"trainval": ""}, {"train": ""})
-"""The lists that are read, the first of these that are all there, and the part each means.
-
-VOC's val list is the test part, since its own test has no public masks; validation comes out of train.
-"""
-WITH_TEST = {"train": "train", "val": "val", "test": "test"}
-"""The lists of a tree that has masks for its test list too."""
 COLOURS = {colour_code(*colour): number for number, colour in enumerate(colours(IGNORE + 1))}
 
 
@@ -36,7 +29,9 @@ def source(root: Path, data: DataParams) -> Source:
     ids = class_ids(names, data.class_map)
     coding = Coding("ids", dict(enumerate(mask_ids.final_ids(names, ids))), IGNORE)
     judge = partial(mask_judge.judge, coding=coding, names=names, max_ignored=data.max_ignored, block="data.voc")
-    return Source(find(root), ids.classes, partial(read, coding=coding), judge)
+    tree = open_tree(root)
+    members = {path.as_posix(): place for path, place in tree.files.items()} if tree.archive else {}
+    return Source(found_in(tree, root), ids.classes, partial(read, coding=coding), judge, members=members)
 
 
 def read(item: Item, width: int, height: int, coding: Coding) -> Annotated:
@@ -68,100 +63,112 @@ def _is_in_colours(coded: Coded) -> bool:
 def find(root: Path) -> Found:
     """Every image that ImageSets/Segmentation lists, with its mask. `root` is a tree, or holds or is a tar of one.
 
-    Raises PipelineError where there is no such tree, or no list.
+    Raises PipelineError where there is no such tree, or no list to train on.
     """
-    files = _places(root)
-    tree = _tree_of(files, root)
-    problems: list[DataError] = []
-    images, masks = (_by_stem(files, tree, folder, problems) for folder in ("JPEGImages", "SegmentationClass"))
-    lists = _lists(files, tree, root, masks)
+    return found_in(open_tree(root), root)
+
+
+def found_in(tree: Tree, root: Path) -> Found:
+    """What `find` returns, of an opened tree."""
+    images, masks = Named(tree, IMAGES), Named(tree, MASKS)
+    written = _lists(tree)
+    lists = {file: [_image_id(line, images, masks) for line in lines] for file, lines in written.items()}
+    choice = choose(lists, lambda item_id: mask_of(images, masks, item_id) is not None, str(root))
+    problems = [*_doubles(tree, images, masks), *choice.problems, *_beside(tree)]
     items: list[Item] = []
     listed: set[str] = set()
-    for name, given in lists.items():
-        for item_id in _ids(files[_list_file(tree, name)]):
-            missing = "JPEGImages" if item_id not in images else "SegmentationClass" if item_id not in masks else ""
-            if item_id in listed:
-                what = f"listed twice in {' and '.join(f'{each}.txt' for each in lists)}"
-                problems.append(DataError(item_id, what, "Take it off one of them."))
-            elif missing:
-                near = _near(item_id, images if missing == "JPEGImages" else masks)
-                what = f"listed in {name}.txt but not in {missing}"
-                cause = ", where a name differs in upper and lower case only" if near else ""
-                problems.append(DataError(item_id, what + cause, "Add the file, or take it off the list."))
-            else:
-                source, mask = (path.relative_to(tree).as_posix() for path in (images[item_id], masks[item_id]))
-                items.append(Item(item_id, source, files[images[item_id]], files[masks[item_id]], given, annotation_name=mask))
-            listed.add(item_id)
-    if not listed:
-        name = _list_file(tree, next(iter(lists))).relative_to(tree).as_posix()
-        problems.append(DataError(name, "a list without any image in it", "List the images, an id a line."))
-    return sorted_items(items, problems)
+    for each in choice.given:
+        problem = _problem(each, images, masks, choice.files, listed)
+        if problem:
+            problems.append(problem)
+        else:
+            items.append(_item(tree, each, images, masks))
+        listed.add(each.image)
+    unlisted = sorted(images.of_id.keys() - listed - _near(listed, images)) if listed else []
+    lost = [item_id for item_id in unlisted if mask_of(images, masks, item_id)]
+    problems += [_lost(tree.told(images.of_id[item_id]), choice.files) for item_id in lost]
+    problems += _left(tree, choice, images)
+    named = {*listed, *choice.left, *lost, *_near(listed, images)}
+    told = [of.of_id[item_id].as_posix() for of in (images, masks) for item_id in named if item_id in of.of_id]
+    told += [path.as_posix() for of in (images, masks) for pair in of.doubles for path in pair]
+    told += [path.as_posix() for item_id in named if item_id in images.of_id and (path := mask_of(images, masks, item_id))]
+    told += [masks.of_id[near].as_posix() for item_id in listed - masks.of_id.keys() for near in masks.near(item_id)]
+    return sorted_items(items, problems, told)
 
 
-def _by_stem(
-    files: Mapping[PurePosixPath, Place], tree: PurePosixPath, folder: str, problems: list[DataError]
-) -> dict[str, PurePosixPath]:
-    """The image files of a folder by their names without suffix; adds a problem for each of two of one name."""
-    found: dict[str, PurePosixPath] = {}
-    for path in sorted(files):
-        if path.parent == tree / folder and path.suffix.lower() in SUFFIXES and not path.name.startswith("."):
-            if path.stem in found:
-                what = "another file has the same name up to its suffix"
-                problems.append(DataError(path.relative_to(tree).as_posix(), what, "Remove one of the two."))
-            found[path.stem] = path
-    return found
+def _lists(tree: Tree) -> dict[str, list[str]]:
+    """The lines of each list, less empty ones."""
+    folder = tree.path.joinpath(*LISTS)
+    paths = [path for path in sorted(tree.files) if path.parent == folder and path.suffix.lower() == ".txt"]
+    texts = {path.name: tree.files[path].read().decode("utf-8-sig", errors="replace") for path in paths}
+    return {name: [line.strip() for line in text.splitlines() if line.strip()] for name, text in texts.items()}
 
 
-def _lists(
-    files: Mapping[PurePosixPath, Place], tree: PurePosixPath, root: Path, masks: Mapping[str, PurePosixPath]
-) -> dict[str, str]:
-    """The lists to read and the part each means."""
-    here = {name for name in ("train", "val", "trainval", "test") if _list_file(tree, name) in files}
-    if here >= WITH_TEST.keys() and not masks.keys().isdisjoint(_ids(files[_list_file(tree, "test")])):
-        return WITH_TEST
-    fitting = next((lists for lists in SETS if lists.keys() <= here), None)
-    if fitting is None:
-        folder = tree / "ImageSets" / "Segmentation"
-        raise PipelineError(f"{root}: {folder} has no train.txt. A VOC tree needs train.txt and val.txt, or trainval.txt.")
-    return fitting
+def _image_id(line: str, images: Named, masks: Named) -> str:
+    """The image that a line means: all of it, or its first word; an image's path, id or name. As it stands for none."""
+    ways = [_bare(line), _bare(line.split(maxsplit=1)[0])]
+    for named in (images, masks):
+        for way in ways:
+            ids = named.ids_of(way)
+            if len(ids) == 1:
+                return ids[0]
+    return PurePosixPath(ways[1]).name
 
 
-def _list_file(tree: PurePosixPath, name: str) -> PurePosixPath:
-    return tree / "ImageSets" / "Segmentation" / f"{name}.txt"
+def _bare(written: str) -> str:
+    path = PurePosixPath(written.replace("\\", "/"))
+    return path.with_suffix("").as_posix() if path.suffix.lower() in SUFFIXES else path.as_posix()
 
 
-def _ids(listing: Place) -> list[str]:
-    """The first word of each line, without suffix."""
-    lines = listing.read().decode("utf-8-sig", errors="replace").splitlines()
-    words = [PurePosixPath(line.split()[0]) for line in lines if line.strip()]
-    return [path.stem if path.suffix.lower() in SUFFIXES else path.name for path in words]
+def _problem(each: Given, images: Named, masks: Named, files: Sequence[str], listed: Collection[str]) -> DataError | None:
+    """What keeps a listed image from being taken."""
+    item_id = each.image
+    if item_id in listed:
+        return DataError(item_id, f"listed twice in {' and '.join(files)}", "Take it off one of them.")
+    same = images.of_name.get(item_id, ()) if item_id not in images.of_id else ()
+    if len(same) > 1:
+        what = f"listed in {each.listed_in}, but {len(same)} images are called so ({', '.join(same[:3])})"
+        return DataError(item_id, what, f"Write its path below {IMAGES} into the list.")
+    missing = images if item_id not in images.of_id else masks if mask_of(images, masks, item_id) is None else None
+    if missing is None:
+        return None
+    what = f"listed in {each.listed_in} but not in {missing.folder}"
+    cause = ", where a name differs in upper and lower case only" if missing.near(item_id) else ""
+    return DataError(item_id, what + cause, "Add the file, or take it off the list.")
 
 
-def _near(item_id: str, names: Collection[str]) -> bool:
-    return any(name.casefold() == item_id.casefold() for name in names)
+def _item(tree: Tree, each: Given, images: Named, masks: Named) -> Item:
+    image, mask = images.of_id[each.image], mask_of(images, masks, each.image)
+    assert mask
+    name = tree.told(mask)
+    return Item(each.image, tree.told(image), tree.files[image], tree.files[mask], each.part, annotation_name=name)
 
 
-def _places(root: Path) -> dict[PurePosixPath, Place]:
-    """Every file of the tree, by its path inside the folder or the tar."""
-    tars = [root] if root.is_file() else sorted(root.glob("*.tar"))
-    if tars:
-        return _members(tars[0])
-    paths = sorted(path for path in root.rglob("*") if path.is_file())
-    return {PurePosixPath(path.relative_to(root).as_posix()): Place(path) for path in paths}
+def _doubles(tree: Tree, images: Named, masks: Named) -> list[DataError]:
+    what = "another file has the same name up to its suffix"
+    return [DataError(tree.told(path), what, "Remove one of the two.") for named in (images, masks) for _, path in named.doubles]
 
 
-def _members(archive: Path) -> dict[PurePosixPath, Place]:
-    """The files of an uncompressed tar, by where their bytes begin: nothing is unpacked."""
-    members = (member for member in tar_members(archive) if member.isreg())
-    return {PurePosixPath(member.name): Place(archive, member.offset_data, member.size) for member in members}
+def _beside(tree: Tree) -> list[DataError]:
+    """The tars beside a tree on the disk."""
+    what = "a tar beside a VOC tree, which is read in its place"
+    return [DataError(name, what, "Let data.path name the tar if that is meant.", warning=True) for name in tree.unread]
 
 
-def _tree_of(files: dict[PurePosixPath, Place], root: Path) -> PurePosixPath:
-    """The one folder that holds JPEGImages and ImageSets."""
-    trees = sorted({path.parents[2] for path in files if path.parts[-3:-1] == ("ImageSets", "Segmentation")})
-    if len(trees) == 1:
-        return trees[0]
-    if trees:
-        names = ", ".join(map(str, trees))
-        raise PipelineError(f"{root}: holds several VOC trees ({names}). Let data.path name one of them.")
-    raise PipelineError(f"{root}: no VOC tree in it. Expected JPEGImages, SegmentationClass and ImageSets/Segmentation.")
+def _near(listed: Collection[str], images: Named) -> set[str]:
+    """The images that a list calls by another case, or by a name that several have: the problem of the line is theirs."""
+    absent = [item_id for item_id in listed if item_id not in images.of_id]
+    return {own for item_id in absent for own in (*images.near(item_id), *images.of_name.get(item_id, ()))}
+
+
+def _lost(source: str, files: Sequence[str]) -> DataError:
+    """An image that somebody annotated, and that no list names."""
+    what = f"an image with a mask in none of the lists that are read ({', '.join(files)})"
+    return DataError(source, what, f"Add it to one of them, or move its mask out of {MASKS}.")
+
+
+def _left(tree: Tree, choice: Choice, images: Named) -> list[DataError]:
+    """The images of a test list without masks."""
+    what = "listed for the test, for which the tree has no masks"
+    paths = (tree.told(images.of_id[item_id]) for item_id in choice.left if item_id in images.of_id)
+    return [DataError(path, what, "They are left out.", warning=True) for path in paths]

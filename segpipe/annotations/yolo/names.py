@@ -60,7 +60,7 @@ def parts_of(found: DataYaml, root: Path, images: Iterable[str]) -> tuple[dict[s
         target = _inside(written, base, root)
         if target is None:
             what = f'its {written.key}, "{written.entry}", is not in the folder'
-            remedy = "Nothing need be done where folders called train, val and test give the split."
+            remedy = "Add it if its images are missing; those elsewhere get the part that their folders' names say."
             problems.append(DataError(found.name, what, remedy, warning=True))
         elif (root / target).is_dir():
             prefix = "" if target == PurePosixPath() else f"{target.as_posix()}/"

@@ -1,6 +1,8 @@
 """YOLO: a text file of polygons for each image, `images/a.jpg` with `labels/a.txt` or side by side, and data.yaml."""
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from functools import partial
 from pathlib import Path, PurePosixPath
 
@@ -27,12 +29,12 @@ from segpipe.annotations.shapes.shape import Shape
 from segpipe.annotations.yolo import darknet
 from segpipe.annotations.yolo.lines import EXPORT, Polygon, read_lines
 from segpipe.annotations.yolo.names import DataYaml, find_yaml, parts_of
+from segpipe.annotations.yolo.pairing import IMAGES, LABELS, Pairs, holds_labels, is_below, pair
 from segpipe.errors import DataError, Fix
 from segpipe.params import DataParams, ShapeParams
 from segpipe.place import Place
 from segpipe.record import is_background
 
-IMAGES, LABELS = "images", "labels"
 BLOCK = "data.yolo.classes"
 TRIED = 20
 """So many label files tell whether a folder is YOLO's."""
@@ -46,8 +48,9 @@ def source(root: Path, data: DataParams) -> Source:
     names = found.names if found and found.names else dict(enumerate(listed.names)) if listed else {}
     where = found.name if found and found.names else listed.file if listed else BLOCK
     known = names or dict(enumerate(name for name in data.yolo.classes if not is_background(name)))
+    files = find(root, found, data.unannotated)
     return Source(
-        find(root, found, data.unannotated),
+        replace(files, problems=(*(listed.gaps() if listed else ()), *files.problems)),
         ids.classes,
         partial(read, names=known, where=where, ids=ids, how=data.shapes),
         partial(labels.judge, ids=ids, key=BLOCK),
@@ -56,35 +59,46 @@ def source(root: Path, data: DataParams) -> Source:
 
 
 def find(root: Path, yaml: DataYaml | None, rule: str) -> Found:
-    """Every image with its label file; where folders are called `images`, only what lies in them counts."""
-    files = _label_files(root)
-    images = {path.relative_to(root).as_posix(): path for path in images_below(root)}
-    if any(_is_below(name, IMAGES) for name in images):
-        images = {name: path for name, path in images.items() if _is_below(name, IMAGES)}
-    parts, problems = parts_of(yaml, root, images) if yaml else ({}, [])
-    problems += yaml.problems if yaml else ()
+    """Every image that counts (see `pairing`), with its label file; `rule` is data.unannotated."""
+    texts = _texts(root)
+    paths = {path.relative_to(root).as_posix(): path for path in images_below(root)}
+    parts, problems = parts_of(yaml, root, paths) if yaml else ({}, [])
+    pairs = pair(paths, texts, parts)
+    problems += [*(yaml.problems if yaml else ()), *_near(pairs.near), *_alone(root, texts, pairs)]
     items: list[Item] = []
-    used: set[str] = set()
-    for name, path in images.items():
-        own = files.get(without_folder(name, IMAGES), [])
+    told: list[str] = []
+    for name, own in pairs.labels.items():
         given = parts.get(name) or part_in_names(PurePosixPath(name).parts[-2::-1])
         problem = None if own else unannotated(name, rule, "a label file")
-        used.update(own)
         if len(own) > 1:
             what = f"{'two' if len(own) == 2 else len(own)} label files for one image, {name}"
             problems.append(DataError(" and ".join(own), what, "Keep one of them."))
+            told.append(name)
         elif problem:
             problems.append(problem)
         elif own or rule == "background":
             place, label = (Place(root / own[0]), own[0]) if own else (None, "")
-            items.append(Item(without_folder(name, IMAGES), name, Place(path), place, given, annotation_name=label))
-    problems += [
-        DataError(file, "a label file without an image", "Add its image, or remove it.")
-        for own in files.values()
-        for file in own
-        if file not in used and _is_below(file, LABELS)
+            items.append(Item(without_folder(name, IMAGES), name, Place(paths[name]), place, given, annotation_name=label))
+    return sorted_items(items, problems, told)
+
+
+def _near(names: Sequence[str]) -> list[DataError]:
+    """A warning for each folder of another name than `images` that is read as one."""
+    counts = Counter(PurePosixPath(name).parent.as_posix() for name in names)
+    what = "read like a folder called images, since there are label files for it, or data.yaml names it"
+    remedy = "Take it out of data.path if it is not meant."
+    return [
+        DataError(f"{name} ({count} image file{'s' if count > 1 else ''})", what, remedy, warning=True)
+        for name, count in counts.items()
     ]
-    return sorted_items(items, problems)
+
+
+def _alone(root: Path, texts: Sequence[str], pairs: Pairs) -> list[DataError]:
+    """A problem for each label file that no image has."""
+    used = {file for own in pairs.labels.values() for file in own}
+    left = [file for file in texts if file not in used]
+    labels = [file for file in left if is_below(file, LABELS) or (holds_labels(file) and _is_line(_first_line(root / file)))]
+    return [DataError(file, "a label file without an image", "Add its image, or remove it.") for file in labels]
 
 
 def read(item: Item, width: int, height: int, names: Mapping[int, str], where: str, ids: ClassIds, how: ShapeParams) -> Annotated:
@@ -123,9 +137,8 @@ def _shape(polygon: Polygon, label: str, width: int, height: int) -> Shape:
 
 def is_yolo(root: Path) -> bool:
     """Whether images have text files of their names, and there is a data.yaml or most hold a class id and numbers."""
-    files = _label_files(root)
-    images = {without_folder(path.relative_to(root).as_posix(), IMAGES) for path in images_below(root)}
-    own = [file for key in sorted(images & files.keys()) for file in files[key]]
+    pairs = pair((path.relative_to(root).as_posix() for path in images_below(root)), _texts(root))
+    own = [file for name in sorted(pairs.labels) for file in pairs.labels[name]]
     lines = [line for file in own[:TRIED] if (line := _first_line(root / file))]
     # Some may be broken: that is told when they are read.
     return bool(own) and (find_yaml(root) is not None or 2 * sum(map(_is_line, lines)) > len(lines))
@@ -144,16 +157,6 @@ def _is_line(line: str) -> bool:
         return False
 
 
-def _label_files(root: Path) -> dict[str, list[str]]:
-    """The text files that may be labels, by their path less that folder and the suffix."""
-    files: dict[str, list[str]] = {}
-    for path in files_below(root, (".txt",)):
-        name = path.relative_to(root).as_posix()
-        if path.name not in LISTS:
-            # Side by side with their images, they lie in the folder of images.
-            files.setdefault(without_folder(name, LABELS if _is_below(name, LABELS) else IMAGES), []).append(name)
-    return files
-
-
-def _is_below(name: str, folder: str) -> bool:
-    return folder in (part.lower() for part in PurePosixPath(name).parts[:-1])
+def _texts(root: Path) -> list[str]:
+    """The text files that may be labels."""
+    return [path.relative_to(root).as_posix() for path in files_below(root, (".txt",)) if path.name not in LISTS]

@@ -21,6 +21,14 @@ def test_names_with_spaces_and_dots_stay_whole(tmp_path: Path) -> None:
     assert part_lists.read(tmp_path, ".")[0] == {"my photo": "val", "d.e": "val", "photos/x y": "val"}
 
 
+def test_trainval_names_what_no_other_list_does(tmp_path: Path) -> None:
+    (tmp_path / "trainval.txt").write_text("a\nb\n")
+    assert part_lists.read(tmp_path, "images") == ({}, [])
+    (tmp_path / "test.txt").write_text("c\n")
+    (tmp_path / "val.txt").write_text("b\n")
+    assert part_lists.read(tmp_path, "images") == ({"a": "", "b": "val", "c": "test"}, [])
+
+
 def test_what_lists_and_folders_lack_is_told() -> None:
     assert list(map(str, part_lists.compare({"a": "train", "b": "val"}, {"b", "c", "d"}, {"b", "c"}))) == [
         "a: named in a list but not in the folder. Add it, or take it off the list.",

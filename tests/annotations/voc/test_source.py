@@ -17,7 +17,7 @@ CLASSES = ("background", "cat", "dog")
 
 
 def tree(root: Path, train: str = "2007_1 2007_2", val: str = "2007_3") -> Path:
-    """A VOC tree with an image for each name of the lists, and one that no list names."""
+    """A VOC tree with an image and a mask for each name of the lists, and an image that has no mask and is in no list."""
     for folder in ("JPEGImages", "SegmentationClass", "SegmentationObject", "ImageSets/Segmentation", "ImageSets/Main"):
         (root / folder).mkdir(parents=True)
     for number, name in enumerate([*train.split(), *val.split(), "2007_9"]):
@@ -27,6 +27,7 @@ def tree(root: Path, train: str = "2007_1 2007_2", val: str = "2007_3") -> Path:
         mask = Image.fromarray(ids, "P")
         mask.putpalette([*[0, 0, 0, 128, 0, 0, 0, 128, 0], *[0] * 759])
         mask.save(root / "SegmentationClass" / f"{name}.png")
+    (root / "SegmentationClass/2007_9.png").unlink()
     (root / "ImageSets/Segmentation/train.txt").write_text("\n".join(train.split()) + "\n")
     (root / "ImageSets/Segmentation/val.txt").write_text("\r\n".join(val.split()) + "\r\n")
     (root / "ImageSets/Main/train.txt").write_text("2007_9\n")
@@ -96,7 +97,20 @@ def test_listed_but_missing_files_are_told(tmp_path: Path) -> None:
         ({"train": "a b", "val": "c"}, {"a": "", "b": "", "c": "test"}),
         ({"train": "a b", "val": "c", "trainval": "a b c"}, {"a": "", "b": "", "c": "test"}),
         ({"trainval": "a\nb"}, {"a": "", "b": ""}),
-        ({"trainval": "a b", "val": "b"}, {"a": "", "b": ""}),
+        ({"trainval": "a b", "val": "b"}, {"a": "", "b": "test"}),
+        ({"train": "", "trainval": "a b c", "val": "b"}, {"a": "", "b": "test", "c": ""}),
+        ({"trainval": "a b c", "val": "b c", "train": "\n\n"}, {"a": "", "b": "test", "c": "test"}),
+        ({"train": "a", "trainval": "a b c"}, {"a": "", "b": "test", "c": "test"}),
+        ({"train": "a b", "trainval": "a b c", "val": ""}, {"a": "", "b": "", "c": "test"}),
+        ({"train": "a", "trainval": "a b c", "val": "b"}, {"a": "", "b": "test", "c": ""}),
+        ({"train": "a b", "trainval": "a b"}, {"a": "", "b": ""}),
+        ({"trainval": "a b", "test": "c"}, {"a": "", "b": "", "c": "test"}),
+        ({"train": "a", "test": "c"}, {"a": "", "c": "test"}),
+        ({"trainval": "a b", "val": "b", "test": "c"}, {"a": "train", "b": "val", "c": "test"}),
+        ({"Train": "a", "Validation": "b"}, {"a": "", "b": "test"}),
+        ({"default": "a b c"}, {"a": "", "b": "", "c": ""}),
+        ({"train": "a", "default": "a b c"}, {"a": ""}),
+        ({"default": "a b", "val": ""}, {"a": "", "b": ""}),
         ({"train": "a b"}, {"a": "", "b": ""}),
         ({"train": "a", "val": "b", "test": "c"}, {"a": "train", "b": "val", "c": "test"}),
         ({"train": "a", "val": "b", "test": "x y"}, {"a": "", "b": "test"}),  # VOC's own test has no masks
@@ -107,8 +121,11 @@ def test_any_lists_that_tell_the_images_will_do(tmp_path: Path, lists: dict[str,
     tree(tmp_path, train="a b c", val="")
     write_lists(tmp_path, lists)
     found = voc.find(tmp_path)
-    assert not found.problems
+    lost = [str(problem) for problem in found.problems if not problem.warning]
     assert {item.id: item.given for item in found.items} == given
+    assert [sentence[: len("JPEGImages/a.jpg: an image with a mask in none of the lists")] for sentence in lost] == [
+        f"JPEGImages/{name}.jpg: an image with a mask in none of the lists" for name in "abc" if name not in given
+    ]
 
 
 def write_lists(root: Path, lists: dict[str, str]) -> None:
@@ -119,9 +136,108 @@ def write_lists(root: Path, lists: dict[str, str]) -> None:
         (root / f"ImageSets/Segmentation/{name}.txt").write_text(lines, encoding="utf-8")
 
 
-@pytest.mark.parametrize("name", ["val", "test", "all"])
+@pytest.mark.parametrize(
+    ("lists", "sentence"),
+    [
+        (
+            {"trainval": "a b c", "val": "b"},
+            "trainval.txt: names 2 images that val.txt does not, which are trained on, since there is no train.txt. ",
+        ),
+        (
+            {"train": "", "trainval": "a b", "val": "b", "test": "c"},
+            "trainval.txt: names 1 image that val.txt and test.txt do not, which are trained on, since train.txt is empty. ",
+        ),
+        (
+            {"train": "a", "trainval": "a b c"},
+            "trainval.txt: names 2 images that train.txt does not, which are the part of val, since there is no val.txt. ",
+        ),
+        (
+            {"train": "a", "val": "b", "trainval": "c"},
+            "trainval.txt: names 1 image that train.txt and val.txt do not, which are trained on. ",
+        ),
+    ],
+)
+def test_a_list_that_is_derived_is_told(tmp_path: Path, lists: dict[str, str], sentence: str) -> None:
+    tree(tmp_path, train="a b c", val="")
+    write_lists(tmp_path, lists)
+    (problem,) = voc.find(tmp_path).problems
+    assert problem.warning
+    assert str(problem) == f"ImageSets/Segmentation/{sentence}See the lists if that is not meant."
+
+
+@pytest.mark.parametrize(
+    ("lists", "sentence"),
+    [
+        ({"train": "", "val": "a b c"}, "train.txt: names no image to train on beside val.txt. "),
+        ({"val": "a b c", "trainval": "b a c"}, "trainval.txt: names no image to train on beside val.txt. "),
+        ({"train": "", "val": "a", "test": "b c"}, "train.txt: names no image to train on beside val.txt and test.txt. "),
+    ],
+)
+def test_val_is_never_trained_on(tmp_path: Path, lists: dict[str, str], sentence: str) -> None:
+    tree(tmp_path, train="a b c", val="")
+    write_lists(tmp_path, lists)
+    found = voc.find(tmp_path)
+    assert [str(problem) for problem in found.problems] == [f"ImageSets/Segmentation/{sentence}List the images to train on."]
+    assert "" not in {item.given for item in found.items}
+
+
+def test_a_test_list_without_masks_is_told(tmp_path: Path) -> None:
+    tree(tmp_path, train="a b", val="c")
+    write_lists(tmp_path, {"train": "a b", "val": "c", "test": "2007_9 gone"})
+    found = voc.find(tmp_path)
+    assert [str(problem) for problem in found.problems] == [
+        "JPEGImages/2007_9.jpg: listed for the test, for which the tree has no masks. They are left out."
+    ]
+    assert all(problem.warning for problem in found.problems)
+
+
+def test_folders_inside_the_folders_are_looked_into(tmp_path: Path) -> None:
+    tree(tmp_path, train="a b c d", val="e")
+    moves = {"JPEGImages/a.jpg": "x", "SegmentationClass/a.png": "x", "JPEGImages/b.jpg": "y", "SegmentationClass/c.png": "z"}
+    for name, deeper in moves.items():
+        path = tmp_path / name
+        (path.parent / deeper).mkdir(exist_ok=True)
+        path.rename(path.parent / deeper / path.name)
+    write_lists(tmp_path, {"train": "x/a\nb\nJPEGImages\\c.jpg\n/home/me/JPEGImages/d.jpg", "val": "e"})
+    found = voc.find(tmp_path)
+    assert not found.problems
+    assert [(item.id, item.source, item.annotation_name) for item in found.items] == [
+        ("c", "JPEGImages/c.jpg", "SegmentationClass/z/c.png"),
+        ("d", "JPEGImages/d.jpg", "SegmentationClass/d.png"),
+        ("e", "JPEGImages/e.jpg", "SegmentationClass/e.png"),
+        ("x/a", "JPEGImages/x/a.jpg", "SegmentationClass/x/a.png"),
+        ("y/b", "JPEGImages/y/b.jpg", "SegmentationClass/b.png"),
+    ]
+
+
+def test_a_name_that_several_folders_have_is_told(tmp_path: Path) -> None:
+    tree(tmp_path, train="a b", val="c")
+    for folder in ("JPEGImages", "SegmentationClass"):
+        (path,) = (tmp_path / folder).glob("a.*")
+        for deeper in ("x", "y"):
+            (tmp_path / folder / deeper).mkdir()
+            (tmp_path / folder / deeper / path.name).write_bytes(path.read_bytes())
+        path.unlink()
+    (problem,) = voc.find(tmp_path).problems
+    assert str(problem) == (
+        "a: listed in train.txt, but 2 images are called so (x/a, y/a). Write its path below JPEGImages into the list."
+    )
+
+
+def test_names_with_blanks_are_found(tmp_path: Path) -> None:
+    tree(tmp_path, train="a b", val="c")
+    for folder in ("JPEGImages", "SegmentationClass"):
+        (path,) = (tmp_path / folder).glob("a.*")
+        path.rename(path.with_stem("my photo"))
+    write_lists(tmp_path, {"train": "my photo\nb 1", "val": "c"})
+    found = voc.find(tmp_path)
+    assert not found.problems
+    assert [item.id for item in found.items] == ["b", "c", "my photo"]
+
+
+@pytest.mark.parametrize("name", ["val", "test"])
 def test_a_tree_without_a_train_list_is_refused(tmp_path: Path, name: str) -> None:
-    write_lists(tree(tmp_path), {name: "2007_1"})
+    write_lists(tree(tmp_path), {name: "2007_3"})
     with pytest.raises(PipelineError) as caught:
         voc.find(tmp_path)
     assert str(caught.value) == (
@@ -199,6 +315,21 @@ def test_a_folder_without_or_with_two_trees_is_refused(tmp_path: Path) -> None:
     with pytest.raises(PipelineError) as two:
         voc.find(tmp_path)
     assert str(two.value) == f"{tmp_path}: holds several VOC trees (VOC2007, VOC2012). Let data.path name one of them."
+
+
+def test_a_tree_on_the_disk_comes_before_a_tar_and_of_several_tars_one_must_be_named(tmp_path: Path) -> None:
+    packed(tree(tmp_path / "tree"), tmp_path / "one.tar")
+    found = voc.find(tmp_path)
+    assert [str(problem) for problem in found.problems] == [
+        "one.tar: a tar beside a VOC tree, which is read in its place. Let data.path name the tar if that is meant."
+    ]
+    assert {place.file.suffix for item in found.items for place in item.image.places()} == {".jpg"}
+    (tmp_path / "only").mkdir()
+    for name in ("one", "two"):
+        (tmp_path / f"only/{name}.tar").write_bytes((tmp_path / "one.tar").read_bytes())
+    with pytest.raises(PipelineError) as caught:
+        voc.find(tmp_path / "only")
+    assert str(caught.value) == f"{tmp_path / 'only'}: holds several tars (one.tar, two.tar). Let data.path name one of them."
 
 
 def test_a_compressed_or_damaged_tar_is_refused(tmp_path: Path) -> None:
