@@ -93,9 +93,9 @@ def _params(src: Path, kind: Kind | None, classes: Path | None, changes: list[st
     given = dict(_change(each) for each in changes)
     for key, text in given.items():
         _put(every, key, _value(key, text, every))
-    folders = [given.get(f"data.masks.{name}", "") for name in ("image_dir", "mask_dir")]
-    image_dir, mask_dir = folders if all(folders) else ("", "")
-    seen = look(src, params.data_of(every["data"]), kind, image_dir, mask_dir, listed)
+    image_dir, mask_dir, template = (given.get(f"data.masks.{name}", "") for name in ("image_dir", "mask_dir", "template"))
+    folders = (image_dir, mask_dir) if image_dir and mask_dir else ("", "")
+    seen = look(src, params.data_of(every["data"]), kind, *folders, listed, template)
     for key, value in settings.of_data(seen, str(src)).items():
         if key not in given:
             _put(every, key, value)
