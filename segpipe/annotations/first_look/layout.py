@@ -69,6 +69,9 @@ def recognise(root: Path, kind: Kind | None = None, image_dir: str = "", mask_di
     fitting = [each for each in _candidates(root, "masks" if template else kind, template) if kind in (None, _kind(each))]
     if len(fitting) == 1:
         return _sure(root, fitting[0])
+    if not fitting and template:
+        what = f'no mask is called "{template}" after an image, in folders whose names tell images from masks'
+        raise PipelineError(f"{root}: {what}. Correct the template, or name the two folders as well.")
     if not fitting:
         raise PipelineError(_nothing_fits(root, kind))
     names = "; ".join(map(str, fitting))
@@ -114,7 +117,7 @@ def _candidates(root: Path, kind: Kind | None, template: str) -> Sequence[Layout
     if is_voc and kind != "masks":
         return [*by_shapes, Layout("voc")]
     nameless = "" if template or (root / PAIRS).is_file() else label_studio.hint(root, PAIRS)
-    if nameless and kind in (None, "masks"):
+    if nameless and kind in (None, "masks") and not by_shapes:
         raise PipelineError(f"{root}: {nameless}")
     # Beside JSON with outlines, pictures of other names are previews rather than masks.
     return [*by_shapes, *mask_folders.candidates(root, bool(by_shapes) and kind != "masks", template)]

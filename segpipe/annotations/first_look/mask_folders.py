@@ -4,7 +4,7 @@ import re
 import shlex
 import unicodedata
 from collections import Counter, defaultdict
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
@@ -106,20 +106,26 @@ def between(root: Path, image_dir: str, mask_dir: str, template: str = "") -> Ma
         return MaskFolders(image_dir, mask_dir)
     proposed = guess.guess(images, masks)
     if proposed and 2 * proposed.n_fitting >= len(masks):
-        return _guessed(image_dir, mask_dir, proposed)
+        return _guessed(image_dir, mask_dir, proposed, _names(root, found.masks))
     return MaskFolders(image_dir, mask_dir)
 
 
-def _guessed(image_dir: str, mask_dir: str, proposed: Guess) -> MaskFolders:
+def _names(root: Path, files: Iterable[tuple[str, Path]]) -> dict[str, str]:
+    return {item_id: path.relative_to(root).as_posix() for item_id, path in files}
+
+
+def _guessed(image_dir: str, mask_dir: str, proposed: Guess, names: Mapping[str, str]) -> MaskFolders:
+    """What the names show, or what they leave open and what can be said of it; `names` are those of the files by their ids."""
     if not proposed.ways:
         return MaskFolders(image_dir, mask_dir, proposed.template, classes=proposed.classes)
+    elsewhere = "Move those that are no masks elsewhere, or list the pairs in pairs.csv (columns image and mask)."
     choices = [(MaskFolders(image_dir, mask_dir, text), meaning) for text, meaning in proposed.choices()]
     if image_dir == mask_dir:  # what is left out there would be an image
         choices = [each for each in choices if each[1] != guess.ALONE]
     lines = [f"  {each.as_init}\n  {each.as_convert}\n    {meaning}" for each, meaning in choices]
-    how = "Say it with one of these, after segpipe init PATH or segpipe convert SRC --out DIR:\n" + "\n".join(lines)
-    remedy = how if lines else "Move those that are no masks elsewhere, or list the pairs in pairs.csv (columns image and mask)."
-    return MaskFolders(image_dir, mask_dir, doubt=f"{proposed.doubt()}. {remedy}")
+    how = ["Say it with one of these, after segpipe init PATH or segpipe convert SRC --out DIR:", *lines] if lines else []
+    remedy = "\n".join(how if lines and image_dir != mask_dir else [*how, elsewhere])
+    return MaskFolders(image_dir, mask_dir, doubt=f"{proposed.doubt(names)}. {remedy}")
 
 
 def _columns(path: Path) -> set[str]:
@@ -143,8 +149,7 @@ def _alike(root: Path, split: Callable[[PurePosixPath], Iterable[tuple[str, Pure
     ranked = {pair: (_known(*pair), count) for pair, count in pairs.items() if _known(*pair)}
     best, most = max(ranked.values(), default=(0, 0))
     found = [pair for pair, (known, count) in sorted(ranked.items()) if known == best and 2 * count >= most]
-    plain = [pair for pair in found if not _words(pair[1]) & VIEWS]
-    return [between(root, *pair) for pair in plain or found]
+    return [between(root, *pair) for pair in _without_views(found)]
 
 
 def _each_folder(path: PurePosixPath) -> Iterator[tuple[str, PurePosixPath]]:
@@ -199,7 +204,8 @@ def _otherwise(root: Path, template: str) -> list[MaskFolders]:
     }
     ranked = {(image, mask): _known(image, mask) for image in folders for mask in folders if _known(image, mask)}
     best = max(ranked.values(), default=0)
-    found = [between(root, *pair, template) for pair in sorted(pair for pair, known in ranked.items() if known == best)[:SHOWN]]
+    pairs = _without_views(sorted(pair for pair, known in ranked.items() if known == best))
+    found = [between(root, *pair, template) for pair in pairs[:SHOWN]]
     if not template:
         return [each for each in found if each.template != STEM or each.doubt]
     counts = {each: _n_called(root, each) for each in [*found, between(root, ".", ".", template)]}
@@ -218,7 +224,7 @@ def _class_names(template: Template, image_ids: Sequence[str], mask_ids: Sequenc
     """The classes that the names of masks tell under the template, sorted; of several readings that with the longest stem."""
     if not template.by_class:
         return ()
-    stems = stems_of(template, [*image_ids, *(mask_ids if not image_ids else ())])
+    stems = stems_of(template, image_ids)
     names = set()
     for mask_id in mask_ids:
         readings = template.readings(mask_id, stems)
@@ -235,7 +241,8 @@ def _objects(names: Iterable[str]) -> tuple[str, ...]:
 def _beside(root: Path, folder: str) -> list[MaskFolders]:
     """One folder with images and masks side by side: `a.jpg` with `a_mask.png` or `a.png`, for at least half of the images."""
     suffixes: dict[str, set[str]] = defaultdict(set)
-    for item_id, path in pair_folders.below(root, folder):
+    files = list(pair_folders.below(root, folder))
+    for item_id, path in files:
         suffixes[item_id].add(path.suffix.lower())
     owners = Owners(parse(STEM), suffixes)
     masks = {each for each in suffixes if _is_beside(each, owners, suffixes[each])}
@@ -245,7 +252,7 @@ def _beside(root: Path, folder: str) -> list[MaskFolders]:
     if len(doubles) > len(owning) and 2 * len(doubles) >= len(images):
         return [MaskFolders(folder, folder, f"{STEM}.png")]
     proposed = guess.guess(images, masks) if masks and 2 * len(owning) >= len(images) else None
-    return [_guessed(folder, folder, proposed)] if proposed else []
+    return [_guessed(folder, folder, proposed, _names(root, files))] if proposed else []
 
 
 def _is_beside(file_id: str, owners: Owners, suffixes: set[str]) -> bool:
@@ -254,6 +261,11 @@ def _is_beside(file_id: str, owners: Owners, suffixes: set[str]) -> bool:
         words_in(frame.replace(STEM, " ")) for frame, image in owners.frames(file_id) if image != file_id and "/" not in frame
     ]
     return any(own and (own & MASK_WORDS or not suffixes <= JPEG) for own in words)
+
+
+def _without_views(pairs: Sequence[tuple[str, str]]) -> Sequence[tuple[str, str]]:
+    """The pairs of folders less those whose masks are made to be looked at, where others are left."""
+    return [pair for pair in pairs if not _words(pair[1]) & VIEWS] or pairs
 
 
 def _known(image_dir: str, mask_dir: str) -> int:

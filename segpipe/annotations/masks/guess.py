@@ -34,11 +34,12 @@ class Guess:
     side: str = STEM
     example: tuple[str, ...] = ()
 
-    def doubt(self) -> str:
-        """What is left open, for people."""
+    def doubt(self, names: Mapping[str, str]) -> str:
+        """What is left open, for people; `names` are those of the files by their ids."""
         shown = [f"{way} ({count})" for way, count in self.ways[:ASKED]]
         more = [f"{len(self.ways) - ASKED} more"] if len(self.ways) > ASKED else []
-        of_one = f"{together(self.example[:-1])} are of {self.example[-1]}"
+        masks, image = [names.get(each, each) for each in self.example[:-1]], self.example[-1]
+        of_one = f"{together(masks)} are of {image}"
         return f"its images have masks that are called in several ways: {', '.join([*shown, *more])}; {of_one}"
 
     def choices(self) -> list[tuple[str, str]]:
@@ -48,8 +49,13 @@ class Guess:
         texts.append(
             (several.by_force(frames, PART) or several.by_force(frames, ANY), "they are parts of one mask and are joined")
         )
-        texts += [(each, ALONE) for each in frames[:ASKED] if not any(_fits(each, other) for other in frames if other != each)]
+        texts += [(each, ALONE) for each in self._single(frames)]
         return [(_both(self.side, text), meaning) for text, meaning in texts if text]
+
+    def _single(self, frames: Sequence[str]) -> list[str]:
+        """The ways in which most images have a mask, of which none is another one too."""
+        often = [way for way, count in self.ways[:ASKED] if 2 * count >= self.ways[0][1]]
+        return [way for way in often if not any(_fits(way, other) for other in frames if other != way)]
 
 
 Frames = Mapping[str, Mapping[str, str]]
@@ -106,7 +112,7 @@ def _left_open(frames: Frames, side: str, n_fitting: int) -> Guess:
         for mask_id, image_id in masks.items():
             owned[image_id].append(mask_id)
     ways = sorted(frames, key=lambda frame: (-len(set(frames[frame].values())), frame))
-    image_id, most = max(owned.items(), key=lambda own: (len(own[1]), own[0]))
+    image_id, most = min(owned.items(), key=lambda own: (-len(own[1]), own[0]))
     if len(most) == 1:
         return Guess(_both(side, ways[0]), len(frames[ways[0]]))
     counted = tuple((way, len(set(frames[way].values()))) for way in ways)

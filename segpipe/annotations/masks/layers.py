@@ -4,13 +4,14 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
+from numpy.typing import NDArray
 
 from segpipe.annotations.class_map import ClassIds
 from segpipe.annotations.items import Annotated, Item, Seen
 from segpipe.annotations.masks import ids as mask_ids
 from segpipe.annotations.masks.codes import code_of, some, told
 from segpipe.annotations.masks.ids import Coding
-from segpipe.errors import DataError, PipelineError
+from segpipe.errors import DataError, Fix, PipelineError
 from segpipe.params import MasksParams
 from segpipe.place import Readable
 from segpipe.record import BACKGROUND_NAMES, IGNORE, Mask
@@ -54,36 +55,68 @@ def final_ids(own: MasksParams, ids: ClassIds) -> dict[str, int]:
     return ignored | dict.fromkeys(BACKGROUND_NAMES, 0) | {name: max(number, 0) for name, number in ids.ids.items()}
 
 
-def read(item: Item, width: int, height: int, coding: Coding, numbers: Mapping[str, int]) -> Annotated:
+def read(item: Item, width: int, height: int, coding: Coding, numbers: Mapping[str, int], overlap: str) -> Annotated:
     """What `ids.read` returns, of one file or several; `numbers` are `final_ids`, empty where files are of no one class.
 
-    Where files overlap the later class wins, and a pixel that any of them ignores is ignored. The values of a file of one
-    class come with its class: `cat: 255`. Raises DataError for what is no mask at all.
+    Where files overlap, the later class wins, or under the `overlap` smaller the one of fewer pixels in this image; a pixel
+    that any of them ignores is ignored. The values of a file of one class come with its class: `cat: 255`. Raises DataError
+    for what is no mask at all.
     """
     if not isinstance(item.annotation, Layers):
         return mask_ids.read(item, width, height, coding)
-    mask: Mask | None = np.zeros((height, width), np.uint8)
-    values: set[str] = set()
-    problems: list[DataError] = []
-    objects: set[int] = set()
-    overlap = False
-    for layer in item.annotation.files:
-        own = _read(item, layer, width, height, coding, numbers)
-        values |= {f"{layer.class_name}: {value}" if layer.class_name else value for value in own.values}
-        problems += own.problems
-        objects.add(coding.object_in(sorted(map(code_of, own.values))))
-        if mask is None or own.mask is None:
-            mask = None
-            continue
-        overlap |= bool(np.any((mask != own.mask) & (mask > 0) & (mask < IGNORE) & (own.mask > 0) & (own.mask < IGNORE)))
-        mask = np.maximum(mask, own.mask)
-    if coding.kind == "binary" and not numbers and len(objects - {-1}) > 1:
-        what = f"masks of one image whose objects have different values: {some(sorted(objects - {-1}))}"
-        problems.append(DataError(item.annotation_name, what, "Make them alike."))
-    if overlap:
-        what = "masks of several classes overlap"
-        problems.append(DataError(item.annotation_name, what, "There the later of data.masks.classes wins.", warning=True))
-    return Annotated(mask, tuple(sorted(values)), tuple(problems))
+    found = [(layer, _read(item, layer, width, height, coding, numbers)) for layer in item.annotation.files]
+    named = [f"{layer.class_name}: {value}" if layer.class_name else value for layer, own in found for value in own.values]
+    problems = [problem for _, own in found for problem in own.problems]
+    if not numbers:
+        problems += _different(item, coding, [own.values for _, own in found])
+    masks = [own.mask for _, own in found if own.mask is not None]
+    if len(masks) < len(found):
+        return Annotated(None, tuple(sorted(set(named))), tuple(problems))
+    mask, covered = joined(masks, overlap)
+    names = {number: name for name, number in numbers.items() if name not in NOTHING}
+    problems += _overlaps(item, covered, names, overlap)
+    return Annotated(mask, tuple(sorted(set(named))), tuple(problems))
+
+
+def joined(masks: Sequence[Mask], overlap: str) -> tuple[Mask, dict[int, bool]]:
+    """One mask of several, and the classes that lost pixels to others, with whether they lost all."""
+    planes: dict[int, NDArray[np.bool_]] = {}
+    for each in masks:
+        for number in map(int, np.flatnonzero(np.bincount(each.ravel(), minlength=256))):
+            inside = each == number
+            planes[number] = planes[number] | inside if number in planes else inside
+    areas = {number: int(np.count_nonzero(plane)) for number, plane in planes.items()}
+    small = overlap == "smaller"
+    mask = np.zeros(masks[0].shape, np.uint8)
+    for number in sorted(planes, key=lambda number: (number == IGNORE, number > 0, -areas[number] if small else 0, number)):
+        mask[planes[number]] = number
+    seen = {number: int(np.count_nonzero(mask[plane] == number)) for number, plane in planes.items()}
+    over = {number: areas[number] - int(np.count_nonzero(mask[plane] == IGNORE)) for number, plane in planes.items()}
+    return mask, {number: not seen[number] for number in planes if 0 < number < IGNORE and seen[number] < over[number]}
+
+
+def _overlaps(item: Item, covered: Mapping[int, bool], names: Mapping[int, str], overlap: str) -> list[DataError]:
+    """What to tell of the classes that lost pixels to others: a warning, or an error where one lost all."""
+    gone = [names.get(number, f"class {number}") for number, is_gone in sorted(covered.items()) if is_gone]
+    if gone and overlap == "smaller":
+        what = f"the object of {', '.join(gone)} has the same pixels as that of a later class"
+        return [DataError(item.annotation_name, what, "Correct one of the masks, or merge the classes in data.class_map.")]
+    if gone:
+        what = f"the object of {', '.join(gone)} lies wholly under that of a later class"
+        remedy = "Let the smaller one win, or name the class later in data.masks.classes."
+        return [DataError(item.annotation_name, what, remedy, Fix("data.shapes.overlap", "smaller"))]
+    if not covered:
+        return []
+    what = "masks of several classes overlap"
+    remedy = f"There the {'one of fewer pixels' if overlap == 'smaller' else 'later of data.masks.classes'} wins."
+    return [DataError(item.annotation_name, what, remedy, warning=True)]
+
+
+def _different(item: Item, coding: Coding, values: Sequence[Sequence[str]]) -> list[DataError]:
+    """The problem of masks of an image, each in black and white, whose objects have different values."""
+    objects = {coding.object_in(sorted(map(code_of, own))) for own in values} - {-1} if coding.kind == "binary" else set()
+    what = f"masks of one image whose objects have different values: {some(sorted(objects))}"
+    return [DataError(item.annotation_name, what, "Make them alike.")] if len(objects) > 1 else []
 
 
 def _read(item: Item, layer: Layer, width: int, height: int, coding: Coding, numbers: Mapping[str, int]) -> Annotated:

@@ -35,8 +35,7 @@ def files(root: Path, image_dir: str, mask_dir: str, template: Template, classes
     images, masks = list(below(root, image_dir)), list(below(root, mask_dir))
     image_paths, mask_paths = ({path for _, path in files} for files in (images, masks))
     if image_paths == mask_paths:
-        wanted = {(item_id, path.parent) for item_id, path in images if not template.only_by_suffix(path.suffix)}
-        mask_paths = {path for item_id, path in masks if _is_mask(item_id, path, template, classes, wanted)}
+        mask_paths = _masks_among(images, template, classes)
         image_paths -= mask_paths
     elif mask_paths < image_paths:
         image_paths -= mask_paths
@@ -67,12 +66,23 @@ def below(root: Path, folder: str) -> Iterator[File]:
             yield id_of(PurePosixPath(*parts)), path
 
 
-def _is_mask(
-    item_id: str, path: Path, template: Template, classes: Collection[str] | None, wanted: set[tuple[str, Path]]
-) -> bool:
-    """In one folder: whether the file is called as a mask, and, where only its suffix says so, an image asks for it."""
-    is_called = template.is_mask(item_id, path.suffix, classes)
-    return is_called and (not template.only_by_suffix(path.suffix) or (item_id, path.parent) in wanted)
+def _masks_among(files: Sequence[File], template: Template, classes: Collection[str] | None) -> set[Path]:
+    """The files of one folder that are called as masks, and, where only their suffix says so, for which an image asks.
+
+    A name that any file could have, such as that of `{stem}_{any}`, makes one a mask only where it is that of another's mask.
+    """
+    wanted = {(item_id, path.parent) for item_id, path in files if not template.only_by_suffix(path.suffix)}
+    stems = stems_of(template, (item_id for item_id, _ in files)) if template.is_open(classes) else None
+    found = set()
+    for item_id, path in files:
+        is_called = template.is_mask(item_id, path.suffix, classes)
+        if is_called and template.only_by_suffix(path.suffix):
+            is_called = (item_id, path.parent) in wanted
+        elif is_called and stems is not None:
+            owners = {stems[each.folder][each.stem] for each in template.readings(item_id, stems, classes)}
+            is_called = bool(owners - {item_id})
+        found |= {path} if is_called else set()
+    return found
 
 
 def _owned(root: Path, masks: Iterable[File], stems: Stems, naming: Naming) -> tuple[Owned, list[File], list[DataError]]:

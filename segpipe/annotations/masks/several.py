@@ -102,7 +102,8 @@ def by_force(frames: Sequence[str], placeholder: str) -> str:
     values = [getattr(each, varying[0]) for each in split] if len(varying) == 1 else []
     bases = {match["base"] for match in map(NUMBERED.fullmatch, values) if match}
     before, after = _cut(values) if placeholder != PART else (min(bases, default=""), "")
-    is_told = all(value[len(before) : len(value) - len(after)] for value in values)
+    middles = [value[len(before) : len(value) - len(after)] for value in values]
+    is_told = all(middles) and all(words_in(middle) - FORMS or not words_in(middle) for middle in middles)
     if not values or not (is_told if placeholder != PART else len(bases) == 1):
         return ""
     return str(split[0].with_piece(varying[0], f"{before}{placeholder}{after}"))

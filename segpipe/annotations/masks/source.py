@@ -29,7 +29,7 @@ def source(root: Path, data: DataParams) -> Source:
         numbers, coding = {}, mask_ids.coding_of(own, ids)
         judge = partial(mask_judge.judge, coding=coding, names=own.classes)
     found = find(root, own, data.unannotated, tuple(numbers))
-    return Source(found, ids.classes, partial(layers.read, coding=coding, numbers=numbers), judge)
+    return Source(found, ids.classes, partial(layers.read, coding=coding, numbers=numbers, overlap=data.shapes.overlap), judge)
 
 
 def _by_class(root: Path, own: MasksParams) -> bool:

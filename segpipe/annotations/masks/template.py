@@ -51,6 +51,11 @@ class Template:
         """Whether masks are called otherwise than their images."""
         return (self.image, self.mask, self.suffix) != (STEM, STEM, "")
 
+    def is_open(self, classes: Collection[str] | None) -> bool:
+        """Whether any file could be called so: no word stands in the name, and no class is known for it."""
+        has_words = any(letter.isalpha() for letter in PLACEHOLDERS.sub("", self.mask))
+        return (self.joins or self.by_class) and not has_words and not (self.by_class and classes)
+
     def place_of(self, image_id: str) -> tuple[str, str] | None:
         """The folder and the stem of an image, or None where it is not called so."""
         folder, _, name = image_id.rpartition("/")

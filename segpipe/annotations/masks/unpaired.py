@@ -9,14 +9,13 @@ from segpipe.annotations.items import together, unannotated
 from segpipe.annotations.masks import guess
 from segpipe.annotations.masks.guess import Guess
 from segpipe.annotations.masks.several import words_in
-from segpipe.annotations.masks.template import ANY, CLASS, PART, STEM, Template, stems_of
+from segpipe.annotations.masks.template import PART, STEM, Template, stems_of
 from segpipe.errors import DataError, Fix
 from segpipe.record import BACKGROUND_NAMES
 
 File = tuple[str, Path]
 """An id, which is the path less the folder's name and the suffix, and the file."""
-SEVERAL = f"Write into data.masks.template what is read: {STEM} for the image's name, {CLASS} for a class, {PART} or {ANY} for "
-SEVERAL += "what tells the parts of one mask apart."
+LISTED = "list each with its class in a CSV (columns image, mask, class) that data.masks.pairs names: it joins those of a class."
 
 
 @dataclass(frozen=True)
@@ -135,7 +134,7 @@ def _joined(root: Path, owner: Pair, more: Sequence[File], template: Template) -
         fix = Fix("data.masks.template", text)
         problem = DataError(names, what, "To join them, let data.masks.template say so; or remove all but one.", fix)
     else:
-        problem = DataError(names, what, f"Remove all but one, or add the images that they belong to. {SEVERAL}")
+        problem = DataError(names, what, f"Remove all but one, add the images that they belong to, or {LISTED}")
     return [(path, problem) for _, path in more]
 
 
@@ -143,7 +142,9 @@ def _renamed(name: str, proposed: Guess) -> DataError:
     """The problem of a mask where all are called otherwise than data.masks.template says, but in a way that can be seen."""
     fix = Fix("data.masks.template", proposed.template)
     if proposed.ways:
-        return DataError(name, proposed.doubt(), SEVERAL)
+        choices = " or ".join(f"{text} ({meaning})" for text, meaning in proposed.choices())
+        remedy = f"Let data.masks.template be {choices}" if choices else "Remove those that are no masks"
+        return DataError(name, proposed.doubt({}), f"{remedy}, or {LISTED}")
     if proposed.classes:
         what = f"a mask of one class, as its name says, where each image has several: {', '.join(proposed.classes)}"
         names = Fix("data.masks.classes", (BACKGROUND_NAMES[0], *proposed.classes))

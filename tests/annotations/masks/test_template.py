@@ -2,7 +2,7 @@
 
 import pytest
 
-from segpipe.annotations.masks.template import Reading, parse, stems_of
+from segpipe.annotations.masks.template import parse, stems_of
 from segpipe.errors import PipelineError
 
 
