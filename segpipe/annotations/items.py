@@ -1,7 +1,7 @@
 """What every format finds in a folder: images with the place of their annotation, and the split they came with."""
 
 import re
-from collections import Counter
+from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
@@ -15,6 +15,8 @@ from segpipe.record import Mask
 
 PARTS = {"train": "train", "training": "train", "val": "val", "valid": "val", "validation": "val", "test": "test"}
 """Folder and list names that give a split, and the part each means."""
+
+SHOWN = 3
 
 
 @dataclass(frozen=True)
@@ -97,11 +99,13 @@ class Source:
 def sorted_items(items: Iterable[Item], problems: Iterable[DataError], told: Iterable[str] = ()) -> Found:
     """Sorts the items by id and adds a problem for each id that occurs twice or is no plain text; `told` as in `Found`."""
     ordered = tuple(sorted(items, key=lambda item: (item.id, item.source)))
-    counts = Counter(item.id for item in ordered)
+    named: dict[str, list[str]] = defaultdict(list)
+    for item in ordered:
+        named[item.id].append(item.source)
     twice = [
-        DataError(item.source, "another image has the same name up to its suffix", "Rename or remove one of the two.")
-        for item in ordered
-        if counts[item.id] > 1
+        DataError(together(names), "images of the same name up to its suffix", "Rename or remove all but one of them.")
+        for names in named.values()
+        if len(names) > 1
     ]
     strange = [
         DataError(item.source, "a name with control characters, or not in UTF-8", "Rename the file.")
@@ -109,6 +113,12 @@ def sorted_items(items: Iterable[Item], problems: Iterable[DataError], told: Ite
         if plain(item.source) != item.source
     ]
     return Found(ordered, (*problems, *twice, *strange), frozenset(told))
+
+
+def together(names: Sequence[str]) -> str:
+    """The names of files that have one problem with one another: `a and b`, `a, b and c`, `a, b and 7 more`."""
+    shown = list(names) if len(names) <= SHOWN else [*names[: SHOWN - 1], f"{len(names) - SHOWN + 1} more"]
+    return " and ".join([", ".join(shown[:-1]), shown[-1]] if len(shown) > 1 else shown)
 
 
 def files_below(root: Path, suffixes: tuple[str, ...]) -> Iterator[Path]:

@@ -1,7 +1,7 @@
 """What a mask holds, counted: its codes, how many pixels have each, and the colours in which its file shows them."""
 
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 
@@ -25,6 +25,16 @@ class Tally:
         for code, pixels in zip(self.shown, self.pixels, strict=True):
             counts[code] += pixels
         return Tally(tuple(counts), tuple(counts.values()))
+
+
+def added(tallies: Sequence[Tally]) -> Tally:
+    """What several files of one mask hold together."""
+    pixels = pixels_by_code(tallies)
+    shown: dict[int, int] = {}
+    for each in tallies:
+        shown.update(zip(each.codes, each.shown or each.codes, strict=True))
+    has_colours = any(each.shown for each in tallies)
+    return Tally(tuple(pixels), tuple(pixels.values()), tuple(shown[code] for code in pixels) if has_colours else ())
 
 
 def pixels_by_code(tallies: Iterable[Tally]) -> Counter[int]:

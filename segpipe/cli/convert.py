@@ -97,9 +97,10 @@ def _params(src: Path, kind: Kind | None, classes: Path | None, changes: list[st
     given = dict(_change(each) for each in changes)
     for key, text in given.items():
         _put(every, key, _value(key, text, every))
-    folders = [given.get(f"data.masks.{name}", "") for name in ("image_dir", "mask_dir")]
+    own = {key: str(value) for key, value in every["data"]["masks"].items() if f"data.masks.{key}" in given}
+    folders = [own.get(key, "") for key in ("image_dir", "mask_dir")]
     image_dir, mask_dir = folders if all(folders) else ("", "")
-    seen = look(src, params.data_of(every["data"]), kind, image_dir, mask_dir, listed)
+    seen = look(src, params.data_of(every["data"]), kind, image_dir, mask_dir, listed, own.get("template", ""))
     for key, value in settings.of_data(seen, str(src)).items():
         if key not in given:
             _put(every, key, value)

@@ -32,6 +32,7 @@ def init(
     kind: Annotated[Kind | None, typer.Option(help="Decides where several layouts fit.")] = None,
     image_dir: Annotated[str, typer.Option(help="The folder name of images (masks).")] = "",
     mask_dir: Annotated[str, typer.Option(help="The folder name of masks (masks).")] = "",
+    template: Annotated[str, typer.Option(help="How masks are called after images (masks), such as {stem}_mask.")] = "",
     fix: Annotated[bool, typer.Option("--fix", help="Write the lines that mend what the doctor finds.")] = False,
 ) -> None:
     """Examines annotated images, brings them to data/source under DVC, and sets params.yaml to suit them."""
@@ -47,10 +48,11 @@ def init(
     every = params.load(PARAMS)
     with ingest.opened(path, sha256) as folder:
         where = ingest.data_path(folder, path, in_place)
-        seen = look(folder, every.data, kind, image_dir, mask_dir)
+        seen = look(folder, every.data, kind, image_dir, mask_dir, template=template)
         if fix and "data.pages" in fixes.values_of(seen.problems, every.model_dump()):
             # What the pages hold decides the classes.
-            seen = look(folder, every.data.model_copy(update={"pages": "split"}), kind, image_dir, mask_dir)
+            split = every.data.model_copy(update={"pages": "split"})
+            seen = look(folder, split, kind, image_dir, mask_dir, template=template)
         print("\n".join(summary.lines(seen, every.data.unannotated)))
         values, examination = _examined(folder, seen, fix)
         unsure = [] if fix and values != settings.of_data(seen, folder.as_posix()) else seen.unsure(examination.problems)

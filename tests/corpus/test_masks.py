@@ -122,15 +122,14 @@ CASES = [
     case(
         "two images of one stem",
         steps(pair("images/a.jpg", "masks/a.png"), lambda r: photos(r, "images/a.png")),
-        errors=(
-            "2 files: another image has the same name up to its suffix. Rename or remove one of the two.\n"
-            "  images/a.jpg, images/a.png"
-        ),
+        errors=("images/a.jpg and images/a.png: images of the same name up to its suffix. Rename or remove all but one of them."),
     ),
     case(
         "two masks of one stem",
         steps(pair("images/a.jpg", "masks/a.png"), at("masks/a.bmp", blocks(0, 1))),
-        errors="masks/a.png: another mask has the same name up to its suffix. Remove one of the two.",
+        errors=(
+            "masks/a.bmp and masks/a.png: masks of one image and of the same name up to its suffix. Remove all but one of them."
+        ),
     ),
     case(
         "accents in two ways",
@@ -575,7 +574,10 @@ CASES = [
     case(
         "pair listed twice",
         steps(pair("in/1.jpg", "out/x.png"), written("pairs.csv", "image,mask\nin/1.jpg,out/x.png\nin/1.jpg,out/x.png\n")),
-        errors="pairs.csv, line 3: names the image in/1.jpg a second time. Remove one of the two lines.",
+        errors=(
+            "pairs.csv, line 3: names the image in/1.jpg a second time, after line 2. "
+            "Remove one of the two lines, or add a column class where each mask is of one class."
+        ),
         pairs="pairs.csv",
     ),
     case(

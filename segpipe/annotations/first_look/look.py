@@ -11,13 +11,13 @@ from pathlib import Path
 from typing import TypeVar
 
 from segpipe import listing
-from segpipe.annotations.first_look import class_names
+from segpipe.annotations.first_look import class_names, file_classes
 from segpipe.annotations.first_look.class_names import Classes, NameList
 from segpipe.annotations.first_look.layout import Kind, Layout, recognise
 from segpipe.annotations.formats import source_of
 from segpipe.annotations.groups import table_in
 from segpipe.annotations.items import Annotated, Item, Reader
-from segpipe.annotations.masks import colour_table
+from segpipe.annotations.masks import colour_table, layers
 from segpipe.annotations.masks import names as mask_names
 from segpipe.annotations.pages import split_pages
 from segpipe.annotations.tally import Tally
@@ -26,6 +26,7 @@ from segpipe.images import Header, header
 from segpipe.params import DataParams, YoloParams
 from segpipe.place import Place
 from segpipe.progress import track
+from segpipe.record import BACKGROUND, IGNORE
 
 Value = TypeVar("Value")
 LISTING = {"coco": "COCO's categories", "yolo": "YOLO's names"}
@@ -82,23 +83,25 @@ def look(
     image_dir: str = "",
     mask_dir: str = "",
     listed: NameList | None = None,
+    template: str = "",
 ) -> Look:
     """Looks at a folder, or at an uncompressed tar of PASCAL VOC: every header, and every mask or file of shapes.
 
     Of `data` only what does not tell the layout or the classes counts. `listed` names the classes in place of a list
-    beside the data.
+    beside the data, `template` says how masks are called.
 
     Raises PipelineError where nothing, or more than one thing, is recognised, and where links lead out of the folder.
     """
     if not root.exists():
         raise PipelineError(f"{root}: no such folder or file.")
     listing.refuse_links_out(root)
-    layout = recognise(root, kind, image_dir, mask_dir)
+    layout = recognise(root, kind, image_dir, mask_dir, template)
     source = source_of(_provisional(data, layout), root, ())
     found = split_pages(source.found) if data.pages == "split" else source.found
     results = list(_glance_all(found.items, source.read))
     glances = [result for result in results if isinstance(result, Glance)]
-    values = Counter(value for glance in glances for value in glance.values)
+    told = (layers.held(glance.values) if layout.classes else glance.values for glance in glances)
+    values = Counter(value for own in told for value in own)
     if layout.kind in LISTING:
         names, origin = (listed.names, listed.file) if listed else (source.listed, LISTING[layout.kind])
         classes = class_names.of_listed(names, values, origin)
@@ -126,7 +129,10 @@ def look(
 def _provisional(data: DataParams, layout: Layout) -> DataParams:
     """What reads labels and ids before their classes are known: the files' own are asked for, not the masks."""
     folders = {key: getattr(layout, key) for key in ("image_dir", "mask_dir", "template", "pairs")} if layout.image_dir else {}
-    masks = data.masks.model_copy(update=folders | {"ignore_index": -1, "values": "ids", "palette": "indices"})
+    own_values = {"ignore_index": -1, "values": "ids", "palette": "indices"}
+    if layout.classes:
+        own_values = {"ignore_index": IGNORE, "values": "binary", "classes": (BACKGROUND, *layout.classes)}
+    masks = data.masks.model_copy(update=folders | own_values)
     yolo = YoloParams(classes=UNNAMED)
     own = {"masks": masks, "yolo": yolo}
     return data.model_copy(update=own | {"source": layout.kind, "unannotated": "background", "class_map": {}})
@@ -164,6 +170,9 @@ def _classes(
     """The classes that the labels or ids stand for, by the list beside the data where there is one."""
     if layout.kind == "labelme":
         return class_names.of_labels(values, listed or class_names.read_list(root))
+    if layout.classes:
+        origin = "the list of pairs" if layout.pairs != "none" else "the names of the masks"
+        return file_classes.of_files(layout.classes, listed or class_names.read_list(root), origin)
     if layout.kind == "masks":
         return mask_names.of_masks(tallies, listed or class_names.read_list(root), colour_table.read(root))
     colours = sorted(value for value in values if not value.isdecimal())

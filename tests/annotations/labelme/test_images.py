@@ -226,8 +226,8 @@ def test_the_way_to_the_folder_does_not_matter(tmp_path: Path, way: str, image_d
 
 def test_several_images_of_a_name_are_one_id_too_many(tmp_path: Path, image_data: str) -> None:
     folder = make(tmp_path, Case(["a.jpg", "a.png"], {"a.json": "a.png"}), image_data)
-    sentence = "another image has the same name up to its suffix. Rename or remove one of the two."
-    assert sentences(labelme.find(folder, "background")) == [f"a.jpg: {sentence}", f"a.png: {sentence}"]
+    sentence = "a.jpg and a.png: images of the same name up to its suffix. Rename or remove all but one of them."
+    assert sentences(labelme.find(folder, "background")) == [sentence]
 
 
 @pytest.mark.parametrize(

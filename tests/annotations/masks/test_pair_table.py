@@ -92,9 +92,12 @@ def test_a_line_that_cannot_be_followed_is_told(tmp_path: Path, line: str, sente
 
 def test_one_mask_for_two_images_and_one_image_twice(tmp_path: Path) -> None:
     assert problems(tmp_path, "in/a.jpg,out/1.png", "in/b.jpg,out/1.png") == [
-        "pairs.csv, line 3: names the mask of in/a.jpg for another image. Name the image's own mask."
+        "pairs.csv, line 3: names the mask of in/a.jpg (line 2) for another image. Name the image's own mask."
     ]
-    twice = "pairs.csv, line 3: names the image in/a.jpg a second time. Remove one of the two lines."
+    twice = (
+        "pairs.csv, line 3: names the image in/a.jpg a second time, after line 2. "
+        "Remove one of the two lines, or add a column class where each mask is of one class."
+    )
     assert problems(tmp_path, "in/a.jpg,out/1.png", "in/a.jpg,out/2.png") == [twice]
 
 

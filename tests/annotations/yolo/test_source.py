@@ -319,7 +319,7 @@ def test_label_files_and_images_that_do_not_pair_are_told(tmp_path: Path) -> Non
     ]
     (tmp_path / "images/a.txt").unlink()
     picture(tmp_path / "images/a.jpg")
-    assert sum("another image has the same name up to its suffix" in sentence for sentence in told(tmp_path)) == 2
+    assert any(sentence.startswith("images/a.jpg and images/a.png: images of the same name") for sentence in told(tmp_path))
 
 
 def test_pictures_beside_the_folders_of_images_do_not_count(tmp_path: Path) -> None:
