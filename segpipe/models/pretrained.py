@@ -113,8 +113,8 @@ def fill(encoder: nn.Module, tensors: Tensors, source: str) -> None:
     broken = [name for name, tensor in given.items() if not bool(tensor.to(own[name].dtype).isfinite().all())]
     if broken:
         raise PipelineError(
-            f"model.weights: {source} holds numbers that are not finite in {len(broken)} of its tensors ({_few(broken)}), "
-            "of which no training makes anything. Name a file of whole weights, imagenet or none."
+            f"model.weights: {source} holds numbers that are not finite (in {_few(broken)}), so nothing can be learned from it. "
+            "Name another file, imagenet or none."
         )
     with torch.no_grad():
         for name, tensor in given.items():

@@ -100,9 +100,9 @@ def require_finite(finite: Mapping[str, object], name: str) -> None:
     """
     broken = [tensor for tensor, good in finite.items() if not good]
     if broken:
-        listed = ", ".join(broken[:3]) + (", ..." if len(broken) > 3 else "")
+        listed = ", ".join(broken[:3]) + (f" and {len(broken) - 3} more" if len(broken) > 3 else "")
         raise PipelineError(
-            f"{name}: {len(broken)} of its tensors hold numbers that are not finite ({listed}), so it predicts nothing. "
+            f"{name}: it holds numbers that are not finite (in {listed}), so it predicts nothing. "
             "Train it again with `dvc repro --force train`, or take another model."
         )
 

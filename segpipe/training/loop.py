@@ -171,8 +171,8 @@ def _refuse_broken_weights(run: Run) -> None:
     broken = [name for name, tensor in run.model.state_dict().items() if not bool(tensor.isfinite().all())]
     if broken:
         raise PipelineError(
-            f"after epoch {run.progress.epoch} {len(broken)} of the model's tensors hold numbers that are not finite "
-            f"({broken[0]} first). Lower optim.lr, set optim.clip_norm to 1, or train.precision to fp32."
+            f"the model holds numbers that are not finite after epoch {run.progress.epoch} (in {', '.join(broken[:3])}). "
+            "Lower optim.lr, set optim.clip_norm to 1, or train.precision to fp32."
         )
 
 
