@@ -168,6 +168,19 @@ def test_pictures_of_masks_in_a_project_are_no_images(tmp_path: Path) -> None:
     assert look(tmp_path, data_params(tmp_path, "labelme"), "labelme").n_images == 1
 
 
+def test_old_exports_name_the_image_without_its_suffix(tmp_path: Path) -> None:
+    project(tmp_path, polygon(*BOX))
+    (tmp_path / "ds/ann/a.jpg.json").rename(tmp_path / "ds/ann/a.json")
+    assert row(tmp_path) == "22222222"
+    save(tmp_path / "ds/img/a.png", np.zeros((4, 8, 3), np.uint8))
+    assert errors(tmp_path)[0].startswith('ds/ann/a.json: its image "../img/a" is not in the folder.')
+
+
+def test_a_bitmap_that_reaches_out_of_the_image_is_cut(tmp_path: Path) -> None:
+    project(tmp_path, bitmap(packed(L_SHAPE), [-1, -1]), bitmap(packed(L_SHAPE), [6, 2]))
+    assert [row(tmp_path, number) for number in range(4)] == ["22000000", "00000000", "00000020", "00000022"]
+
+
 def test_without_meta_json_every_file_counts(tmp_path: Path) -> None:
     project(tmp_path, polygon(*BOX))
     (tmp_path / "meta.json").unlink()
