@@ -12,6 +12,7 @@ import pytest
 from PIL import Image
 
 from segpipe.annotations.first_look.look import look
+from segpipe.annotations.labelme import supervisely
 from segpipe.annotations.labelme.supervisely import class_titles, is_supervisely
 from segpipe.images import decode_mask
 from tests.annotations import examination
@@ -117,6 +118,12 @@ def test_a_bitmap_lies_at_its_origin(data: str, tmp_path: Path) -> None:
 def test_the_bitmap_of_superviselys_own_example(tmp_path: Path) -> None:
     project(tmp_path, bitmap(PUBLISHED, [0, 0]))
     assert [row(tmp_path, number) for number in range(4)] == ["22200000", "20200000", "22200000", "00000000"]
+
+
+def test_no_more_of_a_bitmap_is_unpacked_than_an_image_can_have(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    project(tmp_path, bitmap(packed(np.ones((3, 3)))))
+    monkeypatch.setattr(supervisely, "LARGEST", 50)
+    assert errors(tmp_path)[0].startswith('shape 1 of ds/ann/a.jpg.json: bitmap "cat" with a bitmap that cannot be read: ')
 
 
 def test_other_figures(tmp_path: Path) -> None:
