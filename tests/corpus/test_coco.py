@@ -406,6 +406,51 @@ CASES = [
         ),
     ),
     case(
+        "size as text and with a point",
+        listed(
+            instance(1, 1),
+            instance("2", "2"),
+            images=(
+                {"id": "1", "file_name": "a.png", "width": "8", "height": 4.0},
+                {"id": 2.0, "file_name": "b.png", "width": 8.0, "height": "4"},
+            ),
+        ),
+        masks={"a": "11110000", "b": "22220000"},
+    ),
+    case(
+        "size that is infinite",
+        listed(instance(1, 1), images=({"id": 1, "file_name": "a.png", "width": float("inf"), "height": 4},)),
+        errors=(
+            "a.png in coco.json: a width or height that is no whole number above 0. Correct the size, or remove it from the file."
+        ),
+    ),
+    case(
+        "broken in a line with letters of several bytes",
+        steps(
+            listed(instance(1, 1)),
+            lambda r: (r / "coco.json").write_text('{"images": [],\n "info": "猫猫", "annotations": [,]}', encoding="utf-8"),
+        ),
+        errors=("line 2, column 32 of coco.json: a JSON file that is broken (Expecting value). Export it again, or remove it."),
+    ),
+    case(
+        "not in UTF-8",
+        steps(
+            listed(instance(1, 1)),
+            lambda r: (r / "coco.json").write_bytes(
+                '{"images": [\n\n{"id": 1, "file_name": "é.png"}], "annotations": []}'.encode("latin-1")
+            ),
+        ),
+        errors="line 3 of coco.json: a JSON file that is not in UTF-8. Save it as UTF-8 in a text editor.",
+    ),
+    case(
+        "an image listed twice in one file",
+        listed(instance(1, 1), images=({"id": 1, "file_name": "a.png"}, {"id": 2, "file_name": "a.png"})),
+        errors=(
+            "a.png: listed twice in coco.json, so that its annotations are in two places. "
+            "Take one of the two out, with its annotations."
+        ),
+    ),
+    case(
         "everything at once",
         everything,
         errors=(

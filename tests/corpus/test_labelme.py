@@ -511,6 +511,37 @@ CASES = [
         errors='shape 1 of a.json: circle "cat" needs 2 points. Draw it again, or remove it.',
     ),
     case("circle", one(shape("cat", [[3, 1], [4, 1]], "circle")), masks={"a": "00010000"}),
+    case(
+        "rotation of X-AnyLabeling",
+        one(shape("cat", [[2, 0], [5, 0], [5, 3], [2, 3]], "rotation", direction=1.57, score=None, difficult=False)),
+        masks={"a": "00111100"},
+    ),
+    case(
+        "quadrilateral of X-AnyLabeling",
+        one(shape("cat", LEFT, "quadrilateral", attributes={}), shape("dog", RIGHT, "rotation", direction=0)),
+        masks={"a": "11112222"},
+    ),
+    case(
+        "quadrilateral of three points",
+        one(shape("cat", RIGHT), shape("cat", LEFT[:3], "quadrilateral")),
+        errors='shape 2 of a.json: quadrilateral "cat" needs 4 points. Draw it again, or remove it.',
+    ),
+    case(
+        "groups of numbers with a point, of text and of nothing",
+        one(
+            shape("cat", [[0, 0], [7, 0], [7, 3], [0, 3]], group_id=1.0),
+            shape("cat", [[2, 0], [4, 0], [4, 3], [2, 3]], group_id=1),
+            shape("dog", [[3, 0], [3, 3], [3, 0]], group_id=""),
+        ),
+        masks={"a": "11020111"},
+    ),
+    case(
+        "label that is NaN",
+        one(shape(float("nan")), shape(float("inf"))),
+        errors=(
+            "2 files: a label that is no text. Give the shape its label again in labelme.\n  shape 1 of a.json, shape 2 of a.json"
+        ),
+    ),
     case("rectangle", one(shape("cat", [[2, 0], [5, 3]], "rectangle")), masks={"a": "00111100"}),
     case("line of one pixel", one(shape("cat", [[1, 0], [5, 0]], "line")), masks={"a": "01111100"}, shapes={"line_width": 1}),
     case(

@@ -70,7 +70,7 @@ CASES = [
         "no data.yaml and a third id",
         lines(None, a=half(0), b=half(2)),
         errors=(
-            "labels/b.txt: class ids that data.yolo.classes does not name: 2. "
+            "line 1 of labels/b.txt: class ids that data.yolo.classes does not name: 2. "
             "Name every class id, or correct the label file.\n"
             "  params.yaml: data.yolo.classes: add class_2"
         ),
@@ -99,7 +99,22 @@ CASES = [
     case(
         "id that no name has",
         lines(a=half(5)),
-        errors=("labels/a.txt: class ids that data.yaml does not name: 5. Name every class id, or correct the label file."),
+        errors=(
+            "line 1 of labels/a.txt: class ids that data.yaml does not name: 5. Name every class id, or correct the label file."
+        ),
+    ),
+    case(
+        "id that no name has, below others",
+        lines(a=half(0) + "\n" + half(1) + half(7) + half(9) + half(7)),
+        errors=(
+            "line 4 of labels/a.txt: class ids that data.yaml does not name: 7, 9. "
+            "Name every class id, or correct the label file."
+        ),
+    ),
+    case(
+        "two label files of an image",
+        steps(lines(a=half(0)), written("images/a.txt", half(1))),
+        errors="images/a.txt and labels/a.txt: two label files for one image, images/a.jpg. Keep one of them.",
     ),
     case(
         "nc of another number",

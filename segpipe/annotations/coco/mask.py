@@ -39,8 +39,21 @@ def read(item: Item, width: int, height: int, ids: ClassIds, how: ShapeParams, c
         entry = json.loads(item.annotation.read())
     except (ValueError, RecursionError):
         raise DataError(item.annotation_name, "a JSON file that is not text in UTF-8", "Export it again.") from None
-    size, problems = _checked_size(item, entry["size"], (width, height))
+    size, turned = _checked_size(item, entry["size"], (width, height))
+    objects, crowds, labels, wrong = _drawn(item, entry, size, ids, crowds_are)
+    values, problems = tuple(sorted(labels)), (*turned, *wrong)
+    if not labels <= ids.ids.keys() or not all(problem.warning for problem in problems):
+        return Annotated(None, values, problems)
+    mask = _mask(objects, crowds, size, ids, how)
+    return Annotated(mask if size == (width, height) else _turned(mask, item), values, problems)
+
+
+def _drawn(
+    item: Item, entry: dict[str, Any], size: Size, ids: ClassIds, crowds_are: str
+) -> tuple[list[Shape], list[Shape], set[str], list[DataError]]:
+    """The shapes of objects, those of crowds, the names of the categories of all, and what is wrong with them."""
     objects: list[Shape] = []
+    problems: list[DataError] = []
     crowds: list[Shape] = []
     labels: set[str] = set()
     held = 0
@@ -58,11 +71,7 @@ def read(item: Item, width: int, height: int, ids: ClassIds, how: ShapeParams, c
                 held += 0 if found.pixels is None else found.pixels.size
         if held > MOST_HELD:
             raise DataError(item.annotation_name, *TOO_MUCH)
-    values = tuple(sorted(labels))
-    if not labels <= ids.ids.keys() or not all(problem.warning for problem in problems):
-        return Annotated(None, values, tuple(problems))
-    mask = _mask(objects, crowds, size, ids, how)
-    return Annotated(mask if size == (width, height) else _turned(mask, item), values, tuple(problems))
+    return objects, crowds, labels, problems
 
 
 def _found(annotation: dict[str, Any], label: str, name: str, size: Size, crowd: bool | None) -> Iterator[Shape | DataError]:

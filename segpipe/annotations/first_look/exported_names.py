@@ -16,7 +16,8 @@ Named = tuple[str, tuple[str, ...]]
 ROBOFLOW, NNUNET, SUPERVISELY = "_classes.csv", "dataset.json", "meta.json"
 NNUNET_KEYS = {"channel_names", "modality", "numTraining", "file_ending", "tensorImageSize"}
 """One of these beside `labels` tells nnU-Net's dataset.json from others."""
-MOST = 256
+MOST, LONGEST = 256, 255
+"""Names in a list, and bytes of a file's name: a system refuses to look for longer ones."""
 
 
 def read(folder: Path) -> Named | None:
@@ -89,7 +90,7 @@ def _darknet_places(folder: Path) -> list[Path]:
     named = [value.strip().replace("\\", "/") for key, value in lines if key.strip() == "names"]
     # Of a path of another machine its end counts, so that nothing outside the folder is read.
     ends = [name.rpartition("/")[2] for name in named]
-    return [folder / end for end in (*ends, "obj.names") if end not in ("", ".", "..")]
+    return [folder / end for end in (*ends, "obj.names") if end not in ("", ".", "..") and len(end.encode()) <= LONGEST]
 
 
 def _supervisely(folder: Path) -> Named | None:

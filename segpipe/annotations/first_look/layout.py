@@ -3,6 +3,7 @@
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from itertools import islice
 from pathlib import Path
 from typing import Literal
 
@@ -156,7 +157,7 @@ def _nothing_fits(root: Path, kind: Kind | None) -> str:
 def _hints(root: Path, files: Iterable[Path], kind: Kind | None) -> list[str]:
     """Sentences on what comes near: JSON of another kind, two folders whose files are named differently, links."""
     hints = []
-    others = [path for path in files if path.suffix.lower() == ".json" and not _is_labelme(path)]
+    others = list(islice((path for path in files if path.suffix.lower() == ".json" and not _is_labelme(path)), SHOWN))
     # The one whose program is known tells more than a file of settings that comes first.
     other = next((path for path in others if foreign_files.program_of_file(path)), others[0] if others else None)
     if other:

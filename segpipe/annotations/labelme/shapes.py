@@ -13,6 +13,7 @@ from segpipe.annotations.labelme import supervisely
 from segpipe.annotations.labelme.json_file import short
 from segpipe.annotations.shapes.odd import oddities
 from segpipe.annotations.shapes.shape import Kind, Point, Shape
+from segpipe.bounds import MAX_PIXELS
 from segpipe.errors import DataError, plain
 from segpipe.images import decode_mask
 from segpipe.record import Mask
@@ -39,6 +40,9 @@ SAME_AS: dict[str, Kind] = {"rotation": "oriented_rectangle", "quadrilateral": "
 FAR = 1_000_000
 """Pixels: Pillow loses count of coordinates much larger than this, and paints something else or nothing."""
 LONGEST_LABEL = 200
+MOST_HELD = MAX_PIXELS
+"""Pixels of all masks of one image: a few bytes of a PNG can stand for many."""
+TOO_MUCH = (f"masks of more than {MOST_HELD} pixels in one image", "Cut the image into parts, or draw polygons.")
 DRAW = "Draw it again, or remove it."
 
 
@@ -54,11 +58,13 @@ class Drawn:
 def drawn(raw: Sequence[dict[str, Any]], name: str, size: tuple[int, int] | None) -> Drawn:
     """The shapes of a file called `name`. `size` is its image's width and height, None where it is not known.
 
-    Problems name a shape by its place in the file, the first being 1, as in labelme's list.
+    Problems name a shape by its place in the file, the first being 1, as in labelme's list. Raises DataError where masks
+    would fill the memory.
     """
     shapes: list[Shape] = []
     labels: set[str] = set()
     problems: list[DataError] = []
+    held = 0
     for number, each in enumerate(raw, start=1):
         label = shape = None
         where = f"shape {number} of {name}"
@@ -71,6 +77,9 @@ def drawn(raw: Sequence[dict[str, Any]], name: str, size: tuple[int, int] | None
             shape = _shape(each, label or "", where)
         except DataError as problem:
             problems.append(problem)
+        held += shape.pixels.size if shape and shape.pixels is not None else 0
+        if held > MOST_HELD:
+            raise DataError(name, *TOO_MUCH)
         if label and shape:
             shapes.append(shape)
             problems += _warnings(each["label"], shape, where, size)

@@ -46,6 +46,7 @@ def nnunet(labels: Any, **keys: Any) -> dict[str, Any]:
         ({"obj.data": OBJ_DATA.format("data/obj.names"), "obj.names": "cat\ndog\n"}, "obj.names", ("cat", "dog")),
         ({"obj.data": OBJ_DATA.format("C:\\x\\coco.names"), "coco.names": "owl\n", "obj.names": "x"}, "coco.names", ("owl",)),
         ({"obj.data": OBJ_DATA.format("../../etc/passwd"), "obj.names": "cat\n"}, "obj.names", ("cat",)),
+        ({"obj.data": OBJ_DATA.format("x" * 300), "obj.names": "cat\n"}, "obj.names", ("cat",)),
         ({"meta.json": META}, "meta.json", ("dog", "cat")),
     ],
 )

@@ -14,8 +14,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 from PIL import Image
 
+from segpipe.annotations.labelme import shapes as module
 from segpipe.annotations.labelme.shapes import KINDS, Drawn, drawn
 from segpipe.annotations.shapes.shape import Shape
+from segpipe.errors import DataError
 from segpipe.record import Mask
 
 TRIANGLE = [[1, 1], [3, 1], [3, 3]]
@@ -381,3 +383,11 @@ def test_a_bomb_of_a_mask_is_refused_from_its_header() -> None:
     assert sentence == (
         'mask "cat" with a mask that cannot be read: 20000 x 20000 pixels, above the limit of 268435456. ' + AGAIN
     )
+
+
+def test_masks_that_would_fill_the_memory_are_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    raw = masked([[1, 1], [3, 2]], png([[1, 1, 1], [1, 1, 1]]))
+    monkeypatch.setattr(module, "MOST_HELD", 12)
+    assert len(of(raw, raw).shapes) == 2
+    with pytest.raises(DataError, match=r"^a\.json: masks of more than \d+ pixels in one image\. Cut the image into parts"):
+        of(raw, raw, raw)

@@ -12,6 +12,7 @@ import pytest
 from PIL import Image
 
 from segpipe.annotations.first_look.look import look
+from segpipe.annotations.labelme import supervisely
 from segpipe.annotations.labelme.supervisely import class_titles, is_supervisely
 from segpipe.images import decode_mask
 from tests.annotations import examination
@@ -119,6 +120,12 @@ def test_the_bitmap_of_superviselys_own_example(tmp_path: Path) -> None:
     assert [row(tmp_path, number) for number in range(4)] == ["22200000", "20200000", "22200000", "00000000"]
 
 
+def test_no_more_of_a_bitmap_is_unpacked_than_an_image_can_have(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    project(tmp_path, bitmap(packed(np.ones((3, 3)))))
+    monkeypatch.setattr(supervisely, "LARGEST", 50)
+    assert errors(tmp_path)[0].startswith('shape 1 of ds/ann/a.jpg.json: bitmap "cat" with a bitmap that cannot be read: ')
+
+
 def test_other_figures(tmp_path: Path) -> None:
     rectangle = polygon([0, 0], [1, 1], kind="rectangle")
     line = polygon([4, 0], [6, 0], kind="line", label="dog")
@@ -166,6 +173,19 @@ def test_pictures_of_masks_in_a_project_are_no_images(tmp_path: Path) -> None:
     project(tmp_path, polygon(*BOX))
     save(tmp_path / "ds/masks_human/a.png", np.zeros((4, 8), np.uint8))
     assert look(tmp_path, data_params(tmp_path, "labelme"), "labelme").n_images == 1
+
+
+def test_old_exports_name_the_image_without_its_suffix(tmp_path: Path) -> None:
+    project(tmp_path, polygon(*BOX))
+    (tmp_path / "ds/ann/a.jpg.json").rename(tmp_path / "ds/ann/a.json")
+    assert row(tmp_path) == "22222222"
+    save(tmp_path / "ds/img/a.png", np.zeros((4, 8, 3), np.uint8))
+    assert errors(tmp_path)[0].startswith('ds/ann/a.json: its image "../img/a" is not in the folder.')
+
+
+def test_a_bitmap_that_reaches_out_of_the_image_is_cut(tmp_path: Path) -> None:
+    project(tmp_path, bitmap(packed(L_SHAPE), [-1, -1]), bitmap(packed(L_SHAPE), [6, 2]))
+    assert [row(tmp_path, number) for number in range(4)] == ["22000000", "00000000", "00000020", "00000022"]
 
 
 def test_without_meta_json_every_file_counts(tmp_path: Path) -> None:

@@ -237,7 +237,7 @@ def test_without_data_yaml_the_names_come_from_a_list_or_from_params(tmp_path: P
     text(tmp_path / "labels/classes.txt", "dog\ncat\n")
     assert rows(tmp_path)[1] == "01110000"
     text(tmp_path / "labels/a.txt", f"2 {SQUARE}")
-    assert told(tmp_path)[0].startswith("labels/a.txt: class ids that classes.txt does not name: 2. ")
+    assert told(tmp_path)[0].startswith("line 1 of labels/a.txt: class ids that classes.txt does not name: 2. ")
 
 
 def test_names_that_params_do_not_list_get_the_line_that_adds_them(tmp_path: Path) -> None:
@@ -284,8 +284,8 @@ def test_all_mistakes_of_a_file_are_told_at_once(tmp_path: Path) -> None:
     one(tmp_path, f"0 0.5 0.5 0.25 0.25\n7 {SQUARE}\n0 a\n0 0.5 0.5 0.2 0.2\n300 {SQUARE}\n")
     sentences = told(tmp_path)
     assert len(sentences) == 3
-    assert sentences[0].startswith("labels/a.txt: class ids that data.yaml does not name: 7, 300. ")
-    assert sentences[1].startswith("line 1 of labels/a.txt: a box")
+    assert sentences[0].startswith("line 1 of labels/a.txt: a box")
+    assert sentences[1].startswith("line 2 of labels/a.txt: class ids that data.yaml does not name: 7, 300. ")
     assert sentences[2].startswith("line 3 of labels/a.txt: something that is no number")
 
 
@@ -300,7 +300,9 @@ def test_a_small_overshoot_is_moved_to_the_border_with_a_warning(tmp_path: Path)
 
 def test_polygons_without_area_are_told(tmp_path: Path) -> None:
     one(tmp_path, f"0 {SQUARE}\n0 0.5 0.5 0.5 0.5 0.5 0.5\n0 0.125 0.25 0.25 0.25 0.375 0.25")
-    assert told(tmp_path, warning=True) == ["labels/a.txt: a polygon with no area. Export the labels again as YOLO segmentation."]
+    assert told(tmp_path, warning=True) == [
+        "line 2 of labels/a.txt: a polygon with no area. Export the labels again as YOLO segmentation."
+    ]
 
 
 def test_text_in_another_encoding_is_told(tmp_path: Path) -> None:
