@@ -9,10 +9,12 @@ from pathlib import Path, PurePosixPath
 from typing import Literal
 
 from segpipe.annotations.coco import file as coco
+from segpipe.annotations.first_look.class_names import VOC
 from segpipe.annotations.items import PARTS, files_below, id_of, images_below
 from segpipe.annotations.labelme.json_file import AGAIN, OTHER, read_json
-from segpipe.annotations.masks import pair_folders
+from segpipe.annotations.masks import colour_table, pair_folders
 from segpipe.annotations.masks.template import STEM, guess, parse
+from segpipe.annotations.voc.tree import LABELMAP
 from segpipe.annotations.yolo import source as yolo
 from segpipe.errors import DataError, PipelineError
 from segpipe.unread import kind_of_name
@@ -97,9 +99,28 @@ def _candidates(root: Path, kind: Kind | None) -> list[Layout]:
     is_voc = is_voc or (any(root.glob("*.tar")) and not any(images_below(root)))
     by_shapes = _shape_layouts(root)
     if is_voc and kind != "masks":
-        return [*by_shapes, Layout("voc")]
+        own = _in_colours(root) if kind is None else None
+        return [*by_shapes, own or Layout("voc")]
     # Beside JSON with outlines, pictures of other names are previews rather than masks.
     return [*by_shapes, *_mask_layouts(root, by_name_alone=bool(by_shapes) and kind != "masks")]
+
+
+def _in_colours(root: Path) -> Layout | None:
+    """The folders of a VOC tree whose labelmap.txt gives other classes than VOC's a colour each, as CVAT exports them.
+
+    Raises PipelineError where it lies deeper: its lists name the images from there on.
+    """
+    tree = next((path.parents[2] for path in sorted(root.rglob("ImageSets/Segmentation/*.txt"))), root)
+    try:
+        table = colour_table.read(tree) if (tree / LABELMAP).is_file() else None
+    except PipelineError:  # another program's file of this name
+        return None
+    if table is None or tuple(table.names.values())[: len(VOC)] == VOC:
+        return None
+    if tree != root:
+        what = f"in {tree.relative_to(root).as_posix()} lies a VOC tree in the colours of its {LABELMAP}"
+        raise PipelineError(f"{root}: {what}. Give that folder: {tree}")
+    return Layout("masks", "JPEGImages", "SegmentationClass")
 
 
 def _shape_layouts(root: Path) -> list[Layout]:
