@@ -147,7 +147,7 @@ CASES = [
         steps(tree(), cut("JPEGImages/a.jpg", 100)),
         errors=(
             "JPEGImages/a.jpg: not an image that can be read, or its first bytes are damaged. "
-            "Replace or remove it; images are .png, .jpg, .jpeg, .tif, .tiff, .bmp, .webp."
+            "Replace or remove it; images are .png, .jpg, .jpeg, .tif, .tiff, .bmp, .webp, .gif."
         ),
     ),
     case(
