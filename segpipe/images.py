@@ -21,8 +21,8 @@ from segpipe.jpeg import is_whole
 from segpipe.palette import flat_palette
 from segpipe.tiff_kinds import Bands, bands_of, only_page
 
-SUFFIXES = (".png", ".jpg", ".jpeg", ".tif", ".tiff", ".bmp", ".webp")
-FORMATS = ("PNG", "JPEG", "TIFF", "BMP", "WEBP")
+SUFFIXES = (".png", ".jpg", ".jpeg", ".tif", ".tiff", ".bmp", ".webp", ".gif")
+FORMATS = ("PNG", "JPEG", "TIFF", "BMP", "WEBP", "GIF")
 """Pillow knows many more by their first bytes, whatever the name says, and hands PostScript to a program that runs it."""
 Image.MAX_IMAGE_PIXELS = bounds.MAX_PIXELS  # Pillow's own bound is lower
 
@@ -148,7 +148,7 @@ def transparency(content: bytes, name: str) -> list[DataError]:
 
 
 def decode_mask(content: bytes, name: str) -> Pixels:
-    """The values of a single-channel mask, (H, W): palette masks give their indices, never colours.
+    """The values of a single-channel mask, (H, W): palette masks give their indices, never colours; see `_own_grays`.
 
     Raises DataError for a JPEG (its values are blurred), a colour image, and whatever `decode` refuses.
     """
@@ -161,14 +161,14 @@ def decode_mask(content: bytes, name: str) -> Pixels:
         if image.mode not in ("1", "L", "P", *DEEP_GRAY_MODES):
             raise _no_ids(name, f"a mask of mode {image.mode} and not one channel of class ids")
         factor = SCALED.get(_raw_mode(image), 1)
-        return np.asarray(image).astype(np.uint16 if image.mode in DEEP_GRAY_MODES else np.uint8) // factor
+        return np.asarray(_own_grays(image)).astype(np.uint16 if image.mode in DEEP_GRAY_MODES else np.uint8) // factor
 
 
 def mask_strips(content: bytes, name: str) -> Iterator[Pixels]:
     """The values of a mask as its file holds them, some rows at a time, turned only by `strips_turn`: (rows, W), or (rows, W, C).
 
-    Palette masks give their indices. uint8, uint16, int32 or float32; C is 2 or 4 where there is alpha, the last channel.
-    Raises DataError for a JPEG or WebP (their values are blurred), a mode that no mask has, and whatever `decode` refuses.
+    Palette masks give their indices, see `_own_grays`. uint8, uint16, int32 or float32; C is 2 or 4 where there is alpha, the
+    last channel. Raises DataError for a JPEG or WebP (their values are blurred), a mode that no mask has, and whatever `decode` refuses.
     """
     with _opened(content, name, any_numbers=True) as image:
         if isinstance(image, Bands):
@@ -188,11 +188,12 @@ def mask_strips(content: bytes, name: str) -> Iterator[Pixels]:
             yield _decode_16_bits(image, content, name)
             return
         factor = SCALED.get(_raw_mode(image), 1)
-        image.load()
+        grays = _own_grays(image)
+        grays.load()
         rows = max(1, STRIP // image.width)
         for top in range(0, image.height, rows):
-            strip = np.asarray(image.crop((0, top, image.width, min(top + rows, image.height))))
-            strip = strip.astype(MASK_TYPES.get(image.mode, np.uint8), copy=False)
+            strip = np.asarray(grays.crop((0, top, image.width, min(top + rows, image.height))))
+            strip = strip.astype(MASK_TYPES.get(grays.mode, np.uint8), copy=False)
             yield strip // factor if factor > 1 else strip
 
 
@@ -285,6 +286,20 @@ def _turned(array: Pixels, orientation: int) -> Pixels:
 def _chunk(kind: bytes, content: bytes) -> bytes:
     """A chunk of a PNG: length, kind, content, checksum."""
     return struct.pack(">I", len(content)) + kind + content + struct.pack(">I", zlib.crc32(kind + content))
+
+
+def _own_grays(image: Image.Image) -> Image.Image:
+    """A GIF of grays alone by its grays, any other image as it is.
+
+    A GIF has a palette whether it means one or not, and writers number the grays that occur anew in each file.
+    """
+    if image.format != "GIF" or image.mode != "P":
+        return image
+    used = np.flatnonzero(image.histogram())
+    palette = np.reshape((image.getpalette() or [])[: 3 * 256], (-1, 3))
+    shown = palette[used[used < len(palette)]]
+    is_gray = len(shown) == len(used) == len(np.unique(shown[:, 0])) and bool((shown == shown[:, :1]).all())
+    return image.convert("L") if is_gray else image
 
 
 def _refuse_blurred(image: Image.Image, name: str) -> None:

@@ -114,10 +114,13 @@ def _unpacked(archive: Path) -> Iterator[Path]:
 
 
 def _is_voc_tar(path: Path) -> bool:
+    """Whether convert reads it as it is. One with masks in the colours of a labelmap.txt, as CVAT packs it, is unpacked."""
     try:
-        return any("ImageSets/Segmentation/" in member.name for member in tar_members(path))
+        names = [member.name for member in tar_members(path)]
     except PipelineError:  # of another kind, or refused: unpacking it says so
         return False
+    is_voc = any("ImageSets/Segmentation/" in name for name in names)
+    return is_voc and not any(PurePosixPath(name).name == "labelmap.txt" for name in names)
 
 
 def _inside(folder: Path) -> Path:

@@ -21,7 +21,6 @@ DICOM = Kind("a DICOM file", "Export it as PNG, 8 or 16 bits; DICOM is not read.
 VOLUME = Kind("a medical volume", "Export its slices as PNG, 8 or 16 bits; volumes are not read.")
 HEIC = Kind("a HEIC photo", "Export it as PNG or JPEG; HEIC is not read.")
 AVIF = Kind("an AVIF image", "Export it as PNG; AVIF is not read.")
-GIF = Kind("a GIF", "Export it as PNG; GIF is not read.")
 JPEG_2000 = Kind("a JPEG 2000 image", "Export it as PNG or TIFF; JPEG 2000 is not read.")
 JPEG_XL = Kind("a JPEG XL image", "Export it as PNG; JPEG XL is not read.")
 RAW = Kind("a camera's raw file", "Develop it to PNG or TIFF, 8 or 16 bits; raw files are not read.")
@@ -41,7 +40,6 @@ SUFFIXES: dict[str, Kind] = {
         (VOLUME, ".nii .nii.gz .mha .mhd .nrrd .nhdr .mgz .mgh"),
         (HEIC, ".heic .heif .hif"),
         (AVIF, ".avif"),
-        (GIF, ".gif"),
         (JPEG_2000, ".jp2 .j2k .jpx .j2c"),
         (JPEG_XL, ".jxl"),
         (RAW, ".dng .cr2 .cr3 .nef .arw .raf .orf .rw2 .pef .srw"),
@@ -69,7 +67,6 @@ BEGINNINGS: tuple[tuple[int, bytes, Kind], ...] = (
     (4, b"ftypavi", AVIF),
     (4, b"ftypcrx", RAW),
     (4, b"ftyp", VIDEO),
-    (0, b"GIF8", GIF),
     (0, b"\0\0\0\x0cjP  ", JPEG_2000),
     (0, b"\xff\x4f\xff\x51", JPEG_2000),
     (0, b"\0\0\0\x0cJXL ", JPEG_XL),

@@ -15,7 +15,7 @@ from hypothesis.extra.numpy import array_shapes, arrays
 from PIL import Image, ImageOps
 
 from segpipe.errors import DataError
-from segpipe.images import Header, decode, decode_mask, encode_mask, header, pixel_size, transparency, with_channels
+from segpipe.images import Header, decode, decode_mask, encode_mask, header, mask_strips, pixel_size, transparency, with_channels
 from tests.tiff_files import Page
 from tests.tiff_files import tiff as tiff_of
 
@@ -187,7 +187,7 @@ def test_a_truncated_file_is_refused(suffix: str) -> None:
 
 
 def test_what_is_no_image_is_refused() -> None:
-    remedy = "Replace or remove it; images are .png, .jpg, .jpeg, .tif, .tiff, .bmp, .webp."
+    remedy = "Replace or remove it; images are .png, .jpg, .jpeg, .tif, .tiff, .bmp, .webp, .gif."
     assert problem_of(b"") == f"photo.png: an empty file. {remedy}"
     assert problem_of(b"no picture\n" * 20) == (
         f"photo.png: not an image that can be read, or its first bytes are damaged. {remedy}"
@@ -334,3 +334,47 @@ def test_a_mask_s_palette_ends_with_its_largest_id() -> None:
     assert len(ignored) > 768
     assert Image.open(io.BytesIO(small)).convert("RGB").getpixel((1, 0)) == (0, 128, 0)
     assert Image.open(io.BytesIO(ignored)).convert("RGB").getpixel((1, 0)) == (224, 224, 192)
+
+
+def gif(frames: int = 1, size: tuple[int, int] = (40, 30)) -> bytes:
+    """A GIF of noise in four colours."""
+    noise = np.random.default_rng(0).integers(0, 4, (frames, size[1], size[0]), np.uint8)
+    pictures = [Image.fromarray(each) for each in noise]
+    for each in pictures:
+        each.putpalette([0, 0, 0, 255, 0, 0, 0, 255, 0, 0, 0, 255])
+    return encoded(pictures[0], "GIF", save_all=True, append_images=pictures[1:])
+
+
+def test_a_gif_is_its_colours_as_an_image_and_its_indices_as_a_mask() -> None:
+    ids = np.random.default_rng(0).integers(0, 4, (30, 40), np.uint8)
+    palette = np.array([[0, 0, 0], [255, 0, 0], [0, 255, 0], [0, 0, 255]], np.uint8)
+    assert header(gif(), "photo") == Header(40, 30, 3, 8)
+    assert np.array_equal(decode(gif(), "photo"), palette[ids])
+    assert np.array_equal(decode_mask(gif(), "mask"), ids)
+
+
+def test_a_gif_of_grays_is_its_grays_however_they_are_numbered() -> None:
+    grays = np.random.default_rng(1).choice(np.array([3, 9, 200], np.uint8), (30, 40))
+    content = encoded(Image.fromarray(grays), "GIF")
+    with Image.open(io.BytesIO(content)) as opened:
+        assert opened.mode == "P" and max(np.unique(np.asarray(opened))) < 3, "numbered anew"
+    assert np.array_equal(decode_mask(content, "mask"), grays)
+    assert np.array_equal(np.concatenate([*mask_strips(content, "mask")]), grays)
+
+
+def test_a_gif_in_grays_that_do_not_tell_its_indices_apart_keeps_them() -> None:
+    ids = np.array([[0, 1, 2]], np.uint8)
+    mask = Image.fromarray(ids)
+    mask.putpalette([0, 0, 0, 7, 7, 7, 7, 7, 7])
+    assert np.array_equal(decode_mask(encoded(mask, "GIF", optimize=False), "mask"), ids)
+
+
+def test_animations_bombs_and_damaged_gifs_are_refused() -> None:
+    for read in (decode, decode_mask):
+        with pytest.raises(DataError, match="an animation of 3 frames"):
+            read(gif(3), "a.gif")
+        with pytest.raises(DataError, match="above the limit of"):
+            read(b"GIF89a\xff\xff\xff\xff" + gif()[10:], "a.gif")
+        for size in (8, 12, 40, 400):
+            with pytest.raises(DataError, match="damaged"):
+                read(gif()[:size], "a.gif")

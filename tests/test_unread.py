@@ -22,7 +22,6 @@ from segpipe.unread import files_below, kind_of_name
         (b"\0\0\0\x1cftypheic\0\0\0\0mif1heic", "a HEIC photo"),
         (b"\0\0\0\x1cftypavif\0\0\0\0", "an AVIF image"),
         (b"\0\0\0\x18ftypmp42\0\0\0\0", "a video"),
-        (b"GIF89a\1\0\1\0", "a GIF"),
         (b"\0\0\0\x0cjP  \r\n", "a JPEG 2000 image"),
         (b"\xff\x0a\0\0", "a JPEG XL image"),
         (b"II*\0\x10\0\0\0CR\2\0", "a camera's raw file"),

@@ -5,6 +5,7 @@ import json
 import os
 import subprocess
 import sys
+import tarfile
 from pathlib import Path
 
 import numpy as np
@@ -12,11 +13,12 @@ import pytest
 import yaml
 from PIL import Image
 
+from segpipe import ingest
 from segpipe.cli.convert import PLAIN, convert
 from segpipe.cli.unpack import unpack
 from segpipe.dataset.pack import open_pack
 from segpipe.errors import PipelineError
-from tests.annotations.masks.folders import blocks
+from tests.annotations.masks.folders import blocks, save
 from tests.corpus.build import voc
 
 OWN = Path(__file__).parents[2]
@@ -105,6 +107,47 @@ def test_a_table_of_groups_is_taken_and_can_be_refused(masks: Path, tmp_path: Pa
     (masks / "groups.csv").write_text("group,image\nx,train/a\n")
     with pytest.raises(PipelineError, match=r"an image that groups\.csv does not name\. Add a line for it, or set data\.groups"):
         convert(masks, tmp_path / "half")
+
+
+def cvat(root: Path, lists: dict[str, str]) -> Path:
+    """A small export of CVAT's, "Segmentation mask 1.1"."""
+    masks = {name: blocks((0, 0, 0), colour) for name, colour in (("a", (255, 0, 204)), ("b", (0, 255, 133)), ("c", (0, 0, 0)))}
+    voc(root, lists, masks)
+    for name, values in masks.items():
+        save(root / f"SegmentationObject/{name}.png", values)
+    (root / "labelmap.txt").write_text(
+        "# label:color_rgb:parts:actions\nbackground:0,0,0::\nbone:255,0,204::\nskin:0,255,133::\n"
+    )
+    return root
+
+
+@pytest.mark.parametrize(
+    ("lists", "given"),
+    [({"default": "a b c"}, ["", "", ""]), ({"Train": "a c", "Validation": "b"}, ["train", "val", "train"])],
+)
+def test_an_export_of_cvat_is_read_without_options(
+    tmp_path: Path, lists: dict[str, str], given: list[str], capsys: pytest.CaptureFixture[str]
+) -> None:
+    convert(cvat(tmp_path / "src", lists), tmp_path / "out", unpack=True)
+    assert (tmp_path / "out/classes.txt").read_text() == "background\nbone\nskin\n"
+    assert [int(np.asarray(Image.open(tmp_path / f"out/masks/{name}.png"))[0, -1]) for name in "abc"] == [1, 2, 0]
+    convert(tmp_path / "src", tmp_path / "pack")
+    assert [*open_pack(tmp_path / "pack").index["given"]] == given
+    assert "SegmentationObject (3 image files: a.png, b.png, c.png): " in capsys.readouterr().err
+
+
+def test_a_tar_in_colours_of_its_own_says_how_to_unpack_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / ".dvc").mkdir()
+    monkeypatch.chdir(tmp_path)
+    with tarfile.open(tmp_path / "my export.tar", "w") as tar:
+        tar.add(cvat(tmp_path / "src", {"default": "a b c"}), ".")
+    with pytest.raises(PipelineError) as caught:
+        convert(tmp_path / "my export.tar", tmp_path / "out")
+    command = str(caught.value).partition("use the folder: ")[2]
+    subprocess.run(command, shell=True, check=True)
+    convert(tmp_path / "my export", tmp_path / "out")
+    with ingest.opened(str(tmp_path / "my export.tar"), None) as where:
+        assert (where / "labelmap.txt").is_file()
 
 
 @pytest.mark.parametrize(

@@ -45,6 +45,24 @@ def pages(root: Path) -> None:
     written("masks/a.tif", written_tiff(*(Page(mask.astype(np.uint8)) for mask in masks)))(root)
 
 
+def animated(path: Path) -> None:
+    first, second = (Image.fromarray(noise(4, 8, at + 3)[:, :, :3]) for at in range(2))
+    first.save(path, save_all=True, append_images=[second])
+
+
+def gif_mask(values: Any, palette: Any = None) -> Make:
+    """masks/a.gif in place of masks/a.png, of grays or with a palette."""
+
+    def make(root: Path) -> None:
+        (root / "masks/a.png").unlink()
+        mask = Image.fromarray(values.astype(np.uint8))
+        if palette:
+            mask.putpalette(palette)
+        mask.save(root / "masks/a.gif")
+
+    return make
+
+
 CASES = [
     case(
         "pages in image and mask",
@@ -108,11 +126,32 @@ CASES = [
     case("one bit", picture("a.png", noise(4, 8) > 100), masks={"a": "00001111"}),
     case("WebP", picture("a.webp", noise(4, 8, 3)), masks={"a": "00001111"}),
     case("BMP", picture("a.bmp", noise(4, 8, 3)), masks={"a": "00001111"}),
+    case("GIF", picture("a.gif", noise(4, 8)), masks={"a": "00001111"}),
+    case("GIF in colours", picture("a.gif", noise(4, 8, 3)), masks={"a": "00001111"}),
     case(
-        "GIF",
-        steps(picture("b.png", noise(4, 8, 3)), lambda r: Image.fromarray(noise(4, 8)).save(r / "images/a.gif")),
-        masks={"b": "00001111"},
-        warnings="images/a.gif: a GIF. Export it as PNG; GIF is not read.",
+        "animated GIF",
+        steps(picture("b.png", noise(4, 8, 3)), lambda r: animated(r / "images/a.gif"), lambda r: animated(r / "masks/a.gif")),
+        errors=("images/a.gif: an animation of 2 frames. Save the frames that you need as images of their own."),
+        masks=None,
+    ),
+    case("GIF as mask", steps(tiff(noise(4, 8)), gif_mask(blocks(0, 1))), masks={"a": "00001111"}),
+    case(
+        "GIF of black and white as mask",
+        steps(tiff(noise(4, 8)), gif_mask(blocks(0, 255))),
+        masks={"a": "00001111"},
+        values="binary",
+    ),
+    case(
+        "grays of a GIF that are no first ones",
+        steps(tiff(noise(4, 8)), gif_mask(blocks(0, 2))),
+        masks={"a": "00002222"},
+        classes=["background", "cat", "dog"],
+    ),
+    case(
+        "GIF mask of a palette",
+        steps(tiff(noise(4, 8)), gif_mask(blocks(0, 2, 1, 1, side=2).repeat(2, 0), [0, 0, 0, 128, 0, 0, 0, 128, 0])),
+        masks={"a": "00221111"},
+        classes=["background", "cat", "dog"],
     ),
     case(
         "HEIC",

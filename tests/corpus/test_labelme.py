@@ -265,20 +265,20 @@ CASES = [
         steps(one(shape("cat")), cut("a.jpg", 300)),
         errors=(
             "a.jpg: not an image that can be read, or its first bytes are damaged. "
-            "Replace or remove it; images are .png, .jpg, .jpeg, .tif, .tiff, .bmp, .webp."
+            "Replace or remove it; images are .png, .jpg, .jpeg, .tif, .tiff, .bmp, .webp, .gif."
         ),
     ),
     case(
         "empty photo",
         steps(one(shape("cat")), cut("a.jpg", 0)),
-        errors=("a.jpg: an empty file. Replace or remove it; images are .png, .jpg, .jpeg, .tif, .tiff, .bmp, .webp."),
+        errors=("a.jpg: an empty file. Replace or remove it; images are .png, .jpg, .jpeg, .tif, .tiff, .bmp, .webp, .gif."),
     ),
     case(
         "text called jpg",
         steps(one(shape("cat")), lambda r: (r / "a.jpg").write_text("hello")),
         errors=(
             "a.jpg: not an image that can be read, or its first bytes are damaged. "
-            "Replace or remove it; images are .png, .jpg, .jpeg, .tif, .tiff, .bmp, .webp."
+            "Replace or remove it; images are .png, .jpg, .jpeg, .tif, .tiff, .bmp, .webp, .gif."
         ),
     ),
     case(
@@ -318,11 +318,11 @@ CASES = [
     ),
     case(
         "image of a kind that is not read",
-        steps(one(shape("cat"), image=None, imagePath="a.gif"), lambda r: (r / "a.gif").touch()),
+        steps(one(shape("cat"), image=None, imagePath="a.avif"), lambda r: (r / "a.avif").touch()),
         errors=(
-            "a.gif: a GIF. Export it as PNG; GIF is not read.\n"
-            'a.json: its image "a.gif" is of a kind that is not read. '
-            "Save it under the same name as one of .png, .jpg, .jpeg, .tif, .tiff, .bmp, .webp."
+            "a.avif: an AVIF image. Export it as PNG; AVIF is not read.\n"
+            'a.json: its image "a.avif" is of a kind that is not read. '
+            "Save it under the same name as one of .png, .jpg, .jpeg, .tif, .tiff, .bmp, .webp, .gif."
         ),
     ),
     case(
@@ -585,7 +585,7 @@ CASES = [
         "group table of other images",
         steps(one(shape("cat")), lambda r: (r / "g.csv").write_text("image,group\nb.jpg,p1\n")),
         errors=(
-            "a.jpg: an image that g.csv does not name. Add a line for it.\n"
+            "a.jpg: an image that g.csv does not name. Add a line for it, or set data.groups to none.\n"
             'g.csv, line 2: names "b.jpg", which no image is called. Write the image\'s path below data.path.'
         ),
         groups="g.csv",
@@ -614,7 +614,7 @@ CASES = [
             "size.json: made for an image of 80 x 40 pixels, but the image has 8 x 4. "
             "Bring back the image that was annotated, or annotate this one.\n"
             "cut.jpg: not an image that can be read, or its first bytes are damaged. "
-            "Replace or remove it; images are .png, .jpg, .jpeg, .tif, .tiff, .bmp, .webp.\n"
+            "Replace or remove it; images are .png, .jpg, .jpeg, .tif, .tiff, .bmp, .webp, .gif.\n"
             'shape 1 of nan.json: polygon "cat" with a point that is NaN or infinite. '
             "Draw it again, or remove it."
         ),

@@ -436,7 +436,9 @@ CASES = [
     case(
         "empty mask file",
         steps(some(a=blocks(0, 1)), lambda r: (r / "masks/a.png").write_bytes(b"")),
-        errors=("masks/a.png: an empty file. Replace or remove it; images are .png, .jpg, .jpeg, .tif, .tiff, .bmp, .webp."),
+        errors=(
+            "masks/a.png: an empty file. Replace or remove it; images are .png, .jpg, .jpeg, .tif, .tiff, .bmp, .webp, .gif."
+        ),
     ),
     case(
         "photos as masks",
@@ -606,7 +608,7 @@ CASES = [
             "images/f.png: more pixels than any reader takes, above the limit of 268435456. "
             "Cut it into parts, or shrink it.\n"
             "images/a.png: not an image that can be read, or its first bytes are damaged. "
-            "Replace or remove it; images are .png, .jpg, .jpeg, .tif, .tiff, .bmp, .webp.\n"
+            "Replace or remove it; images are .png, .jpg, .jpeg, .tif, .tiff, .bmp, .webp, .gif.\n"
             "masks/b.png: values that are no class: 2. data.masks.classes names 0 to 1. "
             "Name every class, or let data.masks.ignore_index be the value that is not looked at.\n"
             "  params.yaml: data.masks.classes: add class_2"

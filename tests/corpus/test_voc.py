@@ -24,7 +24,43 @@ def in_colours(root: Path) -> None:
     voc(root, {"train": "a", "val": "b"}, {"a": blocks((0, 0, 0), (128, 0, 0)), "b": blocks((0, 128, 0), (224, 224, 192))})
 
 
+def deeper(root: Path) -> None:
+    """Images and masks in folders inside those of VOC."""
+    tree()(root)
+    for folder, name in (("JPEGImages", "a.jpg"), ("SegmentationClass", "a.png"), ("SegmentationClass", "b.png")):
+        (root / folder / "sub").mkdir(exist_ok=True)
+        (root / folder / name).rename(root / folder / "sub" / name)
+
+
 CASES = [
+    case("a folder deeper", deeper, masks={"b": "2222....", "sub/a": "00001111"}),
+    case(
+        "an image with a mask in no list",
+        tree(a=blocks(0, 1), b=blocks(2, 0), c=blocks(1, 0), d=blocks(1, 0)),
+        errors=(
+            "2 files: an image with a mask in none of the lists that are read (train.txt, val.txt). "
+            "Add it to one of them, or move its mask out of SegmentationClass.\n"
+            "  JPEGImages/c.jpg, JPEGImages/d.jpg"
+        ),
+    ),
+    case(
+        "an empty train list beside trainval",
+        lambda r: voc(r, {"train": "", "val": "b", "trainval": "a b"}, {"a": blocks(0, 1), "b": blocks(2, 0)}),
+        masks={"a": "00001111", "b": "22220000"},
+        warnings=(
+            "ImageSets/Segmentation/trainval.txt: names 1 image that val.txt does not, which are trained on, "
+            "since train.txt is empty. See the lists if that is not meant."
+        ),
+    ),
+    case(
+        "an empty train list beside val",
+        tree(train=""),
+        errors=(
+            "JPEGImages/a.jpg: an image with a mask in none of the lists that are read (train.txt, val.txt). "
+            "Add it to one of them, or move its mask out of SegmentationClass.\n"
+            "ImageSets/Segmentation/train.txt: names no image to train on beside val.txt. List the images to train on."
+        ),
+    ),
     case("as it comes", tree(), masks={"a": "00001111", "b": "2222...."}),
     case(
         "colours",
@@ -111,7 +147,7 @@ CASES = [
         steps(tree(), cut("JPEGImages/a.jpg", 100)),
         errors=(
             "JPEGImages/a.jpg: not an image that can be read, or its first bytes are damaged. "
-            "Replace or remove it; images are .png, .jpg, .jpeg, .tif, .tiff, .bmp, .webp."
+            "Replace or remove it; images are .png, .jpg, .jpeg, .tif, .tiff, .bmp, .webp, .gif."
         ),
     ),
     case(

@@ -10,16 +10,21 @@ from typing import Literal
 from segpipe.annotations import foreign_files
 from segpipe.annotations.coco import file as coco
 from segpipe.annotations.first_look import label_studio, mask_folders, nnunet
+from segpipe.annotations.first_look.class_names import VOC
 from segpipe.annotations.first_look.mask_folders import IMAGE_NAMES, MASK_NAMES, PAIRS, MaskFolders
 from segpipe.annotations.items import files_below, images_below
 from segpipe.annotations.labelme.json_file import AGAIN, OTHER, read_json
+from segpipe.annotations.masks import colour_table
 from segpipe.annotations.masks.several import FORMS, words_in
 from segpipe.annotations.masks.template import CLASS, STEM, parse
+from segpipe.annotations.voc.tree import LABELMAP
 from segpipe.annotations.yolo import source as yolo
 from segpipe.errors import DataError, PipelineError
 from segpipe.unread import kind_of_name
 
 Kind = Literal["labelme", "masks", "voc", "coco", "yolo"]
+TRIED = 8
+"""So many JSON files tell which program wrote them."""
 EXPECTED = """Expected one of these:
   labelme  photo.jpg and photo.json side by side, flat or below train/, val/, test/
   masks    images/photo.jpg and masks/photo.png: class ids, black and white, or colours; or photo.jpg beside photo_mask.png;
@@ -117,12 +122,31 @@ def _candidates(root: Path, kind: Kind | None, template: str) -> Sequence[Layout
     is_voc = is_voc or (any(root.glob("*.tar")) and not any(images_below(root)))
     by_shapes = _shape_layouts(root)
     if is_voc and kind != "masks":
-        return [*by_shapes, Layout("voc")]
+        own = _in_colours(root) if kind is None else None
+        return [*by_shapes, own or Layout("voc")]
     nameless = "" if template or (root / PAIRS).is_file() else label_studio.hint(root, PAIRS)
     if nameless and kind in (None, "masks") and not by_shapes:
         raise PipelineError(f"{root}: {nameless}")
     # Beside JSON with outlines, pictures of other names are previews rather than masks.
     return [*by_shapes, *mask_folders.candidates(root, bool(by_shapes) and kind != "masks", template)]
+
+
+def _in_colours(root: Path) -> Layout | None:
+    """The folders of a VOC tree whose labelmap.txt gives other classes than VOC's a colour each, as CVAT exports them.
+
+    Raises PipelineError where it lies deeper: its lists name the images from there on.
+    """
+    tree = next((path.parents[2] for path in sorted(root.rglob("ImageSets/Segmentation/*.txt"))), root)
+    try:
+        table = colour_table.read(tree) if (tree / LABELMAP).is_file() else None
+    except PipelineError:  # another program's file of this name
+        return None
+    if table is None or tuple(table.names.values())[: len(VOC)] == VOC:
+        return None
+    if tree != root:
+        what = f"in {tree.relative_to(root).as_posix()} lies a VOC tree in the colours of its {LABELMAP}"
+        raise PipelineError(f"{root}: {what}. Give that folder: {tree}")
+    return Layout("masks", "JPEGImages", "SegmentationClass")
 
 
 def _shape_layouts(root: Path) -> list[Layout]:
@@ -157,7 +181,7 @@ def _nothing_fits(root: Path, kind: Kind | None) -> str:
 def _hints(root: Path, files: Iterable[Path], kind: Kind | None) -> list[str]:
     """Sentences on what comes near: JSON of another kind, two folders whose files are named differently, links."""
     hints = []
-    others = list(islice((path for path in files if path.suffix.lower() == ".json" and not _is_labelme(path)), SHOWN))
+    others = list(islice((path for path in files if path.suffix.lower() == ".json" and not _is_labelme(path)), TRIED))
     # The one whose program is known tells more than a file of settings that comes first.
     other = next((path for path in others if foreign_files.program_of_file(path)), others[0] if others else None)
     if other:

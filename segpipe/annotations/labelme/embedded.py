@@ -9,7 +9,15 @@ from segpipe.annotations.labelme.json_file import read_json, text
 from segpipe.errors import DataError
 from segpipe.place import Place, Readable
 
-SIGNATURES = {b"\x89PNG": ".png", b"\xff\xd8\xff": ".jpg", b"II*\0": ".tif", b"MM\0*": ".tif", b"BM": ".bmp", b"RIFF": ".webp"}
+SIGNATURES = {
+    b"\x89PNG": ".png",
+    b"\xff\xd8\xff": ".jpg",
+    b"II*\0": ".tif",
+    b"MM\0*": ".tif",
+    b"BM": ".bmp",
+    b"RIFF": ".webp",
+    b"GIF8": ".gif",
+}
 """How the files begin. labelme embeds PNG and JPEG, whatever the image file was; other programs embed the file as it is."""
 
 

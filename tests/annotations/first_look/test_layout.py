@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+from segpipe.annotations.first_look.class_names import VOC
 from segpipe.annotations.first_look.layout import EXPECTED, Layout, recognise
 from segpipe.errors import PipelineError
 
@@ -177,3 +178,37 @@ def test_links_to_folders_are_told(tmp_path: Path) -> None:
     touch(tmp_path / "data", "masks/a.png")
     (tmp_path / "data/images").symlink_to(tmp_path / "elsewhere", target_is_directory=True)
     assert "images: links to folders are not followed." in refusal(tmp_path / "data").splitlines()
+
+
+CVAT = "# label:color_rgb:parts:actions\nbackground:0,0,0::\nbone:255,0,204::\ncartilage:0,255,133::\n"
+
+
+def cvat(root: Path, labelmap: str = CVAT, lists: str = "default") -> None:
+    """The files of CVAT's export "Segmentation mask 1.1"."""
+    touch(root, "JPEGImages/a.jpg", "SegmentationClass/a.png", "SegmentationObject/a.png")
+    touch(root, f"ImageSets/Segmentation/{lists}.txt")
+    (root / "labelmap.txt").write_text(labelmap)
+
+
+@pytest.mark.parametrize("lists", ["default", "Train", "train"])
+def test_a_voc_tree_in_colours_of_its_own_is_read_as_masks(tmp_path: Path, lists: str) -> None:
+    cvat(tmp_path, lists=lists)
+    assert recognise(tmp_path) == Layout("masks", "JPEGImages", "SegmentationClass")
+    assert recognise(tmp_path, "voc") == Layout("voc")
+
+
+@pytest.mark.parametrize(
+    "labelmap",
+    ["item {\n  id: 1\n  name: 'cat'\n}\n", "".join(f"{name}:{at},0,0::\n" for at, name in enumerate(VOC))],
+)
+def test_a_labelmap_of_another_program_or_of_vocs_own_classes_changes_nothing(tmp_path: Path, labelmap: str) -> None:
+    cvat(tmp_path, labelmap, "train")
+    assert recognise(tmp_path) == Layout("voc")
+
+
+def test_a_tree_in_colours_that_lies_deeper_is_named(tmp_path: Path) -> None:
+    cvat(tmp_path / "task/export")
+    touch(tmp_path, "notes.txt")
+    assert refusal(tmp_path) == (
+        f"{tmp_path}: in task/export lies a VOC tree in the colours of its labelmap.txt. Give that folder: {tmp_path}/task/export"
+    )

@@ -14,7 +14,7 @@ from segpipe.errors import DataError
 from segpipe.images import decode
 from segpipe.place import Held
 
-FORMATS = {"PNG": ".png", "JPEG": ".jpg", "TIFF": ".tif", "BMP": ".bmp", "WEBP": ".webp"}
+FORMATS = {"PNG": ".png", "JPEG": ".jpg", "TIFF": ".tif", "BMP": ".bmp", "WEBP": ".webp", "GIF": ".gif"}
 
 
 def file_of(file_format: str) -> bytes:
@@ -44,7 +44,7 @@ def test_lines_of_base64_are_one(tmp_path: Any) -> None:
 
 @pytest.mark.parametrize(
     "image_data",
-    [None, "", 5, [], "abc", "é", "AAAA", base64.b64encode(b"GIF89a").decode(), "data:image/png;base64,iVBORw0KGgo="],
+    [None, "", 5, [], "abc", "é", "AAAA", base64.b64encode(b"%PDF-1").decode(), "data:image/png;base64,iVBORw0KGgo="],
 )
 def test_what_is_no_image_is_told(image_data: Any) -> None:
     with pytest.raises(DataError) as caught:

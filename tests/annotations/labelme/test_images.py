@@ -199,13 +199,13 @@ def test_the_image_that_was_found_is_the_one_that_is_read(tmp_path: Path, name: 
         assert item.annotation == Place(folder / item.annotation_name)
 
 
-@pytest.mark.parametrize("image", ["a.gif", "C:\\x\\a.gif"])
+@pytest.mark.parametrize("image", ["a.avif", "C:\\x\\a.avif"])
 def test_an_image_of_a_kind_that_is_not_read_is_told(tmp_path: Path, image: str, image_data: str) -> None:
     folder = make(tmp_path, Case([], {"a.json": image}), image_data)
-    Image.new("L", (6, 5)).save(folder / "a.gif")
+    (folder / "a.avif").touch()
     assert sentences(labelme.find(folder, "error")) == [
-        'a.json: its image "a.gif" is of a kind that is not read. '
-        "Save it under the same name as one of .png, .jpg, .jpeg, .tif, .tiff, .bmp, .webp."
+        'a.json: its image "a.avif" is of a kind that is not read. '
+        "Save it under the same name as one of .png, .jpg, .jpeg, .tif, .tiff, .bmp, .webp, .gif."
     ]
 
 
@@ -262,7 +262,7 @@ def test_a_file_that_is_no_labelme_json_is_told_with_and_without_image(tmp_path:
         (
             "iVBORw0KGgo=",
             "a.json: not an image that can be read, or its first bytes are damaged. "
-            "Replace or remove it; images are .png, .jpg, .jpeg, .tif, .tiff, .bmp, .webp.",
+            "Replace or remove it; images are .png, .jpg, .jpeg, .tif, .tiff, .bmp, .webp, .gif.",
         ),
     ],
 )

@@ -426,9 +426,9 @@ REFUSED: list[tuple[Callable[[Path], None], dict[str, Any], list[str]]] = [
     (beside, {}, ["masks/b.png: a damaged image ("]),
     (lambda root: photos(root, "images/a.jpg"), {}, ['x: no folder "masks" with masks in it. Put images into "images" and ']),
     (
-        lambda root: (photos(root, "images/a.jpg"), (root / "masks").mkdir(), (root / "masks/a.gif").touch()),  # type: ignore[func-returns-value]
+        lambda root: (photos(root, "images/a.jpg"), (root / "masks").mkdir(), (root / "masks/a.avif").touch()),  # type: ignore[func-returns-value]
         {},
-        ['x: no masks in "masks" but .gif files, which are not read. Save masks as PNG.'],
+        ['x: no masks in "masks" but .avif files, which are not read. Save masks as PNG.'],
     ),
     (
         lambda root: save(root / "masks/a.png", blocks(0, 1)),

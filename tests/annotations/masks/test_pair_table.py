@@ -78,7 +78,7 @@ def test_images_without_a_mask_follow_the_rule(tmp_path: Path) -> None:
         ("in/a.jpg,in/a.jpg", "names one file as image and as mask. Name the mask of the image."),
         (
             "pairs.csv,out/1.png",
-            "names pairs.csv, which is no image by its suffix. Images are .png, .jpg, .jpeg, .tif, .tiff, .bmp, .webp.",
+            "names pairs.csv, which is no image by its suffix. Images are .png, .jpg, .jpeg, .tif, .tiff, .bmp, .webp, .gif.",
         ),
     ],
 )
