@@ -109,7 +109,7 @@ def test_pages_keep_what_the_item_said_and_other_items_are_untouched() -> None:
 
 def test_a_page_s_id_that_is_taken_is_named() -> None:
     found = split_pages(Found((item("a", stack(STACK)), item("a/0001", stack(STACK[:1]))), ()))
-    assert [problem.file for problem in found.problems] == ["a/0001.tif", "page 2 of a.tif"]
+    assert [problem.file for problem in found.problems] == ["a/0001.tif and page 2 of a.tif"]
 
 
 def test_a_page_is_the_same_from_disk_and_memory_and_in_another_process(tmp_path: Path) -> None:

@@ -68,15 +68,12 @@ def guess(image_ids: Collection[str], mask_ids: Collection[str]) -> Guess | None
     Names that all differ from their images' in the same way give a template of one mask an image. Where images have
     several, the names must tell classes or numbered parts.
     """
-    template, count = single(image_ids, mask_ids)
     images, masks = sorted(set(image_ids)), sorted(set(mask_ids))
-    first, *others = _image_sides({_name(each) for each in images})
-    seen = (
-        (_frames(Template(first, STEM, ""), images, masks), first),
-        (_by_folder(images, masks), STEM),
-        *((_frames(Template(side, STEM, ""), images, masks), side) for side in others),
-    )
-    for frames, side in seen:
+    first = _frames(Template(STEM, STEM, ""), images, masks)
+    if masks and sum(map(len, first.values())) == len(masks):
+        return _of_frames(first, STEM)
+    template, count = single(image_ids, mask_ids)
+    for frames, side in _all_frames(first, images, masks):
         n_fitting = sum(map(len, frames.values()))
         if n_fitting > count and 2 * n_fitting >= len(masks):
             return _of_frames(frames, side)
@@ -130,6 +127,14 @@ def _fits(frame: str, other: str) -> bool:
     return parse(frame).is_mask(parse(other).mask.replace(STEM, "x"), "")
 
 
+def _all_frames(first: Frames, image_ids: Sequence[str], mask_ids: Sequence[str]) -> Iterator[tuple[Frames, str]]:
+    """What names say beside the images', which comes first, in folders of one image each, and beside pieces of images' names."""
+    yield first, STEM
+    yield _by_folder(image_ids, mask_ids), STEM
+    for side in _image_sides({_name(each) for each in image_ids})[1:]:
+        yield _frames(Template(side, STEM, ""), image_ids, mask_ids), side
+
+
 class Owners:
     """Finds the image in whose name's way a file is called: `a_1` and `cat/a` after `a`."""
 
@@ -181,8 +186,9 @@ def _stems(template: Template, image_ids: Iterable[str]) -> dict[str, dict[str, 
 def _candidates(mask_id: str, stems: Mapping[str, Mapping[str, str]]) -> Iterator[tuple[str, str]]:
     """Each frame that the mask's name may be, with the image that it is of then."""
     *folders, name = mask_id.split("/")
+    folded = _folded(name)
     for start, end in _parts(name):
-        own = stems.get(_folded(name)[start:end], {})
+        own = stems.get(folded[start:end], {})
         for rest, folder in _above(folders) if own else ():
             if folder in own:
                 yield "/".join([*rest, name[:start] + STEM + name[end:]]), own[folder]
