@@ -54,7 +54,7 @@ class Guess:
 
     def _single(self, frames: Sequence[str]) -> list[str]:
         """The ways in which most images have a mask, of which none is another one too."""
-        often = [way for way, count in self.ways[:ASKED] if 2 * count >= self.ways[0][1]]
+        often = [way for way, count in self.ways[:ASKED] if STEM in way and 2 * count >= self.ways[0][1]]
         return [way for way in often if not any(_fits(way, other) for other in frames if other != way)]
 
 
@@ -124,7 +124,7 @@ def _both(side: str, mask: str) -> str:
 
 def _fits(frame: str, other: str) -> bool:
     """Whether a mask called as `other` is called as `frame` too."""
-    return parse(frame).is_mask(parse(other).mask.replace(STEM, "x"), "")
+    return parse(frame).is_mask(other.replace(STEM, "x"), "")
 
 
 def _all_frames(first: Frames, image_ids: Sequence[str], mask_ids: Sequence[str]) -> Iterator[tuple[Frames, str]]:
