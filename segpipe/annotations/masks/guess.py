@@ -15,6 +15,8 @@ from segpipe.images import SUFFIXES
 TRIED = 8
 ASKED = 6
 """As many ways of naming are listed where a person must say what they are."""
+UNUSABLE = set("{}>\\")
+"""Letters that a template cannot hold as they are."""
 ALONE = "only these are masks, the others are left out"
 
 
@@ -89,7 +91,7 @@ def single(image_ids: Collection[str], mask_ids: Collection[str]) -> tuple[str, 
     votes: Counter[str] = Counter()
     for name in sorted(map(_name, mask_ids)):
         stem = inside(name, stems)
-        if stem and not set("{}>") & set(name):
+        if stem and not UNUSABLE & set(name):
             votes[_both(STEM, name.replace(stem, STEM, 1))] += 1
     candidates = [template for template, _ in votes.most_common(TRIED)] + _by_ends(stems, {_name(each) for each in mask_ids})
     fitting = {template: _n_fitting(template, image_ids, mask_ids) for template in candidates}
@@ -164,7 +166,7 @@ def _of_frames(frames: Frames, side: str) -> Guess:
 def _frames(template: Template, image_ids: Sequence[str], mask_ids: Sequence[str]) -> Frames:
     """Of each mask that holds an image's stem the frame that is most common, and of these the shortest."""
     stems = _stems(template, image_ids)
-    candidates = {mask_id: set(_candidates(mask_id, stems)) for mask_id in mask_ids if not set("{}>") & set(mask_id)}
+    candidates = {mask_id: set(_candidates(mask_id, stems)) for mask_id in mask_ids if not UNUSABLE & set(mask_id)}
     counts = Counter(frame for own in candidates.values() for frame in {frame for frame, _ in own})
     frames: dict[str, dict[str, str]] = defaultdict(dict)
     for mask_id, found in candidates.items():
@@ -212,7 +214,7 @@ def _by_folder(image_ids: Sequence[str], mask_ids: Sequence[str]) -> Frames:
     for image_id in image_ids:
         images[image_id.rpartition("/")[0]].append(image_id)
     alone = {folder: own[0] for folder, own in images.items() if len(own) == 1 and _name(folder).lower() not in PARTS}
-    elsewhere = any(each.rpartition("/")[0] not in alone or set("{}>") & set(each) for each in mask_ids)
+    elsewhere = any(each.rpartition("/")[0] not in alone or UNUSABLE & set(each) for each in mask_ids)
     if len(alone) < 2 or elsewhere:
         return {}
     frames: dict[str, dict[str, str]] = defaultdict(dict)
@@ -223,7 +225,7 @@ def _by_folder(image_ids: Sequence[str], mask_ids: Sequence[str]) -> Frames:
 
 def _image_sides(names: Collection[str]) -> list[str]:
     """How images may be called: by a stem alone, or by one between what all of them begin and end with."""
-    before, after = _shared_ends(names) if len(names) > 1 and not any(set("{}>") & set(each) for each in names) else ("", "")
+    before, after = _shared_ends(names) if len(names) > 1 and not any(UNUSABLE & set(each) for each in names) else ("", "")
     return list(dict.fromkeys([STEM, f"{STEM}{after}", f"{before}{STEM}", f"{before}{STEM}{after}"]))
 
 
@@ -258,7 +260,7 @@ def _is_end(name: str, at: int) -> bool:
 
 def _by_ends(image_names: Collection[str], mask_names: Collection[str]) -> list[str]:
     """The template of names that share all but their beginnings or ends: 21_photo and 21_manual1, img_7 and mask_7."""
-    if min(len(image_names), len(mask_names)) < 2 or any(set("{}>") & set(name) for name in (*image_names, *mask_names)):
+    if min(len(image_names), len(mask_names)) < 2 or any(UNUSABLE & set(name) for name in (*image_names, *mask_names)):
         return []
     (before, after), (mask_before, mask_after) = _shared_ends(image_names), _shared_ends(mask_names)
     before, mask_before = ("", "") if before == mask_before else (before, mask_before)

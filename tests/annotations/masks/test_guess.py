@@ -21,6 +21,7 @@ from segpipe.annotations.masks.template import parse, stems_of
         (["a", "b"], ["a.jpg", "b.jpg"], "{stem}.jpg.png", 2),
         (["a", "b"], ["c", "d"], "", 0),
         (["a{", "b}"], ["a{_mask", "b}_mask"], "", 0),
+        (["a\\", "b"], ["a\\_mask", "b_mask"], "{stem}_mask", 2),
         ([], ["a"], "", 0),
         (["x/1"], ["y/1_mask"], "", 0),
     ],
