@@ -93,8 +93,8 @@ def _classes(look: Look) -> str:
 def _masks(look: Look) -> str:
     """What becomes of several masks of one image."""
     if look.layout.classes:
-        return "one for each class; where they overlap the later class wins"
-    return "those of one image are joined; where they overlap the later class wins"
+        return "one for each class; where they overlap data.shapes.overlap says which wins"
+    return "those of one image are joined; where they overlap data.shapes.overlap says which wins"
 
 
 def _values(look: Look) -> str:

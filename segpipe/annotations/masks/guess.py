@@ -15,6 +15,8 @@ from segpipe.images import SUFFIXES
 TRIED = 8
 ASKED = 6
 """As many ways of naming are listed where a person must say what they are."""
+UNUSABLE = set("{}>\\")
+"""Letters that a template cannot hold as they are."""
 ALONE = "only these are masks, the others are left out"
 
 
@@ -54,7 +56,7 @@ class Guess:
 
     def _single(self, frames: Sequence[str]) -> list[str]:
         """The ways in which most images have a mask, of which none is another one too."""
-        often = [way for way, count in self.ways[:ASKED] if 2 * count >= self.ways[0][1]]
+        often = [way for way, count in self.ways[:ASKED] if STEM in way and 2 * count >= self.ways[0][1]]
         return [way for way in often if not any(_fits(way, other) for other in frames if other != way)]
 
 
@@ -68,15 +70,12 @@ def guess(image_ids: Collection[str], mask_ids: Collection[str]) -> Guess | None
     Names that all differ from their images' in the same way give a template of one mask an image. Where images have
     several, the names must tell classes or numbered parts.
     """
-    template, count = single(image_ids, mask_ids)
     images, masks = sorted(set(image_ids)), sorted(set(mask_ids))
-    first, *others = _image_sides({_name(each) for each in images})
-    seen = (
-        (_frames(Template(first, STEM, ""), images, masks), first),
-        (_by_folder(images, masks), STEM),
-        *((_frames(Template(side, STEM, ""), images, masks), side) for side in others),
-    )
-    for frames, side in seen:
+    first = _frames(Template(STEM, STEM, ""), images, masks)
+    if masks and sum(map(len, first.values())) == len(masks):
+        return _of_frames(first, STEM)
+    template, count = single(image_ids, mask_ids)
+    for frames, side in _all_frames(first, images, masks):
         n_fitting = sum(map(len, frames.values()))
         if n_fitting > count and 2 * n_fitting >= len(masks):
             return _of_frames(frames, side)
@@ -92,7 +91,7 @@ def single(image_ids: Collection[str], mask_ids: Collection[str]) -> tuple[str, 
     votes: Counter[str] = Counter()
     for name in sorted(map(_name, mask_ids)):
         stem = inside(name, stems)
-        if stem and not set("{}>") & set(name):
+        if stem and not UNUSABLE & set(name):
             votes[_both(STEM, name.replace(stem, STEM, 1))] += 1
     candidates = [template for template, _ in votes.most_common(TRIED)] + _by_ends(stems, {_name(each) for each in mask_ids})
     fitting = {template: _n_fitting(template, image_ids, mask_ids) for template in candidates}
@@ -127,7 +126,15 @@ def _both(side: str, mask: str) -> str:
 
 def _fits(frame: str, other: str) -> bool:
     """Whether a mask called as `other` is called as `frame` too."""
-    return parse(frame).is_mask(parse(other).mask.replace(STEM, "x"), "")
+    return parse(frame).is_mask(other.replace(STEM, "x"), "")
+
+
+def _all_frames(first: Frames, image_ids: Sequence[str], mask_ids: Sequence[str]) -> Iterator[tuple[Frames, str]]:
+    """What names say beside the images', which comes first, in folders of one image each, and beside pieces of images' names."""
+    yield first, STEM
+    yield _by_folder(image_ids, mask_ids), STEM
+    for side in _image_sides({_name(each) for each in image_ids})[1:]:
+        yield _frames(Template(side, STEM, ""), image_ids, mask_ids), side
 
 
 class Owners:
@@ -159,7 +166,7 @@ def _of_frames(frames: Frames, side: str) -> Guess:
 def _frames(template: Template, image_ids: Sequence[str], mask_ids: Sequence[str]) -> Frames:
     """Of each mask that holds an image's stem the frame that is most common, and of these the shortest."""
     stems = _stems(template, image_ids)
-    candidates = {mask_id: set(_candidates(mask_id, stems)) for mask_id in mask_ids if not set("{}>") & set(mask_id)}
+    candidates = {mask_id: set(_candidates(mask_id, stems)) for mask_id in mask_ids if not UNUSABLE & set(mask_id)}
     counts = Counter(frame for own in candidates.values() for frame in {frame for frame, _ in own})
     frames: dict[str, dict[str, str]] = defaultdict(dict)
     for mask_id, found in candidates.items():
@@ -181,8 +188,9 @@ def _stems(template: Template, image_ids: Iterable[str]) -> dict[str, dict[str, 
 def _candidates(mask_id: str, stems: Mapping[str, Mapping[str, str]]) -> Iterator[tuple[str, str]]:
     """Each frame that the mask's name may be, with the image that it is of then."""
     *folders, name = mask_id.split("/")
+    folded = _folded(name)
     for start, end in _parts(name):
-        own = stems.get(_folded(name)[start:end], {})
+        own = stems.get(folded[start:end], {})
         for rest, folder in _above(folders) if own else ():
             if folder in own:
                 yield "/".join([*rest, name[:start] + STEM + name[end:]]), own[folder]
@@ -206,7 +214,7 @@ def _by_folder(image_ids: Sequence[str], mask_ids: Sequence[str]) -> Frames:
     for image_id in image_ids:
         images[image_id.rpartition("/")[0]].append(image_id)
     alone = {folder: own[0] for folder, own in images.items() if len(own) == 1 and _name(folder).lower() not in PARTS}
-    elsewhere = any(each.rpartition("/")[0] not in alone or set("{}>") & set(each) for each in mask_ids)
+    elsewhere = any(each.rpartition("/")[0] not in alone or UNUSABLE & set(each) for each in mask_ids)
     if len(alone) < 2 or elsewhere:
         return {}
     frames: dict[str, dict[str, str]] = defaultdict(dict)
@@ -217,7 +225,7 @@ def _by_folder(image_ids: Sequence[str], mask_ids: Sequence[str]) -> Frames:
 
 def _image_sides(names: Collection[str]) -> list[str]:
     """How images may be called: by a stem alone, or by one between what all of them begin and end with."""
-    before, after = _shared_ends(names) if len(names) > 1 and not any(set("{}>") & set(each) for each in names) else ("", "")
+    before, after = _shared_ends(names) if len(names) > 1 and not any(UNUSABLE & set(each) for each in names) else ("", "")
     return list(dict.fromkeys([STEM, f"{STEM}{after}", f"{before}{STEM}", f"{before}{STEM}{after}"]))
 
 
@@ -252,7 +260,7 @@ def _is_end(name: str, at: int) -> bool:
 
 def _by_ends(image_names: Collection[str], mask_names: Collection[str]) -> list[str]:
     """The template of names that share all but their beginnings or ends: 21_photo and 21_manual1, img_7 and mask_7."""
-    if min(len(image_names), len(mask_names)) < 2 or any(set("{}>") & set(name) for name in (*image_names, *mask_names)):
+    if min(len(image_names), len(mask_names)) < 2 or any(UNUSABLE & set(name) for name in (*image_names, *mask_names)):
         return []
     (before, after), (mask_before, mask_after) = _shared_ends(image_names), _shared_ends(mask_names)
     before, mask_before = ("", "") if before == mask_before else (before, mask_before)

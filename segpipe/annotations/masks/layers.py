@@ -1,5 +1,6 @@
 """Several mask files of one image, each of one class or a part of the whole, joined to one mask."""
 
+from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
@@ -158,14 +159,14 @@ def held(values: Sequence[str]) -> set[str]:
 def judge(seen: Sequence[Seen], coding: Coding) -> list[DataError]:
     """What only all files of a class together show: the ignored value is the object in some of them."""
     problems = []
-    objects: dict[str, dict[str, int]] = {}
+    objects: dict[str, list[tuple[str, int]]] = defaultdict(list)
     for each in seen:
         for layer in each.item.annotation.files if isinstance(each.item.annotation, Layers) else ():
             codes = [code for class_name, code in _split(each.values) if class_name == layer.class_name]
-            objects.setdefault(layer.class_name, {})[layer.name] = coding.object_in(codes)
+            objects[layer.class_name].append((layer.name, coding.object_in(codes)))
     for own in objects.values():
-        others = {code for code in own.values() if code > 0} - {coding.ignored}
-        doubtful = [name for name, code in own.items() if code == coding.ignored]
+        others = {code for _, code in own if code > 0} - {coding.ignored}
+        doubtful = [name for name, code in own if code == coding.ignored]
         if others and doubtful:
             value = told(coding.ignored)
             what = f"the object is {some(sorted(others))} in some masks of its class and {value}, the ignored value, in others"

@@ -42,15 +42,14 @@ def find(root: Path, table: str, rule: str, classes: Collection[str] | None = No
     """
     problems: list[DataError] = []
     owners: dict[Path, Row] = {}
+    firsts: dict[str, Row] = {}
     by_image: dict[str, list[Row]] = defaultdict(list)
     for row in rows(root, table):
-        own = list(_problems(root, row, owners, rule, classes))
-        first = next(iter(by_image[row.image]), None)
-        own += _against(row, first, classes is not None) if first else []
-        by_image[row.image].append(row)
+        first = firsts.setdefault(row.image, row)
+        own = [*_problems(root, row, owners, rule, classes), *(_against(row, first, classes is not None))]
         problems += own
-        if own:
-            by_image[row.image].pop() if first else by_image.pop(row.image)
+        if not own:
+            by_image[row.image].append(row)
     kept = [own for own in by_image.values() if own[0].mask or rule == "background"]
     return sorted_items((_item(root, own, classes is not None) for own in kept), problems)
 
@@ -67,7 +66,9 @@ def _item(root: Path, own: Sequence[Row], by_class: bool) -> Item:
 
 
 def _against(row: Row, first: Row, by_class: bool) -> list[DataError]:
-    """What is wrong with a line after another one of the same image."""
+    """What is wrong with a line beside the first one of the same image; nothing with that one itself."""
+    if row == first:
+        return []
     if not by_class:
         what = f"names the image {row.image} a second time, after {first.place.rpartition(', ')[2]}"
         remedy = "Remove one of the two lines, or add a column class where each mask is of one class."

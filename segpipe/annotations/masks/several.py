@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 
 from segpipe.annotations.masks.layers import NOTHING
 from segpipe.annotations.masks.template import ANY, CLASS, PART, STEM
+from segpipe.images import SUFFIXES
 
 MASK_WORDS = {"mask", "masks", "gt", "gtfine", "gtcoarse", "label", "labels", "labelled", "annotation", "annotations", "annot"}
 MASK_WORDS |= {"seg", "segmentation", "segmentations", "groundtruth", "truth"}
@@ -187,7 +188,8 @@ def _shared(pieces: Sequence[Sequence[str]]) -> list[str]:
     """What all begin with, of separators and of words that say that a file is a mask. Of none of them all is taken."""
     shared: list[str] = []
     for own in zip(*(each[:-1] for each in pieces), strict=False):
-        is_plain = not own[0] or ENDS.fullmatch(own[0]) or own[0].lower() in MASK_WORDS
+        word = own[0].lower()
+        is_plain = not word or ENDS.fullmatch(word) or word in MASK_WORDS or f".{word}" in SUFFIXES  # photo.jpg_cat
         if len(set(own)) > 1 or not is_plain:
             break
         shared.append(own[0])

@@ -8,7 +8,7 @@ from pathlib import Path, PurePosixPath
 from segpipe.annotations.items import together, unannotated
 from segpipe.annotations.masks import guess
 from segpipe.annotations.masks.guess import Guess
-from segpipe.annotations.masks.several import words_in
+from segpipe.annotations.masks.several import MASK_WORDS, words_in
 from segpipe.annotations.masks.template import PART, STEM, Template, stems_of
 from segpipe.errors import DataError, Fix
 from segpipe.record import BACKGROUND
@@ -57,7 +57,8 @@ def told(
     if proposed and proposed.n_fitting > len(pairs) - len(alone) and 2 * proposed.n_fitting >= len(spare):
         return [each for each in pairs if each.masks], [_renamed(_told(root, path), proposed) for _, path in spare]
     unknown = _unknown(root, pairs, left, naming.template)
-    further = _further(root, pairs, [each for each in left if each[1] not in unknown], naming.template)
+    numbered = _numbered(others, pairs, naming.template)
+    further = _further(root, pairs, [*(each for each in left if each[1] not in unknown), *numbered], naming.template)
     seen = {*unknown, *(path for path, _ in further)}
     kept, problems = [], [*unknown.values(), *dict.fromkeys(problem for _, problem in further)]
     for each in pairs:
@@ -71,7 +72,7 @@ def told(
         for _, path in left
         if path not in seen
     ]
-    return kept, [*problems, *extra, *(_other_name(_told(root, path)) for _, path in others)]
+    return kept, [*problems, *extra, *(_other_name(_told(root, path)) for _, path in others if path not in seen)]
 
 
 def _unknown(root: Path, pairs: Sequence[Pair], left: Sequence[File], template: Template) -> dict[Path, DataError]:
@@ -95,6 +96,16 @@ def _unknown(root: Path, pairs: Sequence[Pair], left: Sequence[File], template: 
             what = f'by its name a mask of "{min(names, key=lambda name: (len(name), name))}", no class of data.masks.classes'
             problems[path] = DataError(_told(root, path), what, "Name the class there, or remove the file.")
     return problems
+
+
+def _numbered(others: Sequence[File], pairs: Sequence[Pair], template: Template) -> list[File]:
+    """The files that are called as masks and by a number, where the masks' own name says nothing but that they are masks."""
+    ending = words_in(template.mask.rpartition(STEM)[2])
+    if not ending or not ending <= MASK_WORDS:
+        return []
+    numbered = replace(template, mask=template.mask + PART)
+    stems = stems_of(numbered, (each.id for each in pairs))
+    return [each for each in others if numbered.is_mask(each[0], each[1].suffix) and numbered.readings(each[0], stems)]
 
 
 def _is_beside(path: Path, owner: Pair) -> bool:

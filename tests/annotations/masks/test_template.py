@@ -55,3 +55,62 @@ def test_an_image_side_with_two_stems_is_refused() -> None:
 def test_a_suffix_counts_in_any_case() -> None:
     own = parse("{stem}.PNG")
     assert (own.is_mask("a", ".png"), own.is_mask("a", ".Png"), own.is_mask("a", ".jpg")) == (True, True, False)
+
+
+def owners(template: str, mask: str, *images: str, classes: tuple[str, ...] | None = None) -> set[tuple[str, str]]:
+    """The images and classes that the name of a mask may mean."""
+    own = parse(template)
+    stems = stems_of(own, images)
+    return {(stems[each.folder][each.stem], each.class_name) for each in own.readings(mask, stems, classes)}
+
+
+@pytest.mark.parametrize(
+    ("template", "mask", "expected"),
+    [
+        ("{stem}_{class}", "a_cat", {("a", "cat")}),
+        ("{stem}_{class}", "a_b_cat", {("a", "b_cat"), ("a_b", "cat")}),
+        ("{class}-{stem}", "cat-a", {("a", "cat")}),
+        ("{class}/{stem}", "cat/a", {("a", "cat")}),
+        ("{class}/{stem}", "train/cat/x", {("train/x", "cat")}),
+        ("{class}/{stem}", "cat/train/x", {("train/x", "cat")}),
+        ("{class}/{stem}_{class}", "cat/a_cat", {("a", "cat")}),
+        ("{class}/{stem}_{class}", "cat/a_dog", set()),
+        ("{any}/{stem}_{class}", "1. cats/a_cat", {("a", "cat")}),
+        ("{stem}/{any}", "a/0f9b", {("a", "")}),
+        ("{stem}{class}", "acat", {("a", "cat")}),
+        ("{class}", "train/cat", {("train/x", "cat")}),
+        ("{any}", "train/0f9b", {("train/x", "")}),
+        ("{any}", "0f9b", {("a", ""), ("a_b", ""), ("a1", "")}),
+        ("{stem}_{class}", "b_cat", set()),
+    ],
+)
+def test_a_name_tells_image_and_class(template: str, mask: str, expected: set[tuple[str, str]]) -> None:
+    assert owners(template, mask, "a", "a_b", "a1", "train/x") == expected
+
+
+@pytest.mark.parametrize("part", ["", "_1", "-02", " 3", "(4)", "_(5)", ".6", "7"])
+def test_a_part_is_a_number_or_nothing(part: str) -> None:
+    assert owners("{stem}_mask{part}", f"a_mask{part}", "a") == {("a", "")}
+    assert owners("{stem}_{class}{part}", f"a_cat{part}", "a", classes=("cat",)) == {("a", "cat")}
+
+
+@pytest.mark.parametrize("rest", ["_old", "_1b", "x1", "_1_2"])
+def test_what_is_no_number_is_no_part(rest: str) -> None:
+    assert owners("{stem}_mask{part}", f"a_mask{rest}", "a") == set()
+
+
+def test_a_number_is_never_cut() -> None:
+    assert owners("{stem}{part}", "a12", "a1", "a") == {("a", "")}
+    assert owners("{stem}{part}", "a1_2", "a1", "a12") == {("a1", "")}
+
+
+def test_only_the_classes_that_are_given_count() -> None:
+    assert owners("{stem}_{class}", "a_b_cat", "a", "a_b", classes=("cat", "dog")) == {("a_b", "cat")}
+    assert owners("{stem}_{class}", "a_cow", "a", classes=("cat", "dog")) == set()
+    assert parse("{stem}_{class}").is_mask("deep/a_cat", ".png", ("cat",))
+    assert not parse("{stem}_{class}").is_mask("deep/a_cow", ".png", ("cat",))
+
+
+def test_an_image_side_tells_no_classes() -> None:
+    with pytest.raises(PipelineError, match="Only masks are told apart by"):
+        parse("{stem}_{class} > {stem}")
