@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 
 from segpipe.annotations.class_map import ClassIds
 from segpipe.annotations.items import Annotated, Item, Seen
+from segpipe.annotations.masks import codes as mask_codes
 from segpipe.annotations.masks import ids as mask_ids
 from segpipe.annotations.masks.codes import code_of, some, told
 from segpipe.annotations.masks.ids import Coding
@@ -138,7 +139,10 @@ def _read(item: Item, layer: Layer, width: int, height: int, coding: Coding, num
     if not layer.class_name:
         return mask_ids.read(alone, width, height, coding)
     own = Coding("binary", {0: 0, 1: numbers[layer.class_name]}, coding.ignored)
-    annotated = mask_ids.read(alone, width, height, own)
+    coded = mask_codes.read(layer.place.read(), layer.name)
+    shown = coded.as_shown()  # black is where the class is not, whichever index a palette gives it
+    coded = shown if len(shown.codes) == len(coded.codes) else coded
+    annotated = mask_ids.annotated(alone, coded, width, height, own)
     codes = sorted(map(code_of, annotated.values))
     if own.strange(codes):
         what = f"more values than 0 and one other in a mask of one class: {some(codes)}"
@@ -165,12 +169,14 @@ def judge(seen: Sequence[Seen], coding: Coding) -> list[DataError]:
             codes = [code for class_name, code in _split(each.values) if class_name == layer.class_name]
             objects[layer.class_name].append((layer.name, coding.object_in(codes)))
     for own in objects.values():
-        others = {code for _, code in own if code > 0} - {coding.ignored}
+        others = [(name, code) for name, code in own if code > 0 and code != coding.ignored]
         doubtful = [name for name, code in own if code == coding.ignored]
         if others and doubtful:
-            value = told(coding.ignored)
-            what = f"the object is {some(sorted(others))} in some masks of its class and {value}, the ignored value, in others"
-            problems += [DataError(name, what, "Make them alike.") for name in doubtful]
+            codes, value = some(sorted({code for _, code in others})), told(coding.ignored)
+            what = f"the object is {codes} in some masks of its class and {value}, the ignored value, in others"
+            # Those that differ from most are named: a stray pixel beside 255 is taken for the object, and 255 for ignored.
+            files = doubtful if len(doubtful) <= len(others) else [name for name, _ in others]
+            problems += [DataError(name, what, "Make them alike.") for name in files]
     return problems
 
 

@@ -315,4 +315,5 @@ def test_a_list_of_pairs_tells_the_classes_of_its_column(tmp_path: Path) -> None
         "data.masks.pairs": "pairs.csv",
         "data.masks.values": "binary",
         "data.masks.ignore_index": 255,
+        "data.masks.palette": "indices",
     }

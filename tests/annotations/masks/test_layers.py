@@ -5,6 +5,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from PIL import Image
 
 from segpipe.annotations.items import Annotated, Item, Seen
 from segpipe.annotations.masks import layers
@@ -149,6 +150,27 @@ def test_the_ignored_value_as_the_object_of_some_masks_of_a_class_is_told(tmp_pa
     assert layers.judge(seen[1:], BINARY) == []
 
 
+def test_a_stray_pixel_in_a_mask_of_a_class_is_told_by_its_own_name(tmp_path: Path) -> None:
+    """255 is the object of three masks; in the fourth 254 would be it, and all of 255 ignored."""
+    values = {"a": row(0, 255, 255, 0), "b": row(0, 255, 0, 0), "c": row(255, 0, 0, 0), "d": row(0, 254, 255, 255)}
+    seen = []
+    for name, own in values.items():
+        save(tmp_path / f"{name}_cat.png", own)
+        layer = Layer(f"{name}_cat.png", Place(tmp_path / f"{name}_cat.png"), "cat")
+        one = Item(name, f"{name}.jpg", Place(tmp_path / "x"), Layers((layer,)), annotation_name=layer.name)
+        seen.append(Seen(one, read(one).values))
+    assert [problem.file for problem in layers.judge(seen, BINARY)] == ["d_cat.png"]
+
+
+@pytest.mark.parametrize("colours", [[0, 0, 0, 255, 255, 255], [255, 255, 255, 0, 0, 0]])
+def test_black_is_where_the_class_is_not_by_whatever_palette(tmp_path: Path, colours: list[int]) -> None:
+    picture = Image.fromarray(row(0, 1, 1, 0) if colours[0] == 0 else row(1, 0, 0, 1))
+    picture.putpalette(colours)
+    save(tmp_path / "cat.png", picture)
+    one = Item("a", "a.jpg", Place(tmp_path / "x"), Layers((Layer("cat.png", Place(tmp_path / "cat.png"), "cat"),)))
+    assert first_row(read(one)) == [0, 1, 1, 0]
+
+
 @pytest.mark.parametrize(
     ("keys", "sentence"),
     [
@@ -159,8 +181,8 @@ def test_the_ignored_value_as_the_object_of_some_masks_of_a_class_is_told(tmp_pa
         ),
         (
             {"classes": ("dog", "cat")},
-            'data.masks.classes: they begin with "dog", but each mask is of one class, so the first is where no mask has an '
-            "object. Let the first be background.",
+            "data.masks.classes: they name no background, but each mask is of one class, so there must be one for where no mask "
+            "has an object. Write background as the first.",
         ),
     ],
 )
