@@ -172,8 +172,8 @@ def judge(seen: Sequence[Seen], coding: Coding) -> list[DataError]:
         others = [(name, code) for name, code in own if code > 0 and code != coding.ignored]
         doubtful = [name for name, code in own if code == coding.ignored]
         if others and doubtful:
-            codes, value = some(sorted({code for _, code in others})), told(coding.ignored)
-            what = f"the object is {codes} in some masks of its class and {value}, the ignored value, in others"
+            seen_codes, value = some(sorted({code for _, code in others})), told(coding.ignored)
+            what = f"the object is {seen_codes} in some masks of its class and {value}, the ignored value, in others"
             # Those that differ from most are named: a stray pixel beside 255 is taken for the object, and 255 for ignored.
             files = doubtful if len(doubtful) <= len(others) else [name for name, _ in others]
             problems += [DataError(name, what, "Make them alike.") for name in files]
