@@ -168,7 +168,8 @@ def mask_strips(content: bytes, name: str) -> Iterator[Pixels]:
     """The values of a mask as its file holds them, some rows at a time, turned only by `strips_turn`: (rows, W), or (rows, W, C).
 
     Palette masks give their indices, see `_own_grays`. uint8, uint16, int32 or float32; C is 2 or 4 where there is alpha, the
-    last channel. Raises DataError for a JPEG or WebP (their values are blurred), a mode that no mask has, and whatever `decode` refuses.
+    last channel. Raises DataError for a JPEG or WebP (their values are blurred), a mode that no mask has, and whatever
+    `decode` refuses.
     """
     with _opened(content, name, any_numbers=True) as image:
         if isinstance(image, Bands):

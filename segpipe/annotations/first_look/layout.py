@@ -17,7 +17,7 @@ from segpipe.annotations.masks.template import STEM, guess, parse
 from segpipe.annotations.voc.tree import LABELMAP
 from segpipe.annotations.yolo import source as yolo
 from segpipe.errors import DataError, PipelineError
-from segpipe.unread import kind_of_name
+from segpipe.unread import POINTER, is_pointer, kind_of_name
 
 Kind = Literal["labelme", "masks", "voc", "coco", "yolo"]
 IMAGE_NAMES = ("images", "image", "imgs", "img", "jpegimages", "leftimg8bit", "photos")
@@ -263,6 +263,9 @@ def _hints(root: Path, files: Iterable[Path], kind: Kind | None) -> list[str]:
     image, mask = (next((first[name] for name in names if name in first), None) for names in (IMAGE_NAMES, MASK_NAMES))
     if image and mask:
         hints.append(f"{image} and {mask}: no rule leads from the images' names to the masks'. Pair them in {PAIRS}.")
+    pointers = [path.relative_to(root).as_posix() for path in files if is_pointer(path)]
+    if pointers:
+        hints.append(f"{len(pointers)} of its files, such as {pointers[0]}: {POINTER.name}. {POINTER.remedy}")
     unread = {found for path in files if (found := kind_of_name(path.name))}
     hints += sorted(f"There is {each.name} in it. {each.remedy}" for each in unread)
     links = [path.relative_to(root).as_posix() for path in root.rglob("*") if path.is_symlink() and path.is_dir()]

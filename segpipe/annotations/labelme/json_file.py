@@ -4,6 +4,7 @@ import json
 from typing import Any
 
 from segpipe.errors import DataError
+from segpipe.unread import POINTER, kind_of
 
 OTHER = "a JSON file that is not labelme's (it has no list of shapes)"
 AGAIN = "Save it again in labelme, or remove it."
@@ -48,6 +49,8 @@ def _told(value: object) -> str:
 
 def _parsed(content: bytes, name: str, once: Any) -> Any:
     """The JSON, with or without a byte order mark."""
+    if kind_of(content) == POINTER:
+        raise DataError(name, POINTER.name, POINTER.remedy)
     try:
         return json.loads(content, object_pairs_hook=once)
     except UnicodeDecodeError:
