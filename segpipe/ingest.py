@@ -17,6 +17,7 @@ from segpipe.fetch import fetch
 from segpipe.files import sha256_of
 from segpipe.lock import alone
 from segpipe.progress import track
+from segpipe.unread import POINTER, is_pointer
 from segpipe.workspace import main_root, partial_downloads
 
 SOURCE = Path("data/source")
@@ -48,6 +49,8 @@ def _opened(where: str, sha256: str | None) -> Iterator[Path]:
     path = Path(where).expanduser().resolve()
     if not path.exists():
         raise PipelineError(f"{where}: no such folder or file.")
+    if path.is_file() and is_pointer(path):
+        raise PipelineError(f"{where}: {POINTER.name}. {POINTER.remedy}")
     _check_hash(path, sha256)
     if path.is_dir():
         yield _inside(path)

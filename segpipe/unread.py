@@ -32,6 +32,10 @@ PDF = Kind("a PDF or PostScript document", "Export its pages as PNG; documents a
 VIDEO = Kind("a video", "Export frames of it as PNG; videos are not read.", picture=False)
 ARRAYS = Kind("a file of arrays", "Save each array as PNG or TIFF, 8 or 16 bits; arrays are not read.")
 ARCHIVE = Kind("a compressed file", "Unpack it first.", picture=False)
+POINTER = Kind(
+    "a pointer of Git LFS in place of the file itself", "Run `git lfs pull` in the repository it came with.", picture=False
+)
+"""What stands where a repository was cloned without Git LFS: three lines of text under the file's own name."""
 
 SUFFIXES: dict[str, Kind] = {
     suffix: kind
@@ -89,6 +93,7 @@ BEGINNINGS: tuple[tuple[int, bytes, Kind], ...] = (
     (0, b"\x89HDF\r\n\x1a\n", ARRAYS),
     (0, b"\x1f\x8b", ARCHIVE),
     (0, b"PK\x03\x04", ARCHIVE),
+    (0, b"version https://git-lfs", POINTER),
 )
 """Where in a file its sign stands."""
 HEAD = 512
@@ -108,6 +113,11 @@ def kind_of_name(name: str) -> Kind | None:
     """What the suffix says, in any case of its letters."""
     lower = name.lower()
     return next((kind for suffix, kind in SUFFIXES.items() if lower.endswith(suffix)), None)
+
+
+def is_pointer(path: Path) -> bool:
+    """Whether a file is a pointer of Git LFS; one that cannot be read is none."""
+    return _sniffed(path) == POINTER
 
 
 def files_below(root: Path, sniff: bool) -> list[DataError]:

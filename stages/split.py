@@ -29,7 +29,9 @@ def main() -> None:
     kept_folds.write(kept_folds.PATH, split.kept)
     folds.write(FOLDS, split.parts)
     proof.write(PROOF, proved)
-    for warning in proof.warnings(proved, split):
+    # Where near-duplicates count as one group, those that lists part are among the leaks.
+    cut = [] if every.split.join_duplicates else proof.parted_duplicates(index, split.parts)
+    for warning in [*proof.warnings(proved, split), *cut]:
         print(f"warning: {plain(warning)}", file=sys.stderr)
     if not folds.test(split.parts):
         print("no test part, so scores are out of fold: raise split.test_share, lower split.n_folds, or add images")

@@ -7,8 +7,13 @@ import pytest
 from PIL import Image
 from PIL.PngImagePlugin import PngInfo
 
-from segpipe.errors import DataError
-from segpipe.images import SUFFIXES, decode, decode_mask
+from segpipe.annotations.coco.file import read_file
+from segpipe.annotations.first_look.layout import recognise
+from segpipe.annotations.labelme.json_file import read_json
+from segpipe.annotations.yolo.lines import read_lines
+from segpipe.errors import DataError, PipelineError
+from segpipe.images import SUFFIXES, decode, decode_mask, header, mask_strips
+from segpipe.ingest import opened
 from segpipe.unread import SUFFIXES as UNREAD
 from segpipe.unread import files_below, kind_of_name
 
@@ -38,6 +43,39 @@ def test_a_kind_is_known_by_its_content_whatever_it_is_called(content: bytes, pr
             read(content, "photo.png")
         assert caught.value.problem == problem
         assert "not read" in caught.value.remedy
+
+
+LFS = b"version https://git-lfs.github.com/spec/v1\noid sha256:4d7a\nsize 12345\n"
+TOLD = "a pointer of Git LFS in place of the file itself. Run `git lfs pull` in the repository it came with."
+
+
+def test_a_pointer_of_git_lfs_is_told_wherever_it_stands(tmp_path: Path) -> None:
+    for read in (decode, decode_mask, header, lambda content, name: [*mask_strips(content, name)]):
+        with pytest.raises(DataError) as caught:
+            read(LFS, "a.png")
+        assert str(caught.value) == f"a.png: {TOLD}"
+    with pytest.raises(DataError) as caught:
+        read_json(LFS, "a.json")
+    assert str(caught.value) == f"a.json: {TOLD}"
+    (tmp_path / "a.json").write_bytes(LFS)
+    with pytest.raises(DataError) as caught:
+        read_file(tmp_path / "a.json", "a.json")
+    assert str(caught.value) == f"a.json: {TOLD}"
+    assert [str(each) for each in read_lines(LFS, "a.txt")[1]] == [f"a.txt: {TOLD}"]
+
+
+def test_a_folder_of_pointers_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / ".dvc").mkdir()
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "notes.md").write_text("words")
+    for name in ("a.jpg", "a.json", "b.json"):
+        (tmp_path / name).write_bytes(LFS)
+    with pytest.raises(PipelineError) as caught:
+        recognise(tmp_path)
+    assert f"3 of its files, such as a.jpg: {TOLD}" in str(caught.value).splitlines()
+    with pytest.raises(PipelineError) as caught, opened(str(tmp_path / "a.jpg"), None):
+        pass
+    assert str(caught.value) == f"{tmp_path / 'a.jpg'}: {TOLD}"
 
 
 def test_no_suffix_is_both_read_and_unread() -> None:

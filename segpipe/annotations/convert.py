@@ -17,6 +17,7 @@ from segpipe.annotations.items import Seen, Source, images_below
 from segpipe.annotations.labels import spelt_alike, unused
 from segpipe.annotations.pages import split_pages
 from segpipe.annotations.twins import pairs as twins
+from segpipe.annotations.twins import parted
 from segpipe.errors import DataError, PipelineError
 from segpipe.params import DataParams
 from segpipe.place import Place
@@ -105,7 +106,7 @@ def _with_twins(examined: Sequence[Examined]) -> tuple[tuple[Record, ...], list[
     pairs = twins.pairs({each.seen.item.id: each.fingerprint for each in examined if each.fingerprint})
     names = twins.clusters(pairs)
     records = tuple(replace(each.record, twin=names.get(each.record.id, "")) for each in examined if each.record)
-    return records, twins.warnings(pairs, [record.id for record in records])
+    return records, [*twins.warnings(pairs, [record.id for record in records], parted.sides(records)), *parted.warnings(records)]
 
 
 def _spooled(examined: Iterable[Examined], spool: Path) -> Iterator[Examined]:

@@ -159,6 +159,21 @@ def warnings(proof: Proof, assignment: Assignment) -> list[str]:
     return told
 
 
+def parted_duplicates(index: pd.DataFrame, parts: Mapping[str, str]) -> list[str]:
+    """A sentence on near-duplicates that lie in several parts, where given lists put images there and no group joins them."""
+    clusters = {item: name for item, name in zip(index.index.tolist(), index["twin"].tolist(), strict=True) if name}
+    leaks = _leaks({item: parts[item] for item in clusters}, clusters) if (index["given"] != "").any() else ()
+    if not leaks:
+        return []
+    held_out = sum(number for leak in leaks for part, number in leak.images.items() if part != TRAIN)
+    named = ", ".join(leak.group for leak in leaks[:NAMED])
+    return [
+        f"{_many(len(leaks), 'cluster')} of near-duplicates in several parts, {_many(held_out, 'image')} outside {TRAIN}: "
+        f"those of {named}{_more(leaks)}. Scores on them are too good: mend the given lists, and set split.join_duplicates to "
+        "true for images in none of them."
+    ]
+
+
 def _row(
     name: str,
     held: np.ndarray,

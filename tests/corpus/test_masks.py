@@ -113,7 +113,23 @@ def by_class(mask: str, kinds: tuple[str, ...] = ("cat", "dog")) -> Make:
     return steps(lambda r: photos(r, *(f"images/{name}.jpg" for name in "abc")), *masks)
 
 
+POINTER = b"version https://git-lfs.github.com/spec/v1\noid sha256:4d7a\nsize 12345\n"
+
 CASES = [
+    case(
+        "pointers of Git LFS",
+        steps(pair("images/a.png", "masks/a.png"), written("images/b.png", POINTER), written("masks/b.png", POINTER)),
+        errors=(
+            "images/b.png: a pointer of Git LFS in place of the file itself. Run `git lfs pull` in the repository it came with."
+        ),
+    ),
+    case(
+        "a mask that is a pointer of Git LFS",
+        steps(pair("images/a.png", "masks/a.png"), written("masks/a.png", POINTER)),
+        errors=(
+            "masks/a.png: a pointer of Git LFS in place of the file itself. Run `git lfs pull` in the repository it came with."
+        ),
+    ),
     case(
         "masks of another case",
         pair("images/Photo.JPG", "masks/photo.png"),
@@ -403,7 +419,7 @@ CASES = [
     case(
         "groups with a line too few",
         steps(some(a=blocks(0, 1), b=blocks(0, 1)), written("groups.csv", "image,group\na,p1\n")),
-        errors="images/b.png: an image that groups.csv does not name. Add a line for it.",
+        errors="images/b.png: an image that groups.csv does not name. Add a line for it, or set data.groups to none.",
         groups="groups.csv",
     ),
     case(

@@ -88,6 +88,20 @@ def test_groups_that_lists_cut_are_leaks_and_warned_of() -> None:
     assert "8 groups of 32 images, 1 cut by given lists; 32 images are not alone in theirs" in proof.table(found)
 
 
+def test_near_duplicates_that_lists_part_are_counted_where_no_group_joins_them() -> None:
+    given = {"a": "train", "b": "test", "c": "test", "d": "train", "e": "train"}
+    twin = {"a": "a", "b": "a", "c": "a", "d": "d", "e": "d"}
+    index = table(dict.fromkeys("abcde", (9, 1)), given=given, twin=twin)
+    parts = {"a": "train", "b": "test", "c": "test", "d": "train", "e": "0"}
+    assert proof.parted_duplicates(index, {**parts, "e": "train"}) == [
+        "1 cluster of near-duplicates in several parts, 2 images outside train: those of a. "
+        "Scores on them are too good: mend the given lists, and set split.join_duplicates to true for images in none of them."
+    ]
+    (both,) = proof.parted_duplicates(index, parts)
+    assert both.startswith("2 clusters of near-duplicates in several parts, 3 images outside train: those of a, d. ")
+    assert proof.parted_duplicates(table(dict.fromkeys("abcde", (9, 1)), twin=twin), parts) == []
+
+
 def test_only_lists_leave_no_ideal() -> None:
     index, assignment = made({"a": (1, 0, 0), "b": (1, 1, 1)}, {"a": "0", "b": "train"}, shares={})
     found = proved(index, assignment)

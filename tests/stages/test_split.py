@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from segpipe.dataset import folds, kept_folds, proof
+from segpipe.dataset import folds, kept_folds, pack, proof
 from segpipe.errors import PipelineError
 from stages import split
 from tests.dataset import packs
@@ -50,6 +50,21 @@ def test_it_writes_the_same_again(project: Path, capsys: pytest.CaptureFixture[s
     assert sorted(parts) == [f"i{k:02d}" for k in range(30)] and len(folds.test(parts)) == 6
     assert proof.read(split.PROOF).n_groups == 30
     assert "30 groups of 30 images, each in one part" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(("joined", "sentence"), [("true", "cut through 1 group of 2 images"), ("false", "1 cluster of near-")])
+def test_near_duplicates_on_both_sides_of_a_given_list_are_told(
+    project: Path, capsys: pytest.CaptureFixture[str], joined: str, sentence: str
+) -> None:
+    index = pack.read_index(split.PREPARED)
+    index.loc["i03", ["given", "twin"]] = ["test", "i02"]
+    index.loc["i02", "twin"] = "i02"
+    index.to_csv(split.PREPARED / "index.csv")
+    text = Path("params.yaml").read_text()
+    Path("params.yaml").write_text(text.replace("join_duplicates: true", f"join_duplicates: {joined}"))
+    split.main()
+    (warning,) = capsys.readouterr().err.splitlines()
+    assert sentence in warning
 
 
 def test_new_images_move_no_old_one(project: Path) -> None:

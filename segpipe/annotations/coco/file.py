@@ -14,6 +14,7 @@ from segpipe.annotations.coco.crowds import Count, is_crowd
 from segpipe.annotations.coco.json_lists import scan
 from segpipe.errors import DataError, plain
 from segpipe.place import Place
+from segpipe.unread import POINTER, kind_of
 
 AGAIN = "Export it again, or remove it."
 LISTS = ("images", "annotations", "categories")
@@ -117,6 +118,8 @@ def why_not(path: Path, name: str) -> str:
 def read_file(path: Path, name: str) -> CocoFile | None:
     """The file, or None where it is JSON without COCO's lists. Raises DataError where it is broken."""
     content = path.read_bytes()
+    if kind_of(content) == POINTER:
+        raise DataError(name, POINTER.name, POINTER.remedy)
     skipped = len(BOM) if content.startswith(BOM) else 0
     # A character a byte, so that places in the text are places in the file. Only what matters is read as UTF-8.
     text = content.decode("latin-1")

@@ -20,7 +20,7 @@ from segpipe.annotations.masks.template import CLASS, STEM, parse
 from segpipe.annotations.voc.tree import LABELMAP
 from segpipe.annotations.yolo import source as yolo
 from segpipe.errors import DataError, PipelineError
-from segpipe.unread import kind_of_name
+from segpipe.unread import POINTER, is_pointer, kind_of_name
 
 Kind = Literal["labelme", "masks", "voc", "coco", "yolo"]
 TRIED = 8
@@ -194,6 +194,9 @@ def _hints(root: Path, files: Iterable[Path], kind: Kind | None) -> list[str]:
     hints += [channels] if channels else []
     xml = next((program for path in files if (program := foreign_files.program_of_xml(path))), None)
     hints += [f"There is {xml.what} in it. {xml.remedy}"] if xml else []
+    pointers = [path.relative_to(root).as_posix() for path in files if is_pointer(path)]
+    if pointers:
+        hints.append(f"{len(pointers)} of its files, such as {pointers[0]}: {POINTER.name}. {POINTER.remedy}")
     unread = {found for path in files if (found := kind_of_name(path.name))}
     hints += sorted(f"There is {each.name} in it. {each.remedy}" for each in unread)
     links = [path.relative_to(root).as_posix() for path in root.rglob("*") if path.is_symlink() and path.is_dir()]

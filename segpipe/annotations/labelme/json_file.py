@@ -6,6 +6,7 @@ from typing import Any
 from segpipe.annotations import foreign_files, json_error
 from segpipe.annotations.labelme import supervisely
 from segpipe.errors import DataError
+from segpipe.unread import POINTER, kind_of
 
 OTHER = "a JSON file that is not labelme's (it has no list of shapes)"
 AGAIN = "Save it again in labelme, or remove it."
@@ -56,6 +57,8 @@ def _told(value: object) -> str:
 
 def _parsed(content: bytes, name: str, once: Any) -> Any:
     """The JSON, with or without a byte order mark."""
+    if kind_of(content) == POINTER:
+        raise DataError(name, POINTER.name, POINTER.remedy)
     try:
         return json.loads(content, object_pairs_hook=once)
     except (ValueError, RecursionError) as error:

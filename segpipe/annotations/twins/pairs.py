@@ -63,13 +63,16 @@ def clusters(found: Iterable[Pair]) -> dict[str, str]:
     return {each: root(each) for each in sorted(name)}
 
 
-def warnings(found: Sequence[Pair], ids: Sequence[str]) -> list[DataError]:
+def warnings(found: Sequence[Pair], ids: Sequence[str], sides: Mapping[str, str] | None = None) -> list[DataError]:
     """What a person should know of the pairs: each of them, and clusters so large that they hinder a split.
 
-    Where the names of all images, `ids`, show sequences, these are suggested as groups.
+    Where the names of all images, `ids`, show sequences, these are suggested as groups. Pairs that given lists part, as
+    `sides` of `parted` says, are told there.
     """
     together = "split.join_duplicates keeps them in one part; remove one if it is there by mistake."
-    told = [DataError(f"{each.first} = {each.second}", _WORDS[each.kind], together, warning=True) for each in found]
+    sides = sides or {}
+    kept = [each for each in found if sides.get(each.first) == sides.get(each.second)]
+    told = [DataError(f"{each.first} = {each.second}", _WORDS[each.kind], together, warning=True) for each in kept]
     large = [(name, count) for name, count in Counter(clusters(found).values()).items() if count >= max(LARGE * len(ids), 10)]
     pattern = suggest_pattern(ids) if large else None
     remedy = "Frames of a video: put each sequence's name into the images' names and group by it."

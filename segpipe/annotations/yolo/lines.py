@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from segpipe.errors import DataError
+from segpipe.unread import POINTER, kind_of
 
 NUMBER = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?", re.ASCII)
 SMALL = 0.02
@@ -25,6 +26,8 @@ class Polygon:
 
 def read_lines(content: bytes, name: str) -> tuple[list[Polygon], list[DataError]]:
     """The polygons of a file, and one problem for each kind of mistake, with the first line that has it."""
+    if kind_of(content) == POINTER:
+        return [], [DataError(name, POINTER.name, POINTER.remedy)]
     try:
         text = content.decode("utf-8-sig")
     except UnicodeDecodeError:
