@@ -133,8 +133,14 @@ def _spread(places: NDArray[np.float64], strength: NDArray[np.float64]) -> NDArr
     order = np.lexsort((places[:, 0], places[:, 1], -strength))
     x, y = places[order].astype(np.float32).T
     distances = (x[:, None] - x) ** 2 + (y[:, None] - y) ** 2
-    distances[np.triu_indices(len(x))] = np.inf
+    distances[_not_below(len(x))] = np.inf
     return order[np.argsort(-distances.min(axis=1, initial=np.inf), kind="stable")[:POINTS]]
+
+
+@cache
+def _not_below(n: int) -> NDArray[np.bool_]:
+    """On and above the diagonal."""
+    return np.triu(np.ones((n, n), np.bool_))
 
 
 def _described(gray: NDArray[np.uint8], places: NDArray[np.float64], turns: NDArray[np.int64], scale: float) -> NDArray[np.uint8]:
