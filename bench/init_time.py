@@ -108,10 +108,10 @@ def cells(random: Generator, size: int) -> Picture:
     """Twelve kinds of stamps, the same in every image, at any place and angle on a tissue of its own."""
     coarse = random.integers(150, 200, (8, 8, 3)).astype(np.uint8)
     image, mask = cv2.resize(coarse, (size, size), interpolation=cv2.INTER_CUBIC), np.zeros((size, size), np.uint8)
-    for _ in range(60):
+    for _cell in range(60):
         kind, place, angle = int(random.integers(12)), random.integers(0, size, 2), float(random.uniform(0, 360))
         shape = np.random.default_rng(1000 + kind)
-        for part in range(5):
+        for _ in range(5):
             offset, axes, own = shape.integers(-12, 13, 2), shape.integers(3, 14, 2).tolist(), float(shape.uniform(0, 180))
             turn = np.deg2rad(angle)
             moved = np.array([[np.cos(turn), -np.sin(turn)], [np.sin(turn), np.cos(turn)]]) @ offset

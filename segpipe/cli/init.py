@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from segpipe.annotations.convert import Examination
     from segpipe.annotations.first_look.look import Look
     from segpipe.annotations.first_look.starting_point import Advice, Machine
+    from segpipe.cache import Cache
     from segpipe.params import Params
     from segpipe.params_file import Value
 
@@ -38,21 +39,23 @@ def init(
     if not Path(".dvc").is_dir():
         raise PipelineError(f".dvc: not in {Path.cwd()}. Run this in the project's root, where params.yaml and .dvc are.")
 
-    from segpipe import files, ingest, params, params_file
+    from segpipe import files, ingest, params, params_file, workspace
     from segpipe.annotations.doctor import checks, fixes
     from segpipe.annotations.doctor import findings as doctor
     from segpipe.annotations.first_look import settings, summary
     from segpipe.annotations.first_look.look import look
+    from segpipe.cache import Cache
 
+    cache = Cache(workspace.examined())
     every = params.load(PARAMS)
     with ingest.opened(path, sha256) as folder:
         where = ingest.data_path(folder, path, in_place)
-        seen = look(folder, every.data, kind, image_dir, mask_dir)
+        seen = look(folder, every.data, kind, image_dir, mask_dir, cache=cache)
         if fix and "data.pages" in fixes.values_of(seen.problems, every.model_dump()):
             # What the pages hold decides the classes.
-            seen = look(folder, every.data.model_copy(update={"pages": "split"}), kind, image_dir, mask_dir)
+            seen = look(folder, every.data.model_copy(update={"pages": "split"}), kind, image_dir, mask_dir, cache=cache)
         print("\n".join(summary.lines(seen, every.data.unannotated)))
-        values, examination = _examined(folder, seen, fix)
+        values, examination = _examined(folder, seen, fix, cache)
         unsure = [] if fix and values != settings.of_data(seen, folder.as_posix()) else seen.unsure(examination.problems)
         hint = "" if fix else f"`segpipe init {path} --fix` writes the lines above."
         doctor.refuse([*unsure, *examination.problems], hint)
@@ -75,7 +78,7 @@ def init(
     command.done(", ".join(tracked), f"{_git_add(tracked)}dvc repro")
 
 
-def _examined(folder: Path, seen: "Look", fix: bool) -> "tuple[dict[str, Value], Examination]":
+def _examined(folder: Path, seen: "Look", fix: bool, cache: "Cache") -> "tuple[dict[str, Value], Examination]":
     """What params.yaml must say of the data, and what the doctor finds then; with `fix`, after all that mends itself."""
     from segpipe import params_file
     from segpipe.annotations import convert
@@ -86,7 +89,7 @@ def _examined(folder: Path, seen: "Look", fix: bool) -> "tuple[dict[str, Value],
     with tempfile.TemporaryDirectory() as scratch:
         for _ in range(ROUNDS):
             current = params_file.with_values(PARAMS, values)
-            examination = convert.examine(current.data, (), Path(scratch) / "masks")
+            examination = convert.examine(current.data, (), Path(scratch) / "masks", cache=cache)
             mending = fixes.values_of(examination.problems, current.model_dump()) if fix else {}
             # A warning stays where its line is written already; only what the lines change is worth another look.
             if params_file.with_values(PARAMS, values | mending) == current:

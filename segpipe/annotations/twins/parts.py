@@ -176,8 +176,8 @@ def _look_alike(points: _Points, tables: Sequence[_Table], low: int, high: int, 
     for table in tables:
         keys = _key(bits, table.chosen) * images
         order = np.argsort(keys)  # sorted keys are looked up in a quarter of the time
-        for i, place in _following(table.ranked, keys[order], owner[order], images):
-            i, j = order[i], table.order[place].astype(np.int64)
+        for at, place in _following(table.ranked, keys[order], owner[order], images):
+            i, j = order[at], table.order[place].astype(np.int64)
             near = _apart(bits[i], points.bits[j]) <= NEAR
             found.append((i[near] + low) * n + j[near])
     return divmod(_once(np.concatenate(found)), n)
