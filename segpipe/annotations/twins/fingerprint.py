@@ -14,6 +14,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from segpipe.annotations.measure import histograms
 from segpipe.images import Pixels
 
 THUMB = 32
@@ -63,9 +64,10 @@ def fingerprint(image: Pixels, with_points: bool = True) -> bytes:
     height, width, _ = image.shape
     gray = _gray(image)
     small = _small(gray)
-    head = hashlib.blake2b(np.ascontiguousarray(image).data, digest_size=16, salt=f"{image.shape}"[:16].encode()).digest()
+    head = hashlib.sha256(f"{image.shape}".encode() + b"\n")
+    head.update(np.ascontiguousarray(image).data)
     sizes = np.array([width, height], "<u4").tobytes()
-    return head + sizes + small.tobytes() + (_points(_stretched(gray)).tobytes() if with_points else b"")
+    return head.digest()[:16] + sizes + small.tobytes() + (_points(_stretched(gray)).tobytes() if with_points else b"")
 
 
 def parsed(content: bytes) -> Print:
@@ -102,11 +104,12 @@ def _small(gray: Pixels) -> Small:
 
 def _stretched(gray: Pixels) -> NDArray[np.uint8]:
     """8 bits, from the darkest to the lightest hundredth: points do not depend on light or depth then."""
-    counts = np.bincount(gray.ravel())
+    counts = histograms(gray[:, :, None])[0]
     below = np.cumsum(counts)
     low, high = (int(np.searchsorted(below, share * gray.size / 100)) for share in (1, 99))
     levels = np.arange(len(counts)) - low
-    return np.clip(levels * 255 // max(high - low, _LEAST_RANGE), 0, 255).astype(np.uint8)[gray]
+    table = np.clip(levels * 255 // max(high - low, _LEAST_RANGE), 0, 255).astype(np.uint8)
+    return cv2.LUT(gray, table) if gray.dtype == np.uint8 else table[gray]
 
 
 def _points(gray: NDArray[np.uint8]) -> NDArray[np.void]:
