@@ -59,12 +59,12 @@ def init(
         unsure = [] if fix and values != settings.of_data(seen, folder.as_posix()) else seen.unsure(examination.problems)
         hint = "" if fix else f"`segpipe init {path} --fix` writes the lines above."
         doctor.refuse([*unsure, *examination.problems], hint)
+        # Where the file is about this data already, its other values are the user's own by now.
+        is_new = params_file.with_values(PARAMS, settings.of_data(seen, where)) != every
+        advised = _advised(seen, examination, every) if is_new else []
         brought = where == ingest.SOURCE.as_posix()
         if brought:
             ingest.bring(folder)
-    # Where the file is about this data already, its other values are the user's own by now.
-    is_new = params_file.with_values(PARAMS, settings.of_data(seen, where)) != every
-    advised = _advised(seen, examination, every) if is_new else []
     small = [] if is_new else checks.small_for(examination.records, every.input.crop, params.stride_of(every.model))
     mended = fixes.values_of(small, every.model_dump()) if fix else {}
     reasons = {each.key: each.reason for each in advised}
@@ -99,16 +99,19 @@ def _examined(folder: Path, seen: "Look", fix: bool, cache: "Cache") -> "tuple[d
 
 
 def _advised(seen: "Look", examination: "Examination", every: "Params") -> "list[Advice]":
-    """What the sizes, the number and the names of the images ask for."""
+    """What the sizes, the number and the names of the images ask for. Raises PipelineError where they cannot be split."""
     from segpipe import params
     from segpipe.annotations.first_look import settings, starting_point
     from segpipe.annotations.first_look.starting_point import Advice
+    from segpipe.cli import split_groups
 
     ids = [record.id for record in examination.records]
     grouped = [] if dict(seen.given).keys() - {""} else starting_point.groups(ids)
-    n_groups = starting_point.n_groups(grouped, ids)
-    folds = settings.of_folds(seen, n_groups, every.split, every.folds)
-    few = f"{n_groups} groups" if grouped else f"{len(ids)} images"
+    split = every.split.model_copy(update={each.key.removeprefix("split."): each.value for each in grouped})
+    found = split_groups.of_records(examination.records, split)
+    split_groups.refuse_too_few(examination.records, found, split)
+    folds = settings.of_folds(seen, found.outside, split, every.folds, found.validated)
+    few = f"{found.outside} groups of images" if found.outside < found.images else f"{found.images} images"
     return [
         *starting_point.advice(examination, _machine(), params.stride_of(every.model), _width(every)),
         *grouped,
