@@ -229,9 +229,9 @@ def test_a_warning_whose_line_is_written_brings_no_further_look(tmp_path: Path, 
     folder = masks(tmp_path / "mine")
     looks = []
 
-    def examine(*arguments: Any) -> convert.Examination:
+    def examine(*arguments: Any, **options: Any) -> convert.Examination:
         looks.append(arguments)
-        found = whole(*arguments)
+        found = whole(*arguments, **options)
         warned = DataError("a", "b", "c", Fix("data.unannotated", "skip"), warning=True)
         return dataclasses.replace(found, problems=(*found.problems, warned))
 

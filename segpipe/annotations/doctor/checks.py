@@ -3,6 +3,7 @@
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
 
+from segpipe.annotations.crop import crop_of
 from segpipe.errors import DataError, Fix
 from segpipe.record import Record, is_background
 
@@ -28,9 +29,9 @@ def warnings_of(records: Sequence[Record], classes: Sequence[str]) -> list[DataE
 
 
 def small_for(records: Sequence[Record], crop: int, stride: int) -> list[DataError]:
-    """A warning for each image that is smaller than the training crop, with the largest crop that fits nearly all."""
-    sides = sorted(min(record.width, record.height) for record in records)
-    fitting = max(sides[len(sides) // 10] // stride * stride, stride, -(-16 // stride) * stride) if sides else crop
+    """A warning for each image that is smaller than the training crop, where a smaller one suits the images; with that one."""
+    sides = [min(record.width, record.height) for record in records]
+    fitting = crop_of(sides, stride, crop) if sides else crop
     remedy = "It gets padded. Lower input.crop."
     return [
         DataError(record.source, f"smaller than input.crop, {crop} pixels", remedy, Fix("input.crop", fitting), warning=True)

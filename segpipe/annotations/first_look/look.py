@@ -1,31 +1,33 @@
 """Looks at a folder of annotated images and says what it is, before anything is copied, converted or trained."""
 
-import os
+import hashlib
 import re
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from concurrent.futures import ProcessPoolExecutor
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 from typing import TypeVar
 
 from segpipe import listing
+from segpipe.annotations import kept
+from segpipe.annotations.examine import NOTHING, each_item, said_plainly
 from segpipe.annotations.first_look import class_names, file_classes
 from segpipe.annotations.first_look.class_names import Classes, NameList
 from segpipe.annotations.first_look.layout import Kind, Layout, recognise
 from segpipe.annotations.formats import source_of
 from segpipe.annotations.groups import table_in
 from segpipe.annotations.items import Annotated, Item, Reader
+from segpipe.annotations.kept import Looked
 from segpipe.annotations.masks import colour_table, layers
 from segpipe.annotations.masks import names as mask_names
 from segpipe.annotations.pages import split_pages
 from segpipe.annotations.tally import Tally
+from segpipe.cache import Cache
 from segpipe.errors import DataError, PipelineError
 from segpipe.images import Header, header
 from segpipe.params import DataParams, YoloParams
 from segpipe.place import Place
-from segpipe.progress import track
 from segpipe.record import BACKGROUND, IGNORE
 
 Value = TypeVar("Value")
@@ -33,8 +35,6 @@ LISTING = {"coco": "COCO's categories", "yolo": "YOLO's names"}
 """The kinds whose files list their classes, and where."""
 UNNAMED = ("background", *(f"class_{number}" for number in range(254)))
 """What YOLO's class ids are called where no file names them."""
-FEW = 32
-"""So few images are looked at in this process: starting others takes longer."""
 
 
 @dataclass(frozen=True)
@@ -84,11 +84,12 @@ def look(
     mask_dir: str = "",
     listed: NameList | None = None,
     template: str = "",
+    cache: Cache = NOTHING,
 ) -> Look:
     """Looks at a folder, or at an uncompressed tar of PASCAL VOC: every header, and every mask or file of shapes.
 
     Of `data` only what does not tell the layout or the classes counts. `listed` names the classes in place of a list
-    beside the data, `template` says how masks are called.
+    beside the data, `template` says how masks are called. What `cache` holds of an annotation is not read again.
 
     Raises PipelineError where nothing, or more than one thing, is recognised, and where links lead out of the folder.
     """
@@ -98,7 +99,7 @@ def look(
     layout = recognise(root, kind, image_dir, mask_dir, template)
     source = source_of(_provisional(data, layout), root, ())
     found = split_pages(source.found) if data.pages == "split" else source.found
-    results = list(_glance_all(found.items, source.read))
+    results = list(each_item(found.items, partial(_glance, read=source.read), "looking", cache))
     glances = [result for result in results if isinstance(result, Glance)]
     told = (layers.held(glance.values) if layout.classes else glance.values for glance in glances)
     values = Counter(value for own in told for value in own)
@@ -138,21 +139,20 @@ def _provisional(data: DataParams, layout: Layout) -> DataParams:
     return data.model_copy(update=own | {"source": layout.kind, "unannotated": "background", "class_map": {}})
 
 
-def _glance_all(items: Sequence[Item], read: Reader) -> Iterator[Glance | DataError]:
-    """A glance at every image, on all cores where there are many."""
-    if len(items) <= FEW:
-        yield from track(map(partial(_glance, read=read), items), "looking", len(items))
-        return
-    with ProcessPoolExecutor(os.cpu_count()) as pool:
-        yield from track(pool.map(partial(_glance, read=read), items, chunksize=8), "looking", len(items))
-
-
-def _glance(item: Item, read: Reader) -> Glance | DataError:
+def _glance(item: Item, looked: Looked, read: Reader) -> Glance | DataError:
     """One image and its annotation, or what is wrong with them."""
     try:
-        top = header(item.image.read(), item.source)
-        annotated = read(item, top.width, top.height) if item.annotation else Annotated(None)
-        return Glance(top, annotated.values, annotated.problems, annotated.tally)
+        content = item.image.read()
+        top = header(content, item.source)
+        if item.annotation is None:
+            return Glance(top, (), ())
+        said = looked.get(
+            kept.annotation_key("values", item, hashlib.sha256(content).hexdigest(), read),
+            lambda: replace(read(item, top.width, top.height), mask=None),
+            said_plainly,
+            lambda plain: Annotated(None, **plain),
+        )
+        return Glance(top, said.values, said.problems, said.tally)
     except DataError as problem:
         return problem
     except OSError as error:

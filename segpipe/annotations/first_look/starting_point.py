@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from segpipe.annotations.convert import Examination
+from segpipe.annotations.crop import crop_of
 from segpipe.annotations.first_look.name_groups import suggest_pattern
 from segpipe.errors import plain
 from segpipe.record import Record, is_background
@@ -55,20 +56,12 @@ def groups(ids: Sequence[str]) -> list[Advice]:
     return [Advice("split.group", "name", reason), Advice("split.group_pattern", pattern, reason)]
 
 
-def n_groups(grouped: Sequence[Advice], ids: Sequence[str]) -> int:
-    """How many groups the advice makes of these images; each image is one where it makes none."""
-    pattern = next((each.value for each in grouped if each.key == "split.group_pattern"), "^$")
-    return len({match[1] if (match := re.search(pattern, item)) else (item,) for item in ids})
-
-
 def _crop(records: Sequence[Record], machine: Machine, stride: int) -> Advice:
     """As much of the shorter side as fits, in steps of the stride."""
-    sides = sorted(min(record.width, record.height) for record in records)
-    side = sides[len(sides) // 10]  # nearly all images hold such a crop
-    largest = LARGEST_CROP[machine.has_gpu]
-    crop = max(min(side, largest) // stride * stride, stride, -(-16 // stride) * stride)
+    sides = [min(record.width, record.height) for record in records]
+    crop = crop_of(sides, stride, LARGEST_CROP[machine.has_gpu])
     small = sum(each < crop for each in sides)
-    what = f"{small} of {len(sides)} images are smaller and get padded" if small else f"most shorter sides are {side} or more"
+    what = f"{small} of {len(sides)} images are smaller and get padded" if small else f"shorter sides are {min(sides)} or more"
     return Advice("input.crop", crop, f"{what}, stride {stride}, {'a GPU' if machine.has_gpu else 'no GPU'}")
 
 
