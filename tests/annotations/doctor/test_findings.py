@@ -53,6 +53,7 @@ def test_classes_and_pairs_are_called_so() -> None:
         (["line 3 of labels/a.txt", "line 1, column 7 of b.json"], "lines"),
         (["pairs.csv, line 2", "pairs.csv, line 3"], "lines"),
         (["outline 1.json", "outline 2.json"], "files"),
+        (["a shape 1 of 2.json", "a shape 2 of 2.json"], "files"),
         (["shape 1 of a.json", "b.json"], "files"),
     ],
 )
