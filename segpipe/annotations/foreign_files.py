@@ -22,7 +22,8 @@ class Program:
 
 LABEL_STUDIO = Program(
     "Label Studio's own JSON",
-    'Export from Label Studio as "COCO with Images", or where a brush was used as "Brush labels to COCO"; both are read.',
+    'Export from Label Studio as "COCO with Images"; where a brush was used as "Brush labels to COCO" (which fills holes), and '
+    "put the images beside it.",
 )
 VIA = Program("a project of VIA", 'Export from VIA by "Export Annotations (COCO format)", which is read.')
 DATUMARO = Program("Datumaro's JSON", "Export it as COCO 1.0 (CVAT) or coco_instances (Datumaro), which is read.")
@@ -35,7 +36,7 @@ ISAT = Program("ISAT's JSON", "Convert it to COCO with ISAT's own converter; tha
 
 
 def program_of_file(path: Path) -> Program | None:
-    """The same of a file; None too where it is broken or very large."""
+    """The program that wrote a JSON file; None where it is not known, or the file is broken or very large."""
     try:
         return program_of(json.loads(path.read_bytes())) if path.stat().st_size <= LARGEST else None
     except (OSError, ValueError, RecursionError):
@@ -54,7 +55,7 @@ def program_of_xml(path: Path) -> Program | None:
 
 
 def program_of(content: Any) -> Program | None:
-    """The program that wrote this JSON, where it is one of those known here."""
+    """The program that wrote this JSON, None where it is not known."""
     if isinstance(content, list):
         rows = [row for row in content[:8] if isinstance(row, dict)]
         return next((program for row in rows if (program := _of_row(row))), None)

@@ -85,7 +85,8 @@ class Source:
     """A data set as its format sees it, nothing but names read yet. `classes` are the final ones, in the order of ids.
 
     `listed` are the names of objects that the files themselves list, in their order; empty where they list none.
-    `members` are the files of an archive that is read unpacked, by their names in it.
+    `members` are the files of an archive that is read unpacked, by their names in it; `fitting` the keys of params.yaml
+    that this data asks for, beside the classes.
     """
 
     found: Found
@@ -94,6 +95,7 @@ class Source:
     judge: Judge
     listed: tuple[str, ...] = ()
     members: Mapping[str, Place] = field(default_factory=dict)
+    fitting: Mapping[str, str] = field(default_factory=dict)
 
 
 def sorted_items(items: Iterable[Item], problems: Iterable[DataError], told: Iterable[str] = ()) -> Found:

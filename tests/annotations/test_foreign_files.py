@@ -75,11 +75,11 @@ def test_label_studios_json_is_told_with_the_export_that_is_read(content: Any, k
     (tmp_path / "export.json").write_text(json.dumps(content))
     with pytest.raises(PipelineError) as caught:
         recognise(tmp_path, kind)
-    assert str(caught.value).splitlines()[1] in (
+    told = str(caught.value).splitlines()[1]
+    assert told == (
         "export.json: Label Studio's own JSON. "
-        'Export from Label Studio as "COCO with Images", or where a brush was used as "Brush labels to COCO"; both are read.',
-        "export.json is Label Studio's own JSON. "
-        'Export from Label Studio as "COCO with Images", or where a brush was used as "Brush labels to COCO"; both are read.',
+        'Export from Label Studio as "COCO with Images"; where a brush was used as "Brush labels to COCO" (which fills holes), '
+        "and put the images beside it."
     )
 
 

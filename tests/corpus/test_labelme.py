@@ -539,7 +539,8 @@ CASES = [
         "label that is NaN",
         one(shape(float("nan")), shape(float("inf"))),
         errors=(
-            "2 files: a label that is no text. Give the shape its label again in labelme.\n  shape 1 of a.json, shape 2 of a.json"
+            "2 shapes: a label that is no text. Give the shape its label again in labelme.\n"
+            "  shape 1 of a.json, shape 2 of a.json"
         ),
     ),
     case("rectangle", one(shape("cat", [[2, 0], [5, 3]], "rectangle")), masks={"a": "00111100"}),

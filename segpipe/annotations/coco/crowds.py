@@ -22,6 +22,11 @@ class Count:
     crowds: int = 0
     several: bool = False
 
+    @property
+    def is_crowds_alone(self) -> bool:
+        """Whether there is a crowd, and no single object."""
+        return self.crowds > 0 and not self.objects
+
     def __add__(self, other: "Count") -> "Count":
         return Count(self.objects + other.objects, self.crowds + other.crowds, self.several or other.several)
 
@@ -45,7 +50,7 @@ def problems(counts: Mapping[str, Count], ids: ClassIds) -> list[DataError]:
     for name, count in counts.items():
         if not count.crowds or ids.ids.get(name) in (IGNORE, DROPPED):
             continue
-        if not count.objects:
+        if count.is_crowds_alone:
             what = "all of its annotations are crowds (iscrowd is 1), which are ignored, so that the class would be gone"
             remedy = (
                 "CVAT marks every mask of its brush so: read them as objects. If they are crowds, map the class to __ignore__ "
@@ -57,3 +62,10 @@ def problems(counts: Mapping[str, Count], ids: ClassIds) -> list[DataError]:
             remedy = "CVAT marks every mask of its brush so: if they are single objects, read them as such."
             found.append(DataError(f"class {name}", what, remedy, AS_OBJECTS, warning=True))
     return found
+
+
+def read_as_objects(counts: Mapping[str, Count]) -> list[DataError]:
+    """A warning for each category of crowds alone, by name, whose crowds are read as objects."""
+    what = "all of its annotations are crowds (iscrowd is 1), as CVAT marks the masks of its brush; they are read as objects"
+    remedy = "If they are crowds, set data.coco.crowds to ignore and map the class to __ignore__ in data.class_map."
+    return [DataError(f"class {name}", what, remedy, warning=True) for name, count in counts.items() if count.is_crowds_alone]

@@ -34,13 +34,15 @@ def source(root: Path, data: DataParams) -> Source:
     """The images that the COCO files under `root` list. Raises PipelineError where there is no such file."""
     ids = class_ids(data.coco.classes, data.class_map)
     files, problems = _files(root)
-    problems += crowds.problems(_counts(files), ids) if data.coco.crowds == "ignore" else []
+    counts = _counts(files)
+    problems += crowds.problems(counts, ids) if data.coco.crowds == "ignore" else crowds.read_as_objects(counts)
     return Source(
         find(root, files, problems, data.unannotated),
         ids.classes,
         partial(read, ids=ids, how=data.shapes, crowds_are=data.coco.crowds),
         partial(labels.judge, ids=ids, key="data.coco.classes"),
         listed=tuple(dict.fromkeys(name for file in files for name in file.names)),
+        fitting={"data.coco.crowds": "object"} if any(count.is_crowds_alone for count in counts.values()) else {},
     )
 
 

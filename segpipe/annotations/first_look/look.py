@@ -4,7 +4,7 @@ import hashlib
 import re
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
 from typing import TypeVar
@@ -43,7 +43,8 @@ class Look:
 
     `sizes` ((width, height), most common first), `depths` ((channels, bits)), `given` (train, val, test or empty) and
     `values` (labels, or ids as text) come with the number of images. `problems` are what `convert` would refuse. `groups` is
-    what data.groups is to be: what it is, or the table that lies in the folder.
+    what data.groups is to be: what it is, or the table that lies in the folder; `fitting` are other keys that the data asks
+    for.
     """
 
     root: Path
@@ -57,6 +58,7 @@ class Look:
     values: tuple[tuple[str, int], ...]
     problems: tuple[DataError, ...]
     groups: str = "none"
+    fitting: Mapping[str, str] = field(default_factory=dict)
 
     def unsure(self, told: Sequence[DataError]) -> list[DataError]:
         """What is doubtful of the classes. `told` is what the doctor found: its errors say better what all files have."""
@@ -124,6 +126,7 @@ def look(
         # Where files cannot be read, what the others hold says nothing about the whole.
         problems=problems if any(not problem.warning for problem in problems) else (*problems, *classes.problems),
         groups=table_in(root) if data.groups == "none" else data.groups,
+        fitting=source.fitting,
     )
 
 
@@ -135,7 +138,7 @@ def _provisional(data: DataParams, layout: Layout) -> DataParams:
         own_values = {"ignore_index": IGNORE, "values": "binary", "classes": (BACKGROUND, *layout.classes)}
     masks = data.masks.model_copy(update=folders | own_values)
     yolo = YoloParams(classes=UNNAMED)
-    own = {"masks": masks, "yolo": yolo}
+    own = {"masks": masks, "yolo": yolo, "coco": data.coco.model_copy(update={"crowds": "object"})}
     return data.model_copy(update=own | {"source": layout.kind, "unannotated": "background", "class_map": {}})
 
 

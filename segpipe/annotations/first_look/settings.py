@@ -14,6 +14,7 @@ def of_data(look: Look, path: str) -> Settings:
     kind = look.layout.kind
     settings: Settings = {"data.source": kind, "data.path": path}
     settings |= {"data.groups": look.groups} if look.groups != "none" else {}
+    settings |= look.fitting
     settings[f"data.{kind}.classes"] = look.classes.names
     if kind == "masks":
         settings |= {f"data.masks.{key}": getattr(look.layout, key) for key in ("image_dir", "mask_dir", "template", "pairs")}

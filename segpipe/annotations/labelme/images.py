@@ -56,7 +56,8 @@ class Images:
         if beside:
             return self._one_of(beside, path, PurePosixPath(named).name)
         pointed = self._at(path.parent / named) or self._at(path.parent / PurePosixPath(named).name)
-        pointed = pointed or self._of_stem(path.parent / named)
+        if not pointed and PurePosixPath(named).name not in ("", ".."):
+            pointed = self._of_stem(path.parent / named)
         if pointed:
             return Match(path, pointed[0])
         return Match(path, named=named, suffix=suffix_of(content) if content.get("imageData") else None)

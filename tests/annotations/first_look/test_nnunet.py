@@ -13,6 +13,7 @@ from segpipe.errors import PipelineError
 from tests.annotations.data_params import data_params
 from tests.annotations.masks.folders import save
 from tests.corpus.build import photos
+from tests.tiff_files import Page, tiff
 
 LABELS = {"background": 0, "cat": 1, "dog": 2, "ignore": 3}
 
@@ -46,3 +47,15 @@ def test_several_files_a_case_are_told(tmp_path: Path) -> None:
 def test_other_folders_are_not_told(tmp_path: Path) -> None:
     photos(tmp_path, "a/x_0000.png", "a/x_0001.png", "imagesTr/x_0000.png", "imagesTr/y_0000.png", "imagesTr/z.png")
     assert nnunet.several_files(tmp_path, tmp_path.rglob("*.png")) == ""
+
+
+def test_the_channels_joined_as_it_says_are_read(tmp_path: Path) -> None:
+    """As TIFFs of two bands, in place of the files."""
+    data_set(tmp_path, 2)
+    for path in sorted(tmp_path.glob("imagesTr/*_0000.png")):
+        bands = np.random.default_rng(len(path.name)).integers(0, 256, (4, 8, 2)).astype(np.uint8)
+        path.with_suffix(".tif").write_bytes(tiff(Page(bands)))
+    for path in tmp_path.glob("imagesTr/*.png"):
+        path.unlink()
+    seen = look(tmp_path, data_params(tmp_path, "masks"))
+    assert (seen.n_images, seen.depths, seen.problems) == (3, (((2, 8), 3),), ())

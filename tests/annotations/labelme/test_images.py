@@ -51,6 +51,22 @@ CASES: dict[str, Case] = {
     "windows, a drive and a name": Case(
         ["photo.png"], {"n.json": "C:photo.png"}, told=[GONE.format("n.json", "C:photo.png"), BARE.format("photo.png")]
     ),
+    "without a suffix": Case(["b/photo.png"], {"a/n.json": "../b/photo"}, pairs={"a/n.json": "b/photo.png"}),
+    "without a suffix, which two have": Case(
+        ["b/photo.png", "b/photo.jpg"],
+        {"a/n.json": "../b/photo"},
+        told=[GONE.format("a/n.json", "../b/photo"), BARE.format("b/photo.jpg"), BARE.format("b/photo.png")],
+    ),
+    "a folder, whose name an image has": Case(
+        ["a.png"],
+        {"a/n.json": "", "a/b/n.json": "..", "a/m.json": "."},
+        told=[
+            GONE.format("a/b/n.json", ".."),
+            GONE.format("a/m.json", "."),
+            GONE.format("a/n.json", ""),
+            BARE.format("a.png"),
+        ],
+    ),
     "another machine": Case(["photo.png"], {"n.json": "/home/me/photo.png"}, pairs={"n.json": "photo.png"}),
     "another folder": Case(["b/photo.png"], {"a/n.json": "../b/photo.png"}, pairs={"a/n.json": "b/photo.png"}),
     "a way about": Case(["b/photo.png"], {"a/n.json": "./../a/.././b//photo.png"}, pairs={"a/n.json": "b/photo.png"}),
