@@ -48,15 +48,20 @@ def links(root: Path) -> Links:
 
 def refuse_links_out(root: Path) -> None:
     """Raises PipelineError where links below the folder `root` lead out of it: nothing outside is read or copied."""
-    names = links(root).out if root.is_dir() else ()
-    if names:
-        shown = ", ".join(map(plain, names[:SHOWN])) + (f" and {len(names) - SHOWN} more" if len(names) > SHOWN else "")
-        what = "a link that leads" if len(names) == 1 else f"{len(names)} links that lead"
+    found = links(root) if root.is_dir() else Links((), (), (), (), ())
+    if found.out:
+        what = "a link that leads" if len(found.out) == 1 else f"{len(found.out)} links that lead"
+        first = f"Remove or mend what leads to nothing ({_some(found.dangling)}). " if found.dangling else ""
         command = f"cp -rL {shlex.quote(str(root))} {shlex.quote(str(_free(root)))}"
         raise PipelineError(
-            f"{shown}: {what} out of {root}, where nothing is read or copied. "
+            f"{_some(found.out)}: {what} out of {root}, where nothing is read or copied. {first}"
             f"Copy the folder with the files behind its links, and use the copy: {command}"
         )
+
+
+def _some(names: tuple[str, ...]) -> str:
+    """The first names, and how many more there are."""
+    return ", ".join(map(plain, names[:SHOWN])) + (f" and {len(names) - SHOWN} more" if len(names) > SHOWN else "")
 
 
 def _entries(root: Path, closed: list[str]) -> Iterator["os.DirEntry[str]"]:

@@ -96,6 +96,17 @@ def test_all_links_out_are_named_and_the_command_mends_them(tmp_path: Path) -> N
     assert (copy / "images/a.png").read_text() == (copy / "10.png").read_text() == "a"
 
 
+def test_links_to_nothing_are_told_first_since_no_copy_can_be_made_of_them(tmp_path: Path) -> None:
+    root = tmp_path / "data"
+    link(root / "a.png", touch(tmp_path / "out.png"))
+    link(root / "b.png", "gone.png")
+    assert refusal(root) == (
+        f"a.png: a link that leads out of {root}, where nothing is read or copied. "
+        "Remove or mend what leads to nothing (b.png). "
+        f"Copy the folder with the files behind its links, and use the copy: cp -rL {root} {root}-copy"
+    )
+
+
 def test_a_folder_that_may_not_be_opened_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     touch(tmp_path / "shut/a.png")
     touch(tmp_path / "b.png")

@@ -66,8 +66,9 @@ def links(root: Path) -> list[DataError]:
 
 
 def _key(place: Place) -> tuple[str, int]:
-    """The same for the same bytes on the disk, whatever links lead to them."""
-    return os.path.realpath(place.file), place.offset
+    """The same for the same file, whatever links lead to it. DVC's cache has one file for all that are equal: they differ."""
+    target = os.path.realpath(place.file)
+    return str(place.file.absolute()) if listing.DVC_CACHE.search(target) else target, place.offset
 
 
 def _folder(folder: str, names: list[str]) -> str:

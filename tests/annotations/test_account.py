@@ -48,6 +48,17 @@ def test_what_is_read_through_a_link_is_not_left(tmp_path: Path) -> None:
     assert told(tmp_path, "masks") == []
 
 
+def test_equal_files_in_dvcs_cache_are_two_files(tmp_path: Path) -> None:
+    folder(tmp_path / "data", a=blocks(0, 1))
+    cached = tmp_path / "cache/files/md5/01" / ("ab" * 15)
+    cached.parent.mkdir(parents=True)
+    (tmp_path / "data/images/a.png").rename(cached)
+    (tmp_path / "data/more").mkdir()
+    for name in ("images/a.png", "more/a.png"):
+        (tmp_path / "data" / name).symlink_to(cached)
+    assert told(tmp_path / "data", "masks") == [f"more (1 image file: a.png): {LEFT}"]
+
+
 def test_files_that_a_problem_names_are_not_left() -> None:
     files = {name: Place(Path("/x") / name) for name in ("a.png", "b.png", "c.tif", "d.tif", "e.png", "f.png")}
     problems = [DataError(name, "", "") for name in ("a.png", "line 3 of b.png", "page 1 of c.tif", "mask of d.tif")]
