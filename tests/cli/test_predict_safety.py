@@ -186,6 +186,16 @@ def test_a_list_that_is_none_is_told(folder: Path) -> None:
         predict("ds/images")
 
 
+def test_a_list_that_cannot_be_written_is_told_as_what_it_is(folder: Path) -> None:
+    table = written.read(folder / "predictions")
+    table.begin()
+    (folder / "predictions" / written.TABLE).unlink()
+    (folder / "predictions" / written.TABLE).mkdir()
+    with pytest.raises(PipelineError, match=r"written_by_predict\.csv: could not be written \(Is a directory\)"):
+        table.write("masks/a.png", b"content")
+    assert not (folder / "predictions/masks").exists()
+
+
 def test_its_own_pictures_are_no_images(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
     """With the output inside the input, under whatever name it was written before, and changed or not."""
     predict("ds/images", out="earlier")
