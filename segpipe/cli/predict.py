@@ -163,6 +163,6 @@ def _fitting(item: "Item", card: "Card") -> Any:
     image, bits = with_channels(own, card.channels), 8 * own.dtype.itemsize
     if (image.shape[2], bits) != (card.channels, card.bits):
         wanted = image_kind(card.channels, card.bits)
-        problem = f"a {image_kind(own.shape[2], bits)} image, but the model knows {wanted} ones"
+        problem = f"an image that is {image_kind(own.shape[2], bits)}, but the model knows {wanted} ones"
         raise DataError(item.source, problem, f"Save it as {wanted}, as the training images are.")
     return image

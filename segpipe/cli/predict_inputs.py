@@ -107,7 +107,7 @@ def _same_names(items: "Sequence[Item]") -> list[str]:
 def _inside(files: Sequence[Path], out: Path) -> list[str]:
     """Predictions among the images they are of would be taken for data, or for its truth, by whoever comes next."""
     folder = out.resolve()
-    inside = [file for file in files if (file.parent.resolve() / file.name).is_relative_to(folder)]
+    inside = [file for file in files if out.is_dir() and (file.parent.resolve() / file.name).is_relative_to(folder)]
     if not inside:
         return []
     shown = ", ".join(map(str, inside[:SHOWN])) + (f" and {len(inside) - SHOWN} more" if len(inside) > SHOWN else "")

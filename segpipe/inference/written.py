@@ -45,8 +45,12 @@ class Written:
     def write(self, name: str, content: bytes) -> None:
         """Writes a file below the folder, which `conflicts` has let through. Raises PipelineError as `write_bytes` does."""
         self.new[name] = sha256(content).hexdigest()
-        with (self.folder / TABLE).open("a", encoding="utf-8", newline="") as stream:
-            stream.write(csv_text((name, self.new[name]), []))
+        path = self.folder / TABLE
+        try:
+            with path.open("a", encoding="utf-8", newline="") as stream:
+                stream.write(csv_text((name, self.new[name]), []))
+        except OSError as error:
+            raise PipelineError(f"{path}: could not be written ({error.strerror}). Free space or mend the rights.") from error
         write_bytes(self.folder / name, content)
 
     def end(self) -> None:
