@@ -93,7 +93,7 @@ def look(
     found = split_pages(source.found) if data.pages == "split" else source.found
     results = list(_glance_all(found.items, source.read))
     glances = [result for result in results if isinstance(result, Glance)]
-    told = (layers.held(glance.values) if layout.classes else glance.values for glance in glances)
+    told = (layers.classes_present(glance.values) if layout.classes else glance.values for glance in glances)
     values = Counter(value for own in told for value in own)
     if layout.kind in LISTING:
         names, origin = (listed.names, listed.file) if listed else (source.listed, LISTING[layout.kind])

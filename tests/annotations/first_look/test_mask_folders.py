@@ -1,13 +1,20 @@
 """Layouts of several masks an image, and of folders that hold a part in their name; what is said where names leave it open."""
 
 import shlex
+import tempfile
 from pathlib import Path
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from segpipe.annotations.first_look.layout import Layout, recognise
 from segpipe.annotations.first_look.mask_folders import MaskFolders
+from segpipe.annotations.items import Item
+from segpipe.annotations.masks.layers import Layers
+from segpipe.annotations.masks.source import source
 from segpipe.errors import PipelineError
+from tests.annotations.data_params import data_params
 from tests.annotations.first_look.test_layout import refusal, touch
 
 STEMS = ("a0", "a1", "a2", "a3")
@@ -81,6 +88,7 @@ def test_hundreds_of_masks_in_the_folder_of_their_image_are_its_parts(tmp_path: 
         (["P/S.png", "P_masks/S.png"], ".", "*_masks"),
         (["set/PImages/S.png", "set/PMasks/S.png"], "*Images", "*Masks"),
         (["ds/img/S.jpg", "ds/masks_machine/S.png", "ds/masks_human/S.png"], "img", "masks_machine"),
+        (["img/S.jpg", "colour_masks/S.png"], "img", "colour_masks"),
     ],
 )
 def test_folders_that_hold_the_part_in_their_name(tmp_path: Path, files: list[str], image_dir: str, mask_dir: str) -> None:
@@ -169,3 +177,40 @@ def test_options_are_quoted_for_a_shell() -> None:
         "data.masks.mask_dir=*_masks",
         "data.masks.template={stem}_{class}",
     ]
+
+
+AFFIXES = ("", "_mask", "_mask_1", "_cat", "_dog", "_cat2", "_old", "-gt", ".seg", "_1", " (2)")
+
+
+@settings(deadline=None, max_examples=60)
+@given(
+    st.sampled_from([("images", "masks"), (".", "."), ("train", "trainannot")]),
+    st.sampled_from([("a", "b", "c"), ("1", "2", "12"), ("a", "a_1", "a_b")]),
+    st.sets(st.sampled_from(AFFIXES), min_size=1, max_size=3),
+    st.sets(st.integers(0, 8)),
+)
+def test_no_mask_is_lost_whatever_it_is_called(
+    folders: tuple[str, str], stems: tuple[str, ...], affixes: set[str], missing: set[int]
+) -> None:
+    names = [f"{stem}{affix}" for stem in stems for affix in sorted(affixes)]
+    own = {f"{folders[1]}/{name}.png" for number, name in enumerate(names) if number not in missing}
+    with tempfile.TemporaryDirectory() as folder:
+        root = Path(folder)
+        touch(root, *own, *(f"{folders[0]}/{stem}.jpg" for stem in stems))
+        try:
+            layout = recognise(root)
+        except PipelineError:
+            return
+        keys = {key: getattr(layout, key) for key in ("image_dir", "mask_dir", "template")}
+        by_class = {"classes": ("background", *layout.classes), "values": "binary"} if layout.classes else {}
+        found = source(root, data_params(root, "masks", **keys, **by_class)).found
+    read = [name for item in found.items for name in names_of(item)]
+    told = "\n".join(str(problem) for problem in found.problems if not problem.warning)
+    assert len(set(read)) == len(read)
+    assert all(name in read or name in told for name in (each.removeprefix("./") for each in own))
+
+
+def names_of(item: Item) -> list[str]:
+    if isinstance(item.annotation, Layers):
+        return [each.name for each in item.annotation.files]
+    return [item.annotation_name] if item.annotation else []
