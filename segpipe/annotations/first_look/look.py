@@ -78,17 +78,18 @@ def look(
     mask_dir: str = "",
     listed: NameList | None = None,
     template: str = "",
+    pairs: str = "none",
 ) -> Look:
     """Looks at a folder, or at an uncompressed tar of PASCAL VOC: every header, and every mask or file of shapes.
 
     Of `data` only what does not tell the layout or the classes counts. `listed` names the classes in place of a list
-    beside the data, `template` says how masks are called.
+    beside the data, `template` says how masks are called, `pairs` names a list of them.
 
     Raises PipelineError where nothing, or more than one thing, is recognised.
     """
     if not root.exists():
         raise PipelineError(f"{root}: no such folder or file.")
-    layout = recognise(root, kind, image_dir, mask_dir, template)
+    layout = recognise(root, kind, image_dir, mask_dir, template, pairs)
     source = source_of(_provisional(data, layout), root, ())
     found = split_pages(source.found) if data.pages == "split" else source.found
     results = list(_glance_all(found.items, source.read))

@@ -80,15 +80,19 @@ def candidates(root: Path, by_name_alone: bool, template: str) -> list[MaskFolde
     """
     if template:
         return _otherwise(root, template)
-    columns = _columns(root / PAIRS)
-    if columns >= {"image", "mask"}:
-        classes = pair_table.class_names(root, PAIRS) if "class" in columns else None
-        return [MaskFolders(".", ".", pairs=PAIRS, classes=_objects(classes or ()))]
+    if _columns(root / PAIRS) >= {"image", "mask"}:
+        return [listed(root, PAIRS)]
     alike = _alike(root, _each_folder)
     if alike or by_name_alone:
         return _of_classes(alike) or alike
     below = _alike(root, _whole_path)
     return below if len(below) == 1 else _otherwise(root, "") or _beside(root, ".") or below
+
+
+def listed(root: Path, table: str) -> MaskFolders:
+    """The list of pairs, and the classes that its column class names. Raises PipelineError where the file is no such list."""
+    classes = pair_table.class_names(root, table) if "class" in _columns(root / table) else None
+    return MaskFolders(".", ".", pairs=table, classes=_objects(classes or ()))
 
 
 def between(root: Path, image_dir: str, mask_dir: str, template: str = "") -> MaskFolders:

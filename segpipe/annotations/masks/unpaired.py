@@ -15,7 +15,7 @@ from segpipe.record import BACKGROUND_NAMES
 
 File = tuple[str, Path]
 """An id, which is the path less the folder's name and the suffix, and the file."""
-LISTED = "list each with its class in a CSV (columns image, mask, class) that data.masks.pairs names: it joins those of a class."
+LISTED = "list all masks with their classes in pairs.csv in this folder (columns image, mask, class), and give the command again."
 
 
 @dataclass(frozen=True)
