@@ -86,7 +86,8 @@ def candidates(root: Path, by_name_alone: bool, template: str) -> list[MaskFolde
     if alike or by_name_alone:
         return _of_classes(alike) or alike
     below = _alike(root, _whole_path)
-    return below if len(below) == 1 else _otherwise(root, "") or _beside(root, ".") or below
+    alone = len(below) == 1 and not _has_others(root, below[0].mask_dir)
+    return below if alone else _otherwise(root, "") or _beside(root, ".") or below
 
 
 def listed(root: Path, table: str) -> MaskFolders:
@@ -125,7 +126,7 @@ def _guessed(image_dir: str, mask_dir: str, proposed: Guess, names: Mapping[str,
     elsewhere = "Move those that are no masks elsewhere, or list the pairs in pairs.csv (columns image and mask)."
     choices = [(MaskFolders(image_dir, mask_dir, text), meaning) for text, meaning in proposed.choices()]
     if image_dir == mask_dir:  # what is left out there would be an image
-        choices = [each for each in choices if each[1] != guess.ALONE]
+        choices = [each for each in choices if each[1] not in (guess.ALONE, guess.SOME)]
     lines = [f"  {each.as_init}\n  {each.as_convert}\n    {meaning}" for each, meaning in choices]
     how = ["Say it with one of these, after segpipe init PATH or segpipe convert SRC --out DIR:", *lines] if lines else []
     remedy = "\n".join(how if lines and image_dir != mask_dir else [*how, elsewhere])
@@ -168,6 +169,14 @@ def _each_folder(path: PurePosixPath) -> Iterator[tuple[str, PurePosixPath]]:
 def _whole_path(path: PurePosixPath) -> Iterator[tuple[str, PurePosixPath]]:
     """All folders at once: images/a.jpg with annotations/trimaps/a.png."""
     yield path.parent.as_posix(), PurePosixPath(path.name)
+
+
+def _has_others(root: Path, mask_dir: str) -> bool:
+    """Whether a folder of masks lies in another one that holds more of them: masks/overlay/a.png beside masks/a_cat.png."""
+    parent = (root / mask_dir).parent
+    if parent == root or not _words(parent.name) & MASK_WORDS:
+        return False
+    return any(not path.is_relative_to(root / mask_dir) for path in images_below(parent))
 
 
 def _starred(folder: str) -> tuple[str, tuple[str, ...]]:

@@ -111,6 +111,7 @@ DOUBTS = [
     (["images/S.jpg", "masks/S_manual1.png", "masks/S_manual2.png"], [], 4),
     (["images/S.jpg", "masks/S_cat.png"], ["masks/a1_dog.png"], 3),
     (["images/S.jpg", "masks/S_mask.png"], ["masks/a1_mask_old.png"], 1),
+    (["images/S.jpg", "masks/S_cat.png", "masks/S_dog.png", "masks/overlay/S.png"], [], 4),
     (["S.jpg", "S_1stHO.png", "S_2ndHO.png"], [], 2),
     (["leftImg8bit/x_S_leftImg8bit.png", "gtFine/x_S_gtFine_color.png", "gtFine/x_S_gtFine_labelIds.png"], [], 2),
 ]
@@ -132,6 +133,16 @@ def test_what_is_left_open_names_two_masks_and_every_printed_choice_is_taken(
         assert [each.partition("=")[2] for each in same[1::2]] == [image_dir, mask_dir, template]
         assert recognise(tmp_path, None, image_dir, mask_dir, template).template == template
         assert recognise(tmp_path, template=template) == recognise(tmp_path, None, image_dir, mask_dir, template)
+
+
+def test_a_folder_within_the_folder_of_masks_is_taken_where_it_holds_all_of_them(tmp_path: Path) -> None:
+    make(tmp_path, "images/S.jpg", "annotations/trimaps/S.png")
+    touch(tmp_path, "annotations/list.txt")
+    assert recognise(tmp_path) == Layout("masks", "images", "annotations/trimaps")
+    touch(tmp_path, *(f"annotations/{stem}_cat.png" for stem in STEMS))
+    assert "trimaps/{stem} (4), {stem}_cat (4); annotations/a0_cat.png and annotations/trimaps/a0.png are of a0" in refusal(
+        tmp_path
+    )
 
 
 def test_folders_of_unknown_names_may_be_classes_and_the_choice_is_printed(tmp_path: Path) -> None:
