@@ -20,20 +20,8 @@ MASK_NAMES = ("masks", "mask", "labels", "label", "annotations", "gt", "labelids
 IMAGE_WORDS = {*IMAGE_NAMES, "imagestr", "photo"}
 MASK_WORDS = {*MASK_NAMES, *several.MASK_WORDS, "labelstr", "manual"}
 """Words of folder names such as 1st_manual or Part1_GroundTruth."""
-VIEWS = {
-    "human",
-    "color",
-    "colors",
-    "colour",
-    "colours",
-    "colored",
-    "coloured",
-    "overlay",
-    "overlays",
-    "preview",
-    "previews",
-    "vis",
-}
+VIEWS = {"human", "color", "colors", "colour", "colours", "colored", "coloured"}
+VIEWS |= {"overlay", "overlays", "preview", "previews", "vis"}
 """Words of folders of masks that are made to be looked at, beside those that are made to be read."""
 PART_WORDS = sorted([*PARTS, "trainval"], key=len, reverse=True)
 PAIRS = "pairs.csv"
@@ -138,7 +126,7 @@ def _columns(path: Path) -> set[str]:
     if not path.is_file():
         return set()
     with path.open(encoding="utf-8-sig", errors="replace") as stream:
-        return {word.strip().lower() for word in re.split("[,;\t]", stream.readline())}
+        return {word.strip().strip('"').strip().lower() for word in re.split("[,;\t]", stream.readline())}
 
 
 def _alike(root: Path, split: Callable[[PurePosixPath], Iterable[tuple[str, PurePosixPath]]]) -> list[MaskFolders]:

@@ -176,8 +176,11 @@ def test_names_that_mean_no_class_are_none(tmp_path: Path) -> None:
 
 def test_a_list_of_pairs_may_tell_classes(tmp_path: Path) -> None:
     touch(tmp_path, "a.jpg", "1.png", "2.png")
-    (tmp_path / "pairs.csv").write_text("image;mask;Class\na.jpg;1.png;dog\na.jpg;2.png;cat\n")
-    assert recognise(tmp_path) == Layout("masks", ".", ".", pairs="pairs.csv", classes=("cat", "dog"))
+    for head in ("image;mask;Class", '"image";"mask";"class"'):
+        (tmp_path / "pairs.csv").write_text(f"{head}\na.jpg;1.png;dog\na.jpg;2.png;cat\n")
+        assert recognise(tmp_path) == Layout("masks", ".", ".", pairs="pairs.csv", classes=("cat", "dog"))
+    (tmp_path / "pairs.csv").rename(tmp_path / "list.csv")
+    assert recognise(tmp_path, pairs="list.csv") == Layout("masks", ".", ".", pairs="list.csv", classes=("cat", "dog"))
 
 
 def test_options_are_quoted_for_a_shell() -> None:
