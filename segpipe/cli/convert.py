@@ -106,8 +106,8 @@ def _params(
     own = {key: str(value) for key, value in every["data"]["masks"].items() if f"data.masks.{key}" in given}
     folders = [own.get(key, "") for key in ("image_dir", "mask_dir")]
     image_dir, mask_dir = folders if all(folders) else ("", "")
-    template = own.get("template", "")
-    seen = look(src, params.data_of(every["data"]), kind, image_dir, mask_dir, listed, template, cache)
+    masks = own.get("template", ""), own.get("pairs", "none")
+    seen = look(src, params.data_of(every["data"]), kind, image_dir, mask_dir, listed, *masks, cache)
     for key, value in settings.of_data(seen, str(src)).items():
         if key not in given:
             _put(every, key, value)

@@ -233,6 +233,19 @@ def test_what_is_left_open_and_what_mends_it_work_as_printed(tmp_path: Path) -> 
         assert first_rows(tmp_path / f"out{number}") == rows
 
 
+def test_masks_that_nothing_joins_are_read_by_a_list_as_printed(tmp_path: Path) -> None:
+    src = by_class(tmp_path / "src", "masks/{0}.png", ("cat",))
+    (src / "masks/0_more.png").write_bytes((by_class(tmp_path / "x", "{0}_{1}.png") / "0_dog.png").read_bytes())
+    with pytest.raises(PipelineError, match=r"list all masks with their classes in pairs\.csv in this folder"):
+        convert(src, tmp_path / "out", unpack=True)
+    lines = ["image,mask,class", *(f"images/{at}.png,masks/{at}.png,cat" for at in range(4)), "images/0.png,masks/0_more.png,dog"]
+    (src / "list.csv").write_text("\n".join(lines))
+    convert(src, tmp_path / "out", unpack=True, set_=["data.masks.pairs=list.csv"])
+    (src / "list.csv").rename(src / "pairs.csv")
+    convert(src, tmp_path / "again", unpack=True)
+    assert first_rows(tmp_path / "out") == first_rows(tmp_path / "again") == {(0, 1, 0, 0), (0, 1, 2, 0)}
+
+
 def test_the_lines_that_read_masks_of_classes_work_as_printed(tmp_path: Path) -> None:
     src = by_class(tmp_path / "src", "masks/{0}_{1}.png")
     told = ["data.masks.image_dir=images", "data.masks.mask_dir=masks", "data.masks.template={stem}"]

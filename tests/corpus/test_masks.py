@@ -704,8 +704,8 @@ CASES = [
         steps(*(pair(f"images/{name}.png", f"masks/{name}.png") for name in "abc"), at("masks/a_old.png", blocks(1, 0))),
         errors=(
             "masks/a.png and masks/a_old.png: by their names masks of one image, which nothing joins. Remove all but one, "
-            "add the images that they belong to, or list each with its class in a CSV (columns image, mask, class) that "
-            "data.masks.pairs names: it joins those of a class."
+            "add the images that they belong to, or list all masks with their classes in pairs.csv in this folder (columns "
+            "image, mask, class), and give the command again."
         ),
     ),
     case(

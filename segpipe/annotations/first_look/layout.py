@@ -61,14 +61,18 @@ class Layout:
         return bool(self.classes) or (self.kind == "masks" and parse(self.template).joins)
 
 
-def recognise(root: Path, kind: Kind | None = None, image_dir: str = "", mask_dir: str = "", template: str = "") -> Layout:
+def recognise(
+    root: Path, kind: Kind | None = None, image_dir: str = "", mask_dir: str = "", template: str = "", pairs: str = "none"
+) -> Layout:
     """The layout of a folder, or of a tar of VOC. A `kind` decides between several that fit, the two names between folders.
 
-    A `template` says how masks are called. Raises PipelineError where none or several fit, or where the names of masks leave
-    open what they are; it lists what is there and what was expected.
+    A `template` says how masks are called, `pairs` names a list of them. Raises PipelineError where none or several fit, or
+    where the names of masks leave open what they are; it lists what is there and what was expected.
     """
     if bool(image_dir) != bool(mask_dir) or ((image_dir or template) and kind not in (None, "masks")):
         raise PipelineError("--image-dir and --mask-dir belong together, and like --template to --kind masks.")
+    if pairs != "none":
+        return _sure(root, mask_folders.listed(root, pairs))
     if image_dir:
         return _sure(root, mask_folders.between(root, image_dir, mask_dir, template))
     if root.is_file():

@@ -86,24 +86,26 @@ def look(
     mask_dir: str = "",
     listed: NameList | None = None,
     template: str = "",
+    pairs: str = "none",
     cache: Cache = NOTHING,
 ) -> Look:
     """Looks at a folder, or at an uncompressed tar of PASCAL VOC: every header, and every mask or file of shapes.
 
     Of `data` only what does not tell the layout or the classes counts. `listed` names the classes in place of a list
-    beside the data, `template` says how masks are called. What `cache` holds of an annotation is not read again.
+    beside the data, `template` says how masks are called, `pairs` names a list of them. What `cache` holds of an annotation
+    is not read again.
 
     Raises PipelineError where nothing, or more than one thing, is recognised, and where links lead out of the folder.
     """
     if not root.exists():
         raise PipelineError(f"{root}: no such folder or file.")
     listing.refuse_links_out(root)
-    layout = recognise(root, kind, image_dir, mask_dir, template)
+    layout = recognise(root, kind, image_dir, mask_dir, template, pairs)
     source = source_of(_provisional(data, layout), root, ())
     found = split_pages(source.found) if data.pages == "split" else source.found
     results = list(each_item(found.items, partial(_glance, read=source.read), "looking", cache))
     glances = [result for result in results if isinstance(result, Glance)]
-    told = (layers.held(glance.values) if layout.classes else glance.values for glance in glances)
+    told = (layers.classes_present(glance.values) if layout.classes else glance.values for glance in glances)
     values = Counter(value for own in told for value in own)
     if layout.kind in LISTING:
         names, origin = (listed.names, listed.file) if listed else (source.listed, LISTING[layout.kind])

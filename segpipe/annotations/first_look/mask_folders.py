@@ -20,20 +20,8 @@ MASK_NAMES = ("masks", "mask", "labels", "label", "annotations", "gt", "labelids
 IMAGE_WORDS = {*IMAGE_NAMES, "imagestr", "photo"}
 MASK_WORDS = {*MASK_NAMES, *several.MASK_WORDS, "labelstr", "manual"}
 """Words of folder names such as 1st_manual or Part1_GroundTruth."""
-VIEWS = {
-    "human",
-    "color",
-    "colors",
-    "colour",
-    "colours",
-    "colored",
-    "coloured",
-    "overlay",
-    "overlays",
-    "preview",
-    "previews",
-    "vis",
-}
+VIEWS = {"human", "color", "colors", "colour", "colours", "colored", "coloured"}
+VIEWS |= {"overlay", "overlays", "preview", "previews", "vis"}
 """Words of folders of masks that are made to be looked at, beside those that are made to be read."""
 PART_WORDS = sorted([*PARTS, "trainval"], key=len, reverse=True)
 PAIRS = "pairs.csv"
@@ -80,15 +68,20 @@ def candidates(root: Path, by_name_alone: bool, template: str) -> list[MaskFolde
     """
     if template:
         return _otherwise(root, template)
-    columns = _columns(root / PAIRS)
-    if columns >= {"image", "mask"}:
-        classes = pair_table.class_names(root, PAIRS) if "class" in columns else None
-        return [MaskFolders(".", ".", pairs=PAIRS, classes=_objects(classes or ()))]
+    if _columns(root / PAIRS) >= {"image", "mask"}:
+        return [listed(root, PAIRS)]
     alike = _alike(root, _each_folder)
     if alike or by_name_alone:
         return _of_classes(alike) or alike
     below = _alike(root, _whole_path)
-    return below if len(below) == 1 else _otherwise(root, "") or _beside(root, ".") or below
+    alone = len(below) == 1 and not _has_others(root, below[0].mask_dir)
+    return below if alone else _otherwise(root, "") or _beside(root, ".") or below
+
+
+def listed(root: Path, table: str) -> MaskFolders:
+    """The list of pairs, and the classes that its column class names. Raises PipelineError where the file is no such list."""
+    classes = pair_table.class_names(root, table) if "class" in _columns(root / table) else None
+    return MaskFolders(".", ".", pairs=table, classes=_objects(classes or ()))
 
 
 def between(root: Path, image_dir: str, mask_dir: str, template: str = "") -> MaskFolders:
@@ -121,7 +114,7 @@ def _guessed(image_dir: str, mask_dir: str, proposed: Guess, names: Mapping[str,
     elsewhere = "Move those that are no masks elsewhere, or list the pairs in pairs.csv (columns image and mask)."
     choices = [(MaskFolders(image_dir, mask_dir, text), meaning) for text, meaning in proposed.choices()]
     if image_dir == mask_dir:  # what is left out there would be an image
-        choices = [each for each in choices if each[1] != guess.ALONE]
+        choices = [each for each in choices if each[1] not in (guess.ALONE, guess.SOME)]
     lines = [f"  {each.as_init}\n  {each.as_convert}\n    {meaning}" for each, meaning in choices]
     how = ["Say it with one of these, after segpipe init PATH or segpipe convert SRC --out DIR:", *lines] if lines else []
     remedy = "\n".join(how if lines and image_dir != mask_dir else [*how, elsewhere])
@@ -133,7 +126,7 @@ def _columns(path: Path) -> set[str]:
     if not path.is_file():
         return set()
     with path.open(encoding="utf-8-sig", errors="replace") as stream:
-        return {word.strip().lower() for word in re.split("[,;\t]", stream.readline())}
+        return {word.strip().strip('"').strip().lower() for word in re.split("[,;\t]", stream.readline())}
 
 
 def _alike(root: Path, split: Callable[[PurePosixPath], Iterable[tuple[str, PurePosixPath]]]) -> list[MaskFolders]:
@@ -164,6 +157,14 @@ def _each_folder(path: PurePosixPath) -> Iterator[tuple[str, PurePosixPath]]:
 def _whole_path(path: PurePosixPath) -> Iterator[tuple[str, PurePosixPath]]:
     """All folders at once: images/a.jpg with annotations/trimaps/a.png."""
     yield path.parent.as_posix(), PurePosixPath(path.name)
+
+
+def _has_others(root: Path, mask_dir: str) -> bool:
+    """Whether a folder of masks lies in another one that holds more of them: masks/overlay/a.png beside masks/a_cat.png."""
+    parent = (root / mask_dir).parent
+    if parent == root or not _words(parent.name) & MASK_WORDS:
+        return False
+    return any(not path.is_relative_to(root / mask_dir) for path in images_below(parent))
 
 
 def _starred(folder: str) -> tuple[str, tuple[str, ...]]:

@@ -18,6 +18,7 @@ ASKED = 6
 UNUSABLE = set("{}>\\")
 """Letters that a template cannot hold as they are."""
 ALONE = "only these are masks, the others are left out"
+SOME = "these are of one class each, the others are left out"
 
 
 @dataclass(frozen=True)
@@ -51,8 +52,15 @@ class Guess:
         texts.append(
             (several.by_force(frames, PART) or several.by_force(frames, ANY), "they are parts of one mask and are joined")
         )
+        texts += [(each, SOME) for each in self._of_one_folder(frames)]
         texts += [(each, ALONE) for each in self._single(frames)]
         return [(_both(self.side, text), meaning) for text, meaning in texts if text]
+
+    def _of_one_folder(self, frames: Sequence[str]) -> list[str]:
+        """The ways of one folder as classes, where there are ways of several folders."""
+        folders = sorted({frame.rpartition("/")[0] for frame in frames})
+        own = [[frame for frame in frames if frame.rpartition("/")[0] == folder] for folder in folders]
+        return [several.by_force(each, CLASS) for each in own if len(each) > 1 and len(folders) > 1]
 
     def _single(self, frames: Sequence[str]) -> list[str]:
         """The ways in which most images have a mask, of which none is another one too."""

@@ -155,7 +155,7 @@ def _read(item: Item, layer: Layer, width: int, height: int, coding: Coding, num
     return annotated
 
 
-def held(values: Sequence[str]) -> set[str]:
+def classes_present(values: Sequence[str]) -> set[str]:
     """The classes of which files hold an object, of the values that `read` returns."""
     return {class_name for class_name, code in _split(values) if code and class_name not in NOTHING}
 

@@ -54,7 +54,7 @@ def pair(root: Path, found: Files, naming: Naming) -> tuple[list[Pair], list[Dat
     owned |= near
     # Two images of one name both get its mask: that they share a name is told, and neither is taken.
     pairs = [Pair(item_id, path, tuple(owned.get(item_id, ()))) for item_id, path in found.images]
-    kept, told = unpaired.told(root, pairs, left, others, naming)
+    kept, told = unpaired.diagnose(root, pairs, left, others, naming)
     return kept, [*problems, *_several(root, owned, template), *warnings, *told]
 
 

@@ -104,7 +104,9 @@ def _read(root: Path, table: str) -> tuple[bool, list[Row]]:
     names = [name.lower() for name in cells[0]] if cells else []
     if not {"image", "mask"} <= set(names) or len(set(names)) < len(names):
         found = ", ".join(names) or "nothing"
-        raise PipelineError(f"{path}: its first line names {found}. Write image,mask and, if you have them, part and group.")
+        raise PipelineError(
+            f"{path}: its first line names {found}. Write image,mask and, if you have them, class, part and group."
+        )
     if not any(any(row) for row in cells[1:]):
         raise PipelineError(f"{path}: no pair in it. Write a line a pair below the first.")
     listed = [(number, dict(zip(names, row, strict=False))) for number, row in enumerate(cells[1:], 2) if any(row)]

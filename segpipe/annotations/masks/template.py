@@ -11,7 +11,7 @@ from segpipe.images import SUFFIXES
 
 STEM, CLASS, PART, ANY = "{stem}", "{class}", "{part}", "{any}"
 PLACEHOLDERS = re.compile(r"(\{stem\}|\{class\}|\{part\}|\{any\})")
-NUMBER = re.compile(r"(?:[-_. ]+[(\[]?|(?<![0-9])[(\[]?)[0-9]+[)\]]?(?![0-9])")
+NUMBER = re.compile(r"(?:[-_. ]+[(\[]?|(?<![0-9])[(\[]?)[0-9]+[)\]]?")
 """What `{part}` stands for, if not for nothing: _1, -02, (3), and 4 behind a letter."""
 EXAMPLE = (
     'Write {stem} where the image\'s name stands, as in "{stem}_mask" or "{stem}_photo > {stem}_mask", and if you like '

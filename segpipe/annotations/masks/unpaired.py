@@ -15,7 +15,7 @@ from segpipe.record import BACKGROUND
 
 File = tuple[str, Path]
 """An id, which is the path less the folder's name and the suffix, and the file."""
-LISTED = "list each with its class in a CSV (columns image, mask, class) that data.masks.pairs names: it joins those of a class."
+LISTED = "list all masks with their classes in pairs.csv in this folder (columns image, mask, class), and give the command again."
 
 
 @dataclass(frozen=True)
@@ -44,7 +44,7 @@ class Naming:
     rule: str
 
 
-def told(
+def diagnose(
     root: Path, pairs: Sequence[Pair], left: Sequence[File], others: Sequence[File], naming: Naming
 ) -> tuple[list[Pair], list[DataError]]:
     """The pairs to keep, and what is wrong with the others: images without mask, masks of no image.
@@ -55,24 +55,24 @@ def told(
     spare = [*left, *others]
     proposed = guess.guess([each.id for each in alone], [mask_id for mask_id, _ in spare])
     if proposed and proposed.n_fitting > len(pairs) - len(alone) and 2 * proposed.n_fitting >= len(spare):
-        return [each for each in pairs if each.masks], [_renamed(_told(root, path), proposed) for _, path in spare]
+        return [each for each in pairs if each.masks], [_renamed(_name(root, path), proposed) for _, path in spare]
     unknown = _unknown(root, pairs, left, naming.template)
     numbered = _numbered(others, pairs, naming.template)
     further = _further(root, pairs, [*(each for each in left if each[1] not in unknown), *numbered], naming.template)
     seen = {*unknown, *(path for path, _ in further)}
     kept, problems = [], [*unknown.values(), *dict.fromkeys(problem for _, problem in further)]
     for each in pairs:
-        problem = None if each.masks or each.image in seen else unannotated(_told(root, each.image), naming.rule, "a mask")
+        problem = None if each.masks or each.image in seen else unannotated(_name(root, each.image), naming.rule, "a mask")
         if problem:
             problems.append(problem)
         elif each.masks or (naming.rule == "background" and each.image not in seen):
             kept.append(each)
     extra = [
-        DataError(_told(root, path), "a mask without an image", "Add its image, or remove it.")
+        DataError(_name(root, path), "a mask without an image", "Add its image, or remove it.")
         for _, path in left
         if path not in seen
     ]
-    return kept, [*problems, *extra, *(_other_name(_told(root, path)) for _, path in others if path not in seen)]
+    return kept, [*problems, *extra, *(_other_name(_name(root, path)) for _, path in others if path not in seen)]
 
 
 def _unknown(root: Path, pairs: Sequence[Pair], left: Sequence[File], template: Template) -> dict[Path, DataError]:
@@ -94,7 +94,7 @@ def _unknown(root: Path, pairs: Sequence[Pair], left: Sequence[File], template: 
         names = [name for image_id, name in readings if image_id != item_id]
         if names and is_mask:
             what = f'by its name a mask of "{min(names, key=lambda name: (len(name), name))}", no class of data.masks.classes'
-            problems[path] = DataError(_told(root, path), what, "Name the class there, or remove the file.")
+            problems[path] = DataError(_name(root, path), what, "Name the class there, or remove the file.")
     return problems
 
 
@@ -134,7 +134,7 @@ def _further(root: Path, pairs: Sequence[Pair], left: Sequence[File], template: 
 
 def _joined(root: Path, owner: Pair, more: Sequence[File], template: Template) -> list[tuple[Path, DataError]]:
     """The problem of an image's mask and further ones, with the line that joins them where these have its name and a number."""
-    names = together([_told(root, path) for path in (owner.masks[0].path, *(path for _, path in more))])
+    names = together([_name(root, path) for path in (owner.masks[0].path, *(path for _, path in more))])
     what = "by their names masks of one image, which nothing joins"
     numbered = replace(template, mask=template.mask + PART)
     stems = stems_of(numbered, [owner.id])
@@ -170,5 +170,5 @@ def _other_name(name: str) -> DataError:
     return DataError(name, what, "It is not looked at.", warning=True)
 
 
-def _told(root: Path, path: Path) -> str:
+def _name(root: Path, path: Path) -> str:
     return path.relative_to(root).as_posix()

@@ -1,13 +1,20 @@
 """Layouts of several masks an image, and of folders that hold a part in their name; what is said where names leave it open."""
 
 import shlex
+import tempfile
 from pathlib import Path
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from segpipe.annotations.first_look.layout import Layout, recognise
 from segpipe.annotations.first_look.mask_folders import MaskFolders
+from segpipe.annotations.items import Item
+from segpipe.annotations.masks.layers import Layers
+from segpipe.annotations.masks.source import source
 from segpipe.errors import PipelineError
+from tests.annotations.data_params import data_params
 from tests.annotations.first_look.test_layout import refusal, touch
 
 STEMS = ("a0", "a1", "a2", "a3")
@@ -81,6 +88,7 @@ def test_hundreds_of_masks_in_the_folder_of_their_image_are_its_parts(tmp_path: 
         (["P/S.png", "P_masks/S.png"], ".", "*_masks"),
         (["set/PImages/S.png", "set/PMasks/S.png"], "*Images", "*Masks"),
         (["ds/img/S.jpg", "ds/masks_machine/S.png", "ds/masks_human/S.png"], "img", "masks_machine"),
+        (["img/S.jpg", "colour_masks/S.png"], "img", "colour_masks"),
     ],
 )
 def test_folders_that_hold_the_part_in_their_name(tmp_path: Path, files: list[str], image_dir: str, mask_dir: str) -> None:
@@ -103,6 +111,7 @@ DOUBTS = [
     (["images/S.jpg", "masks/S_manual1.png", "masks/S_manual2.png"], [], 4),
     (["images/S.jpg", "masks/S_cat.png"], ["masks/a1_dog.png"], 3),
     (["images/S.jpg", "masks/S_mask.png"], ["masks/a1_mask_old.png"], 1),
+    (["images/S.jpg", "masks/S_cat.png", "masks/S_dog.png", "masks/overlay/S.png"], [], 4),
     (["S.jpg", "S_1stHO.png", "S_2ndHO.png"], [], 2),
     (["leftImg8bit/x_S_leftImg8bit.png", "gtFine/x_S_gtFine_color.png", "gtFine/x_S_gtFine_labelIds.png"], [], 2),
 ]
@@ -124,6 +133,16 @@ def test_what_is_left_open_names_two_masks_and_every_printed_choice_is_taken(
         assert [each.partition("=")[2] for each in same[1::2]] == [image_dir, mask_dir, template]
         assert recognise(tmp_path, None, image_dir, mask_dir, template).template == template
         assert recognise(tmp_path, template=template) == recognise(tmp_path, None, image_dir, mask_dir, template)
+
+
+def test_a_folder_within_the_folder_of_masks_is_taken_where_it_holds_all_of_them(tmp_path: Path) -> None:
+    make(tmp_path, "images/S.jpg", "annotations/trimaps/S.png")
+    touch(tmp_path, "annotations/list.txt")
+    assert recognise(tmp_path) == Layout("masks", "images", "annotations/trimaps")
+    touch(tmp_path, *(f"annotations/{stem}_cat.png" for stem in STEMS))
+    assert "trimaps/{stem} (4), {stem}_cat (4); annotations/a0_cat.png and annotations/trimaps/a0.png are of a0" in refusal(
+        tmp_path
+    )
 
 
 def test_folders_of_unknown_names_may_be_classes_and_the_choice_is_printed(tmp_path: Path) -> None:
@@ -157,8 +176,11 @@ def test_names_that_mean_no_class_are_none(tmp_path: Path) -> None:
 
 def test_a_list_of_pairs_may_tell_classes(tmp_path: Path) -> None:
     touch(tmp_path, "a.jpg", "1.png", "2.png")
-    (tmp_path / "pairs.csv").write_text("image;mask;Class\na.jpg;1.png;dog\na.jpg;2.png;cat\n")
-    assert recognise(tmp_path) == Layout("masks", ".", ".", pairs="pairs.csv", classes=("cat", "dog"))
+    for head in ("image;mask;Class", '"image";"mask";"class"'):
+        (tmp_path / "pairs.csv").write_text(f"{head}\na.jpg;1.png;dog\na.jpg;2.png;cat\n")
+        assert recognise(tmp_path) == Layout("masks", ".", ".", pairs="pairs.csv", classes=("cat", "dog"))
+    (tmp_path / "pairs.csv").rename(tmp_path / "list.csv")
+    assert recognise(tmp_path, pairs="list.csv") == Layout("masks", ".", ".", pairs="list.csv", classes=("cat", "dog"))
 
 
 def test_options_are_quoted_for_a_shell() -> None:
@@ -169,3 +191,40 @@ def test_options_are_quoted_for_a_shell() -> None:
         "data.masks.mask_dir=*_masks",
         "data.masks.template={stem}_{class}",
     ]
+
+
+AFFIXES = ("", "_mask", "_mask_1", "_cat", "_dog", "_cat2", "_old", "-gt", ".seg", "_1", " (2)")
+
+
+@settings(deadline=None, max_examples=60)
+@given(
+    st.sampled_from([("images", "masks"), (".", "."), ("train", "trainannot")]),
+    st.sampled_from([("a", "b", "c"), ("1", "2", "12"), ("a", "a_1", "a_b")]),
+    st.sets(st.sampled_from(AFFIXES), min_size=1, max_size=3),
+    st.sets(st.integers(0, 8)),
+)
+def test_no_mask_is_lost_whatever_it_is_called(
+    folders: tuple[str, str], stems: tuple[str, ...], affixes: set[str], missing: set[int]
+) -> None:
+    names = [f"{stem}{affix}" for stem in stems for affix in sorted(affixes)]
+    own = {f"{folders[1]}/{name}.png" for number, name in enumerate(names) if number not in missing}
+    with tempfile.TemporaryDirectory() as folder:
+        root = Path(folder)
+        touch(root, *own, *(f"{folders[0]}/{stem}.jpg" for stem in stems))
+        try:
+            layout = recognise(root)
+        except PipelineError:
+            return
+        keys = {key: getattr(layout, key) for key in ("image_dir", "mask_dir", "template")}
+        by_class = {"classes": ("background", *layout.classes), "values": "binary"} if layout.classes else {}
+        found = source(root, data_params(root, "masks", **keys, **by_class)).found
+    read = [name for item in found.items for name in names_of(item)]
+    told = "\n".join(str(problem) for problem in found.problems if not problem.warning)
+    assert len(set(read)) == len(read)
+    assert all(name in read or name in told for name in (each.removeprefix("./") for each in own))
+
+
+def names_of(item: Item) -> list[str]:
+    if isinstance(item.annotation, Layers):
+        return [each.name for each in item.annotation.files]
+    return [item.annotation_name] if item.annotation else []

@@ -106,7 +106,7 @@ def test_one_mask_for_two_images_and_one_image_twice(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("text", "sentence"),
     [
-        ("", "its first line names nothing. Write image,mask and, if you have them, part and group."),
+        ("", "its first line names nothing. Write image,mask and, if you have them, class, part and group."),
         ("in/a.jpg,out/1.png\n", "its first line names in/a.jpg, out/1.png. "),
         ("image,mask,mask\n", "its first line names image, mask, mask. "),
         ("image,mask\n\n", "no pair in it. Write a line a pair below the first."),

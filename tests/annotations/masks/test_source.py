@@ -332,8 +332,8 @@ def test_one_more_mask_that_may_be_anything_is_told_without_a_line(tmp_path: Pat
     save(tmp_path, "masks/a_dog.png", "masks/b_1.png")
     found = masks.source(tmp_path, data_params(tmp_path, "masks")).found
     remedy = (
-        "Remove all but one, add the images that they belong to, or list each with its class in a CSV (columns image, mask, "
-        "class) that data.masks.pairs names: it joins those of a class."
+        "Remove all but one, add the images that they belong to, or list all masks with their classes in pairs.csv in this "
+        "folder (columns image, mask, class), and give the command again."
     )
     assert [(str(each), each.fixes) for each in found.problems] == [
         (f"masks/a.png and masks/a_dog.png: by their names masks of one image, which nothing joins. {remedy}", ()),
