@@ -48,8 +48,7 @@ EXPECTED = """Expected one of these:
   voc      JPEGImages/, SegmentationClass/ and ImageSets/Segmentation/train.txt and val.txt
   coco     images anywhere, and COCO JSON of instances such as annotations/instances_train.json
   yolo     images/photo.jpg and labels/photo.txt with polygons, and data.yaml with the names
-Folders of other names: --kind masks --image-dir NAME --mask-dir NAME (segpipe init), or --source masks
--S data.masks.image_dir=NAME -S data.masks.mask_dir=NAME (segpipe convert)."""
+Folders of other names: --kind masks --image-dir NAME --mask-dir NAME."""
 
 
 @dataclass(frozen=True)
@@ -87,7 +86,7 @@ def recognise(root: Path, kind: Kind | None = None, image_dir: str = "", mask_di
     if not fitting:
         raise PipelineError(_nothing_fits(root, kind))
     names = "; ".join(map(str, fitting))
-    choice = "which folders, with --image-dir NAME --mask-dir NAME" if _only_masks(fitting) else "which, with --kind (--source)"
+    choice = "which folders, with --image-dir NAME --mask-dir NAME" if _only_masks(fitting) else "which, with --kind"
     raise PipelineError(f"{root}: fits several layouts ({names}). Say {choice}.")
 
 
