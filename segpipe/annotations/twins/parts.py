@@ -29,7 +29,7 @@ ALIKE = 0.6
 SURE = 8
 """So many pairs of points agree by no chance; with fewer the pictures must be as alike as DOUBTFUL says."""
 DOUBTFUL = 0.84
-CERTAIN, LESS_ALIKE = 24, 0.55
+CERTAIN, LESS_ALIKE = 24, 0.58
 """So many leave no doubt: the small pictures of a smooth one may differ a little more, as where a frame was added."""
 OVERLAP = 40
 """Least number of pixels of the coarser small picture, of 1024, that both show."""
