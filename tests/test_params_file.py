@@ -114,7 +114,7 @@ def test_any_text_is_read_back_by_both_readers(names: list[str], name: str) -> N
 def test_a_map_stands_in_block_style_under_its_comment() -> None:
     text, changes = edited(OWN, {"data.class_map": {"Cat": "cat"}})
     assert "  class_map:              # old name: new name" in text
-    assert "\n    Cat: cat\n  shapes:" in text
+    assert "\n    Cat: cat\n  max_ignored:" in text
     assert [str(change) for change in changes] == ["data.class_map: {} -> Cat: cat"]
     more, _ = edited(text, {"data.class_map": {"Cat": "cat", "no": "yes", "7": "null"}})
     assert both(more)["data"]["class_map"] == {"Cat": "cat", "no": "yes", "7": "null"}

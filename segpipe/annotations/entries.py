@@ -22,7 +22,7 @@ def encode(value: Any) -> bytes | None:
 
 
 def decode(content: bytes) -> Any:
-    """The value. Raises ValueError, KeyError or TypeError for what `encode` did not give."""
+    """The value. Raises ValueError, LookupError or TypeError for what `encode` did not give."""
     return _value(json.loads(content))
 
 

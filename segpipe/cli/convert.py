@@ -1,5 +1,6 @@
 """segpipe convert: what stage convert does, for any folder, without a project."""
 
+import shlex
 import shutil
 from collections.abc import Sequence
 from pathlib import Path
@@ -45,7 +46,11 @@ PLAIN: dict[str, Any] = {
 def convert(
     src: Annotated[Path, typer.Argument(help="A folder of annotated images; nothing in it is changed.", show_default=False)],
     out: Annotated[Path, typer.Option(help="The folder to make.", show_default=False)],
-    source: Annotated[Kind | None, typer.Option(help="The format; without it the folder is looked at.")] = None,
+    source: Annotated[
+        Kind | None, typer.Option("--source", "--kind", help="The format; without it the folder is looked at.")
+    ] = None,
+    image_dir: Annotated[str, typer.Option(help="The folder name of images (masks).")] = "",
+    mask_dir: Annotated[str, typer.Option(help="The folder name of masks (masks).")] = "",
     classes: Annotated[Path | None, typer.Option(help="A class name a line, in the order of the ids.")] = None,
     unpack: Annotated[bool, typer.Option("--unpack", help="Write plain images/ and masks/ in place of the pack.")] = False,
     set_: Annotated[
@@ -67,7 +72,8 @@ def convert(
     if out.resolve().is_relative_to(src.resolve()):
         raise PipelineError(f"--out: {out} lies inside {src}, where nothing may change. Name a folder elsewhere.")
     with plain.new_folder(out) as folder:
-        data, unsure = _params(src.resolve(), source, classes, set_ or [], cache)
+        changes = [*(set_ or []), *_folders(image_dir, mask_dir)]
+        data, unsure = _params(src.resolve(), source, classes, changes, cache)
         prepared = folder / ".pack" if unpack else folder
         with annotations.spool_in(folder) as spool:
             examination = annotations.examine(data, (), spool, cache=cache)
@@ -82,9 +88,16 @@ def convert(
     if data.groups != "none":
         print(f"groups: {len({record.group for record in examination.records})}, of {data.groups}")
     print(f"{info.n_images} images with {info.channels} channels of {info.bits} bits; classes: {', '.join(info.classes)}")
-    command.done(
-        f"{out}; {out}/doctor/contact_sheet.png shows it", f"segpipe init {out}, in a project" if unpack else "segpipe unpack"
-    )
+    following = ["init", str(out)] if unpack else ["unpack", f"{out}-plain", "--pack", str(out)]
+    told = shlex.join(["segpipe", *following]) + (", in a project" if unpack else "")
+    command.done(f"{out}; {out}/doctor/contact_sheet.png shows it", told)
+
+
+def _folders(image_dir: str, mask_dir: str) -> list[str]:
+    """The two folders as --set has them. Raises PipelineError for one alone."""
+    if bool(image_dir) != bool(mask_dir):
+        raise PipelineError("--image-dir and --mask-dir belong together: name the other folder, too.")
+    return [f"data.masks.image_dir={image_dir}", f"data.masks.mask_dir={mask_dir}"] if image_dir else []
 
 
 def _params(

@@ -1,7 +1,9 @@
 """segpipe init: looks at a folder of annotated images, brings it in, and writes what belongs to it into params.yaml."""
 
+import shlex
 import sys
 import tempfile
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
 
@@ -30,7 +32,7 @@ def init(
     path: Annotated[str, typer.Argument(help="A folder, a tar or zip, or an address with --sha256.", show_default=False)],
     in_place: Annotated[bool, typer.Option("--in-place", help="Leave the data where it is; use its absolute path.")] = False,
     sha256: Annotated[str | None, typer.Option(help="The archive's SHA-256, in hexadecimal.")] = None,
-    kind: Annotated[Kind | None, typer.Option(help="Decides where several layouts fit.")] = None,
+    kind: Annotated[Kind | None, typer.Option("--kind", "--source", help="Decides where several layouts fit.")] = None,
     image_dir: Annotated[str, typer.Option(help="The folder name of images (masks).")] = "",
     mask_dir: Annotated[str, typer.Option(help="The folder name of masks (masks).")] = "",
     template: Annotated[str, typer.Option(help="How masks are called after images (masks), such as {stem}_mask.")] = "",
@@ -59,7 +61,8 @@ def init(
         print("\n".join(summary.lines(seen, every.data.unannotated)))
         values, examination = _examined(folder, seen, fix, cache)
         unsure = [] if fix and values != settings.of_data(seen, folder.as_posix()) else seen.unsure(examination.problems)
-        hint = "" if fix else f"`segpipe init {path} --fix` writes the lines above."
+        again = _again(path, in_place, {"--sha256": sha256, "--kind": kind, "--image-dir": image_dir, "--mask-dir": mask_dir})
+        hint = "" if fix else f"`{again}` writes the lines above."
         doctor.refuse([*unsure, *examination.problems], hint)
         # Where the file is about this data already, its other values are the user's own by now.
         is_new = params_file.with_values(PARAMS, settings.of_data(seen, where)) != every
@@ -112,6 +115,9 @@ def _advised(seen: "Look", examination: "Examination", every: "Params") -> "list
     grouped = [] if told or dict(seen.given).keys() - {""} else starting_point.groups(ids)
     split = every.split.model_copy(update={each.key.removeprefix("split."): each.value for each in grouped})
     found = split_groups.of_records(examination.records, split)
+    if grouped and found.outside < 2:  # together with near-duplicates, what the names suggest would leave nothing to part
+        grouped, split = [], every.split
+        found = split_groups.of_records(examination.records, split)
     split_groups.refuse_too_few(examination.records, found, split)
     folds = settings.of_folds(seen, found.outside, split, every.folds, found.validated)
     few = f"{found.outside} groups of images" if found.outside < found.images else f"{found.images} images"
@@ -140,6 +146,12 @@ def _machine() -> "Machine":
     told = subprocess.run(query, capture_output=True, text=True, check=False).stdout if shutil.which("nvidia-smi") else ""
     first = told.strip().split("\n")[0].strip()
     return Machine(True, int(first) * 2**20) if first.isdecimal() else Machine(False, own)
+
+
+def _again(path: str, in_place: bool, options: Mapping[str, str | None]) -> str:
+    """This command with --fix, as a shell takes it."""
+    given = [word for name, value in options.items() if value for word in (name, value)]
+    return shlex.join(["segpipe", "init", path, *(["--in-place"] if in_place else []), *given, "--fix"])
 
 
 def _because(reason: str | None) -> str:

@@ -1,5 +1,6 @@
 """segpipe unpack: data/prepared as plain folders of images and masks."""
 
+import shlex
 from pathlib import Path
 from typing import Annotated
 
@@ -20,4 +21,4 @@ def unpack(
     opened = open_pack(pack)
     with new_folder(out) as folder:
         write(opened, folder)
-    command.done(f"{out}/images, {out}/masks", f"segpipe init {out}, in another project")
+    command.done(f"{out}/images, {out}/masks", f"segpipe init {shlex.quote(str(out))}, in another project")

@@ -32,8 +32,7 @@ EXPECTED = """Expected one of these:
   voc      JPEGImages/, SegmentationClass/ and ImageSets/Segmentation/train.txt and val.txt
   coco     images anywhere, and COCO JSON of instances such as annotations/instances_train.json
   yolo     images/photo.jpg and labels/photo.txt with polygons, and data.yaml with the names
-Folders of other names: --kind masks --image-dir NAME --mask-dir NAME (segpipe init), or --source masks
--S data.masks.image_dir=NAME -S data.masks.mask_dir=NAME (segpipe convert)."""
+Folders of other names: --kind masks --image-dir NAME --mask-dir NAME."""
 
 
 @dataclass(frozen=True)
@@ -106,9 +105,8 @@ def _choice(fitting: Sequence[Layout | MaskFolders]) -> str:
     """What to say where several layouts fit, and where these are folders of masks that may be classes, how to read all."""
     folders = [each for each in fitting if isinstance(each, MaskFolders)]
     if len(folders) < len(fitting):
-        return "which, with --kind (--source)"
-    both = "which folders, with --image-dir NAME --mask-dir NAME (segpipe init) or -S data.masks.image_dir=NAME "
-    both += "-S data.masks.mask_dir=NAME (segpipe convert)"
+        return "which, with --kind"
+    both = "which folders, with --image-dir NAME --mask-dir NAME"
     images = {each.image_dir for each in folders}
     plain = all("/" not in each.mask_dir and each.template == STEM and words_in(each.mask_dir) - FORMS for each in folders)
     if len(images) > 1 or not plain:

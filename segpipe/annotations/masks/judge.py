@@ -235,8 +235,11 @@ def _unused(all_masks: Evidence) -> list[DataError]:
 def _lost(all_masks: Evidence, most: float) -> list[DataError]:
     """Ignored pixels where objects should be: over all masks, or in single ones that hold hardly anything else.
 
-    Masks that are ignored from edge to edge are not asked: that they teach nothing is told elsewhere.
+    Masks that are ignored from edge to edge are not asked: that they teach nothing is told elsewhere. Nor is 0 asked about:
+    nobody guesses that it is ignored, and most of a partly annotated image is.
     """
+    if all_masks.coding.ignored == 0:
+        return []
     counts = {name: all_masks.counts(tally) for name, tally in all_masks.tallies.items()}
     asked = {name: each for name, each in counts.items() if each.ignored < each.all}
     ignored, objects = sum(each.ignored for each in asked.values()), sum(each.objects for each in asked.values())

@@ -29,6 +29,8 @@ ALIKE = 0.6
 SURE = 8
 """So many pairs of points agree by no chance; with fewer the pictures must be as alike as DOUBTFUL says."""
 DOUBTFUL = 0.84
+CERTAIN, LESS_ALIKE = 24, 0.58
+"""So many leave no doubt: the small pictures of a smooth one may differ a little more, as where a frame was added."""
 OVERLAP = 40
 """Least number of pixels of the coarser small picture, of 1024, that both show."""
 
@@ -114,7 +116,7 @@ def _laid(first: Print, second: Print, one: _Points, other: _Points, mirrored: b
         turn, shift = _fitted(z[agrees], w[agrees])
         agrees = (np.abs(turn * z + shift - w) < tolerance) & _fits(pose, turn)
     agreeing, alike = int(agrees.sum()), _alike(first, second, turn, shift, mirrored)
-    least = ALIKE if agreeing >= SURE else DOUBTFUL
+    least = LESS_ALIKE if agreeing >= CERTAIN else ALIKE if agreeing >= SURE else DOUBTFUL
     return Laid(turn, shift, mirrored, agreeing, alike) if agreeing >= AGREEING and alike >= least else None
 
 

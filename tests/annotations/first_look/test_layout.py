@@ -84,9 +84,7 @@ def test_lists_of_segmentation_are_voc(tmp_path: Path) -> None:
 def test_several_that_fit_are_named_and_a_word_decides(tmp_path: Path) -> None:
     touch(tmp_path, "images/a.jpg", "masks/a.png")
     shapes(tmp_path, "images/a.json")
-    assert refusal(tmp_path) == (
-        f"{tmp_path}: fits several layouts (labelme; masks (images and masks)). Say which, with --kind (--source)."
-    )
+    assert refusal(tmp_path) == (f"{tmp_path}: fits several layouts (labelme; masks (images and masks)). Say which, with --kind.")
     assert recognise(tmp_path, "labelme") == Layout("labelme")
     assert recognise(tmp_path, "masks") == Layout("masks", "images", "masks")
 

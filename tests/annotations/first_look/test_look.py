@@ -11,7 +11,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from segpipe.annotations.first_look import look as module
+from segpipe.annotations import examine
+from segpipe.annotations.first_look import look as first_look
 from segpipe.annotations.first_look import settings, summary
 from segpipe.annotations.first_look.layout import Kind, Layout
 from segpipe.annotations.first_look.look import Look
@@ -45,7 +46,7 @@ def labelled(path: Path, *labels: object, size: tuple[int, int] = (4, 3)) -> Non
 
 
 def look(root: Path, kind: Kind | None = None, image_dir: str = "", mask_dir: str = "") -> Look:
-    return module.look(root, DATA, kind, image_dir, mask_dir)
+    return first_look.look(root, DATA, kind, image_dir, mask_dir)
 
 
 def told(seen: Look, rule: str = "error") -> list[str]:
@@ -255,7 +256,7 @@ def test_many_processes_see_the_same_as_one(tmp_path: Path, monkeypatch: pytest.
     (tmp_path / "images/9.png").write_bytes(b"no image")
     parallel = look(tmp_path)
     assert (parallel.n_images, len(parallel.problems)) == (40, 1)
-    monkeypatch.setattr(module, "FEW", 100)
+    monkeypatch.setattr(examine, "FEW", 100)
     serial = look(tmp_path)
     assert replace(serial, problems=()) == replace(parallel, problems=())
     assert problems(serial) == problems(parallel)

@@ -59,18 +59,31 @@ def test_each_source_has_its_block() -> None:
 
 
 @pytest.mark.parametrize(
-    ("n_images", "given", "folds", "settings"),
+    ("n_groups", "given", "folds", "settings"),
     [
         (100, {}, [0], {}),
         (6, {}, [0], {}),  # 1 for the test part, 5 for 5 folds
         (5, {}, [0], {"split.n_folds": 4}),
         (3, {}, [0, 4], {"split.n_folds": 3, "folds": [0]}),
-        (1, {}, [0], {"split.n_folds": 2}),
-        (8, {"train": 3, "test": 5}, [3, 4], {"split.n_folds": 3, "folds": [0]}),
-        (8, {"train": 3, "val": 3, "test": 2}, [0], {}),
-        (8, {"train": 3, "val": 3, "test": 2}, [0, 1], {"folds": [0]}),
+        (2, {}, [0], {"split.n_folds": 2}),
+        (3, {"train": 3, "test": 5}, [3, 4], {"split.n_folds": 3, "folds": [0]}),
+        (6, {"train": 3, "val": 3, "test": 2}, [0], {}),
+        (6, {"train": 3, "val": 3, "test": 2}, [0, 1], {"folds": [0]}),
         (100, {"train": 50, "val": 50}, [1], {"folds": [0]}),
     ],
 )
-def test_there_are_no_more_folds_than_images(n_images: int, given: dict[str, int], folds: list[int], settings: object) -> None:
-    assert of_folds(seen(None, **given), n_images, SPLIT, folds) == settings
+def test_there_are_no_more_folds_than_groups(n_groups: int, given: dict[str, int], folds: list[int], settings: object) -> None:
+    assert of_folds(seen(None, **given), n_groups, SPLIT, folds, pinned=min(given.get("val", 0), n_groups - 1)) == settings
+
+
+def test_a_test_part_that_would_leave_too_little_becomes_smaller() -> None:
+    """By the number of groups: 3 with a share of 0.7 leave 1; 3 of which 2 are validated must keep all three."""
+    large = SPLIT.model_copy(update={"test_share": 0.7})
+    assert of_folds(seen(), 3, large, [0]) == {"split.test_share": 0.33, "split.n_folds": 3}
+    assert of_folds(seen(None, train=1, val=2), 3, large, [0], pinned=2) == {"split.test_share": 0.0}
+    assert of_folds(seen(), 2, SPLIT, [0]) == {"split.n_folds": 2}
+
+
+def test_a_validation_share_is_one_fold() -> None:
+    shared = SPLIT.model_copy(update={"val_share": 0.3})
+    assert of_folds(seen(), 50, shared, [2]) == {"folds": [0]}
