@@ -3,7 +3,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 READY := .venv/.ready
 
-.PHONY: setup repro verify test test-all torture overfit camvid lint ui clean
+.PHONY: setup repro verify test test-all torture overfit camvid lint ui queue clean
 .DELETE_ON_ERROR:
 
 setup: $(READY)
@@ -53,6 +53,10 @@ lint: $(READY)
 
 ui: $(READY)
 	$(BIN)/segpipe ui
+
+# What `dvc exp run --queue` has queued. The worker looks for dvc on the PATH, wherever the one that starts it lies.
+queue: $(READY)
+	PATH="$(CURDIR)/$(BIN):$$PATH" $(BIN)/dvc queue start
 
 clean:
 	rm -rf .venv .mypy_cache .pytest_cache .ruff_cache .hypothesis build *.egg-info

@@ -25,7 +25,9 @@ from segpipe.params import ShapeParams
 Scene = tuple[list[Shape], int, int]
 """Shapes, height and width."""
 ONE = {"a": 1}
-LABELME, EXACT = (ShapeParams(fill=f, overlap="order", line_width=10, point_size=5) for f in ("labelme", "exact"))
+LABELME, EXACT = (
+    ShapeParams(fill=fill, overlap="order", undrawn="background", line_width=10, point_size=5) for fill in ("labelme", "exact")
+)
 
 
 def main() -> None:

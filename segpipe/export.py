@@ -4,6 +4,7 @@ import contextlib
 import io
 import json
 import logging
+import math
 import warnings
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -16,7 +17,7 @@ from numpy.typing import NDArray
 from segpipe import sealed
 from segpipe.errors import PipelineError
 from segpipe.inference.onnx_session import INPUT, MARK, OUTPUT, SEAL_KEY
-from segpipe.inference.predict import Forward, predict_logits
+from segpipe.inference.predict import Forward, predict_logits, require_finite
 from segpipe.models.segmenter import Segmenter, classes_of
 from segpipe.models.weights import Card
 
@@ -26,7 +27,10 @@ AXES = ("batch", "channels", "height", "width")
 
 @dataclass(frozen=True)
 class Gate:
-    """How far ONNX is from torch: the largest difference of a logit, and the share of pixels with the same class."""
+    """How far ONNX is from torch: the largest difference of a logit, and the share of pixels with the same class.
+
+    The difference is infinite where ONNX's logit is no finite number.
+    """
 
     images: int
     largest_difference: float
@@ -66,13 +70,16 @@ def _captured(segmenter: Segmenter, channels: int) -> torch.export.ExportedProgr
     return torch.export.export(segmenter, (example,), dynamic_shapes={INPUT: {0: free, 2: free, 3: free}}, strict=False)
 
 
-def compare(segmenter: Segmenter, exported: Forward, card: Card, images: Iterable[NDArray[Any]]) -> Gate:
-    """Predicts each (H, W, C) image with both, on the CPU."""
+def compare(segmenter: Segmenter, exported: Forward, card: Card, images: Iterable[tuple[str, NDArray[Any]]]) -> Gate:
+    """Predicts each image, its id and (H, W, C), with both, on the CPU. Raises DataError where torch's logits are not finite."""
     cpu = torch.device("cpu")
     largest, same, pixels, count = 0.0, 0, 0, 0
-    for image in images:
+    for name, image in images:
         wanted, found = (predict_logits(forward, image, card.infer, card.long_side, cpu) for forward in (segmenter, exported))
-        largest = max(largest, float((wanted - found).abs().max()))
+        require_finite(wanted, name)
+        apart = float((wanted - found).abs().max())
+        # No number is larger than a NaN, and max() would drop it.
+        largest = max(largest, apart if math.isfinite(apart) else math.inf)
         same += int((classes_of(wanted) == classes_of(found)).sum())
         pixels += wanted.shape[1] * wanted.shape[2]
         count += 1
@@ -80,7 +87,9 @@ def compare(segmenter: Segmenter, exported: Forward, card: Card, images: Iterabl
 
 
 def require(gate: Gate, tolerance: float) -> None:
-    """Raises PipelineError where ONNX predicts something else than torch."""
+    """Raises PipelineError where ONNX predicts something else than torch, or nothing was compared."""
+    if not gate.images:
+        raise PipelineError("no image was there to compare the ONNX model with torch on. It was not written. Add images.")
     if not gate.largest_difference <= tolerance:
         raise PipelineError(
             f"the ONNX model differs from torch by up to {gate.largest_difference:.2g} in a logit on {gate.images} images, "

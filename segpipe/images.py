@@ -198,6 +198,23 @@ def mask_strips(content: bytes, name: str) -> Iterator[Pixels]:
             yield strip // factor if factor > 1 else strip
 
 
+def value_colours(content: bytes, name: str) -> NDArray[np.uint8] | None:
+    """(N, 3): the colour in which the file shows each value of `mask_strips`, by a palette or as gray of fewer than 8 bits.
+
+    A palette may be shorter than the values. None for any other file, whose values are shown as they are. Raises
+    DataError alike.
+    """
+    with _opened(content, name, any_numbers=True) as image:
+        if isinstance(image, Bands) or image.mode not in ("1", "L", "P"):
+            return None
+        if image.mode == "P":
+            palette = image.palette
+            held = palette.palette if palette and palette.rawmode == "RGB" else image.getpalette("RGB") or ()
+            return np.frombuffer(bytes(held), np.uint8)[: len(held) // 3 * 3].reshape(-1, 3)
+        factor = 255 if image.mode == "1" else SCALED.get(_raw_mode(image), 1)
+        return None if factor == 1 else np.repeat(np.arange(0, 256, factor).astype(np.uint8)[:, None], 3, axis=1)
+
+
 def strips_turn(content: bytes, name: str) -> Callable[[Pixels], Pixels] | None:
     """What makes the rows that `mask_strips` gives upright; nothing for a TIFF, which comes upright. Raises DataError alike."""
     with _opened(content, name, any_numbers=True) as opened:

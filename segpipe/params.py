@@ -6,9 +6,9 @@ import reprlib
 from pathlib import Path, PurePosixPath
 from typing import Annotated, Any, Literal, Self
 
-import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
+from segpipe import plain_yaml
 from segpipe.errors import PipelineError, plain
 
 Share = Annotated[float, Field(ge=0, le=1)]
@@ -17,8 +17,7 @@ Positive = Annotated[int, Field(ge=1)]
 Width = Annotated[int, Field(ge=1, le=2048)]
 Weight = Annotated[float, Field(ge=0, le=1000)]
 Names = Annotated[tuple[str, ...], Field(min_length=2, max_length=255)]
-UNREADABLE = (yaml.YAMLError, ValueError, LookupError, AttributeError, TypeError, RecursionError)
-"""What PyYAML raises for broken YAML, and lets through for values that are not what their tag says."""
+UNREADABLE = plain_yaml.UNREADABLE
 SHORT = reprlib.Repr()
 """A wrong value in a sentence: a few lines of YAML can stand for a list of a billion."""
 SHORT.maxlevel, SHORT.maxstring, SHORT.maxother = 2, 200, 200
@@ -28,6 +27,8 @@ RESNETS = ("resnet18", "resnet34", "resnet50")
 """What their model.encoder may be."""
 FIXED_MODELS = ("simple_unet", "smp")
 """Their widths and depths are not those of model.width and model.depth."""
+SMP_STRIDES = {"PAN": 128}
+"""What image sizes must be a multiple of, for architectures of smp that need more than 32; segpipe/models/smp.py builds them."""
 Source = Literal["sample", "voc", "labelme", "coco", "yolo", "masks"]
 Monitor = Literal["loss", "dice", "miou", "pixel_accuracy", "precision", "recall", "dice_per_image"]
 
@@ -54,6 +55,7 @@ class LabelmeParams(Section):
 
 class CocoParams(Section):
     classes: Names
+    crowds: Literal["ignore", "object"]
 
 
 class YoloParams(Section):
@@ -69,11 +71,13 @@ class MasksParams(Section):
     values: Literal["ids", "binary", "codes"]
     codes: Annotated[tuple[int | str, ...], Field(min_length=2, max_length=255)]
     ignore_index: Annotated[int, Field(ge=-1, le=65535)]
+    palette: Literal["indices", "colours"]
 
 
 class ShapeParams(Section):
     fill: Literal["labelme", "exact"]
     overlap: Literal["order", "priority", "smaller"]
+    undrawn: Literal["background", "ignore"]
     line_width: Annotated[int, Field(ge=1, le=1000)]
     point_size: Annotated[int, Field(ge=1, le=1000)]
 
@@ -86,6 +90,7 @@ class DataParams(Section):
     groups: Annotated[str, Field(min_length=1)]
     near_duplicates: Literal["parts", "whole", "none"]
     class_map: dict[str, str]
+    max_ignored: Share
     shapes: ShapeParams
     sample: SampleParams
     voc: VocParams
@@ -322,15 +327,15 @@ class Params(Section):
     @model_validator(mode="after")
     def _sections_agree(self) -> Self:
         stride = stride_of(self.model)
+        named = f"smp's {self.model.architecture}" if self.model.name == "smp" else f"model.name {self.model.name}"
         problems = [
-            f"{key}: {size} is not a multiple of {stride}, the stride of model.name {self.model.name}. "
-            f"Write {size + -size % stride}."
+            f"{key}: {size} is not a multiple of {stride}, the stride of {named}. Write {size + -size % stride}."
             for key, size in (("input.crop", self.input.crop), ("infer.tile", self.infer.tile))
             if size % stride
         ]
         for source in ("voc", "labelme", "coco", "yolo", "masks"):
             names = getattr(self.data, source).classes
-            twice = sorted({name for name in names if names.count(name) > 1})
+            twice = sorted({name for name in names if names.count(name) > 1} - {"__ignore__"})
             strange = [name for name in names if plain(name) != name]
             if strange:
                 problems.append(f"data.{source}.classes: {strange[0]!r} holds control characters. Write a name in plain text.")
@@ -383,7 +388,9 @@ def stride_of(model: ModelParams) -> int:
     """What the sides of a crop and of a tile must be a multiple of."""
     if model.name == "simple_unet":
         return 8
-    return 32 if model.name in (*RESNET_MODELS, *FIXED_MODELS) else 2**model.depth
+    if model.name == "smp":
+        return SMP_STRIDES.get(model.architecture, 32)
+    return 32 if model.name in RESNET_MODELS else 2**model.depth
 
 
 def n_classes_of(data: DataParams) -> int | None:
@@ -397,13 +404,7 @@ def n_classes_of(data: DataParams) -> int | None:
 
 def load(path: Path = Path("params.yaml")) -> Params:
     """Reads and checks the whole file. Raises PipelineError that names every problem, one a line."""
-    try:
-        content = yaml.safe_load(path.read_text(encoding="utf-8"))
-    except FileNotFoundError:
-        raise PipelineError(f"{path}: no such file. Run this in the folder that holds params.yaml.") from None
-    except UNREADABLE as error:
-        reason = " ".join(str(error).split()) or type(error).__name__
-        raise PipelineError(f"{path} cannot be read as YAML: {reason}. Write plain values, without tags (!).") from None
+    content = plain_yaml.read(path)
     try:
         return Params.model_validate(content)
     except ValidationError as error:
@@ -449,6 +450,8 @@ def _sentences(detail: dict[str, Any]) -> list[str]:
         case "value_error":
             prefix = f"{key}." if key else ""
             return [prefix + line for line in str(detail["ctx"]["error"]).splitlines()]
+        case "model_type":
+            return [f"{key}: {SHORT.repr(detail['input'])} is no section. Write its keys below it, each in a line, indented."]
         case "string_type" if location[-1] == "[key]":
             key = ".".join(str(part) for part in location[:-2])
             return [f"{key}: YAML reads a name there as {SHORT.repr(detail['input'])}, which is no text. Put it in quotes."]

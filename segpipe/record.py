@@ -1,5 +1,7 @@
 """One image with its mask in canonical form: what annotations end in and the pack begins with."""
 
+import re
+import unicodedata
 from dataclasses import dataclass
 
 import numpy as np
@@ -48,7 +50,7 @@ class Record:
 
 @dataclass(frozen=True)
 class DatasetInfo:
-    """What all images share. `has_background` says that class 0 is background and no object."""
+    """What all images share. `has_background` says that class 0 is background and no object: no mean over objects has it."""
 
     classes: tuple[str, ...]
     has_background: bool
@@ -57,5 +59,15 @@ class DatasetInfo:
     n_images: int
 
 
-BACKGROUND_NAMES = ("background", "_background_")
-"""A first class of one of these names is background: it stays out of the means over objects."""
+BACKGROUND = "background"
+"""What the class of no object is called where the data does not name it."""
+BACKGROUND_WORDS = (BACKGROUND, "bg", "bkg")
+
+
+def is_background(name: str) -> bool:
+    """Whether a class of this name is background, in whatever spelling: `Background`, `_background_`, `0 background`, `BG`.
+
+    Capitals do not count, nor what is no letter: people number their classes and set them in underscores.
+    """
+    letters = re.sub(r"[\W\d_]", "", unicodedata.normalize("NFC", name)).casefold()
+    return letters in BACKGROUND_WORDS

@@ -3,6 +3,9 @@
 import os
 from pathlib import Path
 
+AFRESH = "SEGPIPE_EXAMINE_AFRESH"
+"""The variable of the environment that, set to anything, lets every command examine all files again."""
+
 
 def main_root() -> Path:
     """The main repository: DVC_ROOT says so in a stage; else the nearest parent with .dvc, else this folder."""
@@ -15,3 +18,9 @@ def main_root() -> Path:
 def partial_downloads() -> Path:
     """Half-finished downloads, kept so that the next run goes on with them."""
     return main_root() / ".resume" / "download"
+
+
+def examined() -> Path | None:
+    """What was examined of images and annotations, for the next command. None outside a project, and where AFRESH is set."""
+    root = main_root()
+    return root / ".resume" / "examined.sqlite" if (root / ".dvc").is_dir() and not os.environ.get(AFRESH) else None

@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from segpipe import command, params
+from segpipe import command, params, workspace
 
 PREPARED = Path("data/prepared")
 DOCTOR = Path("data/doctor")
@@ -15,10 +15,11 @@ def main() -> None:
     from segpipe.annotations import convert
     from segpipe.annotations.doctor import files as doctor_files
     from segpipe.annotations.sample import pictures as sample
+    from segpipe.cache import Cache
     from segpipe.dataset import pack
 
     with convert.spool_in(PREPARED) as spool:
-        examination, info = convert.convert(data, sample.CLASSES, spool)
+        examination, info = convert.convert(data, sample.CLASSES, spool, cache=Cache(workspace.examined()))
         pack.write(PREPARED, examination.records, info)
         doctor_files.write(DOCTOR, examination)
     print(f"{info.n_images} images with {info.channels} channels of {info.bits} bits; classes: {', '.join(info.classes)}")

@@ -9,6 +9,9 @@ from segpipe import command, params
 
 if TYPE_CHECKING:
     from segpipe.inference.scoring import Scored
+    from segpipe.models.segmenter import Segmenter
+    from segpipe.models.weights import Card
+    from segpipe.record import DatasetInfo
 
 PREPARED = Path("data/prepared")
 FOLDS = Path("data/folds/folds.csv")
@@ -26,7 +29,6 @@ def main(fold: Annotated[int, typer.Option(help="Which fold's model to score, 0 
     from segpipe.inference import results, scoring
     from segpipe.losses import table as losses
     from segpipe.losses.table import Classes
-    from segpipe.models import weights
     from segpipe.scores import scores
     from segpipe.training import device as devices
 
@@ -35,7 +37,7 @@ def main(fold: Annotated[int, typer.Option(help="Which fold's model to score, 0 
     devices.settle(every.threads, every.train.deterministic)
     data = pack.open_pack(PREPARED)
     parts = folds.read(FOLDS)
-    segmenter, card = weights.load(Path(f"models/fold{fold}/model.safetensors"))
+    segmenter, card = _model(fold, data.info)
     segmenter = segmenter.to(memory_format=torch.channels_last).to(device)
     loss = losses.build(every.loss, Classes(card.has_background, tuple(card.training.get("class_weights", ()))))
     found: dict[str, list[Scored]] = {}
@@ -54,6 +56,18 @@ def main(fold: Annotated[int, typer.Option(help="Which fold's model to score, 0 
         shown = ", ".join(f"{name.removeprefix(part + '.')} {value:.4f}" for name, value in there.items())
         print(f"{part}: {len(scored)} images{'; ' if shown else ''}{shown}")
     command.done(folder.as_posix(), "dvc repro report")
+
+
+def _model(fold: int, info: "DatasetInfo") -> "tuple[Segmenter, Card]":
+    """The fold's model. Raises PipelineError where it is none, or was trained on other data or folds than lie here."""
+    from segpipe.files import sha256_of
+    from segpipe.fingerprint import data_hash
+    from segpipe.models import origin, weights
+
+    path = Path(f"models/fold{fold}/model.safetensors")
+    segmenter, card = weights.load(path)
+    origin.require_same_data(path, card, info, data_hash(PREPARED), sha256_of(FOLDS), fold)
+    return segmenter, card
 
 
 if __name__ == "__main__":

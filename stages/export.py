@@ -18,22 +18,25 @@ def main() -> None:
 
     from segpipe import export, versions
     from segpipe.dataset import folds, pack
-    from segpipe.files import write_bytes, write_json
+    from segpipe.files import sha256_of, write_bytes, write_json
+    from segpipe.fingerprint import data_hash
     from segpipe.inference import onnx_session
-    from segpipe.models import weights
+    from segpipe.models import origin, weights
     from segpipe.training import device
 
     versions.check()
     device.settle(every.threads, every.train.deterministic)
-    segmenter, card = weights.load(Path(f"models/fold{every.folds[0]}/model.safetensors"))
+    model = Path(f"models/fold{every.folds[0]}/model.safetensors")
+    segmenter, card = weights.load(model)
+    data = pack.open_pack(PREPARED)
+    origin.require_same_data(model, card, data.info, data_hash(PREPARED), sha256_of(FOLDS), every.folds[0])
     content = export.to_onnx(segmenter, card)
     forward, _ = onnx_session.from_bytes(content, "the exported model")
-    data = pack.open_pack(PREPARED)
     parts = folds.read(FOLDS)
     ids = folds.test(parts) or folds.train_and_validation(parts, every.folds[0])[1]
     chosen = ids[: every.export.n_images]
     with torch.inference_mode():
-        gate = export.compare(segmenter, forward, card, (data.image(item) for item in chosen))
+        gate = export.compare(segmenter, forward, card, ((item, data.image(item)) for item in chosen))
     export.require(gate, every.export.tolerance)
     write_bytes(EXPORT / "model.onnx", content)
     write_json(EXPORT / "gate.json", asdict(gate) | {"tolerance": every.export.tolerance, "opset": export.OPSET})

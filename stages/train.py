@@ -1,5 +1,6 @@
 """Stage train: trains one fold and keeps the weights of its best epoch; logs to MLflow."""
 
+import sys
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -58,6 +59,8 @@ def _train(task: train_parts.Task, segmenter: "Segmenter", card: "Card", keeper:
     print(f"fold {task.fold}: {len(task.train_ids)} images to train on, {len(task.validation_ids)} to validate, {where}")
     if small := train_parts.smaller_than_crop(task):
         print(f"warning: {small} of them are smaller than input.crop ({every.input.crop} pixels) and get padded; lower it")
+    for line in train_parts.about_ignored(task):
+        print(f"warning: {line}", file=sys.stderr)
     if weighted := train_parts.weights_sentence(task):
         print(f"class weights: {weighted}")
     scaler = precision.scaler(every.train.precision, task.device)
@@ -80,8 +83,9 @@ def _train(task: train_parts.Task, segmenter: "Segmenter", card: "Card", keeper:
     history.write(folder / "history.csv", epochs)
     weights.save(folder / "model.safetensors", segmenter, card)
     _log_result(task, tracker, segmenter, folder / "model.safetensors", best.epoch)
-    shown = f"{every.train.monitor} {abs(best.gain):.4f} in epoch {best.epoch + 1}"
-    command.done(f"{folder / 'model.safetensors'} (validation {shown})", "dvc repro")
+    score = epochs[best.epoch].get(f"val_{every.train.monitor}")
+    shown = "none" if score is None else f"{every.train.monitor} {score:.4f}"
+    command.done(f"{folder / 'model.safetensors'} (validation {shown} in epoch {best.epoch + 1})", "dvc repro")
     keeper.forget()
 
 
@@ -152,7 +156,7 @@ def _tracker(task: train_parts.Task, card: "Card", where: str, interrupted: bool
 
 def _tracked(tracker: "Tracker", optim: params.OptimParams) -> "Hook":
     """Logs each epoch's numbers, and how fast it was; not those that the run holds from before an interruption."""
-    last = tracker.last_step("train_loss")
+    last = tracker.last_step("lr")
 
     def log(record: "Record", speed: "Speed", run: "Run") -> None:
         if record["epoch"] > last:
@@ -164,7 +168,7 @@ def _tracked(tracker: "Tracker", optim: params.OptimParams) -> "Hook":
 
 def _replay(tracker: "Tracker", progress: "Progress", optim: params.OptimParams) -> None:
     """Logs the epochs of a resumed training that its MLflow run does not hold yet."""
-    last = tracker.last_step("train_loss")
+    last = tracker.last_step("lr")
     for record in progress.history:
         if record["epoch"] > last:
             tracker.metrics(_values(record, optim), int(record["epoch"]))

@@ -36,9 +36,10 @@ class Task:
 def task_of(every: "Params", fold: int, device: "torch.device") -> Task:
     """The data that lies there, the fold's ids, and the parameters with the preset of `augment` resolved.
 
-    Raises PipelineError for a fold that does not exist.
+    Raises PipelineError for a fold that does not exist, or whose training images are ignored wholly, every one.
     """
     from segpipe.dataset import folds, pack, presets
+    from segpipe.errors import PipelineError
 
     every = every.model_copy(update={"augment": presets.resolved(every.augment)})
     data = pack.open_pack(PREPARED)
@@ -46,7 +47,35 @@ def task_of(every: "Params", fold: int, device: "torch.device") -> Task:
     folds.check(parts, (fold,))
     train_ids, validation_ids = folds.train_and_validation(parts, fold)
     limit = every.train.limit_images or None
-    return Task(every, fold, data, train_ids[:limit], validation_ids[:limit], device)
+    task = Task(every, fold, data, train_ids[:limit], validation_ids[:limit], device)
+    if ignored_wholly(task, task.train_ids) == task.train_ids:
+        raise PipelineError(
+            f"fold {fold}: every pixel of every training image is ignored, so there is nothing to learn. "
+            "Look at data/doctor/contact_sheet.png, and mend the masks or what params.yaml says of them."
+        )
+    return task
+
+
+def ignored_wholly(task: Task, ids: list[str]) -> list[str]:
+    """Those of the images that have no pixel which is not ignored."""
+    from segpipe.dataset.pack import pixel_columns
+
+    counted = task.data.index.loc[ids, pixel_columns(task.data.info)].sum(axis="columns") > 0
+    return [item for item in ids if not counted[item]]
+
+
+def about_ignored(task: Task) -> list[str]:
+    """Warnings of the images that are ignored wholly, and of what follows from that."""
+    of_validation = "they are in no score"
+    if ignored_wholly(task, task.validation_ids) == task.validation_ids:
+        of_validation = "no epoch is better than another, and the weights of the last are kept"
+    parts = (("training", task.train_ids, "they change no weight"), ("validation", task.validation_ids, of_validation))
+    found = []
+    for part, ids, effect in parts:
+        if ignored := ignored_wholly(task, ids):
+            listed = ", ".join(ignored[:3]) + (", ..." if len(ignored) > 3 else "")
+            found.append(f"every pixel is ignored in {len(ignored)} of the {len(ids)} {part} images ({listed}): {effect}")
+    return found
 
 
 def segmenter_of(task: Task) -> tuple["Segmenter", str | None]:

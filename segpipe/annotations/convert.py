@@ -2,26 +2,28 @@
 
 import contextlib
 from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 from segpipe import listing
-from segpipe.annotations import account
+from segpipe.annotations import account, kept
 from segpipe.annotations.doctor.checks import warnings_of
 from segpipe.annotations.doctor.findings import refuse
-from segpipe.annotations.examine import Examined, examine_all
+from segpipe.annotations.examine import NOTHING, Examined, examine_all
 from segpipe.annotations.formats import source_of
 from segpipe.annotations.groups import with_groups
 from segpipe.annotations.items import Seen, Source, images_below
+from segpipe.annotations.kept import Looked
 from segpipe.annotations.labels import spelt_alike, unused
 from segpipe.annotations.pages import split_pages
 from segpipe.annotations.twins import pairs as twins
 from segpipe.annotations.twins import parted
+from segpipe.cache import Cache
 from segpipe.errors import DataError, PipelineError
 from segpipe.params import DataParams
 from segpipe.place import Place
-from segpipe.record import BACKGROUND_NAMES, DatasetInfo, Record
+from segpipe.record import DatasetInfo, Record, is_background
 from segpipe.unread import files_below
 
 
@@ -54,21 +56,24 @@ class Examination:
 
 
 def convert(
-    data: DataParams, sample_classes: Sequence[str], spool: Path, processes: int | None = None
+    data: DataParams, sample_classes: Sequence[str], spool: Path, processes: int | None = None, cache: Cache = NOTHING
 ) -> tuple[Examination, DatasetInfo]:
     """Reads and checks all images of `data.path`. Returns the records, with all warnings, and what they share.
 
     The masks wait in the file `spool`. Without `processes` all cores work. Raises PipelineError that names every error.
     """
-    examination = examine(data, sample_classes, spool, processes)
+    examination = examine(data, sample_classes, spool, processes, cache)
     refuse(examination.problems)
     return examination, info_of(examination)
 
 
-def examine(data: DataParams, sample_classes: Sequence[str], spool: Path, processes: int | None = None) -> Examination:
-    """Looks at every image and annotation of `data.path`, and accounts for every image file there.
+def examine(
+    data: DataParams, sample_classes: Sequence[str], spool: Path, processes: int | None = None, cache: Cache = NOTHING
+) -> Examination:
+    """Looks at every image and annotation of `data.path`, or finds in `cache` what was seen of it before.
 
-    Raises PipelineError only where there is nothing to look at, or where links lead out of the folder.
+    Accounts for every image file there. Raises PipelineError only where there is nothing to look at, or where links lead
+    out of the folder.
     """
     root = _existing(data)
     listing.refuse_links_out(root)
@@ -79,9 +84,9 @@ def examine(data: DataParams, sample_classes: Sequence[str], spool: Path, proces
     unread = [*files_below(root, sniff=not found.items and not any(images_below(root))), *account.links(root)]
     if not found.items and all(problem.warning for problem in (*found.problems, *unread)):
         raise PipelineError(f"{root}: no annotated images in it. data.source is {data.source}; does data.path fit it?")
-    looked = examine_all(found.items, source.read, len(source.classes), data.near_duplicates, processes)
+    looked = examine_all(found.items, source.read, len(source.classes), data.near_duplicates, processes, cache)
     examined = list(_spooled(looked, spool))
-    records, alike = _with_twins(examined)
+    records, alike = _with_twins(examined, cache)
     own = [problem for each in examined for problem in each.problems]
     names = sample_classes if data.source == "sample" else getattr(data, data.source).classes
     together = _together(source, [each.seen for each in examined], records, data, names)
@@ -101,12 +106,27 @@ def _together(
     return [*judged, *shared, *spelt_alike(records, source.classes), *warnings_of(records, source.classes)]
 
 
-def _with_twins(examined: Sequence[Examined]) -> tuple[tuple[Record, ...], list[DataError]]:
+def _with_twins(examined: Sequence[Examined], cache: Cache) -> tuple[tuple[Record, ...], list[DataError]]:
     """The sound records with the clusters of those that show one picture, and what a person should know of these."""
-    pairs = twins.pairs({each.seen.item.id: each.fingerprint for each in examined if each.fingerprint})
+    pairs = _pairs({each.seen.item.id: each.fingerprint for each in examined if each.fingerprint}, cache)
     names = twins.clusters(pairs)
     records = tuple(replace(each.record, twin=names.get(each.record.id, "")) for each in examined if each.record)
     return records, [*twins.warnings(pairs, [record.id for record in records], parted.sides(records)), *parted.warnings(records)]
+
+
+def _pairs(fingerprints: Mapping[str, bytes], cache: Cache) -> list[twins.Pair]:
+    """All pairs of near-duplicates; the same images in the same order have the same ones."""
+    ids = sorted(fingerprints)
+    number = {each: place for place, each in enumerate(ids)}
+    looked = Looked(cache)
+    pairs = looked.get(
+        kept.pairs_key([fingerprints[each] for each in ids]),
+        lambda: twins.pairs(fingerprints),
+        lambda pairs: [(number[each.first], number[each.second], each.kind, each.distance) for each in pairs],
+        lambda plain: [twins.Pair(ids[first], ids[second], kind, distance) for first, second, kind, distance in plain],
+    )
+    cache.keep(looked.new, looked.used)
+    return pairs
 
 
 def _spooled(examined: Iterable[Examined], spool: Path) -> Iterator[Examined]:
@@ -127,7 +147,7 @@ def info_of(examination: Examination) -> DatasetInfo:
     """What all images share."""
     records, classes = examination.records, examination.classes
     channels = max(record.channels for record in records)
-    return DatasetInfo(classes, classes[0] in BACKGROUND_NAMES, channels, records[0].bits, len(records))
+    return DatasetInfo(classes, is_background(classes[0]), channels, records[0].bits, len(records))
 
 
 def _existing(data: DataParams) -> Path:

@@ -1,12 +1,13 @@
 """What every format finds in a folder: images with the place of their annotation, and the split they came with."""
 
 import re
-from collections import Counter
+from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
 
 from segpipe import listing
+from segpipe.annotations.tally import Tally
 from segpipe.errors import DataError, Fix, plain
 from segpipe.images import SUFFIXES
 from segpipe.place import Place, Readable
@@ -14,6 +15,8 @@ from segpipe.record import Mask
 
 PARTS = {"train": "train", "training": "train", "val": "val", "valid": "val", "validation": "val", "test": "test"}
 """Folder and list names that give a split, and the part each means."""
+
+SHOWN = 3
 
 
 @dataclass(frozen=True)
@@ -52,19 +55,22 @@ class Annotated:
     """What one annotation says of its image: `mask` holds class ids, 255 ignored, or is None where there is none to give.
 
     `values` are the labels, ids or colours that the file holds, as text; `problems` what is wrong with this file alone.
+    A mask has a `tally` of its codes beside.
     """
 
     mask: Mask | None
     values: tuple[str, ...] = ()
     problems: tuple[DataError, ...] = ()
+    tally: Tally | None = None
 
 
 @dataclass(frozen=True)
 class Seen:
-    """An item and the `values` of its annotation: what a format judges all files by together."""
+    """An item and what its annotation holds, its `values` or the `tally` of a mask: what a format judges all files by."""
 
     item: Item
     values: tuple[str, ...]
+    tally: Tally | None = None
 
 
 Reader = Callable[[Item, int, int], Annotated]
@@ -79,7 +85,8 @@ class Source:
     """A data set as its format sees it, nothing but names read yet. `classes` are the final ones, in the order of ids.
 
     `listed` are the names of objects that the files themselves list, in their order; empty where they list none.
-    `members` are the files of an archive that is read unpacked, by their names in it.
+    `members` are the files of an archive that is read unpacked, by their names in it; `fitting` the keys of params.yaml
+    that this data asks for, beside the classes.
     """
 
     found: Found
@@ -88,16 +95,19 @@ class Source:
     judge: Judge
     listed: tuple[str, ...] = ()
     members: Mapping[str, Place] = field(default_factory=dict)
+    fitting: Mapping[str, str] = field(default_factory=dict)
 
 
 def sorted_items(items: Iterable[Item], problems: Iterable[DataError], told: Iterable[str] = ()) -> Found:
     """Sorts the items by id and adds a problem for each id that occurs twice or is no plain text; `told` as in `Found`."""
     ordered = tuple(sorted(items, key=lambda item: (item.id, item.source)))
-    counts = Counter(item.id for item in ordered)
+    named: dict[str, list[str]] = defaultdict(list)
+    for item in ordered:
+        named[item.id].append(item.source)
     twice = [
-        DataError(item.source, "another image has the same name up to its suffix", "Rename or remove one of the two.")
-        for item in ordered
-        if counts[item.id] > 1
+        DataError(together(names), "images of the same name up to its suffix", "Rename or remove all but one of them.")
+        for names in named.values()
+        if len(names) > 1
     ]
     strange = [
         DataError(item.source, "a name with control characters, or not in UTF-8", "Rename the file.")
@@ -105,6 +115,12 @@ def sorted_items(items: Iterable[Item], problems: Iterable[DataError], told: Ite
         if plain(item.source) != item.source
     ]
     return Found(ordered, (*problems, *twice, *strange), frozenset(told))
+
+
+def together(names: Sequence[str]) -> str:
+    """The names of files that have one problem with one another: `a and b`, `a, b and c`, `a, b and 7 more`."""
+    shown = list(names) if len(names) <= SHOWN else [*names[: SHOWN - 1], f"{len(names) - SHOWN + 1} more"]
+    return " and ".join([", ".join(shown[:-1]), shown[-1]] if len(shown) > 1 else shown)
 
 
 def files_below(root: Path, suffixes: tuple[str, ...]) -> Iterator[Path]:

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from segpipe.annotations.class_map import DROP, DROPPED, IGNORED, ClassIds
 from segpipe.annotations.items import Seen
 from segpipe.errors import DataError, Fix
-from segpipe.record import BACKGROUND_NAMES, IGNORE, Record
+from segpipe.record import IGNORE, Record, is_background
 
 MAP = "data.class_map"
 
@@ -15,8 +15,9 @@ MAP = "data.class_map"
 def judge(seen: Sequence[Seen], ids: ClassIds, key: str) -> list[DataError]:
     """A problem for each file with a label that neither `key` (such as data.labelme.classes) nor data.class_map knows."""
     near = _by_folded(ids.ids)
+    background = ids.classes[0] if is_background(ids.classes[0]) else ""
     return [
-        _unknown(each.item.annotation_name, label, near.get(_folded(label), [""])[0], ids, key)
+        _unknown(each.item.annotation_name, label, near.get(_folded(label), [background * is_background(label)])[0], ids, key)
         for each in seen
         for label in each.values
         if label not in ids.ids
@@ -24,11 +25,16 @@ def judge(seen: Sequence[Seen], ids: ClassIds, key: str) -> list[DataError]:
 
 
 def spelt_alike(records: Sequence[Record], classes: Sequence[str]) -> list[DataError]:
-    """A warning for each class whose name differs from that of a more frequent one in its capitals or blanks only."""
+    """A warning for each class whose name differs from that of a more frequent one in its capitals or blanks only.
+
+    And for each that is background by its name, beside the class that is.
+    """
     images = [sum(record.pixels[number] > 0 for record in records) for number in range(len(classes))]
     problems = []
-    for names in _by_folded(classes).values():
-        ordered = sorted(names, key=lambda name: (name not in BACKGROUND_NAMES, -images[classes.index(name)]))
+    others = [name for name in classes[1:] if is_background(name)]
+    spellings = _by_folded(name for name in classes if name not in others).values()
+    frequent = (sorted(names, key=lambda name: -images[classes.index(name)]) for names in spellings)
+    for ordered in ([classes[0], *others], *frequent):
         for name in ordered[1:]:
             what = f'hardly another name than class "{ordered[0]}"'
             fix = Fix(MAP, (name, ordered[0]), adds=True)

@@ -9,6 +9,7 @@ from pathlib import PurePosixPath
 
 from segpipe import tiff
 from segpipe.annotations.items import Found, Item, sorted_items
+from segpipe.annotations.masks.layers import Layers
 from segpipe.errors import DataError
 from segpipe.place import Place, Readable
 
@@ -59,7 +60,7 @@ def split_pages(found: Found) -> Found:
 
 def _split(item: Item) -> Sequence[Item]:
     pages = _pages(item.image, item.source)
-    own = _pages(item.annotation, item.annotation_name or item.source) if item.annotation else []
+    own = _mask_pages(item)
     if len(pages) < 2 and len(own) < 2:
         return [item]
     if item.annotation and item.annotation_name.lower().endswith((".json", ".txt")):
@@ -72,7 +73,21 @@ def _split(item: Item) -> Sequence[Item]:
     return [_item(item, number, page, mask) for number, (page, mask) in enumerate(zip(pages, masks, strict=True))]
 
 
-def _counted(pages: Sequence[Page]) -> str:
+def _mask_pages(item: Item) -> Sequence[Readable]:
+    """The pages of an item's mask, or of its several masks together; nothing where they are no TIFFs."""
+    if not isinstance(item.annotation, Layers):
+        return _pages(item.annotation, item.annotation_name or item.source) if item.annotation else []
+    files = [(each, _pages(each.place, each.name)) for each in item.annotation.files]
+    if len({len(pages) for _, pages in files}) > 1:
+        remedy = "Save each with a page for each page of the image."
+        raise DataError(item.annotation_name, "masks of one image that differ in their number of pages", remedy)
+    return [
+        Layers(tuple(replace(each, name=f"page {number + 1} of {each.name}", place=pages[number]) for each, pages in files))
+        for number in range(len(files[0][1]))
+    ]
+
+
+def _counted(pages: Sequence[Readable]) -> str:
     return f"{len(pages)} pages" if len(pages) > 1 else "1 page"
 
 

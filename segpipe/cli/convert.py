@@ -11,6 +11,7 @@ from segpipe import command
 from segpipe.errors import DataError, PipelineError
 
 if TYPE_CHECKING:
+    from segpipe.cache import Cache
     from segpipe.params import DataParams
 
 Kind = Literal["labelme", "masks", "voc", "coco", "yolo"]
@@ -20,11 +21,12 @@ PLAIN: dict[str, Any] = {
     "groups": "none",
     "near_duplicates": "parts",
     "class_map": {},
-    "shapes": {"fill": "labelme", "overlap": "order", "line_width": 10, "point_size": 5},
+    "max_ignored": 0.5,
+    "shapes": {"fill": "labelme", "overlap": "order", "undrawn": "background", "line_width": 10, "point_size": 5},
     "sample": {"n_images": 240, "size": 128},
     "voc": {"year": 2012},
     "labelme": {},
-    "coco": {},
+    "coco": {"crowds": "ignore"},
     "yolo": {},
     "masks": {
         "image_dir": "images",
@@ -34,6 +36,7 @@ PLAIN: dict[str, Any] = {
         "values": "ids",
         "codes": [0, 255],
         "ignore_index": 255,
+        "palette": "indices",
     },
 }
 """The data section of a params.yaml, before the folder was looked at. `--set` changes any of it."""
@@ -50,21 +53,24 @@ def convert(
     ] = None,
 ) -> None:
     """Checks every image and annotation, tells all problems at once, and writes one canonical form."""
+    from segpipe import workspace
     from segpipe.annotations import convert as annotations
     from segpipe.annotations.doctor import files as doctor_files
     from segpipe.annotations.doctor import findings as doctor
+    from segpipe.cache import Cache
     from segpipe.dataset import pack
     from segpipe.dataset import unpack as plain
 
+    cache = Cache(workspace.examined())
     if not src.exists():
         raise PipelineError(f"{src}: no such folder or file.")
     if out.resolve().is_relative_to(src.resolve()):
         raise PipelineError(f"--out: {out} lies inside {src}, where nothing may change. Name a folder elsewhere.")
     with plain.new_folder(out) as folder:
-        data, unsure = _params(src.resolve(), source, classes, set_ or [])
+        data, unsure = _params(src.resolve(), source, classes, set_ or [], cache)
         prepared = folder / ".pack" if unpack else folder
         with annotations.spool_in(folder) as spool:
-            examination = annotations.examine(data, (), spool)
+            examination = annotations.examine(data, (), spool, cache=cache)
             doctor.refuse(examination.problems, _hint(examination.problems, data))
             doctor.refuse(unsure)
             info = annotations.info_of(examination)
@@ -81,7 +87,9 @@ def convert(
     )
 
 
-def _params(src: Path, kind: Kind | None, classes: Path | None, changes: list[str]) -> "tuple[DataParams, Sequence[DataError]]":
+def _params(
+    src: Path, kind: Kind | None, classes: Path | None, changes: list[str], cache: "Cache"
+) -> "tuple[DataParams, Sequence[DataError]]":
     """The data section for this folder: what looking at it suggests, then what the command says; and what is doubtful of it."""
     from segpipe import params
     from segpipe.annotations.first_look import class_names, settings
@@ -95,9 +103,11 @@ def _params(src: Path, kind: Kind | None, classes: Path | None, changes: list[st
     given = dict(_change(each) for each in changes)
     for key, text in given.items():
         _put(every, key, _value(key, text, every))
-    folders = [given.get(f"data.masks.{name}", "") for name in ("image_dir", "mask_dir")]
+    own = {key: str(value) for key, value in every["data"]["masks"].items() if f"data.masks.{key}" in given}
+    folders = [own.get(key, "") for key in ("image_dir", "mask_dir")]
     image_dir, mask_dir = folders if all(folders) else ("", "")
-    seen = look(src, params.data_of(every["data"]), kind, image_dir, mask_dir, listed)
+    masks = own.get("template", ""), own.get("pairs", "none")
+    seen = look(src, params.data_of(every["data"]), kind, image_dir, mask_dir, listed, *masks, cache)
     for key, value in settings.of_data(seen, str(src)).items():
         if key not in given:
             _put(every, key, value)

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from segpipe.annotations.convert import Examination
     from segpipe.annotations.first_look.look import Look
     from segpipe.annotations.first_look.starting_point import Advice, Machine
+    from segpipe.cache import Cache
     from segpipe.params import Params
     from segpipe.params_file import Value
 
@@ -32,36 +33,40 @@ def init(
     kind: Annotated[Kind | None, typer.Option(help="Decides where several layouts fit.")] = None,
     image_dir: Annotated[str, typer.Option(help="The folder name of images (masks).")] = "",
     mask_dir: Annotated[str, typer.Option(help="The folder name of masks (masks).")] = "",
+    template: Annotated[str, typer.Option(help="How masks are called after images (masks), such as {stem}_mask.")] = "",
     fix: Annotated[bool, typer.Option("--fix", help="Write the lines that mend what the doctor finds.")] = False,
 ) -> None:
     """Examines annotated images, brings them to data/source under DVC, and sets params.yaml to suit them."""
     if not Path(".dvc").is_dir():
         raise PipelineError(f".dvc: not in {Path.cwd()}. Run this in the project's root, where params.yaml and .dvc are.")
 
-    from segpipe import files, ingest, params, params_file
+    from segpipe import files, ingest, params, params_file, workspace
     from segpipe.annotations.doctor import checks, fixes
     from segpipe.annotations.doctor import findings as doctor
     from segpipe.annotations.first_look import settings, summary
     from segpipe.annotations.first_look.look import look
+    from segpipe.cache import Cache
 
+    cache = Cache(workspace.examined())
     every = params.load(PARAMS)
     with ingest.opened(path, sha256) as folder:
         where = ingest.data_path(folder, path, in_place)
-        seen = look(folder, every.data, kind, image_dir, mask_dir)
+        seen = look(folder, every.data, kind, image_dir, mask_dir, template=template, cache=cache)
         if fix and "data.pages" in fixes.values_of(seen.problems, every.model_dump()):
             # What the pages hold decides the classes.
-            seen = look(folder, every.data.model_copy(update={"pages": "split"}), kind, image_dir, mask_dir)
+            split = every.data.model_copy(update={"pages": "split"})
+            seen = look(folder, split, kind, image_dir, mask_dir, template=template, cache=cache)
         print("\n".join(summary.lines(seen, every.data.unannotated)))
-        values, examination = _examined(folder, seen, fix)
+        values, examination = _examined(folder, seen, fix, cache)
         unsure = [] if fix and values != settings.of_data(seen, folder.as_posix()) else seen.unsure(examination.problems)
         hint = "" if fix else f"`segpipe init {path} --fix` writes the lines above."
         doctor.refuse([*unsure, *examination.problems], hint)
+        # Where the file is about this data already, its other values are the user's own by now.
+        is_new = params_file.with_values(PARAMS, settings.of_data(seen, where)) != every
+        advised = _advised(seen, examination, every) if is_new else []
         brought = where == ingest.SOURCE.as_posix()
         if brought:
             ingest.bring(folder)
-    # Where the file is about this data already, its other values are the user's own by now.
-    is_new = params_file.with_values(PARAMS, settings.of_data(seen, where)) != every
-    advised = _advised(seen, examination, every) if is_new else []
     small = [] if is_new else checks.small_for(examination.records, every.input.crop, params.stride_of(every.model))
     mended = fixes.values_of(small, every.model_dump()) if fix else {}
     reasons = {each.key: each.reason for each in advised}
@@ -75,7 +80,7 @@ def init(
     command.done(", ".join(tracked), f"{_git_add(tracked)}dvc repro")
 
 
-def _examined(folder: Path, seen: "Look", fix: bool) -> "tuple[dict[str, Value], Examination]":
+def _examined(folder: Path, seen: "Look", fix: bool, cache: "Cache") -> "tuple[dict[str, Value], Examination]":
     """What params.yaml must say of the data, and what the doctor finds then; with `fix`, after all that mends itself."""
     from segpipe import params_file
     from segpipe.annotations import convert
@@ -86,7 +91,7 @@ def _examined(folder: Path, seen: "Look", fix: bool) -> "tuple[dict[str, Value],
     with tempfile.TemporaryDirectory() as scratch:
         for _ in range(ROUNDS):
             current = params_file.with_values(PARAMS, values)
-            examination = convert.examine(current.data, (), Path(scratch) / "masks")
+            examination = convert.examine(current.data, (), Path(scratch) / "masks", cache=cache)
             mending = fixes.values_of(examination.problems, current.model_dump()) if fix else {}
             # A warning stays where its line is written already; only what the lines change is worth another look.
             if params_file.with_values(PARAMS, values | mending) == current:
@@ -96,17 +101,20 @@ def _examined(folder: Path, seen: "Look", fix: bool) -> "tuple[dict[str, Value],
 
 
 def _advised(seen: "Look", examination: "Examination", every: "Params") -> "list[Advice]":
-    """What the sizes, the number and the names of the images ask for."""
+    """What the sizes, the number and the names of the images ask for. Raises PipelineError where they cannot be split."""
     from segpipe import params
     from segpipe.annotations.first_look import settings, starting_point
     from segpipe.annotations.first_look.starting_point import Advice
+    from segpipe.cli import split_groups
 
     ids = [record.id for record in examination.records]
-    told = {record.group or record.id for record in examination.records if seen.groups != "none"}
+    told = any(record.group for record in examination.records)
     grouped = [] if told or dict(seen.given).keys() - {""} else starting_point.groups(ids)
-    n_groups = len(told) or starting_point.n_groups(grouped, ids)
-    folds = settings.of_folds(seen, n_groups, every.split, every.folds)
-    few = f"{n_groups} groups" if told or grouped else f"{len(ids)} images"
+    split = every.split.model_copy(update={each.key.removeprefix("split."): each.value for each in grouped})
+    found = split_groups.of_records(examination.records, split)
+    split_groups.refuse_too_few(examination.records, found, split)
+    folds = settings.of_folds(seen, found.outside, split, every.folds, found.validated)
+    few = f"{found.outside} groups of images" if found.outside < found.images else f"{found.images} images"
     return [
         *starting_point.advice(examination, _machine(), params.stride_of(every.model), _width(every)),
         *grouped,

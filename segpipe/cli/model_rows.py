@@ -49,9 +49,9 @@ def setting_of(every: "Params") -> tuple["Setting", str]:
     from segpipe.training.rehearsal import Setting
 
     channels, classes, source = _data(every.data)
-    from segpipe.record import BACKGROUND_NAMES
+    from segpipe.record import is_background
 
-    has_background = classes[0] in BACKGROUND_NAMES
+    has_background = any(map(is_background, classes))
     setting = Setting(every.input.crop, channels, len(classes), has_background, every.loss, every.optim, every.train)
     return setting, source
 

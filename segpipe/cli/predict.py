@@ -1,8 +1,8 @@
 """segpipe predict: images in, class masks and overlays out, with a torch or an ONNX model."""
 
-from collections.abc import Iterator, Sequence
+import sys
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
@@ -12,74 +12,71 @@ from segpipe.errors import DataError, PipelineError
 if TYPE_CHECKING:
     from segpipe.annotations.items import Item
     from segpipe.inference.predict import Forward
+    from segpipe.inference.written import Written
     from segpipe.models.segmenter import Segmenter
     from segpipe.models.weights import Card
 
 MODEL = Path("models/export/model.onnx")
+PREPARED = Path("data/prepared")
+Device = Literal["auto", "cpu", "cuda"]
 
 
 def predict(
     inputs: Annotated[list[Path], typer.Argument(help="Images, or folders of images.", show_default=False)],
     model: Annotated[Path, typer.Option(help="A model.onnx or a model.safetensors of segpipe.")] = MODEL,
     out: Annotated[Path, typer.Option(help="Folder for the masks and overlays.")] = Path("predictions"),
-    device: Annotated[str, typer.Option(help="auto, cpu or cuda; an ONNX model runs on the CPU.")] = "auto",
+    device: Annotated[Device, typer.Option(help="auto, cpu or cuda; an ONNX model runs on the CPU.")] = "auto",
     attention: Annotated[bool, typer.Option("--attention", help="Write OUT/attention too: where the model looks.")] = False,
 ) -> None:
-    """Predicts images of any size and writes OUT/masks (class ids, with a palette) and OUT/overlays."""
-    images = list(_images(inputs))
-    if not images:
-        raise PipelineError(f"no images in {', '.join(map(str, inputs))}. Name image files, or folders that hold some.")
-    _refuse_same_names(images)
+    """Predicts images of any size and writes OUT/masks (class ids, with a palette) and OUT/overlays.
 
+    It replaces what it wrote itself, as OUT/written_by_predict.csv lists it, and nothing else.
+    """
+    from segpipe.cli import predict_inputs
+
+    found = predict_inputs.find(inputs)
+
+    from segpipe.inference import written
     from segpipe.progress import track
 
+    table = written.read(out)
+    predict_inputs.require_writable(found, table, _kinds(attention))
     forward, card, where, looks = _model(model, device, attention)
+    _require_this_project(model, card)
+    table.begin()
+    images = found.items
     problems: list[str] = []
     for item in track(images, "predicting"):
         try:
-            _predict_one(item, out, forward, card, where, looks)
+            _predict_one(item, table, forward, card, where, looks)
         except DataError as problem:
             problems.append(str(problem))
         except OSError as error:
             problems.append(f"{item.source}: cannot be read: {error.strerror or error}.")
+    table.end()
     if problems:
-        written = len(images) - len(problems)
-        raise PipelineError("\n".join([*problems, f"{len(problems)} images were left out; {written} are in {out}."]))
-    folders = f"{out}/masks, {out}/overlays and {out}/attention" if attention else f"{out}/masks and {out}/overlays"
-    command.done(f"{folders}, {len(images)} images", f"look at {out}/{'attention' if attention else 'overlays'}")
+        n_written = len(images) - len(problems)
+        raise PipelineError("\n".join([*problems, f"{len(problems)} images were left out; {n_written} are in {out}."]))
+    *first, last = (f"{out}/{kind}" for kind in _kinds(attention))
+    command.done(f"{', '.join(first)} and {last}, {len(images)} images", f"look at {last}")
 
 
-def _images(inputs: Sequence[Path]) -> "Iterator[Item]":
-    """Each image, each page of a file of several, by the name of its results: its stem, or its path in the folder named."""
-    from segpipe.annotations.items import Found, Item, images_below
-    from segpipe.annotations.pages import split_pages
-    from segpipe.place import Place
-
-    for path in inputs:
-        if path.is_dir():
-            named = [(image.relative_to(path).with_suffix("").as_posix(), image) for image in images_below(path)]
-        elif path.is_file():
-            named = [(path.stem, path)]
-        else:
-            raise PipelineError(f"{path}: no such file or folder.")
-        for name, image in named:
-            yield from split_pages(Found((Item(name, str(image), Place(image), None),), ())).items
+def _kinds(attention: bool) -> tuple[str, ...]:
+    """The folders that are written."""
+    return ("masks", "overlays", "attention") if attention else ("masks", "overlays")
 
 
-def _refuse_same_names(images: "Sequence[Item]") -> None:
-    """Two results of one name would leave one of them."""
-    seen: dict[str, str] = {}
-    for item in images:
-        if item.id in seen:
-            raise PipelineError(f"{seen[item.id]} and {item.source} would both be written as {item.id}.png. Predict them apart.")
-        seen[item.id] = item.source
-
-
-def _model(path: Path, wish: str, attention: bool) -> "tuple[Forward, Card, Any, Segmenter | None]":
+def _model(path: Path, wish: Device, attention: bool) -> "tuple[Forward, Card, Any, Segmenter | None]":
     """The forward function, the model's card, the device it computes on, and with `attention` the model to ask for it.
 
-    It computes with the threads it was trained with. Raises PipelineError for a model that has no attention to show.
+    It computes with the threads it was trained with. Raises PipelineError for a model that has no attention to show, and for
+    an ONNX model that is to run on a GPU.
     """
+    if wish == "cuda" and path.suffix == ".onnx":
+        raise PipelineError(
+            f"--device cuda: {path} is an ONNX model, which runs on the CPU. Leave --device out, or name the torch model: "
+            "--model models/fold0/model.safetensors."
+        )
     if attention and path.suffix == ".onnx":
         raise PipelineError(
             f"--attention: {path} gives logits alone. Name the torch model: --model models/fold0/model.safetensors."
@@ -103,6 +100,27 @@ def _model(path: Path, wish: str, attention: bool) -> "tuple[Forward, Card, Any,
     return segmenter, card, device, segmenter if attention else None
 
 
+def _require_this_project(path: Path, card: "Card") -> None:
+    """Raises PipelineError for a model of other classes or images than those of the project that this is run in.
+
+    Warns where they are alike and the data has changed since. Outside a project there is nothing to hold it against.
+    """
+    if not (PREPARED / "dataset.json").is_file():
+        return
+    from segpipe.dataset import pack
+    from segpipe.fingerprint import data_hash
+    from segpipe.models import origin
+
+    if reasons := origin.differences(card, pack.read_info(PREPARED)):
+        raise PipelineError(
+            f"{path} is not a model of this project's data ({PREPARED}): {'; '.join(reasons)}. Run `dvc repro export` for one "
+            "that is, or run this in another folder, where there is no such data."
+        )
+    now = data_hash(PREPARED) if (PREPARED / "index.csv").is_file() else None
+    if now and card.training.get("data", now) != now:
+        print(f"warning: {path} was trained before {PREPARED} changed; `dvc repro` trains it again", file=sys.stderr)
+
+
 def _require_attention(segmenter: "Segmenter", card: "Card") -> None:
     from segpipe.models.attention_maps import has_attention
 
@@ -113,27 +131,38 @@ def _require_attention(segmenter: "Segmenter", card: "Card") -> None:
         )
 
 
-def _predict_one(item: "Item", out: Path, forward: "Forward", card: "Card", device: Any, looks: "Segmenter | None") -> None:
+def _predict_one(item: "Item", out: "Written", forward: "Forward", card: "Card", device: Any, looks: "Segmenter | None") -> None:
     """One image: its mask, its overlay, and where `looks` looks. Raises DataError for one that cannot be read or does not fit."""
     from segpipe import overlay
-    from segpipe.files import write_bytes
-    from segpipe.images import decode, encode_mask, with_channels
-    from segpipe.inference.predict import predict_logits
+    from segpipe.images import encode_mask
+    from segpipe.inference.predict import predict_logits, require_finite
     from segpipe.models.segmenter import classes_of
     from segpipe.palette import colours
 
-    image = with_channels(decode(item.image.read(), item.source), card.channels)
-    bits = 8 * image.dtype.itemsize
-    if (image.shape[2], bits) != (card.channels, card.bits):
-        problem = f"{image.shape[2]} channels of {bits} bits, but the model knows {card.channels} of {card.bits}"
-        raise DataError(item.source, problem, "Bring it into the form of the training images.")
-    classes = classes_of(predict_logits(forward, image, card.infer, card.long_side, device)).cpu().numpy()
-    write_bytes(out / "masks" / f"{item.id}.png", encode_mask(classes))
+    image = _fitting(item, card)
+    logits = predict_logits(forward, image, card.infer, card.long_side, device)
+    require_finite(logits, item.source)
+    classes = classes_of(logits).cpu().numpy()
+    out.write(f"masks/{item.id}.png", encode_mask(classes))
     picture = overlay.overlay(overlay.displayed(image), classes, colours(len(card.classes)))
-    write_bytes(out / "overlays" / f"{item.id}.png", overlay.encode_png(picture))
+    out.write(f"overlays/{item.id}.png", overlay.encode_png(picture))
     if looks:
         from segpipe.inference.attention import predict_attention
         from segpipe.inference.heat_maps import heat_maps
 
         levels = predict_attention(looks, image, card.infer, card.long_side, device)
-        write_bytes(out / "attention" / f"{item.id}.png", overlay.encode_png(heat_maps(overlay.displayed(image), levels)))
+        out.write(f"attention/{item.id}.png", overlay.encode_png(heat_maps(overlay.displayed(image), levels)))
+
+
+def _fitting(item: "Item", card: "Card") -> Any:
+    """The image (H, W, C). Raises DataError for one that cannot be read, and for another kind than the model knows."""
+    from segpipe.images import decode, with_channels
+    from segpipe.models.origin import image_kind
+
+    own = decode(item.image.read(), item.source)
+    image, bits = with_channels(own, card.channels), 8 * own.dtype.itemsize
+    if (image.shape[2], bits) != (card.channels, card.bits):
+        wanted = image_kind(card.channels, card.bits)
+        problem = f"an image that is {image_kind(own.shape[2], bits)}, but the model knows {wanted} ones"
+        raise DataError(item.source, problem, f"Save it as {wanted}, as the training images are.")
+    return image

@@ -3,6 +3,7 @@
 `same`, `other processor` with what differs, or `different` with the first thing that does.
 """
 
+import os
 import subprocess
 import sys
 import tempfile
@@ -11,7 +12,7 @@ from typing import Annotated, Any
 
 import typer
 
-from segpipe import command
+from segpipe import command, workspace
 from segpipe.errors import PipelineError
 
 LOCK = Path("dvc.lock")
@@ -81,7 +82,8 @@ def _whole(recorded: dict[str, Any] | None) -> None:
         raise PipelineError("there is no dvc.lock, or no model, to compare with. Run `make repro` first.")
     before, lock = _hashes(), LOCK.read_text(encoding="utf-8")
     # By this Python, not by a `dvc` that happens to be on the PATH.
-    if subprocess.run([sys.executable, "-m", "dvc", "repro", "--force"], check=False).returncode:
+    afresh = os.environ | {workspace.AFRESH: "1"}  # what was kept of the run before would prove itself
+    if subprocess.run([sys.executable, "-m", "dvc", "repro", "--force"], check=False, env=afresh).returncode:
         raise PipelineError("`dvc repro --force` failed, so nothing could be compared; what went wrong stands above.")
     after = _hashes()
     changed = sorted(name for name in before.keys() | after.keys() if before.get(name) != after.get(name))

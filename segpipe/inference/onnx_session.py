@@ -2,10 +2,11 @@
 
 import json
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import onnx
 import onnxruntime
 import torch
@@ -14,12 +15,13 @@ from torch import Tensor
 from segpipe import sealed, versions
 from segpipe.errors import PipelineError
 from segpipe.inference.predict import Forward
-from segpipe.models.weights import Card
+from segpipe.models.weights import Card, require_finite
 
 INPUT, OUTPUT = "image", "logits"
 SEAL_KEY = "segpipe_seal"
 MARK = re.compile(SEAL_KEY.encode("ascii") + rb"\x12@([0-9a-f]{64})")
 """How the seal stands in the file: a protobuf string of 64 bytes."""
+FLOATS = (onnx.TensorProto.FLOAT, onnx.TensorProto.DOUBLE, onnx.TensorProto.FLOAT16, onnx.TensorProto.BFLOAT16)
 
 
 def load(path: Path) -> tuple[Forward, Card]:
@@ -33,11 +35,11 @@ def load(path: Path) -> tuple[Forward, Card]:
 
 
 def from_bytes(content: bytes, name: str) -> tuple[Forward, Card]:
-    """As `load`, for bytes not yet in a file."""
+    """As `load`, for bytes not yet in a file. Raises PipelineError, too, where a weight in them is not finite."""
     try:
         sealed.check(content, MARK)
         model = onnx.load_model_from_string(content)
-        if _reads_files(model):
+        if any(tensor.external_data or tensor.data_location == onnx.TensorProto.EXTERNAL for tensor in _tensors(model)):
             raise ValueError("its weights are to come from another file")
         card = Card.from_dict(json.loads({entry.key: entry.value for entry in model.metadata_props}[sealed.KEY]))
         options = onnxruntime.SessionOptions()
@@ -48,16 +50,28 @@ def from_bytes(content: bytes, name: str) -> tuple[Forward, Card]:
     except Exception as error:  # Neither library's errors have a common class but this one.
         reason = next(iter(str(error).splitlines()), type(error).__name__)
         raise PipelineError(f"{name}: not a model that segpipe exported, or damaged ({reason}).") from None
+    require_finite({tensor.name: _is_finite(tensor) for tensor in _tensors(model)}, name)
     versions.compare(card.training.get("versions", {}), name)
     return _forward(session.run), card
 
 
-def _reads_files(message: Any) -> bool:
-    """Whether a tensor anywhere in it has its numbers in another file, which onnxruntime would open."""
+def _tensors(message: Any) -> Iterator[onnx.TensorProto]:
+    """Every tensor anywhere in it: the weights, and the constants of its operations."""
     if isinstance(message, onnx.TensorProto):
-        return bool(message.external_data) or message.data_location == onnx.TensorProto.EXTERNAL
+        yield message
+        return
     values = (value for field, value in message.ListFields() if field.message_type)
-    return any(_reads_files(each) for value in values for each in ([value] if hasattr(value, "ListFields") else value))
+    for value in values:
+        for each in [value] if hasattr(value, "ListFields") else value:
+            yield from _tensors(each)
+
+
+def _is_finite(tensor: onnx.TensorProto) -> bool:
+    """Whether it holds no NaN, and no infinite number unless it is one number: a bound of an operation may be that."""
+    if tensor.data_type not in FLOATS:
+        return True
+    values = onnx.numpy_helper.to_array(tensor)
+    return bool(np.isfinite(values).all()) if values.ndim else not bool(np.isnan(values))
 
 
 def _forward(run: Callable[..., list[object]]) -> Forward:

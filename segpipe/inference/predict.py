@@ -10,6 +10,7 @@ from torch.nn import functional as F
 
 from segpipe.dataset.draws import as_values
 from segpipe.dataset.loader import channels_first, unit_values
+from segpipe.errors import DataError
 from segpipe.params import InferParams
 from segpipe.resize import shrink_image
 
@@ -30,6 +31,16 @@ def predict_logits(forward: Forward, image: NDArray[Any], params: InferParams, l
     if logits.shape[2:] != image.shape[:2]:
         logits = F.interpolate(logits, image.shape[:2], mode="bilinear")
     return logits[0]
+
+
+def require_finite(logits: Tensor, name: str) -> None:
+    """Raises DataError where a logit of the image `name` is NaN or infinite: argmax would make a class of it all the same."""
+    if not bool(logits.isfinite().all()):
+        raise DataError(
+            name,
+            "the model's logits for it are not finite numbers, so it has no prediction",
+            "Train again with a lower optim.lr, or with optim.clip_norm 1.",
+        )
 
 
 def tiled(forward: Forward, image: Tensor, params: InferParams) -> Tensor:

@@ -17,7 +17,8 @@ from segpipe.zips import write_zip
 def write(folder: Path, parts: Mapping[str, Sequence[Scored]], classes: Sequence[str], has_background: bool) -> None:
     """Writes counts.csv (part, truth, prediction, pixels), per_image.csv and predictions.zip (PART/ID.png).
 
-    per_image.csv has the image's loss, the parts of that where it is a mixture (loss_PART), and its scores.
+    per_image.csv has the image's loss, the parts of that where it is a mixture (loss_PART), and its scores; all of them are
+    empty for an image of which every pixel is ignored.
     """
     counts = [
         (part, true, seen, int(total[true, seen]))
@@ -34,8 +35,8 @@ def write(folder: Path, parts: Mapping[str, Sequence[Scored]], classes: Sequence
             part,
             each.id,
             _text(image_dice(each.counts, has_background)),
-            repr(_accuracy(each)),
-            *(repr(each.costs[name]) for name in costs),
+            _text(_accuracy(each)),
+            *(_text(each.costs[name]) for name in costs),
             *_dices(each),
         )
         for part, scored in parts.items()
@@ -52,9 +53,9 @@ def copy_history(source: Path, folder: Path) -> None:
     write_with(folder / "history.csv", lambda temporary: shutil.copyfile(source, temporary))
 
 
-def _accuracy(scored: Scored) -> float:
+def _accuracy(scored: Scored) -> float | None:
     total = int(scored.counts.sum())
-    return float(np.trace(scored.counts) / total) if total else 0.0
+    return float(np.trace(scored.counts) / total) if total else None
 
 
 def _dices(scored: Scored) -> list[str]:

@@ -110,6 +110,12 @@ def fill(encoder: nn.Module, tensors: Tensors, source: str) -> None:
         raise PipelineError(
             f"model.weights: {source} does not fit this encoder: {found}. Name weights of the encoder in model.encoder, or none."
         )
+    broken = [name for name, tensor in given.items() if not bool(tensor.to(own[name].dtype).isfinite().all())]
+    if broken:
+        raise PipelineError(
+            f"model.weights: {source} holds numbers that are not finite (in {_few(broken)}), so nothing can be learned from it. "
+            "Name another file, imagenet or none."
+        )
     with torch.no_grad():
         for name, tensor in given.items():
             own[name].copy_(tensor)

@@ -1,5 +1,6 @@
 """A trained model as one safetensors file that says all that prediction needs: no pickle, the same bytes each time."""
 
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Annotated, Any, NotRequired
@@ -20,6 +21,7 @@ class Recorded(TypedDict):
 
     params: "Threads"
     versions: NotRequired[dict[str, str]]
+    class_weights: NotRequired[list[Annotated[float, Field(ge=0, allow_inf_nan=False)]]]
 
 
 class Threads(TypedDict):
@@ -77,7 +79,7 @@ def save(path: Path, segmenter: Segmenter, card: Card) -> None:
 def load(path: Path) -> tuple[Segmenter, Card]:
     """The model on the CPU, ready to predict; warns of libraries that differ from those it was trained with.
 
-    Raises PipelineError for a file that is none of ours or damaged.
+    Raises PipelineError for a file that is none of ours or damaged, and for weights that are not finite.
     """
     try:
         tensors, about = sealed.opened(path.read_bytes())
@@ -86,8 +88,23 @@ def load(path: Path) -> tuple[Segmenter, Card]:
         segmenter.load_state_dict(tensors)
     except (OSError, KeyError, ValueError, TypeError, RuntimeError) as error:
         raise _refusal(path, error) from None
+    require_finite({name: tensor.isfinite().all() for name, tensor in tensors.items()}, path.as_posix())
     versions.compare(card.training.get("versions", {}), path.as_posix())
     return segmenter.eval(), card
+
+
+def require_finite(finite: Mapping[str, object], name: str) -> None:
+    """Raises PipelineError that names the tensors of the model file `name` which hold a NaN or an infinite number.
+
+    `finite` says of each tensor whether it has none. Such a file may be whole, every byte of it, and still predict nothing.
+    """
+    broken = [tensor for tensor, good in finite.items() if not good]
+    if broken:
+        listed = ", ".join(broken[:3]) + (f" and {len(broken) - 3} more" if len(broken) > 3 else "")
+        raise PipelineError(
+            f"{name}: it holds numbers that are not finite (in {listed}), so it predicts nothing. "
+            "Train it again with `dvc repro --force train`, or take another model."
+        )
 
 
 def _refusal(path: Path, error: Exception) -> PipelineError:

@@ -9,6 +9,7 @@ import pandas as pd
 
 from segpipe.dataset.proof import Proof
 from segpipe.palette import colours
+from segpipe.params import FIXED_MODELS, RESNET_MODELS
 from segpipe.record import DatasetInfo
 from segpipe.report import (
     class_sections,
@@ -85,11 +86,22 @@ def title(model: Mapping[str, Any], info: DatasetInfo) -> str:
 
 
 def _subtitle(contents: Contents) -> str:
-    model, folds = contents.params["model"], [str(each.fold) for each in contents.results]
-    size = f"width {model['width']}, depth {model['depth']}" if model["name"] == "unet" else f"encoder {model['encoder']}"
+    folds = [str(each.fold) for each in contents.results]
     epochs = max(len(each.history) for each in contents.results)
     which = f"fold {folds[0]}" if len(folds) == 1 else f"folds {', '.join(folds)}"
-    return f"{markup.counted(contents.info.n_images, 'image')} · {size} · {markup.counted(epochs, 'epoch')} · {which}"
+    size = _size(contents.params["model"])
+    shown = (markup.counted(contents.info.n_images, "image"), size, markup.counted(epochs, "epoch"), which)
+    return " · ".join(filter(None, shown))
+
+
+def _size(model: Mapping[str, Any]) -> str:
+    """What makes the model large or small: its encoder where it has one by name, else width and depth where it reads them."""
+    if model["name"] in (*RESNET_MODELS, "smp"):
+        return f"encoder {model['encoder']}"
+    if model["name"] in FIXED_MODELS:
+        return ""
+    width = model["width"] if isinstance(model["width"], int) else ", ".join(map(str, model["width"]))
+    return f"width {width}, depth {model['depth']}"
 
 
 def _results(contents: Contents) -> list[Section]:

@@ -7,7 +7,9 @@ from segpipe.errors import PipelineError
 
 
 def choose(wish: str) -> torch.device:
-    """`auto` takes the GPU where there is one. Raises PipelineError where `cuda` is wished for and missing."""
+    """`auto` takes the GPU where there is one. Raises PipelineError where `cuda` is missing, and for a word that is no device."""
+    if wish not in ("auto", "cpu", "cuda"):
+        raise PipelineError(f"there is no device {wish}. Write auto, cpu or cuda.")
     if wish == "cuda" and not torch.cuda.is_available():
         raise PipelineError("runtime.device: cuda, but torch sees no GPU. Write auto or cpu, or mend the driver.")
     return torch.device("cuda" if wish != "cpu" and torch.cuda.is_available() else "cpu")

@@ -19,8 +19,9 @@ def console(monitor: str) -> Hook:
         before[:] = before or [done - 1]
         left = (time.monotonic() - start) / (done - before[0]) * (run.epochs - done)
         shown = "".join(f"  {name.removeprefix('val_')} {record[name]:.3f}" for name in names if name in record)
+        loss = f"{record['train_loss']:.4f}" if "train_loss" in record else "none"
         print(
-            f"epoch {done}/{run.epochs}  train loss {record['train_loss']:.4f} | validation{shown}"
+            f"epoch {done}/{run.epochs}  train loss {loss} | validation{shown or '  none'}"
             f" | {speed.images_per_s:.0f} images/s, {speed.data_wait:.0%} waiting for data, {_minutes(left)} left",
             flush=True,
         )

@@ -15,9 +15,13 @@ from segpipe.dataset.loader import Batch, unit_values
 from segpipe.errors import PipelineError
 from segpipe.losses.table import Costs, Objective
 from segpipe.randomness import seed_of
+from segpipe.training.counted_images import counted_images, mean_over_images, sum_over_images
 
 Record = dict[str, float]
-"""An epoch's numbers: epoch, lr, train_loss and those of its parts, and val_... of each score that exists."""
+"""An epoch's numbers: epoch, lr, train_loss and those of its parts, and val_... of each score that exists.
+
+Images of which every pixel is ignored are in none of them; where there is no other, train_loss is missing.
+"""
 
 
 Batches = Callable[[int, int], Iterable[Batch]]
@@ -91,6 +95,7 @@ def fit(run: Run) -> Best:
     progress = run.progress
     while progress.epoch < run.epochs and not run.stop(gains(run)):
         record, speed = train_epoch(run)
+        _refuse_broken_weights(run)
         record |= run.validate()
         progress.history.append(record)
         gain = run.gain(record)
@@ -105,7 +110,10 @@ def fit(run: Run) -> Best:
 
 
 def train_epoch(run: Run) -> tuple[Record, Speed]:
-    """The epoch's batches that are still to come; returns the mean costs of an image over all of them, and the speed."""
+    """The epoch's batches that are still to come; returns the mean costs of an image over all of them, and the speed.
+
+    An image of which every pixel is ignored is in no mean and no gradient; a batch of such images makes no step.
+    """
     run.model.train()
     progress, past, clock = run.progress, gains(run), _Clock()
     for batch in clock.waits(run.batches(progress.epoch, progress.batch), run.n_batches - progress.batch):
@@ -116,14 +124,16 @@ def train_epoch(run: Run) -> tuple[Record, Speed]:
             group["lr"] = run.rate(now, past) * group["share"]
         costs = forward(run, batch)
         _refuse_non_finite(costs["loss"], progress, batch.ids)
-        run.step(costs["loss"].mean())
+        counted = counted_images(batch.target)
+        if counted.any():
+            run.step(mean_over_images(costs["loss"], counted))
         for name, values in costs.items():
-            progress.sums[name] = progress.sums.get(name, 0.0) + float(values.detach().double().sum())
-        progress.seen += len(batch.ids)
+            progress.sums[name] = progress.sums.get(name, 0.0) + sum_over_images(values, counted)
+        progress.seen += int(counted.sum())
         progress.batch += 1
         run.keep(progress)
     last_rate = run.rate(progress.epoch + (run.n_batches - 1) / run.n_batches, past)
-    means = {f"train_{name}": total / progress.seen for name, total in progress.sums.items()}
+    means = {f"train_{name}": total / progress.seen for name, total in progress.sums.items() if progress.seen}
     return {"epoch": progress.epoch, "lr": last_rate} | means, clock.speed()
 
 
@@ -156,6 +166,16 @@ def _refuse_non_finite(losses: Tensor, progress: Progress, ids: tuple[str, ...])
     )
 
 
+def _refuse_broken_weights(run: Run) -> None:
+    """Raises PipelineError where a step, or a statistic of a finite loss, went beyond what a float can hold."""
+    broken = [name for name, tensor in run.model.state_dict().items() if not bool(tensor.isfinite().all())]
+    if broken:
+        raise PipelineError(
+            f"the model holds numbers that are not finite after epoch {run.progress.epoch} (in {', '.join(broken[:3])}). "
+            "Lower optim.lr, set optim.clip_norm to 1, or train.precision to fp32."
+        )
+
+
 class _Clock:
     """Measures how long the loop waited for data, and all of it."""
 
@@ -184,11 +204,14 @@ class _Clock:
 def gain_of(monitor: str) -> Callable[[Record], float]:
     """How good a record is by the monitored number, larger being better; one that is not finite is as bad as can be.
 
-    Raises PipelineError for a record without the number: the validation part has none, in this epoch or any other.
+    Where the validation part has no pixel that is not ignored, nothing tells the epochs apart, and the later is the better.
+    Raises PipelineError for a record without the number but with others: the validation part has none, in any epoch.
     """
     sign = -1.0 if monitor == "loss" else 1.0
 
     def gain(record: Record) -> float:
+        if not any(name.startswith("val_") for name in record):
+            return record["epoch"]
         if f"val_{monitor}" not in record:
             raise PipelineError(
                 f"train.monitor: the validation part has no {monitor}, since it holds no object. "

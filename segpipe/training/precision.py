@@ -62,5 +62,11 @@ def _scaled(model: nn.Module, optimizer: torch.optim.Optimizer, clip: float, sca
             nn.utils.clip_grad_norm_(model.parameters(), clip)
         scaling.step(optimizer)
         scaling.update()
+        # It leaves out a step whose gradient is not finite and halves its scale; below 1 it is no longer the scale's fault.
+        if scaling.get_scale() < 1:
+            raise PipelineError(
+                "the gradients are not finite numbers in fp16, however small the loss is made, so no step is taken any more. "
+                "Lower optim.lr, or set train.precision to bf16 or fp32."
+            )
 
     return step

@@ -10,7 +10,7 @@ from segpipe.losses.table import Objective
 from segpipe.models.segmenter import Segmenter
 from segpipe.params import InferParams
 from segpipe.record import DatasetInfo
-from segpipe.scores import scores
+from segpipe.scores import mean, scores
 from segpipe.training.loop import Record
 
 
@@ -23,14 +23,15 @@ def validator(
     long_side: int,
     device: torch.device,
 ) -> Callable[[], Record]:
-    """A function that predicts all images; returns val_loss and its parts (an image's mean) and val_... of each score."""
+    """A function that predicts all images; returns val_loss and its parts (an image's mean) and val_... of each score.
+
+    Images of which every pixel is ignored are in no mean; what no image has a value of is left out of the record.
+    """
 
     def validate() -> Record:
         segmenter.eval()
         results = list(score_images(segmenter, images, len(info.classes), loss, params, long_side, device))
-        found: dict[str, float | None] = {}
-        costs = {name: sum(result.costs[name] for result in results) / len(results) for name in results[0].costs}
-        found |= costs
+        found: dict[str, float | None] = {name: mean(result.costs[name] for result in results) for name in results[0].costs}
         found |= scores([result.counts for result in results], info.has_background)
         return {f"val_{name}": value for name, value in found.items() if value is not None}
 

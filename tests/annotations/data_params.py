@@ -9,7 +9,7 @@ import yaml
 
 from segpipe.params import DataParams
 
-COMMON = ("unannotated", "pages", "groups", "near_duplicates", "class_map", "shapes")
+COMMON = ("unannotated", "pages", "groups", "near_duplicates", "class_map", "max_ignored", "shapes")
 
 
 def data_params(root: Path, source: str, **keys: Any) -> DataParams:

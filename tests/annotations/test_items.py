@@ -12,6 +12,7 @@ from segpipe.annotations.items import (
     images_below,
     part_in_names,
     sorted_items,
+    together,
     unannotated,
     without_folder,
 )
@@ -30,9 +31,19 @@ def test_items_are_sorted_by_id_and_problems_kept() -> None:
     assert result.problems == (problem,)
 
 
-def test_an_id_that_occurs_twice_is_a_problem_of_both_files() -> None:
-    result = sorted_items([item("a", "a.png"), item("b"), item("a", "a.jpg")], [])
-    assert [problem.file for problem in result.problems] == ["a.jpg", "a.png"]
+def test_files_of_one_id_are_named_together() -> None:
+    twice = [
+        item("a", "a.png"),
+        item("b"),
+        item("a", "a.jpg"),
+        *(item("c", f"c.{suffix}") for suffix in ("tif", "bmp", "jpg", "png")),
+    ]
+    remedy = "images of the same name up to its suffix. Rename or remove all but one of them."
+    assert list(map(str, sorted_items(twice, []).problems)) == [
+        f"a.jpg and a.png: {remedy}",
+        f"c.bmp, c.jpg and 2 more: {remedy}",
+    ]
+    assert [together(names) for names in ([], ["a"], ["a", "b", "c"])] == ["", "a", "a, b and c"]
 
 
 @pytest.mark.parametrize(

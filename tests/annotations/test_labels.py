@@ -37,6 +37,14 @@ def test_the_line_maps_what_is_only_spelt_otherwise(label: str, class_map: dict[
     assert mended is None or not judge([seen(label)], mended, KEY)
 
 
+def test_background_in_another_spelling_is_no_object() -> None:
+    ids = class_ids(("background", "cat"), {})
+    (problem,) = judge([seen("BG", "cat")], ids, KEY)
+    assert problem.fixes == (Fix("data.class_map", ("BG", "background"), adds=True),)
+    (other,) = judge([seen("BG", "sky")], class_ids(("sky", "road"), {}), KEY)
+    assert other.fixes == (Fix(KEY, "BG", adds=True),)
+
+
 def test_the_more_frequent_spelling_stays_and_background_always() -> None:
     records = [record(pixels=(0, 10, 0, 90)), record(pixels=(0, 10, 0, 90)), record(pixels=(0, 0, 10, 90))]
     problems = spelt_alike(records, ("background", "Cat", "cat", "Background"))

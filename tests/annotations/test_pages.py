@@ -10,6 +10,7 @@ from PIL import Image
 
 from segpipe.annotations.convert import examine
 from segpipe.annotations.items import Found, Item
+from segpipe.annotations.masks.layers import Layer, Layers
 from segpipe.annotations.pages import Page, split_pages
 from segpipe.dataset import pack
 from segpipe.errors import DataError
@@ -109,7 +110,7 @@ def test_pages_keep_what_the_item_said_and_other_items_are_untouched() -> None:
 
 def test_a_page_s_id_that_is_taken_is_named() -> None:
     found = split_pages(Found((item("a", stack(STACK)), item("a/0001", stack(STACK[:1]))), ()))
-    assert [problem.file for problem in found.problems] == ["a/0001.tif", "page 2 of a.tif"]
+    assert [problem.file for problem in found.problems] == ["a/0001.tif and page 2 of a.tif"]
 
 
 def test_a_page_is_the_same_from_disk_and_memory_and_in_another_process(tmp_path: Path) -> None:
@@ -129,3 +130,38 @@ def test_damaged_and_empty_files_stay_one_item(tmp_path: Path) -> None:
     (tmp_path / "b.tif").write_bytes(stack(STACK)[:100])
     items = tuple(Item(name, f"{name}.tif", Place(tmp_path / f"{name}.tif"), None) for name in "abc")
     assert split_pages(Found(items, ())) == Found(items, ())
+
+
+def layers(**masks: np.ndarray) -> Layers:
+    return Layers(tuple(Layer(f"{name}.tif", Held(stack(values)), name) for name, values in masks.items()))
+
+
+def test_stacks_of_masks_of_several_classes_go_along_page_by_page() -> None:
+    one = Item("a", "a.tif", Held(stack(STACK)), layers(cat=MASKS, dog=MASKS[::-1]), annotation_name="both")
+    pages = split_pages(Found((one,), ()))
+    assert pages.problems == ()
+    assert [(item.id, item.annotation_name) for item in pages.items] == [
+        (f"a/000{number}", f"page {number + 1} of both") for number in range(3)
+    ]
+    for number, item in enumerate(pages.items):
+        assert isinstance(item.annotation, Layers)
+        cat, dog = item.annotation.files
+        assert (cat.name, cat.class_name, dog.class_name) == (f"page {number + 1} of cat.tif", "cat", "dog")
+        assert np.array_equal(decode(cat.place.read(), "cat")[..., 0], MASKS[number])
+        assert np.array_equal(decode(dog.place.read(), "dog")[..., 0], MASKS[2 - number])
+
+
+@pytest.mark.parametrize(
+    ("dog", "sentence"),
+    [
+        (
+            slice(0, 2),
+            "both: masks of one image that differ in their number of pages. Save each with a page for each page of the image.",
+        ),
+        (slice(0, 0), "mask of a.tif: 2 pages, but its image has 3 pages. "),
+    ],
+)
+def test_masks_of_classes_with_other_pages_are_an_error(dog: slice, sentence: str) -> None:
+    own = layers(cat=MASKS, dog=MASKS[dog]) if len(MASKS[dog]) else layers(cat=MASKS[:2], dog=MASKS[:2])
+    found = split_pages(Found((Item("a", "a.tif", Held(stack(STACK)), own, annotation_name="both"),), ()))
+    assert [str(problem)[: len(sentence)] for problem in found.problems] == [sentence]

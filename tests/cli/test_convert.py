@@ -3,6 +3,7 @@
 import hashlib
 import json
 import os
+import shlex
 import subprocess
 import sys
 import tarfile
@@ -192,3 +193,64 @@ def test_without_a_project_the_keys_are_those_of_the_projects_own_file() -> None
         if isinstance(value, dict)
     }
     assert own | blocks | {"source": None, "path": None} == PLAIN | {"source": None, "path": None}
+
+
+def by_class(root: Path, mask: str, kinds: tuple[str, ...] = ("cat", "dog")) -> Path:
+    """Four images of noise, with a mask in black and white for each kind: the column of its number."""
+    for number in range(4):
+        noise = np.random.default_rng(number).integers(0, 256, (4, 4, 3), np.uint8)
+        column = {kind: np.where(np.arange(4) == at, 255, 0)[None].repeat(4, 0) for at, kind in enumerate(kinds, 1)}
+        files = {mask.format(number, kind): values for kind, values in column.items()}
+        for path, pixels in {f"images/{number}.png": noise, **files}.items():
+            (root / path).parent.mkdir(parents=True, exist_ok=True)
+            Image.fromarray(pixels.astype(np.uint8)).save(root / path)
+    return root
+
+
+def first_rows(out: Path) -> set[tuple[int, ...]]:
+    rows = set()
+    for path in (out / "masks").rglob("*.png"):
+        with Image.open(path) as mask:
+            rows.add(tuple(np.asarray(mask)[0].tolist()))
+    return rows
+
+
+@pytest.mark.parametrize("mask", ["masks/{0}_{1}.png", "masks/{1}/{0}.png", "masks/{1} {0}.PNG"])
+def test_a_mask_for_each_class_ends_in_one_mask(tmp_path: Path, mask: str) -> None:
+    convert(by_class(tmp_path / "src", mask), tmp_path / "out", unpack=True)
+    assert first_rows(tmp_path / "out") == {(0, 1, 2, 0)}
+    assert (tmp_path / "out/classes.txt").read_text().split() == ["background", "cat", "dog"]
+
+
+def test_what_is_left_open_and_what_mends_it_work_as_printed(tmp_path: Path) -> None:
+    src = by_class(tmp_path / "src", "masks/{0}_{1}.png", ("cat", "cat2"))
+    with pytest.raises(PipelineError) as caught:
+        convert(src, tmp_path / "out", unpack=True)
+    choices = [shlex.split(line)[1::2] for line in str(caught.value).splitlines() if line.startswith("  -S")]
+    results = [{(0, 1, 2, 0)}, {(0, 1, 1, 0)}, {(0, 1, 0, 0)}, {(0, 0, 1, 0)}]
+    for number, (choice, rows) in enumerate(zip(choices, results, strict=True)):
+        convert(src, tmp_path / f"out{number}", unpack=True, set_=choice)
+        assert first_rows(tmp_path / f"out{number}") == rows
+
+
+def test_masks_that_nothing_joins_are_read_by_a_list_as_printed(tmp_path: Path) -> None:
+    src = by_class(tmp_path / "src", "masks/{0}.png", ("cat",))
+    (src / "masks/0_more.png").write_bytes((by_class(tmp_path / "x", "{0}_{1}.png") / "0_dog.png").read_bytes())
+    with pytest.raises(PipelineError, match=r"list all masks with their classes in pairs\.csv in this folder"):
+        convert(src, tmp_path / "out", unpack=True)
+    lines = ["image,mask,class", *(f"images/{at}.png,masks/{at}.png,cat" for at in range(4)), "images/0.png,masks/0_more.png,dog"]
+    (src / "list.csv").write_text("\n".join(lines))
+    convert(src, tmp_path / "out", unpack=True, set_=["data.masks.pairs=list.csv"])
+    (src / "list.csv").rename(src / "pairs.csv")
+    convert(src, tmp_path / "again", unpack=True)
+    assert first_rows(tmp_path / "out") == first_rows(tmp_path / "again") == {(0, 1, 0, 0), (0, 1, 2, 0)}
+
+
+def test_the_lines_that_read_masks_of_classes_work_as_printed(tmp_path: Path) -> None:
+    src = by_class(tmp_path / "src", "masks/{0}_{1}.png")
+    told = ["data.masks.image_dir=images", "data.masks.mask_dir=masks", "data.masks.template={stem}"]
+    with pytest.raises(PipelineError) as caught:
+        convert(src, tmp_path / "out", unpack=True, set_=told)
+    line = next(line for line in str(caught.value).splitlines() if line.startswith("Add to the command"))
+    convert(src, tmp_path / "out", unpack=True, set_=[*told, *shlex.split(line.partition(": ")[2])[1::2]])
+    assert first_rows(tmp_path / "out") == {(0, 1, 2, 0)}

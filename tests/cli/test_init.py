@@ -229,9 +229,9 @@ def test_a_warning_whose_line_is_written_brings_no_further_look(tmp_path: Path, 
     folder = masks(tmp_path / "mine")
     looks = []
 
-    def examine(*arguments: Any) -> convert.Examination:
+    def examine(*arguments: Any, **options: Any) -> convert.Examination:
         looks.append(arguments)
-        found = whole(*arguments)
+        found = whole(*arguments, **options)
         warned = DataError("a", "b", "c", Fix("data.unannotated", "skip"), warning=True)
         return dataclasses.replace(found, problems=(*found.problems, warned))
 
@@ -251,7 +251,7 @@ def make_masks_black_and_white(folder: Path) -> None:
 
 
 def add_a_name_too_few(folder: Path) -> None:
-    (folder / "classes.txt").write_text("sky\nroad\n")
+    (folder / "classes.txt").write_text("background\nroad\n")
 
 
 def remove_all_masks(folder: Path) -> None:
@@ -316,3 +316,32 @@ def test_a_mistake_ends_in_one_sentence_and_code_2(tmp_path: Path) -> None:
     result = subprocess.run(command, capture_output=True, text=True, check=False, cwd=tmp_path, env=environment)
     assert (result.returncode, result.stdout) == (2, "")
     assert result.stderr == f"error: .dvc: not in {tmp_path}. Run this in the project's root, where params.yaml and .dvc are.\n"
+
+
+@pytest.mark.usefixtures("project", "without_dvc")
+def test_masks_of_classes_in_folders_of_parts_are_written_as_they_are_read(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    rng = np.random.default_rng(0)
+    for part in ("train", "val"):
+        for number in range(3):
+            photo = rng.integers(0, 256, (40, 40, 3), np.uint8)
+            left = np.where(np.arange(40) < 20, 255, 0)[None].repeat(40, 0).astype(np.uint8)
+            files = {f"{part}/{number}.png": photo, f"{part}_masks/{number}_cat.png": left}
+            for path, pixels in (files | {f"{part}_masks/{number}_dog.png": 255 - left}).items():
+                (tmp_path / "mine" / path).parent.mkdir(parents=True, exist_ok=True)
+                Image.fromarray(pixels).save(tmp_path / "mine" / path)
+    init(str(tmp_path / "mine"), in_place=True)
+    printed = capsys.readouterr().out
+    assert f"{tmp_path / 'mine'}: masks (. and *_masks, {{stem}}_{{class}})" in printed
+    assert "background, cat (in 6), dog (in 6)" in printed
+    data = params.load(Path("params.yaml")).data
+    own = data.masks
+    assert (own.mask_dir, own.template, own.values) == ("*_masks", "{stem}_{class}", "binary")
+    examination = convert.examine(data, (), tmp_path / "spool")
+    assert {(record.given, record.pixels) for record in examination.records} == {
+        ("train", (0, 800, 800)),
+        ("val", (0, 800, 800)),
+    }
+    init(str(tmp_path / "mine"), in_place=True, template="{stem}_cat")
+    assert params.load(Path("params.yaml")).data.masks.classes == ("background", "object")

@@ -74,7 +74,7 @@ def test_what_cannot_be_predicted_is_named_and_the_rest_is_written(folder: Path,
     result = predict(folder, str(tmp_path), "--model", "model.safetensors", "--out", str(tmp_path / "out"))
     assert result.returncode == 2
     assert "broken.png: not an image that can be read" in result.stderr
-    assert "deep.png: 3 channels of 16 bits, but the model knows 3 of 8" in result.stderr
+    assert "deep.png: an image that is gray 16-bit, but the model knows RGB 8-bit ones" in result.stderr
     assert "3 images were left out; 2 are in" in result.stderr
     assert "Traceback" not in result.stderr
     assert [path.name for path in sorted((tmp_path / "out" / "masks").rglob("*.png"))] == ["0000.png", "good.png"]

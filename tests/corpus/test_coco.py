@@ -95,8 +95,95 @@ CASES = [
         masks={"a": "1111...."},
         warnings=(
             "annotation 11 of a.png: a crowd (iscrowd is 1), which is ignored where no object is drawn. "
-            "If it is one object, set its iscrowd to 0."
+            "If it is one object, set data.coco.crowds to object, or its iscrowd to 0."
         ),
+    ),
+    case(
+        "nothing but crowds of a class",
+        listed(instance(1, 1, RIGHT), runs([0, 16, 16], category_id=2, iscrowd=1)),
+        errors=(
+            "class dog: all of its annotations are crowds (iscrowd is 1), which are ignored, so that the class would be gone. "
+            "CVAT marks every mask of its brush so: read them as objects. If they are crowds, map the class to __ignore__ in "
+            "data.class_map.\n"
+            "  params.yaml: data.coco.crowds: object"
+        ),
+        masks={"a": "22221111"},
+    ),
+    case(
+        "nothing but crowds of a class, in text and of outlines",
+        listed(instance(1, 1, RIGHT), instance(1, 2, iscrowd="1"), names=("cat", "cow"), images=("x/a.png",)),
+        errors=(
+            "class cow: all of its annotations are crowds (iscrowd is 1), which are ignored, so that the class would be gone. "
+            "CVAT marks every mask of its brush so: read them as objects. If they are crowds, map the class to __ignore__ in "
+            "data.class_map.\n"
+            "  params.yaml: data.coco.crowds: object"
+        ),
+        masks={"x/a": "22221111"},
+        classes=("background", "cat", "cow"),
+    ),
+    case(
+        "nothing but crowds of a class that is ignored",
+        listed(instance(1, 1, RIGHT), runs([0, 16, 16], category_id=2, iscrowd=1)),
+        masks={"a": "....1111"},
+        class_map={"dog": "__ignore__"},
+    ),
+    case(
+        "crowds in one file, objects in another",
+        steps(
+            listed(instance(1, 1), instance(1, 2, RIGHT, iscrowd=1), file="one.json"),
+            listed(instance(1, 2), images=("b.png",), file="two.json"),
+        ),
+        masks={"a": "1111....", "b": "22220000"},
+    ),
+    case(
+        "several crowds of a class in an image",
+        listed(
+            instance(1, 1),
+            instance(1, 2, RIGHT[:3]),
+            instance(1, 2, RIGHT, iscrowd=1),
+            instance(1, 2, RIGHT, iscrowd=1.0),
+        ),
+        masks={"a": "11112222"},
+        warnings=(
+            "class dog: some images have several crowds of it (iscrowd is 1), and these are ignored. "
+            "CVAT marks every mask of its brush so: if they are single objects, read them as such.\n"
+            "  params.yaml: data.coco.crowds: object"
+        ),
+    ),
+    case(
+        "crowds are objects",
+        listed(instance(1, 1), instance(1, 2, RIGHT, iscrowd=1), runs([24, 8], iscrowd=1, category_id=2)),
+        masks={"a": "11112222"},
+        crowds="object",
+    ),
+    case(
+        "iscrowd that is neither",
+        listed(instance(1, 1), instance(1, 2, iscrowd=2), instance(1, 2, RIGHT, iscrowd="many")),
+        errors="annotation 12 of a.png: an iscrowd that is neither 0 nor 1. Write 1 for a crowd, 0 for one object.",
+    ),
+    case("undrawn is ignored", listed(instance(1, 1)), masks={"a": "1111...."}, shapes={"undrawn": "ignore"}),
+    case(
+        "undrawn is ignored, and background drawn",
+        listed(
+            instance(1, 1, [(0, 0), (1, 0), (1, 3), (0, 3)]),
+            instance(1, 3, [(4, 0), (5, 0), (5, 3), (4, 3)]),
+            instance(1, 2, [(7, 0), (7, 3), (7, 0)]),
+            names=("cat", "dog", "_background_"),
+        ),
+        masks={"a": "11..00.2"},
+        shapes={"undrawn": "ignore"},
+    ),
+    case(
+        "undrawn is ignored, and an image has no annotation",
+        listed(instance(1, 1), images=("a.png", "b.png")),
+        masks={"a": "1111....", "b": "........"},
+        warnings=(
+            "b.png: every pixel of it is ignored, so it teaches nothing. Take it out, or mend its annotation.\n"
+            "class background: it occurs in no image. All that is no object is ignored, so the model learns objects only and "
+            "takes every pixel for one of them: mark some background, or count what is unmarked as background "
+            "(data.shapes.undrawn, data.masks.ignore_index)."
+        ),
+        shapes={"undrawn": "ignore"},
     ),
     case(
         "a box",
@@ -156,7 +243,7 @@ CASES = [
         "image listed in two files",
         steps(listed(instance(1, 1), file="one.json"), listed(instance(1, 2), file="two.json")),
         errors=(
-            "a.png: listed twice in the COCO files, so that its annotations are in two places. "
+            "a.png: listed in one.json and in two.json, so that its annotations are in two places. "
             "Take one of the two out, with its annotations."
         ),
     ),
@@ -210,19 +297,25 @@ CASES = [
         "two images of one id",
         listed(instance(1, 1), images=({"id": 1, "file_name": "a.png"}, {"id": 1, "file_name": "b.png"})),
         errors=(
-            "coco.json: images with the id of another (1), so that annotations could belong to either. "
+            "a.png and b.png in coco.json: two images of one id, so that annotations could belong to either. "
             "Give each image an id of its own."
         ),
     ),
     case(
         "annotation of no image",
         listed(instance(1, 1), instance(9, 1)),
-        errors=("coco.json: annotations of images that it does not list (1). List the images, or remove the annotations."),
+        errors=(
+            "coco.json: annotations of images that it does not list (1), the first with id 91, image_id 9. "
+            "List the images, or remove the annotations."
+        ),
     ),
     case(
         "broken",
         steps(listed(instance(1, 1)), cut("coco.json", 100)),
-        errors=("coco.json: a JSON file that is broken (Unterminated string starting at). Export it again, or remove it."),
+        errors=(
+            "line 1, column 99 of coco.json: a JSON file that is broken (Unterminated string starting at). "
+            "Export it again, or remove it."
+        ),
     ),
     case(
         "captions",
@@ -284,9 +377,9 @@ CASES = [
             "a.png: an image without an entry in a COCO file. "
             "Annotate it, or set data.unannotated to skip or background.\n"
             "  params.yaml: data.unannotated: skip\n"
-            "coco.json: annotations of images that it does not list (1). "
+            "coco.json: annotations of images that it does not list (1), the first with id 11, image_id 1. "
             "List the images, or remove the annotations.\n"
-            "coco.json: images without id or file_name (1). "
+            "image number 1 of coco.json: no id or no file_name. "
             "Give each an id and the name of its file, or remove it."
         ),
     ),
@@ -294,10 +387,10 @@ CASES = [
         "category without name",
         listed(instance(1, 1), categories=[{"id": 1, "name": ""}]),
         errors=(
-            "coco.json: a category without id, or without a name in one line of plain text. "
-            "Give each category an id and a name.\n"
             "annotation 11 of a.png: a category_id that the file's categories do not list. "
-            "Add the category to the file, or remove the annotation."
+            "Add the category to the file, or remove the annotation.\n"
+            "category 1 of coco.json: no id, or no name in one line of plain text. "
+            "Give each category an id and a name."
         ),
     ),
     case(
@@ -313,17 +406,62 @@ CASES = [
         ),
     ),
     case(
+        "size as text and with a point",
+        listed(
+            instance(1, 1),
+            instance("2", "2"),
+            images=(
+                {"id": "1", "file_name": "a.png", "width": "8", "height": 4.0},
+                {"id": 2.0, "file_name": "b.png", "width": 8.0, "height": "4"},
+            ),
+        ),
+        masks={"a": "11110000", "b": "22220000"},
+    ),
+    case(
+        "size that is infinite",
+        listed(instance(1, 1), images=({"id": 1, "file_name": "a.png", "width": float("inf"), "height": 4},)),
+        errors=(
+            "a.png in coco.json: a width or height that is no whole number above 0. Correct the size, or remove it from the file."
+        ),
+    ),
+    case(
+        "broken in a line with letters of several bytes",
+        steps(
+            listed(instance(1, 1)),
+            lambda r: (r / "coco.json").write_text('{"images": [],\n "info": "猫猫", "annotations": [,]}', encoding="utf-8"),
+        ),
+        errors=("line 2, column 32 of coco.json: a JSON file that is broken (Expecting value). Export it again, or remove it."),
+    ),
+    case(
+        "not in UTF-8",
+        steps(
+            listed(instance(1, 1)),
+            lambda r: (r / "coco.json").write_bytes(
+                '{"images": [\n\n{"id": 1, "file_name": "é.png"}], "annotations": []}'.encode("latin-1")
+            ),
+        ),
+        errors="line 3 of coco.json: a JSON file that is not in UTF-8. Save it as UTF-8 in a text editor.",
+    ),
+    case(
+        "an image listed twice in one file",
+        listed(instance(1, 1), images=({"id": 1, "file_name": "a.png"}, {"id": 2, "file_name": "a.png"})),
+        errors=(
+            "a.png: listed twice in coco.json, so that its annotations are in two places. "
+            "Take one of the two out, with its annotations."
+        ),
+    ),
+    case(
         "everything at once",
         everything,
         errors=(
-            "broken.json: a JSON file that is broken (Expecting value). Export it again, or remove it.\n"
+            "line 1, column 13 of broken.json: a JSON file that is broken (Expecting value). Export it again, or remove it.\n"
             "annotation 11 of a.png: a box without a segmentation: a box says where an object is, not which "
             "pixels are its. Draw its outline, or remove it; a data set of boxes cannot train segmentation.\n"
             "annotation 17 of a.png: a category_id that the file's categories do not list. "
             "Add the category to the file, or remove the annotation.\n"
             "annotation 11 of a.png: a polygon of fewer than three points, which has no inside. "
             "Correct it in the program that made it, or remove it from the file.\n"
-            "coco.json: annotations of images that it does not list (1). "
+            "coco.json: annotations of images that it does not list (1), the first with id 91, image_id 9. "
             "List the images, or remove the annotations.\n"
             "b.png in coco.json: listed, but not in the folder. Add the image, or take it out of the file.\n"
             "annotation 11 of a.png: run lengths that do not add up to the image's pixels. "

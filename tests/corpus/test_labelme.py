@@ -164,17 +164,19 @@ CASES = [
         unannotated="skip",
     ),
     case(
-        "no label", one(shape("")), errors="a.json: a shape without a label. Give every shape its label in labelme, or remove it."
+        "no label",
+        one(shape("")),
+        errors="shape 1 of a.json: a shape without a label. Give every shape its label in labelme, or remove it.",
     ),
     case(
         "label of blanks",
         one(shape("   ")),
-        errors="a.json: a shape without a label. Give every shape its label in labelme, or remove it.",
+        errors="shape 1 of a.json: a shape without a label. Give every shape its label in labelme, or remove it.",
     ),
     case(
         "label is null",
         one(shape(None)),
-        errors="a.json: a shape without a label. Give every shape its label in labelme, or remove it.",
+        errors="shape 1 of a.json: a shape without a label. Give every shape its label in labelme, or remove it.",
     ),
     case(
         "label is a number in no list",
@@ -190,29 +192,29 @@ CASES = [
         "blanks around a label",
         one(shape(" cat ")),
         masks={"a": "11110000"},
-        warnings='a.json: a label with blanks around it ("cat"). It is read without them; correct it in labelme.',
+        warnings='shape 1 of a.json: a label with blanks around it ("cat"). It is read without them; correct it in labelme.',
     ),
     case(
         "NaN",
         one(shape("cat", [[0, 0], [float("nan"), 1], [3, 3]])),
-        errors=('a.json: polygon "cat" with a point that is NaN or infinite. Draw it again in labelme, or remove it.'),
+        errors=('shape 1 of a.json: polygon "cat" with a point that is NaN or infinite. Draw it again, or remove it.'),
     ),
     case(
         "two points",
         one(shape("cat", [[0, 0], [3, 3]])),
-        errors='a.json: polygon "cat" needs 3 points or more. Draw it again in labelme, or remove it.',
+        errors='shape 1 of a.json: polygon "cat" needs 3 points or more. Draw it again, or remove it.',
     ),
     case(
         "no points",
         one(shape("cat", [])),
-        errors='a.json: polygon "cat" needs 3 points or more. Draw it again in labelme, or remove it.',
+        errors='shape 1 of a.json: polygon "cat" needs 3 points or more. Draw it again, or remove it.',
     ),
     case(
         "unknown type",
         one(shape("cat", kind="blob")),
         errors=(
-            'a.json: a shape of the type "blob", which is not known. '
-            "Draw it as one of labelme's own: polygon, rectangle, oriented_rectangle, circle, line, "
+            'shape 1 of a.json: a shape of the type "blob", which is not known. '
+            "Draw it as one of polygon, rectangle, oriented_rectangle, circle, line, "
             "linestrip, point, points, mask."
         ),
     ),
@@ -220,18 +222,20 @@ CASES = [
         "outside",
         one(shape("cat"), shape("dog", [[20, 20], [30, 20], [30, 30]])),
         masks={"a": "11110000"},
-        warnings='a.json: polygon "dog" wholly outside the image. Draw it again in labelme, or remove it.',
+        warnings='shape 2 of a.json: polygon "dog" wholly outside the image. Draw it again, or remove it.',
     ),
     case(
         "no area",
         one(shape("cat", RIGHT), shape("dog", [[0, 0], [1, 1], [2, 2]])),
         masks={"a": "22001111"},
-        warnings='a.json: polygon "dog" with no area. Draw it again in labelme, or remove it.',
+        warnings='shape 2 of a.json: polygon "dog" with no area. Draw it again, or remove it.',
     ),
     case(
         "broken JSON",
         text('{"shapes": ['),
-        errors="a.json: a JSON file that is broken (Expecting value). Save it again in labelme, or remove it.",
+        errors=(
+            "line 1, column 13 of a.json: a JSON file that is broken (Expecting value). Save it again in labelme, or remove it."
+        ),
     ),
     case(
         "empty JSON",
@@ -241,7 +245,7 @@ CASES = [
     case(
         "JSON not in UTF-8",
         text('{"shapes": [], "imagePath": "é.jpg"}'.encode("latin-1")),
-        errors="a.json: a JSON file that is not in UTF-8. Save it as UTF-8 in a text editor.",
+        errors="line 1 of a.json: a JSON file that is not in UTF-8. Save it as UTF-8 in a text editor.",
     ),
     case(
         "JSON says a key twice",
@@ -336,7 +340,7 @@ CASES = [
     case(
         "two files for one image",
         steps(one(shape("cat")), lambda r: labelme(r / "b", shape("cat"), image="a.jpg")),
-        errors="b.json: a second JSON file for a.jpg. Remove one of the two.",
+        errors="a.json and b.json: two JSON files for one image, a.jpg. Remove one of the two.",
     ),
     case(
         "same stem in two folders",
@@ -399,6 +403,25 @@ CASES = [
         masks={"a": "11000111"},
     ),
     case("ignored", one(shape("cat"), shape("__ignore__", RIGHT)), masks={"a": "1111...."}),
+    case(
+        "undrawn is ignored",
+        one(shape("dog", [[0, 0], [1, 0], [1, 3], [0, 3]]), shape("background", RIGHT)),
+        masks={"a": "22..0000"},
+        shapes={"undrawn": "ignore"},
+    ),
+    case(
+        "undrawn is ignored, with background in labelme's own word",
+        one(shape("_background_", [[0, 0], [5, 0], [5, 3], [0, 3]]), shape("cat", [[2, 0], [3, 0], [3, 3], [2, 3]])),
+        masks={"a": "001100.."},
+        shapes={"undrawn": "ignore"},
+    ),
+    case(
+        "undrawn is ignored, but not in images without annotation that are background",
+        steps(one(shape("cat")), lambda r: photos(r, "b.jpg")),
+        masks={"a": "1111....", "b": "00000000"},
+        unannotated="background",
+        shapes={"undrawn": "ignore"},
+    ),
     case("later on top", one(shape("dog"), shape("cat", [[2, 0], [7, 0], [7, 3], [2, 3]])), masks={"a": "22111111"}),
     case(
         "class on top",
@@ -416,12 +439,12 @@ CASES = [
     case(
         "mask shape of another size",
         one(shape("cat", [[1, 0], [6, 3]], "mask", mask=png([[1, 1], [1, 1]]))),
-        errors=('a.json: mask "cat" whose pixels do not fit its two corners. Draw it again in labelme, or remove it.'),
+        errors=('shape 1 of a.json: mask "cat" whose pixels do not fit its two corners. Draw it again, or remove it.'),
     ),
     case(
         "mask shape without pixels",
         one(shape("cat", [[1, 0], [6, 3]], "mask", mask=None)),
-        errors=('a.json: mask "cat" without pixels: its mask is no PNG in base64. Draw it again in labelme, or remove it.'),
+        errors=('shape 1 of a.json: mask "cat" without pixels: its mask is no PNG in base64. Draw it again, or remove it.'),
     ),
     case(
         "classes merged",
@@ -468,24 +491,58 @@ CASES = [
     case(
         "points of text",
         one(shape("cat", [["0", "0"], ["3", "0"], ["3", "3"]])),
-        errors=('a.json: polygon "cat" with points that are no pairs of numbers. Draw it again in labelme, or remove it.'),
+        errors=('shape 1 of a.json: polygon "cat" with points that are no pairs of numbers. Draw it again, or remove it.'),
     ),
     case(
         "points far away",
         one(shape("cat", [[0, 0], [1e9, 0], [3, 3]])),
-        errors=('a.json: polygon "cat" with a point more than 1000000 pixels away. Draw it again in labelme, or remove it.'),
+        errors=('shape 1 of a.json: polygon "cat" with a point more than 1000000 pixels away. Draw it again, or remove it.'),
     ),
     case(
         "group of half a number",
         one(shape("cat", group_id=1.5)),
-        errors=('a.json: polygon "cat" with a group_id that is no whole number. Set it again in labelme, or leave it out.'),
+        errors=(
+            'shape 1 of a.json: polygon "cat" with a group_id that is no whole number. Set it again in labelme, or leave it out.'
+        ),
     ),
     case(
         "circle of three points",
         one(shape("cat", LEFT[:3], "circle")),
-        errors='a.json: circle "cat" needs 2 points. Draw it again in labelme, or remove it.',
+        errors='shape 1 of a.json: circle "cat" needs 2 points. Draw it again, or remove it.',
     ),
     case("circle", one(shape("cat", [[3, 1], [4, 1]], "circle")), masks={"a": "00010000"}),
+    case(
+        "rotation of X-AnyLabeling",
+        one(shape("cat", [[2, 0], [5, 0], [5, 3], [2, 3]], "rotation", direction=1.57, score=None, difficult=False)),
+        masks={"a": "00111100"},
+    ),
+    case(
+        "quadrilateral of X-AnyLabeling",
+        one(shape("cat", LEFT, "quadrilateral", attributes={}), shape("dog", RIGHT, "rotation", direction=0)),
+        masks={"a": "11112222"},
+    ),
+    case(
+        "quadrilateral of three points",
+        one(shape("cat", RIGHT), shape("cat", LEFT[:3], "quadrilateral")),
+        errors='shape 2 of a.json: quadrilateral "cat" needs 4 points. Draw it again, or remove it.',
+    ),
+    case(
+        "groups of numbers with a point, of text and of nothing",
+        one(
+            shape("cat", [[0, 0], [7, 0], [7, 3], [0, 3]], group_id=1.0),
+            shape("cat", [[2, 0], [4, 0], [4, 3], [2, 3]], group_id=1),
+            shape("dog", [[3, 0], [3, 3], [3, 0]], group_id=""),
+        ),
+        masks={"a": "11020111"},
+    ),
+    case(
+        "label that is NaN",
+        one(shape(float("nan")), shape(float("inf"))),
+        errors=(
+            "2 shapes: a label that is no text. Give the shape its label again in labelme.\n"
+            "  shape 1 of a.json, shape 2 of a.json"
+        ),
+    ),
     case("rectangle", one(shape("cat", [[2, 0], [5, 3]], "rectangle")), masks={"a": "00111100"}),
     case("line of one pixel", one(shape("cat", [[1, 0], [5, 0]], "line")), masks={"a": "01111100"}, shapes={"line_width": 1}),
     case(
@@ -538,15 +595,15 @@ CASES = [
         "everything at once",
         wrong_everywhere,
         errors=(
-            "a.json: a JSON file that is broken (Expecting property name enclosed in double quotes). "
+            "line 1, column 2 of a.json: a JSON file that is broken (Expecting property name enclosed in double quotes). "
             "Save it again in labelme, or remove it.\n"
             '13 files: a label that data.labelme.classes does not list: "bird". '
             "Add it to data.labelme.classes, map it in data.class_map, or correct it in the files.\n"
             "  label00.json, label01.json, label02.json, label03.json, label04.json, label05.json, "
             "label06.json, label07.json, label08.json, label09.json and 3 more\n"
             "  params.yaml: data.labelme.classes: add bird\n"
-            'kind.json: a shape of the type "blob", which is not known. '
-            "Draw it as one of labelme's own: polygon, rectangle, oriented_rectangle, circle, line, "
+            'shape 1 of kind.json: a shape of the type "blob", which is not known. '
+            "Draw it as one of polygon, rectangle, oriented_rectangle, circle, line, "
             "linestrip, point, points, mask.\n"
             "13 files: an image without a JSON file. "
             "Annotate it, or set data.unannotated to skip or background.\n"
@@ -559,8 +616,8 @@ CASES = [
             "Bring back the image that was annotated, or annotate this one.\n"
             "cut.jpg: not an image that can be read, or its first bytes are damaged. "
             "Replace or remove it; images are .png, .jpg, .jpeg, .tif, .tiff, .bmp, .webp, .gif.\n"
-            'nan.json: polygon "cat" with a point that is NaN or infinite. '
-            "Draw it again in labelme, or remove it."
+            'shape 1 of nan.json: polygon "cat" with a point that is NaN or infinite. '
+            "Draw it again, or remove it."
         ),
     ),
 ]

@@ -98,6 +98,21 @@ def everything(root: Path) -> None:
     save(root / "masks/f.png", blocks(0, 1))
 
 
+BY_FOLDER = {"template": "{class}/{stem}", "values": "binary", "classes": CAT_DOG}
+
+
+def stripes(*values: int) -> np.ndarray:
+    """A mask of 8 x 4 pixels of two columns for each value."""
+    return np.tile(blocks(*values, side=2), (2, 1)).astype(np.uint8)
+
+
+def by_class(mask: str, kinds: tuple[str, ...] = ("cat", "dog")) -> Make:
+    """Three images, each with a mask for each kind: two pixels wide, one behind the other."""
+    own = {kind: stripes(*(255 * (place == number) for place in range(4))) for number, kind in enumerate(kinds, 1)}
+    masks = [at(mask.format(name=name, kind=kind), values) for name in "abc" for kind, values in own.items()]
+    return steps(lambda r: photos(r, *(f"images/{name}.jpg" for name in "abc")), *masks)
+
+
 POINTER = b"version https://git-lfs.github.com/spec/v1\noid sha256:4d7a\nsize 12345\n"
 
 CASES = [
@@ -138,15 +153,14 @@ CASES = [
     case(
         "two images of one stem",
         steps(pair("images/a.jpg", "masks/a.png"), lambda r: photos(r, "images/a.png")),
-        errors=(
-            "2 files: another image has the same name up to its suffix. Rename or remove one of the two.\n"
-            "  images/a.jpg, images/a.png"
-        ),
+        errors=("images/a.jpg and images/a.png: images of the same name up to its suffix. Rename or remove all but one of them."),
     ),
     case(
         "two masks of one stem",
         steps(pair("images/a.jpg", "masks/a.png"), at("masks/a.bmp", blocks(0, 1))),
-        errors="masks/a.png: another mask has the same name up to its suffix. Remove one of the two.",
+        errors=(
+            "masks/a.bmp and masks/a.png: masks of one image and of the same name up to its suffix. Remove all but one of them."
+        ),
     ),
     case(
         "accents in two ways",
@@ -593,7 +607,10 @@ CASES = [
     case(
         "pair listed twice",
         steps(pair("in/1.jpg", "out/x.png"), written("pairs.csv", "image,mask\nin/1.jpg,out/x.png\nin/1.jpg,out/x.png\n")),
-        errors="pairs.csv, line 3: names the image in/1.jpg a second time. Remove one of the two lines.",
+        errors=(
+            "pairs.csv, line 3: names the image in/1.jpg a second time, after line 2. "
+            "Remove one of the two lines, or add a column class where each mask is of one class."
+        ),
         pairs="pairs.csv",
     ),
     case(
@@ -602,6 +619,116 @@ CASES = [
         masks={"a": "00001111"},
         warnings=('data.class_map: maps "kat", but no class and no label is called so. Correct its spelling, or take it out.'),
         class_map={"kat": "object"},
+    ),
+    case(
+        "a mask for each class",
+        by_class("masks/{name}_{kind}.png"),
+        errors=(
+            "6 files: a mask of one class, as its name says, where each image has several: cat, dog. "
+            "Let data.masks.template say how masks are called.\n"
+            "  masks/a_cat.png, masks/a_dog.png, masks/b_cat.png, masks/b_dog.png, masks/c_cat.png, masks/c_dog.png\n"
+            "  params.yaml: data.masks.template: {stem}_{class}\n"
+            "  params.yaml: data.masks.classes: background, cat, dog\n"
+            "  params.yaml: data.masks.values: binary"
+        ),
+        masks=dict.fromkeys("abc", "00112200"),
+    ),
+    case(
+        "a folder for each class",
+        by_class("masks/{kind}/{name}.png"),
+        errors=(
+            "6 files: a mask of one class, as its name says, where each image has several: cat, dog. "
+            "Let data.masks.template say how masks are called.\n"
+            "  masks/cat/a.png, masks/cat/b.png, masks/cat/c.png, masks/dog/a.png, masks/dog/b.png, masks/dog/c.png\n"
+            "  params.yaml: data.masks.template: {class}/{stem}\n"
+            "  params.yaml: data.masks.classes: background, cat, dog\n"
+            "  params.yaml: data.masks.values: binary"
+        ),
+        masks=dict.fromkeys("abc", "00112200"),
+    ),
+    case(
+        "masks of classes as they should be",
+        by_class("masks/{kind}/{name}.png"),
+        masks=dict.fromkeys("abc", "00112200"),
+        **BY_FOLDER,
+    ),
+    case(
+        "masks of classes, two merged",
+        by_class("masks/{kind}/{name}.png"),
+        masks=dict.fromkeys("abc", "00111100"),
+        class_map={"cat": "animal", "dog": "animal"},
+        **BY_FOLDER,
+    ),
+    case(
+        "masks of classes, one left out and one ignored",
+        by_class("masks/{kind}/{name}.png", kinds=("cat", "dog", "cow")),
+        masks=dict.fromkeys("abc", "0000..22"),
+        class_map={"cat": "__drop__", "dog": "__ignore__", "cow": "ox"},
+        **BY_FOLDER | {"classes": ("background", "horse", "cat", "dog", "cow")},
+    ),
+    case(
+        "a mask of a class that lies under another",
+        steps(by_class("masks/{kind}/{name}.png"), at("masks/dog/b.png", stripes(0, 255, 255, 255))),
+        errors=(
+            "masks/cat/b.png and masks/dog/b.png: the object of cat lies wholly under that of a later class. "
+            "Let the smaller one win, or name the class later in data.masks.classes.\n"
+            "  params.yaml: data.shapes.overlap: smaller"
+        ),
+        masks={"a": "00112200", "b": "00112222", "c": "00112200"},
+        **BY_FOLDER,
+    ),
+    case(
+        "a whole mask as that of a class",
+        steps(by_class("masks/{kind}/{name}.png"), at("masks/dog/b.png", stripes(0, 1, 2, 3))),
+        errors=(
+            "masks/dog/b.png: more values than 0 and one other in a mask of one class: 0, 1, 2, 3. "
+            "Save the pixels of the class as one value, or take the file away if it is no mask of a class."
+        ),
+        **BY_FOLDER,
+    ),
+    case(
+        "one lesion more",
+        steps(*(pair(f"{name}.png", f"{name}_mask.png") for name in "abc"), at("a_mask_1.png", blocks(1, 0))),
+        errors=(
+            "a_mask.png and a_mask_1.png: by their names masks of one image, which nothing joins. "
+            "To join them, let data.masks.template say so; or remove all but one.\n"
+            "  params.yaml: data.masks.template: {stem}_mask{part}"
+        ),
+        masks={"a": "11111111", "b": "00001111", "c": "00001111"},
+        image_dir=".",
+        mask_dir=".",
+        template="{stem}_mask",
+    ),
+    case(
+        "masks that may be anything",
+        steps(*(pair(f"images/{name}.png", f"masks/{name}.png") for name in "abc"), at("masks/a_old.png", blocks(1, 0))),
+        errors=(
+            "masks/a.png and masks/a_old.png: by their names masks of one image, which nothing joins. Remove all but one, "
+            "add the images that they belong to, or list all masks with their classes in pairs.csv in this folder (columns "
+            "image, mask, class), and give the command again."
+        ),
+    ),
+    case(
+        "SegNet's folders",
+        steps(*(pair(f"{part}/1.png", f"{part}annot/1.png") for part in ("train", "val", "test"))),
+        masks={"train/1": "00001111", "val/1": "00001111", "test/1": "00001111"},
+        image_dir=".",
+        mask_dir="*annot",
+    ),
+    case(
+        "pairs with classes",
+        steps(
+            by_class("out/{name}-{kind}.png"),
+            written(
+                "pairs.csv",
+                "image,mask,class\n"
+                + "".join(f"images/{name}.jpg,out/{name}-{kind}.png,{kind}\n" for name in "abc" for kind in ("dog", "cat")),
+            ),
+        ),
+        masks={f"images/{name}": "00112200" for name in "abc"},
+        pairs="pairs.csv",
+        values="binary",
+        classes=CAT_DOG,
     ),
     case(
         "everything at once",

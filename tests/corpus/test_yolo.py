@@ -55,13 +55,22 @@ CASES = [
         ),
     ),
     case("polygons", lines(a=half(0), b=half(1)), masks={"a": "11110000", "b": "22220000"}),
+    case(
+        "undrawn is ignored", lines(a=half(0), b=half(1)), masks={"a": "1111....", "b": "2222...."}, shapes={"undrawn": "ignore"}
+    ),
+    case(
+        "undrawn is ignored, and background has an id",
+        lines("names: [cat, background]\n", a="1 0 0 1 0 1 1 0 1\n" + half(0), b=half(1)),
+        masks={"a": "11110000", "b": "0000...."},
+        shapes={"undrawn": "ignore"},
+    ),
     case("names by id", lines("names:\n  0: dog\n  1: cat\n", a=half(0), b=half(1)), masks={"a": "22220000", "b": "11110000"}),
     case("no data.yaml", lines(None, a=half(0), b=half(1)), masks={"a": "11110000", "b": "22220000"}),
     case(
         "no data.yaml and a third id",
         lines(None, a=half(0), b=half(2)),
         errors=(
-            "labels/b.txt: class ids that data.yolo.classes does not name: 2. "
+            "line 1 of labels/b.txt: class ids that data.yolo.classes does not name: 2. "
             "Name every class id, or correct the label file.\n"
             "  params.yaml: data.yolo.classes: add class_2"
         ),
@@ -90,7 +99,22 @@ CASES = [
     case(
         "id that no name has",
         lines(a=half(5)),
-        errors=("labels/a.txt: class ids that data.yaml does not name: 5. Name every class id, or correct the label file."),
+        errors=(
+            "line 1 of labels/a.txt: class ids that data.yaml does not name: 5. Name every class id, or correct the label file."
+        ),
+    ),
+    case(
+        "id that no name has, below others",
+        lines(a=half(0) + "\n" + half(1) + half(7) + half(9) + half(7)),
+        errors=(
+            "line 4 of labels/a.txt: class ids that data.yaml does not name: 7, 9. "
+            "Name every class id, or correct the label file."
+        ),
+    ),
+    case(
+        "two label files of an image",
+        steps(lines(a=half(0)), written("images/a.txt", half(1))),
+        errors="images/a.txt and labels/a.txt: two label files for one image, images/a.jpg. Keep one of them.",
     ),
     case(
         "nc of another number",

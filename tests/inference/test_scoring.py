@@ -1,21 +1,25 @@
 """Scoring: the prediction, its counts and its loss are those of the image, and go into the files as they are."""
 
 import csv
+import math
 from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
+import pytest
 import torch
 
 from segpipe.dataset.loader import WholeImage
+from segpipe.errors import DataError
 from segpipe.images import decode_mask
 from segpipe.inference import results, scoring
+from segpipe.losses import table as losses
 from segpipe.losses.cross_entropy import cross_entropy
-from segpipe.losses.table import Costs
+from segpipe.losses.table import Classes, Costs
 from segpipe.params import InferParams
 from segpipe.zips import places
 from tests.dataset.packs import noise
-from tests.inference.cards import small
+from tests.inference.cards import PARAMS, small
 
 INFER = InferParams(max_pixels=10**6, tile=64, overlap=0.25)
 CPU = torch.device("cpu")
@@ -59,6 +63,41 @@ def test_files_hold_what_was_scored(tmp_path: Path) -> None:
     assert float(images[0]["loss"]) == found[0].costs["loss"]
     pictures = places(tmp_path / "predictions.zip")
     assert np.array_equal(decode_mask(pictures["test/a/1.png"].read(), "a"), found[1].prediction)
+
+
+def with_an_ignored_image() -> list[scoring.Scored]:
+    """Three images, of which the second is ignored wholly."""
+    segmenter, card = small(3)
+    images = [WholeImage(f"a/{k}", noise(k, 20, 30), noise(k + 9, 20, 30)[:, :, 0] % 3) for k in range(3)]
+    images[1].mask[:] = 255
+    loss = losses.build(PARAMS.loss, Classes(True))
+    return list(scoring.score_images(segmenter, images, 3, loss, card.infer, 0, CPU))
+
+
+def test_an_image_that_is_ignored_wholly_has_no_loss_and_no_score(tmp_path: Path) -> None:
+    found = with_an_ignored_image()
+    assert found[1].costs == {"loss": None, "loss_dice": None, "loss_cross_entropy": None}
+    assert all(value is not None and value > 0 for each in (found[0], found[2]) for value in each.costs.values())
+    results.write(tmp_path, {"val": found, "test": found[1:2]}, ("background", "a", "b"), has_background=True)
+    rows = list(csv.DictReader((tmp_path / "per_image.csv").open(encoding="utf-8")))
+    empty = [[*row.values()][2:] for row in rows if row["id"] == "a/1"]
+    assert empty == [[""] * 8] * 2
+    assert all(value for row in rows if row["id"] != "a/1" for value in row.values())
+
+
+def test_logits_that_are_no_numbers_are_no_prediction() -> None:
+    segmenter, card = small(3)
+    images = [WholeImage(f"a/{k}", noise(k), np.zeros((24, 32), np.uint8)) for k in range(2)]
+    calls: list[int] = []
+
+    def broken(image: torch.Tensor) -> torch.Tensor:
+        calls.append(0)
+        logits = segmenter(image)
+        logits[0, 1, 2, 3] = math.nan if len(calls) == 2 else logits[0, 1, 2, 3]
+        return logits
+
+    with pytest.raises(DataError, match=r"^a/1: the model's logits for it are not finite numbers, so it has no prediction"):
+        list(scoring.score_images(broken, images, 3, objective, card.infer, 0, CPU))
 
 
 def test_the_parts_of_a_loss_have_their_columns(tmp_path: Path) -> None:

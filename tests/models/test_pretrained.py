@@ -1,6 +1,7 @@
 """An encoder's first weights: what is read, what fits, what is refused, and what the hash is of."""
 
 import hashlib
+import math
 import os
 import urllib.error
 from collections import OrderedDict
@@ -103,6 +104,33 @@ def test_a_training_checkpoint_holds_them_under_state_dict(tmp_path: Path) -> No
     network = encoder()
     start(network, tmp_path / "w.pth")
     assert torch.equal(network.state_dict()["conv.weight"], trained()["conv.weight"])
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [("conv.weight", math.nan), ("norm.running_var", math.inf), ("norm.bias", -math.inf), ("conv.bias", 1e300)],
+)
+def test_numbers_that_are_not_finite_are_refused_and_nothing_is_loaded(name: str, value: float, tmp_path: Path) -> None:
+    """1e300 is finite in the file, and infinite in an encoder of float32."""
+    tensors = trained()
+    tensors[name] = tensors[name].double()
+    tensors[name].view(-1)[-1] = value
+    network = encoder()
+    before = {key: tensor.clone() for key, tensor in network.state_dict().items()}
+    said = refused(written(tmp_path / "w.safetensors", tensors), network)
+    assert said.startswith(f"model.weights: {tmp_path / 'w.safetensors'} holds numbers that are not finite (in {name}), ")
+    assert all(torch.equal(before[key], tensor) for key, tensor in network.state_dict().items())
+
+
+def test_a_download_of_numbers_that_are_not_finite_is_refused() -> None:
+    broken = trained() | {"norm.weight": torch.full((4,), math.nan)}
+    with pytest.raises(PipelineError, match=r"model\.weights: imagenet holds numbers that are not finite \(in norm\.weight\)"):
+        pretrained.start(encoder(), "imagenet", "none", lambda: broken)
+
+
+def test_a_classifier_that_is_left_out_may_hold_anything(tmp_path: Path) -> None:
+    head = {"fc.weight": torch.full((2, 4), math.nan)}
+    assert start(encoder(), written(tmp_path / "w.safetensors", trained() | head))
 
 
 def test_the_count_of_batches_may_be_missing(tmp_path: Path) -> None:

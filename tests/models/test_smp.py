@@ -11,8 +11,9 @@ from safetensors.torch import save_file
 from segpipe.errors import PipelineError
 from segpipe.models.pretrained import adapt, sha256_of_tensors
 from segpipe.models.segmenter import Segmenter
-from segpipe.models.smp import build
+from segpipe.models.smp import LARGER_STRIDES, build
 from segpipe.models.table import build as build_by_name
+from segpipe.params import SMP_STRIDES, stride_of
 from tests.models.suite import SMALL, images
 
 ARCHITECTURES = [architecture.__name__ for architecture in smp.MODEL_ARCHITECTURES_MAPPING.values()]
@@ -29,6 +30,25 @@ def test_every_architecture_takes_and_learns_from_any_size(architecture: str) ->
     assert logits.shape[1:] == (4, 33, 47)
     logits.square().mean().backward()
     assert all(weight.grad.isfinite().all() for weight in network.parameters() if weight.grad is not None)
+
+
+@pytest.mark.parametrize(("architecture", "encoder"), [*ENCODERS.items(), ("PAN", "tu-resnet18"), ("Unet", "mit_b0")])
+def test_the_stride_that_params_know_is_that_of_the_network(architecture: str, encoder: str) -> None:
+    params = SMALL["smp"].model_copy(update={"architecture": architecture, "encoder": encoder})
+    built = build_by_name(params, 3, 1)
+    stride = stride_of(params)
+    assert built.stride == stride
+    with torch.no_grad():
+        # As training and tiles give it: unpadded.
+        assert built.network.eval()(torch.zeros(1, 3, stride, 3 * stride)).shape == (1, 1, stride, 3 * stride)
+
+
+@pytest.mark.parametrize("architecture", LARGER_STRIDES)
+def test_a_larger_stride_is_needed(architecture: str) -> None:
+    network, stride = build(architecture, "mobilenet_v2", 3, 1)
+    with pytest.raises(RuntimeError), torch.no_grad():
+        network.eval()(torch.zeros(1, 3, stride // 2, stride // 2))
+    assert SMP_STRIDES == LARGER_STRIDES
 
 
 def test_a_trial_leaves_the_network_as_it_was() -> None:

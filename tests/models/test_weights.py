@@ -1,6 +1,7 @@
 """Model files: the same weights and card give the same bytes, all comes back, and what is damaged is told in a sentence."""
 
 import json
+import math
 import os
 import pickle
 import struct
@@ -180,6 +181,33 @@ def test_no_changed_byte_goes_unseen(data: st.DataObject, tmp_path: Path) -> Non
     other = tmp_path / "changed.safetensors"
     other.write_bytes(content)
     assert "not a model of segpipe, or damaged (" in refused(other)
+
+
+@pytest.mark.parametrize("value", [math.nan, math.inf, -math.inf])
+@pytest.mark.parametrize("tensor", ["network.head.weight", "network.encoder.blocks.0.1.running_var", "deviation"])
+def test_weights_that_are_no_numbers(tensor: str, value: float, tmp_path: Path) -> None:
+    segmenter = small("unet")
+    with torch.no_grad():
+        segmenter.state_dict()[tensor].view(-1)[0] = value
+    save(tmp_path / "m.safetensors", segmenter, card())
+    said = refused(tmp_path / "m.safetensors")
+    assert f"it holds numbers that are not finite (in {tensor}), so it predicts nothing. Train it again with" in said
+
+
+def test_of_many_tensors_that_are_no_numbers_some_are_named(tmp_path: Path) -> None:
+    segmenter = small("unet")
+    for weight in segmenter.parameters():
+        torch.nn.init.constant_(weight, math.nan)
+    save(tmp_path / "m.safetensors", segmenter, card())
+    count = len([*segmenter.parameters()])
+    assert f" and {count - 3} more), so it predicts nothing" in refused(tmp_path / "m.safetensors")
+
+
+@pytest.mark.parametrize("weights", [[1.0, math.nan], [math.inf, 1.0], [-1.0, 1.0]])
+def test_a_card_whose_class_weights_are_none(weights: list[float], tmp_path: Path) -> None:
+    odd = replace(card(), training=card().training | {"class_weights": weights})
+    save(tmp_path / "m.safetensors", small("unet"), odd)
+    assert "its card's class_weights." in refused(tmp_path / "m.safetensors")
 
 
 def test_other_versions_are_named(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -177,3 +177,25 @@ def test_long_lists_of_classes_are_counted_in_the_title(contents: page.Contents)
 def test_every_score_has_a_name_and_a_meaning() -> None:
     assert set(MEANINGS) == set(SCORES)
     assert set(NAMES) == {*SCORES, *CLASS_SCORES}
+
+
+@pytest.mark.parametrize(
+    ("model", "size"),
+    [
+        ({"name": "unet"}, "width 16, depth 4"),
+        ({"name": "unetpp", "width": (4, 8, 16), "depth": 2}, "width 4, 8, 16, depth 2"),
+        ({"name": "attention_unet", "encoder": "resnet50"}, "width 16, depth 4"),
+        ({"name": "sa_unet"}, "width 16, depth 4"),
+        ({"name": "resnet_unet", "encoder": "resnet34"}, "encoder resnet34"),
+        ({"name": "pretrained_attention_r2unet"}, "encoder resnet18"),
+        ({"name": "smp", "architecture": "FPN", "encoder": "mit_b0"}, "encoder mit_b0"),
+        ({"name": "simple_unet"}, ""),
+    ],
+)
+def test_the_subtitle_names_what_the_model_reads_and_nothing_else(
+    contents: page.Contents, model: dict[str, object], size: str
+) -> None:
+    changed = dataclasses.replace(contents, params=contents.params | {"model": contents.params["model"] | model})
+    parts = ["12 images", size, "4 epochs", "folds 0, 1"]
+    wanted = " · ".join(part for part in parts if part)
+    assert f'<p class="subtitle">{wanted}</p>' in page.render(changed)

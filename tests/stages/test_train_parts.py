@@ -10,6 +10,7 @@ from safetensors.torch import save_file
 
 from segpipe import closure
 from segpipe.dataset import folds, pack, presets
+from segpipe.errors import PipelineError
 from segpipe.files import sha256_of
 from segpipe.models.resnet_encoder import ResNetEncoder
 from segpipe.params import Params, load
@@ -125,6 +126,34 @@ def test_data_and_folds_make_another(project: Path, tmp_path: Path) -> None:
     fill(tmp_path, seed=9)
     assert fingerprint() != before
     assert pack.read_info(train_parts.PREPARED).n_images == 4
+
+
+def ignore(folder: Path, *names: str) -> None:
+    """The same images, of which these are ignored wholly."""
+    masks = {name: np.full((24, 32), 255 if name in names else 1, np.uint8) for name in "abcd"}
+    made(folder / "data", {name: (noise(number), masks[name]) for number, name in enumerate("abcd")})
+
+
+def test_images_that_are_ignored_wholly_are_told(project: Path) -> None:
+    assert train_parts.about_ignored(train_parts.task_of(EVERY, 0, CPU)) == []
+    ignore(project, "c", "d")
+    assert train_parts.about_ignored(train_parts.task_of(EVERY, 0, CPU)) == [
+        "every pixel is ignored in 1 of the 2 training images (c): they change no weight"
+    ]
+    ignore(project, "a", "c")
+    assert train_parts.about_ignored(train_parts.task_of(EVERY, 0, CPU))[1] == (
+        "every pixel is ignored in 1 of the 1 validation images (a): "
+        "no epoch is better than another, and the weights of the last are kept"
+    )
+
+
+def test_a_training_part_of_such_images_alone_is_refused(project: Path) -> None:
+    ignore(project, "b", "c")
+    with pytest.raises(
+        PipelineError, match="fold 0: every pixel of every training image is ignored, so there is nothing to learn"
+    ):
+        train_parts.task_of(EVERY, 0, CPU)
+    assert train_parts.task_of(EVERY, 1, CPU).train_ids == ["a"]
 
 
 def with_encoder(path: Path, **optim: Any) -> Params:

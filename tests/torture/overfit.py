@@ -90,7 +90,7 @@ def table(found: Iterable[Learned], tell: Callable[[str], object] = print) -> No
     failed = []
     for row in found:
         tell(f"{row.name:30}{row.epochs:8}{row.dice:8.3f}{row.seconds:9.0f}")
-        failed += [row.name] if row.dice < WANTED else []
+        failed += [] if row.dice >= WANTED else [row.name]
     if failed:
         raise SystemExit(f"failed: no Dice of {WANTED} from {', '.join(failed)}")
 

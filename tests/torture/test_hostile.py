@@ -523,7 +523,7 @@ def test_a_label_that_is_not_a_line_of_text(
     own = hostile.labelme(project.parent / "own", {"a": label, "b": "cat"})
     set_params(data__source="labelme", data__path=str(own), data__labelme__classes=["background", "cat"])
     said = refused(segpipe, "init", str(own), "--in-place") if door == "init" else refused(stage(convert.main))
-    assert f'error: a.json: a label with control characters ("{shown}")' in said
+    assert f'error: shape 1 of a.json: a label with control characters ("{shown}")' in said
 
 
 @pytest.mark.parametrize("door", ["init", "convert"])

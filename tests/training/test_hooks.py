@@ -54,6 +54,10 @@ def test_the_console_leaves_out_a_score_that_is_not_there(capsys: pytest.Capture
     assert "validation  loss 0.500 | 12 images/s" in line
 
 
+def test_the_console_says_where_nothing_was_learned_or_scored(capsys: pytest.CaptureFixture[str]) -> None:
+    assert "train loss none | validation  none | 12 images/s" in shown("dice", {"epoch": 1, "lr": 0.1}, capsys)
+
+
 def test_the_time_left_follows_from_the_time_taken(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
     now = [100.0]
     monkeypatch.setattr(time, "monotonic", lambda: now[0])

@@ -1,5 +1,8 @@
 """How a loss becomes a step, in each precision."""
 
+import math
+from typing import Any
+
 import pytest
 import torch
 from torch import nn
@@ -60,6 +63,34 @@ def test_fp16_needs_a_gpu() -> None:
     assert precision.scaler("fp32", CPU) is None
     with pytest.raises(PipelineError, match="fp16 needs a GPU"):
         precision.scaler("fp16", CPU)
+
+
+class _NoNumber(torch.autograd.Function):
+    """A loss that is finite, and whose gradient is not."""
+
+    @staticmethod
+    def forward(ctx: Any, value: torch.Tensor) -> torch.Tensor:
+        return value.clone()
+
+    @staticmethod
+    def backward(ctx: Any, gradient: torch.Tensor) -> torch.Tensor:
+        return gradient * math.nan
+
+
+@pytest.mark.parametrize("clip", [0, 1.0])
+def test_a_scaler_that_leaves_out_every_step_is_told_and_one_that_leaves_out_some_is_not(clip: float) -> None:
+    layer = nn.Linear(4, 1, bias=False)
+    before = layer.weight.detach().clone()
+    step = precision.stepper(layer, torch.optim.SGD(layer.parameters(), lr=1.0), clip, torch.amp.GradScaler("cpu"))
+    for _ in range(16):
+        step(_NoNumber.apply(layer(torch.ones(1, 4))).mean())
+    assert torch.equal(layer.weight, before)
+    with pytest.raises(PipelineError, match=r"not finite numbers in fp16, however small the loss is made.*set train\.precision"):
+        step(_NoNumber.apply(layer(torch.ones(1, 4))).mean())
+    fresh = precision.stepper(layer, torch.optim.SGD(layer.parameters(), lr=1.0), clip, torch.amp.GradScaler("cpu"))
+    fresh(_NoNumber.apply(layer(torch.ones(1, 4))).mean())
+    fresh(layer(torch.ones(1, 4)).mean())
+    assert not torch.equal(layer.weight, before)
 
 
 @pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a GPU")

@@ -4,15 +4,19 @@ import json
 import math
 import os
 from collections import Counter, defaultdict
+from collections.abc import Collection
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from segpipe.annotations import foreign_files, json_error
+from segpipe.annotations.coco.crowds import Count, is_crowd
 from segpipe.annotations.coco.json_lists import scan
 from segpipe.errors import DataError, plain
 from segpipe.place import Place
 from segpipe.unread import POINTER, kind_of
 
+AGAIN = "Export it again, or remove it."
 LISTS = ("images", "annotations", "categories")
 BOM = b"\xef\xbb\xbf"
 SNIFFED = 2**16
@@ -57,7 +61,8 @@ class Listed:
 class CocoFile:
     """What a file holds. Images and categories have a `key`, their id as text; `names` are those of the objects.
 
-    `places` and `used` give each image's key the parts of the file with its annotations, and the keys of its categories.
+    `places` and `used` give each image's key the parts of the file with its annotations, and the keys of its categories;
+    `counts` the number of objects and crowds of each category's key.
     `other` says what the annotations are where they are no instances. `problems` are those of the lists.
     """
 
@@ -68,6 +73,7 @@ class CocoFile:
     names: tuple[str, ...] = ()
     places: dict[str, list[tuple[int, int]]] = field(default_factory=lambda: defaultdict(list))
     used: dict[str, set[str]] = field(default_factory=lambda: defaultdict(set))
+    counts: dict[str, Count] = field(default_factory=lambda: defaultdict(Count))
     other: str = ""
     keypoints: bool = False
     problems: list[DataError] = field(default_factory=list)
@@ -103,6 +109,9 @@ def why_not(path: Path, name: str) -> str:
         return str(problem)
     if read and read.other:
         return f"{name} holds COCO's {read.other}, not instances."
+    program = foreign_files.program_of_file(path)
+    if program:
+        return f"{name} is {program.what}. {program.remedy}"
     return f"{name} is no JSON of labelme or of COCO's instances: it lists neither shapes nor those."
 
 
@@ -118,15 +127,27 @@ def read_file(path: Path, name: str) -> CocoFile | None:
     file, rows = CocoFile(path, name), _Rows(text)
     try:
         if not text[skipped : skipped + SNIFFED].lstrip(" \t\r\n").startswith("{"):
-            json.loads(text[skipped:])
+            json.loads(" " * skipped + text[skipped:])
             return None
         if not {"images", "annotations"} <= scan(text, skipped, LISTS, rows.take):
             return None
         _fill(file, rows)
     except (ValueError, RecursionError) as error:
-        reason = str(error).split(": ")[0] if isinstance(error, json.JSONDecodeError) else "not text in UTF-8"
-        raise DataError(name, f"a JSON file that is broken ({reason})", "Export it again, or remove it.") from None
+        raise _broken(error, path.read_bytes(), name) from None
     return file
+
+
+def _broken(error: ValueError | RecursionError, content: bytes, name: str) -> DataError:
+    """What is wrong with the file, and in which line."""
+    if isinstance(error, json.JSONDecodeError):
+        error = json_error.in_bytes(error, content)
+    elif isinstance(error, UnicodeDecodeError):
+        # It was met in an element, and counts from there.
+        try:
+            content.decode("utf-8")
+        except UnicodeDecodeError as first:
+            error = first
+    return json_error.problem(error, content, name, AGAIN)
 
 
 def key_of(value: Any) -> str:
@@ -134,6 +155,12 @@ def key_of(value: Any) -> str:
     if isinstance(value, float) and math.isfinite(value) and value == int(value):
         return str(int(value))
     return str(value) if isinstance(value, int | str) and not isinstance(value, bool) else ""
+
+
+def short(value: object) -> str:
+    """An id in a sentence: hostile ones are long."""
+    text = plain(str(value))
+    return text if len(text) <= 40 else f"{text[:40]}..."
 
 
 class _Rows:
@@ -145,7 +172,9 @@ class _Rows:
         self.categories: list[Any] = []
         self.places: dict[str, list[tuple[int, int]]] = defaultdict(list)
         self.used: dict[str, set[str]] = defaultdict(set)
-        self.lost = 0
+        self.counts: dict[str, Count] = defaultdict(Count)
+        self.with_crowd: set[tuple[str, str]] = set()
+        self.lost: list[tuple[int, int]] = []
         self.others: set[str] = set()
 
     def take(self, key: str, element: Any, start: int, end: int) -> None:
@@ -161,7 +190,7 @@ class _Rows:
 
     def _annotation(self, element: Any, start: int, end: int) -> None:
         if not isinstance(element, dict) or not (image := key_of(element.get("image_id"))):
-            self.lost += 1
+            self.lost.append((start, end - start))
             return
         category = key_of(element.get("category_id"))
         if not (image.isascii() and category.isascii()):
@@ -169,28 +198,50 @@ class _Rows:
             image, category = key_of(own["image_id"]), key_of(own.get("category_id"))
         self.places[image].append((start, end - start))
         self.used[image].add(category)
+        self._count(image, category, bool(is_crowd(element)))
         self.others.update(OTHERS.keys() & element.keys() if "segmentation" not in element else ())
+
+    def _count(self, image: str, category: str, crowd: bool) -> None:
+        count = self.counts[category]
+        count.objects += not crowd
+        count.crowds += crowd
+        count.several = count.several or (crowd and (image, category) in self.with_crowd)
+        self.with_crowd |= {(image, category)} if crowd else set()
 
 
 def _fill(file: CocoFile, rows: _Rows) -> None:
     """The lists checked: what is sound goes into the file, what is not into its problems."""
     file.other = " and ".join(OTHERS[key] for key in sorted(rows.others))
-    file.places, file.used = rows.places, rows.used
-    bad = sum(not _add_image(file, row) for row in rows.images)
-    if bad:
-        what, remedy = f"images without id or file_name ({bad})", "Give each an id and the name of its file, or remove it."
-        file.problems.append(DataError(file.name, what, remedy))
+    file.places, file.used, file.counts = rows.places, rows.used, rows.counts
+    for number, row in enumerate(rows.images, start=1):
+        if not _add_image(file, row):
+            remedy = "Give each an id and the name of its file, or remove it."
+            file.problems.append(DataError(f"image number {number} of {file.name}", "no id or no file_name", remedy))
     _add_categories(file, rows.categories)
-    keys = [image.key for image in file.images]
-    known = set(keys)
-    twice = len(keys) - len(known)
-    if twice:
-        what = f"images with the id of another ({twice}), so that annotations could belong to either"
-        file.problems.append(DataError(file.name, what, "Give each image an id of its own."))
-    unknown = rows.lost + sum(len(places) for key, places in rows.places.items() if key not in known)
-    if unknown:
-        what = f"annotations of images that it does not list ({unknown})"
-        file.problems.append(DataError(file.name, what, "List the images, or remove the annotations."))
+    first: dict[str, Listed] = {}
+    for image in file.images:
+        if first.setdefault(image.key, image) is not image:
+            where = f"{first[image.key].file_name} and {image.file_name} in {file.name}"
+            what = "two images of one id, so that annotations could belong to either"
+            file.problems.append(DataError(where, what, "Give each image an id of its own."))
+    file.problems += _homeless(rows, first.keys(), file.name)
+
+
+def _homeless(rows: "_Rows", known: Collection[str], name: str) -> list[DataError]:
+    """One problem for all annotations whose image is not listed; it names the first of them."""
+    unknown = rows.lost + [place for key, places in rows.places.items() if key not in known for place in places]
+    if not unknown:
+        return []
+    start, size = min(unknown)
+    annotation = json.loads(rows.text[start : start + size].encode("latin-1"))
+    own = annotation if isinstance(annotation, dict) else {}
+    what = f"annotations of images that it does not list ({len(unknown)}), the first with {_named(own)}"
+    return [DataError(name, what, "List the images, or remove the annotations.")]
+
+
+def _named(annotation: dict[str, Any]) -> str:
+    """Its id and that of its image, as they stand in the file."""
+    return ", ".join(f"{key} {short(annotation[key])}" if key in annotation else f"no {key}" for key in ("id", "image_id"))
 
 
 def _add_image(file: CocoFile, row: Any) -> bool:
@@ -200,26 +251,31 @@ def _add_image(file: CocoFile, row: Any) -> bool:
     if not isinstance(file_name, str) or not file_name:
         return False
     size = row.get("width"), row.get("height")
-    if all(type(side) is int and side > 0 for side in size):
-        file.images.append(Listed(key, file_name, (size[0], size[1])))
-        return True
-    file.images.append(Listed(key, file_name, None))
-    if size != (None, None):
+    width, height = map(_side, size)
+    file.images.append(Listed(key, file_name, (width, height) if width and height else None))
+    if size != (None, None) and not (width and height):
         what, remedy = "a width or height that is no whole number above 0", "Correct the size, or remove it from the file."
         file.problems.append(DataError(f"{file_name} in {file.name}", what, remedy))
     return True
+
+
+def _side(value: Any) -> int:
+    """A width or height: a whole number above 0, which some programs write as 640.0 or as text; else 0."""
+    text = key_of(value)
+    return int(text) if text.isascii() and text.isdecimal() and len(text) < 10 else 0
 
 
 def _add_categories(file: CocoFile, rows: list[Any]) -> None:
     """The names by key, in the order of the ids where these are numbers."""
     found: dict[str, str] = {}
     supers: set[str] = set()
-    for row in sorted(rows, key=_order):
+    for number, row in sorted(enumerate(rows, start=1), key=lambda pair: _order(pair[1])):
         key = key_of(row.get("id")) if isinstance(row, dict) else ""
         name = row.get("name") if key else None
         if not isinstance(name, str) or not name.strip() or plain(name) != name:
-            what = "a category without id, or without a name in one line of plain text"
-            file.problems.append(DataError(file.name, what, "Give each category an id and a name."))
+            what = "no id, or no name in one line of plain text"
+            where = f"category {'' if key else 'number '}{short(key) if key else number} of {file.name}"
+            file.problems.append(DataError(where, what, "Give each category an id and a name."))
         elif found.setdefault(key, name.strip()) != name.strip():
             what = f'one category id for "{found[key]}" and "{name}"'
             file.problems.append(DataError(file.name, what, "Give each category an id of its own."))

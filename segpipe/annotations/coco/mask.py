@@ -7,28 +7,29 @@ from typing import Any
 import numpy as np
 
 from segpipe.annotations.class_map import DROPPED, IGNORED, ClassIds
-from segpipe.annotations.coco.file import key_of
+from segpipe.annotations.coco.crowds import IF_OBJECT, IGNORED_CROWD, NEITHER, is_crowd
+from segpipe.annotations.coco.file import key_of, short
 from segpipe.annotations.coco.segments import shapes_of
 from segpipe.annotations.items import Annotated, Item
 from segpipe.annotations.shapes.paint import paint
 from segpipe.annotations.shapes.shape import Shape
 from segpipe.bounds import MAX_PIXELS
-from segpipe.errors import DataError, plain
+from segpipe.errors import DataError
 from segpipe.images import turn_of
 from segpipe.params import ShapeParams
 from segpipe.record import IGNORE, Mask
 
 Size = tuple[int, int]
 """Width and height, in pixels."""
-CROWD = ("a crowd (iscrowd is 1), which is ignored where no object is drawn", "If it is one object, set its iscrowd to 0.")
 MOST_HELD = MAX_PIXELS
 """Pixels of all masks of one image: a few bytes of run lengths can stand for each of them."""
 TOO_MUCH = (f"run lengths of more than {MOST_HELD} pixels in one image", "Cut the image into parts, or draw polygons.")
 SIZE = "Bring back the image that was annotated, or export the file again."
 
 
-def read(item: Item, width: int, height: int, ids: ClassIds, how: ShapeParams) -> Annotated:
-    """An item's annotations as a mask: crowds are ignored where no object is drawn. `values` are its categories' names.
+def read(item: Item, width: int, height: int, ids: ClassIds, how: ShapeParams, crowds_are: str) -> Annotated:
+    """An item's annotations as a mask. `values` are its categories' names. By `crowds_are`, which is data.coco.crowds, crowds
+    are ignored where no object is drawn, or objects like others.
 
     No mask where something is wrong with one of them. Raises DataError for another image's size.
     """
@@ -38,49 +39,52 @@ def read(item: Item, width: int, height: int, ids: ClassIds, how: ShapeParams) -
         entry = json.loads(item.annotation.read())
     except (ValueError, RecursionError):
         raise DataError(item.annotation_name, "a JSON file that is not text in UTF-8", "Export it again.") from None
-    size, problems = _checked_size(item, entry["size"], (width, height))
+    size, turned = _checked_size(item, entry["size"], (width, height))
+    objects, crowds, labels, wrong = _drawn(item, entry, size, ids, crowds_are)
+    values, problems = tuple(sorted(labels)), (*turned, *wrong)
+    if not labels <= ids.ids.keys() or not all(problem.warning for problem in problems):
+        return Annotated(None, values, problems)
+    mask = _mask(objects, crowds, size, ids, how)
+    return Annotated(mask if size == (width, height) else _turned(mask, item), values, problems)
+
+
+def _drawn(
+    item: Item, entry: dict[str, Any], size: Size, ids: ClassIds, crowds_are: str
+) -> tuple[list[Shape], list[Shape], set[str], list[DataError]]:
+    """The shapes of objects, those of crowds, the names of the categories of all, and what is wrong with them."""
     objects: list[Shape] = []
+    problems: list[DataError] = []
     crowds: list[Shape] = []
     labels: set[str] = set()
     held = 0
-    for number, annotation in enumerate(entry["annotations"]):
-        name = f"annotation {_short(annotation.get('id', number + 1))} of {item.source}"
+    for number, annotation in enumerate(entry["annotations"], start=1):
+        own = short(annotation["id"]) if annotation.get("id") is not None else f"number {number}"
+        name = f"annotation {own} of {item.source}"
         label = entry["names"].get(key_of(annotation.get("category_id")), "")
         labels |= {label} if label else set()
-        for found in _found(annotation, label, name, size):
+        crowd = is_crowd(annotation) if crowds_are == "ignore" else False
+        for found in _found(annotation, label, name, size, crowd):
             if isinstance(found, DataError):
                 problems.append(found)
             elif ids.ids.get(label) != DROPPED:
-                (crowds if _is_crowd(annotation) else objects).append(found)
+                (crowds if crowd else objects).append(found)
                 held += 0 if found.pixels is None else found.pixels.size
         if held > MOST_HELD:
             raise DataError(item.annotation_name, *TOO_MUCH)
-    values = tuple(sorted(labels))
-    if not labels <= ids.ids.keys() or not all(problem.warning for problem in problems):
-        return Annotated(None, values, tuple(problems))
-    mask = _mask(objects, crowds, size, ids, how)
-    return Annotated(mask if size == (width, height) else _turned(mask, item), values, tuple(problems))
+    return objects, crowds, labels, problems
 
 
-def _found(annotation: dict[str, Any], label: str, name: str, size: Size) -> Iterator[Shape | DataError]:
+def _found(annotation: dict[str, Any], label: str, name: str, size: Size, crowd: bool | None) -> Iterator[Shape | DataError]:
     """The shapes of one annotation, and what is wrong with it; without a label it has no category."""
     if not label:
         what = "a category_id that the file's categories do not list"
         yield DataError(name, what, "Add the category to the file, or remove the annotation.")
         return
-    if _is_crowd(annotation):
-        yield DataError(name, *CROWD, warning=True)
-    yield from shapes_of(annotation, IGNORED if _is_crowd(annotation) else label, name, size)
-
-
-def _is_crowd(annotation: dict[str, Any]) -> bool:
-    return annotation.get("iscrowd") in (1, True)
-
-
-def _short(value: object) -> str:
-    """An id in a sentence: hostile ones are long."""
-    text = plain(str(value))
-    return text if len(text) <= 40 else f"{text[:40]}..."
+    if crowd is None:
+        yield DataError(name, *NEITHER)
+    if crowd:
+        yield DataError(name, IGNORED_CROWD, IF_OBJECT, warning=True)
+    yield from shapes_of(annotation, IGNORED if crowd else label, name, size)
 
 
 def _checked_size(item: Item, said: Any, size: Size) -> tuple[Size, list[DataError]]:

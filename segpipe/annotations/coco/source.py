@@ -4,8 +4,9 @@ from collections.abc import Iterable, Sequence
 from functools import partial
 from pathlib import Path, PurePosixPath
 
-from segpipe.annotations import labels
+from segpipe.annotations import foreign_files, labels
 from segpipe.annotations.class_map import class_ids
+from segpipe.annotations.coco import crowds
 from segpipe.annotations.coco.file import CocoFile, Pieces, read_file
 from segpipe.annotations.coco.mask import read
 from segpipe.annotations.coco.places import Places, part_of
@@ -25,19 +26,34 @@ from segpipe.params import DataParams
 from segpipe.place import Place
 
 IMAGES = "images"
+EXPORT = "Export instance segmentation as COCO JSON."
+LEFT_OUT = "It was left out; only files of instances are read."
 
 
 def source(root: Path, data: DataParams) -> Source:
     """The images that the COCO files under `root` list. Raises PipelineError where there is no such file."""
     ids = class_ids(data.coco.classes, data.class_map)
     files, problems = _files(root)
+    counts = _counts(files)
+    problems += crowds.problems(counts, ids) if data.coco.crowds == "ignore" else crowds.read_as_objects(counts)
     return Source(
         find(root, files, problems, data.unannotated),
         ids.classes,
-        partial(read, ids=ids, how=data.shapes),
+        partial(read, ids=ids, how=data.shapes, crowds_are=data.coco.crowds),
         partial(labels.judge, ids=ids, key="data.coco.classes"),
         listed=tuple(dict.fromkeys(name for file in files for name in file.names)),
+        fitting={"data.coco.crowds": "object"} if any(count.is_crowds_alone for count in counts.values()) else {},
     )
+
+
+def _counts(files: Sequence[CocoFile]) -> dict[str, crowds.Count]:
+    """The objects and crowds of each category's name, in all files."""
+    counts: dict[str, crowds.Count] = {}
+    for file in files:
+        for key, count in file.counts.items():
+            if name := file.categories.get(key):
+                counts[name] = counts.get(name, crowds.Count()) + count
+    return counts
 
 
 def find(root: Path, files: Sequence[CocoFile], problems: Iterable[DataError], rule: str) -> Found:
@@ -46,22 +62,23 @@ def find(root: Path, files: Sequence[CocoFile], problems: Iterable[DataError], r
     places = Places(images)
     items: list[Item] = []
     found = [*problems, *(problem for file in files for problem in file.problems)]
-    taken: set[str] = set()
+    taken: dict[str, str] = {}
     for file in files:
         for image in file.images:
             match = places.of(file, image)
             if isinstance(match, DataError):
                 found.append(match)
             elif match in taken:
-                what = "listed twice in the COCO files, so that its annotations are in two places"
+                where = f"twice in {file.name}" if taken[match] == file.name else f"in {taken[match]} and in {file.name}"
+                what = f"listed {where}, so that its annotations are in two places"
                 found.append(DataError(match, what, "Take one of the two out, with its annotations."))
             else:
-                taken.add(match)
+                taken[match] = file.name
                 own = file.pieces(image), f"{match} in {file.name}"
                 items.append(_item(match, images[match], part_of(file, match), *own))
     # While a file is broken, nobody knows which images it lists.
     is_whole = all(problem.warning for problem in problems)
-    for name in images.keys() - taken if is_whole else ():
+    for name in images.keys() - taken.keys() if is_whole else ():
         problem = unannotated(name, rule, "an entry in a COCO file")
         if problem:
             found.append(problem)
@@ -75,6 +92,7 @@ def _files(root: Path) -> tuple[list[CocoFile], list[DataError]]:
     files: list[CocoFile] = []
     problems: list[DataError] = []
     others: list[str] = []
+    advice = ""
     for path in files_below(root, (".json",)):
         name = path.relative_to(root).as_posix()
         try:
@@ -85,16 +103,16 @@ def _files(root: Path) -> tuple[list[CocoFile], list[DataError]]:
         except OSError as error:
             problems.append(DataError(name, f"could not be read ({error.strerror})", "Mend its rights, or copy it again."))
             continue
-        what = "that is not COCO's (it has no lists of images and annotations)" if file is None else f"of COCO's {file.other}"
         if file and not file.other:
             files.append(file)
         else:
-            others.append(f"{name} is a file {what}")
-            remedy = "It was left out; only files of instances are read."
-            problems.append(DataError(name, f"a JSON file {what}", remedy, warning=True))
+            what, remedy = _other(path, file)
+            others.append(f"{name} is {what.replace('a JSON file', 'a file')}")
+            advice = advice or ("" if remedy == LEFT_OUT else remedy)
+            problems.append(DataError(name, what, remedy, warning=True))
     if not files and not any(not problem.warning for problem in problems):
         told = f" ({'; '.join(others[:3])}{' ...' if len(others) > 3 else ''})" if others else ""
-        raise PipelineError(f"{root}: no COCO file of instances in it{told}. Export instance segmentation as COCO JSON.")
+        raise PipelineError(f"{root}: no COCO file of instances in it{told}. {advice or EXPORT}")
     # COCO's own download repeats the persons of its instances in a file of keypoints.
     if not all(file.keypoints for file in files):
         problems += [_left_out(file) for file in files if file.keypoints]
@@ -102,9 +120,18 @@ def _files(root: Path) -> tuple[list[CocoFile], list[DataError]]:
     return files, problems
 
 
+def _other(path: Path, file: CocoFile | None) -> tuple[str, str]:
+    """What a file is that holds no instances, and what to do."""
+    program = foreign_files.program_of_file(path) if file is None else None
+    if program:
+        return program.what, program.remedy
+    of = "that is not COCO's (it has no lists of images and annotations)" if file is None else f"of COCO's {file.other}"
+    return f"a JSON file {of}", LEFT_OUT
+
+
 def _left_out(file: CocoFile) -> DataError:
     what = "a JSON file of COCO's keypoints beside one of instances"
-    return DataError(file.name, what, "It was left out; only files of instances are read.", warning=True)
+    return DataError(file.name, what, LEFT_OUT, warning=True)
 
 
 def _item(name: str, path: Path, given: str, annotation: Pieces | None = None, annotation_name: str = "") -> Item:

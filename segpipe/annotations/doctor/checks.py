@@ -3,13 +3,18 @@
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
 
+from segpipe.annotations.crop import crop_of
 from segpipe.errors import DataError, Fix
-from segpipe.record import BACKGROUND_NAMES, Record
+from segpipe.record import Record, is_background
 
 FEW_IMAGES = 5
 RARE = 1000
 """A class with less than a RARE-th of the pixels is seen so seldom that a plain loss passes it over."""
 SMALL = 32
+OBJECTS_ONLY = (
+    "All that is no object is ignored, so the model learns objects only and takes every pixel for one of them: "
+    "mark some background, or count what is unmarked as background (data.shapes.undrawn, data.masks.ignore_index)."
+)
 
 
 def warnings_of(records: Sequence[Record], classes: Sequence[str]) -> list[DataError]:
@@ -24,9 +29,9 @@ def warnings_of(records: Sequence[Record], classes: Sequence[str]) -> list[DataE
 
 
 def small_for(records: Sequence[Record], crop: int, stride: int) -> list[DataError]:
-    """A warning for each image that is smaller than the training crop, with the largest crop that fits nearly all."""
-    sides = sorted(min(record.width, record.height) for record in records)
-    fitting = max(sides[len(sides) // 10] // stride * stride, stride, -(-16 // stride) * stride) if sides else crop
+    """A warning for each image that is smaller than the training crop, where a smaller one suits the images; with that one."""
+    sides = [min(record.width, record.height) for record in records]
+    fitting = crop_of(sides, stride, crop) if sides else crop
     remedy = "It gets padded. Lower input.crop."
     return [
         DataError(record.source, f"smaller than input.crop, {crop} pixels", remedy, Fix("input.crop", fitting), warning=True)
@@ -44,8 +49,9 @@ def _absent(records: Sequence[Record], classes: Sequence[str]) -> Found:
         images = sum(record.pixels[number] > 0 for record in records)
         if not images:
             remedy = "A model cannot learn it: take it off the classes, or check that its label is spelt as in the files."
-            if name in BACKGROUND_NAMES:
-                remedy = "Objects cover every pixel: check that they should."
+            if is_background(name):
+                ignored = any(record.ignored for record in records)
+                remedy = OBJECTS_ONLY if ignored else "Objects cover every pixel: check that they should."
             yield f"class {name}", "it occurs in no image", remedy
         elif images < min(FEW_IMAGES, len(records)):
             remedy = "Not every fold can hold it: annotate more, or merge it into another class in data.class_map."

@@ -1,5 +1,6 @@
 """All problems of a data set in one message: how bad, what, how many, which files, what to change, and the line that does."""
 
+import re
 import sys
 from collections import defaultdict
 from collections.abc import Iterable
@@ -9,8 +10,15 @@ from segpipe.annotations.doctor.fixes import lines
 from segpipe.errors import DataError, Fix, PipelineError
 
 SHOWN = 10
-WORDS = {"classes": "class ", "pairs": " = ", "folders": " image file"}
-"""What findings are of that are not of files, and what each of their names has."""
+WORDS = {
+    "classes": "^class ",
+    "pairs": " = ",
+    "shapes": r"^shape \d+ of ",
+    "annotations": "^annotation .+ of ",
+    "folders": r" \(\d+ image files?",
+    "lines": r"(^|, )line \d+",
+}
+"""What findings are of that are not of files, and the pattern of their names."""
 
 
 @dataclass(frozen=True)
@@ -67,7 +75,7 @@ def _sentence(finding: Finding) -> str:
     if len(names) == 1:
         return f"{names[0]}: {finding.problem}. {finding.remedy}"
     shown = ", ".join(names[:SHOWN]) + (f" and {len(names) - SHOWN} more" if len(names) > SHOWN else "")
-    what = next((word for word, mark in WORDS.items() if all(mark in name for name in names)), "files")
+    what = next((word for word, mark in WORDS.items() if all(re.search(mark, name) for name in names)), "files")
     return f"{len(names)} {what}: {finding.problem}. {finding.remedy}\n  {shown}"
 
 

@@ -1,13 +1,14 @@
 """What the classes of a data set are called: by a list beside the data, by its labels, or by what its masks hold."""
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
-from segpipe.annotations.class_map import IGNORE_LABELS
+from segpipe.annotations.class_map import IGNORE_LABELS, IGNORED
+from segpipe.annotations.first_look import exported_names
 from segpipe.errors import DataError, PipelineError, plain
-from segpipe.record import BACKGROUND_NAMES, IGNORE
+from segpipe.record import BACKGROUND, IGNORE, is_background
 
 LISTS = ("classes.txt", "labels.txt", "class_names.txt")
 OBJECT = "object"
@@ -44,7 +45,8 @@ VOC = (
 class Classes:
     """Names in the order of their ids, the mask value that is ignored, where the names come from, what is wrong.
 
-    `values` is how masks are to be read, as data.masks.values says it, and `codes`, under `codes`, each name's value.
+    `values` is how masks are to be read, as data.masks.values says it, and `codes`, under `codes`, each name's value;
+    `palette` is data.masks.palette.
     """
 
     names: tuple[str, ...]
@@ -53,6 +55,7 @@ class Classes:
     problems: tuple[DataError, ...] = ()
     values: Literal["ids", "binary", "codes"] = "ids"
     codes: tuple[str, ...] | tuple[int, ...] = ()
+    palette: Literal["indices", "colours"] = "indices"
 
     def files_with(self, number: int, files: Mapping[str, int]) -> int:
         """How many masks hold the class, by the number of masks that hold each value."""
@@ -65,16 +68,28 @@ class Classes:
 
 @dataclass(frozen=True)
 class NameList:
-    """A file's names, a line each, without labelme's `__ignore__` that may stand first."""
+    """A file's names, a line each, without labelme's `__ignore__` that may stand first.
+
+    `blank` are the numbers of the blank lines before the last name: where a line's place is an id, they are a question.
+    """
 
     file: str
     names: tuple[str, ...]
+    blank: tuple[int, ...] = ()
+
+    def gaps(self) -> list[DataError]:
+        """The problem of a list with blank lines, whose names are those of ids."""
+        if not self.blank:
+            return []
+        what = f"a blank line above other names (line {', '.join(map(str, self.blank[:5]))}), and a name's place is its id"
+        return [DataError(self.file, what, "Name the class that the line stands for, or take the line out.")]
 
 
 def read_list(folder: Path) -> NameList | None:
-    """The first of `LISTS` in the folder, or nothing. Raises PipelineError where it is no list of classes."""
+    """The first of `LISTS` in the folder, else what a program exported, or nothing. Raises PipelineError for what is no list."""
     path = next((folder / name for name in LISTS if (folder / name).is_file()), None)
-    return read_file(path) if path else None
+    exported = None if path else exported_names.read(folder)
+    return read_file(path) if path else NameList(*exported) if exported else None
 
 
 def read_file(path: Path) -> NameList:
@@ -82,10 +97,11 @@ def read_file(path: Path) -> NameList:
     if not path.is_file():
         raise PipelineError(f"{path}: no such file. Name a text file with a class name a line.")
     try:
-        names = [line.strip() for line in path.read_text(encoding="utf-8-sig").splitlines() if line.strip()]
+        lines = [line.strip() for line in path.read_text(encoding="utf-8-sig").rstrip().splitlines()]
     except UnicodeDecodeError:
         raise PipelineError(f"{path}: not UTF-8 text. Save it as UTF-8, a class name a line.") from None
-    names = names[1:] if names and names[0] == "__ignore__" else names
+    names = [line for line in lines if line]
+    names = names[1:] if names and names[0] == IGNORED else names
     strange = next((name for name in names if plain(name) != name), None)
     if strange is not None:
         raise PipelineError(f'{path}: "{plain(strange)}" holds control characters. Write a class name a line, in plain text.')
@@ -95,15 +111,14 @@ def read_file(path: Path) -> NameList:
         raise PipelineError(
             f"{path}: {what}. Write 2 to {MOST} class names, a line each, or rename the file if it is another list."
         )
-    return NameList(path.name, tuple(names))
+    return NameList(path.name, tuple(names), tuple(at for at, line in enumerate(lines, 1) if not line))
 
 
 def of_labels(labels: Collection[str], listed: NameList | None) -> Classes:
     """Classes of labelled shapes: background first, then the list's names in its order, else the labels by name."""
-    found = sorted(set(labels) - {*IGNORE_LABELS, *BACKGROUND_NAMES})
-    names = found if listed is None else [name for name in listed.names if name not in {*IGNORE_LABELS, *BACKGROUND_NAMES}]
-    candidates = [*(listed.names if listed else ()), *sorted(labels)]
-    background = next((name for name in candidates if name in BACKGROUND_NAMES), BACKGROUND_NAMES[0])
+    found = _objects(sorted(set(labels)))
+    names = found if listed is None else _objects(listed.names)
+    background = _background([*(listed.names if listed else ()), *sorted(labels)])
     problems = []
     if listed and set(found) - set(names):
         missing = ", ".join(sorted(set(found) - set(names)))
@@ -117,10 +132,20 @@ def of_labels(labels: Collection[str], listed: NameList | None) -> Classes:
 
 def of_listed(names: Sequence[str], labels: Collection[str], origin: str) -> Classes:
     """Classes that the files themselves list, in their order, background first; without a list, those of the labels found."""
-    objects = [name for name in names or _by_number(labels) if name not in {*IGNORE_LABELS, *BACKGROUND_NAMES}]
-    background = next((name for name in names if name in BACKGROUND_NAMES), BACKGROUND_NAMES[0])
+    objects = _objects(names or _by_number(labels))
+    background = _background(names)
     problem = DataError("all files", "no class but background in them", "Annotate objects, and export them again.")
     return Classes((background, *objects), IGNORE, origin if names else "the class ids found", () if objects else (problem,))
+
+
+def _objects(names: Iterable[str]) -> list[str]:
+    """The names that are neither background nor ignored."""
+    return [name for name in names if name not in IGNORE_LABELS and not is_background(name)]
+
+
+def _background(names: Iterable[str]) -> str:
+    """The first of the names that is background's, else our own."""
+    return next(filter(is_background, names), BACKGROUND)
 
 
 def _by_number(labels: Collection[str]) -> list[str]:
@@ -129,21 +154,26 @@ def _by_number(labels: Collection[str]) -> list[str]:
 
 
 def of_ids(found: Sequence[int], listed: NameList | None, is_voc: bool) -> Classes:
-    """Classes of the ids that the masks hold: the list's names, VOC's own, else class_1 and so on."""
+    """Classes of the ids that the masks hold: the list's names, VOC's own, else class_1 and so on.
+
+    A list that names the objects only, one fewer than the ids from 0 on, gets background before them.
+    """
+    top = max((value for value in found if value != IGNORE), default=0)
     if listed:
-        names, ignored = _without_void(listed.names, found)
-        origin = listed.file
+        names, origin = listed.names, listed.file
+        if 0 in found and top == len(names) and not any(map(is_background, names)):
+            names, origin = (BACKGROUND, *names), f"{listed.file}, and background for 0, which it does not name"
+        names, ignored = _without_void(names, found)
     else:
-        top = max((value for value in found if value != IGNORE), default=0)
-        names, ignored = [BACKGROUND_NAMES[0], *(f"class_{number}" for number in range(1, top + 1))], IGNORE
+        names, ignored = (BACKGROUND, *(f"class_{number}" for number in range(1, top + 1))), IGNORE
         origin = "the ids found, since no classes.txt names them"
     if len(names) < 2:
-        names = (BACKGROUND_NAMES[0], *([name for name in names if name not in BACKGROUND_NAMES] or [OBJECT]))
+        names = (BACKGROUND, *(_objects(names) or [OBJECT]))
     if is_voc and not listed and len(names) <= len(VOC):
         names, origin = VOC, "PASCAL VOC"
     ids = [value for value in found if value != ignored]
-    problems = tuple(_id_problems(ids, found, names, listed))
-    names = (BACKGROUND_NAMES[0], OBJECT) if problems and not listed and not is_voc else names
+    problems = (*(listed.gaps() if listed else ()), *_void_first(listed), *_id_problems(ids, found, names, listed))
+    names = (BACKGROUND, OBJECT) if problems and not listed and not is_voc else names
     return Classes(tuple(names), ignored, origin, problems)
 
 
@@ -154,12 +184,32 @@ def of_other_colours(colours: Sequence[str]) -> Classes:
     return Classes(VOC, IGNORE, "PASCAL VOC", (DataError("all masks", what, remedy),))
 
 
-def _without_void(names: Sequence[str], found: Sequence[int]) -> tuple[Sequence[str], int]:
-    """The names less a last one that means "no class", and the value that it has in the masks."""
-    if names[-1].lower() not in VOID:
-        return names, IGNORE
+def _without_void(names: Sequence[str], found: Sequence[int]) -> tuple[tuple[str, ...], int]:
+    """The names without those that mean "no class", and the value that a last one of these has in the masks.
+
+    Elsewhere such a name becomes `__ignore__`: the ids after it keep their places. A first one stays, since many call
+    their background so: `_void_first` tells of it.
+    """
     at = len(names) - 1
-    return names[:-1], IGNORE if IGNORE in found and at not in found else at
+    kept = (names[0], *(IGNORED if is_void(name) else name for name in names[1:]))
+    if not is_void(names[-1]):
+        return kept, IGNORE
+    return kept[:-1], IGNORE if IGNORE in found and at not in found else at
+
+
+def _void_first(listed: NameList | None) -> list[DataError]:
+    """A warning where the first name of a list means "no class", which yet counts as one."""
+    if not listed or not is_void(listed.names[0]) or any(map(is_background, listed.names)):
+        return []
+    name = listed.names[0]
+    what = f'the first class is called "{name}", and counts as a class of objects'
+    remedy = f'In data.class_map write "{name}: background" if no object is there, or "{name}: __ignore__" if nobody looked.'
+    return [DataError(listed.file, what, remedy, warning=True)]
+
+
+def is_void(name: str) -> bool:
+    """Whether a name of a list means pixels that nobody looks at."""
+    return name.casefold() in VOID
 
 
 def _id_problems(ids: Sequence[int], found: Sequence[int], names: Sequence[str], listed: NameList | None) -> list[DataError]:

@@ -1,52 +1,34 @@
 """Which format a folder is in: told by the files that are there and by matching names, not by folder names alone."""
 
-import re
-import unicodedata
-from collections import Counter, defaultdict
-from collections.abc import Callable, Iterable, Iterator
+from collections import Counter
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from pathlib import Path, PurePosixPath
+from itertools import islice
+from pathlib import Path
 from typing import Literal
 
+from segpipe.annotations import foreign_files
 from segpipe.annotations.coco import file as coco
+from segpipe.annotations.first_look import label_studio, mask_folders, nnunet
 from segpipe.annotations.first_look.class_names import VOC
-from segpipe.annotations.items import PARTS, files_below, id_of, images_below
+from segpipe.annotations.first_look.mask_folders import IMAGE_NAMES, MASK_NAMES, PAIRS, MaskFolders
+from segpipe.annotations.items import files_below, images_below
 from segpipe.annotations.labelme.json_file import AGAIN, OTHER, read_json
-from segpipe.annotations.masks import colour_table, pair_folders
-from segpipe.annotations.masks.template import STEM, guess, parse
+from segpipe.annotations.masks import colour_table
+from segpipe.annotations.masks.several import FORMS, words_in
+from segpipe.annotations.masks.template import CLASS, STEM, parse
 from segpipe.annotations.voc.tree import LABELMAP
 from segpipe.annotations.yolo import source as yolo
 from segpipe.errors import DataError, PipelineError
 from segpipe.unread import POINTER, is_pointer, kind_of_name
 
 Kind = Literal["labelme", "masks", "voc", "coco", "yolo"]
-IMAGE_NAMES = ("images", "image", "imgs", "img", "jpegimages", "leftimg8bit", "photos")
-MASK_NAMES = ("masks", "mask", "labels", "label", "annotations", "gt", "labelids", "segmentationclass")
-IMAGE_WORDS = {*IMAGE_NAMES, "imagestr", "photo"}
-MASK_WORDS = {
-    *MASK_NAMES,
-    "annotation",
-    "annot",
-    "groundtruth",
-    "gtfine",
-    "labelstr",
-    "manual",
-    "seg",
-    "segmentation",
-    "segmentations",
-}
-"""Words of folder names such as 1st_manual or Part1_GroundTruth."""
-AFFIX = re.compile(
-    r"(?P<before>(?:mask|gt|label|seg)s?[-_. ])?(?P<stem>.+?)"
-    r"(?P<after>[-_. ](?:binary[-_])?(?:mask|gt|label|seg|segmentation|groundtruth|annotation|annot|manual|labelids|l)s?\d?)?",
-    re.IGNORECASE,
-)
-"""What the name of a mask beside its image says more than the image's."""
-PAIRS = "pairs.csv"
-SHOWN = 8
+TRIED = 8
+"""So many JSON files tell which program wrote them."""
 EXPECTED = """Expected one of these:
   labelme  photo.jpg and photo.json side by side, flat or below train/, val/, test/
-  masks    images/photo.jpg and masks/photo.png: class ids, black and white, or colours; or photo.jpg beside photo_mask.png
+  masks    images/photo.jpg and masks/photo.png: class ids, black and white, or colours; or photo.jpg beside photo_mask.png;
+           or one mask a class: masks/photo_cat.png and masks/photo_dog.png, or masks/cat/photo.png and masks/dog/photo.png
   voc      JPEGImages/, SegmentationClass/ and ImageSets/Segmentation/train.txt and val.txt
   coco     images anywhere, and COCO JSON of instances such as annotations/instances_train.json
   yolo     images/photo.jpg and labels/photo.txt with polygons, and data.yaml with the names
@@ -56,53 +38,101 @@ Folders of other names: --kind masks --image-dir NAME --mask-dir NAME (segpipe i
 
 @dataclass(frozen=True)
 class Layout:
-    """A format, and for `masks` the names of the two folders, how masks are called, or the list that pairs them."""
+    """A format, and for `masks` the names of the two folders, how masks are called, or the list that pairs them.
+
+    `classes` are those that the names of masks of one class each, or the list, tell; empty where values do.
+    """
 
     kind: Kind
     image_dir: str = ""
     mask_dir: str = ""
     template: str = STEM
     pairs: str = "none"
+    classes: tuple[str, ...] = ()
 
     def __str__(self) -> str:
         if self.kind != "masks":
             return self.kind
-        if self.pairs != "none":
-            return f"masks ({self.pairs})"
-        return f"masks ({self.image_dir} and {self.mask_dir}{f', {self.template}' if self.template != STEM else ''})"
+        return str(MaskFolders(self.image_dir, self.mask_dir, self.template, self.pairs))
+
+    @property
+    def joins(self) -> bool:
+        """Whether an image may have several masks."""
+        return bool(self.classes) or (self.kind == "masks" and parse(self.template).joins)
 
 
-def recognise(root: Path, kind: Kind | None = None, image_dir: str = "", mask_dir: str = "") -> Layout:
+def recognise(
+    root: Path, kind: Kind | None = None, image_dir: str = "", mask_dir: str = "", template: str = "", pairs: str = "none"
+) -> Layout:
     """The layout of a folder, or of a tar of VOC. A `kind` decides between several that fit, the two names between folders.
 
-    Raises PipelineError where none or several fit; it lists what is there and what was expected.
+    A `template` says how masks are called, `pairs` names a list of them. Raises PipelineError where none or several fit, or
+    where the names of masks leave open what they are; it lists what is there and what was expected.
     """
-    if bool(image_dir) != bool(mask_dir) or (image_dir and kind not in (None, "masks")):
-        raise PipelineError("--image-dir and --mask-dir belong together, and to --kind masks.")
+    if bool(image_dir) != bool(mask_dir) or ((image_dir or template) and kind not in (None, "masks")):
+        raise PipelineError("--image-dir and --mask-dir belong together, and like --template to --kind masks.")
+    if pairs != "none":
+        return _sure(root, mask_folders.listed(root, pairs))
     if image_dir:
-        return Layout("masks", image_dir, mask_dir, _template_in(root, image_dir, mask_dir))
+        return _sure(root, mask_folders.between(root, image_dir, mask_dir, template))
     if root.is_file():
         return Layout("voc")
-    fitting = [layout for layout in _candidates(root, kind) if kind in (None, layout.kind)]
+    fitting = [each for each in _candidates(root, "masks" if template else kind, template) if kind in (None, _kind(each))]
     if len(fitting) == 1:
-        return fitting[0]
+        return _sure(root, fitting[0])
+    if not fitting and template:
+        what = f'no mask is called "{template}" after an image, in folders whose names tell images from masks'
+        raise PipelineError(f"{root}: {what}. Correct the template, or name the two folders as well.")
     if not fitting:
         raise PipelineError(_nothing_fits(root, kind))
     names = "; ".join(map(str, fitting))
-    choice = "which folders, with --image-dir NAME --mask-dir NAME" if _only_masks(fitting) else "which, with --kind (--source)"
-    raise PipelineError(f"{root}: fits several layouts ({names}). Say {choice}.")
+    raise PipelineError(f"{root}: fits several layouts ({names}). Say {_choice(fitting)}.")
 
 
-def _candidates(root: Path, kind: Kind | None) -> list[Layout]:
-    """All layouts that fit. A VOC tree's folders would fit as masks too, but its lists say more."""
+def _sure(root: Path, found: Layout | MaskFolders) -> Layout:
+    """The layout. Raises PipelineError where the names of masks leave open what they are."""
+    if isinstance(found, Layout):
+        return found
+    if found.doubt:
+        raise PipelineError(f"{root}: {found}: {found.doubt}")
+    return Layout("masks", found.image_dir, found.mask_dir, found.template, found.pairs, found.classes)
+
+
+def _kind(found: Layout | MaskFolders) -> Kind:
+    return found.kind if isinstance(found, Layout) else "masks"
+
+
+def _choice(fitting: Sequence[Layout | MaskFolders]) -> str:
+    """What to say where several layouts fit, and where these are folders of masks that may be classes, how to read all."""
+    folders = [each for each in fitting if isinstance(each, MaskFolders)]
+    if len(folders) < len(fitting):
+        return "which, with --kind (--source)"
+    both = "which folders, with --image-dir NAME --mask-dir NAME (segpipe init) or -S data.masks.image_dir=NAME "
+    both += "-S data.masks.mask_dir=NAME (segpipe convert)"
+    images = {each.image_dir for each in folders}
+    plain = all("/" not in each.mask_dir and each.template == STEM and words_in(each.mask_dir) - FORMS for each in folders)
+    if len(images) > 1 or not plain:
+        return both
+    whole = MaskFolders(images.pop(), ".", f"{CLASS}/{STEM}")
+    return f"{both}; or, where each folder holds the masks of one class, {whole.as_init} or {whole.as_convert}"
+
+
+def _candidates(root: Path, kind: Kind | None, template: str) -> Sequence[Layout | MaskFolders]:
+    """All layouts that fit. A VOC tree's folders would fit as masks too, but its lists say more.
+
+    Raises PipelineError for masks whose names say nothing of their images.
+    """
     is_voc = any(root.rglob("ImageSets/Segmentation/*.txt")) and any(root.rglob("SegmentationClass/*"))
     is_voc = is_voc or (any(root.glob("*.tar")) and not any(images_below(root)))
     by_shapes = _shape_layouts(root)
     if is_voc and kind != "masks":
         own = _in_colours(root) if kind is None else None
         return [*by_shapes, own or Layout("voc")]
+    nameless = "" if template or (root / PAIRS).is_file() else label_studio.hint(root, PAIRS)
+    if nameless and kind in (None, "masks") and not by_shapes:
+        raise PipelineError(f"{root}: {nameless}")
     # Beside JSON with outlines, pictures of other names are previews rather than masks.
-    return [*by_shapes, *_mask_layouts(root, by_name_alone=bool(by_shapes) and kind != "masks")]
+    return [*by_shapes, *mask_folders.candidates(root, bool(by_shapes) and kind != "masks", template)]
 
 
 def _in_colours(root: Path) -> Layout | None:
@@ -131,113 +161,12 @@ def _shape_layouts(root: Path) -> list[Layout]:
     return [Layout(kind) for kind, fits in fitting if fits]
 
 
-def _only_masks(layouts: Iterable[Layout]) -> bool:
-    return all(layout.kind == "masks" for layout in layouts)
-
-
 def _is_labelme(path: Path) -> bool:
     try:
         read_json(path.read_bytes(), path.name)
     except DataError:
         return False
     return True
-
-
-def _mask_layouts(root: Path, by_name_alone: bool) -> list[Layout]:
-    """The list of pairs; else the folders whose files are named alike; else in another way; else one folder of both."""
-    if (root / PAIRS).is_file() and _is_pairs(root / PAIRS):
-        return [Layout("masks", ".", ".", pairs=PAIRS)]
-    alike = _alike(root, _each_folder)
-    return alike if alike or by_name_alone else _alike(root, _whole_path) or _otherwise(root) or _beside(root)
-
-
-def _is_pairs(path: Path) -> bool:
-    with path.open(encoding="utf-8-sig", errors="replace") as stream:
-        head = {word.strip().lower() for word in re.split("[,;\t]", stream.readline())}
-    return head >= {"image", "mask"}
-
-
-def _alike(root: Path, split: Callable[[PurePosixPath], Iterable[tuple[str, PurePosixPath]]]) -> list[Layout]:
-    """The two folder names below which most files have the same names; others that come near; none.
-
-    `split` takes folder names out of a path, each with what is left of it.
-    """
-    names: dict[str, set[str]] = defaultdict(set)
-    for path in images_below(root):
-        for folder, rest in split(PurePosixPath(path.relative_to(root))):
-            names[unicodedata.normalize("NFC", id_of(rest)).casefold()].add(folder)
-    pairs = Counter((image, mask) for folders in names.values() for image in folders for mask in folders)
-    ranked = {pair: (_known(*pair), count) for pair, count in pairs.items() if _known(*pair)}
-    best, most = max(ranked.values(), default=(0, 0))
-    return [Layout("masks", *pair) for pair, (known, count) in sorted(ranked.items()) if known == best and 2 * count >= most]
-
-
-def _each_folder(path: PurePosixPath) -> Iterator[tuple[str, PurePosixPath]]:
-    parts = path.parts
-    yield ".", path
-    for at, folder in enumerate(parts[:-1]):
-        if folder.lower() not in PARTS and folder not in parts[:at]:
-            yield folder, PurePosixPath(*parts[:at], *parts[at + 1 :])
-
-
-def _whole_path(path: PurePosixPath) -> Iterator[tuple[str, PurePosixPath]]:
-    """All folders at once: images/a.jpg with annotations/trimaps/a.png."""
-    yield path.parent.as_posix(), PurePosixPath(path.name)
-
-
-def _otherwise(root: Path) -> list[Layout]:
-    """The two folder names below which most files differ in the same way, such as `_mask`."""
-    folders = {
-        folder
-        for path in images_below(root)
-        for folder in {".", *path.relative_to(root).parts[:-1]}
-        if folder.lower() not in PARTS
-    }
-    ranked = {(image, mask): _known(image, mask) for image in folders for mask in folders if _known(image, mask)}
-    best = max(ranked.values(), default=0)
-    layouts = []
-    for image, mask in sorted(pair for pair, known in ranked.items() if known == best)[:SHOWN]:
-        template = _template_in(root, image, mask)
-        layouts += [Layout("masks", image, mask, template)] if template != STEM else []
-    return layouts
-
-
-def _template_in(root: Path, image_dir: str, mask_dir: str) -> str:
-    """The template that fits at least half of the masks below the two folders, `{stem}` where they are called alike."""
-    found = pair_folders.files(root, image_dir, mask_dir, parse(STEM))
-    images, masks = {item_id for item_id, _ in found.images}, {item_id for item_id, _ in found.masks}
-    template, count = guess(images - masks, masks - images)
-    return template if count > len(images & masks) and 2 * count >= len(masks) else STEM
-
-
-def _beside(root: Path) -> list[Layout]:
-    """One folder with image and mask side by side: `a.jpg` with `a_mask.png`, or with `a.png` for at least half of the images."""
-    files: dict[str, list[str]] = defaultdict(list)
-    for path in images_below(root):
-        files[id_of(PurePosixPath(path.relative_to(root).as_posix()))].append(path.suffix.lower())
-    votes: Counter[str] = Counter()
-    for item_id, suffixes in files.items():
-        folder, slash, name = item_id.rpartition("/")
-        match = AFFIX.fullmatch(name)
-        if match and match["stem"] != name and folder + slash + match["stem"] in files:
-            votes[name.replace(match["stem"], STEM, 1)] += 1
-        if sorted(suffixes) in ([".jpeg", ".png"], [".jpg", ".png"]):
-            votes[f"{STEM}.png"] += 1
-    template, count = max(votes.items(), key=lambda vote: (vote[1], vote[0]), default=("", 0))
-    owners = len(files) - (count if template != f"{STEM}.png" else 0)
-    return [Layout("masks", ".", ".", template)] if count and 2 * count >= owners else []
-
-
-def _known(image_dir: str, mask_dir: str) -> int:
-    """How many of the two names are known for what they would be; 0 where one is known for the opposite."""
-    image, mask = _words(image_dir), _words(mask_dir)
-    if image_dir.lower() == mask_dir.lower() or image & MASK_WORDS or mask & IMAGE_WORDS or mask_dir == ".":
-        return 0
-    return bool(image & IMAGE_WORDS) + bool(mask & MASK_WORDS)
-
-
-def _words(folder: str) -> set[str]:
-    return {folder.lower(), *re.split("[^a-z]+", folder.lower())}
 
 
 def _nothing_fits(root: Path, kind: Kind | None) -> str:
@@ -256,13 +185,19 @@ def _nothing_fits(root: Path, kind: Kind | None) -> str:
 def _hints(root: Path, files: Iterable[Path], kind: Kind | None) -> list[str]:
     """Sentences on what comes near: JSON of another kind, two folders whose files are named differently, links."""
     hints = []
-    other = next((path for path in files if path.suffix.lower() == ".json" and not _is_labelme(path)), None)
+    others = list(islice((path for path in files if path.suffix.lower() == ".json" and not _is_labelme(path)), TRIED))
+    # The one whose program is known tells more than a file of settings that comes first.
+    other = next((path for path in others if foreign_files.program_of_file(path)), others[0] if others else None)
     if other:
         hints.append(_why_not(other, other.relative_to(root).as_posix(), kind))
     first = {path.parent.name.lower(): path.relative_to(root) for path in reversed([*images_below(root)])}
     image, mask = (next((first[name] for name in names if name in first), None) for names in (IMAGE_NAMES, MASK_NAMES))
     if image and mask:
         hints.append(f"{image} and {mask}: no rule leads from the images' names to the masks'. Pair them in {PAIRS}.")
+    channels = nnunet.several_files(root, images_below(root))
+    hints += [channels] if channels else []
+    xml = next((program for path in files if (program := foreign_files.program_of_xml(path))), None)
+    hints += [f"There is {xml.what} in it. {xml.remedy}"] if xml else []
     pointers = [path.relative_to(root).as_posix() for path in files if is_pointer(path)]
     if pointers:
         hints.append(f"{len(pointers)} of its files, such as {pointers[0]}: {POINTER.name}. {POINTER.remedy}")

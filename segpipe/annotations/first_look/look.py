@@ -1,38 +1,40 @@
 """Looks at a folder of annotated images and says what it is, before anything is copied, converted or trained."""
 
-import os
+import hashlib
 import re
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from concurrent.futures import ProcessPoolExecutor
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
 from typing import TypeVar
 
 from segpipe import listing
-from segpipe.annotations.first_look import class_names
+from segpipe.annotations import kept
+from segpipe.annotations.examine import NOTHING, each_item, said_plainly
+from segpipe.annotations.first_look import class_names, file_classes
 from segpipe.annotations.first_look.class_names import Classes, NameList
 from segpipe.annotations.first_look.layout import Kind, Layout, recognise
 from segpipe.annotations.formats import source_of
 from segpipe.annotations.groups import table_in
 from segpipe.annotations.items import Annotated, Item, Reader
-from segpipe.annotations.masks import colour_table
+from segpipe.annotations.kept import Looked
+from segpipe.annotations.masks import colour_table, layers
 from segpipe.annotations.masks import names as mask_names
 from segpipe.annotations.pages import split_pages
+from segpipe.annotations.tally import Tally
+from segpipe.cache import Cache
 from segpipe.errors import DataError, PipelineError
 from segpipe.images import Header, header
 from segpipe.params import DataParams, YoloParams
 from segpipe.place import Place
-from segpipe.progress import track
+from segpipe.record import BACKGROUND, IGNORE
 
 Value = TypeVar("Value")
 LISTING = {"coco": "COCO's categories", "yolo": "YOLO's names"}
 """The kinds whose files list their classes, and where."""
 UNNAMED = ("background", *(f"class_{number}" for number in range(254)))
 """What YOLO's class ids are called where no file names them."""
-FEW = 32
-"""So few images are looked at in this process: starting others takes longer."""
 
 
 @dataclass(frozen=True)
@@ -41,7 +43,8 @@ class Look:
 
     `sizes` ((width, height), most common first), `depths` ((channels, bits)), `given` (train, val, test or empty) and
     `values` (labels, or ids as text) come with the number of images. `problems` are what `convert` would refuse. `groups` is
-    what data.groups is to be: what it is, or the table that lies in the folder.
+    what data.groups is to be: what it is, or the table that lies in the folder; `fitting` are other keys that the data asks
+    for.
     """
 
     root: Path
@@ -55,6 +58,7 @@ class Look:
     values: tuple[tuple[str, int], ...]
     problems: tuple[DataError, ...]
     groups: str = "none"
+    fitting: Mapping[str, str] = field(default_factory=dict)
 
     def unsure(self, told: Sequence[DataError]) -> list[DataError]:
         """What is doubtful of the classes. `told` is what the doctor found: its errors say better what all files have."""
@@ -71,6 +75,7 @@ class Glance:
     header: Header
     values: tuple[str, ...]
     problems: tuple[DataError, ...]
+    tally: Tally | None = None
 
 
 def look(
@@ -80,28 +85,34 @@ def look(
     image_dir: str = "",
     mask_dir: str = "",
     listed: NameList | None = None,
+    template: str = "",
+    pairs: str = "none",
+    cache: Cache = NOTHING,
 ) -> Look:
     """Looks at a folder, or at an uncompressed tar of PASCAL VOC: every header, and every mask or file of shapes.
 
     Of `data` only what does not tell the layout or the classes counts. `listed` names the classes in place of a list
-    beside the data.
+    beside the data, `template` says how masks are called, `pairs` names a list of them. What `cache` holds of an annotation
+    is not read again.
 
     Raises PipelineError where nothing, or more than one thing, is recognised, and where links lead out of the folder.
     """
     if not root.exists():
         raise PipelineError(f"{root}: no such folder or file.")
     listing.refuse_links_out(root)
-    layout = recognise(root, kind, image_dir, mask_dir)
+    layout = recognise(root, kind, image_dir, mask_dir, template, pairs)
     source = source_of(_provisional(data, layout), root, ())
     found = split_pages(source.found) if data.pages == "split" else source.found
-    results = list(_glance_all(found.items, source.read))
+    results = list(each_item(found.items, partial(_glance, read=source.read), "looking", cache))
     glances = [result for result in results if isinstance(result, Glance)]
-    values = Counter(value for glance in glances for value in glance.values)
+    told = (layers.classes_present(glance.values) if layout.classes else glance.values for glance in glances)
+    values = Counter(value for own in told for value in own)
     if layout.kind in LISTING:
         names, origin = (listed.names, listed.file) if listed else (source.listed, LISTING[layout.kind])
         classes = class_names.of_listed(names, values, origin)
     else:
-        classes = _classes(root, layout, found.items, values, listed)
+        tallies = [glance.tally for glance in glances if glance.tally]
+        classes = _classes(root, layout, found.items, values, tallies, listed)
     broken = [problem for result in results for problem in (result.problems if isinstance(result, Glance) else [result])]
     problems = (*found.problems, *broken)
     return Look(
@@ -117,45 +128,58 @@ def look(
         # Where files cannot be read, what the others hold says nothing about the whole.
         problems=problems if any(not problem.warning for problem in problems) else (*problems, *classes.problems),
         groups=table_in(root) if data.groups == "none" else data.groups,
+        fitting=source.fitting,
     )
 
 
 def _provisional(data: DataParams, layout: Layout) -> DataParams:
     """What reads labels and ids before their classes are known: the files' own are asked for, not the masks."""
     folders = {key: getattr(layout, key) for key in ("image_dir", "mask_dir", "template", "pairs")} if layout.image_dir else {}
-    masks = data.masks.model_copy(update=folders | {"ignore_index": -1, "values": "ids"})
+    own_values = {"ignore_index": -1, "values": "ids", "palette": "indices"}
+    if layout.classes:
+        own_values = {"ignore_index": IGNORE, "values": "binary", "classes": (BACKGROUND, *layout.classes)}
+    masks = data.masks.model_copy(update=folders | own_values)
     yolo = YoloParams(classes=UNNAMED)
-    own = {"masks": masks, "yolo": yolo}
+    own = {"masks": masks, "yolo": yolo, "coco": data.coco.model_copy(update={"crowds": "object"})}
     return data.model_copy(update=own | {"source": layout.kind, "unannotated": "background", "class_map": {}})
 
 
-def _glance_all(items: Sequence[Item], read: Reader) -> Iterator[Glance | DataError]:
-    """A glance at every image, on all cores where there are many."""
-    if len(items) <= FEW:
-        yield from track(map(partial(_glance, read=read), items), "looking", len(items))
-        return
-    with ProcessPoolExecutor(os.cpu_count()) as pool:
-        yield from track(pool.map(partial(_glance, read=read), items, chunksize=8), "looking", len(items))
-
-
-def _glance(item: Item, read: Reader) -> Glance | DataError:
+def _glance(item: Item, looked: Looked, read: Reader) -> Glance | DataError:
     """One image and its annotation, or what is wrong with them."""
     try:
-        top = header(item.image.read(), item.source)
-        annotated = read(item, top.width, top.height) if item.annotation else Annotated(None)
-        return Glance(top, annotated.values, annotated.problems)
+        content = item.image.read()
+        top = header(content, item.source)
+        if item.annotation is None:
+            return Glance(top, (), ())
+        said = looked.get(
+            kept.annotation_key("values", item, hashlib.sha256(content).hexdigest(), read),
+            lambda: replace(read(item, top.width, top.height), mask=None),
+            said_plainly,
+            lambda plain: Annotated(None, **plain),
+        )
+        return Glance(top, said.values, said.problems, said.tally)
     except DataError as problem:
         return problem
     except OSError as error:
         return DataError(item.source, f"could not be read ({error.strerror})", "Mend its rights, or copy it again.")
 
 
-def _classes(root: Path, layout: Layout, items: Sequence[Item], values: Mapping[str, int], listed: NameList | None) -> Classes:
+def _classes(
+    root: Path,
+    layout: Layout,
+    items: Sequence[Item],
+    values: Mapping[str, int],
+    tallies: Sequence[Tally],
+    listed: NameList | None,
+) -> Classes:
     """The classes that the labels or ids stand for, by the list beside the data where there is one."""
     if layout.kind == "labelme":
         return class_names.of_labels(values, listed or class_names.read_list(root))
+    if layout.classes:
+        origin = "the list of pairs" if layout.pairs != "none" else "the names of the masks"
+        return file_classes.of_files(layout.classes, listed or class_names.read_list(root), origin)
     if layout.kind == "masks":
-        return mask_names.of_codes(values, listed or class_names.read_list(root), colour_table.read(root))
+        return mask_names.of_masks(tallies, listed or class_names.read_list(root), colour_table.read(root))
     colours = sorted(value for value in values if not value.isdecimal())
     if colours:
         return class_names.of_other_colours(colours)

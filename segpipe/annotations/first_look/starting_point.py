@@ -6,9 +6,10 @@ from dataclasses import dataclass
 from typing import Any
 
 from segpipe.annotations.convert import Examination
+from segpipe.annotations.crop import crop_of
 from segpipe.annotations.first_look.name_groups import suggest_pattern
 from segpipe.errors import plain
-from segpipe.record import BACKGROUND_NAMES, Record
+from segpipe.record import Record, is_background
 
 STEPS = 1500
 """Optimizer steps of a first training: fewer leave even a small U-Net far from where it could be."""
@@ -55,20 +56,12 @@ def groups(ids: Sequence[str]) -> list[Advice]:
     return [Advice("split.group", "name", reason), Advice("split.group_pattern", pattern, reason)]
 
 
-def n_groups(grouped: Sequence[Advice], ids: Sequence[str]) -> int:
-    """How many groups the advice makes of these images; each image is one where it makes none."""
-    pattern = next((each.value for each in grouped if each.key == "split.group_pattern"), "^$")
-    return len({match[1] if (match := re.search(pattern, item)) else (item,) for item in ids})
-
-
 def _crop(records: Sequence[Record], machine: Machine, stride: int) -> Advice:
     """As much of the shorter side as fits, in steps of the stride."""
-    sides = sorted(min(record.width, record.height) for record in records)
-    side = sides[len(sides) // 10]  # nearly all images hold such a crop
-    largest = LARGEST_CROP[machine.has_gpu]
-    crop = max(min(side, largest) // stride * stride, stride, -(-16 // stride) * stride)
+    sides = [min(record.width, record.height) for record in records]
+    crop = crop_of(sides, stride, LARGEST_CROP[machine.has_gpu])
     small = sum(each < crop for each in sides)
-    what = f"{small} of {len(sides)} images are smaller and get padded" if small else f"most shorter sides are {side} or more"
+    what = f"{small} of {len(sides)} images are smaller and get padded" if small else f"shorter sides are {min(sides)} or more"
     return Advice("input.crop", crop, f"{what}, stride {stride}, {'a GPU' if machine.has_gpu else 'no GPU'}")
 
 
@@ -99,7 +92,7 @@ def _augment(examination: Examination) -> Advice:
     """Stronger where images are few, without colours where they are measurements, on the objects where these are rare."""
     records, classes = examination.records, examination.classes
     pixels = sum(record.width * record.height for record in records)
-    objects = range(classes[0] in BACKGROUND_NAMES, len(classes))
+    objects = range(is_background(classes[0]), len(classes))
     shares = {classes[number]: sum(record.pixels[number] for record in records) / pixels for number in objects}
     rare = {name: share for name, share in shares.items() if 0 < share < RARE}
     if records[0].bits == 16 or max(record.channels for record in records) not in (1, 3):
@@ -114,7 +107,7 @@ def _augment(examination: Examination) -> Advice:
 
 def _monitor(examination: Examination) -> Advice:
     classes = examination.classes
-    if classes[0] in BACKGROUND_NAMES:
+    if is_background(classes[0]):
         what = "one class of objects" if len(classes) == 2 else f"{len(classes) - 1} classes of objects"
         return Advice("train.monitor", "dice", f"{what} before a background")
     return Advice("train.monitor", "miou", "no background: every class counts alike")

@@ -43,6 +43,8 @@ def _read(look: Look) -> Iterator[str]:
     kinds = (f"{_colours(channels)} of {bits} bits ({count})" for (channels, bits), count in look.depths)
     yield _line("pixels", ", ".join(kinds))
     yield _line("classes", f"{len(look.classes.names)}, from {look.classes.origin}: {_classes(look)}")
+    if look.layout.joins:
+        yield _line("masks", _masks(look))
     if look.classes.values != "ids":
         yield _line("values", _values(look))
     elif look.layout.kind not in NAMED:
@@ -78,7 +80,7 @@ def _sizes(look: Look) -> str:
 def _classes(look: Look) -> str:
     """Each class with the number of images that hold it, then those that occur nowhere."""
     names, images = look.classes.names, dict(look.values)
-    if look.layout.kind in NAMED:
+    if look.layout.kind in NAMED or look.layout.classes:
         # Their background is wherever nothing is drawn, so it is not counted.
         first, counts = [names[0]], {name: images.get(name, 0) for name in names[1:]}
     else:
@@ -88,8 +90,17 @@ def _classes(look: Look) -> str:
     return f"{held}; in no image: {nowhere}" if nowhere else held
 
 
+def _masks(look: Look) -> str:
+    """What becomes of several masks of one image."""
+    if look.layout.classes:
+        return "one for each class; where they overlap data.shapes.overlap says which wins"
+    return "those of one image are joined; where they overlap data.shapes.overlap says which wins"
+
+
 def _values(look: Look) -> str:
     """How the masks are read, and the value of each class."""
+    if look.layout.classes:
+        return "binary: 0 is nothing, any other value the mask's class"
     if look.classes.values == "binary":
         return "binary: 0 is background, any other value the object"
     pairs = zip(look.classes.codes, look.classes.names, strict=True)

@@ -56,6 +56,8 @@ class Images:
         if beside:
             return self._one_of(beside, path, PurePosixPath(named).name)
         pointed = self._at(path.parent / named) or self._at(path.parent / PurePosixPath(named).name)
+        if not pointed and PurePosixPath(named).name not in ("", ".."):
+            pointed = self._of_stem(path.parent / named)
         if pointed:
             return Match(path, pointed[0])
         return Match(path, named=named, suffix=suffix_of(content) if content.get("imageData") else None)
@@ -88,6 +90,12 @@ class Images:
         """The image at a path, if there is one. Links are not followed: DVC may keep every image behind one."""
         image = self.paths.get(os.path.normpath(path))
         return [image] if image else []
+
+    def _of_stem(self, path: Path) -> list[Path]:
+        """The image whose path lacks its suffix, as in old exports of Supervisely, if there is one."""
+        folder, name = os.path.split(os.path.normpath(path))
+        found = self.by_stem.get((Path(folder), _folded(name)), [])
+        return found if len(found) == 1 else []
 
     def _one_of(self, beside: Sequence[Path], path: Path, named: str) -> Match | DataError:
         """Of several images with the JSON's name the one that it names."""

@@ -3,6 +3,8 @@
 import json
 from typing import Any
 
+from segpipe.annotations import foreign_files, json_error
+from segpipe.annotations.labelme import supervisely
 from segpipe.errors import DataError
 from segpipe.unread import POINTER, kind_of
 
@@ -11,7 +13,10 @@ AGAIN = "Save it again in labelme, or remove it."
 
 
 def read_json(content: bytes, name: str) -> dict[str, Any]:
-    """A labelme file's content; `imageData` stays text. Raises DataError where it is no JSON, or JSON of another kind."""
+    """A labelme file's content, or Supervisely's as labelme would have it; `imageData` stays text.
+
+    Raises DataError where it is no JSON, or JSON of another kind.
+    """
     twice: list[str] = []
 
     def once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
@@ -22,9 +27,12 @@ def read_json(content: bytes, name: str) -> dict[str, Any]:
         return read
 
     content_read = _parsed(content, name, once)
+    if supervisely.is_supervisely(content_read):
+        content_read = supervisely.as_labelme(content_read, name)
     shapes = content_read.get("shapes") if isinstance(content_read, dict) else None
     if not isinstance(shapes, list) or not all(isinstance(shape, dict) for shape in shapes):
-        raise DataError(name, OTHER, "Move it out of the folder.")
+        program = foreign_files.program_of(content_read)
+        raise DataError(name, program.what, program.remedy) if program else DataError(name, OTHER, "Move it out of the folder.")
     if twice:
         remedy = "Keep one of the two; a merge of two versions may have left both."
         raise DataError(name, f'a JSON file that says "{short(twice[0])}" twice in one place', remedy)
@@ -53,12 +61,5 @@ def _parsed(content: bytes, name: str, once: Any) -> Any:
         raise DataError(name, POINTER.name, POINTER.remedy)
     try:
         return json.loads(content, object_pairs_hook=once)
-    except UnicodeDecodeError:
-        raise DataError(name, "a JSON file that is not in UTF-8", "Save it as UTF-8 in a text editor.") from None
-    except json.JSONDecodeError as error:
-        reason = "an empty file" if not content.strip() else error.msg.split(": ")[0]
-    except RecursionError:
-        reason = "nested too deeply"
-    except ValueError:  # a whole number of more than 4300 digits
-        reason = "a number of too many digits"
-    raise DataError(name, f"a JSON file that is broken ({reason})", AGAIN)
+    except (ValueError, RecursionError) as error:
+        raise json_error.problem(error, content, name, AGAIN) from None

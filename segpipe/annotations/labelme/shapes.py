@@ -9,9 +9,11 @@ from typing import Any, get_args
 
 import numpy as np
 
+from segpipe.annotations.labelme import supervisely
 from segpipe.annotations.labelme.json_file import short
 from segpipe.annotations.shapes.odd import oddities
 from segpipe.annotations.shapes.shape import Kind, Point, Shape
+from segpipe.bounds import MAX_PIXELS
 from segpipe.errors import DataError, plain
 from segpipe.images import decode_mask
 from segpipe.record import Mask
@@ -27,11 +29,21 @@ NEEDED: dict[str, tuple[range, str]] = {
     "point": (range(1, 2), "1 point"),
     "points": (range(1, 2**31), "1 point or more"),
     "mask": (range(2, 3), "2 points"),
+    # X-AnyLabeling's:
+    "rotation": (range(4, 5), "4 points"),
+    "quadrilateral": (range(4, 5), "4 points"),
+    # Supervisely's, see labelme/supervisely.py:
+    "bitmap": (range(1, 2), "an origin of 1 point"),
 }
+SAME_AS: dict[str, Kind] = {"rotation": "oriented_rectangle", "quadrilateral": "polygon"}
+"""Kinds of other programs that are drawn as one of labelme's."""
 FAR = 1_000_000
 """Pixels: Pillow loses count of coordinates much larger than this, and paints something else or nothing."""
 LONGEST_LABEL = 200
-DRAW = "Draw it again in labelme, or remove it."
+MOST_HELD = MAX_PIXELS
+"""Pixels of all masks of one image: a few bytes of a PNG can stand for many."""
+TOO_MUCH = (f"masks of more than {MOST_HELD} pixels in one image", "Cut the image into parts, or draw polygons.")
+DRAW = "Draw it again, or remove it."
 
 
 @dataclass(frozen=True)
@@ -44,30 +56,40 @@ class Drawn:
 
 
 def drawn(raw: Sequence[dict[str, Any]], name: str, size: tuple[int, int] | None) -> Drawn:
-    """The shapes of a file called `name`. `size` is its image's width and height, None where it is not known."""
+    """The shapes of a file called `name`. `size` is its image's width and height, None where it is not known.
+
+    Problems name a shape by its place in the file, the first being 1, as in labelme's list. Raises DataError where masks
+    would fill the memory.
+    """
     shapes: list[Shape] = []
     labels: set[str] = set()
     problems: list[DataError] = []
-    for each in raw:
+    held = 0
+    for number, each in enumerate(raw, start=1):
         label = shape = None
+        where = f"shape {number} of {name}"
         try:
-            label = _label(each.get("label"), name)
+            label = _label(each.get("label"), where)
             labels.add(label)
         except DataError as problem:
             problems.append(problem)
         try:
-            shape = _shape(each, label or "", name)
+            shape = _shape(each, label or "", where)
         except DataError as problem:
             problems.append(problem)
+        held += shape.pixels.size if shape and shape.pixels is not None else 0
+        if held > MOST_HELD:
+            raise DataError(name, *TOO_MUCH)
         if label and shape:
             shapes.append(shape)
-            problems += _warnings(each["label"], shape, name, size)
+            problems += _warnings(each["label"], shape, where, size)
     return Drawn(tuple(shapes), tuple(sorted(labels)), tuple({str(problem): problem for problem in problems}.values()))
 
 
 def _label(label: object, name: str) -> str:
     """A label as text, without blanks around it. Raises DataError for none, for control characters, for a whole story."""
-    if not isinstance(label, str | int | float | None) or isinstance(label, bool):
+    is_number = isinstance(label, int) or (isinstance(label, float) and math.isfinite(label))
+    if isinstance(label, bool) or not (is_number or isinstance(label, str | None)):
         raise DataError(name, "a label that is no text", "Give the shape its label again in labelme.")
     told = "" if label is None else str(label).strip()
     if not told:
@@ -84,8 +106,8 @@ def _shape(raw: dict[str, Any], label: str, name: str) -> Shape:
     kind: Any = raw.get("shape_type")
     if kind is None or kind == "":
         kind = "polygon"
-    if kind not in KINDS:
-        remedy = f"Draw it as one of labelme's own: {', '.join(KINDS)}."
+    if not isinstance(kind, str) or kind not in NEEDED:
+        remedy = f"Draw it as one of {', '.join(KINDS)}."
         raise DataError(name, f'a shape of the type "{short(kind)}", which is not known', remedy)
     who = _who(kind, label)
     points = _points(raw.get("points"), who, name)
@@ -98,9 +120,27 @@ def _shape(raw: dict[str, Any], label: str, name: str) -> Shape:
         height, width = pixels.shape
         ring = (corner, (corner[0] + width - 1, corner[1] + height - 1))
         return Shape("mask", label, (ring,), group, pixels)
+    if kind == "bitmap":
+        return _bitmap(supervisely.pixels(raw.get("bitmap"), who, name, DRAW), label, points[0])
     if kind == "rectangle" and len(points) == 4:
         kind, points = _corners(points)
-    return Shape(kind, label, (points,), group)
+    holes = raw.get("holes")
+    rings = [_ring(hole, who, name) for hole in holes] if kind == "polygon" and isinstance(holes, list) else []
+    return Shape(SAME_AS.get(kind, kind), label, (points, *rings), group)
+
+
+def _bitmap(pixels: Mask, label: str, origin: Point) -> Shape:
+    """A mask by its upper left pixel."""
+    height, width = pixels.shape
+    return Shape("mask", label, ((origin, (origin[0] + width - 1, origin[1] + height - 1)),), "", pixels)
+
+
+def _ring(raw: object, who: str, name: str) -> tuple[Point, ...]:
+    """The outline of a hole in a polygon."""
+    points = _points(raw, who, name)
+    if len(points) < 3:
+        raise DataError(name, f"{who} with a hole of fewer than 3 points", DRAW)
+    return points
 
 
 def _who(kind: str, label: str) -> str:
@@ -129,6 +169,8 @@ def _group(raw: object, who: str, name: str) -> str:
         return ""
     if isinstance(raw, int | str) and not isinstance(raw, bool):
         return str(raw)
+    if isinstance(raw, float) and raw.is_integer():
+        return str(int(raw))
     raise DataError(name, f"{who} with a group_id that is no whole number", "Set it again in labelme, or leave it out.")
 
 

@@ -1,4 +1,4 @@
-"""labelme: one JSON file of shapes beside each image; flat, or in subfolders that are then the given split."""
+"""labelme: a JSON file of shapes for each image, beside it or elsewhere; folders train, val and test are the given split."""
 
 from collections.abc import Iterable, Sequence
 from functools import partial
@@ -20,6 +20,7 @@ from segpipe.annotations.items import (
     sorted_items,
     unannotated,
 )
+from segpipe.annotations.labelme import supervisely
 from segpipe.annotations.labelme.embedded import Embedded
 from segpipe.annotations.labelme.images import Images, Match
 from segpipe.annotations.labelme.json_file import read_json, short
@@ -44,7 +45,7 @@ def source(root: Path, data: DataParams, names: Sequence[str]) -> Source:
 
 def find(root: Path, rule: str) -> Found:
     """Every image under `root` with its JSON, and every image inside a JSON; `rule` is for images without one."""
-    paths = tuple(files_below(root, (*SUFFIXES, ".json")))
+    paths = supervisely.without_project_files(tuple(files_below(root, (*SUFFIXES, ".json"))))
     images = [path for path in paths if path.suffix.lower() != ".json"]
     index = Images(root, images)
     results = [index.match(path) for path in paths if path.suffix.lower() == ".json"]
@@ -85,15 +86,16 @@ def _one_each(matches: Iterable[Match], index: Images) -> tuple[list[Match], lis
     """One JSON file an image: further ones are errors. A guess is worth a warning."""
     kept: list[Match] = []
     problems: list[DataError] = []
-    taken: set[Path] = set()
+    taken: dict[Path, str] = {}
     for match in matches:
         name = index.told(match.path)
         if match.image in taken:
-            problems.append(DataError(name, f"a second JSON file for {index.told(match.image)}", "Remove one of the two."))
+            what = f"two JSON files for one image, {index.told(match.image)}"
+            problems.append(DataError(f"{taken[match.image]} and {name}", what, "Remove one of the two."))
             continue
         kept.append(match)
         if match.image:
-            taken.add(match.image)
+            taken[match.image] = name
         if match.guessed:
             what = "its image is not where imagePath says; the only one of that name was taken"
             problems.append(DataError(name, what, "Make sure that they belong together.", warning=True))

@@ -1,14 +1,16 @@
 """What a mask file holds, before anyone says what it means: a code for each pixel, which is a number or a colour."""
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from segpipe.annotations import measure
+from segpipe.annotations.tally import Tally
 from segpipe.errors import DataError, PipelineError
-from segpipe.images import STRIP, Pixels, mask_strips, strips_turn
+from segpipe.images import STRIP, Pixels, mask_strips, strips_turn, value_colours
 
 COLOUR = 1 << 24
 """Added to red << 16 | green << 8 | blue. Black, white and all grays are numbers, in whatever file they are."""
@@ -21,15 +23,32 @@ Indices = NDArray[np.uint8] | NDArray[np.uint16]
 
 @dataclass(frozen=True)
 class Coded:
-    """A mask: `indices` (H, W) into `codes`, which are all different and all occur. `coloured` where its file is RGB."""
+    """A mask: `indices` (H, W) into `codes`, which are all different and all occur. `coloured` where its file is RGB.
+
+    `shown` are the colours in which the file shows the codes, where it has a palette or gray of fewer than 8 bits.
+    """
 
     indices: Indices
     codes: tuple[int, ...]
     coloured: bool
+    shown: tuple[int, ...] = ()
 
     def mapped(self, ids: Sequence[int]) -> NDArray[np.uint8]:
         """(H, W) with `ids[i]` for `codes[i]`."""
         return looked_up(np.asarray(ids, np.uint8), self.indices)
+
+    def tally(self) -> Tally:
+        """The codes with their pixels."""
+        counts = measure.histograms(self.indices[:, :, None])[0]
+        return Tally(self.codes, tuple(int(count) for count in counts[: len(self.codes)]), self.shown)
+
+    def as_shown(self) -> "Coded":
+        """The same mask by the colours in which its file shows it; as it is where these are its codes."""
+        if not self.shown:
+            return self
+        different = tuple(dict.fromkeys(self.shown))
+        table = np.array([different.index(code) for code in self.shown], np.uint8)
+        return Coded(looked_up(table, self.indices), different, True)
 
 
 def code_of(text: int | str) -> int:
@@ -81,8 +100,19 @@ def read(content: bytes, name: str) -> Coded:
     first = next(strips)
     chained = _chain(first, strips)
     coded = _of_gray(chained, name) if first.ndim == 2 else _of_colours(chained, name)
+    colours = value_colours(content, name)
+    if colours is not None and not coded.coloured and max(coded.codes) < len(colours):
+        coded = replace(coded, shown=_shown(coded.codes, colours))
     turn = strips_turn(content, name)
-    return Coded(np.ascontiguousarray(turn(coded.indices)), coded.codes, coded.coloured) if turn else coded
+    return replace(coded, indices=np.ascontiguousarray(turn(coded.indices))) if turn else coded
+
+
+def _shown(codes: Sequence[int], colours: NDArray[np.uint8]) -> tuple[int, ...]:
+    """The colour of each code, nothing where these are the codes. A second black fills the palette, and shows nothing."""
+    black = not colours[0].any()
+    filling = [black and code != 0 and not colours[code].any() for code in codes]
+    shown = [code if fills else colour_code(*colours[code].tolist()) for code, fills in zip(codes, filling, strict=True)]
+    return () if shown == list(codes) else tuple(shown)
 
 
 def looked_up(table: Pixels, indices: Indices) -> Pixels:

@@ -13,7 +13,7 @@ from segpipe.annotations.masks.codes import Coded
 from segpipe.errors import DataError, PipelineError
 from segpipe.images import turn_of
 from segpipe.params import MasksParams
-from segpipe.record import BACKGROUND_NAMES, IGNORE
+from segpipe.record import IGNORE, is_background
 
 Kind = Literal["ids", "binary", "codes"]
 
@@ -22,12 +22,14 @@ Kind = Literal["ids", "binary", "codes"]
 class Coding:
     """What codes mean: `targets` gives the final id (255 ignored) of each class's code, in the order of the classes.
 
-    `ignored` is one more code that becomes 255. Under `binary` the targets' 1 stands for any code but 0.
+    `ignored` is one more code that becomes 255. Under `binary` the targets' 1 stands for any code but 0. With `by_colour`
+    the codes of a palette mask are its colours and not its indices.
     """
 
     kind: Kind
     targets: Mapping[int, int]
     ignored: int
+    by_colour: bool = False
 
     def ids_of(self, codes: Sequence[int]) -> list[int | None]:
         """The final id of each of the codes that one mask holds, None for those that are no class."""
@@ -65,15 +67,15 @@ def coding_of(own: MasksParams, ids: ClassIds) -> Coding:
     targets = dict(zip(codes, final_ids(own.classes, ids), strict=True))
     if own.values == "ids":
         targets.pop(own.ignore_index, None)
-    return Coding(own.values, targets, own.ignore_index)
+    return Coding(own.values, targets, own.ignore_index, own.palette == "colours")
 
 
 def final_ids(names: Sequence[str], ids: ClassIds) -> list[int]:
     """The final id of each name. What is dropped becomes background; raises PipelineError where there is none."""
     numbers = [ids.ids[name] for name in names]
-    if DROPPED in numbers and ids.classes[0] not in BACKGROUND_NAMES:
+    if DROPPED in numbers and not is_background(ids.classes[0]):
         dropped = names[numbers.index(DROPPED)]
-        what = f'"{dropped}" cannot be left out, since the first class, "{ids.classes[0]}", is no background'
+        what = f'"{dropped}" cannot be left out, since none of the classes is background'
         raise PipelineError(f"data.class_map: {what}. Map it to another class or to __ignore__.")
     return [max(number, 0) for number in numbers]
 
@@ -90,14 +92,15 @@ def read(item: Item, width: int, height: int, coding: Coding) -> Annotated:
 
 def annotated(item: Item, coded: Coded, width: int, height: int, coding: Coding) -> Annotated:
     """What `read` returns, from the codes."""
+    coded = coded.as_shown() if coding.by_colour else coded
     values = tuple(sorted(map(mask_codes.told, coded.codes)))
     problem = wrong_size(item, coded, width, height)
     ids = [number for number in coding.ids_of(coded.codes) if number is not None]
     if len(ids) < len(coded.codes):
         mask_codes.refuse_halos(coded, item.annotation_name)
     if problem or len(ids) < len(coded.codes):
-        return Annotated(None, values, (problem,) if problem else ())
-    return Annotated(coded.mapped(ids), values)
+        return Annotated(None, values, (problem,) if problem else (), coded.tally())
+    return Annotated(coded.mapped(ids), values, tally=coded.tally())
 
 
 def wrong_size(item: Item, coded: Coded, width: int, height: int) -> DataError | None:

@@ -1,99 +1,75 @@
 """What the values of all masks together show: the likely cause, and the lines of params.yaml that mend it."""
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
-from functools import cached_property
 
 from segpipe.annotations.items import Seen
-from segpipe.annotations.masks.codes import COLOUR, code_of, is_even, some, told
+from segpipe.annotations.masks import strays
+from segpipe.annotations.masks.codes import COLOUR, is_even, some, told
+from segpipe.annotations.masks.evidence import Evidence, as_colour
 from segpipe.annotations.masks.ids import Coding
+from segpipe.annotations.masks.palettes import BLACK, WHITE, why_colours
+from segpipe.annotations.masks.strays import FEW
+from segpipe.annotations.tally import pixels_by_code
 from segpipe.errors import DataError, Fix
-from segpipe.record import IGNORE
+from segpipe.record import BACKGROUND, IGNORE, is_background
 
-FEW = 8
-"""Ids up to this are believed, whatever gaps they have."""
 PLAUSIBLE = 64
 """More different values than this are not proposed as classes: somebody has to say what they are."""
 SHARED = 16
 """More colours than this are believed only where some of them are in several masks: a photo has its own."""
-BY_VALUES = "Save class ids, or let `segpipe init PATH --kind masks` read the tree by these values."
+IN_ONE_MASK = 0.9
+"""Share of what is not the first class that may be ignored in a single mask: around small objects much is."""
 OBJECTS = "They look like numbers of single objects. Save each pixel as the number of its class."
 
 
-@dataclass(frozen=True)
-class Evidence:
-    """The codes that each mask holds, by its name, how they are read, and the names of the classes under `block`.
+def judge(
+    seen: Sequence[Seen], coding: Coding, names: Sequence[str], max_ignored: float, block: str = "data.masks"
+) -> list[DataError]:
+    """The first cause that explains what is wrong, for each mask concerned; warnings where nothing is.
 
-    `block` is the section of params.yaml, such as data.masks; `free` says that it has keys for values and codes.
+    `max_ignored` is the share of what is not the first class that may have the ignored value.
     """
-
-    masks: dict[str, tuple[int, ...]]
-    coding: Coding
-    names: tuple[str, ...]
-    block: str
-    free: bool
-
-    @cached_property
-    def found(self) -> list[int]:
-        """All codes but the ignored one, unless it is all there is beside 0; numbers first, then colours, each in order."""
-        every = {code for codes in self.masks.values() for code in codes}
-        kept = every if len(every - {0}) < 2 else every - {self.coding.ignored}
-        return sorted(kept)
-
-    @cached_property
-    def strange(self) -> dict[str, list[int]]:
-        """The masks that hold codes which are no class, with these."""
-        each = {name: self.coding.strange(codes) for name, codes in self.masks.items()}
-        return {name: codes for name, codes in each.items() if codes}
-
-    @cached_property
-    def all_strange(self) -> list[int]:
-        """All codes that are no class."""
-        return sorted({code for codes in self.strange.values() for code in codes})
-
-    @cached_property
-    def each_alone(self) -> bool:
-        """Whether no colour is in more than one mask."""
-        colours = [code for codes in self.masks.values() for code in codes if code >= COLOUR]
-        return len(set(colours)) == len(colours)
-
-    def tell(self, what: str, remedy: str, fixes: Sequence[Fix] = (), files: Sequence[str] | None = None) -> list[DataError]:
-        """The same problem for each of the files, or for each mask with a strange code."""
-        own = tuple(fixes)
-        if not self.free and any(not fix.key.endswith(".classes") for fix in fixes):
-            own, remedy = (), BY_VALUES
-        return [DataError(name, what, remedy, own or None) for name in (self.strange if files is None else files)]
-
-    def named(self, number: int) -> list[Fix]:
-        """The lines that make the classes `number` many: missing ones are called class_N."""
-        return [Fix(f"{self.block}.classes", f"class_{at}", adds=True) for at in range(len(self.names), number)]
-
-    def say(self, each: str, number: int) -> str:
-        """What to do about so many values or colours that stand for classes."""
-        remedy = f"Say which class each {each} is, in the order of the classes."
-        if number >= len(self.names):
-            return remedy
-        names = f"{self.block}.classes names {len(self.names)}"
-        return f"{remedy} {names}: set {self.block}.values to codes, and list as many in {self.block}.codes."
-
-    def coded(self, codes: Sequence[int]) -> list[Fix]:
-        """The lines that list the codes, a class each; none where there are more classes: which do not occur?"""
-        if self.free and len(codes) < len(self.names):
-            return []
-        colours = any(code >= COLOUR for code in codes)
-        values = tuple(_as_colour(code) for code in codes) if colours else tuple(codes)
-        return [Fix(f"{self.block}.values", "codes"), Fix(f"{self.block}.codes", values), *self.named(len(codes))]
-
-
-def judge(seen: Sequence[Seen], coding: Coding, names: Sequence[str], block: str = "data.masks") -> list[DataError]:
-    """The first cause that explains what is wrong, for each mask concerned; warnings where nothing is."""
-    masks = {each.item.annotation_name: tuple(map(code_of, each.values)) for each in seen if each.values}
-    evidence = Evidence(masks, coding, tuple(names), block, free=block == "data.masks")
+    tallies = {each.item.annotation_name: each.tally for each in seen if each.tally}
+    evidence = Evidence(tallies, coding, tuple(names), block, free=block == "data.masks")
     for cause in CAUSES:
         problems = cause(evidence)
         if problems:
             return problems
-    return [*_unused(evidence), *_two_ways(evidence), *_plain(evidence)]
+    return [*_lost(evidence, max_ignored), *_unused(evidence), *_plain(evidence)]
+
+
+def _palettes(all_masks: Evidence) -> list[DataError]:
+    """Palettes by whose indices the masks cannot be read."""
+    own = {name: tally for name, tally in all_masks.tallies.items() if tally.shown}
+    why = "" if all_masks.coding.by_colour else why_colours(all_masks.tallies.values(), (), only_by_look=False)
+    if not why:
+        return []
+    found = sorted(pixels_by_code(tally.as_shown() for tally in all_masks.tallies.values()))
+    what = f"read by the indices of a palette, but {why}"
+    if len(found) > PLAUSIBLE:
+        return all_masks.tell(what, "Save all masks with one palette, or as gray class ids.", (), list(own))
+    fixes = [Fix(f"{all_masks.block}.palette", "colours")]
+    if found == [BLACK, WHITE]:
+        fixes.append(Fix(f"{all_masks.block}.values", "binary"))
+    elif all_masks.coding.kind != "codes":
+        fixes += all_masks.coded(found)
+    return all_masks.tell(what, "Let the colours count, or save them as gray class ids.", fixes, list(own))
+
+
+def _strays(all_masks: Evidence) -> list[DataError]:
+    """Black and white but for a few pixels, which would decide what black and white mean."""
+    found = strays.black_and_white(all_masks.tallies.values())
+    coding = all_masks.coding
+    is_class = found is not None and coding.kind != "binary" and coding.targets.get(found.white, IGNORE) != IGNORE
+    if found is None or not found.strays or is_class or coding.kind == "codes" or len(all_masks.names) > 2:
+        return []
+    counts = pixels_by_code(all_masks.tallies.values())
+    number = sum(counts[code] for code in found.strays)
+    what = f"{_counted(number)} of {some(found.strays)}, where nearly all others are 0 and {told(found.white)}"
+    holders = [name for name, codes in all_masks.masks.items() if set(codes) & set(found.strays)]
+    remedy = f"Correct them to 0 or {told(found.white)}, or let them be ignored."
+    names = dict(zip((0, found.white), all_masks.names, strict=True))
+    return all_masks.tell(what, remedy, all_masks.ignoring(found.strays, names), holders)
 
 
 def _colours(all_masks: Evidence) -> list[DataError]:
@@ -151,6 +127,9 @@ def _more(all_masks: Evidence) -> list[DataError]:
         return []
     n_names = len(all_masks.names)
     what = f"values that are no class: {some(strange)}. {all_masks.block}.classes names 0 to {n_names - 1}"
+    if strange == [n_names] and 0 in found and not any(map(is_background, all_masks.names)):
+        remedy = "None of its names is background: if they are those of the objects, write background before them."
+        return all_masks.tell(what, remedy, [Fix(f"{all_masks.block}.classes", (BACKGROUND, *all_masks.names))])
     remedy = f"Name every class, or let {all_masks.block}.ignore_index be the value that is not looked at."
     return all_masks.tell(what, remedy if all_masks.free else "Name every class.", all_masks.named(max(strange) + 1))
 
@@ -169,6 +148,23 @@ def _stretched(all_masks: Evidence) -> list[DataError]:
     return all_masks.tell(what, all_masks.say("value", len(kept)), all_masks.coded(kept))
 
 
+def _counted(number: int) -> str:
+    return "1 stray pixel" if number == 1 else f"{number} stray pixels in all"
+
+
+def _few(all_masks: Evidence) -> list[DataError]:
+    """Values that are no class, in a few pixels of a few masks."""
+    strange, n_names = all_masks.all_strange, len(all_masks.names)
+    if all_masks.coding.kind == "binary" or not strange or strange == [n_names]:
+        return []
+    if not set(strange) <= set(strays.few_pixels(all_masks.tallies.values(), above=0)):
+        return []
+    counts = pixels_by_code(all_masks.tallies.values())
+    number = sum(counts[code] for code in strange)
+    what = f"{_counted(number)} of {some(strange)}, where no class is"
+    return all_masks.tell(what, "Correct them, or let them be ignored.", all_masks.ignoring(strange, all_masks.named_codes))
+
+
 def _several_objects(all_masks: Evidence) -> list[DataError]:
     """Under `binary`: more than one value beside 0, in one mask or from mask to mask."""
     coding = all_masks.coding
@@ -176,12 +172,14 @@ def _several_objects(all_masks: Evidence) -> list[DataError]:
         return []
     own = {name: coding.object_in(codes) for name, codes in all_masks.masks.items()}
     different = {code for code in own.values() if code > 0}
-    if not all_masks.strange and len(different) < 2:
-        return []
+    if not all_masks.strange and (len(different) < 2 or different <= {1, 255, 65535} - {coding.ignored}):
+        return []  # 0/1 masks and 0/255 masks of one object are often mixed
     found = sorted({code for codes in all_masks.masks.values() for code in codes})
     if not all_masks.strange and different == {1, coding.ignored}:
         what = f"the object is 1 in some masks and {told(coding.ignored)}, the ignored value, in others"
-        return all_masks.tell(what, "Make them alike.", (), [name for name, code in own.items() if code == coding.ignored])
+        holders = [name for name, code in own.items() if code == coding.ignored]
+        remedy = f"If it is the object there too, set {all_masks.block}.ignore_index to -1."
+        return all_masks.tell(what, remedy, [Fix(f"{all_masks.block}.ignore_index", -1)], holders)
     files = list(all_masks.strange) or [name for name, code in own.items() if code > 0]
     what = f"more values than 0 and one other: {some(found)}"
     kept = [code for code in found if code != coding.ignored] if len(found) > 3 else found
@@ -204,12 +202,15 @@ def _not_listed(all_masks: Evidence) -> list[DataError]:
     colours = any(code >= COLOUR for code in (*all_masks.coding.targets, *strange))
     lines = []
     for at, code in enumerate(strange, len(all_masks.names)):
-        lines.append(Fix(f"{all_masks.block}.codes", _as_colour(code) if colours else code, adds=True))
+        lines.append(Fix(f"{all_masks.block}.codes", as_colour(code) if colours else code, adds=True))
         lines.append(Fix(f"{all_masks.block}.classes", f"class_{at}", adds=True))
     return all_masks.tell(what, "Add each with its class (one called __ignore__ is ignored), or correct the masks.", lines)
 
 
 CAUSES: Sequence[Callable[[Evidence], list[DataError]]] = (
+    _palettes,
+    _strays,
+    _few,
     _several_objects,
     _colours,
     _black_and_white,
@@ -231,17 +232,22 @@ def _unused(all_masks: Evidence) -> list[DataError]:
     return [DataError("all masks", what, f"Check {all_masks.block}.ignore_index.", warning=True)]
 
 
-def _two_ways(all_masks: Evidence) -> list[DataError]:
-    """Warnings: of two classes, masks that hold the ignored value where all the others hold the object."""
-    coding = all_masks.coding
-    ids = {name: set(coding.ids_of(codes)) - {0} for name, codes in all_masks.masks.items()}
-    kinds = {frozenset(own) for own in ids.values() if own}
-    if coding.kind != "ids" or len(all_masks.names) != 2 or kinds != {frozenset([1]), frozenset([IGNORE])}:
-        return []
-    value = told(coding.ignored)
-    what = f"{value}, the ignored value, and no object, while masks that hold an object hold no {value}"
-    remedy = f"If {value} is the object there, save it as 1."
-    return [DataError(name, what, remedy, warning=True) for name, own in ids.items() if own == {IGNORE}]
+def _lost(all_masks: Evidence, most: float) -> list[DataError]:
+    """Ignored pixels where objects should be: over all masks, or in single ones that hold hardly anything else.
+
+    Masks that are ignored from edge to edge are not asked: that they teach nothing is told elsewhere.
+    """
+    counts = {name: all_masks.counts(tally) for name, tally in all_masks.tallies.items()}
+    asked = {name: each for name, each in counts.items() if each.ignored < each.all}
+    ignored, objects = sum(each.ignored for each in asked.values()), sum(each.objects for each in asked.values())
+    value = told(all_masks.coding.ignored)
+    remedy = f"If {value} is an object there, {all_masks.as_object()}; if nobody looked there, set data.max_ignored to 1.0."
+    if ignored > most * (ignored + objects):
+        share = f"{100 * ignored / (ignored + objects):.0f} % of what is not the first class is {value}, the ignored value"
+        return [DataError("all masks", share, remedy)]
+    bound = max(most, IN_ONE_MASK)
+    what = f"nearly all that is not the first class is {value}, the ignored value, while other masks hold objects"
+    return [DataError(name, what, remedy) for name, each in asked.items() if each.ignored > bound * (each.ignored + each.objects)]
 
 
 def _plain(all_masks: Evidence) -> list[DataError]:
@@ -252,7 +258,3 @@ def _plain(all_masks: Evidence) -> list[DataError]:
         for name, codes in all_masks.masks.items()
         if len(codes) == 1 and coding.ids_of(codes)[0] not in (0, IGNORE)
     ]
-
-
-def _as_colour(code: int) -> str | int:
-    return " ".join([told(code)] * 3) if code < 256 else told(code)

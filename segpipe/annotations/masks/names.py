@@ -1,18 +1,56 @@
 """Classes of what masks hold: ids, black and white, grays or colours, named by a list or a table of colours beside them."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import replace
 
 from segpipe.annotations.class_map import IGNORED
-from segpipe.annotations.first_look.class_names import OBJECT, PLAUSIBLE, VOID, Classes, NameList, of_ids
-from segpipe.annotations.masks import colour_table
+from segpipe.annotations.first_look.class_names import OBJECT, PLAUSIBLE, Classes, NameList, is_void, of_ids
+from segpipe.annotations.masks import colour_table, strays
 from segpipe.annotations.masks.codes import COLOUR, code_of, colour_code, colour_of, is_even, some, told
 from segpipe.annotations.masks.colour_table import ColourTable
+from segpipe.annotations.masks.palettes import why_colours
+from segpipe.annotations.tally import Tally, masks_by_code
 from segpipe.errors import DataError
-from segpipe.record import BACKGROUND_NAMES, IGNORE
+from segpipe.record import BACKGROUND, IGNORE
 
 VOC_VOID = colour_code(224, 224, 192)
 """The colour that PASCAL VOC's masks have where nobody looks."""
-BINARY = (BACKGROUND_NAMES[0], OBJECT)
+BINARY = (BACKGROUND, OBJECT)
+
+
+def of_masks(tallies: Collection[Tally], listed: NameList | None, table: ColourTable | None) -> Classes:
+    """The classes, from what each mask holds, a list of names and a table of colours.
+
+    Palette masks count by their colours where these contradict the indices. Stray pixels are no classes: the doctor tells
+    in which files they are.
+    """
+    why = why_colours(tallies, tuple(table.names) if table else (), only_by_look=listed is None)
+    if not why:
+        return _of_values(tallies, listed, table)
+    classes = _of_values([each.as_shown() for each in tallies], listed, table)
+    if any(not problem.warning for problem in classes.problems) and not table:
+        return _of_values(tallies, listed, table)  # the colours are no classes either
+    return replace(classes, palette="colours", origin=f"{classes.origin}; palettes by their colours, since {why}")
+
+
+def _of_values(tallies: Collection[Tally], listed: NameList | None, table: ColourTable | None) -> Classes:
+    """The classes by the codes as they are, stray ones left out."""
+    files = masks_by_code(tallies)
+    classes = of_codes(_by_text(files), listed, table)
+    binary = strays.black_and_white(tallies)
+    if binary and len(listed.names if listed else table.names if table else ()) <= len(BINARY):
+        left_out: Sequence[int] = binary.strays
+    elif classes.problems or (classes.values == "codes" and not listed and not table):
+        left_out = strays.few_pixels(tallies)
+    else:
+        left_out = ()
+    if not left_out:
+        return classes
+    return of_codes(_by_text({code: count for code, count in files.items() if code not in left_out}), listed, table)
+
+
+def _by_text(files: Mapping[int, int]) -> dict[str, int]:
+    return {told(code): count for code, count in files.items()}
 
 
 def of_codes(files: Mapping[str, int], listed: NameList | None, table: ColourTable | None) -> Classes:
@@ -29,14 +67,15 @@ def of_codes(files: Mapping[str, int], listed: NameList | None, table: ColourTab
             return _of_table(found, table)
         listed = NameList(table.file, tuple(table.names.values()))
     plain = of_ids(found, listed, is_voc=False)
+    is_doubtful = any(not problem.warning for problem in plain.problems)
     kept = found if is_even(found) else [code for code in found if code != IGNORE]
     n_names = len(listed.names) if listed else len(kept)
-    if len(found) == 2 and found[0] == 0 and (plain.problems or found[1] == IGNORE) and n_names <= 2:
+    if len(found) == 2 and found[0] == 0 and (is_doubtful or found[1] == IGNORE) and n_names <= 2:
         names = plain.names if listed else BINARY
         origin = listed.file if listed else f"black and white ({found[1]}) in the masks"
-        return Classes(names, IGNORE, origin, values="binary")
+        return Classes(names, -1 if found[1] == IGNORE else IGNORE, origin, values="binary")
     from_one = len(kept) > 1 and kept == list(range(1, len(kept) + 1))
-    if (plain.problems or from_one) and 1 < len(kept) <= PLAUSIBLE and n_names == len(kept):
+    if (is_doubtful or from_one) and 1 < len(kept) <= PLAUSIBLE and n_names == len(kept):
         names = listed.names if listed else _numbered(kept)
         origin = listed.file if listed else "the values found, since no classes.txt names them"
         return Classes(names, IGNORE, origin, values="codes", codes=tuple(kept))
@@ -73,7 +112,7 @@ def _not_classes(codes: Sequence[int]) -> DataError:
 
 def _of_table(found: Sequence[int], table: ColourTable) -> Classes:
     """The table's classes in its order; its first name that means "no class" is ignored."""
-    void = next((name for name in table.names.values() if name.lower() in VOID), None)
+    void = next(filter(is_void, table.names.values()), None)
     names = tuple(IGNORED if name == void else name for name in table.names.values())
     missing = [code for code in found if code not in table.names]
     what = f"does not name the colours {some(missing)} of the masks"
@@ -83,7 +122,7 @@ def _of_table(found: Sequence[int], table: ColourTable) -> Classes:
 
 def _numbered(codes: Sequence[int]) -> tuple[str, ...]:
     """Background where there is black, and class_N."""
-    first = BACKGROUND_NAMES[0] if codes[0] == 0 else "class_1"
+    first = BACKGROUND if codes[0] == 0 else "class_1"
     start = 1 if codes[0] == 0 else 2
     return (first, *(f"class_{number}" for number in range(start, start + len(codes) - 1)))
 

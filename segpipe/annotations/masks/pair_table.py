@@ -1,16 +1,18 @@
-"""A given list of pairs: a CSV with the columns image and mask, and where the data has them part and group."""
+"""A given list of pairs: a CSV with the columns image and mask, and where the data has them class, part and group."""
 
 import csv
-from collections.abc import Iterator
+from collections import defaultdict
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
-from segpipe.annotations.items import PARTS, Found, Item, id_of, sorted_items, unannotated
+from segpipe.annotations.items import PARTS, Found, Item, id_of, sorted_items, together, unannotated
+from segpipe.annotations.masks.layers import Layer, Layers
 from segpipe.errors import DataError, PipelineError
 from segpipe.images import SUFFIXES
-from segpipe.place import Place
+from segpipe.place import Place, Readable
 
-COLUMNS = ("image", "mask", "part", "group")
+COLUMNS = ("image", "mask", "part", "group", "class")
 DELIMITERS = ",;\t"
 
 
@@ -23,33 +25,69 @@ class Row:
     mask: str
     part: str
     group: str
+    class_name: str
 
 
-def find(root: Path, table: str, rule: str) -> Found:
+def class_names(root: Path, table: str) -> tuple[str, ...] | None:
+    """The classes in the list's column class, sorted; None where it has no such column. Raises PipelineError as `find` does."""
+    has_column, listed = _read(root, table)
+    return tuple(sorted({row.class_name for row in listed if row.class_name})) if has_column else None
+
+
+def find(root: Path, table: str, rule: str, classes: Collection[str] | None = None) -> Found:
     """The images that the list names, with their masks, parts and groups; `rule` is data.unannotated, for an empty mask.
 
-    Paths are relative to `root` and stay in it. Raises PipelineError where the file is no such list.
+    With a column class each line names a mask of one class, of `classes`, and an image may have many. Paths are relative to
+    `root` and stay in it. Raises PipelineError where the file is no such list.
     """
-    items: list[Item] = []
     problems: list[DataError] = []
-    owners: dict[Path, str] = {}
-    images: set[str] = set()
+    owners: dict[Path, Row] = {}
+    firsts: dict[str, Row] = {}
+    by_image: dict[str, list[Row]] = defaultdict(list)
     for row in rows(root, table):
-        own = list(_problems(root, row, owners, rule))
-        if row.image in images:
-            own.append(DataError(row.place, f"names the image {row.image} a second time", "Remove one of the two lines."))
-        images.add(row.image)
+        first = firsts.setdefault(row.image, row)
+        own = [*_problems(root, row, owners, rule, classes), *(_against(row, first, classes is not None))]
         problems += own
-        if own or (not row.mask and rule != "background"):
-            continue
-        image, mask = root / row.image, root / row.mask if row.mask else None
-        part, place = PARTS.get(row.part.lower(), ""), Place(mask) if mask else None
-        items.append(Item(id_of(PurePosixPath(row.image)), row.image, Place(image), place, part, row.group, row.mask))
-    return sorted_items(items, problems)
+        if not own:
+            by_image[row.image].append(row)
+    kept = [own for own in by_image.values() if own[0].mask or rule == "background"]
+    return sorted_items((_item(root, own, classes is not None) for own in kept), problems)
 
 
-def rows(root: Path, table: str) -> Iterator[Row]:
+def _item(root: Path, own: Sequence[Row], by_class: bool) -> Item:
+    """An image with its mask, or with those of its classes."""
+    first = own[0]
+    annotation: Readable | None = Place(root / first.mask) if first.mask else None
+    if first.mask and by_class:
+        annotation = Layers(tuple(Layer(row.mask, Place(root / row.mask), row.class_name) for row in own))
+    name = together([row.mask for row in own])
+    part, item_id = PARTS.get(first.part.lower(), ""), id_of(PurePosixPath(first.image))
+    return Item(item_id, first.image, Place(root / first.image), annotation, part, first.group, name)
+
+
+def _against(row: Row, first: Row, by_class: bool) -> list[DataError]:
+    """What is wrong with a line beside the first one of the same image; nothing with that one itself."""
+    if row == first:
+        return []
+    if not by_class:
+        what = f"names the image {row.image} a second time, after {first.place.rpartition(', ')[2]}"
+        remedy = "Remove one of the two lines, or add a column class where each mask is of one class."
+        return [DataError(row.place, what, remedy)]
+    different = [key for key in ("part", "group") if getattr(row, key) != getattr(first, key)]
+    if not row.mask or not first.mask:
+        what = f"names the image {row.image} with and without mask, as {first.place.rpartition(', ')[2]} shows"
+        return [DataError(row.place, what, "Remove the line without mask.")]
+    what = f"names another {' and '.join(different)} for {row.image} than {first.place.rpartition(', ')[2]}"
+    return [DataError(row.place, what, "Write the same in both.")] if different else []
+
+
+def rows(root: Path, table: str) -> Sequence[Row]:
     """The lines of the list: commas, semicolons or tabs, with or without BOM, columns in any order and case."""
+    return _read(root, table)[1]
+
+
+def _read(root: Path, table: str) -> tuple[bool, list[Row]]:
+    """Whether the list has a column class, and its lines."""
     path = root / table
     if not _is_inside(root, table) or not _is_file(path):
         raise PipelineError(f"data.masks.pairs: no file {table} in {root}. Write its path below data.path, or none.")
@@ -66,17 +104,21 @@ def rows(root: Path, table: str) -> Iterator[Row]:
     names = [name.lower() for name in cells[0]] if cells else []
     if not {"image", "mask"} <= set(names) or len(set(names)) < len(names):
         found = ", ".join(names) or "nothing"
-        raise PipelineError(f"{path}: its first line names {found}. Write image,mask and, if you have them, part and group.")
+        raise PipelineError(
+            f"{path}: its first line names {found}. Write image,mask and, if you have them, class, part and group."
+        )
     if not any(any(row) for row in cells[1:]):
         raise PipelineError(f"{path}: no pair in it. Write a line a pair below the first.")
-    for number, row in enumerate(cells[1:], 2):
-        if any(row):
-            by_name = dict(zip(names, row, strict=False))
-            image, mask, part, group = (by_name.get(name, "") for name in COLUMNS)
-            yield Row(f"{table}, line {number}", _posix(image), _posix(mask), part, group)
+    listed = [(number, dict(zip(names, row, strict=False))) for number, row in enumerate(cells[1:], 2) if any(row)]
+    return "class" in names, [_row(f"{table}, line {number}", by_name) for number, by_name in listed]
 
 
-def _problems(root: Path, row: Row, owners: dict[Path, str], rule: str) -> Iterator[DataError]:
+def _row(place: str, by_name: Mapping[str, str]) -> Row:
+    image, mask, part, group, class_name = (by_name.get(name, "") for name in COLUMNS)
+    return Row(place, _posix(image), _posix(mask), part, group, class_name)
+
+
+def _problems(root: Path, row: Row, owners: dict[Path, Row], rule: str, classes: Collection[str] | None) -> Iterator[DataError]:
     """What is wrong with a line. Notes whose each mask is."""
     for path, what in ((row.image, "image"), (row.mask, "mask")):
         if not path and what == "image":
@@ -95,11 +137,24 @@ def _problems(root: Path, row: Row, owners: dict[Path, str], rule: str) -> Itera
         yield DataError(row.place, f'names the part "{row.part}"', "Write train, val or test, or nothing.")
     if row.mask and row.mask == row.image:
         yield DataError(row.place, "names one file as image and as mask", "Name the mask of the image.")
-    elif row.mask and owners.setdefault(root / row.mask, row.image) != row.image:
-        yield DataError(row.place, f"names the mask of {owners[root / row.mask]} for another image", "Name the image's own mask.")
+    elif row.mask:
+        yield from _taken(row, owners.setdefault(root / row.mask, row))
+    if row.mask and classes is not None and row.class_name not in classes:
+        what = f'names "{row.class_name}", no class of data.masks.classes' if row.class_name else "names a mask without its class"
+        yield DataError(row.place, what, "Name the class there, or correct the line." if row.class_name else "Write the class.")
     problem = None if row.mask else unannotated(row.image, rule, "a mask")
     if problem and row.image:
         yield problem
+
+
+def _taken(row: Row, owner: Row) -> Iterator[DataError]:
+    """The problem of a line whose mask another line names already."""
+    line = owner.place.rpartition(", ")[2]
+    if owner.image != row.image:
+        what = f"names the mask of {owner.image} ({line}) for another image"
+        yield DataError(row.place, what, "Name the image's own mask.")
+    elif owner.class_name != row.class_name:
+        yield DataError(row.place, f"names the mask of {line} for another class", "Name the class's own mask.")
 
 
 def _posix(path: str) -> str:

@@ -1,9 +1,11 @@
 """The split that a folder brings: lists train.txt, val.txt and test.txt, a line an image, and trainval.txt for no part."""
 
+import re
 from collections.abc import Collection
 from pathlib import Path, PurePosixPath
 
 from segpipe.annotations.items import PARTS, id_of
+from segpipe.annotations.masks import folder_names
 from segpipe.errors import DataError
 from segpipe.images import SUFFIXES
 
@@ -12,10 +14,11 @@ REST = "trainval"
 """The list of images that the pipeline deals out itself, where no other list names them."""
 
 
-def read(root: Path, image_dir: str) -> tuple[dict[str, str], list[DataError]]:
+def read(root: Path, image_dir: str, ids: Collection[str] = ()) -> tuple[dict[str, str], list[DataError]]:
     """Which part each listed id belongs to, empty for one that only trainval.txt names; and the ids in the lists of two parts.
 
-    A line names an image with or without suffix, with or without `image_dir`, and after a space perhaps its mask.
+    A line names an image with or without suffix, with or without `image_dir`, and after a space perhaps its mask. A path of
+    another machine, which begins with / or a drive, counts from where it meets one of the `ids`.
     """
     given: dict[str, str] = {}
     rest: list[str] = []
@@ -25,9 +28,9 @@ def read(root: Path, image_dir: str) -> tuple[dict[str, str], list[DataError]]:
             part = PARTS.get(path.stem.lower())
             is_rest = path.stem.lower() == REST
             lines = path.read_text(encoding="utf-8-sig", errors="replace").splitlines() if part or is_rest else []
-            ids = [_listed_id(line, image_dir) for line in lines if line.strip()]
-            rest += ids if is_rest else []
-            for item_id in ids if part else ():
+            listed = [_here(_listed_id(line, image_dir), ids) for line in lines if line.strip()]
+            rest += listed if is_rest else []
+            for item_id in listed if part else ():
                 if given.setdefault(item_id, str(part)) != part:
                     what = f"in the lists of {given[item_id]} and {part}"
                     problems.append(DataError(item_id, what, "Take it off one of them: no image may be in two parts."))
@@ -51,7 +54,14 @@ def _listed_id(line: str, image_dir: str) -> str:
     words = line.split()
     both = len(words) == 2 and all(PurePosixPath(word).suffix.lower() in SUFFIXES for word in words)
     path = PurePosixPath((words[0] if both else line.strip()).replace("\\", "/"))
-    folder = PurePosixPath(image_dir).parts
-    if folder and path.parts[: len(folder)] == folder and len(path.parts) > len(folder):
-        path = PurePosixPath(*path.parts[len(folder) :])
+    path = PurePosixPath(*(folder_names.without(path.parts, image_dir) or path.parts))
     return id_of(path) if path.suffix.lower() in SUFFIXES else path.as_posix()
+
+
+def _here(item_id: str, ids: Collection[str]) -> str:
+    """The id itself, or of a path of another machine the longest end that is one of the ids."""
+    parts = PurePosixPath(item_id).parts
+    if not parts or not (parts[0] == "/" or re.fullmatch("[A-Za-z]:", parts[0])):
+        return item_id
+    ends = ("/".join(parts[at:]) for at in range(1, len(parts)))
+    return next((end for end in ends if end in ids), item_id)

@@ -5,52 +5,73 @@ from functools import partial
 from pathlib import Path, PurePosixPath
 
 from segpipe.annotations.class_map import class_ids
-from segpipe.annotations.items import Found, Item, Source, given_by_folder, images_below, sorted_items
+from segpipe.annotations.items import Found, Item, Judge, Source, given_by_folder, images_below, sorted_items, together
 from segpipe.annotations.masks import ids as mask_ids
 from segpipe.annotations.masks import judge as mask_judge
-from segpipe.annotations.masks import pair_folders, pair_table, part_lists, template
+from segpipe.annotations.masks import layers, pair_folders, pair_table, part_lists, template
+from segpipe.annotations.masks.ids import Coding
+from segpipe.annotations.masks.layers import Layer, Layers
+from segpipe.annotations.masks.unpaired import Naming, Pair
 from segpipe.errors import DataError, Fix
 from segpipe.params import DataParams, MasksParams
-from segpipe.place import Place
+from segpipe.place import Place, Readable
 
 
 def source(root: Path, data: DataParams) -> Source:
     """The images and masks under `root`. Raises PipelineError where the keys of data.masks contradict one another."""
     own = data.masks
     ids = class_ids(own.classes, data.class_map)
-    coding = mask_ids.coding_of(own, ids)
-    found = pair_table.find(root, own.pairs, data.unannotated) if own.pairs != "none" else find(root, own, data.unannotated)
-    judge = partial(mask_judge.judge, coding=coding, names=own.classes)
-    return Source(found, ids.classes, partial(mask_ids.read, coding=coding), judge)
+    if _by_class(root, own):
+        numbers = layers.final_ids(own, ids)
+        coding = Coding("binary", {0: 0, 1: 1}, own.ignore_index)
+        judge: Judge = partial(layers.judge, coding=coding)
+    else:
+        numbers, coding = {}, mask_ids.coding_of(own, ids)
+        judge = partial(mask_judge.judge, coding=coding, names=own.classes, max_ignored=data.max_ignored)
+    found = find(root, own, data.unannotated, tuple(numbers))
+    return Source(found, ids.classes, partial(layers.read, coding=coding, numbers=numbers, overlap=data.shapes.overlap), judge)
 
 
-def find(root: Path, own: MasksParams, rule: str) -> Found:
-    """Every image below a folder `image_dir`, with the mask below `mask_dir` that is called as `template` says.
+def _by_class(root: Path, own: MasksParams) -> bool:
+    """Whether each mask is of one class."""
+    if own.pairs == "none":
+        return template.parse(own.template).by_class
+    return pair_table.class_names(root, own.pairs) is not None
 
-    Lists `train.txt`, `val.txt`, `test.txt` in `root` or `root/splits` give the split, else folders of these names do.
-    `rule` is data.unannotated. Raises PipelineError for a template that is none.
+
+def find(root: Path, own: MasksParams, rule: str, classes: Collection[str] = ()) -> Found:
+    """Every image that the list of pairs names, or every one below a folder `image_dir`, with its masks below `mask_dir`.
+
+    These are called as `template` says. Lists `train.txt`, `val.txt`, `test.txt` in `root` or `root/splits` give the split,
+    else folders of these names do. `rule` is data.unannotated; `classes` are the names that masks of one class may have.
+    Raises PipelineError for a template or a list that is none.
     """
+    if own.pairs != "none":
+        return pair_table.find(root, own.pairs, rule, classes or None)
     naming = template.parse(own.template)
     if own.image_dir == own.mask_dir and not naming.renames:
         what = f'data.masks.image_dir and mask_dir are both "{own.image_dir}", so each image would be its own mask'
         remedy = 'Name the folder of the masks, or say in data.masks.template how they are called, such as "{stem}_mask".'
         return Found((), (DataError(root.name, what, remedy),))
-    found = pair_folders.files(root, own.image_dir, own.mask_dir, naming)
+    found = pair_folders.files(root, own.image_dir, own.mask_dir, naming, classes)
     if not found.images or not found.masks:
         return Found((), (_empty(root, own, bool(found.images)),))
-    pairs, problems = pair_folders.pair(root, found, naming, rule)
-    lists, twice = part_lists.read(root, own.image_dir)
-    problems += [*twice, *part_lists.compare(lists, {item_id for item_id, _ in found.images}, {each.id for each in pairs})]
+    pairs, problems = pair_folders.pair(root, found, Naming(naming, classes, rule))
+    ids = {item_id for item_id, _ in found.images}
+    lists, twice = part_lists.read(root, own.image_dir, ids)
+    problems += [*twice, *part_lists.compare(lists, ids, {each.id for each in pairs})]
     items = [_item(root, each, lists.get(each.id, "") if lists else given_by_folder(each.id)) for each in pairs]
     return sorted_items(items, problems)
 
 
-def _item(root: Path, pair: pair_folders.Pair, given: str) -> Item:
+def _item(root: Path, pair: Pair, given: str) -> Item:
     source = pair.image.relative_to(root).as_posix()
-    if pair.mask is None:
-        return Item(pair.id, source, Place(pair.image), None, given)
-    name = pair.mask.relative_to(root).as_posix()
-    return Item(pair.id, source, Place(pair.image), Place(pair.mask), given, annotation_name=name)
+    names = [each.path.relative_to(root).as_posix() for each in pair.masks]
+    annotation: Readable | None = Place(pair.masks[0].path) if pair.masks else None
+    if len(names) > 1 or any(each.class_name for each in pair.masks):
+        own = zip(names, pair.masks, strict=True)
+        annotation = Layers(tuple(Layer(name, Place(each.path), each.class_name) for name, each in own))
+    return Item(pair.id, source, Place(pair.image), annotation, given, annotation_name=together(names))
 
 
 def _empty(root: Path, own: MasksParams, has_images: bool) -> DataError:

@@ -5,13 +5,13 @@ from dataclasses import replace
 
 import numpy as np
 
-from segpipe.annotations.class_map import DROPPED
+from segpipe.annotations.class_map import BACKGROUND_LABELS, DROPPED
 from segpipe.annotations.shapes import fill_exact, fill_labelme
 from segpipe.annotations.shapes.nesting import nested, union
 from segpipe.annotations.shapes.scanlines import Patch, patches
 from segpipe.annotations.shapes.shape import Shape
 from segpipe.params import ShapeParams
-from segpipe.record import BACKGROUND_NAMES, Mask
+from segpipe.record import IGNORE, Mask
 
 MOST_CROSSINGS = 3_000_000
 """Crossings of edges with rows that are reckoned at a time; a shape that may have more is filled some rows at a time."""
@@ -20,15 +20,17 @@ CUTTING = ("polygon", "rectangle", "oriented_rectangle", "circle", "mask")
 
 
 def paint(shapes: Sequence[Shape], ids: Mapping[str, int], height: int, width: int, how: ShapeParams) -> Mask:
-    """The (H, W) mask of class ids, 0 where nothing is drawn; `ids` gives each label its id, 255, or DROPPED.
+    """The (H, W) mask of class ids; `ids` gives each label its id, 255, or DROPPED. Where nothing is drawn it is 0, or 255
+    where `how.undrawn` is ignore.
 
     Where shapes overlap, `how.overlap` says which wins: the later one (`order`), the larger id (`priority`; 255 above
     all), or the one of fewer pixels (`smaller`); on a tie the later one. Shapes of background cut, under every rule,
     what was drawn before them. Shapes of one group and label are one object: a part within the others is a hole.
     """
     canvas = np.zeros((height, width), np.uint8)
+    covered = np.zeros((height, width), np.bool_) if how.undrawn == "ignore" else None
     least = np.full((height, width), height * width) if how.overlap == "smaller" else None
-    has_background = any(ids.get(name) == 0 for name in BACKGROUND_NAMES)
+    has_background = any(ids.get(name) == 0 for name in BACKGROUND_LABELS)
     drawn = [shape for shape in shapes if ids[shape.label] != DROPPED]
     for label, part, area in _parts(drawn, height, width, how):
         value, below = ids[label], canvas[part.box]
@@ -41,7 +43,9 @@ def paint(shapes: Sequence[Shape], ids: Mapping[str, int], height: int, width: i
         else:
             wins = part.inside
         np.copyto(below, value, where=wins, casting="unsafe")
-    return canvas
+        if covered is not None:
+            covered[part.box] |= part.inside
+    return canvas if covered is None else np.where(covered, canvas, np.uint8(IGNORE))
 
 
 def _parts(shapes: Sequence[Shape], height: int, width: int, how: ShapeParams) -> Iterator[tuple[str, Patch, int]]:

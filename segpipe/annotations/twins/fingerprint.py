@@ -14,6 +14,8 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from segpipe.annotations.measure import histograms
+from segpipe.annotations.twins.frame import Content, content_of
 from segpipe.images import Pixels
 
 THUMB = 32
@@ -30,6 +32,7 @@ BITS = 256
 """Comparisons that tell what a point looks like."""
 
 _REACH, _ANGLES = 20, 64
+_FRAME_REACH = 10  # pixels, of the picture shrunk to a point's level, from a frame: nearer ones look like the frame's edge
 _HEAD = 16 + 2 * 4
 _POINT = np.dtype([("x", "<u2"), ("y", "<u2"), ("turn", "u1"), ("level", "u1"), ("bits", "u1", BITS // 8)])
 
@@ -63,9 +66,10 @@ def fingerprint(image: Pixels, with_points: bool = True) -> bytes:
     height, width, _ = image.shape
     gray = _gray(image)
     small = _small(gray)
-    head = hashlib.blake2b(np.ascontiguousarray(image).data, digest_size=16, salt=f"{image.shape}"[:16].encode()).digest()
+    head = hashlib.sha256(f"{image.shape}".encode() + b"\n")
+    head.update(np.ascontiguousarray(image).data)
     sizes = np.array([width, height], "<u4").tobytes()
-    return head + sizes + small.tobytes() + (_points(_stretched(gray)).tobytes() if with_points else b"")
+    return head.digest()[:16] + sizes + small.tobytes() + (_points_of(gray).tobytes() if with_points else b"")
 
 
 def parsed(content: bytes) -> Print:
@@ -100,22 +104,35 @@ def _small(gray: Pixels) -> Small:
     return np.clip(np.rint(small * (32 / deviation)), -127, 127).astype(np.int8)
 
 
-def _stretched(gray: Pixels) -> NDArray[np.uint8]:
-    """8 bits, from the darkest to the lightest hundredth: points do not depend on light or depth then."""
-    counts = np.bincount(gray.ravel())
-    below = np.cumsum(counts)
-    low, high = (int(np.searchsorted(below, share * gray.size / 100)) for share in (1, 99))
-    levels = np.arange(len(counts)) - low
-    return np.clip(levels * 255 // max(high - low, _LEAST_RANGE), 0, 255).astype(np.uint8)[gray]
-
-
-def _points(gray: NDArray[np.uint8]) -> NDArray[np.void]:
-    """At most POINTS rows of _POINT, the most telling first."""
-    height, width = gray.shape
-    if min(height, width) < _SHORT_SIDE:
+def _points_of(gray: Pixels) -> NDArray[np.void]:
+    """At most POINTS rows of _POINT, the most telling first, none of them on the edge of a frame: all frames are alike."""
+    if min(gray.shape) < _SHORT_SIDE:
         return np.zeros(0, _POINT)
-    found = _detector().detect(gray)
+    content = content_of(gray)
+    stretched = _stretched(gray, content)
+    inside = None if content is None else cv2.distanceTransform(content, cv2.DIST_L2, 5)
+    mask = None if inside is None else (inside > _FRAME_REACH).astype(np.uint8)
+    found = _detector().detect(stretched, mask)
     table = np.array([(*each.pt, each.response, each.octave, each.angle) for each in found]).reshape(-1, 5)
+    if inside is not None:
+        x, y = np.rint(table[:, :2].T).astype(np.int64)
+        table = table[inside[y, x] > _FRAME_REACH * _STEP ** table[:, 3]]
+    return _points(stretched, table)
+
+
+def _stretched(gray: Pixels, content: Content | None) -> NDArray[np.uint8]:
+    """8 bits, from the content's darkest to its lightest hundredth: points do not depend on light or depth then."""
+    counts = histograms(gray[:, :, None])[0] if content is None else np.bincount(gray[content > 0])
+    below = np.cumsum(counts)
+    low, high = (int(np.searchsorted(below, share * below[-1] / 100)) for share in (1, 99))
+    levels = np.arange(2 ** (8 * gray.itemsize)) - low
+    table = np.clip(levels * 255 // max(high - low, _LEAST_RANGE), 0, 255).astype(np.uint8)
+    return cv2.LUT(gray, table) if gray.dtype == np.uint8 else table[gray]
+
+
+def _points(gray: NDArray[np.uint8], table: NDArray[np.float64]) -> NDArray[np.void]:
+    """The points of a table of x, y, response, level and angle, described."""
+    height, width = gray.shape
     table = table[_spread(table[:, :2], table[:, 2])]
     points = np.zeros(len(table), _POINT)
     centres = table[:, :2] + _STEP ** table[:, 3:4] / 2
@@ -133,8 +150,14 @@ def _spread(places: NDArray[np.float64], strength: NDArray[np.float64]) -> NDArr
     order = np.lexsort((places[:, 0], places[:, 1], -strength))
     x, y = places[order].astype(np.float32).T
     distances = (x[:, None] - x) ** 2 + (y[:, None] - y) ** 2
-    distances[np.triu_indices(len(x))] = np.inf
+    distances[_not_below(len(x))] = np.inf
     return order[np.argsort(-distances.min(axis=1, initial=np.inf), kind="stable")[:POINTS]]
+
+
+@cache
+def _not_below(n: int) -> NDArray[np.bool_]:
+    """On and above the diagonal."""
+    return np.triu(np.ones((n, n), np.bool_))
 
 
 def _described(gray: NDArray[np.uint8], places: NDArray[np.float64], turns: NDArray[np.int64], scale: float) -> NDArray[np.uint8]:

@@ -6,6 +6,7 @@ compared, and several must agree on one turn, scale and shift. The small picture
 same.
 """
 
+import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
@@ -32,6 +33,9 @@ OVERLAP = 40
 """Least number of pixels of the coarser small picture, of 1024, that both show."""
 
 _ANGLE, _SCALE = 0.35, 1.4  # radians and a factor by which a point's own turn and size may miss the picture's
+_COSINE = math.cos(_ANGLE) ** 2
+_TURNS, _SIZES = math.ceil(2 * _ANGLE * 128 / math.pi) + 1, math.ceil(2 * math.log(_SCALE) * 16) + 1
+"""How far two poses that fit the same turn are from one another at most, as `_rounded` gives them."""
 _APART = 0.05  # of an image's long side: two points that are nearer may be one and the same, seen twice
 _TOLERANCE = 0.03  # of the second image's long side
 _MATCHES = 32
@@ -85,16 +89,22 @@ class _Table:
 
 def same_parts(prints: Sequence[Print]) -> Iterator[tuple[int, int, Laid]]:
     """Pairs of indices, first < second, of images that share a part, and how the first lies on the second."""
+    points = [_points([each]) for each in prints]
     for first, second, mirrored in _candidates(prints):
-        laid = lay(prints[first], prints[second], mirrored)
+        laid = _laid(prints[first], prints[second], points[first], points[second], mirrored)
         if laid:
             yield first, second, laid
 
 
 def lay(first: Print, second: Print, mirrored: bool) -> Laid | None:
     """How the first lies on the second, where they share a part."""
-    one, other = _points([first]), _points([second])
+    return _laid(first, second, _points([first]), _points([second]), mirrored)
+
+
+def _laid(first: Print, second: Print, one: _Points, other: _Points, mirrored: bool) -> Laid | None:
     i, j = _matches(_sought(one.bits, mirrored), other.bits)
+    if len(i) < AGREEING:
+        return None
     z, w, pose = _pairs(one, other, i, j, mirrored)
     tolerance = _TOLERANCE * max(second.width, second.height)
     agrees = _agreeing(z, w, pose, tolerance)
@@ -164,11 +174,28 @@ def _look_alike(points: _Points, tables: Sequence[_Table], low: int, high: int, 
     bits, owner = _sought(points.bits[low:high], mirrored), points.owner[low:high]
     found = [np.zeros(0, np.int64)]
     for table in tables:
-        for i, place in _following(table.ranked, _key(bits, table.chosen) * images, owner, images):
-            j = table.order[place].astype(np.int64)
-            near = np.bitwise_count(bits[i] ^ points.bits[j]).sum(axis=1) <= NEAR
+        keys = _key(bits, table.chosen) * images
+        order = np.argsort(keys)  # sorted keys are looked up in a quarter of the time
+        for at, place in _following(table.ranked, keys[order], owner[order], images):
+            i, j = order[at], table.order[place].astype(np.int64)
+            near = _apart(bits[i], points.bits[j]) <= NEAR
             found.append((i[near] + low) * n + j[near])
-    return divmod(np.unique(np.concatenate(found)), n)
+    return divmod(_once(np.concatenate(found)), n)
+
+
+def _apart(bits: NDArray[np.uint64], others: NDArray[np.uint64]) -> NDArray[np.uint16]:
+    """In how many bits the rows differ."""
+    counts = np.bitwise_count(bits ^ others)
+    total = counts[:, 0].astype(np.uint16)
+    for word in range(1, counts.shape[1]):
+        total += counts[:, word]
+    return total
+
+
+def _once(numbers: Indices) -> Indices:
+    """The different numbers, sorted. np.unique has a table of all of them, which takes ten times as long for millions."""
+    numbers.sort()
+    return numbers[np.diff(numbers, prepend=-1) > 0]
 
 
 def _following(ranked: Indices, keys: Indices, owner: Indices, images: int) -> Iterator[tuple[Indices, Indices]]:
@@ -199,16 +226,20 @@ def _supported(points: _Points, i: Indices, j: Indices, images: int, mirrored: b
     """
     pair = points.owner[i] * images + points.owner[j]
     order = np.argsort(pair, kind="stable")
-    pair = pair[order]
-    i, j = i[order], j[order]
+    order = order[_often(pair[order])]
+    pair, i, j = pair[order], i[order], j[order]
     z, w, pose = _pairs(points, points, i, j, mirrored)
+    turns, sizes = _rounded(pose)
+    near = points.apart**2
     good = [np.zeros(0, np.int64)]
     for lag in range(1, _FOLLOWING):
         a = np.flatnonzero(pair[lag:] == pair[:-lag])
+        a = a[(np.abs(turns[a + lag] - turns[a]) <= _TURNS) & (np.abs(sizes[a + lag] - sizes[a]) <= _SIZES)]
         b = a + lag
         dz, dw = z[b] - z[a], w[b] - w[a]
-        apart = (np.abs(dz) > points.apart[i[a]]) & (np.abs(dw) > points.apart[j[a]])
-        a, b, turn = a[apart], b[apart], dw[apart] / dz[apart]
+        long = _squared(dz)
+        apart = (long > near[i[a]]) & (_squared(dw) > near[j[a]])
+        a, b, turn = a[apart], b[apart], dw[apart] * dz[apart].conj() / long[apart]
         good.append(pair[a[_fits(pose[a], turn) & _fits(pose[b], turn)]])
     pairs, counts = np.unique(np.concatenate(good), return_counts=True)
     pairs, counts = pairs[counts >= _SUPPORT], counts[counts >= _SUPPORT]
@@ -218,11 +249,30 @@ def _supported(points: _Points, i: Indices, j: Indices, images: int, mirrored: b
     return np.sort(pairs[order][rank < _PARTNERS])
 
 
+def _rounded(pose: NDArray[np.complex128]) -> tuple[NDArray[np.int8], NDArray[np.int8]]:
+    """The angles in 256ths of a turn, whose differences come round as angles do, and the logarithms of the sizes in 16ths."""
+    turns = np.rint(np.angle(pose) * (128 / np.pi)).astype(np.int16).astype(np.int8)
+    return turns, np.clip(np.rint(8 * np.log(_squared(pose))), -63, 63).astype(np.int8)
+
+
+def _often(ranked: Indices) -> NDArray[np.bool_]:
+    """Which of the sorted numbers occur more than _SUPPORT times: fewer points cannot agree in that many pairs."""
+    starts = np.flatnonzero(np.diff(ranked, prepend=-1))
+    counts = np.diff(starts, append=len(ranked))
+    return np.repeat(counts > _SUPPORT, counts)
+
+
 def _fits(pose: NDArray[np.complex128], turn: NDArray[np.complex128] | complex) -> NDArray[np.bool_]:
     """Whether what a pair of points says of turn and scale is about that turn and scale."""
-    ratio = pose / turn
-    size = np.abs(ratio)
-    return (np.abs(np.angle(ratio)) < _ANGLE) & (size < _SCALE) & (size > 1 / _SCALE)
+    along = (pose * np.conj(turn)).real
+    own, size = _squared(pose), _squared(turn)
+    return (along > 0) & (along * along > _COSINE * own * size) & (own < _SCALE**2 * size) & (size < _SCALE**2 * own)
+
+
+def _squared(z: NDArray[np.complex128] | complex) -> NDArray[np.float64]:
+    """The squares of their absolute values, in a fraction of the time that these take."""
+    z = np.asarray(z)
+    return z.real * z.real + z.imag * z.imag
 
 
 def _matches(bits: NDArray[np.uint64], others: NDArray[np.uint64]) -> tuple[Indices, Indices]:

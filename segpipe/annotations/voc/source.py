@@ -10,7 +10,7 @@ from segpipe.annotations.items import Annotated, Found, Item, Source, sorted_ite
 from segpipe.annotations.masks import codes as mask_codes
 from segpipe.annotations.masks import ids as mask_ids
 from segpipe.annotations.masks import judge as mask_judge
-from segpipe.annotations.masks.codes import colour_code
+from segpipe.annotations.masks.codes import Coded, colour_code
 from segpipe.annotations.masks.ids import Coding
 from segpipe.annotations.voc.lists import Choice, Given, choose
 from segpipe.annotations.voc.tree import IMAGES, LISTS, MASKS, Named, Tree, mask_of, open_tree
@@ -28,24 +28,36 @@ def source(root: Path, data: DataParams) -> Source:
     names = data.voc.classes
     ids = class_ids(names, data.class_map)
     coding = Coding("ids", dict(enumerate(mask_ids.final_ids(names, ids))), IGNORE)
-    judge = partial(mask_judge.judge, coding=coding, names=names, block="data.voc")
+    judge = partial(mask_judge.judge, coding=coding, names=names, max_ignored=data.max_ignored, block="data.voc")
     tree = open_tree(root)
     members = {path.as_posix(): place for path, place in tree.files.items()} if tree.archive else {}
     return Source(found_in(tree, root), ids.classes, partial(read, coding=coding), judge, members=members)
 
 
 def read(item: Item, width: int, height: int, coding: Coding) -> Annotated:
-    """The mask with the final class ids. One saved in VOC's colours, without its palette, is read by them, with a warning."""
+    """The mask with the final class ids. One in VOC's colours without its palette, or with them in another order, is read by
+    these, with a warning."""
     if item.annotation is None:
         return mask_ids.read(item, width, height, coding)
     coded = mask_codes.read(item.annotation.read(), item.annotation_name)
-    if not coded.coloured or any(code not in COLOURS for code in coded.codes):
+    if not _is_in_colours(coded):
         return mask_ids.annotated(item, coded, width, height, coding)
-    by_colour = replace(coded, codes=tuple(COLOURS[code] for code in coded.codes), coloured=False)
+    shown = coded.as_shown()
+    by_colour = replace(shown, codes=tuple(COLOURS[code] for code in shown.codes), coloured=False)
     annotated = mask_ids.annotated(item, by_colour, width, height, coding)
-    what = "a mask in colours and not class ids: read by the colours of PASCAL VOC"
+    kind = "in colours and not class ids" if coded.coloured else "whose palette has the colours of PASCAL VOC in another order"
+    what = f"a mask {kind}: read by the colours of PASCAL VOC"
     warning = DataError(item.annotation_name, what, "Save masks with VOC's palette to be sure of them.", warning=True)
     return replace(annotated, problems=(*annotated.problems, warning))
+
+
+def _is_in_colours(coded: Coded) -> bool:
+    """Whether VOC's colours tell the ids: in RGB, or by a palette that has them at other indices."""
+    if not coded.coloured:
+        pairs = zip(coded.codes, coded.shown, strict=False)  # nothing is shown without a palette
+        moved = any(COLOURS.get(colour) != code for code, colour in pairs)
+        return moved and all(colour in COLOURS for colour in coded.shown)
+    return all(code in COLOURS for code in coded.codes)
 
 
 def find(root: Path) -> Found:

@@ -17,10 +17,11 @@ EXPORT = "Export the labels again as YOLO segmentation."
 
 @dataclass(frozen=True)
 class Polygon:
-    """A line's class id, and its points as shares of width and height, 0 .. 1."""
+    """A line's class id, and its points as shares of width and height, 0 .. 1; `line` is its number, the first being 1."""
 
     class_id: int
     points: tuple[tuple[float, float], ...]
+    line: int
 
 
 def read_lines(content: bytes, name: str) -> tuple[list[Polygon], list[DataError]]:
@@ -34,7 +35,7 @@ def read_lines(content: bytes, name: str) -> tuple[list[Polygon], list[DataError
     polygons: list[Polygon] = []
     problems: dict[str, DataError] = {}
     for number, line in enumerate(re.split("\r\n|\r|\n", text), start=1):
-        for read in _line(line.split(), f"line {number} of {name}"):
+        for read in _line(line.split(), number, where(number, name)):
             if isinstance(read, Polygon):
                 polygons.append(read)
             else:
@@ -42,20 +43,25 @@ def read_lines(content: bytes, name: str) -> tuple[list[Polygon], list[DataError
     return polygons, list(problems.values())
 
 
-def _line(words: list[str], where: str) -> Iterator[Polygon | DataError]:
+def where(line: int, name: str) -> str:
+    """A line of a file, as sentences call it."""
+    return f"line {line} of {name}"
+
+
+def _line(words: list[str], number: int, told: str) -> Iterator[Polygon | DataError]:
     """The polygon of a line, with a warning where its points were moved, or what is wrong with it."""
     if not words:
         return
     problem = _problem(words)
     if problem:
-        yield problem.at(where)
+        yield problem.at(told)
         return
     values = [float(word) for word in words[1:]]
     if max(values) > 1 or min(values) < 0:
         what = "points a little outside 0 .. 1, which were moved to the border"
-        yield DataError(where, what, "Rounded numbers do that, and nothing need be done.", warning=True)
+        yield DataError(told, what, "Rounded numbers do that, and nothing need be done.", warning=True)
         values = [min(max(value, 0.0), 1.0) for value in values]
-    yield Polygon(int(float(words[0])), tuple(zip(values[::2], values[1::2], strict=True)))
+    yield Polygon(int(float(words[0])), tuple(zip(values[::2], values[1::2], strict=True)), number)
 
 
 @dataclass(frozen=True)

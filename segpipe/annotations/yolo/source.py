@@ -2,6 +2,7 @@
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from functools import partial
 from pathlib import Path, PurePosixPath
 
@@ -25,13 +26,14 @@ from segpipe.annotations.items import (
 from segpipe.annotations.shapes.odd import oddities
 from segpipe.annotations.shapes.paint import paint
 from segpipe.annotations.shapes.shape import Shape
+from segpipe.annotations.yolo import darknet, lines
 from segpipe.annotations.yolo.lines import EXPORT, Polygon, read_lines
 from segpipe.annotations.yolo.names import DataYaml, find_yaml, parts_of
 from segpipe.annotations.yolo.pairing import IMAGES, LABELS, Pairs, holds_labels, is_below, pair
 from segpipe.errors import DataError, Fix
 from segpipe.params import DataParams, ShapeParams
 from segpipe.place import Place
-from segpipe.record import BACKGROUND_NAMES
+from segpipe.record import is_background
 
 BLOCK = "data.yolo.classes"
 TRIED = 20
@@ -41,13 +43,14 @@ TRIED = 20
 def source(root: Path, data: DataParams) -> Source:
     """The images under `root`. Class ids mean the names of data.yaml, else of classes.txt, else those of data.yolo.classes."""
     ids = class_ids(data.yolo.classes, data.class_map)
-    found = find_yaml(root)
+    found = find_yaml(root) or darknet.find(root)
     listed = None if found and found.names else read_list(root) or read_list(root / LABELS)
     names = found.names if found and found.names else dict(enumerate(listed.names)) if listed else {}
     where = found.name if found and found.names else listed.file if listed else BLOCK
-    known = names or dict(enumerate(name for name in data.yolo.classes if name not in BACKGROUND_NAMES))
+    known = names or dict(enumerate(name for name in data.yolo.classes if not is_background(name)))
+    files = find(root, found, data.unannotated)
     return Source(
-        find(root, found, data.unannotated),
+        replace(files, problems=(*(listed.gaps() if listed else ()), *files.problems)),
         ids.classes,
         partial(read, names=known, where=where, ids=ids, how=data.shapes),
         partial(labels.judge, ids=ids, key=BLOCK),
@@ -68,7 +71,8 @@ def find(root: Path, yaml: DataYaml | None, rule: str) -> Found:
         given = parts.get(name) or part_in_names(PurePosixPath(name).parts[-2::-1])
         problem = None if own else unannotated(name, rule, "a label file")
         if len(own) > 1:
-            problems.append(DataError(own[1], f"a second label file for {name}", "Remove one of the two."))
+            what = f"{'two' if len(own) == 2 else len(own)} label files for one image, {name}"
+            problems.append(DataError(" and ".join(own), what, "Keep one of them."))
             told.append(name)
         elif problem:
             problems.append(problem)
@@ -98,26 +102,41 @@ def _alone(root: Path, texts: Sequence[str], pairs: Pairs) -> list[DataError]:
 
 
 def read(item: Item, width: int, height: int, names: Mapping[int, str], where: str, ids: ClassIds, how: ShapeParams) -> Annotated:
-    """The polygons of an item's label file as a mask; an empty file is all background. `values` are the classes' names.
+    """The polygons of an item's label file as a mask; an empty file draws nothing. `values` are the classes' names.
 
     No mask where something is wrong with the file. `names` are those of the class ids, from the file `where`.
     """
     if item.annotation is None:
         return Annotated(np.zeros((height, width), np.uint8))
     polygons, problems = read_lines(item.annotation.read(), item.annotation_name)
-    unnamed = sorted({polygon.class_id for polygon in polygons} - names.keys())
-    if unnamed:
-        what = f"class ids that {where} does not name: {', '.join(map(str, unnamed[:8]))}{' ...' if len(unnamed) > 8 else ''}"
-        remedy = "Name every class id, or correct the label file."
-        problems.append(DataError(item.annotation_name, what, remedy, _named(unnamed, names) if where == BLOCK else None))
+    problems += _unnamed(polygons, names, where, item.annotation_name)
     known = [polygon for polygon in polygons if polygon.class_id in names]
     values = tuple(sorted({names[polygon.class_id] for polygon in known}))
     if not set(values) <= ids.ids.keys() or not all(problem.warning for problem in problems):
         return Annotated(None, values, tuple(problems))
     shapes = [_shape(polygon, names[polygon.class_id], width, height) for polygon in known]
-    odd = dict.fromkeys(what for shape in shapes for what in oddities(shape, None))
-    problems += [DataError(item.annotation_name, f"a polygon {what}", EXPORT, warning=True) for what in odd]
+    problems += _odd(known, shapes, item.annotation_name)
     return Annotated(paint(shapes, ids.ids, height, width, how), values, tuple(problems))
+
+
+def _unnamed(polygons: Sequence[Polygon], names: Mapping[int, str], where: str, file: str) -> list[DataError]:
+    """The class ids that have no name, with the first line that has one."""
+    unnamed = sorted({polygon.class_id for polygon in polygons} - names.keys())
+    if not unnamed:
+        return []
+    what = f"class ids that {where} does not name: {', '.join(map(str, unnamed[:8]))}{' ...' if len(unnamed) > 8 else ''}"
+    first = next(polygon.line for polygon in polygons if polygon.class_id in unnamed)
+    fix = _named(unnamed, names) if where == BLOCK else None
+    return [DataError(lines.where(first, file), what, "Name every class id, or correct the label file.", fix)]
+
+
+def _odd(polygons: Sequence[Polygon], shapes: Sequence[Shape], file: str) -> list[DataError]:
+    """A warning for each way in which polygons are strange, with the first line that is."""
+    first: dict[str, int] = {}
+    for polygon, shape in zip(polygons, shapes, strict=True):
+        for what in oddities(shape, None):
+            first.setdefault(what, polygon.line)
+    return [DataError(lines.where(at, file), f"a polygon {what}", EXPORT, warning=True) for what, at in first.items()]
 
 
 def _named(class_ids: Sequence[int], names: Mapping[int, str]) -> tuple[Fix, ...] | None:

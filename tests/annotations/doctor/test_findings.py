@@ -2,7 +2,7 @@
 
 import pytest
 
-from segpipe.annotations.doctor.findings import refuse
+from segpipe.annotations.doctor.findings import findings, refuse
 from segpipe.errors import DataError, PipelineError
 
 
@@ -43,3 +43,20 @@ def test_only_the_first_ten_files_are_named() -> None:
 def test_classes_and_pairs_are_called_so() -> None:
     for names, word in ((("class a", "class b"), "classes"), (("a = b", "a = c"), "pairs"), (("class a", "b"), "files")):
         assert told(*(DataError(name, "rare", "Look.") for name in names)).startswith(f"2 {word}: rare. Look.")
+
+
+@pytest.mark.parametrize(
+    ("names", "word"),
+    [
+        (["shape 1 of a.json", "shape 12 of b.json"], "shapes"),
+        (["annotation 5 of a.png", "annotation number 2 of b.png"], "annotations"),
+        (["line 3 of labels/a.txt", "line 1, column 7 of b.json"], "lines"),
+        (["pairs.csv, line 2", "pairs.csv, line 3"], "lines"),
+        (["outline 1.json", "outline 2.json"], "files"),
+        (["a shape 1 of 2.json", "a shape 2 of 2.json"], "files"),
+        (["shape 1 of a.json", "b.json"], "files"),
+    ],
+)
+def test_what_is_counted_is_called_what_it_is(names: list[str], word: str) -> None:
+    (found,) = findings([DataError(name, "wrong", "Mend it.") for name in names])
+    assert str(found).startswith(f"2 {word}: wrong. Mend it.")

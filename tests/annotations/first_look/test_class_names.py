@@ -17,7 +17,7 @@ def sentences(found: list[int], listed: NameList | None = None) -> list[str]:
 def test_a_list_has_a_name_a_line(tmp_path: Path) -> None:
     assert read_list(tmp_path) is None
     (tmp_path / "labels.txt").write_text("\ufeff__ignore__\r\n_background_\r\n\r\n potted plant \r\nÄpfel\r\n", encoding="utf-8")
-    assert read_list(tmp_path) == NameList("labels.txt", ("_background_", "potted plant", "Äpfel"))
+    assert read_list(tmp_path) == NameList("labels.txt", ("_background_", "potted plant", "Äpfel"), blank=(3,))
     (tmp_path / "classes.txt").write_text("sky\nroad")
     assert read_list(tmp_path) == NameList("classes.txt", ("sky", "road"))
 
@@ -84,6 +84,55 @@ def test_a_last_name_that_means_no_class_may_stand_for_255() -> None:
     ]
 
 
+@pytest.mark.parametrize(
+    ("found", "names", "expected", "ignored"),
+    [
+        ([0, 1, 2], "cat dog", "background cat dog", 255),
+        ([0, 2, 255], "cat dog", "background cat dog", 255),
+        ([0, 1, 2, 3], "cat dog void", "background cat dog", 3),
+        ([0, 1], "cat dog", "cat dog", 255),
+        ([1, 2], "cat dog", "cat dog", 255),
+        ([0, 1, 2], "BG dog", "BG dog", 255),
+    ],
+)
+def test_a_list_of_objects_alone_gets_background_before_them(found: list[int], names: str, expected: str, ignored: int) -> None:
+    classes = of_ids(found, NameList("classes.txt", tuple(names.split())), is_voc=False)
+    assert (classes.names, classes.ignore_index) == (tuple(expected.split()), ignored)
+
+
+def test_a_blank_line_among_ids_is_a_question(tmp_path: Path) -> None:
+    (tmp_path / "classes.txt").write_text("background\ncat\n\ndog\n\n")
+    listed = read_list(tmp_path)
+    assert listed == NameList("classes.txt", ("background", "cat", "dog"), blank=(3,))
+    assert sentences([0, 1, 2], listed) == [
+        "classes.txt: a blank line above other names (line 3), and a name's place is its id. "
+        "Name the class that the line stands for, or take the line out."
+    ]
+    assert of_labels(["cat", "dog"], listed).problems == (), "labels are called by their names"
+
+
+@pytest.mark.parametrize(
+    ("names", "expected"),
+    [
+        ("sky void road", "sky __ignore__ road"),
+        ("sky ignore unlabelled road", "sky __ignore__ __ignore__ road"),
+        ("unlabeled sky road", "unlabeled sky road"),
+    ],
+)
+def test_a_name_for_no_class_in_the_middle_keeps_its_place(names: str, expected: str) -> None:
+    classes = of_ids([0, 1, 2], NameList("classes.txt", tuple(names.split())), is_voc=False)
+    assert (classes.names, classes.ignore_index) == (tuple(expected.split()), 255)
+
+
+def test_a_first_name_for_no_class_is_told() -> None:
+    (problem,) = of_ids([0, 1], NameList("classes.txt", ("void", "road")), is_voc=False).problems
+    assert problem.warning
+    assert str(problem) == (
+        'classes.txt: the first class is called "void", and counts as a class of objects. '
+        'In data.class_map write "void: background" if no object is there, or "void: __ignore__" if nobody looked.'
+    )
+
+
 def test_ids_without_a_list_get_names_by_number() -> None:
     classes = of_ids([0, 1, 3, 255], None, is_voc=False)
     assert (classes.names, classes.ignore_index) == (("background", "class_1", "class_2", "class_3"), 255)
@@ -128,7 +177,9 @@ def test_gray_values_are_not_believed_to_be_classes(found: list[int]) -> None:
 def test_there_are_two_names_at_least_and_no_crowd_of_invented_ones() -> None:
     """What is wrong is told by examining the files, and that takes parameters that load."""
     polyp = NameList("classes.txt", ("polyp",))
-    assert of_ids([0, 1], polyp, is_voc=False) == Classes(("background", "polyp"), 255, "classes.txt")
+    assert of_ids([0, 1], polyp, is_voc=False) == Classes(
+        ("background", "polyp"), 255, "classes.txt, and background for 0, which it does not name"
+    )
     for found in ([], [0], [0, 300], [255], list(range(200))):
         classes = of_ids(found, None, is_voc=False)
         assert (classes.names, len(classes.problems)) == (("background", "object"), 1)

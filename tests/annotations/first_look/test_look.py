@@ -12,7 +12,7 @@ import pytest
 from PIL import Image
 
 from segpipe.annotations.first_look import look as module
-from segpipe.annotations.first_look import summary
+from segpipe.annotations.first_look import settings, summary
 from segpipe.annotations.first_look.layout import Kind, Layout
 from segpipe.annotations.first_look.look import Look
 from segpipe.errors import PipelineError
@@ -175,7 +175,7 @@ def test_broken_json_next_to_sound_json_is_told(tmp_path: Path) -> None:
     (tmp_path / "c.json").write_text("{}")
     first, second = problems(look(tmp_path))
     assert first.startswith("c.json: a JSON file that is not labelme's")
-    assert second.startswith("b.json: a JSON file that is broken (")
+    assert second.startswith("line 1, column 2 of b.json: a JSON file that is broken (")
 
 
 def test_labels_are_told_even_where_shapes_are_bad_and_odd_shapes_are_warnings(tmp_path: Path) -> None:
@@ -188,9 +188,9 @@ def test_labels_are_told_even_where_shapes_are_bad_and_odd_shapes_are_warnings(t
     assert seen.values == (("cat", 2), ("cow", 1), ("dog", 1))
     assert seen.classes.names == ("background", "cat", "cow", "dog")
     assert [(problem.file, problem.problem, problem.warning) for problem in seen.problems] == [
-        ("a.json", 'a label with blanks around it ("cow")', True),
-        ("b.json", 'polygon "dog" needs 3 points or more', False),
-        ("b.json", 'polygon "cat" with no area', True),
+        ("shape 2 of a.json", 'a label with blanks around it ("cow")', True),
+        ("shape 1 of b.json", 'polygon "dog" needs 3 points or more', False),
+        ("shape 2 of b.json", 'polygon "cat" with no area', True),
     ]
 
 
@@ -259,3 +259,61 @@ def test_many_processes_see_the_same_as_one(tmp_path: Path, monkeypatch: pytest.
     serial = look(tmp_path)
     assert replace(serial, problems=()) == replace(parallel, problems=())
     assert problems(serial) == problems(parallel)
+
+
+def test_masks_of_classes_are_told_with_what_becomes_of_them(tmp_path: Path) -> None:
+    for name in ("a", "b", "c"):
+        picture(tmp_path / f"images/{name}.jpg")
+        mask(tmp_path / f"masks/{name}_dog.png", [255, 0])
+        mask(tmp_path / f"masks/{name}_cat.png", [0, 1] if name == "a" else [0])
+    seen = look(tmp_path)
+    assert seen.layout == Layout("masks", "images", "masks", "{stem}_{class}", classes=("cat", "dog"))
+    assert (seen.values, seen.problems) == ((("cat", 1), ("dog", 3)), ())
+    assert told(seen) == [
+        f"{tmp_path}: masks (images and masks, {{stem}}_{{class}})",
+        "  images   3, none without a mask",
+        "  sizes    4 x 3",
+        "  pixels   RGB of 8 bits (3)",
+        "  classes  3, from the names of the masks: background, cat (in 1), dog (in 3)",
+        "  masks    one for each class; where they overlap data.shapes.overlap says which wins",
+        "  values   binary: 0 is nothing, any other value the mask's class",
+        "  split    none given; the pipeline makes one",
+    ]
+    (tmp_path / "classes.txt").write_text("dog\ncow\ncat\n")
+    assert "  classes  4, from classes.txt: background, dog (in 3), cat (in 1); in no image: cow" in told(look(tmp_path))
+
+
+def test_parts_of_masks_are_told_with_what_becomes_of_them(tmp_path: Path) -> None:
+    for name in ("a", "b"):
+        picture(tmp_path / f"{name}.png")
+        mask(tmp_path / f"{name}_mask.png", [0, 255])
+    mask(tmp_path / "a_mask_1.png", [255, 0])
+    seen = look(tmp_path)
+    assert (seen.n_images, seen.problems, seen.values) == (2, (), (("0", 2), ("255", 2)))
+    assert told(seen)[0] == f"{tmp_path}: masks (. and ., {{stem}}_mask{{part}})"
+    assert told(seen)[-3:-1] == [
+        "  masks    those of one image are joined; where they overlap data.shapes.overlap says which wins",
+        "  values   binary: 0 is background, any other value the object",
+    ]
+
+
+def test_a_list_of_pairs_tells_the_classes_of_its_column(tmp_path: Path) -> None:
+    picture(tmp_path / "a.jpg")
+    mask(tmp_path / "1.png", [0, 7])
+    mask(tmp_path / "2.png", [7, 0])
+    (tmp_path / "pairs.csv").write_text("image,mask,class\na.jpg,1.png,dog\na.jpg,2.png,cat\n")
+    seen = look(tmp_path)
+    assert (seen.n_images, seen.problems, seen.classes.origin) == (1, (), "the list of pairs")
+    assert seen.classes.names == ("background", "cat", "dog")
+    assert settings.of_data(seen, "data/source") == {
+        "data.source": "masks",
+        "data.path": "data/source",
+        "data.masks.classes": ("background", "cat", "dog"),
+        "data.masks.image_dir": ".",
+        "data.masks.mask_dir": ".",
+        "data.masks.template": "{stem}",
+        "data.masks.pairs": "pairs.csv",
+        "data.masks.values": "binary",
+        "data.masks.ignore_index": 255,
+        "data.masks.palette": "indices",
+    }

@@ -50,6 +50,7 @@ def test_each_source_has_its_block() -> None:
         "data.masks.pairs": "none",
         "data.masks.values": "ids",
         "data.masks.ignore_index": 11,
+        "data.masks.palette": "indices",
     }
     in_colours = Classes(("sky", "road"), 255, "the colours", values="codes", codes=("0 0 0", "255 0 0"))
     settings = of_data(replace(seen(Layout("masks", ".", ".", "{stem}_L")), classes=in_colours), "/x")

@@ -23,7 +23,7 @@ GUESS = (
     "Make sure that they belong together."
 )
 GONE = '{}: its image "{}" is not in the folder. Put the image beside the JSON file, or remove the file.'
-TWO = "{}: a second JSON file for {}. Remove one of the two."
+TWO = "{} and {}: two JSON files for one image, {}. Remove one of the two."
 BARE = "{}: an image without a JSON file. Annotate it, or set data.unannotated to skip or background."
 
 
@@ -50,6 +50,22 @@ CASES: dict[str, Case] = {
     "windows, relative": Case(["b/photo.png"], {"a/n.json": "..\\b\\photo.png"}, pairs={"a/n.json": "b/photo.png"}),
     "windows, a drive and a name": Case(
         ["photo.png"], {"n.json": "C:photo.png"}, told=[GONE.format("n.json", "C:photo.png"), BARE.format("photo.png")]
+    ),
+    "without a suffix": Case(["b/photo.png"], {"a/n.json": "../b/photo"}, pairs={"a/n.json": "b/photo.png"}),
+    "without a suffix, which two have": Case(
+        ["b/photo.png", "b/photo.jpg"],
+        {"a/n.json": "../b/photo"},
+        told=[GONE.format("a/n.json", "../b/photo"), BARE.format("b/photo.jpg"), BARE.format("b/photo.png")],
+    ),
+    "a folder, whose name an image has": Case(
+        ["a.png"],
+        {"a/n.json": "", "a/b/n.json": "..", "a/m.json": "."},
+        told=[
+            GONE.format("a/b/n.json", ".."),
+            GONE.format("a/m.json", "."),
+            GONE.format("a/n.json", ""),
+            BARE.format("a.png"),
+        ],
     ),
     "another machine": Case(["photo.png"], {"n.json": "/home/me/photo.png"}, pairs={"n.json": "photo.png"}),
     "another folder": Case(["b/photo.png"], {"a/n.json": "../b/photo.png"}, pairs={"a/n.json": "b/photo.png"}),
@@ -121,16 +137,19 @@ CASES: dict[str, Case] = {
         told=[GONE.format("train/a.json", "a.jpg")],
     ),
     "two files for one image": Case(
-        ["a.png"], {"a.json": "a.png", "b.json": "a.png"}, pairs={"a.json": "a.png"}, told=[TWO.format("b.json", "a.png")]
+        ["a.png"],
+        {"a.json": "a.png", "b.json": "a.png"},
+        pairs={"a.json": "a.png"},
+        told=[TWO.format("a.json", "b.json", "a.png")],
     ),
     "two guesses at one image": Case(
         ["c/a.png"],
         {"p/a.json": "a.png", "q/a.json": "a.png"},
         pairs={"p/a.json": "c/a.png"},
-        told=[TWO.format("q/a.json", "c/a.png"), GUESS.format("p/a.json")],
+        told=[TWO.format("p/a.json", "q/a.json", "c/a.png"), GUESS.format("p/a.json")],
     ),
     "two suffixes of a JSON": Case(
-        ["a.png"], {"a.json": "x", "a.JSON": "y"}, pairs={"a.JSON": "a.png"}, told=[TWO.format("a.json", "a.png")]
+        ["a.png"], {"a.json": "x", "a.JSON": "y"}, pairs={"a.JSON": "a.png"}, told=[TWO.format("a.JSON", "a.json", "a.png")]
     ),
     "inside": Case([], inside={"a.json": "a.jpg"}, pairs={"a.json": "a.json"}),
     "inside, below a folder": Case([], inside={"test/a.json": "..\\a.jpg"}, pairs={"test/a.json": "test/a.json"}),
@@ -223,8 +242,8 @@ def test_the_way_to_the_folder_does_not_matter(tmp_path: Path, way: str, image_d
 
 def test_several_images_of_a_name_are_one_id_too_many(tmp_path: Path, image_data: str) -> None:
     folder = make(tmp_path, Case(["a.jpg", "a.png"], {"a.json": "a.png"}), image_data)
-    sentence = "another image has the same name up to its suffix. Rename or remove one of the two."
-    assert sentences(labelme.find(folder, "background")) == [f"a.jpg: {sentence}", f"a.png: {sentence}"]
+    sentence = "a.jpg and a.png: images of the same name up to its suffix. Rename or remove all but one of them."
+    assert sentences(labelme.find(folder, "background")) == [sentence]
 
 
 @pytest.mark.parametrize(
@@ -232,7 +251,7 @@ def test_several_images_of_a_name_are_one_id_too_many(tmp_path: Path, image_data
     [
         (
             "{",
-            "a.json: a JSON file that is broken (Expecting property name enclosed in double quotes). "
+            "line 1, column 2 of a.json: a JSON file that is broken (Expecting property name enclosed in double quotes). "
             "Save it again in labelme, or remove it.",
         ),
         (

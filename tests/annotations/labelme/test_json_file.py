@@ -1,6 +1,7 @@
 """The frame of labelme's JSON: what is read, and the sentence for what is not."""
 
 import json
+import re
 from typing import Any
 
 import pytest
@@ -42,14 +43,17 @@ def test_a_byte_order_mark_and_other_unicode_are_read() -> None:
 )
 def test_broken_json_is_told(content: str | bytes, reason: str | None) -> None:
     sentence = refusal(content)
-    assert sentence.startswith(f"a.json: a JSON file that is broken ({reason or ''}")
+    assert re.match(r"(line \d+, column \d+ of )?a\.json: a JSON file that is broken \(", sentence)
+    assert f"broken ({reason or ''}" in sentence
     assert sentence.endswith("). Save it again in labelme, or remove it.")
 
 
 @pytest.mark.parametrize("encoding", ["latin-1", "gbk"])
 def test_text_of_another_encoding_is_told(encoding: str) -> None:
     text = '{"shapes": [{"label": "%s", "points": []}]}' % ("狗在这里" if encoding == "gbk" else "Löwe")
-    assert refusal(text.encode(encoding)) == "a.json: a JSON file that is not in UTF-8. Save it as UTF-8 in a text editor."
+    assert (
+        refusal(text.encode(encoding)) == "line 1 of a.json: a JSON file that is not in UTF-8. Save it as UTF-8 in a text editor."
+    )
 
 
 @pytest.mark.parametrize(

@@ -14,12 +14,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 from PIL import Image
 
+from segpipe.annotations.labelme import shapes as module
 from segpipe.annotations.labelme.shapes import KINDS, Drawn, drawn
 from segpipe.annotations.shapes.shape import Shape
+from segpipe.errors import DataError
 from segpipe.record import Mask
 
 TRIANGLE = [[1, 1], [3, 1], [3, 3]]
-AGAIN = "Draw it again in labelme, or remove it."
+AGAIN = "Draw it again, or remove it."
 NAN, INF = math.nan, math.inf
 
 
@@ -159,10 +161,10 @@ BAD: list[tuple[dict[str, Any], str]] = [
     *(
         (
             {"shape_type": kind},
-            f'a shape of the type "{word}", which is not known. Draw it as one of labelme\'s own: {", ".join(KINDS)}.',
+            f'a shape of the type "{word}", which is not known. Draw it as one of {", ".join(KINDS)}.',
         )
         for kind, word in [
-            ("rotation", "rotation"),
+            ("cuboid", "cuboid"),
             ("Polygon", "Polygon"),
             (7, "7"),
             (True, "true"),
@@ -278,10 +280,12 @@ def test_every_bad_shape_is_told_once_and_the_sound_ones_stay_in_order() -> None
     dog, cat = {"label": "dog", "points": TRIANGLE}, {"label": "cat", "points": TRIANGLE}
     few = {"label": "cow", "points": []}
     result = of(dog, few, {"label": None, "points": None}, few, {"points": TRIANGLE}, cat)
-    assert [problem.problem for problem in result.problems] == [
-        'polygon "cow" needs 3 points or more',
-        "a shape without a label",
-        "polygon with points that are no pairs of numbers",
+    assert [(problem.file, problem.problem) for problem in result.problems] == [
+        ("shape 2 of a.json", 'polygon "cow" needs 3 points or more'),
+        ("shape 3 of a.json", "a shape without a label"),
+        ("shape 3 of a.json", "polygon with points that are no pairs of numbers"),
+        ("shape 4 of a.json", 'polygon "cow" needs 3 points or more'),
+        ("shape 5 of a.json", "a shape without a label"),
     ]
     assert result.labels == ("cat", "cow", "dog")
     assert [shape.label for shape in result.shapes] == ["dog", "cat"]
@@ -379,3 +383,11 @@ def test_a_bomb_of_a_mask_is_refused_from_its_header() -> None:
     assert sentence == (
         'mask "cat" with a mask that cannot be read: 20000 x 20000 pixels, above the limit of 268435456. ' + AGAIN
     )
+
+
+def test_masks_that_would_fill_the_memory_are_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    raw = masked([[1, 1], [3, 2]], png([[1, 1, 1], [1, 1, 1]]))
+    monkeypatch.setattr(module, "MOST_HELD", 12)
+    assert len(of(raw, raw).shapes) == 2
+    with pytest.raises(DataError, match=r"^a\.json: masks of more than \d+ pixels in one image\. Cut the image into parts"):
+        of(raw, raw, raw)

@@ -169,11 +169,12 @@ def test_all_that_is_wrong_with_a_file_is_told_at_once(tmp_path: Path) -> None:
     assert told(tmp_path, shapes, imageWidth=60) == [
         "a.json: made for an image of 60 x 5 pixels, but the image has 6 x 5. "
         "Bring back the image that was annotated, or annotate this one.",
-        'a.json: a shape of the type "cube", which is not known. Draw it as one of labelme\'s own: '
+        'shape 1 of a.json: a shape of the type "cube", which is not known. Draw it as one of '
         "polygon, rectangle, oriented_rectangle, circle, line, linestrip, point, points, mask.",
-        "a.json: a shape without a label. Give every shape its label in labelme, or remove it.",
-        'a.json: polygon "dog" needs 3 points or more. Draw it again in labelme, or remove it.',
-        'a.json: a label with blanks around it ("cat"). It is read without them; correct it in labelme.',
+        "shape 2 of a.json: a shape without a label. Give every shape its label in labelme, or remove it.",
+        'shape 3 of a.json: polygon "dog" needs 3 points or more. Draw it again, or remove it.',
+        'shape 4 of a.json: polygon "dog" needs 3 points or more. Draw it again, or remove it.',
+        'shape 5 of a.json: a label with blanks around it ("cat"). It is read without them; correct it in labelme.',
     ]
 
 

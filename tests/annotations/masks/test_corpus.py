@@ -52,6 +52,7 @@ def test_ids_are_read_as_they_are(tmp_path: Path) -> None:
         "pairs": "none",
         "values": "ids",
         "ignore_index": 255,
+        "palette": "indices",
     }
     assert masks == {"a": [0, 1, 2], "b": [2, 255]}
 
@@ -307,6 +308,22 @@ MENDED: list[tuple[Callable[[Path], None], dict[str, Any], str, tuple[Fix, ...],
         (Fix("data.masks.codes", "0 0 255", adds=True), Fix("data.masks.classes", "class_2", adds=True)),
         {"a": [0, 1, 2]},
     ),
+    (
+        lambda root: folder(root, a=blocks(0, 1), b=blocks(0, 255)),
+        {"values": "binary"},
+        "masks/b.png: the object is 1 in some masks and 255, the ignored value, in others. "
+        "If it is the object there too, set data.masks.ignore_index to -1.",
+        (Fix("data.masks.ignore_index", -1),),
+        {"a": [0, 1], "b": [0, 1]},
+    ),
+    (
+        lambda root: folder(root, a=blocks(0, 1, 2)),
+        {"classes": ("cat", "dog")},
+        "masks/a.png: values that are no class: 2. data.masks.classes names 0 to 1. "
+        "None of its names is background: if they are those of the objects, write background before them.",
+        (Fix("data.masks.classes", ("background", "cat", "dog")),),
+        {"a": [0, 1, 2]},
+    ),
 ]
 
 
@@ -442,11 +459,6 @@ REFUSED: list[tuple[Callable[[Path], None], dict[str, Any], list[str]]] = [
         lambda root: folder(root, a=np.arange(80).reshape(8, 10)),
         {},
         ["masks/a.png: 78 values that are no class: 2, 3, 4, 5, 6, 7, 8, 9 and 70 more. They look like numbers of "],
-    ),
-    (
-        lambda root: folder(root, a=blocks(0, 1), b=blocks(0, 255)),
-        {"values": "binary"},
-        ["masks/b.png: the object is 1 in some masks and 255, the ignored value, in others. Make them alike."],
     ),
     (
         lambda root: folder(root, a=blocks(0, 0)),

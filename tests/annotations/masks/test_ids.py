@@ -97,7 +97,7 @@ def test_nothing_can_be_dropped_without_a_background() -> None:
     with pytest.raises(PipelineError) as caught:
         coding({"cat": "__drop__"}, classes=("sky", "cat", "road"))
     assert str(caught.value) == (
-        'data.class_map: "cat" cannot be left out, since the first class, "sky", is no background. '
+        'data.class_map: "cat" cannot be left out, since none of the classes is background. '
         "Map it to another class or to __ignore__."
     )
 

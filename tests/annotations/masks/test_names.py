@@ -56,7 +56,7 @@ def test_a_table_counts_more_than_a_list_for_colours_and_less_for_ids() -> None:
     table = {"255 0 0": "car", "0": "Void", "0 0 9": "sky"}
     found = classes("255 0 0", "0", table=table, names="a b")
     assert (found.names, found.codes, found.ignore_index) == (("car", "__ignore__", "sky"), ("255 0 0", "0 0 0", "0 0 9"), -1)
-    assert classes("0", "1", table=table).names == ("car", "Void", "sky")
+    assert classes("0", "1", table=table).names == ("car", "__ignore__", "sky")
     assert classes("0", "1", table=table, names="a b").names == ("a", "b")
     assert classes("0", "70", "200", table={"0": "x", "70": "y", "200": "z"}).codes == ("0 0 0", "70 70 70", "200 200 200")
 

@@ -4,7 +4,9 @@ from pathlib import Path
 
 import pytest
 
+from segpipe.annotations.items import Found, Item
 from segpipe.annotations.masks import pair_table
+from segpipe.annotations.masks.layers import Layer, Layers
 from segpipe.errors import PipelineError
 
 
@@ -92,16 +94,19 @@ def test_a_line_that_cannot_be_followed_is_told(tmp_path: Path, line: str, sente
 
 def test_one_mask_for_two_images_and_one_image_twice(tmp_path: Path) -> None:
     assert problems(tmp_path, "in/a.jpg,out/1.png", "in/b.jpg,out/1.png") == [
-        "pairs.csv, line 3: names the mask of in/a.jpg for another image. Name the image's own mask."
+        "pairs.csv, line 3: names the mask of in/a.jpg (line 2) for another image. Name the image's own mask."
     ]
-    twice = "pairs.csv, line 3: names the image in/a.jpg a second time. Remove one of the two lines."
+    twice = (
+        "pairs.csv, line 3: names the image in/a.jpg a second time, after line 2. "
+        "Remove one of the two lines, or add a column class where each mask is of one class."
+    )
     assert problems(tmp_path, "in/a.jpg,out/1.png", "in/a.jpg,out/2.png") == [twice]
 
 
 @pytest.mark.parametrize(
     ("text", "sentence"),
     [
-        ("", "its first line names nothing. Write image,mask and, if you have them, part and group."),
+        ("", "its first line names nothing. Write image,mask and, if you have them, class, part and group."),
         ("in/a.jpg,out/1.png\n", "its first line names in/a.jpg, out/1.png. "),
         ("image,mask,mask\n", "its first line names image, mask, mask. "),
         ("image,mask\n\n", "no pair in it. Write a line a pair below the first."),
@@ -127,3 +132,68 @@ def test_text_of_another_code_is_refused(tmp_path: Path) -> None:
     (tmp_path / "pairs.csv").write_bytes("image,mask\ncafé,x".encode("latin-1"))
     with pytest.raises(PipelineError, match="not UTF-8 text"):
         pair_table.find(tmp_path, "pairs.csv", "error")
+
+
+def by_class(root: Path, *lines: str, rule: str = "error") -> Found:
+    text = "\n".join(["image,mask,class,part", *lines])
+    return pair_table.find(write(root, text, "out/3.png", "out/4.png"), "pairs.csv", rule, ("cat", "dog"))
+
+
+def test_a_column_class_gives_an_image_a_mask_for_each(tmp_path: Path) -> None:
+    found = by_class(
+        tmp_path,
+        "in/a.jpg,out/2.png,dog,train",
+        "in/b.jpg,out/3.png,cat,",
+        "in/a.jpg,out/1.png,cat,train",
+        "in/a.jpg,out/4.png,cat,train",
+    )
+    assert found.problems == ()
+    assert [(item.source, item.annotation_name, item.given) for item in found.items] == [
+        ("in/a.jpg", "out/2.png, out/1.png and out/4.png", "train"),
+        ("in/b.jpg", "out/3.png", ""),
+    ]
+    assert [[(each.name, each.class_name) for each in layers_of(item)] for item in found.items] == [
+        [("out/2.png", "dog"), ("out/1.png", "cat"), ("out/4.png", "cat")],
+        [("out/3.png", "cat")],
+    ]
+    assert pair_table.class_names(tmp_path, "pairs.csv") == ("cat", "dog")
+    assert pair_table.class_names(write(tmp_path / "x", "image,mask\nin/a.jpg,out/1.png\n"), "pairs.csv") is None
+
+
+def layers_of(item: Item) -> tuple[Layer, ...]:
+    assert isinstance(item.annotation, Layers)
+    return item.annotation.files
+
+
+@pytest.mark.parametrize(
+    ("lines", "sentence"),
+    [
+        (["in/a.jpg,out/1.png,,"], "line 2: names a mask without its class. Write the class."),
+        (
+            ["in/a.jpg,out/1.png,cow,"],
+            'line 2: names "cow", no class of data.masks.classes. Name the class there, or correct the line.',
+        ),
+        (
+            ["in/a.jpg,out/1.png,cat,", "in/a.jpg,out/1.png,dog,"],
+            "line 3: names the mask of line 2 for another class. Name the class's own mask.",
+        ),
+        (
+            ["in/a.jpg,out/1.png,cat,train", "in/a.jpg,out/2.png,dog,val"],
+            "line 3: names another part for in/a.jpg than line 2. Write the same in both.",
+        ),
+        (
+            ["in/a.jpg,out/1.png,cat,", "in/b.jpg,out/1.png,cat,"],
+            "line 3: names the mask of in/a.jpg (line 2) for another image. Name the image's own mask.",
+        ),
+    ],
+)
+def test_lines_of_classes_that_cannot_be_followed_are_told(tmp_path: Path, lines: list[str], sentence: str) -> None:
+    assert list(map(str, by_class(tmp_path, *lines).problems)) == [f"pairs.csv, {sentence}"]
+
+
+def test_an_image_with_and_without_mask_is_told(tmp_path: Path) -> None:
+    found = by_class(tmp_path, "in/a.jpg,out/1.png,cat,", "in/a.jpg,,,", rule="background")
+    assert list(map(str, found.problems)) == [
+        "pairs.csv, line 3: names the image in/a.jpg with and without mask, as line 2 shows. Remove the line without mask."
+    ]
+    assert [item.annotation for item in by_class(tmp_path, "in/b.jpg,,,", rule="background").items] == [None]

@@ -35,3 +35,22 @@ def test_what_lists_and_folders_lack_is_told() -> None:
         "c: in the folder but in none of its lists. Add it to train.txt, val.txt or test.txt.",
     ]
     assert part_lists.compare({}, {"a"}, {"a"}) == []
+
+
+def test_paths_of_another_machine_count_from_where_they_meet_an_image(tmp_path: Path) -> None:
+    (tmp_path / "train.txt").write_text("/SegNet/CamVid/train/1.png /SegNet/CamVid/trainannot/1.png\nC:\\data\\train\\2.png\n")
+    (tmp_path / "test.txt").write_text("/SegNet/CamVid/test/1.png\n/SegNet/gone.png\nother/train/1.png\n")
+    lists, problems = part_lists.read(tmp_path, ".", {"train/1", "train/2", "test/1"})
+    assert lists == {
+        "train/1": "train",
+        "train/2": "train",
+        "test/1": "test",
+        "/SegNet/gone": "test",
+        "other/train/1": "test",
+    }
+    assert problems == []
+
+
+def test_a_line_may_name_a_folder_with_the_part_in_it(tmp_path: Path) -> None:
+    (tmp_path / "val.txt").write_text("val_images/a.jpg\nval/b\n")
+    assert part_lists.read(tmp_path, "*_images")[0] == {"val/a": "val", "val/b": "val"}

@@ -1,6 +1,7 @@
 """Image and mask folders: which image belongs to which mask and part, and one sentence for each mistake."""
 
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -8,6 +9,7 @@ from PIL import Image
 
 from segpipe.annotations.items import Found
 from segpipe.annotations.masks import source as masks
+from segpipe.annotations.masks.layers import Layers
 from segpipe.errors import PipelineError
 from segpipe.place import Place
 from tests.annotations.data_params import data_params
@@ -110,9 +112,8 @@ def test_two_masks_or_two_images_of_one_name_are_refused(tmp_path: Path) -> None
     pairs(tmp_path, "a", "b")
     save(tmp_path, "masks/a.tif", "images/b.png")
     assert problems(tmp_path, "background") == [
-        "masks/a.tif: another mask has the same name up to its suffix. Remove one of the two.",
-        "images/b.jpg: another image has the same name up to its suffix. Rename or remove one of the two.",
-        "images/b.png: another image has the same name up to its suffix. Rename or remove one of the two.",
+        "masks/a.png and masks/a.tif: masks of one image and of the same name up to its suffix. Remove all but one of them.",
+        "images/b.jpg and images/b.png: images of the same name up to its suffix. Rename or remove all but one of them.",
     ]
 
 
@@ -175,10 +176,10 @@ def test_names_that_differ_in_case_and_are_ambiguous_are_not_paired(tmp_path: Pa
     save(tmp_path, "images/a.jpg", "masks/a.png", "images/A_1.jpg", "masks/a_1.png", "masks/A_1.tif", "images/b_1.png")
     save(tmp_path, "masks/B_1.png", "masks/b_1.TIF", "images/C.png", "masks/c.png", "images/c.jpg")
     assert [item.id for item in find(tmp_path).items if item.annotation] == ["A_1", "a", "b_1", "c"]
-    assert problems(tmp_path) == [
-        "images/C.png: an image without a mask. Annotate it, or set data.unannotated to skip or background.",
-        "masks/B_1.png: a mask without an image. Add its image, or remove it.",
-        "masks/a_1.png: a mask without an image. Add its image, or remove it.",
+    assert [sentence.split(". ")[0] for sentence in problems(tmp_path)] == [
+        "masks/b_1.TIF and masks/B_1.png: by their names masks of one image, which nothing joins",
+        "masks/A_1.tif and masks/a_1.png: by their names masks of one image, which nothing joins",
+        "images/C.png: an image without a mask",
     ]
 
 
@@ -227,3 +228,158 @@ def test_keys_that_contradict_one_another_are_refused(tmp_path: Path) -> None:
         with pytest.raises(PipelineError) as caught:
             masks.source(tmp_path, data_params(tmp_path, "masks", **keys))
         assert str(caught.value) == sentence
+
+
+BY_CLASS = {"template": "{stem}_{class}", "values": "binary", "classes": ("background", "cat", "dog")}
+
+
+def layered(root: Path, rule: str = "error", **keys: Any) -> tuple[dict[str, list[tuple[str, str]]], list[str]]:
+    """The names and classes of each image's masks, and what is told."""
+    found = masks.source(root, data_params(root, "masks", unannotated=rule, **keys)).found
+    own = {
+        item.id: [(each.name, each.class_name) for each in item.annotation.files]
+        if isinstance(item.annotation, Layers)
+        else [(item.annotation_name, "")]
+        for item in found.items
+    }
+    return own, [str(problem) for problem in found.problems]
+
+
+def test_every_mask_of_an_image_is_taken_with_its_class(tmp_path: Path) -> None:
+    save(tmp_path, "images/a.jpg", "masks/a_cat.png", "masks/a_dog.png", "images/b.jpg", "masks/b_dog.tif")
+    save(tmp_path, "images/c.jpg")
+    own, told = layered(tmp_path, "background", **BY_CLASS)
+    assert own == {
+        "a": [("masks/a_cat.png", "cat"), ("masks/a_dog.png", "dog")],
+        "b": [("masks/b_dog.tif", "dog")],
+        "c": [("", "")],
+    }
+    assert told == []
+
+
+def test_folders_of_classes_may_stand_above_and_below_the_parts(tmp_path: Path) -> None:
+    save(tmp_path, "images/train/a.jpg", "masks/train/cat/a.png", "masks/dog/train/a.png")
+    own, told = layered(tmp_path, **BY_CLASS | {"template": "{class}/{stem}"})
+    assert own == {"train/a": [("masks/dog/train/a.png", "dog"), ("masks/train/cat/a.png", "cat")]}
+    assert told == []
+
+
+def test_parts_of_one_mask_are_taken_together(tmp_path: Path) -> None:
+    save(tmp_path, "b/x (1).png", "b/x (1)_mask.png", "b/x (1)_mask_1.png", "b/x (10).png", "b/x (10)_mask.png")
+    own, told = layered(tmp_path, image_dir=".", mask_dir=".", template="{stem}_mask{part}")
+    assert own == {
+        "b/x (1)": [("b/x (1)_mask.png", ""), ("b/x (1)_mask_1.png", "")],
+        "b/x (10)": [("b/x (10)_mask.png", "")],
+    }
+    assert told == []
+
+
+def test_a_class_that_no_key_names_is_told_with_its_file(tmp_path: Path) -> None:
+    for name in ("a", "b"):
+        save(tmp_path / "x", f"images/{name}.jpg", f"masks/{name}_cat.png")
+        save(tmp_path / "y", f"{name}.jpg", f"{name}_cat.png")
+    save(tmp_path / "x", "masks/a_cow.png")
+    save(tmp_path / "y", "a_cow.png")
+    remedy = 'by its name a mask of "cow", no class of data.masks.classes. Name the class there, or remove the file.'
+    assert layered(tmp_path / "x", **BY_CLASS)[1] == [f"masks/a_cow.png: {remedy}"]
+    assert layered(tmp_path / "y", image_dir=".", mask_dir=".", **BY_CLASS)[1] == [f"a_cow.png: {remedy}"]
+
+
+def test_a_photo_beside_masks_of_classes_is_an_image(tmp_path: Path) -> None:
+    save(tmp_path, "a.jpg", "a_cat.png", "a_small.jpg")
+    own, told = layered(tmp_path, "background", image_dir=".", mask_dir=".", **BY_CLASS)
+    assert own == {"a": [("a_cat.png", "cat")], "a_small": [("", "")]}
+    assert told == []
+
+
+def test_a_name_that_fits_two_images_is_told(tmp_path: Path) -> None:
+    save(tmp_path, "images/a.jpg", "images/a_big.jpg", "masks/a_big_cat.png", "masks/a_cat.png")
+    own, told = layered(tmp_path, "skip", **BY_CLASS | {"classes": ("background", "cat", "big_cat")})
+    assert own == {"a": [("masks/a_cat.png", "cat")]}
+    assert told[0] == (
+        "masks/a_big_cat.png: its name fits a, class big_cat and a_big, class cat. "
+        "Rename it, or list the pairs in a file that data.masks.pairs names."
+    )
+
+
+def test_two_files_of_one_class_or_part_are_told_together(tmp_path: Path) -> None:
+    save(tmp_path, "images/a.jpg", "masks/a_cat.png", "masks/a_cat.tif")
+    same = "masks of one image and of the same name up to its suffix. Remove all but one of them."
+    assert layered(tmp_path, **BY_CLASS)[1] == [f"masks/a_cat.png and masks/a_cat.tif: {same}"]
+    assert layered(tmp_path, template="{stem}_cat{part}")[1] == [f"masks/a_cat.png and masks/a_cat.tif: {same}"]
+    save(tmp_path / "x", "images/train/a.jpg", "masks/cat/train/a.png", "masks/train/cat/a.png")
+    assert layered(tmp_path / "x", **BY_CLASS | {"template": "{class}/{stem}"})[1] == [
+        "masks/cat/train/a.png and masks/train/cat/a.png: masks of one image and of the same name. Remove all but one of them."
+    ]
+
+
+def test_one_more_mask_of_an_image_is_told_with_the_first_and_the_line_that_joins_them(tmp_path: Path) -> None:
+    save(tmp_path / "x", "a.png", "a_mask.png", "a_mask_1.png", "b.png", "b_mask.png", "c.png")
+    save(tmp_path / "y", "images/a.jpg", "masks/a_mask.png", "masks/a_mask_1.png", "images/b.jpg", "masks/b_mask.png")
+    joined = "by their names masks of one image, which nothing joins. "
+    joined += "To join them, let data.masks.template say so; or remove all but one."
+    one = masks.source(tmp_path / "x", data_params(tmp_path / "x", "masks", image_dir=".", mask_dir=".", template="{stem}_mask"))
+    further, alone = one.found.problems
+    assert str(further) == f"a_mask.png and a_mask_1.png: {joined}"
+    assert [(fix.key, fix.value) for fix in further.fixes] == [("data.masks.template", "{stem}_mask{part}")]
+    assert alone.file == "c.png"
+    two = masks.source(tmp_path / "y", data_params(tmp_path / "y", "masks", template="{stem}_mask")).found
+    assert [str(each) for each in two.problems] == [f"masks/a_mask.png and masks/a_mask_1.png: {joined}"]
+
+
+def test_one_more_mask_that_may_be_anything_is_told_without_a_line(tmp_path: Path) -> None:
+    pairs(tmp_path, "a", "b", "c")
+    save(tmp_path, "masks/a_dog.png", "masks/b_1.png")
+    found = masks.source(tmp_path, data_params(tmp_path, "masks")).found
+    remedy = (
+        "Remove all but one, add the images that they belong to, or list all masks with their classes in pairs.csv in this "
+        "folder (columns image, mask, class), and give the command again."
+    )
+    assert [(str(each), each.fixes) for each in found.problems] == [
+        (f"masks/a.png and masks/a_dog.png: by their names masks of one image, which nothing joins. {remedy}", ()),
+        (f"masks/b.png and masks/b_1.png: by their names masks of one image, which nothing joins. {remedy}", ()),
+    ]
+
+
+def test_masks_that_all_tell_a_class_are_told_with_the_lines_that_read_them(tmp_path: Path) -> None:
+    for name in ("a", "b", "c"):
+        save(tmp_path, f"images/{name}.jpg", f"masks/{name}_cat.png", f"masks/{name}_dog.png")
+    found = masks.source(tmp_path, data_params(tmp_path, "masks")).found
+    assert len(found.problems) == 6
+    assert str(found.problems[0]) == (
+        "masks/a_cat.png: a mask of one class, as its name says, where each image has several: cat, dog. "
+        "Let data.masks.template say how masks are called."
+    )
+    assert [(fix.key, fix.value) for fix in found.problems[0].fixes] == [
+        ("data.masks.template", "{stem}_{class}"),
+        ("data.masks.classes", ("background", "cat", "dog")),
+        ("data.masks.values", "binary"),
+    ]
+
+
+def test_masks_that_leave_open_what_they_are_are_told_without_a_line(tmp_path: Path) -> None:
+    for name in ("a", "b", "c"):
+        save(tmp_path, f"images/{name}.jpg", f"masks/{name}_cat.png", f"masks/{name}_cat2.png")
+    found = masks.source(tmp_path, data_params(tmp_path, "masks")).found
+    assert {each.fixes for each in found.problems} == {()}
+    assert found.problems[0].problem == (
+        "its images have masks that are called in several ways: {stem}_cat (3), {stem}_cat2 (3); a_cat and a_cat2 are of a"
+    )
+    assert "Let data.masks.template be {stem}_{class} (each is of one class) or " in found.problems[0].remedy
+
+
+def test_masks_of_classes_whose_names_differ_in_case_are_paired_with_a_warning(tmp_path: Path) -> None:
+    save(tmp_path, "images/A.jpg", "masks/a_cat.png", "masks/a_dog.png", "images/b.jpg", "masks/b_cat.png")
+    own, told = layered(tmp_path, **BY_CLASS)
+    assert own["A"] == [("masks/a_cat.png", "cat"), ("masks/a_dog.png", "dog")]
+    assert [sentence.partition(":")[0] for sentence in told] == ["images/A.jpg"]
+
+
+def test_a_star_stands_for_the_part_in_the_names_of_folders(tmp_path: Path) -> None:
+    for part in ("train", "val", "test"):
+        save(tmp_path, f"{part}/1.png", f"{part}annot/1.png")
+    found = find(tmp_path, image_dir=".", mask_dir="*annot")
+    assert found.problems == ()
+    assert [(item.id, item.annotation_name, item.given) for item in found.items] == [
+        (f"{part}/1", f"{part}annot/1.png", part) for part in ("test", "train", "val")
+    ]

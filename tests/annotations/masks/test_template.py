@@ -1,10 +1,8 @@
-"""How masks are called after their images: what a template says, and which one a folder shows."""
+"""How masks are called after their images: what a template says."""
 
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
 
-from segpipe.annotations.masks.template import guess, parse
+from segpipe.annotations.masks.template import parse, stems_of
 from segpipe.errors import PipelineError
 
 
@@ -28,8 +26,11 @@ from segpipe.errors import PipelineError
 )
 def test_a_template_names_the_mask_of_an_image(template: str, image: str, mask: str | None) -> None:
     own = parse(template)
-    assert own.mask_id(image) == mask
+    stems = stems_of(own, [image])
+    assert bool(stems) is bool(mask)
     if mask:
+        assert [stems[each.folder][each.stem] for each in own.readings(mask, stems)] == [image]
+        assert own.readings(f"{mask}x", stems) == own.readings(f"x{mask}", stems) == set()
         assert own.is_mask(mask, ".png") is not template.endswith(".tif")
 
 
@@ -41,7 +42,8 @@ def test_what_names_no_mask_is_refused(text: str) -> None:
         parse(text)
     assert str(caught.value) == (
         f'data.masks.template: "{text}" is no name of a mask. '
-        'Write {stem} where the image\'s name stands, as in "{stem}_mask" or "{stem}_photo > {stem}_mask".'
+        'Write {stem} where the image\'s name stands, as in "{stem}_mask" or "{stem}_photo > {stem}_mask", '
+        "and if you like {class}, {part} (a number) and {any}."
     )
 
 
@@ -55,34 +57,60 @@ def test_a_suffix_counts_in_any_case() -> None:
     assert (own.is_mask("a", ".png"), own.is_mask("a", ".Png"), own.is_mask("a", ".jpg")) == (True, True, False)
 
 
+def owners(template: str, mask: str, *images: str, classes: tuple[str, ...] | None = None) -> set[tuple[str, str]]:
+    """The images and classes that the name of a mask may mean."""
+    own = parse(template)
+    stems = stems_of(own, images)
+    return {(stems[each.folder][each.stem], each.class_name) for each in own.readings(mask, stems, classes)}
+
+
 @pytest.mark.parametrize(
-    ("images", "masks", "template", "count"),
+    ("template", "mask", "expected"),
     [
-        (["a", "b"], ["a_mask", "b_mask"], "{stem}_mask", 2),
-        (["1", "2", "12"], ["mask1", "mask2", "mask12"], "mask{stem}", 3),
-        (["x/1", "y/1"], ["x/1 gt", "y/1 gt"], "{stem} gt", 2),
-        (["p1_1", "p1_2"], ["p1_1_p1", "p1_2_p1"], "{stem}_p1", 2),
-        (["a", "b", "c"], ["a_mask", "b_mask", "d"], "{stem}_mask", 2),
-        (["img_1", "img_2"], ["msk_1", "msk_2"], "img_{stem} > msk_{stem}", 2),
-        (["01_test", "02_test"], ["01_manual1", "02_manual1"], "{stem}_test > {stem}_manual1", 2),
-        (["a", "b"], ["a.jpg", "b.jpg"], "{stem}.jpg.png", 2),
-        (["a", "b"], ["c", "d"], "", 0),
-        (["a{", "b}"], ["a{_mask", "b}_mask"], "", 0),
-        ([], ["a"], "", 0),
-        (["x/1"], ["y/1_mask"], "", 0),
+        ("{stem}_{class}", "a_cat", {("a", "cat")}),
+        ("{stem}_{class}", "a_b_cat", {("a", "b_cat"), ("a_b", "cat")}),
+        ("{class}-{stem}", "cat-a", {("a", "cat")}),
+        ("{class}/{stem}", "cat/a", {("a", "cat")}),
+        ("{class}/{stem}", "train/cat/x", {("train/x", "cat")}),
+        ("{class}/{stem}", "cat/train/x", {("train/x", "cat")}),
+        ("{class}/{stem}_{class}", "cat/a_cat", {("a", "cat")}),
+        ("{class}/{stem}_{class}", "cat/a_dog", set()),
+        ("{any}/{stem}_{class}", "1. cats/a_cat", {("a", "cat")}),
+        ("{stem}/{any}", "a/0f9b", {("a", "")}),
+        ("{stem}{class}", "acat", {("a", "cat")}),
+        ("{class}", "train/cat", {("train/x", "cat")}),
+        ("{any}", "train/0f9b", {("train/x", "")}),
+        ("{any}", "0f9b", {("a", ""), ("a_b", ""), ("a1", "")}),
+        ("{stem}_{class}", "b_cat", set()),
     ],
 )
-def test_the_template_that_fits_most_is_found(images: list[str], masks: list[str], template: str, count: int) -> None:
-    found = guess(images, masks)
-    assert found == (template, count) or (count == found[1] == 0)
+def test_a_name_tells_image_and_class(template: str, mask: str, expected: set[tuple[str, str]]) -> None:
+    assert owners(template, mask, "a", "a_b", "a1", "train/x") == expected
 
 
-@settings(deadline=None, max_examples=60)
-@given(
-    st.sets(st.text("abc019_- .", min_size=1, max_size=6), min_size=2, max_size=8),
-    st.sampled_from(["_mask", "-gt", " (mask)", ".seg"]),
-)
-def test_an_added_ending_is_always_found(stems: set[str], ending: str) -> None:
-    template, count = guess(stems, {stem + ending for stem in stems})
-    assert count == len(stems)
-    assert {parse(template).mask_id(stem) for stem in stems} == {stem + ending for stem in stems}
+@pytest.mark.parametrize("part", ["", "_1", "-02", " 3", "(4)", "_(5)", ".6", "7"])
+def test_a_part_is_a_number_or_nothing(part: str) -> None:
+    assert owners("{stem}_mask{part}", f"a_mask{part}", "a") == {("a", "")}
+    assert owners("{stem}_{class}{part}", f"a_cat{part}", "a", classes=("cat",)) == {("a", "cat")}
+
+
+@pytest.mark.parametrize("rest", ["_old", "_1b", "x1", "_1_2"])
+def test_what_is_no_number_is_no_part(rest: str) -> None:
+    assert owners("{stem}_mask{part}", f"a_mask{rest}", "a") == set()
+
+
+def test_a_number_is_never_cut() -> None:
+    assert owners("{stem}{part}", "a12", "a1", "a") == {("a", "")}
+    assert owners("{stem}{part}", "a1_2", "a1", "a12") == {("a1", "")}
+
+
+def test_only_the_classes_that_are_given_count() -> None:
+    assert owners("{stem}_{class}", "a_b_cat", "a", "a_b", classes=("cat", "dog")) == {("a_b", "cat")}
+    assert owners("{stem}_{class}", "a_cow", "a", classes=("cat", "dog")) == set()
+    assert parse("{stem}_{class}").is_mask("deep/a_cat", ".png", ("cat",))
+    assert not parse("{stem}_{class}").is_mask("deep/a_cow", ".png", ("cat",))
+
+
+def test_an_image_side_tells_no_classes() -> None:
+    with pytest.raises(PipelineError, match="Only masks are told apart by"):
+        parse("{stem}_{class} > {stem}")

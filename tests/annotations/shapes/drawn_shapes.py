@@ -14,9 +14,11 @@ KINDS: tuple[Kind, ...] = ("polygon", "rectangle", "oriented_rectangle", "circle
 POINTS = {"rectangle": 2, "oriented_rectangle": 4, "circle": 2, "line": 2, "point": 1}
 
 
-def params(fill: str = "labelme", overlap: str = "order", line_width: int = 10, point_size: int = 5) -> ShapeParams:
+def params(
+    fill: str = "labelme", overlap: str = "order", line_width: int = 10, point_size: int = 5, undrawn: str = "background"
+) -> ShapeParams:
     return ShapeParams.model_validate(
-        {"fill": fill, "overlap": overlap, "line_width": line_width, "point_size": point_size},
+        {"fill": fill, "overlap": overlap, "line_width": line_width, "point_size": point_size, "undrawn": undrawn},
     )
 
 

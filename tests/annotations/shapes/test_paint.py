@@ -24,9 +24,11 @@ def box(label: str, left: int, right: int, top: int = 0, bottom: int = 1, group:
     return shape("rectangle", (left, top), (right - less, bottom - less), label=label, group=group)
 
 
-def row(*shapes: Shape, overlap: str = "order", fill: str = "exact", ids: dict[str, int] = IDS) -> str:
+def row(
+    *shapes: Shape, overlap: str = "order", fill: str = "exact", ids: dict[str, int] = IDS, undrawn: str = "background"
+) -> str:
     """The one row of a 10 x 1 image; `x` is ignored."""
-    mask = paint(shapes, ids, 1, 10, params(fill, overlap))
+    mask = paint(shapes, ids, 1, 10, params(fill, overlap, undrawn=undrawn))
     assert mask.dtype == np.uint8
     return "".join("x" if value == 255 else str(value) for value in mask[0])
 
@@ -183,3 +185,39 @@ def test_shapes_of_no_area_do_not_fail(kind: Kind) -> None:
     for fill in FILLS:
         mask = paint([shape(kind, *[(2.0, 2.0)] * count, label="cat")], IDS, 5, 5, params(fill))
         assert mask.sum() in range(26)
+
+
+@pytest.mark.parametrize(("fill", "overlap"), RULES)
+def test_what_is_undrawn_is_ignored_where_that_is_asked_for(fill: str, overlap: str) -> None:
+    cat, dog = box("cat", 1, 4, fill=fill), box("dog", 3, 5, fill=fill)
+    assert row(cat, dog, overlap=overlap, fill=fill, undrawn="ignore") == "x1122xxxxx"
+    assert row(overlap=overlap, fill=fill, undrawn="ignore") == "xxxxxxxxxx"
+    assert row(box("gone", 0, 9, fill=fill), overlap=overlap, fill=fill, undrawn="ignore") == "xxxxxxxxxx"
+
+
+@pytest.mark.parametrize("name", ["background", "_background_"])
+@pytest.mark.parametrize(("fill", "overlap"), RULES)
+def test_background_can_be_drawn_where_what_is_undrawn_is_ignored(fill: str, overlap: str, name: str) -> None:
+    parts = box(name, 0, 6, fill=fill), box("cat", 4, 8, fill=fill)
+    assert row(*parts, overlap=overlap, fill=fill, undrawn="ignore") == "00001111xx"
+    # Drawn later, it cuts what is below, and what it uncovers is background and not ignored.
+    assert row(*parts[::-1], overlap=overlap, fill=fill, undrawn="ignore") == "00000011xx"
+
+
+def test_a_first_class_that_is_no_background_is_drawn_on_ignored_ground() -> None:
+    ids = {"cat": 0, "dog": 1, "ignore": 255}
+    for overlap in OVERLAPS:
+        parts = box("cat", 0, 3), box("dog", 5, 7), box("ignore", 7, 8)
+        assert row(*parts, overlap=overlap, ids=ids, undrawn="ignore") == "000xx11xxx"
+
+
+def test_ignoring_the_undrawn_changes_no_drawn_pixel() -> None:
+    for seed, (fill, overlap) in itertools.product(range(12), RULES):
+        shapes, height, width = scene(seed)
+        kept = paint(shapes, IDS, height, width, params(fill, overlap, undrawn="ignore"))
+        plain = paint(shapes, IDS, height, width, params(fill, overlap))
+        different = kept != plain
+        assert np.all(kept[different] == 255)
+        assert np.all(plain[different] == 0)
+        everywhere = [box("background", 0, width, 0, height), *shapes]
+        assert np.array_equal(paint(everywhere, IDS, height, width, params(fill, overlap, undrawn="ignore")), plain)

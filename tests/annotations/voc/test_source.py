@@ -288,7 +288,9 @@ def test_masks_in_other_colours_or_beyond_the_classes_are_told(tmp_path: Path) -
     Image.new("RGB", (4, 3), (1, 2, 3)).save(tmp_path / "SegmentationClass/a.png")
     Image.fromarray(np.full((3, 4), 4, np.uint8)).save(tmp_path / "SegmentationClass/b.png")
     source = voc.source(tmp_path, data_params(tmp_path, "voc", classes=CLASSES))
-    seen = [Seen(item, source.read(item, 4, 3).values) for item in source.found.items]
+    seen = [
+        Seen(item, annotated.values, annotated.tally) for item in source.found.items for annotated in [source.read(item, 4, 3)]
+    ]
     problems = source.judge(seen)
     assert [problem.file for problem in problems] == ["SegmentationClass/a.png", "SegmentationClass/b.png"]
     assert problems[0].fixes == ()

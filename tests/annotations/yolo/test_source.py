@@ -237,7 +237,7 @@ def test_without_data_yaml_the_names_come_from_a_list_or_from_params(tmp_path: P
     text(tmp_path / "labels/classes.txt", "dog\ncat\n")
     assert rows(tmp_path)[1] == "01110000"
     text(tmp_path / "labels/a.txt", f"2 {SQUARE}")
-    assert told(tmp_path)[0].startswith("labels/a.txt: class ids that classes.txt does not name: 2. ")
+    assert told(tmp_path)[0].startswith("line 1 of labels/a.txt: class ids that classes.txt does not name: 2. ")
 
 
 def test_names_that_params_do_not_list_get_the_line_that_adds_them(tmp_path: Path) -> None:
@@ -284,8 +284,8 @@ def test_all_mistakes_of_a_file_are_told_at_once(tmp_path: Path) -> None:
     one(tmp_path, f"0 0.5 0.5 0.25 0.25\n7 {SQUARE}\n0 a\n0 0.5 0.5 0.2 0.2\n300 {SQUARE}\n")
     sentences = told(tmp_path)
     assert len(sentences) == 3
-    assert sentences[0].startswith("labels/a.txt: class ids that data.yaml does not name: 7, 300. ")
-    assert sentences[1].startswith("line 1 of labels/a.txt: a box")
+    assert sentences[0].startswith("line 1 of labels/a.txt: a box")
+    assert sentences[1].startswith("line 2 of labels/a.txt: class ids that data.yaml does not name: 7, 300. ")
     assert sentences[2].startswith("line 3 of labels/a.txt: something that is no number")
 
 
@@ -300,7 +300,9 @@ def test_a_small_overshoot_is_moved_to_the_border_with_a_warning(tmp_path: Path)
 
 def test_polygons_without_area_are_told(tmp_path: Path) -> None:
     one(tmp_path, f"0 {SQUARE}\n0 0.5 0.5 0.5 0.5 0.5 0.5\n0 0.125 0.25 0.25 0.25 0.375 0.25")
-    assert told(tmp_path, warning=True) == ["labels/a.txt: a polygon with no area. Export the labels again as YOLO segmentation."]
+    assert told(tmp_path, warning=True) == [
+        "line 2 of labels/a.txt: a polygon with no area. Export the labels again as YOLO segmentation."
+    ]
 
 
 def test_text_in_another_encoding_is_told(tmp_path: Path) -> None:
@@ -314,12 +316,12 @@ def test_label_files_and_images_that_do_not_pair_are_told(tmp_path: Path) -> Non
     text(tmp_path / "images/a.txt", "")
     text(tmp_path / "README.txt", "read me")
     assert told(tmp_path) == [
-        "labels/a.txt: a second label file for images/a.png. Remove one of the two.",
+        "images/a.txt and labels/a.txt: two label files for one image, images/a.png. Keep one of them.",
         "labels/gone.txt: a label file without an image. Add its image, or remove it.",
     ]
     (tmp_path / "images/a.txt").unlink()
     picture(tmp_path / "images/a.jpg")
-    assert sum("another image has the same name up to its suffix" in sentence for sentence in told(tmp_path)) == 2
+    assert any(sentence.startswith("images/a.jpg and images/a.png: images of the same name") for sentence in told(tmp_path))
 
 
 def test_pictures_beside_the_folders_of_images_do_not_count(tmp_path: Path) -> None:
@@ -415,3 +417,11 @@ def test_any_files_end_in_masks_or_in_sentences(tmp_path_factory: pytest.TempPat
             assert all("\n" not in str(problem) for problem in found.problems)
         except PipelineError as error:
             assert str(error)
+
+
+def test_a_blank_line_in_a_list_of_names_is_a_question(tmp_path: Path) -> None:
+    one(tmp_path, f"1 {SQUARE}\n")
+    (tmp_path / "data.yaml").unlink()
+    text(tmp_path / "classes.txt", "cat\n\ndog\n")
+    problem = next(each for each in examined(tmp_path).problems if not each.warning)
+    assert str(problem).startswith("classes.txt: a blank line above other names (line 2), and a name's place is its id.")

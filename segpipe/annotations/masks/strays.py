@@ -1,0 +1,56 @@
+"""Stray pixels: values that a few pixels of a few masks have, where nearly all others agree (a slip of the pencil)."""
+
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass
+
+from segpipe.annotations.tally import Tally, masks_by_code, pixels_by_code
+
+FEW = 8
+"""Ids up to this are believed, whatever gaps they have."""
+BESIDE_WHITE = 200
+"""Of black and white masks at most one in so many pixels that are not black is stray."""
+SLIP = 4
+"""Pixels of a slip of the pencil in a mask, on average; values of more pixels are stray only in a tenth of the masks."""
+BESIDE_CLASSES = 1000
+"""Of masks with several values at most one in so many is."""
+
+
+@dataclass(frozen=True)
+class BlackAndWhite:
+    """The value of nearly all pixels that are not 0, and the `strays`: all others, each in at most half as many masks."""
+
+    white: int
+    strays: tuple[int, ...]
+
+
+def black_and_white(tallies: Collection[Tally]) -> BlackAndWhite | None:
+    """What the masks are in black and white, if that is what nearly all their pixels say; None for any other masks.
+
+    Values up to `FEW` are ids rather than white.
+    """
+    pixels, masks = pixels_by_code(tallies), masks_by_code(tallies)
+    if 0 not in pixels:
+        return None
+    objects = {code: count for code, count in pixels.items() if code}
+    white = max(objects, key=lambda code: (objects[code], code), default=0)
+    strays = tuple(sorted(objects.keys() - {white}))
+    few = BESIDE_WHITE * sum(objects[code] for code in strays) <= sum(objects.values())
+    rare = all(2 * masks[code] <= masks[white] for code in strays)
+    rare = rare and all(pixels[code] <= SLIP * masks[code] or _in_few(masks[code], tallies) for code in strays)
+    return BlackAndWhite(white, strays) if white > FEW and few and rare else None
+
+
+def few_pixels(tallies: Collection[Tally], above: int = FEW) -> Sequence[int]:
+    """The codes `above` a number that a `BESIDE_CLASSES`-th of the pixels have at most, together, in a tenth of the masks or one.
+
+    Nothing is rare where all masks are but three or fewer.
+    """
+    pixels, masks = pixels_by_code(tallies), masks_by_code(tallies)
+    rare = [code for code in pixels if code > above and _in_few(masks[code], tallies)]
+    objects = sum(count for code, count in pixels.items() if code)
+    few = BESIDE_CLASSES * sum(pixels[code] for code in rare) <= objects
+    return sorted(rare) if few and len(tallies) > 3 and len(rare) < len(pixels) - 1 else ()
+
+
+def _in_few(count: int, tallies: Collection[Tally]) -> bool:
+    return count <= max(1, len(tallies) // 10)

@@ -1,0 +1,114 @@
+"""The images that `segpipe predict` is asked for: what it is given, what it leaves out, and what it may not write."""
+
+import sys
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from segpipe.errors import DataError, PipelineError, plain
+
+if TYPE_CHECKING:
+    from segpipe.annotations.items import Item
+    from segpipe.inference.written import Written
+
+SHOWN = 5
+
+
+@dataclass(frozen=True)
+class Inputs:
+    """The images, each page of a file of several, by the name of their results; and the files they are in."""
+
+    items: "list[Item]"
+    files: list[Path]
+
+
+def find(inputs: Sequence[Path]) -> Inputs:
+    """All images in what is named. Says what is left out of folders: pictures that predict wrote, and kinds that are not read.
+
+    Raises PipelineError that names all that is not there, or where there is no image.
+    """
+    from segpipe.annotations.items import images_below
+    from segpipe.inference.written import without_own
+
+    missing = [f"{path}: no such file or folder." for path in inputs if not path.exists()]
+    if missing:
+        raise PipelineError("\n".join(missing))
+    named: list[tuple[str, Path]] = []
+    own = 0
+    for path in inputs:
+        if path.is_dir():
+            images = [*images_below(path)]
+            others = without_own(images)
+            own += len(images) - len(others)
+            named += [(image.relative_to(path).with_suffix("").as_posix(), image) for image in others]
+        else:
+            named.append((path.stem, path))
+    _say_left_out(inputs, own)
+    if not named:
+        only = " but those that predict wrote itself" if own else ""
+        where = ", ".join(map(str, inputs))
+        raise PipelineError(f"no images in {where}{only}. Name image files, or folders that hold some.")
+    return Inputs([item for name, file in named for item in _pages(name, file)], [file for _, file in named])
+
+
+def require_writable(inputs: Inputs, written: "Written", kinds: Sequence[str]) -> None:
+    """Raises PipelineError with all that speaks against writing the results of these images, before any is predicted."""
+    from segpipe.inference.written import conflicts
+
+    names = [f"{kind}/{item.id}.png" for item in inputs.items for kind in kinds]
+    problems = [*_strange(inputs.items), *_same_names(inputs.items), *_inside(inputs.files, written.folder)]
+    problems += conflicts(written, kinds, names)
+    if problems:
+        raise PipelineError("\n".join([*problems, "Nothing was predicted."]))
+
+
+def _pages(name: str, file: Path) -> "Sequence[Item]":
+    from segpipe.annotations.items import Found, Item
+    from segpipe.annotations.pages import split_pages
+    from segpipe.place import Place
+
+    return split_pages(Found((Item(name, str(file), Place(file), None),), ())).items
+
+
+def _say_left_out(inputs: Sequence[Path], own: int) -> None:
+    """A line of predict's own pictures, and warnings of pictures of kinds that are not read."""
+    from segpipe import unread
+    from segpipe.annotations.doctor import findings
+    from segpipe.inference.written import TABLE
+
+    if own:
+        print(f"left out: {own} pictures that predict wrote itself, as {TABLE} beside them says", flush=True)
+    unknown = [
+        DataError(str(path / each.file), each.problem, f"It is left out. {each.remedy}", warning=True)
+        for path in inputs
+        for each in unread.files_below(path, sniff=True)
+    ]
+    print(findings.told(unknown), file=sys.stderr, end="")
+
+
+def _strange(items: "Sequence[Item]") -> list[str]:
+    """Names that no table of files can hold."""
+    remedy = "a name with control characters, or not in UTF-8. Rename the file."
+    return [f"{plain(item.source)}: {remedy}" for item in items if plain(item.id) != item.id]
+
+
+def _same_names(items: "Sequence[Item]") -> list[str]:
+    """Two results of one name would leave one of them."""
+    seen: dict[str, str] = {}
+    found = []
+    for item in items:
+        if item.id in seen:
+            found.append(f"{seen[item.id]} and {item.source} would both be written as {item.id}.png. Predict them apart.")
+        seen.setdefault(item.id, item.source)
+    return found
+
+
+def _inside(files: Sequence[Path], out: Path) -> list[str]:
+    """Predictions among the images they are of would be taken for data, or for its truth, by whoever comes next."""
+    folder = out.resolve()
+    inside = [file for file in files if out.is_dir() and (file.parent.resolve() / file.name).is_relative_to(folder)]
+    if not inside:
+        return []
+    shown = ", ".join(map(str, inside[:SHOWN])) + (f" and {len(inside) - SHOWN} more" if len(inside) > SHOWN else "")
+    return [f"--out: {out} is where the images themselves lie: {shown}. Name a folder that holds none of them."]
