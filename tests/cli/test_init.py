@@ -173,7 +173,7 @@ def test_a_table_of_groups_in_the_folder_is_taken_and_another_one_stays(
     init(str(folder), in_place=True)
     every = params.load(Path("params.yaml"))
     assert (every.data.groups, every.split.n_folds) == ("groups.csv", 4)
-    assert "split.n_folds: 5 -> 4  (4 groups)" in capsys.readouterr().out
+    assert "split.n_folds: 5 -> 4  (4 groups" in capsys.readouterr().out
     (folder / "groups.csv").rename(folder / "own.csv")
     Path("params.yaml").write_text(Path("params.yaml").read_text().replace("groups: groups.csv", "groups: own.csv"))
     (folder / "groups.csv").write_text(text)

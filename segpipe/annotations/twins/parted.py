@@ -23,8 +23,8 @@ def warnings(records: Sequence[Record]) -> list[DataError]:
     cut = [own for own in clusters.values() if len({_side(record) for record in own}) > 1]
     held_out = [record for own in cut for record in own if _side(record) != TRAINED]
     number = f"{len(held_out)} image{'s' if len(held_out) > 1 else ''}"
-    what = f"the given lists put copies and near-duplicates into several parts, {number} of val and test in all"
-    remedy = "Scores on them are too good: take them off one of the lists, or remove them."
+    what = f"the given split puts copies and near-duplicates into several parts, {number} of val and test in all"
+    remedy = "Scores on them are too good: take them out of one of the parts, or remove them."
     return [DataError(_named(own), what, remedy, warning=True) for own in cut]
 
 

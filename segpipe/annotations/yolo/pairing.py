@@ -9,6 +9,8 @@ from pathlib import PurePosixPath
 from segpipe.annotations.items import id_of, without_folder
 
 IMAGES, LABELS = "images", "labels"
+RUNS = "runs"
+"""Where Ultralytics puts its own predictions, with label files: they are no truth."""
 WORD = re.compile(r"(?<![a-z])(?:images?|imgs?|labels?)(?![a-z])", re.IGNORECASE)
 """What differs in the names of folders such as images_1st_500 and labels_1st_500."""
 
@@ -30,12 +32,13 @@ def pair(images: Iterable[str], texts: Iterable[str], parts: Mapping[str, str] |
     images, left = sorted(images), set(texts)
     inside = {name for name in images if is_below(name, IMAGES)}
     found: dict[str, tuple[str, ...]] = {}
-    for own in (sorted(inside), [name for name in images if name not in inside]):
+    outside = [name for name in images if name not in inside and not (inside and is_below(name, RUNS))]
+    for own in (sorted(inside), outside):
         files = _by_key(left, _exact)
         found |= {name: tuple(files[key]) for name in own if (key := without_folder(name, IMAGES)) in files}
         left -= {file for name in own for file in found.get(name, ())}
     for image_key, label_key in ((_alike, _alike), (_above, _exact)):
-        owners, files = _by_key((name for name in images if name not in found), image_key), _by_key(left, label_key)
+        owners, files = _by_key({*inside, *outside} - found.keys(), image_key), _by_key(left, label_key)
         alone = [key for key in owners.keys() & files.keys() if len(owners[key]) == len(files[key]) == 1]
         found |= {owners[key][0]: tuple(files[key]) for key in alone}
         left -= {file for key in alone for file in files[key]}

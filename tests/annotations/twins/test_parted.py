@@ -8,8 +8,8 @@ from segpipe.cli.convert import convert
 from tests.annotations.masks.folders import blocks, folder
 from tests.annotations.records import record
 
-WHAT = "the given lists put copies and near-duplicates into several parts"
-REMEDY = "Scores on them are too good: take them off one of the lists, or remove them."
+WHAT = "the given split puts copies and near-duplicates into several parts"
+REMEDY = "Scores on them are too good: take them out of one of the parts, or remove them."
 
 
 def test_each_cluster_in_several_parts_is_told_with_the_number_of_images() -> None:

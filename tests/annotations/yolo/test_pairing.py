@@ -51,3 +51,9 @@ def test_without_a_folder_called_images_all_images_count() -> None:
         "images_1/a.jpg": ("labels_1/a.txt",),
         "images_2/b.jpg": ("labels_2/b.txt",),
     }
+
+
+def test_predictions_of_ultralytics_are_no_truth() -> None:
+    predicted = ["runs/segment/predict/v.jpg", "runs/segment/predict/labels/v.txt"]
+    assert pair(["images/v.jpg", predicted[0]], ["labels/v.txt", predicted[1]]).labels == {"images/v.jpg": ("labels/v.txt",)}
+    assert pair(predicted[:1], predicted[1:]).labels == {predicted[0]: (predicted[1],)}
