@@ -3,16 +3,19 @@
 import hashlib
 import json
 import os
+import shlex
 import subprocess
 import sys
 from pathlib import Path
 
 import numpy as np
 import pytest
+import typer.main
 import yaml
 from PIL import Image
 
 from segpipe.cli.convert import PLAIN, convert
+from segpipe.cli.main import app
 from segpipe.cli.unpack import unpack
 from segpipe.dataset.pack import open_pack
 from segpipe.errors import PipelineError
@@ -120,3 +123,22 @@ def test_without_a_project_the_keys_are_those_of_the_projects_own_file() -> None
         if isinstance(value, dict)
     }
     assert own | blocks | {"source": None, "path": None} == PLAIN | {"source": None, "path": None}
+
+
+def test_folders_of_other_names_are_named_as_init_does(masks: Path, tmp_path: Path) -> None:
+    (masks / "images").rename(masks / "left")
+    (masks / "masks").rename(masks / "right")
+    convert(masks, tmp_path / "out", source="masks", image_dir="left", mask_dir="right")
+    assert open_pack(tmp_path / "out").info.n_images == 3
+    with pytest.raises(PipelineError, match="--image-dir and --mask-dir belong together: name the other folder, too"):
+        convert(masks, tmp_path / "out2", source="masks", image_dir="left")
+
+
+def test_what_it_says_is_next_can_be_run(masks: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    out = tmp_path / "out of it"
+    convert(masks, out)
+    following = shlex.split(capsys.readouterr().out.splitlines()[-1].removeprefix("next:"))
+    with pytest.raises(SystemExit) as ended:
+        typer.main.get_command(app)(following[1:])
+    assert ended.value.code == 0
+    assert (tmp_path / "out of it-plain/classes.txt").is_file()
