@@ -9,7 +9,6 @@ from typing import Annotated, Any, Literal, Self
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from segpipe.errors import PipelineError, plain
-from segpipe.plain_yaml import UNREADABLE as UNREADABLE
 from segpipe.plain_yaml import read
 
 Share = Annotated[float, Field(ge=0, le=1)]

@@ -147,7 +147,7 @@ def _value(dotted: str, text: str, every: dict[str, Any]) -> Any:
     """The text as YAML. Where the key holds text now, it stays text as it is: `{stem}_mask` is none of YAML's maps."""
     import yaml
 
-    from segpipe.params import UNREADABLE
+    from segpipe.plain_yaml import UNREADABLE
 
     held: Any = every
     for name in dotted.split("."):

@@ -11,11 +11,13 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import typer.main
 import yaml
 from PIL import Image
 
 from segpipe import ingest
 from segpipe.cli.convert import PLAIN, convert
+from segpipe.cli.main import app
 from segpipe.cli.unpack import unpack
 from segpipe.dataset.pack import open_pack
 from segpipe.errors import PipelineError
@@ -254,3 +256,22 @@ def test_the_lines_that_read_masks_of_classes_work_as_printed(tmp_path: Path) ->
     line = next(line for line in str(caught.value).splitlines() if line.startswith("Add to the command"))
     convert(src, tmp_path / "out", unpack=True, set_=[*told, *shlex.split(line.partition(": ")[2])[1::2]])
     assert first_rows(tmp_path / "out") == {(0, 1, 2, 0)}
+
+
+def test_folders_of_other_names_are_named_as_init_does(masks: Path, tmp_path: Path) -> None:
+    (masks / "images").rename(masks / "left")
+    (masks / "masks").rename(masks / "right")
+    convert(masks, tmp_path / "out", source="masks", image_dir="left", mask_dir="right")
+    assert open_pack(tmp_path / "out").info.n_images == 3
+    with pytest.raises(PipelineError, match="--image-dir and --mask-dir belong together: name the other folder, too"):
+        convert(masks, tmp_path / "out2", source="masks", image_dir="left")
+
+
+def test_what_it_says_is_next_can_be_run(masks: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    out = tmp_path / "out of it"
+    convert(masks, out)
+    following = shlex.split(capsys.readouterr().out.splitlines()[-1].removeprefix("next:"))
+    with pytest.raises(SystemExit) as ended:
+        typer.main.get_command(app)(following[1:])
+    assert ended.value.code == 0
+    assert (tmp_path / "out of it-plain/classes.txt").is_file()

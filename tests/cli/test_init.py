@@ -4,6 +4,7 @@ import dataclasses
 import json
 import os
 import re
+import shlex
 import shutil
 import subprocess
 import sys
@@ -14,11 +15,13 @@ from typing import Any
 
 import numpy as np
 import pytest
+import typer.main
 from PIL import Image
 
 from segpipe import ingest, params
 from segpipe.annotations import convert
 from segpipe.cli.init import init
+from segpipe.cli.main import app
 from segpipe.errors import DataError, Fix, PipelineError
 from tests.tiff_files import Page, tiff
 
@@ -65,7 +68,7 @@ def labelme(path: Path, label: str = "cat") -> None:
     path.with_suffix(".json").write_text(json.dumps({"shapes": [shape]}))
 
 
-def refusal(*arguments: str, **options: bool) -> str:
+def refusal(*arguments: str, **options: Any) -> str:
     with pytest.raises(PipelineError) as caught:
         init(*arguments, **options)  # type: ignore[arg-type]
     return str(caught.value)
@@ -347,3 +350,20 @@ def test_masks_of_classes_in_folders_of_parts_are_written_as_they_are_read(
     }
     init(str(tmp_path / "mine"), in_place=True, template="{stem}_cat")
     assert params.load(Path("params.yaml")).data.masks.classes == ("background", "object")
+
+
+@pytest.mark.usefixtures("project", "without_dvc")
+def test_the_remedy_repeats_the_command_as_a_shell_takes_it(tmp_path: Path) -> None:
+    folder = masks(tmp_path / "my own data")
+    (folder / "gt/03.png").unlink()
+    options = {"kind": "masks", "image_dir": "photos", "mask_dir": "gt", "in_place": True}
+    (line,) = [line for line in refusal(str(folder), **options).splitlines() if "--fix" in line]
+    printed = shlex.split(line.split("`")[1])
+    assert printed == [
+        *("segpipe", "init", str(folder), "--in-place", "--kind", "masks"),
+        *("--image-dir", "photos", "--mask-dir", "gt", "--fix"),
+    ]
+    with pytest.raises(SystemExit) as ended:
+        typer.main.get_command(app)(printed[1:])
+    assert ended.value.code == 0
+    assert params.load(Path("params.yaml")).data.unannotated == "skip"

@@ -10,7 +10,7 @@ import yaml
 from segpipe.annotations.first_look.class_names import MOST
 from segpipe.annotations.items import files_below
 from segpipe.errors import DataError, plain
-from segpipe.params import UNREADABLE
+from segpipe.plain_yaml import UNREADABLE
 
 NOTHING = ("", "~", "null", "none")
 KEYS = {"train": "train", "val": "val", "valid": "val", "test": "test"}

@@ -94,8 +94,7 @@ def test_two_mask_folders_that_fit_are_named_and_two_words_decide(tmp_path: Path
     for kind in (None, "masks"):
         assert refusal(tmp_path, kind) == (
             f"{tmp_path}: fits several layouts (masks (images and labels); masks (images and masks)). "
-            "Say which folders, with --image-dir NAME --mask-dir NAME (segpipe init) or -S data.masks.image_dir=NAME "
-            "-S data.masks.mask_dir=NAME (segpipe convert)."
+            "Say which folders, with --image-dir NAME --mask-dir NAME."
         )
     assert recognise(tmp_path, None, "images", "labels") == Layout("masks", "images", "labels")
     alone = "--image-dir and --mask-dir belong together, and like --template to --kind masks."
