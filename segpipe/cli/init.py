@@ -61,7 +61,8 @@ def init(
         print("\n".join(summary.lines(seen, every.data.unannotated)))
         values, examination = _examined(folder, seen, fix, cache)
         unsure = [] if fix and values != settings.of_data(seen, folder.as_posix()) else seen.unsure(examination.problems)
-        again = _again(path, in_place, {"--sha256": sha256, "--kind": kind, "--image-dir": image_dir, "--mask-dir": mask_dir})
+        folders = {"--image-dir": image_dir, "--mask-dir": mask_dir, "--template": template}
+        again = _again(path, in_place, {"--sha256": sha256, "--kind": kind} | folders)
         hint = "" if fix else f"`{again}` writes the lines above."
         doctor.refuse([*unsure, *examination.problems], hint)
         # Where the file is about this data already, its other values are the user's own by now.
