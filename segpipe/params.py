@@ -8,8 +8,9 @@ from typing import Annotated, Any, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
-from segpipe import plain_yaml
 from segpipe.errors import PipelineError, plain
+from segpipe.plain_yaml import UNREADABLE as YAML_ERRORS
+from segpipe.plain_yaml import read as read_yaml
 
 Share = Annotated[float, Field(ge=0, le=1)]
 Count = Annotated[int, Field(ge=0)]
@@ -17,7 +18,7 @@ Positive = Annotated[int, Field(ge=1)]
 Width = Annotated[int, Field(ge=1, le=2048)]
 Weight = Annotated[float, Field(ge=0, le=1000)]
 Names = Annotated[tuple[str, ...], Field(min_length=2, max_length=255)]
-UNREADABLE = plain_yaml.UNREADABLE
+UNREADABLE = YAML_ERRORS
 SHORT = reprlib.Repr()
 """A wrong value in a sentence: a few lines of YAML can stand for a list of a billion."""
 SHORT.maxlevel, SHORT.maxstring, SHORT.maxother = 2, 200, 200
@@ -400,7 +401,7 @@ def n_classes_of(data: DataParams) -> int | None:
 
 def load(path: Path = Path("params.yaml")) -> Params:
     """Reads and checks the whole file. Raises PipelineError that names every problem, one a line."""
-    content = plain_yaml.read(path)
+    content = read_yaml(path)
     try:
         return Params.model_validate(content)
     except ValidationError as error:
