@@ -24,7 +24,7 @@ VARIANTS: dict[str, tuple[str, ...]] = {
 
 DECIDES_NO_BYTE = {
     "segpipe.params": "checks values and passes them on; DVC sees the values themselves",
-    "segpipe.plain_yaml": "reads params.yaml for the above",
+    "segpipe.plain_yaml": "reads params.yaml for it",
     "segpipe.errors": "the words of refusals",
     "segpipe.progress": "what a terminal shows",
     "segpipe.lock": "who works and who waits",

@@ -9,7 +9,7 @@ from typing import Annotated, Any, Literal, Self
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from segpipe.errors import PipelineError, plain
-from segpipe.plain_yaml import read
+from segpipe.plain_yaml import read as read_yaml
 
 Share = Annotated[float, Field(ge=0, le=1)]
 Count = Annotated[int, Field(ge=0)]
@@ -403,7 +403,7 @@ def n_classes_of(data: DataParams) -> int | None:
 
 def load(path: Path = Path("params.yaml")) -> Params:
     """Reads and checks the whole file. Raises PipelineError that names every problem, one a line."""
-    content = read(path)
+    content = read_yaml(path)
     try:
         return Params.model_validate(content)
     except ValidationError as error:

@@ -39,3 +39,9 @@ def test_one_that_does_not_learn_is_told_by_name(folder: Path, every: params.Par
     with pytest.raises(SystemExit, match=r"failed: no Dice of 0\.98 from simple_unet"):
         overfit.table([overfit.learn(folder, overfit.named(short, "simple_unet"))], lines.append)
     assert lines[1].split()[:2] == ["simple_unet", "2"]
+
+
+def test_a_dice_that_is_no_number_is_not_learned() -> None:
+    rows = [overfit.Learned("unet", 1, float("nan"), 0.0), overfit.Learned("sa_unet", 1, 0.99, 0.0)]
+    with pytest.raises(SystemExit, match=r"failed: no Dice of 0\.98 from unet$"):
+        overfit.table(rows, [].append)
