@@ -141,8 +141,8 @@ def _drawn(item: Item, picture: Picture, sha256: str, read: Reader, looked: Look
     return looked.get(
         kept.annotation_key("mask", item, sha256, read),
         lambda: _read(item, picture, read),
-        lambda drawn: [said_plainly(drawn.said), drawn.mask_png, drawn.counts],
-        lambda plain: Drawn(Annotated(None, **plain[0]), *plain[1:]),
+        lambda drawn: [said_plainly(drawn.said), drawn.mask_png, " ".join(map(str, drawn.counts))],
+        lambda plain: Drawn(Annotated(None, **plain[0]), plain[1], tuple(map(int, plain[2].split()))),
     )
 
 

@@ -50,7 +50,12 @@ class Looked:
         if content is not None:
             try:
                 value = unpack(entries.decode(content))
-            except (ValueError, LookupError, TypeError):  # an entry whose checksum is right, of some other program
+            except (
+                ValueError,
+                LookupError,
+                TypeError,
+                AttributeError,
+            ):  # an entry whose checksum is right, of some other program
                 pass
             else:
                 self.used.append(key)

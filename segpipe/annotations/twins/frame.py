@@ -38,8 +38,10 @@ def _hull(filled: NDArray[np.bool_]) -> Content:
     """The convex hull of what is filled, less specks; everything where its edge is no edge of what is filled, as below a sky."""
     whole = cv2.morphologyEx(filled.astype(np.uint8), cv2.MORPH_OPEN, np.ones((3, 3), np.uint8))
     hull = np.zeros(filled.shape, np.uint8)
-    places = cv2.findNonZero(whole)
-    if places is not None:
-        cv2.fillConvexPoly(hull, cv2.convexHull(places), 255)
+    rows = np.flatnonzero(whole.any(axis=1))
+    if len(rows):
+        left, right = whole[rows].argmax(axis=1), whole.shape[1] - 1 - whole[rows, ::-1].argmax(axis=1)
+        outermost = np.stack([np.concatenate([left, right]), np.concatenate([rows, rows])], axis=1).astype(np.int32)
+        cv2.fillConvexPoly(hull, cv2.convexHull(outermost), 255)
     edge = (hull > 0) & (cv2.erode(hull, np.ones((9, 9), np.uint8)) == 0)
     return hull if edge.any() and whole[edge].mean() >= CLOSE else np.full(filled.shape, 255, np.uint8)
