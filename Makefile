@@ -3,17 +3,19 @@ PYTHON ?= python3
 BIN := .venv/bin
 READY := .venv/.ready
 
-.PHONY: setup repro verify test test-all torture overfit camvid lint ui queue clean
+.PHONY: setup repro verify test test-all torture overfit camvid lint ui clean
 .DELETE_ON_ERROR:
 
 setup: $(READY)
 
-$(READY): requirements.lock pyproject.toml
+$(READY): requirements.lock pyproject.toml segpipe/own_path.pth
 	@$(PYTHON) -c 'import sys; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 13))' || \
 		{ echo 'error: segpipe needs Python 3.11 to 3.13. Name one: make PYTHON=python3.11'; exit 1; }
 	@test -x $(BIN)/python || $(PYTHON) -m venv .venv
 	$(BIN)/python -m pip install --quiet --requirement requirements.lock
 	$(BIN)/python -m pip install --quiet --no-deps --no-build-isolation --editable .
+	@# `dvc queue start` looks for `dvc` on the PATH: what this Python starts finds it, in an active environment or not.
+	@cp segpipe/own_path.pth "$$($(BIN)/python -c 'import sysconfig; print(sysconfig.get_path("purelib"))')"
 	@touch $@
 
 repro: $(READY)
@@ -53,10 +55,6 @@ lint: $(READY)
 
 ui: $(READY)
 	$(BIN)/segpipe ui
-
-# What `dvc exp run --queue` has queued. The worker looks for dvc on the PATH, wherever the one that starts it lies.
-queue: $(READY)
-	PATH="$(CURDIR)/$(BIN):$$PATH" $(BIN)/dvc queue start
 
 clean:
 	rm -rf .venv .mypy_cache .pytest_cache .ruff_cache .hypothesis build *.egg-info

@@ -1,23 +1,31 @@
-"""What the Makefile does for those who never activate the environment."""
+"""What set-up does for those who never activate the environment."""
 
 import os
-import shutil
 import subprocess
+import sys
 from pathlib import Path
+
+import pytest
 
 from tests.structure.imports import ROOT
 
+PATH_FILE = ROOT / "segpipe/own_path.pth"
+STARTED = "import os, site, sys; sys.prefix += sys.argv[2]; site.addpackage(sys.argv[1], 'own_path.pth', set()); "
+STARTED += "print(os.environ['PATH'])"
 
-def test_a_queue_is_started_with_its_own_dvc_on_the_path(tmp_path: Path) -> None:
+
+@pytest.mark.parametrize(
+    ("in_environment", "path", "added"),
+    [("", os.defpath, False), ("elsewhere", os.defpath, True), ("elsewhere", f"{os.defpath}{os.pathsep}OWN", False)],
+)
+def test_what_the_environment_starts_finds_its_dvc(in_environment: str, path: str, added: bool) -> None:
     """DVC's worker runs `dvc` by its name, and says nothing where there is none."""
-    folder = tmp_path / "a project"
-    (folder / ".venv/bin").mkdir(parents=True)
-    for name in ("Makefile", "requirements.lock", "pyproject.toml"):
-        shutil.copy(ROOT / name, folder / name)
-    fake = folder / ".venv/bin/dvc"
-    fake.write_text('#!/bin/sh\necho "$@"\ncommand -v dvc\n')
-    fake.chmod(0o755)
-    (folder / ".venv/.ready").touch()
-    environment = {"PATH": os.defpath, "HOME": str(tmp_path)}
-    ran = subprocess.run(["make", "queue"], cwd=folder, capture_output=True, text=True, check=True, env=environment)
-    assert ran.stdout.splitlines()[-2:] == ["queue start", str(fake)]
+    own = str(Path(sys.executable).parent)
+    path = path.replace("OWN", own)
+    command = [sys.executable, "-S", "-c", STARTED, str(PATH_FILE.parent), in_environment]
+    ran = subprocess.run(command, capture_output=True, text=True, check=True, env={"PATH": path})
+    assert ran.stdout.strip() == (f"{own}{os.pathsep}{path}" if added else path)
+
+
+def test_set_up_copies_it() -> None:
+    assert "cp segpipe/own_path.pth" in (ROOT / "Makefile").read_text(encoding="utf-8")
