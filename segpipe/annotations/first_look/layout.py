@@ -1,5 +1,6 @@
 """Which format a folder is in: told by the files that are there and by matching names, not by folder names alone."""
 
+import shlex
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -78,7 +79,11 @@ def recognise(
         return Layout("voc")
     fitting = [each for each in _candidates(root, "masks" if template else kind, template) if kind in (None, _kind(each))]
     if len(fitting) == 1:
-        return _sure(root, fitting[0])
+        found = _sure(root, fitting[0])
+        rival = mask_folders.rival(root, fitting[0]) if isinstance(fitting[0], MaskFolders) and not template else ""
+        if rival:
+            raise PipelineError(_two_kinds_of_masks(root, found, rival))
+        return found
     if not fitting and template:
         what = f'no mask is called "{template}" after an image, in folders whose names tell images from masks'
         raise PipelineError(f"{root}: {what}. Correct the template, or name the two folders as well.")
@@ -95,6 +100,14 @@ def _sure(root: Path, found: Layout | MaskFolders) -> Layout:
     if found.doubt:
         raise PipelineError(f"{root}: {found}: {found.doubt}")
     return Layout("masks", found.image_dir, found.mask_dir, found.template, found.pairs, found.classes)
+
+
+def _two_kinds_of_masks(root: Path, found: Layout, rival: str) -> str:
+    """Two folders of masks beside one of images, such as vessels and the field of view of a retina."""
+    what = f'the folders "{found.mask_dir}" and "{rival}" both may hold the masks of "{found.image_dir}"'
+    own = f"--image-dir {shlex.quote(found.image_dir)} --mask-dir {shlex.quote(found.mask_dir)}"
+    remedy = f"For the first add {own}; for the second list them in {PAIRS} in this folder: image,mask, a line an image"
+    return f"{root}: {what}. {remedy}."
 
 
 def _kind(found: Layout | MaskFolders) -> Kind:

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
 from segpipe.annotations.items import PARTS, id_of, images_below
-from segpipe.annotations.masks import guess, pair_folders, pair_table, several
+from segpipe.annotations.masks import folder_names, guess, pair_folders, pair_table, several
 from segpipe.annotations.masks.guess import Guess, Owners
 from segpipe.annotations.masks.layers import NOTHING
 from segpipe.annotations.masks.several import words_in
@@ -211,6 +211,24 @@ def _otherwise(root: Path, template: str) -> list[MaskFolders]:
         return [each for each in found if each.template != STEM or each.doubt]
     counts = {each: _n_called(root, each) for each in [*found, between(root, ".", ".", template)]}
     return [each for each, count in counts.items() if count and count == max(counts.values())][:1]
+
+
+def rival(root: Path, chosen: MaskFolders) -> str:
+    """Another folder name that says masks, with at least half as many image files as the chosen one has; or nothing.
+
+    Masks that are made to be looked at, and folders within the two chosen ones or around them, are no rivals.
+    """
+    if chosen.pairs != "none" or "." in (chosen.mask_dir, chosen.image_dir):
+        return ""
+    n_files: Counter[str] = Counter()
+    for path in images_below(root):
+        folders = [_starred(folder)[0] for folder in path.relative_to(root).parts[:-1]]
+        is_chosen = any(folder_names.without((*folders, path.name), each) for each in (chosen.mask_dir, chosen.image_dir))
+        n_files.update({chosen.mask_dir} if folder_names.without((*folders, path.name), chosen.mask_dir) else set())
+        n_files.update(set() if is_chosen else {folder for folder in folders if _words(folder) & MASK_WORDS})
+    others = {name: count for name, count in n_files.items() if name != chosen.mask_dir and not _words(name) & VIEWS}
+    most = max(others, key=lambda name: (others[name], name), default="")
+    return most if most and 2 * others[most] >= n_files[chosen.mask_dir] else ""
 
 
 def _n_called(root: Path, folders: MaskFolders) -> int:

@@ -228,3 +228,29 @@ def names_of(item: Item) -> list[str]:
     if isinstance(item.annotation, Layers):
         return [each.name for each in item.annotation.files]
     return [item.annotation_name] if item.annotation else []
+
+
+@pytest.mark.parametrize("masks", ["1st_manual/{0}_manual1.gif", "labels/{0}.png"])
+def test_two_folders_of_masks_for_one_of_images_are_a_question(tmp_path: Path, masks: str) -> None:
+    """A retina set has the field of view in `mask`, and the vessels elsewhere: which is meant, nobody can see."""
+    for part in ("training", "test"):
+        for number in range(4):
+            for name in (f"images/{number}_{part}.tif", f"mask/{number}_{part}_mask.gif", masks.format(number)):
+                touch(tmp_path, f"{part}/{name}")
+    rival = masks.partition("/")[0]
+    with pytest.raises(PipelineError) as caught:
+        recognise(tmp_path)
+    assert str(caught.value) == (
+        f'{tmp_path}: the folders "mask" and "{rival}" both may hold the masks of "images". For the first add --image-dir images '
+        "--mask-dir mask; for the second list them in pairs.csv in this folder: image,mask, a line an image."
+    )
+    assert recognise(tmp_path, None, "images", "mask").mask_dir == "mask"
+    (tmp_path / "pairs.csv").write_text("image,mask\n")
+    assert recognise(tmp_path).pairs == "pairs.csv"
+
+
+def test_folders_for_people_and_few_others_are_no_question(tmp_path: Path) -> None:
+    for number in range(4):
+        touch(tmp_path, f"images/{number}.png", f"masks/{number}.png", f"labels_preview/x{number}.png")
+    touch(tmp_path, "gt/one.png")
+    assert recognise(tmp_path).mask_dir == "masks"
