@@ -115,9 +115,9 @@ def test_one_logit_for_two_classes_else_one_each(name: str, n_classes: int) -> N
 
 @each_name
 @pytest.mark.parametrize("depth", [2, 4])
-def test_the_stride_that_params_know_is_its_own(name: str, depth: int) -> None:
+def test_a_crop_that_params_let_through_is_never_padded(name: str, depth: int) -> None:
     params = SMALL[name].model_copy(update={"depth": depth})
-    assert stride_of(params) == build(params, 3, 1).stride
+    assert stride_of(params) % build(params, 3, 1).stride == 0
 
 
 @each_name
