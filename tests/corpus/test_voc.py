@@ -158,7 +158,7 @@ CASES = [
     case(
         "two photos of one name",
         steps(tree(), lambda r: photos(r, "JPEGImages/a.png")),
-        errors="JPEGImages/a.png: another file has the same name up to its suffix. Remove one of the two.",
+        errors="JPEGImages/a.jpg and JPEGImages/a.png: files of the same name up to its suffix. Remove all but one of them.",
     ),
     case(
         "with a test list",

@@ -6,7 +6,7 @@ from functools import partial
 from pathlib import Path, PurePosixPath
 
 from segpipe.annotations.class_map import class_ids
-from segpipe.annotations.items import Annotated, Found, Item, Source, sorted_items
+from segpipe.annotations.items import Annotated, Found, Item, Source, sorted_items, together
 from segpipe.annotations.masks import codes as mask_codes
 from segpipe.annotations.masks import ids as mask_ids
 from segpipe.annotations.masks import judge as mask_judge
@@ -145,8 +145,9 @@ def _item(tree: Tree, each: Given, images: Named, masks: Named) -> Item:
 
 
 def _doubles(tree: Tree, images: Named, masks: Named) -> list[DataError]:
-    what = "another file has the same name up to its suffix"
-    return [DataError(tree.told(path), what, "Remove one of the two.") for named in (images, masks) for _, path in named.doubles]
+    what = "files of the same name up to its suffix"
+    pairs = [sorted(map(tree.told, pair)) for named in (images, masks) for pair in named.doubles]
+    return [DataError(together(pair), what, "Remove all but one of them.") for pair in pairs]
 
 
 def _beside(tree: Tree) -> list[DataError]:
