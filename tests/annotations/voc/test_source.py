@@ -257,7 +257,8 @@ def test_suffixes_in_capitals_and_names_that_differ_in_case(tmp_path: Path) -> N
         ("c", "SegmentationClass/c.tif"),
     ]
     assert [str(problem) for problem in found.problems] == [
-        "SegmentationClass/c.png and SegmentationClass/c.tif: files of the same name up to its suffix. Remove all but one of them.",
+        "SegmentationClass/c.png and SegmentationClass/c.tif: files of the same name up to its suffix. "
+        "Remove all but one of them.",
         "b: listed in train.txt but not in SegmentationClass, where a name differs in upper and lower case only. "
         "Add the file, or take it off the list.",
     ]
