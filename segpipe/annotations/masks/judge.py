@@ -157,9 +157,12 @@ def _few(all_masks: Evidence) -> list[DataError]:
     strange, n_names = all_masks.all_strange, len(all_masks.names)
     if all_masks.coding.kind == "binary" or not strange or strange == [n_names]:
         return []
-    if not set(strange) <= set(strays.few_pixels(all_masks.tallies.values(), above=0)):
+    tallies = all_masks.tallies.values()
+    binary = strays.black_and_white(tallies)
+    few = binary.strays if binary else strays.few_pixels(tallies, above=0)
+    if not set(strange) <= set(few):
         return []
-    counts = pixels_by_code(all_masks.tallies.values())
+    counts = pixels_by_code(tallies)
     number = sum(counts[code] for code in strange)
     what = f"{_counted(number)} of {some(strange)}, where no class is"
     return all_masks.tell(what, "Correct them, or let them be ignored.", all_masks.ignoring(strange, all_masks.named_codes))

@@ -67,6 +67,8 @@ def of_codes(files: Mapping[str, int], listed: NameList | None, table: ColourTab
             return _of_table(found, table)
         listed = NameList(table.file, tuple(table.names.values()))
     plain = of_ids(found, listed, is_voc=False)
+    if listed and listed.blank:
+        return plain  # nobody knows which name is whose
     is_doubtful = any(not problem.warning for problem in plain.problems)
     kept = found if is_even(found) else [code for code in found if code != IGNORE]
     n_names = len(listed.names) if listed else len(kept)

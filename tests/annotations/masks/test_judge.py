@@ -154,6 +154,8 @@ def test_a_stray_pixel_beside_codes_is_ignored_and_no_class() -> None:
         "__ignore__",
         "__ignore__",
     )
+    red = {"values": "codes", "codes": ("0 0 0", "255 0 0")}
+    assert lines(*["0,255 0 0:290"] * 9, "0,254 1 0:3,255 0 0:290", **red)["classes"] == ("background", "object", "__ignore__")
     more = lines(*masks, "0,57:300", **keys)
     assert more == {"codes": 57, "classes": "class_3"}, "so many pixels are a class that the list lacks"
 

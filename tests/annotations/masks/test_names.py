@@ -45,6 +45,13 @@ def test_numbers(values: str, names: str, expected: str, how: str) -> None:
     assert (found.names, found.values, found.problems) == (tuple(expected.split()), how, ())
 
 
+def test_a_blank_line_in_the_list_is_told_whatever_the_masks_hold() -> None:
+    listed = NameList("classes.txt", ("background", "cat", "dog"), blank=(2,))
+    for values in ("0 1 2", "0 1 3", "0 127 254", "1 2 3"):
+        found = of_codes(dict.fromkeys(values.split(), 1), listed, None)
+        assert sentences(found)[0].startswith("classes.txt: a blank line above other names (line 2)")
+
+
 def test_colours_come_black_first_or_the_most_frequent() -> None:
     assert classes("255 0 0", "0", "0 255 0").codes == ("0 0 0", "0 255 0", "255 0 0")
     found = of_codes({"255 0 0": 1, "0 0 255": 2, "1 2 3": 2}, None, None)
