@@ -124,7 +124,7 @@ def _params(
     for key, value in settings.of_data(seen, str(src)).items():
         if key not in given:
             _put(every, key, value)
-    told = given.keys() & {"data.masks.values", "data.masks.codes"}
+    told = given.keys() & {"data.masks.values", "data.masks.codes", f"data.{seen.layout.kind}.classes"}
     return params.data_of(every["data"]), () if told else seen.classes.problems
 
 

@@ -275,3 +275,11 @@ def test_what_it_says_is_next_can_be_run(masks: Path, tmp_path: Path, capsys: py
         typer.main.get_command(app)(following[1:])
     assert ended.value.code == 0
     assert (tmp_path / "out of it-plain/classes.txt").is_file()
+
+
+def test_classes_that_the_command_names_count_more_than_a_list_that_is_too_short(masks: Path, tmp_path: Path) -> None:
+    (masks / "classes.txt").write_text("background\n")
+    with pytest.raises(PipelineError, match=r"values that are no class: 2\. .*\n.*\n.*add class_2"):
+        convert(masks, tmp_path / "out")
+    convert(masks, tmp_path / "out", set_=["data.masks.classes=[background, cat, dog]"])
+    assert open_pack(tmp_path / "out").info.classes == ("background", "cat", "dog")
