@@ -44,7 +44,7 @@ def test_a_comment_reruns_nothing(clone: Path) -> None:
 @pytest.mark.slow
 def test_a_loss_beside_the_old_reruns_nothing(clone: Path) -> None:
     (clone / "segpipe" / "losses" / "mine.py").write_text("from segpipe.losses.dice import from_params\n", encoding="utf-8")
-    edit(clone, "segpipe/params.py", '"dice_ce", ', '"mine", "dice_ce", ')
+    edit(clone, "segpipe/params.py", '"dice_ce",\n', '"mine",\n        "dice_ce",\n')
     assert ran(dvc(clone, "repro")) == ["code"]
     set_params(clone, {"loss": {"name": "mine"}})
     assert ran(dvc(clone, "repro"))[:1] == ["train@0"]
