@@ -149,7 +149,10 @@ def waits(process: "subprocess.Popen[bytes]", moment: object, pause_s: float) ->
 
 def temporary_states(folder: Path) -> list[str]:
     """States that are being written at this moment."""
-    return [str(path) for path in (folder / ".resume").glob("train-*/.*.state.*.tmp")]
+    try:
+        return [str(path) for path in (folder / ".resume").glob("train-*/.*.state.*.tmp")]
+    except FileNotFoundError:  # the training has just ended, and its folder is gone
+        return []
 
 
 def kill(dvc_process: int, whom: str) -> None:
