@@ -5,7 +5,7 @@ import sys
 import tempfile
 from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
@@ -46,18 +46,13 @@ def init(
     from segpipe.annotations.doctor import checks, fixes
     from segpipe.annotations.doctor import findings as doctor
     from segpipe.annotations.first_look import settings, summary
-    from segpipe.annotations.first_look.look import look
     from segpipe.cache import Cache
 
     cache = Cache(workspace.examined())
     every = params.load(PARAMS)
     with ingest.opened(path, sha256) as folder:
         where = ingest.data_path(folder, path, in_place)
-        seen = look(folder, every.data, kind, image_dir, mask_dir, template=template, cache=cache)
-        if fix and "data.pages" in fixes.values_of(seen.problems, every.model_dump()):
-            # What the pages hold decides the classes.
-            split = every.data.model_copy(update={"pages": "split"})
-            seen = look(folder, split, kind, image_dir, mask_dir, template=template, cache=cache)
+        seen = _seen(folder, every, fix, kind=kind, image_dir=image_dir, mask_dir=mask_dir, template=template, cache=cache)
         print("\n".join(summary.lines(seen, every.data.unannotated)))
         values, examination = _examined(folder, seen, fix, cache)
         unsure = [] if fix and values != settings.of_data(seen, folder.as_posix()) else seen.unsure(examination.problems)
@@ -82,6 +77,18 @@ def init(
         files.write_text(KEPT_FOLDS, "# no image was dealt out yet\n")
     tracked = ["params.yaml", KEPT_FOLDS.name, *(["data/source.dvc"] if brought else [])]
     command.done(", ".join(tracked), f"{_git_add(tracked)}dvc repro")
+
+
+def _seen(folder: Path, every: "Params", fix: bool, **how: Any) -> "Look":
+    """What the folder holds, looked at as the options of `look` say."""
+    from segpipe.annotations.doctor import fixes
+    from segpipe.annotations.first_look.look import look
+
+    seen = look(folder, every.data, **how)
+    if fix and "data.pages" in fixes.values_of(seen.problems, every.model_dump()):
+        # What the pages hold decides the classes.
+        return look(folder, every.data.model_copy(update={"pages": "split"}), **how)
+    return seen
 
 
 def _examined(folder: Path, seen: "Look", fix: bool, cache: "Cache") -> "tuple[dict[str, Value], Examination]":
