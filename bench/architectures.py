@@ -38,7 +38,7 @@ from torch.utils._pytree import tree_leaves
 from torch.utils.flop_counter import FlopCounterMode
 
 from segpipe.models import table
-from segpipe.params import load
+from segpipe.params.load import load_params
 
 FORMATS = {"contiguous": torch.contiguous_format, "channels_last": torch.channels_last}
 OURS = "channels_last"
@@ -46,7 +46,7 @@ LEAST_TURNS = 3
 LARGER = (8, 256)
 """Images and their size for which memory is counted beside those that are timed: as a training has them."""
 CHANNELS, LOGITS = 3, 2
-PARAMS = load(Path(__file__).parents[1] / "params.yaml").model.model_copy(
+PARAMS = load_params(Path(__file__).parents[1] / "params.yaml").model.model_copy(
     update={"depth": 4, "activation": "relu", "norm": "batch", "dropout": 0.0, "recurrence": 2, "weights": "none"}
 )
 

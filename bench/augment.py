@@ -19,10 +19,11 @@ import cv2
 import numpy as np
 import pandas as pd
 
-from segpipe import params
 from segpipe.dataset import augment
-from segpipe.dataset.draws import Draws
 from segpipe.dataset.pack import Pack, pixel_columns
+from segpipe.dataset.training_samples import Draws
+from segpipe.params import schema
+from segpipe.params.load import load_params
 from segpipe.record import DatasetInfo
 
 SIZES = {
@@ -30,7 +31,7 @@ SIZES = {
     "480 x 360, crop 256": (360, 480, 256),
     "4000 x 3000, crop 512": (3000, 4000, 512),
 }
-STANDARD = params.load().augment.model_copy(update={"preset": "custom", "affine": 1.0})
+STANDARD = load_params().augment.model_copy(update={"preset": "custom", "affine": 1.0})
 SECONDS = 0.25
 
 
@@ -75,7 +76,7 @@ def held(images: int, classes: int) -> int:
     return size
 
 
-def ours(keys: params.AugmentParams, crop: int, image: Any, mask: Any) -> Callable[[int], object]:
+def ours(keys: schema.AugmentParams, crop: int, image: Any, mask: Any) -> Callable[[int], object]:
     augmentation = augment.build(keys, crop, 3)
     return lambda seed: augment.apply(augmentation, image, mask, seed, [1, 2, 3], [1.0, 1.0, 1.0])
 

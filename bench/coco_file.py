@@ -52,7 +52,7 @@ def measured(way: str, path: Path) -> tuple[float, float]:
 
 def one(way: str, path: Path) -> None:
     """Opens the file, and says what it took."""
-    from segpipe.annotations.coco.file import read_file
+    from segpipe.annotations.formats.coco.file import read_file
 
     start = time.perf_counter()
     if way == "ours":

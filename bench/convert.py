@@ -34,8 +34,8 @@ from PIL import Image, ImageDraw
 
 from segpipe.annotations import convert
 from segpipe.dataset import pack
-from segpipe.palette import flat_palette
-from segpipe.params import DataParams
+from segpipe.images.palette import flat_palette
+from segpipe.params.schema import DataParams
 
 ROOT = Path(__file__).parents[1]
 PHOTOS = ROOT.parent / "shared" / "data" / "labelme_voc3"

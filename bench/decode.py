@@ -17,8 +17,8 @@ import cv2
 import numpy as np
 from PIL import Image
 
-from segpipe.images import decode, decode_mask, encode_mask
-from segpipe.palette import flat_palette
+from segpipe.images.decode import decode_image, decode_mask, encode_mask
+from segpipe.images.palette import flat_palette
 
 ROOT = Path(__file__).parents[1]
 ROUNDS = 7
@@ -29,8 +29,8 @@ def main() -> None:
     cv2.setNumThreads(1)
     for name, content in photos().items():
         peers = {"Pillow": with_pillow, "OpenCV": with_opencv}
-        same = np.array_equal(decode(content, name).squeeze(), with_opencv(content))
-        compare(f"{name}, {len(content) / 1e6:.2f} MB", lambda c=content: decode(c, "photo"), bound(peers, content))
+        same = np.array_equal(decode_image(content, name).squeeze(), with_opencv(content))
+        compare(f"{name}, {len(content) / 1e6:.2f} MB", lambda c=content: decode_image(c, "photo"), bound(peers, content))
         print(f"  {'the same pixels as OpenCV' if same else 'other pixels than OpenCV'}")
     for name, mask in masks().items():
         compare(f"{name}: writing", lambda m=mask: encode_mask(m), {"Pillow, level 6": lambda m=mask: palette_png(m)})

@@ -13,7 +13,7 @@ import torch
 from torch import Tensor
 from torchvision.ops import drop_block2d
 
-from segpipe.models.drop_block import drop_block
+from segpipe.models.layers.drop_block import drop_block
 
 ROUNDS = 15
 RATE, SIZE = 0.18, 7

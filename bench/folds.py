@@ -22,12 +22,13 @@ from numpy.typing import NDArray
 from PIL import Image
 from sklearn.model_selection import StratifiedGroupKFold, StratifiedKFold
 
-from segpipe.csv_table import csv_text
-from segpipe.dataset import folds, kept_folds, pack, proof
-from segpipe.dataset.assign import Assignment, assign, keys_of
-from segpipe.dataset.balance import deal
-from segpipe.dataset.groups import groups_of
-from segpipe.params import SplitParams
+from segpipe.dataset import pack
+from segpipe.dataset.split import balance_report, folds, kept_folds
+from segpipe.dataset.split.assign import Assignment, assign, keys_of
+from segpipe.dataset.split.balance import deal
+from segpipe.dataset.split.groups import groups_of
+from segpipe.params.schema import SplitParams
+from segpipe.storage.csv_table import csv_text
 
 ROOT = Path(__file__).parents[1]
 SHARED = ROOT.parent / "shared" / "data"
@@ -144,11 +145,11 @@ def _timed(index: pd.DataFrame, split: SplitParams) -> float:
         read = pack.read_index(folder)
         found = assigned(read, split)
         pixels = [name for name in read.columns if name.startswith("pixels_")]
-        proved = proof.prove(read, pixels, pixels, found)
+        proved = balance_report.prove(read, pixels, pixels, found)
         kept_folds.write(folder / "kept_folds.csv", found.kept)
         folds.write(folder / "folds.csv", found.parts)
-        proof.write(folder / "proof.json", proved)
-        proof.table(proved)
+        balance_report.write(folder / "proof.json", proved)
+        balance_report.table(proved)
         return time.process_time() - start
 
 

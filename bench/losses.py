@@ -16,7 +16,7 @@ import torch
 from torch import Tensor
 
 from segpipe.losses.table import Classes, build
-from segpipe.params import load
+from segpipe.params.load import load_params
 from segpipe.record import IGNORE
 
 LIMIT = 1.05
@@ -41,7 +41,7 @@ def main(names: list[str]) -> None:
 
 
 def ours(name: str, target: Tensor) -> Pass:
-    loss = build(load().loss.model_copy(update={"name": name}), Classes(has_background=True))
+    loss = build(load_params().loss.model_copy(update={"name": name}), Classes(has_background=True))
     return lambda logits: loss(logits, target)["loss"].mean()
 
 

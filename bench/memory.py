@@ -35,18 +35,18 @@ def one(name: str, batch_size: int) -> None:
     """Prints the bytes that are computed, those taken, and those held before."""
     import torch
 
-    from segpipe import params
-    from segpipe.cli import model_rows
-    from segpipe.training import device, memory
-    from segpipe.training.rehearsal import rehearse
+    from segpipe.diagnostics import architecture_costs, memory
+    from segpipe.diagnostics.dry_run import rehearse
+    from segpipe.params.load import load_params
+    from segpipe.training import device
 
-    every = params.load()
+    every = load_params()
     device.settle(every.threads, every.train.deterministic)
-    setting, _ = model_rows.setting_of(every)
-    segmenter = model_rows.build(every, model_rows.configured(every.model, name), setting)
+    setting, _ = architecture_costs.setting_of(every)
+    segmenter = architecture_costs.build(every, architecture_costs.configured(every.model, name), setting)
     computed = memory.computed(segmenter, setting).peak(batch_size)
     # Once on a small image: what torch loads and keeps at its first step is no part of a step.
-    small = model_rows.build(every, model_rows.configured(every.model, "simple_unet"), setting)
+    small = architecture_costs.build(every, architecture_costs.configured(every.model, "simple_unet"), setting)
     rehearse(small, setting, 1, torch.device("cpu"))
     before = status("VmRSS")
     with open("/proc/self/clear_refs", "w") as reset:  # noqa: PTH123

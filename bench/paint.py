@@ -18,9 +18,9 @@ import numpy as np
 import PIL
 from PIL import Image, ImageDraw
 
-from segpipe.annotations.shapes.paint import paint
-from segpipe.annotations.shapes.shape import Point, Shape
-from segpipe.params import ShapeParams
+from segpipe.annotations.raster.paint import paint
+from segpipe.annotations.raster.shape import Point, Shape
+from segpipe.params.schema import ShapeParams
 
 Scene = tuple[list[Shape], int, int]
 """Shapes, height and width."""

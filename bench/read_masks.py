@@ -13,7 +13,7 @@ import cv2
 import numpy as np
 from PIL import Image
 
-from segpipe.annotations.masks import codes as mask_codes
+from segpipe.annotations.formats.masks import codes as mask_codes
 
 SIDE = 3464
 N_CLASSES = 12

@@ -34,7 +34,7 @@ def step_seconds(memory: str, policy: str = "PASSIVE") -> float:
 def measure(memory: str) -> float:
     import torch
 
-    from segpipe.models.style import Style, widths
+    from segpipe.models.layers.style import Style, widths
     from segpipe.models.unet import unet
 
     torch.set_num_threads(2)

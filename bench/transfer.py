@@ -19,10 +19,12 @@ import time
 from pathlib import Path
 from typing import Any
 
-from segpipe import params_file
-from segpipe.dataset import folds, pack
-from segpipe.files import sha256_of
-from segpipe.report import inputs, numbers
+from segpipe import evaluation
+from segpipe.dataset import pack
+from segpipe.dataset.split import folds
+from segpipe.params import edit
+from segpipe.report import numbers
+from segpipe.storage.files import sha256_of
 
 ROOT = Path(__file__).parents[1]
 PYTHON = sys.executable
@@ -86,13 +88,13 @@ def bring(project: Path, options: argparse.Namespace) -> None:
 
 def trained(project: Path, kind: str, seed: int, options: argparse.Namespace) -> Row:
     """Test scores of that encoder's training, its best epoch, and how long `dvc repro` took."""
-    params_file.write(project / "params.yaml", values(kind, seed, options))
+    edit.write(project / "params.yaml", values(kind, seed, options))
     start = time.perf_counter()
     run(project, PYTHON, "-m", "dvc", "repro", "evaluate@0")
     minutes = (time.perf_counter() - start) / 60
     info, parts = pack.read_info(project / "data/prepared"), folds.read(project / "data/folds/folds.csv")
-    results = inputs.read(project / "data/eval", [0], parts, len(info.classes))[0]
-    found = numbers.of_fold(results, inputs.TEST, info.has_background)
+    results = evaluation.read(project / "data/eval", [0], parts, len(info.classes))[0]
+    found = numbers.of_fold(results, evaluation.TEST, info.has_background)
     best_epoch = results.run["best_epoch"] + 1
     return {name: float(found[name] or 0) for name in SCORES} | {"best_epoch": best_epoch, "minutes": minutes}
 

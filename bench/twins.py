@@ -14,10 +14,10 @@ import cv2
 import numpy as np
 from numpy.random import Generator
 
-from segpipe.annotations.twins.fingerprint import fingerprint, parsed
-from segpipe.annotations.twins.pairs import Pair, clusters, pairs
-from segpipe.annotations.twins.whole import same_whole
-from segpipe.images import Pixels, decode
+from segpipe.annotations.near_duplicates.fingerprint import fingerprint, parsed
+from segpipe.annotations.near_duplicates.pairs import Pair, clusters, pairs
+from segpipe.annotations.near_duplicates.whole import same_whole
+from segpipe.images.decode import Pixels, decode_image
 
 Change = Callable[[Pixels, Generator], Pixels]
 FOLDERS = ("camvid/images", "concrete_voc/JPEGImages")
@@ -38,7 +38,7 @@ def main() -> None:
 
 def report(name: str, files: Sequence[Path], copies: int) -> None:
     contents = {file.stem: file.read_bytes() for file in files}
-    images = {each: decode(content, each) for each, content in contents.items()}
+    images = {each: decode_image(content, each) for each, content in contents.items()}
     prints = {each: fingerprint(image) for each, image in images.items()}
     print(f"{name}: {len(images)} images, fingerprints of at most {max(map(len, prints.values()))} bytes")
     cost(list(contents.values())[:100])
@@ -65,7 +65,7 @@ def cost(contents: Sequence[bytes]) -> None:
     for _ in range(ROUNDS):
         for content in contents:
             start = time.process_time()
-            image = decode(content, "image")
+            image = decode_image(content, "image")
             middle = time.process_time()
             fingerprint(image)
             decoding.append(middle - start)

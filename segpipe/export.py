@@ -14,12 +14,12 @@ import onnx
 import torch
 from numpy.typing import NDArray
 
-from segpipe import sealed
 from segpipe.errors import PipelineError
 from segpipe.inference.onnx_session import INPUT, MARK, OUTPUT, SEAL_KEY
 from segpipe.inference.predict import Forward, predict_logits, require_finite
+from segpipe.models.model_file import Card
 from segpipe.models.segmenter import Segmenter, classes_of
-from segpipe.models.weights import Card
+from segpipe.storage import checksummed
 
 OPSET = 20
 AXES = ("batch", "channels", "height", "width")
@@ -111,9 +111,9 @@ def _plain(model: onnx.ModelProto, card: Card) -> bytes:
             if dimension.dim_param:
                 dimension.dim_param = axis
     told = json.dumps(card.to_dict(), sort_keys=True, ensure_ascii=False)
-    onnx.helper.set_model_props(model, {sealed.KEY: told, SEAL_KEY: sealed.BLANK})
+    onnx.helper.set_model_props(model, {checksummed.KEY: told, SEAL_KEY: checksummed.BLANK})
     onnx.checker.check_model(model)
-    return sealed.closed(model.SerializeToString(deterministic=True), MARK)
+    return checksummed.closed(model.SerializeToString(deterministic=True), MARK)
 
 
 @contextlib.contextmanager

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from segpipe.place import Readable
+from segpipe.storage.byte_source import Readable
 
 Mask = NDArray[np.uint8]
 """(H, W) class ids, 255 ignored."""

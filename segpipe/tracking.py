@@ -12,10 +12,10 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from segpipe.files import write_bytes
-from segpipe.workspace import main_root
+from segpipe.storage.files import write_bytes
+from segpipe.storage.workspace import main_root
 
-FINGERPRINT = "segpipe.fingerprint"
+FINGERPRINT = "segpipe.reproducibility.fingerprint"
 PATIENCE = {"MLFLOW_HTTP_REQUEST_TIMEOUT": "10", "MLFLOW_HTTP_REQUEST_MAX_RETRIES": "2"}
 
 

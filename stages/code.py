@@ -2,16 +2,17 @@
 
 from pathlib import Path
 
-from segpipe import command
+from segpipe.console import command
 
 CODE = Path("code.json")
 
 
 def main() -> None:
     """Writes code.json: a hash of the code of each stage, model and loss, comments left out."""
-    from segpipe import closure, files
+    from segpipe.reproducibility import code_hash
+    from segpipe.storage import files
 
-    files.write_json(CODE, closure.code_hashes(Path()))
+    files.write_json(CODE, code_hash.code_hashes(Path()))
     command.done(CODE.as_posix(), "dvc repro")
 
 

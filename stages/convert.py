@@ -2,7 +2,9 @@
 
 from pathlib import Path
 
-from segpipe import command, params, workspace
+from segpipe.console import command
+from segpipe.params.load import load_params
+from segpipe.storage import workspace
 
 PREPARED = Path("data/prepared")
 DOCTOR = Path("data/doctor")
@@ -10,13 +12,13 @@ DOCTOR = Path("data/doctor")
 
 def main() -> None:
     """Checks every image and annotation, tells all problems at once, and packs what is sound."""
-    data = params.load().data
+    data = load_params().data
 
+    from segpipe.acquire.sample import pictures as sample
     from segpipe.annotations import convert
-    from segpipe.annotations.doctor import files as doctor_files
-    from segpipe.annotations.sample import pictures as sample
-    from segpipe.cache import Cache
+    from segpipe.annotations.checks import files as doctor_files
     from segpipe.dataset import pack
+    from segpipe.storage.examination_cache import Cache
 
     with convert.spool_in(PREPARED) as spool:
         examination, info = convert.convert(data, sample.CLASSES, spool, cache=Cache(workspace.examined()))

@@ -2,24 +2,25 @@
 
 from pathlib import Path
 
-from segpipe import command, params
+from segpipe.console import command
 from segpipe.errors import PipelineError
-from segpipe.files import write_text
+from segpipe.params.load import load_params
+from segpipe.storage.files import write_text
 
 RAW = Path("data/raw")
 
 
 def main() -> None:
     """Makes the sample, downloads PASCAL VOC, or notes that the data is the user's own."""
-    every = params.load()
+    every = load_params()
     data = every.data
     if data.source == "sample":
-        from segpipe.annotations.sample import pictures as sample
+        from segpipe.acquire.sample import pictures as sample
 
         sample.make(RAW, data.sample.n_images, data.sample.size, every.seed)
     elif data.source == "voc" and data.path == RAW.as_posix():
-        from segpipe.annotations.voc import download as voc_download
-        from segpipe.workspace import partial_downloads
+        from segpipe.acquire import voc_download
+        from segpipe.storage.workspace import partial_downloads
 
         voc_download.download(data.voc.year, RAW, partial_downloads())
     elif not Path(data.path).exists():

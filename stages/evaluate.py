@@ -5,12 +5,13 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from segpipe import command, params
+from segpipe.console import command
+from segpipe.params.load import load_params
 
 if TYPE_CHECKING:
-    from segpipe.inference.scoring import Scored
+    from segpipe.evaluation import Scored
+    from segpipe.models.model_file import Card
     from segpipe.models.segmenter import Segmenter
-    from segpipe.models.weights import Card
     from segpipe.record import DatasetInfo
 
 PREPARED = Path("data/prepared")
@@ -19,16 +20,17 @@ FOLDS = Path("data/folds/folds.csv")
 
 def main(fold: Annotated[int, typer.Option(help="Which fold's model to score, 0 or more.")]) -> None:
     """Predicts every validation and test image at its own resolution; writes data/eval/foldN."""
-    every = params.load()
+    every = load_params()
 
     import torch
 
-    from segpipe import tracking, versions
-    from segpipe.dataset import folds, loader, pack
-    from segpipe.files import write_json
-    from segpipe.inference import results, scoring
+    from segpipe import evaluation, tracking
+    from segpipe.dataset import loader, pack
+    from segpipe.dataset.split import folds
+    from segpipe.inference import scoring
     from segpipe.losses import table as losses
     from segpipe.losses.table import Classes
+    from segpipe.reproducibility import versions
     from segpipe.scores import scores
     from segpipe.training import device as devices
 
@@ -45,9 +47,8 @@ def main(fold: Annotated[int, typer.Option(help="Which fold's model to score, 0 
         images = loader.whole_image_loader(loader.WholeImages(data, ids), every.runtime.workers)
         found[part] = list(scoring.score_images(segmenter, images, len(card.classes), loss, every.infer, card.long_side, device))
     folder = Path(f"data/eval/fold{fold}")
-    results.write(folder, found, card.classes, card.has_background)
-    write_json(folder / "run.json", {"fingerprint": card.fingerprint, "fold": fold} | card.training)
-    results.copy_history(Path(f"models/fold{fold}/history.csv"), folder)
+    evaluation.write(folder, found, card.classes, card.has_background)
+    evaluation.write_origin(folder, fold, card.fingerprint, card.training, Path(f"models/fold{fold}/history.csv"))
     tracker = tracking.again(every.tracking.experiment, card.fingerprint)
     for part, scored in found.items():
         numbers = scores([each.counts for each in scored], card.has_background) if scored else {}
@@ -60,12 +61,12 @@ def main(fold: Annotated[int, typer.Option(help="Which fold's model to score, 0 
 
 def _model(fold: int, info: "DatasetInfo") -> "tuple[Segmenter, Card]":
     """The fold's model. Raises PipelineError where it is none, or was trained on other data or folds than lie here."""
-    from segpipe.files import sha256_of
-    from segpipe.fingerprint import data_hash
-    from segpipe.models import origin, weights
+    from segpipe.models import model_file, origin
+    from segpipe.reproducibility.fingerprint import data_hash
+    from segpipe.storage.files import sha256_of
 
     path = Path(f"models/fold{fold}/model.safetensors")
-    segmenter, card = weights.load(path)
+    segmenter, card = model_file.load(path)
     origin.require_same_data(path, card, info, data_hash(PREPARED), sha256_of(FOLDS), fold)
     return segmenter, card
 

@@ -3,7 +3,8 @@
 from dataclasses import asdict
 from pathlib import Path
 
-from segpipe import command, params
+from segpipe.console import command
+from segpipe.params.load import load_params
 
 PREPARED = Path("data/prepared")
 FOLDS = Path("data/folds/folds.csv")
@@ -12,22 +13,24 @@ EXPORT = Path("models/export")
 
 def main() -> None:
     """Writes models/export/model.onnx and gate.json, what was compared and how far the two are apart."""
-    every = params.load()
+    every = load_params()
 
     import torch
 
-    from segpipe import export, versions
-    from segpipe.dataset import folds, pack
-    from segpipe.files import sha256_of, write_bytes, write_json
-    from segpipe.fingerprint import data_hash
+    from segpipe import export
+    from segpipe.dataset import pack
+    from segpipe.dataset.split import folds
     from segpipe.inference import onnx_session
-    from segpipe.models import origin, weights
+    from segpipe.models import model_file, origin
+    from segpipe.reproducibility import versions
+    from segpipe.reproducibility.fingerprint import data_hash
+    from segpipe.storage.files import sha256_of, write_bytes, write_json
     from segpipe.training import device
 
     versions.check()
     device.settle(every.threads, every.train.deterministic)
     model = Path(f"models/fold{every.folds[0]}/model.safetensors")
-    segmenter, card = weights.load(model)
+    segmenter, card = model_file.load(model)
     data = pack.open_pack(PREPARED)
     origin.require_same_data(model, card, data.info, data_hash(PREPARED), sha256_of(FOLDS), every.folds[0])
     content = export.to_onnx(segmenter, card)

@@ -5,10 +5,12 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from segpipe import command, params
+from segpipe.console import command
+from segpipe.params import schema
+from segpipe.params.load import load_params
 
 if TYPE_CHECKING:
-    from segpipe.params import Params
+    from segpipe.params.schema import Params
     from segpipe.report.page import Contents
     from segpipe.report.run_sections import Exported
 
@@ -28,12 +30,13 @@ change reaches this stage without being a parameter of it."""
 
 def main() -> None:
     """Gathers the results of all folds into metrics/ and reports/index.html."""
-    every = params.load()
+    every = load_params()
 
-    from segpipe import files
-    from segpipe.report import inputs, numbers, page, tables
+    from segpipe import evaluation
+    from segpipe.report import numbers, page, tables
+    from segpipe.storage import files
 
-    for name in inputs.remove_others(EVAL, every.folds):
+    for name in evaluation.remove_others(EVAL, every.folds):
         print(f"removed {EVAL / name}: this fold is not in `folds`")
     contents = _gather(every)
     results, summary, classes = contents.results, contents.summary, contents.info.classes
@@ -54,13 +57,16 @@ def main() -> None:
 
 def _gather(every: "Params") -> "Contents":
     """All that the page shows, read and computed."""
-    from segpipe import files, fingerprint
-    from segpipe.dataset import folds, pack, proof
-    from segpipe.report import augment_sheet, baseline, doctor_section, examples, inputs, numbers, page
+    from segpipe import evaluation
+    from segpipe.dataset import pack
+    from segpipe.dataset.split import balance_report, folds
+    from segpipe.report import augment_sheet, baseline, doctor_section, examples, numbers, page
+    from segpipe.reproducibility import fingerprint
+    from segpipe.storage import files
 
     data = pack.open_pack(PREPARED)
     parts = folds.read(FOLDS)
-    results = inputs.read(EVAL, every.folds, parts, len(data.info.classes))
+    results = evaluation.read(EVAL, every.folds, parts, len(data.info.classes))
     headline = numbers.headline(results)
     train, validation = folds.train_and_validation(parts, every.folds[0])
     colours = baseline.colour_dice(data, train, sorted(results[0].dice[headline]))
@@ -78,7 +84,7 @@ def _gather(every: "Params") -> "Contents":
         sheet=augment_sheet.sheet(data, train, every.folds[0], results[0].run),
         exported=_exported(),
         doctor=doctor_section.read(DOCTOR),
-        proof=proof.read(PROOF),
+        proof=balance_report.read(PROOF),
         data_hash=fingerprint.data_hash(PREPARED),
         folds_hash=files.sha256_of(FOLDS),
     )
@@ -89,13 +95,13 @@ def _shown(every: "Params") -> dict[str, Any]:
     from segpipe.dataset import presets
 
     shown = every.model_dump(include=SHOWN)
-    return shown | {"augment": presets.resolved(params.AugmentParams(**shown["augment"])).model_dump()}
+    return shown | {"augment": presets.resolved(schema.AugmentParams(**shown["augment"])).model_dump()}
 
 
 def _exported() -> "Exported | None":
     """What models/export holds, None where there is no whole export."""
-    from segpipe.files import sha256_of
     from segpipe.report.run_sections import Exported
+    from segpipe.storage.files import sha256_of
 
     model, gate = EXPORT / "model.onnx", EXPORT / "gate.json"
     if not (model.exists() and gate.exists()):

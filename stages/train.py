@@ -7,12 +7,14 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from segpipe import command, params
+from segpipe.console import command
+from segpipe.params import schema
+from segpipe.params.load import load_params
 from stages import train_parts
 
 if TYPE_CHECKING:
+    from segpipe.models.model_file import Card
     from segpipe.models.segmenter import Segmenter
-    from segpipe.models.weights import Card
     from segpipe.tracking import Tracker
     from segpipe.training.loop import Hook, Progress, Record, Run, Speed
     from segpipe.training.resume import Keeper
@@ -26,11 +28,12 @@ def main(
     images: Annotated[int, typer.Option(help="With --trace: train and validate on the first so many images; 0 takes all.")] = 0,
 ) -> None:
     """Trains on all folds but one, validates on that one, and writes models/foldN; goes on where it was killed."""
-    every = params.load()
+    every = load_params()
 
-    from segpipe import lock, versions, workspace
+    from segpipe.reproducibility import versions
+    from segpipe.storage import lock, workspace
     from segpipe.training import device as devices
-    from segpipe.training import resume, single_values
+    from segpipe.training import norm_errors, resume
 
     installed = versions.check()
     device = devices.choose(every.runtime.device)
@@ -38,7 +41,7 @@ def main(
     task = train_parts.task_of(every, fold, device)
     segmenter, weights_sha256 = train_parts.segmenter_of(task)
     card = train_parts.card_of(task, installed, weights_sha256)
-    with single_values.told():
+    with norm_errors.told():
         train_parts.require_repeatable(task, segmenter)
         if trace:
             _trace(task, segmenter, card, trace, steps, images)
@@ -50,10 +53,10 @@ def main(
 
 def _train(task: train_parts.Task, segmenter: "Segmenter", card: "Card", keeper: "Keeper") -> None:
     """From the saved state, or the start, to the model file."""
-    from segpipe.models import weights
+    from segpipe.diagnostics import trace as tracing
+    from segpipe.models import model_file
     from segpipe.training import device as devices
     from segpipe.training import history, hooks, loop, precision
-    from segpipe.training import trace as tracing
 
     every, where = task.every, devices.describe(task.device)
     print(f"fold {task.fold}: {len(task.train_ids)} images to train on, {len(task.validation_ids)} to validate, {where}")
@@ -81,7 +84,7 @@ def _train(task: train_parts.Task, segmenter: "Segmenter", card: "Card", keeper:
     card = replace(card, training=card.training | _outcome(best.epoch, len(epochs), run.progress.first_steps))
     folder = Path(f"models/fold{task.fold}")
     history.write(folder / "history.csv", epochs)
-    weights.save(folder / "model.safetensors", segmenter, card)
+    model_file.save(folder / "model.safetensors", segmenter, card)
     _log_result(task, tracker, segmenter, folder / "model.safetensors", best.epoch)
     score = epochs[best.epoch].get(f"val_{every.train.monitor}")
     shown = "none" if score is None else f"{every.train.monitor} {score:.4f}"
@@ -98,10 +101,11 @@ def _trace(task: train_parts.Task, segmenter: "Segmenter", card: "Card", path: P
     """Trains some steps and writes the hash of all that they computed; for `segpipe verify` and `segpipe adopt`."""
     import copy
 
-    from segpipe import files
-    from segpipe.training import cuda_operations, loop, precision
+    from segpipe.diagnostics import deterministic_ops
+    from segpipe.diagnostics import trace as tracing
+    from segpipe.storage import files
     from segpipe.training import device as devices
-    from segpipe.training import trace as tracing
+    from segpipe.training import loop, precision
 
     few = images or (task.every.train.batch_size if steps else None)
     train_ids = task.train_ids[:images] if images else task.train_ids
@@ -113,7 +117,7 @@ def _trace(task: train_parts.Task, segmenter: "Segmenter", card: "Card", path: P
     def backward() -> None:
         loop.forward(trial, batch)["loss"].mean().backward()
 
-    operations = cuda_operations.operations(backward)
+    operations = deterministic_ops.operations(backward)
     trace = tracing.Trace()
     watched = tracing.watched(run, trace, steps)
     try:
@@ -122,7 +126,7 @@ def _trace(task: train_parts.Task, segmenter: "Segmenter", card: "Card", path: P
         watched.validate()
     price = tracing.price(backward, lambda on: devices.settle(task.every.threads, on))
     found = {"card": card.to_dict(), "entries": trace.entries, "price": price, "n_batches": run.n_batches}
-    files.write_json(path, found | {"warnings": cuda_operations.warnings(operations)})
+    files.write_json(path, found | {"warnings": deterministic_ops.warnings(operations)})
 
 
 def _go_on(run: "Run", scaler: "Scaler", keeper: "Keeper", card: "Card") -> None:
@@ -142,11 +146,12 @@ def _tracker(task: train_parts.Task, card: "Card", where: str, interrupted: bool
     """The MLflow run, with what it is about; that of the training which was interrupted, if one was."""
     import os
 
-    from segpipe import revision, tracking
+    from segpipe import tracking
+    from segpipe.reproducibility import git_revision
 
     named = {name: os.environ[name] for name in ("DVC_EXP_NAME", "DVC_EXP_BASELINE_REV") if name in os.environ}
     tags = {"data": card.training["data"], "folds": card.training["folds"], "fold": str(task.fold)}
-    tags |= {tracking.FINGERPRINT: card.fingerprint, "device": where, "git": revision.describe()}
+    tags |= {tracking.FINGERPRINT: card.fingerprint, "device": where, "git": git_revision.describe()}
     name = f"{named.get('DVC_EXP_NAME', task.every.model.name)} fold {task.fold}"
     tracker = tracking.start(task.every.tracking.experiment, name, tags | named, interrupted)
     computed = {"class_weights": train_parts.weights_sentence(task) or "none"}
@@ -154,7 +159,7 @@ def _tracker(task: train_parts.Task, card: "Card", where: str, interrupted: bool
     return tracker
 
 
-def _tracked(tracker: "Tracker", optim: params.OptimParams) -> "Hook":
+def _tracked(tracker: "Tracker", optim: schema.OptimParams) -> "Hook":
     """Logs each epoch's numbers, and how fast it was; not those that the run holds from before an interruption."""
     last = tracker.last_step("lr")
 
@@ -166,7 +171,7 @@ def _tracked(tracker: "Tracker", optim: params.OptimParams) -> "Hook":
     return log
 
 
-def _replay(tracker: "Tracker", progress: "Progress", optim: params.OptimParams) -> None:
+def _replay(tracker: "Tracker", progress: "Progress", optim: schema.OptimParams) -> None:
     """Logs the epochs of a resumed training that its MLflow run does not hold yet."""
     last = tracker.last_step("lr")
     for record in progress.history:
@@ -174,20 +179,20 @@ def _replay(tracker: "Tracker", progress: "Progress", optim: params.OptimParams)
             tracker.metrics(_values(record, optim), int(record["epoch"]))
 
 
-def _values(record: "Record", optim: params.OptimParams) -> "Record":
+def _values(record: "Record", optim: schema.OptimParams) -> "Record":
     """What MLflow shows of an epoch."""
-    from segpipe.training import phases
+    from segpipe.training import encoder_schedule
 
     values = {name: value for name, value in record.items() if name != "epoch"}
-    return values | phases.encoder_lr(record, optim)
+    return values | encoder_schedule.encoder_lr(record, optim)
 
 
 def _log_result(task: train_parts.Task, tracker: "Tracker", segmenter: "Segmenter", model: Path, best_epoch: int) -> None:
     """The best model, and what it makes of some validation images."""
-    from segpipe import overlay
+    from segpipe.images import overlay
+    from segpipe.images.palette import colours
     from segpipe.inference.predict import predict_logits
     from segpipe.models.segmenter import classes_of
-    from segpipe.palette import colours
 
     every = task.every
     tracker.metrics({"best_epoch": best_epoch})

@@ -9,9 +9,9 @@ if TYPE_CHECKING:
 
     from segpipe.dataset.pack import Pack
     from segpipe.losses.table import Classes
+    from segpipe.models.model_file import Card
     from segpipe.models.segmenter import Segmenter
-    from segpipe.models.weights import Card
-    from segpipe.params import Params
+    from segpipe.params.schema import Params
     from segpipe.training.loop import Batches, Hook, Run
     from segpipe.training.state import Scaler
 
@@ -38,7 +38,8 @@ def task_of(every: "Params", fold: int, device: "torch.device") -> Task:
 
     Raises PipelineError for a fold that does not exist, or whose training images are ignored wholly, every one.
     """
-    from segpipe.dataset import folds, pack, presets
+    from segpipe.dataset import pack, presets
+    from segpipe.dataset.split import folds
     from segpipe.errors import PipelineError
 
     every = every.model_copy(update={"augment": presets.resolved(every.augment)})
@@ -85,7 +86,7 @@ def segmenter_of(task: Task) -> tuple["Segmenter", str | None]:
     from segpipe.dataset import normalise
     from segpipe.models import table
     from segpipe.models.segmenter import Segmenter, clips, n_logits_for
-    from segpipe.randomness import seed_of
+    from segpipe.reproducibility.seeds import seed_of
 
     info = task.data.info
     torch.manual_seed(seed_of(task.every.seed, task.fold, "weights"))
@@ -100,10 +101,10 @@ def card_of(task: Task, installed: dict[str, str], weights_sha256: str | None) -
     """What the model file will say of itself, with all that decided its weights."""
     import platform
 
-    from segpipe.closure import code_hash
-    from segpipe.files import sha256_of
-    from segpipe.fingerprint import data_hash, fingerprint
-    from segpipe.models.weights import Card
+    from segpipe.models.model_file import Card
+    from segpipe.reproducibility.code_hash import code_hash
+    from segpipe.reproducibility.fingerprint import data_hash, fingerprint
+    from segpipe.storage.files import sha256_of
     from segpipe.training.device import instruction_set
 
     info, model = task.data.info, task.every.model
@@ -158,7 +159,7 @@ def run_of(task: Task, segmenter: "Segmenter", scaler: "Scaler", watching: "tupl
     """All parts of the loop, chosen by params."""
     from segpipe.dataset.loader import WholeImages, whole_image_loader
     from segpipe.losses import table as losses
-    from segpipe.training import hooks, loop, optim, phases, precision, schedule
+    from segpipe.training import encoder_schedule, hooks, loop, optim, precision, schedule
     from segpipe.training.validate import validator
 
     every = task.every
@@ -181,7 +182,7 @@ def run_of(task: Task, segmenter: "Segmenter", scaler: "Scaler", watching: "tupl
         epochs=every.train.epochs,
         seed=every.seed,
         fold=task.fold,
-        enter=phases.entering(segmenter.network, encoder, every.optim, every.train.epochs),
+        enter=encoder_schedule.entering(segmenter.network, encoder, every.optim, every.train.epochs),
         stop=hooks.early_stop(every.train.early_stop),
         hooks=watching,
     )
@@ -190,10 +191,10 @@ def run_of(task: Task, segmenter: "Segmenter", scaler: "Scaler", watching: "tupl
 def about_encoder(task: Task, segmenter: "Segmenter") -> list[str]:
     """Lines for the start of a training: what of the encoder learns and when, and whether its weights know such input."""
     from segpipe.models import pretrained
-    from segpipe.training import phases
+    from segpipe.training import encoder_schedule
 
     every = task.every
-    learning = phases.told(getattr(segmenter.network, "encoder", None), every.optim, every.train.epochs)
+    learning = encoder_schedule.told(getattr(segmenter.network, "encoder", None), every.optim, every.train.epochs)
     advice = pretrained.about_input(every.model, every.input.normalise, task.data.info.channels)
     return [line for line in (learning, advice) if line]
 
@@ -201,7 +202,7 @@ def about_encoder(task: Task, segmenter: "Segmenter") -> list[str]:
 def _batches(task: Task) -> "Batches":
     """The augmented batches of an epoch, from one of them on."""
     from segpipe.dataset import loader
-    from segpipe.dataset.draws import Draws, image_weights
+    from segpipe.dataset.training_samples import Draws, image_weights
 
     every, ids = task.every, task.train_ids
     draws = Draws(task.data, ids, every.augment, every.input.crop, every.input.long_side, every.seed, task.fold)
@@ -218,7 +219,7 @@ def _batches(task: Task) -> "Batches":
 
 def smaller_than_crop(task: Task) -> int:
     """How many training images have a side below the crop, after the size rule."""
-    from segpipe.resize import shrunk_size
+    from segpipe.images.resize import shrunk_size
 
     sizes = task.data.index.loc[task.train_ids, ["height", "width"]].itertuples(index=False)
     return sum(min(shrunk_size(height, width, task.every.input.long_side)) < task.every.input.crop for height, width in sizes)
@@ -230,12 +231,14 @@ def require_repeatable(task: Task, segmenter: "Segmenter") -> None:
 
     import torch
 
+    from segpipe.diagnostics import deterministic_ops
     from segpipe.losses import table as losses
-    from segpipe.training import cuda_operations
 
     if task.device.type != "cuda" or not task.every.train.deterministic:
         return
     trial, crop = copy.deepcopy(segmenter).cpu(), task.every.input.crop
     loss = losses.build(task.every.loss, classes_of(task))
     image, target = torch.zeros(2, task.data.info.channels, crop, crop), torch.zeros(2, crop, crop, dtype=torch.long)
-    cuda_operations.require_repeatable(cuda_operations.operations(lambda: loss(trial(image), target)["loss"].mean().backward()))
+    deterministic_ops.require_repeatable(
+        deterministic_ops.operations(lambda: loss(trial(image), target)["loss"].mean().backward())
+    )

@@ -5,8 +5,8 @@ import os
 import pytest
 from hypothesis import settings
 
-from segpipe.command import ENVIRONMENT
-from segpipe.workspace import AFRESH
+from segpipe.console.command import ENVIRONMENT
+from segpipe.storage.workspace import AFRESH
 
 # No test may pass for what another one left; those of the cache take it out.
 os.environ.setdefault(AFRESH, "1")

@@ -13,10 +13,11 @@ import onnx
 import pytest
 import torch
 
-from segpipe import export, sealed
+from segpipe import export
 from segpipe.errors import PipelineError
 from segpipe.inference import onnx_session
-from segpipe.params import ModelParams
+from segpipe.params.schema import ModelParams
+from segpipe.storage import checksummed
 from tests.dataset.packs import noise
 from tests.inference.cards import small
 from tests.models.suite import ANY_STYLED, OWN_STYLED, SMALL, images, segmenter_of
@@ -168,8 +169,8 @@ def test_an_onnx_model_of_weights_that_are_no_numbers_is_refused(at: int, value:
     values = onnx.numpy_helper.to_array(weights[at]).copy()
     values.flat[at] = value
     weights[at].CopyFrom(onnx.numpy_helper.from_array(values, weights[at].name))
-    next(entry for entry in model.metadata_props if entry.key == onnx_session.SEAL_KEY).value = sealed.BLANK
-    (tmp_path / "m.onnx").write_bytes(sealed.closed(model.SerializeToString(deterministic=True), onnx_session.MARK))
+    next(entry for entry in model.metadata_props if entry.key == onnx_session.SEAL_KEY).value = checksummed.BLANK
+    (tmp_path / "m.onnx").write_bytes(checksummed.closed(model.SerializeToString(deterministic=True), onnx_session.MARK))
     said = rf"m\.onnx: it holds numbers that are not finite \(in {re.escape(weights[at].name)}\), so it predicts nothing"
     with pytest.raises(PipelineError, match=said):
         onnx_session.load(tmp_path / "m.onnx")

@@ -11,11 +11,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from segpipe import files, fingerprint, palette, resize, versions, workspace, zips
+from segpipe.console.progress import track
 from segpipe.errors import PipelineError
-from segpipe.place import Place
-from segpipe.progress import track
-from segpipe.randomness import seed_of
+from segpipe.images import palette, resize
+from segpipe.reproducibility import fingerprint, versions
+from segpipe.reproducibility.seeds import seed_of
+from segpipe.storage import files, workspace, zips
+from segpipe.storage.byte_source import Place
 from tests.structure.imports import ROOT
 
 
@@ -104,7 +106,7 @@ def test_zips_of_the_same_members_are_the_same_bytes(tmp_path: Path) -> None:
 
 def test_seeds_differ_by_every_part_and_not_by_process() -> None:
     assert len({seed_of(1, 2, "a"), seed_of(1, 2, "b"), seed_of(12, "a"), seed_of(1, "2a"), seed_of(1, 2)}) == 5
-    code = "from segpipe.randomness import seed_of; print(seed_of(42, 0, 'x'))"
+    code = "from segpipe.reproducibility.seeds import seed_of; print(seed_of(42, 0, 'x'))"
     environment = os.environ | {"PYTHONHASHSEED": "7", "LC_ALL": "C"}
     other = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, env=environment)
     assert int(other.stdout) == seed_of(42, 0, "x") == 7889027255079810686
@@ -173,6 +175,6 @@ def test_the_main_root_is_dvcs_or_the_nearest_with_dvc(tmp_path: Path, monkeypat
 
 
 def test_progress_yields_all_and_tells_the_time_left(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
-    monkeypatch.setattr("segpipe.progress.QUIET_SECONDS", -1.0)
+    monkeypatch.setattr("segpipe.console.progress.QUIET_SECONDS", -1.0)
     assert list(track(iter([1, 2, 3]), "counting", 3)) == [1, 2, 3]
     assert "counting: 2 of 3, about 0 s left" in capsys.readouterr().err

@@ -3,28 +3,29 @@
 import contextlib
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 
-from segpipe import listing
-from segpipe.annotations import account, kept
-from segpipe.annotations.doctor.checks import warnings_of
-from segpipe.annotations.doctor.findings import refuse
-from segpipe.annotations.examine import NOTHING, Examined, examine_all
-from segpipe.annotations.formats import source_of
+from segpipe.annotations.checks.dataset_checks import warnings_of
+from segpipe.annotations.checks.findings import refuse
+from segpipe.annotations.examination import account, kept
+from segpipe.annotations.examination.examine import NOTHING, Examined, examine_all
+from segpipe.annotations.examination.kept import Looked
+from segpipe.annotations.examination.pages import split_pages
+from segpipe.annotations.examination.result import Examination
+from segpipe.annotations.formats.table import source_of
 from segpipe.annotations.groups import with_groups
 from segpipe.annotations.items import Seen, Source, images_below
-from segpipe.annotations.kept import Looked
 from segpipe.annotations.labels import spelt_alike, unused
-from segpipe.annotations.pages import split_pages
-from segpipe.annotations.twins import pairs as twins
-from segpipe.annotations.twins import parted
-from segpipe.cache import Cache
+from segpipe.annotations.near_duplicates import pairs as twins
+from segpipe.annotations.near_duplicates import split_leaks
 from segpipe.errors import DataError, PipelineError
-from segpipe.params import DataParams
-from segpipe.place import Place
+from segpipe.images.unsupported import files_below
+from segpipe.params.schema import DataParams
 from segpipe.record import DatasetInfo, Record, is_background
-from segpipe.unread import files_below
+from segpipe.storage import listing
+from segpipe.storage.byte_source import Place
+from segpipe.storage.examination_cache import Cache
 
 
 @contextlib.contextmanager
@@ -44,15 +45,6 @@ def spool_in(folder: Path) -> Iterator[Path]:
 
 MASKS = ("masks", "voc")
 """The sources whose annotations are pixels; the others hold shapes."""
-
-
-@dataclass(frozen=True)
-class Examination:
-    """All that was found in a data set: the sound records sorted by id, the final classes, and all problems."""
-
-    records: tuple[Record, ...]
-    classes: tuple[str, ...]
-    problems: tuple[DataError, ...]
 
 
 def convert(
@@ -111,7 +103,10 @@ def _with_twins(examined: Sequence[Examined], cache: Cache) -> tuple[tuple[Recor
     pairs = _pairs({each.seen.item.id: each.fingerprint for each in examined if each.fingerprint}, cache)
     names = twins.clusters(pairs)
     records = tuple(replace(each.record, twin=names.get(each.record.id, "")) for each in examined if each.record)
-    return records, [*twins.warnings(pairs, [record.id for record in records], parted.sides(records)), *parted.warnings(records)]
+    return records, [
+        *twins.warnings(pairs, [record.id for record in records], split_leaks.sides(records)),
+        *split_leaks.warnings(records),
+    ]
 
 
 def _pairs(fingerprints: Mapping[str, bytes], cache: Cache) -> list[twins.Pair]:

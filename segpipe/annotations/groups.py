@@ -8,9 +8,9 @@ from dataclasses import replace
 from pathlib import Path, PurePosixPath
 
 from segpipe.annotations.items import Found, Item, id_of
-from segpipe.csv_table import unguarded
 from segpipe.errors import DataError, PipelineError
-from segpipe.images import SUFFIXES
+from segpipe.images.decode import SUFFIXES
+from segpipe.storage.csv_table import unguarded
 
 COLUMNS = ("image", "group")
 FILE = "groups.csv"

@@ -6,12 +6,12 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
 
-from segpipe import listing
 from segpipe.annotations.tally import Tally
 from segpipe.errors import DataError, Fix, plain
-from segpipe.images import SUFFIXES
-from segpipe.place import Place, Readable
+from segpipe.images.decode import SUFFIXES
 from segpipe.record import Mask
+from segpipe.storage import listing
+from segpipe.storage.byte_source import Place, Readable
 
 PARTS = {"train": "train", "training": "train", "val": "val", "valid": "val", "validation": "val", "test": "test"}
 """Folder and list names that give a split, and the part each means."""
@@ -41,7 +41,7 @@ class Item:
 class Found:
     """What a format found: the items sorted by id, and what is wrong with the files themselves.
 
-    `told` are image files, as `segpipe.annotations.account` calls them, of which a problem speaks without being named
+    `told` are image files, as `segpipe.annotations.examination.account` calls them, of which a problem speaks without being named
     after them.
     """
 

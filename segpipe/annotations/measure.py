@@ -4,7 +4,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from segpipe.images import Pixels
+from segpipe.images.decode import Pixels
 from segpipe.record import Mask
 
 Counts = NDArray[np.int64]

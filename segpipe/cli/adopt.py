@@ -16,7 +16,7 @@ from typing import Annotated, Any
 
 import typer
 
-from segpipe import command
+from segpipe.console import command
 from segpipe.errors import PipelineError
 
 SHARED = ("data/prepared", "data/folds")
@@ -30,9 +30,10 @@ def adopt(
     steps: Annotated[int, typer.Option(min=1, help="Batches to train with every layer hashed.")] = 8,
 ) -> None:
     """Proves over some steps that edited code still gives the model that is there, and then records it without training."""
-    from segpipe import params, tracking
+    from segpipe import tracking
+    from segpipe.params.load import load_params
 
-    every = params.load()
+    every = load_params()
     # code.json and what lies before the training must be those of now.
     _dvc("repro", "split")
     folds = every.folds if fold is None else (fold,)
@@ -49,35 +50,35 @@ def adopt(
 
 def _adopt(fold: int, old: Path, scratch: Path, steps: int, batch: int) -> tuple[str, str]:
     """Proves one fold and writes its card anew; returns the old fingerprint and the new one."""
-    from segpipe.cli import compare
-    from segpipe.models import weights
+    from segpipe.diagnostics import compare_traces
+    from segpipe.models import model_file
 
     model = Path(f"models/fold{fold}/model.safetensors")
-    segmenter, card = weights.load(model)
+    segmenter, card = model_file.load(model)
     for name, (count, images) in {"layers": (steps, 0), "epochs": (0, batch)}.items():
         file = scratch / "trace.json"
-        now = compare.traced(Path(), fold, count, images, file)
-        then = compare.traced(old, fold, count, images, file)
+        now = compare_traces.traced(Path(), fold, count, images, file)
+        then = compare_traces.traced(old, fold, count, images, file)
         _require_same_task(model, card.training, now["card"]["training"], then["card"]["training"])
-        if difference := compare.first_difference(then, now):
+        if difference := compare_traces.first_difference(then, now):
             raise PipelineError(f"{model} cannot be adopted: {difference}. Run `dvc repro`, which trains again.")
         print(f"fold {fold}, {name}: {len(now['entries'])} hashes of the old code and the new agree")
-    fresh = weights.Card.from_dict(now["card"])
+    fresh = model_file.Card.from_dict(now["card"])
     outcome = {key: card.training[key] for key in ("best_epoch", "epochs", "first_steps")}
-    weights.save(model, segmenter, replace(fresh, training=fresh.training | outcome))
+    model_file.save(model, segmenter, replace(fresh, training=fresh.training | outcome))
     return card.fingerprint, fresh.fingerprint
 
 
 def _require_same_task(model: Path, recorded: dict[str, Any], now: dict[str, Any], then: dict[str, Any]) -> None:
     """Raises PipelineError where more than the code, or keys that were not there before, has changed."""
-    from segpipe.cli import compare
+    from segpipe.diagnostics import compare_traces
 
     if recorded["code"] != then["code"]:
         raise PipelineError(
             f"{model} was trained by other code than that of --against. Name the commit whose dvc.lock holds this model."
         )
-    changed = compare.told({key: recorded.get(key) for key in FIXED}, {key: now.get(key) for key in FIXED})
-    changed += compare.told(recorded["params"], _known(now["params"], recorded["params"]))
+    changed = compare_traces.told({key: recorded.get(key) for key in FIXED}, {key: now.get(key) for key in FIXED})
+    changed += compare_traces.told(recorded["params"], _known(now["params"], recorded["params"]))
     if changed:
         raise PipelineError(f"{model} cannot be adopted, since {', '.join(changed)}. Run `dvc repro`, which trains again.")
 

@@ -8,12 +8,12 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
-from segpipe import command
+from segpipe.console import command
 from segpipe.errors import DataError, PipelineError
 
 if TYPE_CHECKING:
-    from segpipe.cache import Cache
-    from segpipe.params import DataParams
+    from segpipe.params.schema import DataParams
+    from segpipe.storage.examination_cache import Cache
 
 Kind = Literal["labelme", "masks", "voc", "coco", "yolo"]
 PLAIN: dict[str, Any] = {
@@ -58,13 +58,13 @@ def convert(
     ] = None,
 ) -> None:
     """Checks every image and annotation, tells all problems at once, and writes one canonical form."""
-    from segpipe import workspace
     from segpipe.annotations import convert as annotations
-    from segpipe.annotations.doctor import files as doctor_files
-    from segpipe.annotations.doctor import findings as doctor
-    from segpipe.cache import Cache
+    from segpipe.annotations.checks import files as doctor_files
+    from segpipe.annotations.checks import findings as doctor
     from segpipe.dataset import pack
     from segpipe.dataset import unpack as plain
+    from segpipe.storage import workspace
+    from segpipe.storage.examination_cache import Cache
 
     cache = Cache(workspace.examined())
     if not src.exists():
@@ -104,9 +104,10 @@ def _params(
     src: Path, kind: Kind | None, classes: Path | None, changes: list[str], cache: "Cache"
 ) -> "tuple[DataParams, Sequence[DataError]]":
     """The data section for this folder: what looking at it suggests, then what the command says; and what is doubtful of it."""
-    from segpipe import params
-    from segpipe.annotations.first_look import class_names, settings
-    from segpipe.annotations.first_look.look import look
+    from segpipe.annotations import class_names
+    from segpipe.annotations.detect import settings
+    from segpipe.annotations.detect.inspect import look
+    from segpipe.params.load import data_params
 
     listed = class_names.read_file(classes) if classes else None
     data = PLAIN | {"source": kind or "labelme", "path": str(src)}
@@ -120,17 +121,17 @@ def _params(
     folders = [own.get(key, "") for key in ("image_dir", "mask_dir")]
     image_dir, mask_dir = folders if all(folders) else ("", "")
     masks = own.get("template", ""), own.get("pairs", "none")
-    seen = look(src, params.data_of(every["data"]), kind, image_dir, mask_dir, listed, *masks, cache)
+    seen = look(src, data_params(every["data"]), kind, image_dir, mask_dir, listed, *masks, cache)
     for key, value in settings.of_data(seen, str(src)).items():
         if key not in given:
             _put(every, key, value)
     told = given.keys() & {"data.masks.values", "data.masks.codes", f"data.{seen.layout.kind}.classes"}
-    return params.data_of(every["data"]), () if told else seen.classes.problems
+    return data_params(every["data"]), () if told else seen.classes.problems
 
 
 def _hint(problems: "Sequence[DataError]", data: "DataParams") -> str:
     """What to add to the command, where that mends some of the problems."""
-    from segpipe.annotations.doctor import fixes
+    from segpipe.annotations.checks import fixes
 
     values = fixes.values_of([each for each in problems if not each.warning], {"data": data.model_dump()})
     return f"Add to the command what the lines above say: {fixes.as_options(values)}"
@@ -147,7 +148,7 @@ def _value(dotted: str, text: str, every: dict[str, Any]) -> Any:
     """The text as YAML. Where the key holds text now, it stays text as it is: `{stem}_mask` is none of YAML's maps."""
     import yaml
 
-    from segpipe.plain_yaml import UNREADABLE
+    from segpipe.storage.yaml_mapping import UNREADABLE
 
     held: Any = every
     for name in dotted.split("."):

@@ -5,7 +5,7 @@ from typing import Annotated, Any
 
 import typer
 
-from segpipe import command
+from segpipe.console import command
 
 
 def info(
@@ -30,9 +30,9 @@ def _card(model: Path) -> dict[str, Any]:
         from segpipe.inference import onnx_session
 
         return onnx_session.load(model)[1].to_dict()
-    from segpipe.models import weights
+    from segpipe.models import model_file
 
-    return weights.load(model)[1].to_dict()
+    return model_file.load(model)[1].to_dict()
 
 
 def _lines(card: dict[str, Any]) -> list[tuple[str, str]]:

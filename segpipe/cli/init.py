@@ -9,16 +9,16 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
-from segpipe import command
+from segpipe.console import command
 from segpipe.errors import PipelineError
 
 if TYPE_CHECKING:
-    from segpipe.annotations.convert import Examination
-    from segpipe.annotations.first_look.look import Look
-    from segpipe.annotations.first_look.starting_point import Advice, Machine
-    from segpipe.cache import Cache
-    from segpipe.params import Params
-    from segpipe.params_file import Value
+    from segpipe.annotations.detect.inspect import Look
+    from segpipe.annotations.detect.starting_point import Advice, Machine
+    from segpipe.annotations.examination.result import Examination
+    from segpipe.params.edit import Value
+    from segpipe.params.schema import Params
+    from segpipe.storage.examination_cache import Cache
 
 PARAMS = Path("params.yaml")
 Kind = Literal["labelme", "masks", "voc", "coco", "yolo"]
@@ -42,14 +42,17 @@ def init(
     if not Path(".dvc").is_dir():
         raise PipelineError(f".dvc: not in {Path.cwd()}. Run this in the project's root, where params.yaml and .dvc are.")
 
-    from segpipe import files, ingest, params, params_file, workspace
-    from segpipe.annotations.doctor import checks, fixes
-    from segpipe.annotations.doctor import findings as doctor
-    from segpipe.annotations.first_look import settings, summary
-    from segpipe.cache import Cache
+    from segpipe.acquire import ingest
+    from segpipe.annotations.checks import dataset_checks, fixes
+    from segpipe.annotations.checks import findings as doctor
+    from segpipe.annotations.detect import settings, summary
+    from segpipe.params import edit, schema
+    from segpipe.params.load import load_params
+    from segpipe.storage import files, workspace
+    from segpipe.storage.examination_cache import Cache
 
     cache = Cache(workspace.examined())
-    every = params.load(PARAMS)
+    every = load_params(PARAMS)
     with ingest.opened(path, sha256) as folder:
         where = ingest.data_path(folder, path, in_place)
         seen = _seen(folder, every, fix, kind=kind, image_dir=image_dir, mask_dir=mask_dir, template=template, cache=cache)
@@ -61,16 +64,16 @@ def init(
         hint = "" if fix else f"`{again}` writes the lines above."
         doctor.refuse([*unsure, *examination.problems], hint)
         # Where the file is about this data already, its other values are the user's own by now.
-        is_new = params_file.with_values(PARAMS, settings.of_data(seen, where)) != every
+        is_new = edit.with_values(PARAMS, settings.of_data(seen, where)) != every
         advised = _advised(seen, examination, every) if is_new else []
         brought = where == ingest.SOURCE.as_posix()
         if brought:
             ingest.bring(folder)
-    small = [] if is_new else checks.small_for(examination.records, every.input.crop, params.stride_of(every.model))
+    small = [] if is_new else dataset_checks.small_for(examination.records, every.input.crop, schema.stride_of(every.model))
     mended = fixes.values_of(small, every.model_dump()) if fix else {}
     reasons = {each.key: each.reason for each in advised}
     told = {each.key: each.value for each in advised}
-    changes = params_file.write(PARAMS, values | {"data.path": where} | told | mended, reasons)
+    changes = edit.write(PARAMS, values | {"data.path": where} | told | mended, reasons)
     print(doctor.told(small), file=sys.stderr, end="")
     print("\n".join(f"{change}{_because(reasons.get(change.key))}" for change in changes) or "params.yaml fits already")
     if is_new:
@@ -81,8 +84,8 @@ def init(
 
 def _seen(folder: Path, every: "Params", fix: bool, **how: Any) -> "Look":
     """What the folder holds, looked at as the options of `look` say."""
-    from segpipe.annotations.doctor import fixes
-    from segpipe.annotations.first_look.look import look
+    from segpipe.annotations.checks import fixes
+    from segpipe.annotations.detect.inspect import look
 
     seen = look(folder, every.data, **how)
     if fix and "data.pages" in fixes.values_of(seen.problems, every.model_dump()):
@@ -93,19 +96,19 @@ def _seen(folder: Path, every: "Params", fix: bool, **how: Any) -> "Look":
 
 def _examined(folder: Path, seen: "Look", fix: bool, cache: "Cache") -> "tuple[dict[str, Value], Examination]":
     """What params.yaml must say of the data, and what the doctor finds then; with `fix`, after all that mends itself."""
-    from segpipe import params_file
     from segpipe.annotations import convert
-    from segpipe.annotations.doctor import fixes
-    from segpipe.annotations.first_look import settings
+    from segpipe.annotations.checks import fixes
+    from segpipe.annotations.detect import settings
+    from segpipe.params import edit
 
     values: dict[str, Value] = {**settings.of_data(seen, folder.as_posix())}
     with tempfile.TemporaryDirectory() as scratch:
         for _ in range(ROUNDS):
-            current = params_file.with_values(PARAMS, values)
+            current = edit.with_values(PARAMS, values)
             examination = convert.examine(current.data, (), Path(scratch) / "masks", cache=cache)
             mending = fixes.values_of(examination.problems, current.model_dump()) if fix else {}
             # A warning stays where its line is written already; only what the lines change is worth another look.
-            if params_file.with_values(PARAMS, values | mending) == current:
+            if edit.with_values(PARAMS, values | mending) == current:
                 break
             values |= mending
     return values, examination
@@ -113,10 +116,10 @@ def _examined(folder: Path, seen: "Look", fix: bool, cache: "Cache") -> "tuple[d
 
 def _advised(seen: "Look", examination: "Examination", every: "Params") -> "list[Advice]":
     """What the sizes, the number and the names of the images ask for. Raises PipelineError where they cannot be split."""
-    from segpipe import params
-    from segpipe.annotations.first_look import settings, starting_point
-    from segpipe.annotations.first_look.starting_point import Advice
+    from segpipe.annotations.detect import settings, starting_point
+    from segpipe.annotations.detect.starting_point import Advice
     from segpipe.cli import split_groups
+    from segpipe.params import schema
 
     ids = [record.id for record in examination.records]
     told = any(record.group for record in examination.records)
@@ -130,7 +133,7 @@ def _advised(seen: "Look", examination: "Examination", every: "Params") -> "list
     folds = settings.of_folds(seen, found.outside, split, every.folds, found.validated)
     few = f"{found.outside} groups of images" if found.outside < found.images else f"{found.images} images"
     return [
-        *starting_point.advice(examination, _machine(), params.stride_of(every.model), _width(every)),
+        *starting_point.advice(examination, _machine(), schema.stride_of(every.model), _width(every)),
         *grouped,
         *(Advice(key, value, few) for key, value in folds.items()),
     ]
@@ -147,7 +150,7 @@ def _machine() -> "Machine":
     import shutil
     import subprocess
 
-    from segpipe.annotations.first_look.starting_point import Machine
+    from segpipe.annotations.detect.starting_point import Machine
 
     own = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") if hasattr(os, "sysconf") else 2**33
     query = ["nvidia-smi", "--query-gpu=memory.total", "--format=csv,noheader,nounits"]

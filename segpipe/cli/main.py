@@ -1,7 +1,7 @@
 """`segpipe COMMAND`: what a person types beside `dvc`. A line a command; what a command needs it imports when it runs."""
 
-from segpipe import command
 from segpipe.cli import adopt, convert, info, init, models, predict, prune, ui, unpack, verify
+from segpipe.console import command
 
 app = command.new_app()
 app.command("init")(init.init)

@@ -6,13 +6,13 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from segpipe import command
+from segpipe.console import command
 from segpipe.errors import PipelineError
 
 if TYPE_CHECKING:
-    from segpipe.cli.model_rows import Failed, Row
-    from segpipe.models.layers import Layer
-    from segpipe.params import Params
+    from segpipe.diagnostics.architecture_costs import Failed, Row
+    from segpipe.diagnostics.layer_table import Layer
+    from segpipe.params.schema import Params
 
 GIB, MIB = 2**30, 2**20
 COLUMNS = {"parameters": 12, "multiply-adds": 15, "memory": 11, "forward": 11, "largest batch": 15}
@@ -31,16 +31,16 @@ def models(
     as_json: Annotated[bool, typer.Option("--json", help="The numbers as JSON, bytes and seconds.")] = False,
 ) -> None:
     """Prints each architecture's parameters, multiply-adds, memory, speed and largest batch; with NAME its layers."""
-    from segpipe import params
+    from segpipe.params.load import load_params
 
-    every = _changed(params.load(), crop, batch)
+    every = _changed(load_params(), crop, batch)
     if memory is not None and not 0 < memory < float("inf"):
         raise PipelineError(f"--memory: {memory} GiB will not do. Write a number above 0.")
 
-    from segpipe.cli import model_rows
+    from segpipe.diagnostics import architecture_costs
 
     if name:
-        model_rows.refuse_unknown(name)
+        architecture_costs.refuse_unknown(name)
     about, rows, layers = _look(every, name, memory)
     if as_json:
         import json
@@ -62,18 +62,17 @@ def _changed(every: "Params", crop: int | None, batch: int | None) -> "Params":
 
 def _look(every: "Params", name: str, memory: float | None) -> tuple[dict[str, Any], "list[Row | Failed]", "list[Layer]"]:
     """What holds for all rows, the rows, and the layers of the one that is named."""
-    from segpipe.cli import model_rows
-    from segpipe.models import layers
+    from segpipe.console.progress import track
+    from segpipe.diagnostics import architecture_costs, layer_table
+    from segpipe.diagnostics import memory as memories
     from segpipe.models.table import MODELS
-    from segpipe.progress import track
     from segpipe.training import device as devices
-    from segpipe.training import memory as memories
     from segpipe.training import precision
 
     device = devices.choose(every.runtime.device)
     precision.scaler(every.train.precision, device)
     devices.settle(every.threads, every.train.deterministic)
-    setting, source = model_rows.setting_of(every)
+    setting, source = architecture_costs.setting_of(every)
     room = memories.room(device) if memory is None else round(memory * GIB)
     about = {
         "channels": setting.channels,
@@ -89,9 +88,13 @@ def _look(every: "Params", name: str, memory: float | None) -> tuple[dict[str, A
         "room_is": "given by --memory" if memory is not None else "all that this device has",
     }
     size = (setting.channels, setting.crop, setting.crop)
-    found = layers.layers(model_rows.build(every, model_rows.configured(every.model, name), setting), size) if name else []
+    found = (
+        layer_table.layers(architecture_costs.build(every, architecture_costs.configured(every.model, name), setting), size)
+        if name
+        else []
+    )
     names = [name] if name else MODELS
-    return about, [model_rows.row(every, each, setting, room, device) for each in track(names, "measuring")], found
+    return about, [architecture_costs.row(every, each, setting, room, device) for each in track(names, "measuring")], found
 
 
 def _head_lines(about: dict[str, Any]) -> list[str]:
@@ -104,7 +107,7 @@ def _head_lines(about: dict[str, Any]) -> list[str]:
 
 
 def _table(every: "Params", rows: "list[Row | Failed]") -> list[str]:
-    from segpipe.cli.model_rows import Row
+    from segpipe.diagnostics.architecture_costs import Row
 
     lines = [_line(" ", "model", [*COLUMNS])]
     for each in rows:
@@ -130,7 +133,7 @@ def _cells(row: "Row") -> list[str]:
 
 def _notes(about: dict[str, Any], rows: "list[Row | Failed]") -> list[str]:
     """What is to be known beside the numbers, each once, in lines of the table's width."""
-    from segpipe.cli.model_rows import Failed
+    from segpipe.diagnostics.architecture_costs import Failed
 
     names: dict[str, list[str]] = {}
     for each in rows:
@@ -173,7 +176,7 @@ def _layer_lines(layers: "list[Layer]") -> list[str]:
 
 
 def _end(rows: "list[Row | Failed]", name: str) -> None:
-    from segpipe.cli.model_rows import Row
+    from segpipe.diagnostics.architecture_costs import Row
 
     built = [each for each in rows if isinstance(each, Row)]
     if name:

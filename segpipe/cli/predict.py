@@ -6,15 +6,15 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
-from segpipe import command
+from segpipe.console import command
 from segpipe.errors import DataError, PipelineError
 
 if TYPE_CHECKING:
     from segpipe.annotations.items import Item
     from segpipe.inference.predict import Forward
     from segpipe.inference.written import Written
+    from segpipe.models.model_file import Card
     from segpipe.models.segmenter import Segmenter
-    from segpipe.models.weights import Card
 
 MODEL = Path("models/export/model.onnx")
 PREPARED = Path("data/prepared")
@@ -36,8 +36,8 @@ def predict(
 
     found = predict_inputs.find(inputs)
 
+    from segpipe.console.progress import track
     from segpipe.inference import written
-    from segpipe.progress import track
 
     table = written.read(out)
     predict_inputs.require_writable(found, table, _kinds(attention))
@@ -83,7 +83,7 @@ def _model(path: Path, wish: Device, attention: bool) -> "tuple[Forward, Card, A
         )
     import torch
 
-    from segpipe.models import weights
+    from segpipe.models import model_file
     from segpipe.training import device as devices
 
     if path.suffix == ".onnx":
@@ -91,7 +91,7 @@ def _model(path: Path, wish: Device, attention: bool) -> "tuple[Forward, Card, A
 
         forward, card = onnx_session.load(path)
         return forward, card, torch.device("cpu"), None
-    segmenter, card = weights.load(path)
+    segmenter, card = model_file.load(path)
     if attention:
         _require_attention(segmenter, card)
     device = devices.choose(wish)
@@ -108,8 +108,8 @@ def _require_this_project(path: Path, card: "Card") -> None:
     if not (PREPARED / "dataset.json").is_file():
         return
     from segpipe.dataset import pack
-    from segpipe.fingerprint import data_hash
     from segpipe.models import origin
+    from segpipe.reproducibility.fingerprint import data_hash
 
     if reasons := origin.differences(card, pack.read_info(PREPARED)):
         raise PipelineError(
@@ -122,7 +122,7 @@ def _require_this_project(path: Path, card: "Card") -> None:
 
 
 def _require_attention(segmenter: "Segmenter", card: "Card") -> None:
-    from segpipe.models.attention_maps import has_attention
+    from segpipe.inference.attention_maps import has_attention
 
     if not has_attention(segmenter):
         raise PipelineError(
@@ -133,11 +133,11 @@ def _require_attention(segmenter: "Segmenter", card: "Card") -> None:
 
 def _predict_one(item: "Item", out: "Written", forward: "Forward", card: "Card", device: Any, looks: "Segmenter | None") -> None:
     """One image: its mask, its overlay, and where `looks` looks. Raises DataError for one that cannot be read or does not fit."""
-    from segpipe import overlay
-    from segpipe.images import encode_mask
+    from segpipe.images import overlay
+    from segpipe.images.decode import encode_mask
+    from segpipe.images.palette import colours
     from segpipe.inference.predict import predict_logits, require_finite
     from segpipe.models.segmenter import classes_of
-    from segpipe.palette import colours
 
     image = _fitting(item, card)
     logits = predict_logits(forward, image, card.infer, card.long_side, device)
@@ -156,10 +156,10 @@ def _predict_one(item: "Item", out: "Written", forward: "Forward", card: "Card",
 
 def _fitting(item: "Item", card: "Card") -> Any:
     """The image (H, W, C). Raises DataError for one that cannot be read, and for another kind than the model knows."""
-    from segpipe.images import decode, with_channels
+    from segpipe.images.decode import decode_image, with_channels
     from segpipe.models.origin import image_kind
 
-    own = decode(item.image.read(), item.source)
+    own = decode_image(item.image.read(), item.source)
     image, bits = with_channels(own, card.channels), 8 * own.dtype.itemsize
     if (image.shape[2], bits) != (card.channels, card.bits):
         wanted = image_kind(card.channels, card.bits)

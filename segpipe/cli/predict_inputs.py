@@ -64,17 +64,17 @@ def require_writable(inputs: Inputs, written: "Written", kinds: Sequence[str]) -
 
 
 def _pages(name: str, file: Path) -> "Sequence[Item]":
+    from segpipe.annotations.examination.pages import split_pages
     from segpipe.annotations.items import Found, Item
-    from segpipe.annotations.pages import split_pages
-    from segpipe.place import Place
+    from segpipe.storage.byte_source import Place
 
     return split_pages(Found((Item(name, str(file), Place(file), None),), ())).items
 
 
 def _say_left_out(inputs: Sequence[Path], own: int) -> None:
     """A line of predict's own pictures, and warnings of pictures of kinds that are not read."""
-    from segpipe import unread
-    from segpipe.annotations.doctor import findings
+    from segpipe.annotations.checks import findings
+    from segpipe.images import unsupported
     from segpipe.inference.written import TABLE
 
     if own:
@@ -82,7 +82,7 @@ def _say_left_out(inputs: Sequence[Path], own: int) -> None:
     unknown = [
         DataError(str(path / each.file), each.problem, f"It is left out. {each.remedy}", warning=True)
         for path in inputs
-        for each in unread.files_below(path, sniff=True)
+        for each in unsupported.files_below(path, sniff=True)
     ]
     print(findings.told(unknown), file=sys.stderr, end="")
 

@@ -6,12 +6,12 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from segpipe import command
+from segpipe.console import command
 from segpipe.errors import PipelineError
 
 if TYPE_CHECKING:
+    from segpipe.models.model_file import Card
     from segpipe.models.segmenter import Segmenter
-    from segpipe.models.weights import Card
 
 PREPARED = Path("data/prepared")
 FOLDS = Path("data/folds/folds.csv")
@@ -37,17 +37,17 @@ def prune(
     if model.suffix == ".onnx":
         raise PipelineError(f"{model}: an ONNX model cannot be pruned. Name the model.safetensors that it was exported from.")
 
-    from segpipe.models import pruning, weights
+    from segpipe.models import model_file, pruning
     from segpipe.training import device
 
-    segmenter, card = weights.load(model)
+    segmenter, card = model_file.load(model)
     device.settle(card.training["params"]["threads"], deterministic=True)
     pruning.require_prunable(card.model)
     if depth is None or out is None:
         _show(segmenter, card, size)
         command.done(f"{card.model.depth} depths", f"segpipe prune {model} --depth DEPTH --out FILE")
         return
-    weights.save(out, *pruning.pruned(segmenter, card, depth))
+    model_file.save(out, *pruning.pruned(segmenter, card, depth))
     command.done(f"{out} (depth {depth} of {card.model.depth})", f"segpipe predict IMAGE --model {out}")
 
 
@@ -74,7 +74,7 @@ def _costs(segmenter: "Segmenter", card: "Card", size: int) -> list[str]:
     """Parameters, multiply-adds and milliseconds of one image."""
     import torch
 
-    from segpipe.models import cost
+    from segpipe.diagnostics import cost
 
     shape = (card.channels, size, size)
     seconds = cost.forward_seconds(segmenter, shape, torch.device("cpu"))
@@ -83,8 +83,8 @@ def _costs(segmenter: "Segmenter", card: "Card", size: int) -> list[str]:
 
 def _no_scores(card: "Card") -> str:
     """Why there are no scores; empty where there can be some."""
-    from segpipe.files import sha256_of
-    from segpipe.fingerprint import data_hash
+    from segpipe.reproducibility.fingerprint import data_hash
+    from segpipe.storage.files import sha256_of
 
     if not (PREPARED / "index.csv").is_file() or not FOLDS.is_file():
         return f"no scores, since {PREPARED} and {FOLDS.parent} are not here: run this in the project's folder"
@@ -98,7 +98,7 @@ def _validation(card: "Card") -> str:
 
 
 def _ids(card: "Card") -> list[str]:
-    from segpipe.dataset import folds
+    from segpipe.dataset.split import folds
 
     return folds.train_and_validation(folds.read(FOLDS), card.fold)[1]
 
@@ -107,9 +107,9 @@ def _scores(segmenter: "Segmenter", card: "Card") -> list[str]:
     """Dice and mIoU over the fold's validation part, as training and evaluate score it."""
     import torch
 
+    from segpipe.console.progress import track
     from segpipe.dataset import loader, pack
     from segpipe.inference import scoring
-    from segpipe.progress import track
     from segpipe.scores import scores
 
     images = loader.whole_image_loader(loader.WholeImages(pack.open_pack(PREPARED), _ids(card)), 0)

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from segpipe.errors import PipelineError
 
 if TYPE_CHECKING:
-    from segpipe.params import SplitParams
+    from segpipe.params.schema import SplitParams
     from segpipe.record import Record
 
 FEWEST = "2 are the fewest: one to train on and one to validate on. Add images."
@@ -54,7 +54,7 @@ def refuse_too_few(records: "Sequence[Record]", found: Groups, split: "SplitPara
 def _groups(records: "Sequence[Record]", split: "SplitParams") -> Mapping[str, str]:
     import pandas as pd
 
-    from segpipe.dataset import groups
+    from segpipe.dataset.split import groups
 
     columns = {name: [getattr(record, name) for record in records] for name in ("group", "twin")}
     return groups.groups_of(pd.DataFrame(columns, index=[record.id for record in records]), split)

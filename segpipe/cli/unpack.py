@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from segpipe import command
+from segpipe.console import command
 
 
 def unpack(

@@ -12,8 +12,9 @@ from typing import Annotated, Any
 
 import typer
 
-from segpipe import command, workspace
+from segpipe.console import command
 from segpipe.errors import PipelineError
+from segpipe.storage import workspace
 
 LOCK = Path("dvc.lock")
 METRICS = Path("metrics")
@@ -25,9 +26,9 @@ def verify(
     full: Annotated[bool, typer.Option("--full", help="Run the whole pipeline again and compare dvc.lock and metrics/.")] = False,
 ) -> None:
     """Trains a few steps twice in fresh processes, and compares them with each other and with the model that is there."""
-    from segpipe import params
+    from segpipe.params.load import load_params
 
-    every = params.load()
+    every = load_params()
     chosen = every.folds[0] if fold is None else fold
     model = Path(f"models/fold{chosen}/model.safetensors")
     recorded = _recorded(model)
@@ -38,14 +39,14 @@ def verify(
 
 
 def _steps(steps: int, fold: int, model: Path, recorded: dict[str, Any] | None) -> None:
-    from segpipe.cli import compare
+    from segpipe.diagnostics import compare_traces
 
     with tempfile.TemporaryDirectory() as temporary:
-        first, second = (compare.traced(Path(), fold, steps, 0, Path(temporary) / f"{number}.json") for number in range(2))
+        first, second = (compare_traces.traced(Path(), fold, steps, 0, Path(temporary) / f"{number}.json") for number in range(2))
     for warning in first["warnings"]:
         print(f"warning: {warning}", file=sys.stderr)
     print(f"deterministic algorithms take {first['price']:.2f} times as long as others here")
-    if difference := compare.first_difference(first, second):
+    if difference := compare_traces.first_difference(first, second):
         raise PipelineError(f"different: {difference}.")
     entries = len(first["entries"])
     print(f"two trainings of {steps} steps: equal batches, layers, gradients, weights and scores ({entries} hashes)")
@@ -54,7 +55,7 @@ def _steps(steps: int, fold: int, model: Path, recorded: dict[str, Any] | None) 
 
 def _against(model: Path, recorded: dict[str, Any] | None, trace: dict[str, Any], steps: int) -> None:
     """Holds the first steps against those that the model's own training noted."""
-    from segpipe.training.trace import FIRST, WEIGHTS
+    from segpipe.diagnostics.trace import FIRST, WEIGHTS
 
     if recorded is None:
         command.done("same: the two trainings agree; there is no model to compare with", "dvc repro")
@@ -96,9 +97,9 @@ def _whole(recorded: dict[str, Any] | None) -> None:
 
 def _verdict(recorded: dict[str, Any], now: dict[str, Any], what: str) -> str:
     """The second or the third word, and why."""
-    from segpipe.cli import compare
+    from segpipe.diagnostics import compare_traces
 
-    processor = compare.told(compare.of_processor(recorded), compare.of_processor(now))
+    processor = compare_traces.told(compare_traces.of_processor(recorded), compare_traces.of_processor(now))
     if processor:
         return f"other processor: {', '.join(processor)}; {what}. Bytes repeat on the same kind of processor and versions."
     return f"different: {what}, on the same kind of processor and versions. `segpipe verify --steps 8` may name the operation."
@@ -106,19 +107,19 @@ def _verdict(recorded: dict[str, Any], now: dict[str, Any], what: str) -> str:
 
 def _recorded(model: Path) -> dict[str, Any] | None:
     """What the model says of its training, None where there is no model."""
-    from segpipe import sealed
+    from segpipe.storage import checksummed
 
     if not model.is_file():
         return None
     try:
-        about = sealed.opened(model.read_bytes())[1]
+        about = checksummed.opened(model.read_bytes())[1]
         return {"fold": about["fold"]} | about["training"]
-    except (sealed.DamagedError, KeyError, TypeError) as error:
+    except (checksummed.DamagedError, KeyError, TypeError) as error:
         raise PipelineError(f"{model}: damaged ({error}). Bring it back with `dvc checkout`.") from None
 
 
 def _hashes() -> dict[str, str]:
-    from segpipe.files import sha256_of
+    from segpipe.storage.files import sha256_of
 
     files = [LOCK, *sorted(path for path in METRICS.rglob("*") if path.is_file())]
     return {path.as_posix(): sha256_of(path) for path in files}

@@ -9,8 +9,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from segpipe.dataset import changes, crops
-from segpipe.params import AugmentParams
+from segpipe.dataset import crops, transforms
+from segpipe.params.schema import AugmentParams
 from segpipe.record import IGNORE
 
 
@@ -25,7 +25,7 @@ class Augmentation:
 
 def build(params: AugmentParams, crop: int, channels: int) -> Augmentation:
     """The changes that `params` (a preset resolved) ask for on images of so many channels, giving squares of `crop` pixels."""
-    return Augmentation(params, crop, changes.compose(params, crop, channels))
+    return Augmentation(params, crop, transforms.compose(params, crop, channels))
 
 
 def apply(

@@ -12,9 +12,9 @@ from torch import Tensor
 from torch.utils.data import DataLoader, Dataset, Sampler
 
 from segpipe.dataset import rare_classes
-from segpipe.dataset.draws import Draws
 from segpipe.dataset.pack import Pack
-from segpipe.randomness import seed_of
+from segpipe.dataset.training_samples import Draws
+from segpipe.reproducibility.seeds import seed_of
 
 Key = tuple[int, str, int]
 """Epoch, image id, and how often the image was drawn in this epoch before."""

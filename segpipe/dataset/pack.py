@@ -12,14 +12,14 @@ import pandas as pd
 from numpy.typing import NDArray
 from pydantic import TypeAdapter, ValidationError
 
-from segpipe import zips
-from segpipe.csv_table import csv_text, unguarded
+from segpipe.console.progress import track
 from segpipe.errors import PipelineError, plain
-from segpipe.files import write_json, write_text
-from segpipe.images import Pixels, decode, decode_mask, with_channels
-from segpipe.place import Place
-from segpipe.progress import track
+from segpipe.images.decode import Pixels, decode_image, decode_mask, with_channels
 from segpipe.record import DatasetInfo, Record
+from segpipe.storage import zips
+from segpipe.storage.byte_source import Place
+from segpipe.storage.csv_table import csv_text, unguarded
+from segpipe.storage.files import write_json, write_text
 
 MOST_SHARDS = 64
 FEW_IMAGES = 16
@@ -43,7 +43,7 @@ class Pack:
 
     def image(self, item_id: str) -> Pixels:
         """The image as (H, W, C), with as many channels as the data set has. Raises PipelineError where a bit of it changed."""
-        image = decode(_whole(self.images[item_id], self.sha256[item_id][0], item_id), item_id)
+        image = decode_image(_whole(self.images[item_id], self.sha256[item_id][0], item_id), item_id)
         return with_channels(image, self.info.channels)
 
     def mask(self, item_id: str) -> NDArray[np.uint8]:

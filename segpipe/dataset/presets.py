@@ -1,6 +1,6 @@
 """Augmentation by name: each preset is a table of the `augment` keys, and its reason stands above it."""
 
-from segpipe.params import AugmentParams
+from segpipe.params.schema import AugmentParams
 
 NOTHING: dict[str, float] = {
     "flip_horizontal": 0.0,

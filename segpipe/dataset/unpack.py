@@ -9,12 +9,12 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-from segpipe.csv_table import csv_text
+from segpipe.console.progress import track
 from segpipe.dataset.pack import Pack
 from segpipe.errors import PipelineError
-from segpipe.files import write_bytes, write_text
-from segpipe.images import decode_mask
-from segpipe.progress import track
+from segpipe.images.decode import decode_mask
+from segpipe.storage.csv_table import csv_text
+from segpipe.storage.files import write_bytes, write_text
 
 
 def unpack(pack: Pack, folder: Path) -> None:

@@ -7,10 +7,10 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from segpipe.inference.attention_maps import attention_maps
 from segpipe.inference.predict import predict_logits
-from segpipe.models.attention_maps import attention_maps
 from segpipe.models.segmenter import Segmenter
-from segpipe.params import InferParams
+from segpipe.params.schema import InferParams
 
 Level = tuple[int, NDArray[np.float32]]
 """A stride, in pixels of what the model sees, and a map (H, W) in [0, 1] that was found for squares of so many pixels."""

@@ -8,8 +8,8 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageDraw, ImageFont
 
+from segpipe.images.overlay import Picture
 from segpipe.inference.attention import Level
-from segpipe.overlay import Picture
 
 SMALLEST, LARGEST = 256, 512
 """Pixels: a panel's longer side is brought between the two, or the captions would not fit, and a photograph fill a wall."""

@@ -12,10 +12,11 @@ import onnxruntime
 import torch
 from torch import Tensor
 
-from segpipe import sealed, versions
 from segpipe.errors import PipelineError
 from segpipe.inference.predict import Forward
-from segpipe.models.weights import Card, require_finite
+from segpipe.models.model_file import Card, require_finite
+from segpipe.reproducibility import versions
+from segpipe.storage import checksummed
 
 INPUT, OUTPUT = "image", "logits"
 SEAL_KEY = "segpipe_seal"
@@ -37,11 +38,11 @@ def load(path: Path) -> tuple[Forward, Card]:
 def from_bytes(content: bytes, name: str) -> tuple[Forward, Card]:
     """As `load`, for bytes not yet in a file. Raises PipelineError, too, where a weight in them is not finite."""
     try:
-        sealed.check(content, MARK)
+        checksummed.check(content, MARK)
         model = onnx.load_model_from_string(content)
         if any(tensor.external_data or tensor.data_location == onnx.TensorProto.EXTERNAL for tensor in _tensors(model)):
             raise ValueError("its weights are to come from another file")
-        card = Card.from_dict(json.loads({entry.key: entry.value for entry in model.metadata_props}[sealed.KEY]))
+        card = Card.from_dict(json.loads({entry.key: entry.value for entry in model.metadata_props}[checksummed.KEY]))
         options = onnxruntime.SessionOptions()
         # Threads change the last digits, as they do in torch.
         options.intra_op_num_threads = card.training["params"]["threads"]

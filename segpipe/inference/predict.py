@@ -8,11 +8,11 @@ from numpy.typing import NDArray
 from torch import Tensor
 from torch.nn import functional as F
 
-from segpipe.dataset.draws import as_values
 from segpipe.dataset.loader import channels_first, unit_values
+from segpipe.dataset.training_samples import as_values
 from segpipe.errors import DataError
-from segpipe.params import InferParams
-from segpipe.resize import shrink_image
+from segpipe.images.resize import shrink_image
+from segpipe.params.schema import InferParams
 
 Forward = Callable[[Tensor], Tensor]
 """(1, C, H, W) values in [0, 1] to logits (1, K, H, W): a torch model or an ONNX session."""

@@ -1,32 +1,18 @@
 """A model's predictions on whole images and their confusion counts: the one function behind every score."""
 
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
 
 import numpy as np
 import torch
-from numpy.typing import NDArray
 
 from segpipe.dataset.loader import WholeImage
+from segpipe.evaluation import Scored
 from segpipe.inference.predict import Forward, predict_logits, require_finite
 from segpipe.losses.table import Objective
 from segpipe.models.segmenter import classes_of
-from segpipe.params import InferParams
+from segpipe.params.schema import InferParams
 from segpipe.record import IGNORE
-from segpipe.scores import Confusion, confusion
-
-
-@dataclass(frozen=True)
-class Scored:
-    """One image: `prediction` (H, W) class ids at full size, `counts` against its mask, its loss and the parts of that.
-
-    The costs are None where every pixel is ignored: nothing was asked, so nothing was right or wrong.
-    """
-
-    id: str
-    prediction: NDArray[np.uint8]
-    counts: Confusion
-    costs: dict[str, float | None]
+from segpipe.scores import confusion
 
 
 def score_images(

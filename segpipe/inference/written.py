@@ -11,9 +11,9 @@ from dataclasses import dataclass, field
 from hashlib import sha256
 from pathlib import Path
 
-from segpipe.csv_table import csv_text, unguarded
 from segpipe.errors import PipelineError
-from segpipe.files import sha256_of, write_bytes, write_text
+from segpipe.storage.csv_table import csv_text, unguarded
+from segpipe.storage.files import sha256_of, write_bytes, write_text
 
 TABLE = "written_by_predict.csv"
 HEAD = ("file", "sha256")

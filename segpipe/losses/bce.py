@@ -8,7 +8,7 @@ from torch.nn import functional as F
 from segpipe.losses.cross_entropy import cross_entropy
 from segpipe.losses.pixels import mean_over_valid, wide
 from segpipe.losses.table import Classes, Loss
-from segpipe.params import LossParams
+from segpipe.params.schema import LossParams
 from segpipe.record import IGNORE
 
 

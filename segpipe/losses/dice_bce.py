@@ -2,7 +2,7 @@
 
 from segpipe.losses import bce, dice
 from segpipe.losses.table import Classes, Loss, Mixture
-from segpipe.params import LossParams
+from segpipe.params.schema import LossParams
 
 
 def from_params(params: LossParams, classes: Classes) -> Loss:

@@ -12,7 +12,7 @@ from torch import Tensor
 from segpipe.losses.cross_entropy import pixel_cross_entropy
 from segpipe.losses.pixels import mean_over_valid
 from segpipe.losses.table import Classes, Loss
-from segpipe.params import LossParams
+from segpipe.params.schema import LossParams
 
 
 def from_params(params: LossParams, classes: Classes) -> Loss:

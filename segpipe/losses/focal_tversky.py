@@ -11,7 +11,7 @@ from torch import Tensor
 
 from segpipe.losses.regions import counted_classes, mean_over_classes, soft_counts, wrong_share
 from segpipe.losses.table import Classes, Loss
-from segpipe.params import LossParams
+from segpipe.params.schema import LossParams
 
 
 def from_params(params: LossParams, classes: Classes) -> Loss:

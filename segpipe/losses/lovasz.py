@@ -13,7 +13,7 @@ from torch import Tensor
 from segpipe.losses.pixels import class_planes
 from segpipe.losses.regions import class_probabilities, counted_classes, mean_over_classes
 from segpipe.losses.table import Classes, Loss
-from segpipe.params import LossParams
+from segpipe.params.schema import LossParams
 from segpipe.record import IGNORE
 
 

@@ -2,7 +2,7 @@
 
 from segpipe.losses import bce, cross_entropy, dice, dice_pooled, focal, focal_tversky, iou, lovasz, tversky
 from segpipe.losses.table import Classes, Loss, Mixture
-from segpipe.params import LossParams
+from segpipe.params.schema import LossParams
 
 PARTS = {
     "cross_entropy": cross_entropy.from_params,

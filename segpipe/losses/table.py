@@ -8,7 +8,7 @@ from typing import get_args
 import torch
 from torch import Tensor
 
-from segpipe.params import LossParams
+from segpipe.params.schema import LossParams
 
 Loss = Callable[[Tensor, Tensor], Tensor]
 """(N, K, H, W) logits and (N, H, W) class ids, 255 ignored, to (N,)."""

@@ -4,7 +4,7 @@ from itertools import zip_longest
 from pathlib import Path
 
 from segpipe.errors import PipelineError
-from segpipe.models.weights import Card
+from segpipe.models.model_file import Card
 from segpipe.record import DatasetInfo
 
 MOST_NAMES = 12

@@ -11,7 +11,7 @@ from safetensors.torch import load
 from torch import Tensor, nn
 
 from segpipe.errors import PipelineError
-from segpipe.params import RESNET_MODELS, ModelParams, takes_weights
+from segpipe.params.schema import RESNET_MODELS, ModelParams, takes_weights
 
 Tensors = Mapping[str, Tensor]
 

@@ -8,10 +8,10 @@ whole network's stride. Where a side is no multiple of that one, logits near its
 from dataclasses import replace
 
 from segpipe.errors import PipelineError
-from segpipe.models import weights
+from segpipe.models import model_file
+from segpipe.models.model_file import Card
 from segpipe.models.segmenter import Segmenter
-from segpipe.models.weights import Card
-from segpipe.params import ModelParams
+from segpipe.params.schema import ModelParams
 
 
 def require_prunable(params: ModelParams) -> None:
@@ -40,7 +40,7 @@ def pruned(segmenter: Segmenter, card: Card, depth: int) -> tuple[Segmenter, Car
     params = card.model.model_copy(update={"depth": depth, "width": width, "deep_supervision": "last"})
     training = {"pruned_from": whole} | card.training
     smaller = replace(card, model=params, training=training)
-    part = weights.empty(smaller)
+    part = model_file.empty(smaller)
     tensors = segmenter.state_dict()
     part.load_state_dict({name: tensors[name] for name in part.state_dict()})
     return part.eval(), smaller

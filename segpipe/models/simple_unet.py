@@ -1,9 +1,9 @@
 """A small U-Net to begin with: 16 channels at the top, three levels below it, nothing to set."""
 
-from segpipe.models.style import Style
+from segpipe.models.layers.style import Style
 from segpipe.models.table import Built
 from segpipe.models.unet import unet
-from segpipe.params import ModelParams
+from segpipe.params.schema import ModelParams
 
 WIDTHS = (16, 32, 64, 128)
 STYLE = Style(activation="relu", norm="batch", dropout=0.0, upsample="transposed")

@@ -10,9 +10,10 @@ import torch
 from torch import Tensor, nn
 
 from segpipe.errors import PipelineError
-from segpipe.models import adaptive_mean, pretrained
+from segpipe.models import pretrained
+from segpipe.models.layers import adaptive_mean
 from segpipe.models.table import Built
-from segpipe.params import ModelParams
+from segpipe.params.schema import ModelParams
 
 STRIDE = 32
 LARGER_STRIDES = {"PAN": 128}

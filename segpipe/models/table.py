@@ -6,7 +6,7 @@ from typing import get_args
 
 from torch import nn
 
-from segpipe.params import ModelParams
+from segpipe.params.schema import ModelParams
 
 MODELS: tuple[str, ...] = get_args(ModelParams.model_fields["name"].annotation)
 

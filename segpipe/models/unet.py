@@ -9,11 +9,11 @@ from itertools import pairwise
 
 from torch import nn
 
-from segpipe.models import style as styles
-from segpipe.models.style import Style
+from segpipe.models.layers import style as styles
+from segpipe.models.layers.style import Style
+from segpipe.models.layers.u_shape import Decoder, Encoder, Open, UShape
 from segpipe.models.table import Built
-from segpipe.models.u_shape import Decoder, Encoder, Open, UShape
-from segpipe.params import ModelParams
+from segpipe.params.schema import ModelParams
 
 
 def from_params(params: ModelParams, in_channels: int, n_logits: int) -> Built:

@@ -15,11 +15,11 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from segpipe.models import style as styles
-from segpipe.models.style import Style
+from segpipe.models.layers import style as styles
+from segpipe.models.layers.style import Style
 from segpipe.models.table import Built
 from segpipe.models.unet import double_conv_encoder
-from segpipe.params import ModelParams
+from segpipe.params.schema import ModelParams
 
 
 def from_params(params: ModelParams, in_channels: int, n_logits: int) -> Built:

@@ -8,14 +8,14 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import ValidationError
 
-from segpipe import overlay
 from segpipe.dataset.pack import Pack, pixel_columns
 from segpipe.errors import PipelineError
-from segpipe.palette import colours
-from segpipe.params import AugmentParams
-from segpipe.randomness import seed_of
+from segpipe.images import overlay
+from segpipe.images.palette import colours
+from segpipe.images.resize import shrink_image, shrink_mask
+from segpipe.params.schema import AugmentParams
 from segpipe.report.examples import jpeg
-from segpipe.resize import shrink_image, shrink_mask
+from segpipe.reproducibility.seeds import seed_of
 
 N_IMAGES = 4
 N_EPOCHS = 5
@@ -43,7 +43,7 @@ def sheet(data: Pack, ids: Sequence[str], fold: int, run: Mapping[str, Any]) -> 
     """
     if "params" not in run:
         return None
-    from segpipe.dataset.draws import Draws
+    from segpipe.dataset.training_samples import Draws
 
     try:
         params = run["params"]

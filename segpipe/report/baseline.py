@@ -6,10 +6,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from segpipe.console.progress import track
 from segpipe.dataset.pack import Pack
-from segpipe.progress import track
-from segpipe.randomness import seed_of
 from segpipe.record import IGNORE
+from segpipe.reproducibility.seeds import seed_of
 from segpipe.scores import confusion, scores
 
 LEVELS = 32

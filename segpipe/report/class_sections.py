@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from segpipe.palette import Colour
+from segpipe.images.palette import Colour
 from segpipe.report import markup
 from segpipe.report.definitions import NAMES
 from segpipe.scores import Confusion, class_scores

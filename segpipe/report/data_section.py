@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 import pandas as pd
 
 from segpipe.dataset.pack import pixel_columns
-from segpipe.palette import Colour
+from segpipe.images.palette import Colour
 from segpipe.record import DatasetInfo
 from segpipe.report import markup
 

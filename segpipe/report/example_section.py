@@ -2,8 +2,8 @@
 
 from collections.abc import Sequence
 
-from segpipe.overlay import WRONG
-from segpipe.palette import Colour
+from segpipe.images.overlay import WRONG
+from segpipe.images.palette import Colour
 from segpipe.report import augment_sheet, markup
 from segpipe.report.examples import CAPTIONS, Example
 

@@ -6,12 +6,12 @@ from dataclasses import dataclass
 import cv2
 import numpy as np
 
-from segpipe import overlay
 from segpipe.dataset.pack import Pack
-from segpipe.images import decode_mask
-from segpipe.palette import colours
-from segpipe.report.inputs import FoldResults
-from segpipe.resize import shrink_image, shrink_mask
+from segpipe.evaluation import FoldResults
+from segpipe.images import overlay
+from segpipe.images.decode import decode_mask
+from segpipe.images.palette import colours
+from segpipe.images.resize import shrink_image, shrink_mask
 
 LONG_SIDE = 400
 """Pixels: larger pictures are shrunk, or the page of a data set of photographs would weigh 50 MB."""

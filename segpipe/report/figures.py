@@ -4,7 +4,7 @@ import io
 import re
 from collections.abc import Mapping, Sequence
 
-from segpipe.report.inputs import FoldResults
+from segpipe.evaluation import FoldResults
 
 INK, GRID = "#010101", "#020202"
 SERIES = ("#030303", "#040404")

@@ -1,6 +1,6 @@
 """The proof of the split: each part's share of every class, whole groups, and what could not be balanced."""
 
-from segpipe.dataset.proof import Proof, cells, verdicts
+from segpipe.dataset.split.balance_report import Proof, cells, verdicts
 from segpipe.report import markup
 
 

@@ -4,7 +4,7 @@ import base64
 from collections.abc import Iterable, Sequence
 from html import escape
 
-from segpipe.palette import Colour
+from segpipe.images.palette import Colour
 
 NONE = "&ndash;"
 NUMBER = "number"

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from segpipe.report.inputs import TEST, VAL, FoldResults
+from segpipe.evaluation import TEST, VAL, FoldResults
 from segpipe.scores import SCORES, Confusion, mean, scores
 
 Summary = dict[str, dict[str, float | None]]

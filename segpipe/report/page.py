@@ -7,9 +7,10 @@ from typing import Any
 
 import pandas as pd
 
-from segpipe.dataset.proof import Proof
-from segpipe.palette import colours
-from segpipe.params import FIXED_MODELS, RESNET_MODELS
+from segpipe.dataset.split.balance_report import Proof
+from segpipe.evaluation import FoldResults
+from segpipe.images.palette import colours
+from segpipe.params.schema import FIXED_MODELS, RESNET_MODELS
 from segpipe.record import DatasetInfo
 from segpipe.report import (
     class_sections,
@@ -25,7 +26,6 @@ from segpipe.report import (
 from segpipe.report.augment_sheet import N_EPOCHS, Sheet
 from segpipe.report.data_section import Parts
 from segpipe.report.examples import Example
-from segpipe.report.inputs import FoldResults
 from segpipe.report.numbers import Summary, pooled
 from segpipe.report.run_sections import Exported
 

@@ -4,8 +4,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from segpipe.evaluation import FoldResults
 from segpipe.report import markup
-from segpipe.report.inputs import FoldResults
 
 GATE = {
     "images": "Images compared",

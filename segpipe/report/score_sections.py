@@ -2,9 +2,9 @@
 
 from collections.abc import Sequence
 
+from segpipe.evaluation import TEST, VAL, FoldResults
 from segpipe.report import figures, markup
 from segpipe.report.definitions import COLOURS, COMMON, MEANINGS, NAMES
-from segpipe.report.inputs import TEST, VAL, FoldResults
 from segpipe.report.numbers import COLOUR, Summary, of_fold
 from segpipe.scores import SCORES
 

@@ -2,10 +2,10 @@
 
 from collections.abc import Sequence
 
-from segpipe.csv_table import csv_text
-from segpipe.report.inputs import TEST, VAL, FoldResults
+from segpipe.evaluation import TEST, VAL, FoldResults
 from segpipe.report.numbers import DIGITS, headline, pooled
 from segpipe.scores import CLASS_SCORES, class_scores
+from segpipe.storage.csv_table import csv_text
 
 
 def curves(results: Sequence[FoldResults]) -> str:

@@ -3,8 +3,8 @@
 from collections.abc import Sequence
 from pathlib import Path
 
-from segpipe.csv_table import csv_text
-from segpipe.files import write_text
+from segpipe.storage.csv_table import csv_text
+from segpipe.storage.files import write_text
 
 
 def write(path: Path, history: Sequence[dict[str, float]]) -> None:

@@ -14,7 +14,7 @@ from torch import Tensor, nn
 from segpipe.dataset.loader import Batch, unit_values
 from segpipe.errors import PipelineError
 from segpipe.losses.table import Costs, Objective
-from segpipe.randomness import seed_of
+from segpipe.reproducibility.seeds import seed_of
 from segpipe.training.counted_images import counted_images, mean_over_images, sum_over_images
 
 Record = dict[str, float]

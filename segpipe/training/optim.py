@@ -6,7 +6,7 @@ from typing import Any
 import torch
 from torch import nn
 
-from segpipe.params import OptimParams
+from segpipe.params.schema import OptimParams
 
 Groups = Iterable[dict[str, Any]]
 

@@ -13,9 +13,9 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
-from segpipe import files
-from segpipe.fingerprint import differences
-from segpipe.sealed import DamagedError
+from segpipe.reproducibility.fingerprint import differences
+from segpipe.storage import files
+from segpipe.storage.checksummed import DamagedError
 from segpipe.training import state
 from segpipe.training.loop import Progress, Run
 

@@ -3,7 +3,7 @@
 import math
 from collections.abc import Sequence
 
-from segpipe.params import OptimParams
+from segpipe.params.schema import OptimParams
 
 
 def rate(params: OptimParams, epoch: float, epochs: int, gains: Sequence[float]) -> float:

@@ -6,7 +6,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from segpipe import sealed
+from segpipe.storage import checksummed
 from segpipe.training.loop import Best, Progress, Run
 
 Scaler = torch.amp.GradScaler | None
@@ -34,12 +34,12 @@ def to_bytes(run: Run, scaler: Scaler) -> bytes:
     about["history"] = [[*record.items()] for record in progress.history]
     about["sums"] = [*progress.sums.items()]
     about["progress"] = asdict(replace(progress, best=None, history=[], sums={}))
-    return sealed.seal(tensors, about)
+    return checksummed.seal(tensors, about)
 
 
 def restore(run: Run, scaler: Scaler, content: bytes) -> None:
     """Puts all of `to_bytes` back into the run. Raises sealed.DamagedError before it has touched anything."""
-    tensors, about = sealed.opened(content)
+    tensors, about = checksummed.opened(content)
     run.model.load_state_dict(_named(tensors, "model."))
     state: dict[int, dict[str, Any]] = {}
     for key, value in (_named(tensors, "optimizer.") | about["numbers"]).items():

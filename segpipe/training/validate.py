@@ -8,7 +8,7 @@ from segpipe.dataset.loader import WholeImage
 from segpipe.inference.scoring import score_images
 from segpipe.losses.table import Objective
 from segpipe.models.segmenter import Segmenter
-from segpipe.params import InferParams
+from segpipe.params.schema import InferParams
 from segpipe.record import DatasetInfo
 from segpipe.scores import mean, scores
 from segpipe.training.loop import Record

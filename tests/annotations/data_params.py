@@ -7,7 +7,7 @@ from typing import Any
 
 import yaml
 
-from segpipe.params import DataParams
+from segpipe.params.schema import DataParams
 
 COMMON = ("unannotated", "pages", "groups", "near_duplicates", "class_map", "max_ignored", "shapes")
 

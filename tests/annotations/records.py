@@ -4,9 +4,9 @@ from typing import Any
 
 import numpy as np
 
-from segpipe.images import encode_mask
-from segpipe.place import Held
+from segpipe.images.decode import encode_mask
 from segpipe.record import Record
+from segpipe.storage.byte_source import Held
 
 
 def record(item: str = "a", pixels: tuple[int, ...] = (90, 10), **keys: Any) -> Record:

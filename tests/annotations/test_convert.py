@@ -11,14 +11,15 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from segpipe.annotations import examine, measure
+from segpipe.annotations import measure
 from segpipe.annotations.convert import convert
+from segpipe.annotations.examination import examine
 from segpipe.errors import PipelineError
-from segpipe.images import decode_mask, encode_mask
-from segpipe.params import DataParams
+from segpipe.images.decode import decode_mask, encode_mask
+from segpipe.params.schema import DataParams
 from segpipe.record import DatasetInfo, Record
 from tests.annotations.data_params import data_params
-from tests.tiff_files import Page, tiff
+from tests.images.tiff_files import Page, tiff
 
 CLASSES = ["background", "cat", "dog"]
 IDS = np.array([[0, 1, 2], [2, 1, 255]], np.uint8)

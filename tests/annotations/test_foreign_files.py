@@ -7,9 +7,9 @@ from typing import Any
 import pytest
 
 from segpipe.annotations import foreign_files
-from segpipe.annotations.first_look.layout import recognise
+from segpipe.annotations.detect.layout import recognise
 from segpipe.errors import PipelineError
-from tests.annotations import examination
+from tests.annotations import examined_folders
 from tests.corpus.build import instance, photos, shape
 from tests.corpus.build import labelme as labelled
 
@@ -86,7 +86,7 @@ def test_label_studios_json_is_told_with_the_export_that_is_read(content: Any, k
 def test_it_is_told_beside_files_of_labelme(tmp_path: Path) -> None:
     labelled(tmp_path / "a", shape("cat"))
     (tmp_path / "project.json").write_text(json.dumps(VIA))
-    found = examination.examined(tmp_path, "labelme", classes=["background", "cat"])
+    found = examined_folders.examined(tmp_path, "labelme", classes=["background", "cat"])
     assert [str(problem) for problem in found.problems] == [
         'project.json: a project of VIA. Export from VIA by "Export Annotations (COCO format)", which is read.'
     ]
@@ -96,7 +96,7 @@ def test_it_is_told_where_coco_was_asked_for(tmp_path: Path) -> None:
     photos(tmp_path, "a.jpg")
     (tmp_path / "darwin.json").write_text(json.dumps({"item": {}, "annotations": []}))
     with pytest.raises(PipelineError) as caught:
-        examination.examined(tmp_path, "coco")
+        examined_folders.examined(tmp_path, "coco")
     assert str(caught.value) == (
         f"{tmp_path}: no COCO file of instances in it (darwin.json is V7 Darwin's JSON). "
         "Export it from there as COCO, which is read."

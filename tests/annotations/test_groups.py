@@ -6,9 +6,9 @@ import pytest
 
 from segpipe.annotations.groups import table_in, with_groups
 from segpipe.annotations.items import Found, Item
-from segpipe.csv_table import csv_text
 from segpipe.errors import PipelineError
-from segpipe.place import Held
+from segpipe.storage.byte_source import Held
+from segpipe.storage.csv_table import csv_text
 
 ITEMS = tuple(Item(name, f"{name}.jpg", Held(b""), None) for name in ("a", "deep/b", "left/c", "right/c"))
 

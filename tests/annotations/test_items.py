@@ -17,7 +17,7 @@ from segpipe.annotations.items import (
     without_folder,
 )
 from segpipe.errors import DataError
-from segpipe.place import Place
+from segpipe.storage.byte_source import Place
 
 
 def item(item_id: str, source: str = "") -> Item:

@@ -6,7 +6,7 @@ from segpipe.annotations.class_map import class_ids
 from segpipe.annotations.items import Item, Seen
 from segpipe.annotations.labels import judge, spelt_alike, unused
 from segpipe.errors import Fix
-from segpipe.place import Held
+from segpipe.storage.byte_source import Held
 from tests.annotations.records import record
 
 KEY = "data.labelme.classes"

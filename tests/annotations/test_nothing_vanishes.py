@@ -14,11 +14,11 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from PIL import Image
 
-from segpipe.annotations.convert import Examination
-from segpipe.annotations.formats import source_of
+from segpipe.annotations.examination.result import Examination
+from segpipe.annotations.formats.table import source_of
 from segpipe.errors import PipelineError
-from segpipe.images import SUFFIXES
-from segpipe.params import DataParams
+from segpipe.images.decode import SUFFIXES
+from segpipe.params.schema import DataParams
 from tests.annotations.data_params import data_params
 from tests.corpus.build import LEFT, half, shape
 from tests.corpus.case import examined

@@ -15,13 +15,13 @@ import typer.main
 import yaml
 from PIL import Image
 
-from segpipe import ingest
+from segpipe.acquire import ingest
 from segpipe.cli.convert import PLAIN, convert
 from segpipe.cli.main import app
 from segpipe.cli.unpack import unpack
 from segpipe.dataset.pack import open_pack
 from segpipe.errors import PipelineError
-from tests.annotations.masks.folders import blocks, save
+from tests.annotations.formats.masks.folders import blocks, save
 from tests.corpus.build import voc
 
 OWN = Path(__file__).parents[2]

@@ -11,8 +11,8 @@ from typer.testing import CliRunner
 from segpipe import export
 from segpipe.cli.main import app
 from segpipe.errors import PipelineError
-from segpipe.files import write_bytes
-from segpipe.models import weights
+from segpipe.models import model_file
+from segpipe.storage.files import write_bytes
 from tests.inference.cards import small
 
 
@@ -23,7 +23,7 @@ def model(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFacto
     if path.suffix == ".onnx":
         write_bytes(path, export.to_onnx(segmenter, card))
     else:
-        weights.save(path, segmenter, card)
+        model_file.save(path, segmenter, card)
     return path
 
 
@@ -41,7 +41,7 @@ def test_it_says_which_weights_the_encoder_started_from(tmp_path: Path) -> None:
     segmenter, card = small()
     for sha256, told in (("ab" * 32, "ab" * 32), (None, "none")):
         training = card.training | {"encoder_weights": sha256}
-        weights.save(tmp_path / "model.safetensors", segmenter, dataclasses.replace(card, training=training))
+        model_file.save(tmp_path / "model.safetensors", segmenter, dataclasses.replace(card, training=training))
         said = CliRunner().invoke(app, ["info", str(tmp_path / "model.safetensors")]).output
         assert f"encoder weights    {told}\n" in said
 
@@ -49,7 +49,7 @@ def test_it_says_which_weights_the_encoder_started_from(tmp_path: Path) -> None:
 def test_it_tells_the_weights_of_the_classes(tmp_path: Path) -> None:
     segmenter, card = small()
     path = tmp_path / "model.safetensors"
-    weights.save(path, segmenter, replace(card, training=card.training | {"class_weights": [0.25, 1.0, 12.3456]}))
+    model_file.save(path, segmenter, replace(card, training=card.training | {"class_weights": [0.25, 1.0, 12.3456]}))
     assert "class weights      background 0.25, class 1 1, class 2 12.35\n" in CliRunner().invoke(app, ["info", str(path)]).output
 
 

@@ -18,12 +18,14 @@ import pytest
 import typer.main
 from PIL import Image
 
-from segpipe import ingest, params
+from segpipe.acquire import ingest
 from segpipe.annotations import convert
+from segpipe.annotations.examination.result import Examination
 from segpipe.cli.init import init
 from segpipe.cli.main import app
 from segpipe.errors import DataError, Fix, PipelineError
-from tests.tiff_files import Page, tiff
+from segpipe.params.load import load_params
+from tests.images.tiff_files import Page, tiff
 
 OWN = Path(__file__).parents[2]
 CONFIG = "[core]\n    no_scm = true\n    analytics = false\n    check_update = false\n"
@@ -103,7 +105,7 @@ def test_a_folder_of_masks_from_the_command_line(project: Path, tmp_path: Path) 
         "result: params.yaml, kept_folds.csv, data/source.dvc",
         "next:   git add params.yaml kept_folds.csv data/source.dvc, then dvc repro",
     ]
-    data = params.load(Path("params.yaml")).data
+    data = load_params(Path("params.yaml")).data
     assert (data.source, data.path, data.masks.classes, data.masks.ignore_index) == ("masks", "data/source", ("sky", "road"), 2)
     written = Path("params.yaml").read_text()
     assert comments(re.sub(r" +(# )?\[here: .*\]", "", written)) == comments((OWN / "params.yaml").read_text())
@@ -139,7 +141,7 @@ def test_in_place_leaves_the_data_where_it_is(tmp_path: Path, capsys: pytest.Cap
     for name in ("train/a", "train/b", "test/a"):
         labelme(tmp_path / "mine" / name)
     init("../mine", in_place=True)
-    data = params.load(Path("params.yaml")).data
+    data = load_params(Path("params.yaml")).data
     assert (data.source, data.path, data.labelme.classes) == ("labelme", str(tmp_path / "mine"), ("background", "cat"))
     assert not Path("data").exists()
     lines = capsys.readouterr().out.splitlines()
@@ -161,9 +163,9 @@ def test_images_without_annotation_stop_it_until_the_line_that_leaves_them_out_i
         f"`segpipe init {folder} --fix` writes the lines above.",
         "1 kind of problem; nothing was converted.",
     ]
-    assert params.load(Path("params.yaml")).data.unannotated == "error"
+    assert load_params(Path("params.yaml")).data.unannotated == "error"
     init(str(folder), fix=True)
-    assert params.load(Path("params.yaml")).data.unannotated == "skip"
+    assert load_params(Path("params.yaml")).data.unannotated == "skip"
 
 
 @pytest.mark.usefixtures("project", "without_dvc")
@@ -174,14 +176,14 @@ def test_a_table_of_groups_in_the_folder_is_taken_and_another_one_stays(
     text = "image,group\n" + "".join(f"{number:02},p{number // 3}\n" for number in range(12))
     (folder / "groups.csv").write_text(text)
     init(str(folder), in_place=True)
-    every = params.load(Path("params.yaml"))
+    every = load_params(Path("params.yaml"))
     assert (every.data.groups, every.split.n_folds) == ("groups.csv", 4)
     assert "split.n_folds: 5 -> 4  (4 groups" in capsys.readouterr().out
     (folder / "groups.csv").rename(folder / "own.csv")
     Path("params.yaml").write_text(Path("params.yaml").read_text().replace("groups: groups.csv", "groups: own.csv"))
     (folder / "groups.csv").write_text(text)
     init(str(folder), in_place=True)
-    assert params.load(Path("params.yaml")).data.groups == "own.csv"
+    assert load_params(Path("params.yaml")).data.groups == "own.csv"
 
 
 @pytest.mark.usefixtures("project", "without_dvc")
@@ -208,7 +210,7 @@ def test_with_fix_pages_decide_the_classes(tmp_path: Path, capsys: pytest.Captur
             path.parent.mkdir(parents=True, exist_ok=True)
             path.write_bytes(tiff(*(Page(rng.integers(0, top, (40, 40), np.uint8)) for _ in range(3))))
     init(str(tmp_path / "mine"), fix=True)
-    every = params.load(Path("params.yaml"))
+    every = load_params(Path("params.yaml"))
     assert (every.data.pages, every.data.masks.classes) == ("split", ("background", "class_1", "class_2", "class_3"))
     assert "  pixels   gray of 8 bits (18)" in capsys.readouterr().out
 
@@ -222,11 +224,11 @@ def test_what_the_user_tuned_stays_when_images_are_added(tmp_path: Path, capsys:
     masks(folder, n_images=14)
     capsys.readouterr()
     init(str(folder), in_place=True)
-    tuned = params.load(Path("params.yaml"))
+    tuned = load_params(Path("params.yaml"))
     assert (tuned.input.crop, tuned.train.epochs) == (64, 7)
     assert "14 files: smaller than input.crop, 64 pixels. It gets padded. Lower input.crop." in capsys.readouterr().err
     init(str(folder), in_place=True, fix=True)
-    assert params.load(Path("params.yaml")).input.crop == 32
+    assert load_params(Path("params.yaml")).input.crop == 32
 
 
 @pytest.mark.usefixtures("project", "without_dvc")
@@ -234,7 +236,7 @@ def test_a_warning_whose_line_is_written_brings_no_further_look(tmp_path: Path, 
     folder = masks(tmp_path / "mine")
     looks = []
 
-    def examine(*arguments: Any, **options: Any) -> convert.Examination:
+    def examine(*arguments: Any, **options: Any) -> Examination:
         looks.append(arguments)
         found = whole(*arguments, **options)
         warned = DataError("a", "b", "c", Fix("data.unannotated", "skip"), warning=True)
@@ -288,7 +290,7 @@ def test_bad_data_changes_nothing(tmp_path: Path, spoil: Callable[[Path], object
 def test_an_archive_serves_as_well(tmp_path: Path) -> None:
     shutil.make_archive(str(tmp_path / "mine"), "zip", masks(tmp_path / "mine").parent, "mine")
     init(str(tmp_path / "mine.zip"))
-    assert params.load(Path("params.yaml")).data.masks.image_dir == "photos"
+    assert load_params(Path("params.yaml")).data.masks.image_dir == "photos"
     assert sorted(path.name for path in Path("data/source").iterdir()) == ["classes.txt", "gt", "photos"]
     assert list(Path(".resume").iterdir()) == []
 
@@ -340,7 +342,7 @@ def test_masks_of_classes_in_folders_of_parts_are_written_as_they_are_read(
     printed = capsys.readouterr().out
     assert f"{tmp_path / 'mine'}: masks (. and *_masks, {{stem}}_{{class}})" in printed
     assert "background, cat (in 6), dog (in 6)" in printed
-    data = params.load(Path("params.yaml")).data
+    data = load_params(Path("params.yaml")).data
     own = data.masks
     assert (own.mask_dir, own.template, own.values) == ("*_masks", "{stem}_{class}", "binary")
     examination = convert.examine(data, (), tmp_path / "spool")
@@ -349,7 +351,7 @@ def test_masks_of_classes_in_folders_of_parts_are_written_as_they_are_read(
         ("val", (0, 800, 800)),
     }
     init(str(tmp_path / "mine"), in_place=True, template="{stem}_cat")
-    assert params.load(Path("params.yaml")).data.masks.classes == ("background", "object")
+    assert load_params(Path("params.yaml")).data.masks.classes == ("background", "object")
 
 
 @pytest.mark.usefixtures("project", "without_dvc")
@@ -366,4 +368,4 @@ def test_the_remedy_repeats_the_command_as_a_shell_takes_it(tmp_path: Path) -> N
     with pytest.raises(SystemExit) as ended:
         typer.main.get_command(app)(printed[1:])
     assert ended.value.code == 0
-    assert params.load(Path("params.yaml")).data.unannotated == "skip"
+    assert load_params(Path("params.yaml")).data.unannotated == "skip"

@@ -12,16 +12,16 @@ import torch
 from click.testing import Result
 from typer.testing import CliRunner
 
-from segpipe import params_file
-from segpipe.cli import model_rows
 from segpipe.cli.main import app
+from segpipe.diagnostics import architecture_costs, memory
+from segpipe.diagnostics.dry_run import Setting
 from segpipe.errors import PipelineError
-from segpipe.files import write_json
 from segpipe.models import table
 from segpipe.models.segmenter import Segmenter
-from segpipe.params import Params, load
-from segpipe.training import memory
-from segpipe.training.rehearsal import Setting
+from segpipe.params import edit
+from segpipe.params.load import load_params
+from segpipe.params.schema import Params
+from segpipe.storage.files import write_json
 from tests.structure.imports import ROOT
 
 WIDTHS = [4, 8]
@@ -42,7 +42,7 @@ def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
 
 def change(project: Path, **keys: Any) -> None:
     """Writes other values into the model section."""
-    params_file.write(project / "params.yaml", {f"model.{key}": value for key, value in keys.items()})
+    edit.write(project / "params.yaml", {f"model.{key}": value for key, value in keys.items()})
 
 
 def run(*options: str) -> Result:
@@ -136,32 +136,34 @@ def test_channels_and_classes_are_those_of_the_data_that_lies_there(project: Pat
 def test_an_encoder_that_is_no_resnet_gives_way_in_rows_that_need_one_unless_it_is_asked_for(project: Path) -> None:
     change(project, depth=4, width=4, encoder="mobilenet_v2")
     every = params_of(project)
-    other = model_rows.configured(every.model, "resnet_unet")
+    other = architecture_costs.configured(every.model, "resnet_unet")
     assert other.encoder == "resnet18"
-    assert model_rows.notes(every.model, other, 32, 64) == ("encoder resnet18, since model.encoder mobilenet_v2 is no ResNet",)
+    assert architecture_costs.notes(every.model, other, 32, 64) == (
+        "encoder resnet18, since model.encoder mobilenet_v2 is no ResNet",
+    )
     asked = every.model_copy(update={"model": every.model.model_copy(update={"name": "resnet_unet"})})
     found = row_of(asked, "resnet_unet")
-    assert isinstance(found, model_rows.Failed)
+    assert isinstance(found, architecture_costs.Failed)
     assert found.reason.startswith("model.encoder: resnet_unet stands on a ResNet, and 'mobilenet_v2' is none of those here.")
 
 
 def test_trained_weights_are_not_read(project: Path) -> None:
     change(project, weights="nowhere.pth", weights_sha256="0" * 64)
-    assert model_rows.configured(params_of(project).model, "unet").weights == "none"
+    assert architecture_costs.configured(params_of(project).model, "unet").weights == "none"
 
 
 def test_a_crop_that_gets_padded_is_told(project: Path) -> None:
     model = params_of(project).model
-    assert model_rows.notes(model, model, 8, 36) == ("crops are padded to 40 pixels, a multiple of its stride 8",)
-    assert model_rows.notes(model, model, 4, 36) == ()
+    assert architecture_costs.notes(model, model, 8, 36) == ("crops are padded to 40 pixels, a multiple of its stride 8",)
+    assert architecture_costs.notes(model, model, 4, 36) == ()
 
 
 def params_of(project: Path) -> Params:
-    return load(project / "params.yaml")
+    return load_params(project / "params.yaml")
 
 
-def row_of(every: Params, name: str) -> model_rows.Row | model_rows.Failed:
-    return model_rows.row(every, name, model_rows.setting_of(every)[0], 2**30, torch.device("cpu"))
+def row_of(every: Params, name: str) -> architecture_costs.Row | architecture_costs.Failed:
+    return architecture_costs.row(every, name, architecture_costs.setting_of(every)[0], 2**30, torch.device("cpu"))
 
 
 @pytest.mark.parametrize(

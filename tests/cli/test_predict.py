@@ -13,20 +13,20 @@ from PIL import Image
 from segpipe import export
 from segpipe.cli import predict as command
 from segpipe.errors import PipelineError
-from segpipe.images import decode_mask
-from segpipe.models import weights
+from segpipe.images.decode import decode_mask
+from segpipe.models import model_file
 from segpipe.models.segmenter import Segmenter
 from tests.dataset.packs import noise
+from tests.images.tiff_files import Page, tiff
 from tests.inference.cards import small
 from tests.structure.imports import ROOT
-from tests.tiff_files import Page, tiff
 
 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("predict")
     segmenter, card = small()
-    weights.save(folder / "model.safetensors", segmenter, card)
+    model_file.save(folder / "model.safetensors", segmenter, card)
     (folder / "model.onnx").write_bytes(export.to_onnx(segmenter, card))
     (folder / "in" / "deep").mkdir(parents=True)
     Image.fromarray(noise(0, 33, 47)).save(folder / "in" / "a.png")
@@ -34,12 +34,12 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
-def gated() -> tuple[Segmenter, weights.Card]:
+def gated() -> tuple[Segmenter, model_file.Card]:
     """An Attention U-Net with random weights, and its card."""
     torch.manual_seed(0)
     card = small()[1]
     card = replace(card, model=card.model.model_copy(update={"name": "attention_unet"}))
-    return weights.empty(card), card
+    return model_file.empty(card), card
 
 
 def predict(folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
@@ -113,7 +113,7 @@ def test_mistakes_have_their_sentence(folder: Path, arguments: list[str], senten
 
 def test_attention_writes_a_picture_an_image_beside_the_rest(folder: Path) -> None:
     segmenter, card = gated()
-    weights.save(folder / "gated.safetensors", segmenter, card)
+    model_file.save(folder / "gated.safetensors", segmenter, card)
     result = predict(folder, "in", "--model", "gated.safetensors", "--out", "seen", "--attention")
     assert result.returncode == 0, result.stderr
     assert "look at seen/attention" in result.stdout

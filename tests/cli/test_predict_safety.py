@@ -12,7 +12,7 @@ from PIL import Image
 from segpipe.cli import predict as command
 from segpipe.errors import PipelineError
 from segpipe.inference import written
-from segpipe.models import weights
+from segpipe.models import model_file
 from segpipe.training import device
 from tests.cli.test_predict import predict as in_a_process
 from tests.dataset.packs import made, noise
@@ -26,7 +26,7 @@ Refused = Callable[..., str]
 def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A data set of three images with their truth, beside a model; commands run here."""
     monkeypatch.chdir(tmp_path)
-    weights.save(MODEL, *small())
+    model_file.save(MODEL, *small())
     for number in range(3):
         picture(tmp_path / f"ds/images/a{number}.png", number)
         picture(tmp_path / f"ds/masks/a{number}.png", number + 9)
@@ -136,7 +136,7 @@ def test_what_it_wrote_itself_is_replaced_and_the_list_is_the_same_again(folder:
 def test_another_model_replaces_all_and_other_images_join_them(folder: Path) -> None:
     predict("ds/images")
     first = content(folder / "predictions")
-    weights.save(Path("other.safetensors"), *small(seed=5))
+    model_file.save(Path("other.safetensors"), *small(seed=5))
     predict("ds/images", model=Path("other.safetensors"))
     second = content(folder / "predictions")
     assert all(first[name] != second[name] for name in first)
@@ -250,7 +250,7 @@ def test_kinds_of_images_are_told_in_words_and_the_rest_is_written(folder: Path)
         "Save it as RGB 8-bit, as the training images are.",
         "1 images were left out; 1 are in predictions.",
     ]
-    weights.save(Path("gray.safetensors"), *small(channels=1, bits=16))
+    model_file.save(Path("gray.safetensors"), *small(channels=1, bits=16))
     with pytest.raises(PipelineError, match=r"an image that is RGB 8-bit, but the model knows gray 16-bit ones\. Save"):
         predict("mixed/good.png", model=Path("gray.safetensors"), out="other")
 
@@ -260,7 +260,7 @@ def test_an_image_on_which_the_model_gives_no_number_is_told(folder: Path) -> No
     with torch.no_grad():
         segmenter.network.head.weight.fill_(3e38)
         segmenter.network.head.bias.fill_(3e38)
-    weights.save(MODEL, segmenter, card)
+    model_file.save(MODEL, segmenter, card)
     with pytest.raises(PipelineError, match=r"ds/images/a0\.png: the model's logits for it are not finite numbers") as caught:
         predict("ds/images")
     assert str(caught.value).endswith("3 images were left out; 0 are in predictions.")
@@ -289,7 +289,7 @@ def test_in_its_own_project_a_model_of_older_data_is_a_warning(folder: Path, cap
     predict("ds/images")
     assert capsys.readouterr().err == ""
     segmenter, card = small()
-    weights.save(MODEL, segmenter, replace(card, training=card.training | {"data": "0" * 64}))
+    model_file.save(MODEL, segmenter, replace(card, training=card.training | {"data": "0" * 64}))
     predict("ds/images")
     assert (
         "warning: model.safetensors was trained before data/prepared changed; `dvc repro` trains it again"

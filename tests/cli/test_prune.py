@@ -9,16 +9,16 @@ import pytest
 from typer.testing import CliRunner, Result
 
 from segpipe.cli.main import app
-from segpipe.dataset import folds
 from segpipe.dataset.pack import open_pack
+from segpipe.dataset.split import folds
 from segpipe.errors import PipelineError
-from segpipe.files import sha256_of
-from segpipe.fingerprint import data_hash
 from segpipe.inference.predict import predict_logits
-from segpipe.models import weights
+from segpipe.models import model_file
 from segpipe.models.pruning import pruned
 from segpipe.models.segmenter import classes_of
+from segpipe.reproducibility.fingerprint import data_hash
 from segpipe.scores import confusion, scores
+from segpipe.storage.files import sha256_of
 from tests.dataset.packs import made, noise
 from tests.inference.cards import small
 from tests.models.test_pruning import trained
@@ -42,7 +42,7 @@ def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     told = {"data": data_hash(Path("data/prepared")), "folds": sha256_of(Path("data/folds/folds.csv"))}
     for mode in ("last", "mean", "none"):
         segmenter, card = trained(mode)
-        weights.save(Path(f"{mode}.safetensors"), segmenter, replace(card, training=card.training | told))
+        model_file.save(Path(f"{mode}.safetensors"), segmenter, replace(card, training=card.training | told))
     return tmp_path
 
 
@@ -57,7 +57,7 @@ def rows(result: Result) -> list[list[str]]:
 
 def by_hand(depth: int) -> list[str]:
     """Dice and mIoU of fold 0's two images, from the pruned model's own predictions."""
-    part, card = pruned(*weights.load(Path("last.safetensors")), depth)
+    part, card = pruned(*model_file.load(Path("last.safetensors")), depth)
     data = open_pack(Path("data/prepared"))
     counts = []
     for item in ("a", "c"):
@@ -74,7 +74,7 @@ def test_the_table_tells_costs_and_scores_of_each_depth(project: Path) -> None:
     assert heading == ["depth", "parameters", "multiply-adds", "ms", "dice", "miou"]
     assert [row[0] for row in found] == ["1", "2", "3"]
     for depth, row in enumerate(found, start=1):
-        part, _ = pruned(*weights.load(Path("last.safetensors")), depth)
+        part, _ = pruned(*model_file.load(Path("last.safetensors")), depth)
         assert row[1] == f"{sum(weight.numel() for weight in part.parameters()):,}"
         assert row[4:] == by_hand(depth)
     assert found[0][2] == f"{multiply_adds_of_depth_1():,}"
@@ -140,7 +140,7 @@ def test_the_smaller_file_is_a_model_for_every_command(project: Path) -> None:
     ],
 )
 def test_mistakes_have_their_sentence(project: Path, arguments: list[str], sentence: str) -> None:
-    weights.save(Path("unet.safetensors"), *small())
+    model_file.save(Path("unet.safetensors"), *small())
     result = prune(*arguments)
     assert isinstance(result.exception, PipelineError)
     assert sentence in str(result.exception)

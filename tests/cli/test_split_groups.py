@@ -7,12 +7,13 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from segpipe import ingest, params
+from segpipe.acquire import ingest
 from segpipe.cli.init import init
 from segpipe.errors import PipelineError
+from segpipe.params.load import load_params
 from stages import convert as convert_stage
 from stages import split as split_stage
-from tests.annotations.twins.test_pairs import scene
+from tests.annotations.near_duplicates.test_pairs import scene
 
 OWN = Path(__file__).parents[2]
 
@@ -60,7 +61,7 @@ def test_crops_of_three_pictures_are_three_groups(tmp_path: Path) -> None:
         for at in range(3):
             save(tmp_path / "mine", f"s{at}x{seed}", scene(seed)[10 * at : 200 + 10 * at, 8 * at : 280 + 8 * at])
     found = parts(tmp_path / "mine")
-    assert params.load(Path("params.yaml")).split.n_folds == 3
+    assert load_params(Path("params.yaml")).split.n_folds == 3
     assert sorted({tuple(found[f"s{at}x{seed}"] for at in range(3)) for seed in range(3)}) == [
         (fold, fold, fold) for fold in ("0", "1", "2")
     ]
@@ -76,7 +77,7 @@ def test_groups_of_a_table_count_as_well(tmp_path: Path) -> None:
     text = Path("params.yaml").read_text()
     Path("params.yaml").write_text(text.replace("  groups: none ", "  groups: patients.csv "))
     found = parts(tmp_path / "mine")
-    assert params.load(Path("params.yaml")).split.n_folds == 2
+    assert load_params(Path("params.yaml")).split.n_folds == 2
     assert {found["0"], found["4"]} == {"0", "1"}
 
 

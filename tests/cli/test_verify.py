@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from segpipe.cli import verify
-from segpipe.workspace import AFRESH
+from segpipe.storage.workspace import AFRESH
 
 
 def test_the_whole_pipeline_examines_every_file_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from PIL import Image
 
-from tests.annotations.masks.folders import save
+from tests.annotations.formats.masks.folders import save
 
 LEFT = ((0, 0), (3, 0), (3, 3), (0, 3))
 """The corners of the left half of an image of 8 x 4 pixels, as labelme fills them."""

@@ -5,12 +5,13 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from segpipe.annotations.convert import Examination, examine
-from segpipe.annotations.doctor.findings import findings
-from segpipe.annotations.doctor.fixes import values_of
+from segpipe.annotations.checks.findings import findings
+from segpipe.annotations.checks.fixes import values_of
+from segpipe.annotations.convert import examine
+from segpipe.annotations.examination.result import Examination
 from segpipe.errors import PipelineError
-from segpipe.images import decode_mask
-from segpipe.params import DataParams
+from segpipe.images.decode import decode_mask
+from segpipe.params.schema import DataParams
 from tests.annotations.data_params import data_params
 
 ROUNDS = 5

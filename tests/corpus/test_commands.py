@@ -9,10 +9,12 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from segpipe import command, ingest, params
+from segpipe.acquire import ingest
 from segpipe.cli.convert import convert
 from segpipe.cli.init import init
+from segpipe.console import command
 from segpipe.errors import PipelineError
+from segpipe.params.load import load_params
 from tests.corpus import test_coco, test_kinds, test_labelme, test_masks, test_voc, test_yolo
 from tests.corpus.case import Case, parameters
 
@@ -115,7 +117,7 @@ def test_init_brings_in_what_it_can_mend(key: tuple[str, str], tmp_path: Path, m
     (case,) = (case for case in CASES if (case.source, case.name) == key)
     parameters(case, tmp_path / "mine")
     init(str(tmp_path / "mine"), kind=case.source, fix=True)  # type: ignore[arg-type]
-    data = params.load(Path("params.yaml")).data
+    data = load_params(Path("params.yaml")).data
     assert (data.source, data.path) == (case.source, "data/source")
 
     from segpipe.annotations.convert import convert as stage
@@ -141,9 +143,9 @@ def test_labels_in_two_spellings_become_one_class(project: Path, tmp_path: Path)
     for name, label in (("a", "cat"), ("b", "cat"), ("c", "Cat")):
         test_labelme.labelme(tmp_path / "mine" / name, test_labelme.shape(label))
     init(str(tmp_path / "mine"), in_place=True)
-    assert params.load(Path("params.yaml")).data.class_map == {}
+    assert load_params(Path("params.yaml")).data.class_map == {}
     init(str(tmp_path / "mine"), in_place=True, fix=True)
-    data = params.load(Path("params.yaml")).data
+    data = load_params(Path("params.yaml")).data
     assert dict(data.class_map) == {"Cat": "cat"}
     assert "  class_map:              # old name: new name" in (project / "params.yaml").read_text()
 
@@ -156,4 +158,4 @@ def test_images_smaller_than_the_crop_lower_it(project: Path, tmp_path: Path) ->
             path.parent.mkdir(parents=True, exist_ok=True)
             Image.fromarray(pixels).save(path)
     init(str(tmp_path / "mine"), in_place=True)
-    assert params.load(project / "params.yaml").input.crop == 32
+    assert load_params(project / "params.yaml").input.crop == 32

@@ -7,11 +7,11 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from tests.annotations.masks.folders import blocks, save
+from tests.annotations.formats.masks.folders import blocks, save
 from tests.corpus.build import Make, steps, written
 from tests.corpus.case import Case, check
-from tests.tiff_files import Page
-from tests.tiff_files import tiff as written_tiff
+from tests.images.tiff_files import Page
+from tests.images.tiff_files import tiff as written_tiff
 
 
 def case(name: str, make: Make, errors: str = "", masks: Any = None, warnings: str = "", **keys: Any) -> Case:

@@ -1,4 +1,4 @@
-"""Broken and odd folders of images and masks, beyond those of tests/annotations/masks/test_corpus.py."""
+"""Broken and odd folders of images and masks, beyond those of tests/annotations/formats/masks/test_corpus.py."""
 
 import struct
 import unicodedata
@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from tests.annotations.masks.folders import blocks, folder, save
+from tests.annotations.formats.masks.folders import blocks, folder, save
 from tests.corpus.build import Make, cut, photo, photos, steps, written
 from tests.corpus.case import Case, check
 

@@ -10,12 +10,12 @@ from pathlib import Path
 import pytest
 import typer.main
 
-from segpipe.annotations.doctor import files as doctor_files
-from segpipe.annotations.doctor.fixes import as_options
+from segpipe.annotations.checks import files as doctor_files
+from segpipe.annotations.checks.fixes import as_options
 from segpipe.cli.convert import convert
 from segpipe.cli.main import app
 from segpipe.errors import PipelineError
-from segpipe.params import DataParams
+from segpipe.params.schema import DataParams
 from tests.annotations.data_params import COMMON
 from tests.corpus.case import Case, parameters
 from tests.corpus.test_commands import CASES, names

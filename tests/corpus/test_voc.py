@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from tests.annotations.masks.folders import blocks
+from tests.annotations.formats.masks.folders import blocks
 from tests.corpus.build import Make, cut, photo, photos, steps, voc
 from tests.corpus.case import Case, check
 

@@ -5,9 +5,9 @@ from typing import Any
 
 import pandas as pd
 
-from segpipe.dataset.assign import Assignment, assign, keys_of
-from segpipe.dataset.kept_folds import KeptFolds
-from segpipe.params import SplitParams
+from segpipe.dataset.split.assign import Assignment, assign, keys_of
+from segpipe.dataset.split.kept_folds import KeptFolds
+from segpipe.params.schema import SplitParams
 
 PLAIN: dict[str, Any] = {
     "test_share": 0.2,

@@ -8,10 +8,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from segpipe.dataset import pack
-from segpipe.files import write_bytes
-from segpipe.images import encode_mask
-from segpipe.place import Held, Place
+from segpipe.images.decode import encode_mask
 from segpipe.record import DatasetInfo, Record
+from segpipe.storage.byte_source import Held, Place
+from segpipe.storage.files import write_bytes
 
 Image = NDArray[np.uint8]
 

@@ -10,13 +10,14 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from segpipe.dataset import augment, changes
+from segpipe.dataset import augment, transforms
 from segpipe.dataset.presets import NOTHING, PRESETS, resolved
-from segpipe.params import AugmentParams, load
+from segpipe.params.load import load_params
+from segpipe.params.schema import AugmentParams
 from tests.dataset.packs import noise
 from tests.structure.imports import ROOT
 
-OURS = load(ROOT / "params.yaml").augment
+OURS = load_params(ROOT / "params.yaml").augment
 STILL = AugmentParams.model_validate({"preset": "custom"} | NOTHING)
 EVERYTHING: dict[str, float] = {
     "flip_horizontal": 0.5,
@@ -190,7 +191,7 @@ def test_no_class_is_invented(height: int, width: int, channels: int, kind: type
 
 
 def test_an_invented_class_would_be_seen(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setitem(changes.LOOKED_UP, "mask_interpolation", cv2.INTER_LINEAR)
+    monkeypatch.setitem(transforms.LOOKED_UP, "mask_interpolation", cv2.INTER_LINEAR)
     augmentation = build(elastic=1)
     mask = np.random.default_rng(0).choice([0, 9], (40, 40)).astype(np.uint8)
     with pytest.raises(AssertionError, match="invented a class"):

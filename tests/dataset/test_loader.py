@@ -10,13 +10,13 @@ import torch
 from torch.utils.data import DataLoader
 
 from segpipe.dataset import loader
-from segpipe.dataset.draws import Draws, as_values
 from segpipe.dataset.pack import Pack
-from segpipe.params import load
+from segpipe.dataset.training_samples import Draws, as_values
+from segpipe.params.load import load_params
 from tests.dataset.packs import made, noise
 from tests.structure.imports import ROOT
 
-AUGMENT = load(ROOT / "params.yaml").augment
+AUGMENT = load_params(ROOT / "params.yaml").augment
 IDS = [f"i{number}" for number in range(13)]
 
 

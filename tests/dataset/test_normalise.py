@@ -12,7 +12,7 @@ from segpipe.errors import PipelineError
 from segpipe.record import DatasetInfo
 from tests.annotations.data_params import data_params
 from tests.dataset.packs import made, noise
-from tests.tiff_files import Page, tiff
+from tests.images.tiff_files import Page, tiff
 
 
 def test_only_the_rows_that_are_given_count(tmp_path: Path) -> None:

@@ -8,7 +8,7 @@ import pytest
 
 from segpipe.dataset import pack
 from segpipe.errors import PipelineError
-from segpipe.files import sha256_of
+from segpipe.storage.files import sha256_of
 from tests.dataset.packs import made, noise
 
 IDS = [f"folder/image {number}é" for number in range(40)]

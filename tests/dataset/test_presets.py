@@ -5,10 +5,11 @@ from typing import get_args
 import pytest
 
 from segpipe.dataset.presets import NOTHING, PRESETS, resolved
-from segpipe.params import AugmentParams, load
+from segpipe.params.load import load_params
+from segpipe.params.schema import AugmentParams
 from tests.structure.imports import ROOT
 
-OURS = load(ROOT / "params.yaml").augment
+OURS = load_params(ROOT / "params.yaml").augment
 COLOUR = ("colour", "brightness", "contrast", "gamma", "saturation", "hue", "blur", "noise")
 
 

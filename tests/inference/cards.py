@@ -2,13 +2,13 @@
 
 import torch
 
+from segpipe.models.model_file import Card
 from segpipe.models.segmenter import Segmenter, n_logits_for
 from segpipe.models.table import build
-from segpipe.models.weights import Card
-from segpipe.params import load
+from segpipe.params.load import load_params
 from tests.structure.imports import ROOT
 
-PARAMS = load(ROOT / "params.yaml")
+PARAMS = load_params(ROOT / "params.yaml")
 
 
 def small(classes: int = 3, channels: int = 3, bits: int = 8, seed: int = 2) -> tuple[Segmenter, Card]:

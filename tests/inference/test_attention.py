@@ -8,8 +8,8 @@ from hypothesis import strategies as st
 
 from segpipe.inference import heat_maps
 from segpipe.inference.attention import predict_attention
+from segpipe.inference.attention_maps import attention_maps
 from segpipe.inference.heat_maps import LARGEST, SMALLEST
-from segpipe.models.attention_maps import attention_maps
 from tests.dataset.packs import noise
 from tests.inference.cards import PARAMS
 from tests.models.suite import small

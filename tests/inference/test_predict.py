@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from torch import Tensor
 
 from segpipe.inference import predict
-from segpipe.params import InferParams
+from segpipe.params.schema import InferParams
 from tests.dataset.packs import noise
 from tests.inference.cards import small
 

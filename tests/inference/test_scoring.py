@@ -9,15 +9,17 @@ import numpy as np
 import pytest
 import torch
 
+from segpipe import evaluation
 from segpipe.dataset.loader import WholeImage
 from segpipe.errors import DataError
-from segpipe.images import decode_mask
-from segpipe.inference import results, scoring
+from segpipe.evaluation import Scored
+from segpipe.images.decode import decode_mask
+from segpipe.inference import scoring
 from segpipe.losses import table as losses
 from segpipe.losses.cross_entropy import cross_entropy
 from segpipe.losses.table import Classes, Costs
-from segpipe.params import InferParams
-from segpipe.zips import places
+from segpipe.params.schema import InferParams
+from segpipe.storage.zips import places
 from tests.dataset.packs import noise
 from tests.inference.cards import PARAMS, small
 
@@ -29,7 +31,7 @@ def objective(logits: torch.Tensor, target: torch.Tensor) -> Costs:
     return {"loss": cross_entropy(logits, target)}
 
 
-def scored(classes: int = 3) -> list[scoring.Scored]:
+def scored(classes: int = 3) -> list[Scored]:
     segmenter, card = small(classes)
     images = [WholeImage(f"a/{k}", noise(k, 20 + k, 30), noise(k + 9, 20 + k, 30)[:, :, 0] % classes) for k in range(3)]
     images[1].mask[:5] = 255
@@ -51,7 +53,7 @@ def test_a_model_that_knows_the_answer_scores_fully() -> None:
 
 def test_files_hold_what_was_scored(tmp_path: Path) -> None:
     found = scored()
-    results.write(tmp_path, {"val": found[:1], "test": found[1:]}, ("background", "a", "b"), has_background=True)
+    evaluation.write(tmp_path, {"val": found[:1], "test": found[1:]}, ("background", "a", "b"), has_background=True)
     rows = list(csv.DictReader((tmp_path / "counts.csv").open(encoding="utf-8")))
     test = np.zeros((3, 3), int)
     for row in rows:
@@ -65,7 +67,7 @@ def test_files_hold_what_was_scored(tmp_path: Path) -> None:
     assert np.array_equal(decode_mask(pictures["test/a/1.png"].read(), "a"), found[1].prediction)
 
 
-def with_an_ignored_image() -> list[scoring.Scored]:
+def with_an_ignored_image() -> list[Scored]:
     """Three images, of which the second is ignored wholly."""
     segmenter, card = small(3)
     images = [WholeImage(f"a/{k}", noise(k, 20, 30), noise(k + 9, 20, 30)[:, :, 0] % 3) for k in range(3)]
@@ -78,7 +80,7 @@ def test_an_image_that_is_ignored_wholly_has_no_loss_and_no_score(tmp_path: Path
     found = with_an_ignored_image()
     assert found[1].costs == {"loss": None, "loss_dice": None, "loss_cross_entropy": None}
     assert all(value is not None and value > 0 for each in (found[0], found[2]) for value in each.costs.values())
-    results.write(tmp_path, {"val": found, "test": found[1:2]}, ("background", "a", "b"), has_background=True)
+    evaluation.write(tmp_path, {"val": found, "test": found[1:2]}, ("background", "a", "b"), has_background=True)
     rows = list(csv.DictReader((tmp_path / "per_image.csv").open(encoding="utf-8")))
     empty = [[*row.values()][2:] for row in rows if row["id"] == "a/1"]
     assert empty == [[""] * 8] * 2
@@ -102,7 +104,7 @@ def test_logits_that_are_no_numbers_are_no_prediction() -> None:
 
 def test_the_parts_of_a_loss_have_their_columns(tmp_path: Path) -> None:
     found = [replace(each, costs=each.costs | {"loss_dice": number / 4}) for number, each in enumerate(scored())]
-    results.write(tmp_path, {"val": [], "test": found}, ("background", "a", "b"), has_background=True)
+    evaluation.write(tmp_path, {"val": [], "test": found}, ("background", "a", "b"), has_background=True)
     images = list(csv.DictReader((tmp_path / "per_image.csv").open(encoding="utf-8")))
     assert list(images[0])[4:7] == ["loss", "loss_dice", "dice_0"]
     assert [float(row["loss_dice"]) for row in images] == [0, 0.25, 0.5]
@@ -110,5 +112,5 @@ def test_the_parts_of_a_loss_have_their_columns(tmp_path: Path) -> None:
 
 
 def test_an_empty_test_part_is_no_mistake(tmp_path: Path) -> None:
-    results.write(tmp_path, {"val": scored()[:1], "test": []}, ("background", "a", "b"), has_background=True)
+    evaluation.write(tmp_path, {"val": scored()[:1], "test": []}, ("background", "a", "b"), has_background=True)
     assert "test" not in (tmp_path / "counts.csv").read_text(encoding="utf-8")

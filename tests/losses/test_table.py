@@ -8,13 +8,13 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from segpipe.diagnostics.deterministic_ops import operations, warnings
 from segpipe.losses.cross_entropy import cross_entropy
 from segpipe.losses.dice import dice
 from segpipe.losses.mix import PARTS
 from segpipe.losses.table import Classes, build
-from segpipe.params import LossMix
+from segpipe.params.schema import LossMix
 from segpipe.record import IGNORE
-from segpipe.training.cuda_operations import operations, warnings
 from tests.losses.suite import NAMES, PER_IMAGE, PIXELS, REGIONS, cases, gradient, loss_named, params_with, perfect, random_case
 
 Case = tuple[int, int, int]

@@ -6,10 +6,10 @@ import torch
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
-from segpipe.annotations.shapes.paint import paint
-from segpipe.annotations.shapes.shape import Shape
+from segpipe.annotations.raster.paint import paint
+from segpipe.annotations.raster.shape import Shape
 from segpipe.scores import confusion, scores
-from tests.annotations.shapes.drawn_shapes import params, shape
+from tests.annotations.raster.drawn_shapes import params, shape
 from tests.losses.suite import NAMES, gradient, loss_named
 
 IDS = {"background": 0, "cat": 1, "dog": 2}

@@ -8,12 +8,13 @@ from torch import Tensor
 
 from segpipe.models.segmenter import Segmenter, n_logits_for
 from segpipe.models.table import build
-from segpipe.params import FIXED_MODELS, ModelParams, load
+from segpipe.params.load import load_params
+from segpipe.params.schema import FIXED_MODELS, ModelParams
 
 ROOT = Path(__file__).parents[2]
 NAMES: tuple[str, ...] = get_args(ModelParams.model_fields["name"].annotation)
 
-PARAMS = load(ROOT / "params.yaml").model.model_copy(update={"width": 4, "depth": 3})
+PARAMS = load_params(ROOT / "params.yaml").model.model_copy(update={"width": 4, "depth": 3})
 
 DIFFERENT: dict[str, dict[str, Any]] = {"smp": {"encoder": "mobilenet_v2"}}
 """What a small one needs beside its name."""

@@ -4,10 +4,10 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from segpipe.models.attention_gate import AttentionGate
 from segpipe.models.attention_r2unet import attention_r2unet
+from segpipe.models.layers.attention_gate import AttentionGate
+from segpipe.models.layers.style import Style
 from segpipe.models.r2unet import r2unet
-from segpipe.models.style import Style
 from tests.models.suite import images
 
 STYLE = Style("relu", "batch", 0.0, "transposed")

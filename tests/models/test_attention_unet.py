@@ -4,12 +4,12 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from segpipe.models.attention_gate import AttentionGate
+from segpipe.diagnostics import deterministic_ops
 from segpipe.models.attention_unet import attention_unet
-from segpipe.models.style import Style, widths
-from segpipe.models.u_shape import Open, UShape
+from segpipe.models.layers.attention_gate import AttentionGate
+from segpipe.models.layers.style import Style, widths
+from segpipe.models.layers.u_shape import Open, UShape
 from segpipe.models.unet import unet
-from segpipe.training import cuda_operations
 
 PLAIN = Style("relu", "batch", 0.0, "transposed")
 
@@ -83,5 +83,5 @@ def test_gradients_reach_every_weight_of_every_gate() -> None:
 
 def test_nothing_in_it_is_slow_or_refused_on_cuda() -> None:
     model = network(depth=2)
-    names = cuda_operations.operations(lambda: model(torch.rand(2, 3, 8, 8)).square().mean().backward())
-    assert cuda_operations.warnings(names) == []
+    names = deterministic_ops.operations(lambda: model(torch.rand(2, 3, 8, 8)).square().mean().backward())
+    assert deterministic_ops.warnings(names) == []

@@ -14,11 +14,11 @@ from safetensors.torch import save_file
 from torch import Tensor, nn
 
 from segpipe.errors import PipelineError
-from segpipe.files import sha256_of
 from segpipe.models import pretrained
-from segpipe.models.resnet_encoder import ResNetEncoder
+from segpipe.models.layers.resnet_encoder import ResNetEncoder
 from segpipe.models.table import build
-from segpipe.params import RESNET_MODELS
+from segpipe.params.schema import RESNET_MODELS
+from segpipe.storage.files import sha256_of
 from tests.models.suite import SMALL
 
 MOBILENET = Path(__file__).parents[3] / "shared" / "data" / "weights" / "mobilenet_v2_imagenet.safetensors"

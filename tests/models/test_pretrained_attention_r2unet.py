@@ -9,15 +9,15 @@ import torch
 from safetensors.torch import save_file
 from torch import Tensor, nn
 
-from segpipe.files import sha256_of
-from segpipe.models.attention_gate import AttentionGate
+from segpipe.models.layers.attention_gate import AttentionGate
+from segpipe.models.layers.recurrent import RecurrentConv, RecurrentResidualUnit
+from segpipe.models.layers.resnet_encoder import RESNETS, ResNetEncoder
+from segpipe.models.layers.style import ACTIVATIONS, Style
+from segpipe.models.layers.u_shape import UShape
 from segpipe.models.pretrained_attention_r2unet import attention_resnet
-from segpipe.models.recurrent import RecurrentConv, RecurrentResidualUnit
-from segpipe.models.resnet_encoder import RESNETS, ResNetEncoder
 from segpipe.models.segmenter import Segmenter
-from segpipe.models.style import ACTIVATIONS, Style
 from segpipe.models.table import Built, build
-from segpipe.models.u_shape import UShape
+from segpipe.storage.files import sha256_of
 from tests.models.suite import SMALL, images
 from tests.models.test_attention_r2unet import gate_size
 from tests.models.test_r2unet import unit_size

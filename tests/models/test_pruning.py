@@ -9,10 +9,10 @@ from torch.nn import functional as F
 from segpipe import export
 from segpipe.errors import PipelineError
 from segpipe.inference import onnx_session
-from segpipe.models import weights
+from segpipe.models import model_file
+from segpipe.models.model_file import Card
 from segpipe.models.pruning import pruned
 from segpipe.models.segmenter import Segmenter
-from segpipe.models.weights import Card
 from tests.inference.cards import PARAMS, small
 from tests.models.suite import images
 
@@ -25,7 +25,7 @@ def trained(mode: str = "last", width: Width = (4, 6, 8, 10), n_classes: int = 3
     _, plain = small(n_classes)
     card = Card(**plain.__dict__ | {"model": PARAMS.model.model_copy(update=keys)})
     torch.manual_seed(0)
-    segmenter = weights.empty(card)
+    segmenter = model_file.empty(card)
     segmenter.mean.fill_(0.4)
     segmenter.deviation.fill_(0.2)
     with torch.no_grad():
@@ -87,11 +87,11 @@ def test_pruned_twice_is_pruned_once() -> None:
 def test_the_file_loads_predicts_the_same_and_has_the_same_bytes_each_time(tmp_path: Path) -> None:
     segmenter, card = trained()
     for name in ("one", "other"):
-        weights.save(tmp_path / name, *pruned(segmenter, card, 2))
+        model_file.save(tmp_path / name, *pruned(segmenter, card, 2))
     assert (tmp_path / "one").read_bytes() == (tmp_path / "other").read_bytes()
-    weights.save(tmp_path / "whole", segmenter, card)
+    model_file.save(tmp_path / "whole", segmenter, card)
     assert (tmp_path / "one").stat().st_size < (tmp_path / "whole").stat().st_size
-    loaded, about = weights.load(tmp_path / "one")
+    loaded, about = model_file.load(tmp_path / "one")
     part, smaller = pruned(segmenter, card, 2)
     assert about == smaller
     with torch.no_grad():

@@ -8,12 +8,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import Tensor, nn
 
+from segpipe.models.layers.recurrent import RecurrentConv, RecurrentResidualUnit
+from segpipe.models.layers.style import ACTIVATIONS, Style, widths
+from segpipe.models.layers.u_shape import UShape
 from segpipe.models.r2unet import from_params, r2unet
-from segpipe.models.recurrent import RecurrentConv, RecurrentResidualUnit
 from segpipe.models.segmenter import Segmenter
-from segpipe.models.style import ACTIVATIONS, Style, widths
 from segpipe.models.table import build
-from segpipe.models.u_shape import UShape
 from tests.models.suite import SMALL, images
 
 CLASSIC = (64, 128, 256, 512, 1024)

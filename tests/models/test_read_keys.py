@@ -7,7 +7,7 @@ import torch
 from torch import Tensor
 
 from segpipe.models.table import build
-from segpipe.params import ModelParams
+from segpipe.params.schema import ModelParams
 from tests.models.suite import SMALL, images
 
 RESNETS = {"resnet_unet", "pretrained_attention_r2unet"}

@@ -3,7 +3,7 @@
 import re
 
 from segpipe.models.table import MODELS
-from segpipe.params import ModelParams
+from segpipe.params.schema import ModelParams
 from tests.models.suite import ROOT
 
 PAGE = (ROOT / "docs" / "reference" / "models.md").read_text()

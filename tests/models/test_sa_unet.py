@@ -4,11 +4,11 @@ import pytest
 import torch
 from torch import nn
 
-from segpipe.models.drop_block import DropBlock
+from segpipe.models.layers.drop_block import DropBlock
+from segpipe.models.layers.spatial_attention import SpatialAttention
+from segpipe.models.layers.style import Style, widths
+from segpipe.models.layers.u_shape import Open, UShape
 from segpipe.models.sa_unet import sa_unet
-from segpipe.models.spatial_attention import SpatialAttention
-from segpipe.models.style import Style, widths
-from segpipe.models.u_shape import Open, UShape
 
 SD = [nn.Conv2d, DropBlock, nn.BatchNorm2d, nn.ReLU]
 """The paper's structured dropout convolution."""

@@ -2,8 +2,8 @@
 
 import torch
 
+from segpipe.models.layers.style import Style
 from segpipe.models.simple_unet import WIDTHS
-from segpipe.models.style import Style
 from segpipe.models.table import build
 from segpipe.models.unet import unet
 from tests.models.suite import PARAMS, images

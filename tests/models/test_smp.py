@@ -13,7 +13,7 @@ from segpipe.models.pretrained import adapt, sha256_of_tensors
 from segpipe.models.segmenter import Segmenter
 from segpipe.models.smp import LARGER_STRIDES, build
 from segpipe.models.table import build as build_by_name
-from segpipe.params import SMP_STRIDES, stride_of
+from segpipe.params.schema import SMP_STRIDES, stride_of
 from tests.models.suite import SMALL, images
 
 ARCHITECTURES = [architecture.__name__ for architecture in smp.MODEL_ARCHITECTURES_MAPPING.values()]

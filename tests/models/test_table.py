@@ -7,15 +7,16 @@ import pytest
 import torch
 from torch import nn
 
+from segpipe.diagnostics import deterministic_ops
 from segpipe.losses.table import Classes
 from segpipe.losses.table import build as build_loss
 from segpipe.models.segmenter import Segmenter, n_logits_for
 from segpipe.models.table import MODELS, build
-from segpipe.params import ModelParams, load, stride_of
-from segpipe.training import cuda_operations
+from segpipe.params.load import load_params
+from segpipe.params.schema import ModelParams, stride_of
 from tests.models.suite import PARAMS, ROOT, SMALL, STYLED, images, segmenter_of, small, targets
 
-LOSS = build_loss(load(ROOT / "params.yaml").loss, Classes(True))
+LOSS = build_loss(load_params(ROOT / "params.yaml").loss, Classes(True))
 COUNTED = {
     "unet": "test_unet.py",
     "unetpp": "test_unetpp.py",
@@ -56,9 +57,9 @@ def test_each_weight_learns_from_one_image_of_any_size_and_any_channels(
 @each_style
 def test_each_weight_learns_in_every_style_by_steps_that_a_gpu_repeats(params: ModelParams) -> None:
     segmenter, image, found = segmenter_of(params), images(2, 3, 33, 47), list[str]()
-    operations = cuda_operations.operations(lambda: found.extend(untaught(segmenter, image)))
+    operations = deterministic_ops.operations(lambda: found.extend(untaught(segmenter, image)))
     assert found == []
-    cuda_operations.require_repeatable(operations)
+    deterministic_ops.require_repeatable(operations)
 
 
 @each_name
@@ -167,9 +168,9 @@ def test_half_precision_gives_finite_logits_near_those_of_single(name: str) -> N
 @each_name
 def test_a_training_step_repeats_itself_on_a_gpu(name: str) -> None:
     segmenter, image, target = small(name), images(2, 3, 33, 47), targets(2, 4, 33, 47)
-    operations = cuda_operations.operations(lambda: LOSS(segmenter(image), target)["loss"].mean().backward())
+    operations = deterministic_ops.operations(lambda: LOSS(segmenter(image), target)["loss"].mean().backward())
     assert "convolution_backward" in operations
-    cuda_operations.require_repeatable(operations)
+    deterministic_ops.require_repeatable(operations)
 
 
 @each_name

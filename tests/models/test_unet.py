@@ -5,10 +5,10 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from segpipe.models.style import ACTIVATIONS, Style, widths
-from segpipe.models.u_shape import UShape
+from segpipe.models.layers.style import ACTIVATIONS, Style, widths
+from segpipe.models.layers.u_shape import UShape
 from segpipe.models.unet import unet as build
-from segpipe.params import ModelParams
+from segpipe.params.schema import ModelParams
 
 
 def unet(

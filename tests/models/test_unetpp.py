@@ -7,8 +7,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from segpipe.models.layers.style import Style
 from segpipe.models.segmenter import Segmenter
-from segpipe.models.style import Style
 from segpipe.models.unetpp import UNetPlusPlus, of_mean_probability
 from tests.models.suite import images
 

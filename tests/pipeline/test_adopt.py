@@ -44,7 +44,7 @@ def test_a_comment_reruns_nothing(clone: Path) -> None:
 @pytest.mark.slow
 def test_a_loss_beside_the_old_reruns_nothing(clone: Path) -> None:
     (clone / "segpipe" / "losses" / "mine.py").write_text("from segpipe.losses.dice import from_params\n", encoding="utf-8")
-    edit(clone, "segpipe/params.py", '"dice_ce",\n', '"mine",\n        "dice_ce",\n')
+    edit(clone, "segpipe/params/schema.py", '"dice_ce",\n', '"mine",\n        "dice_ce",\n')
     assert ran(dvc(clone, "repro")) == ["code"]
     set_params(clone, {"loss": {"name": "mine"}})
     assert ran(dvc(clone, "repro"))[:1] == ["train@0"]
@@ -53,7 +53,7 @@ def test_a_loss_beside_the_old_reruns_nothing(clone: Path) -> None:
 @pytest.mark.slow
 def test_a_refactoring_and_a_new_key_are_adopted_and_are_what_a_training_would_give(clone: Path) -> None:
     edit(clone, "segpipe/training/schedule.py", "0.5 * (1 + math.cos", "(1 / 2) * (1 + math.cos")
-    edit(clone, "segpipe/params.py", "    dice_weight: Share\n", "    dice_weight: Share\n    gamma: Share\n")
+    edit(clone, "segpipe/params/schema.py", "    dice_weight: Share\n", "    dice_weight: Share\n    gamma: Share\n")
     edit(clone, "params.yaml", "  dice_weight: 0.5", "  gamma: 0.0\n  dice_weight: 0.5")
     done = segpipe(clone, "adopt", "--steps", "2")
     assert done.returncode == 0, done.stderr
@@ -113,19 +113,19 @@ def test_verify_names_another_processor(clone: Path, monkeypatch: pytest.MonkeyP
 @pytest.mark.slow
 def test_verify_sees_a_model_that_was_not_trained_like_this(clone: Path) -> None:
     """The model of another seed under the card of this one."""
-    from segpipe import sealed
+    from segpipe.storage import checksummed
 
-    tensors, about = sealed.opened((clone / MODEL).read_bytes())
+    tensors, about = checksummed.opened((clone / MODEL).read_bytes())
     about["training"]["first_steps"] = "0" * 16
     (clone / MODEL).unlink()
-    (clone / MODEL).write_bytes(sealed.seal(tensors, about))
+    (clone / MODEL).write_bytes(checksummed.seal(tensors, about))
     other = segpipe(clone, "verify", "--steps", "5")
     assert other.returncode == 2
     assert "different: the weights after" in other.stderr
 
 
 def json_of(folder: Path) -> dict[str, str]:
-    from segpipe import sealed
+    from segpipe.storage import checksummed
 
-    found: dict[str, str] = sealed.opened((folder / MODEL).read_bytes())[1]["training"]
+    found: dict[str, str] = checksummed.opened((folder / MODEL).read_bytes())[1]["training"]
     return found

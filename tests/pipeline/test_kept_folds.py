@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 import yaml
 
-from segpipe.dataset import folds
+from segpipe.dataset.split import folds
 from tests.pipeline.conftest import dvc, git, new_repository, ran, set_params
 
 KEPT, FOLDS = "kept_folds.csv", "data/folds/folds.csv"

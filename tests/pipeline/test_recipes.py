@@ -53,7 +53,7 @@ def run(folder: Path, *arguments: str) -> str:
 
 def test_the_readme_shows_a_model_and_a_loss() -> None:
     assert [path for path, _ in FILES] == ["segpipe/models/bare.py", "segpipe/losses/brier.py"]
-    assert [path for path, _ in EDITS] == ["segpipe/params.py"] * 2
+    assert [path for path, _ in EDITS] == ["segpipe/params/schema.py"] * 2
 
 
 def test_the_shared_suites_pass_over_both(extended: Path) -> None:

@@ -8,8 +8,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from segpipe.files import sha256_of
 from segpipe.scores import scores
+from segpipe.storage.files import sha256_of
 from tests.pipeline.conftest import dvc, git, live_lock, new_repository, ran, set_params
 
 EVERY = ["download", "convert", "split", "train@0", "evaluate@0", "export", "report"]

@@ -11,17 +11,18 @@ import numpy as np
 import yaml
 from numpy.typing import NDArray
 
-from segpipe.dataset import folds as splits
-from segpipe.dataset import pack, presets, proof
-from segpipe.dataset.assign import Assignment
-from segpipe.dataset.kept_folds import KeptFolds
-from segpipe.files import write_bytes, write_json
-from segpipe.images import encode_mask
-from segpipe.overlay import encode_png
-from segpipe.params import load
-from segpipe.report.inputs import FoldResults
+from segpipe.dataset import pack, presets
+from segpipe.dataset.split import balance_report
+from segpipe.dataset.split import folds as splits
+from segpipe.dataset.split.assign import Assignment
+from segpipe.dataset.split.kept_folds import KeptFolds
+from segpipe.evaluation import FoldResults
+from segpipe.images.decode import encode_mask
+from segpipe.images.overlay import encode_png
+from segpipe.params.load import load_params
 from segpipe.scores import Confusion, confusion, image_dice
-from segpipe.zips import write_zip
+from segpipe.storage.files import write_bytes, write_json
+from segpipe.storage.zips import write_zip
 from tests.dataset.packs import made
 from tests.structure.imports import ROOT
 
@@ -50,7 +51,7 @@ def write_proof(folder: Path, parts: dict[str, str], classes: tuple[str, ...]) -
     index, info = pack.read_index(folder / "prepared"), pack.read_info(folder / "prepared")
     shares = {part: Fraction(1, len(set(parts.values()))) for part in parts.values()}
     split = Assignment(parts, dict(zip(parts, parts, strict=True)), {}, shares, KeptFolds("", "", {}))
-    proof.write(folder / "folds/proof.json", proof.prove(index, pack.pixel_columns(info), classes, split))
+    balance_report.write(folder / "folds/proof.json", balance_report.prove(index, pack.pixel_columns(info), classes, split))
 
 
 def write_doctor(folder: Path) -> None:
@@ -114,7 +115,7 @@ def write_run(folder: Path, fold: int, **more: Any) -> None:
 
 def trained_with(preset: str = "custom", **input_keys: Any) -> dict[str, Any]:
     """The parameters of a training, as run.json names them."""
-    params = load(ROOT / "params.yaml")
+    params = load_params(ROOT / "params.yaml")
     augment = presets.resolved(params.augment.model_copy(update={"preset": preset}))
     image = params.input.model_copy(update={"crop": 16} | input_keys)
     return params.model_copy(update={"augment": augment, "input": image}).model_dump(

@@ -8,12 +8,12 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from segpipe import overlay
 from segpipe.dataset import pack
-from segpipe.dataset.draws import Draws
+from segpipe.dataset.training_samples import Draws
 from segpipe.errors import PipelineError
-from segpipe.palette import colours
-from segpipe.params import AugmentParams
+from segpipe.images import overlay
+from segpipe.images.palette import colours
+from segpipe.params.schema import AugmentParams
 from segpipe.report import augment_sheet
 from tests.report.projects import finished, trained_with
 from tests.report.test_examples import shown

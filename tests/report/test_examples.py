@@ -7,9 +7,10 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from segpipe.dataset import folds as splits
+from segpipe import evaluation
 from segpipe.dataset import pack
-from segpipe.report import examples, inputs
+from segpipe.dataset.split import folds as splits
+from segpipe.report import examples
 from tests.report.projects import finished
 
 
@@ -35,7 +36,7 @@ def test_no_image_is_both_best_and_worst() -> None:
 def test_pictures_show_image_truth_prediction_and_errors(tmp_path: Path) -> None:
     folder = finished(tmp_path) / "data"
     data = pack.open_pack(folder / "prepared")
-    (fold,) = inputs.read(folder / "eval", (0,), splits.read(folder / "folds/folds.csv"), 3)
+    (fold,) = evaluation.read(folder / "eval", (0,), splits.read(folder / "folds/folds.csv"), 3)
     best, worst = examples.best_and_worst(fold, "test", data, 2)
     assert [each.id for each in best] == ["image00", "image01"]
     assert [each.id for each in worst] == ["image03", "image02"]
@@ -51,7 +52,7 @@ def test_pictures_show_image_truth_prediction_and_errors(tmp_path: Path) -> None
 def test_large_pictures_are_shrunk(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     folder = finished(tmp_path) / "data"
     data = pack.open_pack(folder / "prepared")
-    (fold,) = inputs.read(folder / "eval", (0,), splits.read(folder / "folds/folds.csv"), 3)
+    (fold,) = evaluation.read(folder / "eval", (0,), splits.read(folder / "folds/folds.csv"), 3)
     monkeypatch.setattr(examples, "LONG_SIDE", 10)
     best, _ = examples.best_and_worst(fold, "test", data, 1)
     assert shown(best[0].pictures[1]).shape == (8, 10, 3)

@@ -5,8 +5,8 @@ import re
 import matplotlib as mpl
 import pytest
 
+from segpipe.evaluation import FoldResults
 from segpipe.report import figures
-from segpipe.report.inputs import FoldResults
 
 HISTORY = [{"epoch": str(epoch), "loss": str(1 / (epoch + 1)), "gap": "" if epoch == 2 else "0.5"} for epoch in range(6)]
 

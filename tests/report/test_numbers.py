@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 
+from segpipe.evaluation import FoldResults
 from segpipe.report import numbers
-from segpipe.report.inputs import FoldResults
 from segpipe.scores import confusion, scores
 from tests.report.projects import results
 

@@ -8,10 +8,12 @@ from pathlib import Path
 
 import pytest
 
-from segpipe import params
-from segpipe.dataset import folds as splits
-from segpipe.dataset import pack, proof
-from segpipe.report import augment_sheet, doctor_section, examples, inputs, numbers, page, score_sections
+from segpipe import evaluation
+from segpipe.dataset import pack
+from segpipe.dataset.split import balance_report
+from segpipe.dataset.split import folds as splits
+from segpipe.params.load import load_params
+from segpipe.report import augment_sheet, doctor_section, examples, numbers, page, score_sections
 from segpipe.report.definitions import MEANINGS, NAMES
 from segpipe.report.run_sections import Exported
 from segpipe.scores import CLASS_SCORES, SCORES
@@ -66,7 +68,7 @@ def contents(tmp_path_factory: pytest.TempPathFactory) -> page.Contents:
 def gathered(folder: Path, folds: tuple[int, ...]) -> page.Contents:
     data = pack.open_pack(folder / "data/prepared")
     parts = splits.read(folder / "data/folds/folds.csv")
-    results = inputs.read(folder / "data/eval", folds, parts, len(data.info.classes))
+    results = evaluation.read(folder / "data/eval", folds, parts, len(data.info.classes))
     headline = numbers.headline(results)
     train, validation = splits.train_and_validation(parts, folds[0])
     best, worst = examples.best_and_worst(results[0], headline, data, 2)
@@ -77,13 +79,13 @@ def gathered(folder: Path, folds: tuple[int, ...]) -> page.Contents:
         results=results,
         headline=headline,
         summary=numbers.summary(results, True, 0.25),
-        params=params.load(folder / "params.yaml").model_dump(include={"seed", "model", "loss", "train"}),
+        params=load_params(folder / "params.yaml").model_dump(include={"seed", "model", "loss", "train"}),
         best=[dataclasses.replace(each, id=f"<u>{each.id}") for each in best],
         worst=worst,
         sheet=augment_sheet.sheet(data, train, folds[0], results[0].run),
         exported=Exported({"images": 8, "largest_difference": 4.77e-06, "same_pixels": 0.9975, "<new>": 1}, 7_800_000, "ab12"),
         doctor=doctor_section.read(folder / "data/doctor"),
-        proof=proof.read(folder / "data/folds/proof.json"),
+        proof=balance_report.read(folder / "data/folds/proof.json"),
         data_hash="d4ta",
         folds_hash="f01d5",
     )

@@ -5,8 +5,8 @@ import io
 
 import numpy as np
 
+from segpipe.evaluation import FoldResults
 from segpipe.report import tables
-from segpipe.report.inputs import FoldResults
 from tests.report.projects import results
 
 

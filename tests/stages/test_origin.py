@@ -8,11 +8,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from segpipe.dataset import folds
+from segpipe.dataset.split import folds
 from segpipe.errors import PipelineError
-from segpipe.files import sha256_of
-from segpipe.fingerprint import data_hash
-from segpipe.models import weights
+from segpipe.models import model_file
+from segpipe.reproducibility.fingerprint import data_hash
+from segpipe.storage.files import sha256_of
 from stages import evaluate, export
 from tests.dataset.packs import made, noise
 from tests.inference.cards import small
@@ -37,7 +37,7 @@ def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 def save(**changes: object) -> None:
     segmenter, card = small()
     training = card.training | {"data": data_hash(evaluate.PREPARED), "folds": sha256_of(evaluate.FOLDS)}
-    weights.save(MODEL, segmenter, replace(card, training=training | changes.pop("training", {}), **changes))  # type: ignore
+    model_file.save(MODEL, segmenter, replace(card, training=training | changes.pop("training", {}), **changes))  # type: ignore
 
 
 @pytest.mark.parametrize("stage", STAGES)

@@ -6,7 +6,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from segpipe.dataset import folds, kept_folds, pack, proof
+from segpipe.dataset import pack
+from segpipe.dataset.split import balance_report, folds, kept_folds
 from segpipe.errors import PipelineError
 from stages import split
 from tests.dataset import packs
@@ -48,7 +49,7 @@ def test_it_writes_the_same_again(project: Path, capsys: pytest.CaptureFixture[s
     assert outs() == first
     parts = folds.read(split.FOLDS)
     assert sorted(parts) == [f"i{k:02d}" for k in range(30)] and len(folds.test(parts)) == 6
-    assert proof.read(split.PROOF).n_groups == 30
+    assert balance_report.read(split.PROOF).n_groups == 30
     assert "30 groups of 30 images, each in one part" in capsys.readouterr().out
 
 

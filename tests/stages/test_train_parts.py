@@ -8,18 +8,20 @@ import pytest
 import torch
 from safetensors.torch import save_file
 
-from segpipe import closure
-from segpipe.dataset import folds, pack, presets
+from segpipe.dataset import pack, presets
+from segpipe.dataset.split import folds
 from segpipe.errors import PipelineError
-from segpipe.files import sha256_of
-from segpipe.models.resnet_encoder import ResNetEncoder
-from segpipe.params import Params, load
+from segpipe.models.layers.resnet_encoder import ResNetEncoder
+from segpipe.params.load import load_params
+from segpipe.params.schema import Params
+from segpipe.reproducibility import code_hash
+from segpipe.storage.files import sha256_of
 from segpipe.training import device, loop
 from stages import train_parts
 from tests.dataset.packs import made, noise
 from tests.structure.imports import ROOT
 
-EVERY = load(ROOT / "params.yaml")
+EVERY = load_params(ROOT / "params.yaml")
 CPU = torch.device("cpu")
 
 
@@ -27,7 +29,7 @@ CPU = torch.device("cpu")
 def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A folder with data and folds, and the code where the stage looks for it."""
     monkeypatch.chdir(tmp_path)
-    for package in closure.PACKAGES:
+    for package in code_hash.PACKAGES:
         (tmp_path / package).symlink_to(ROOT / package)
     fill(tmp_path, seed=0)
     return tmp_path
@@ -111,7 +113,7 @@ def test_fold_versions_device_and_encoder_make_another(project: Path) -> None:
 def test_code_and_vector_units_make_another(project: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     before = fingerprint()
     with monkeypatch.context() as patch:
-        patch.setattr(closure, "code_hash", lambda root, modules: "another")
+        patch.setattr(code_hash, "code_hash", lambda root, modules: "another")
         assert fingerprint() != before
     with monkeypatch.context() as patch:
         patch.setattr(device, "instruction_set", lambda: "another")

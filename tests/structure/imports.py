@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from segpipe.closure import PACKAGES
+from segpipe.reproducibility.code_hash import PACKAGES
 
 ROOT = Path(__file__).parents[2]
 

@@ -6,8 +6,8 @@ from typing import Any
 import pytest
 import yaml
 
-from segpipe.closure import STAGES, VARIANTS, closure
-from segpipe.params import Params
+from segpipe.params.schema import Params
+from segpipe.reproducibility.code_hash import STAGES, VARIANTS, closure
 from tests.structure.imports import ROOT
 
 PIPELINE: dict[str, dict[str, Any]] = yaml.safe_load((ROOT / "dvc.yaml").read_text(encoding="utf-8"))["stages"]

@@ -6,11 +6,11 @@ import sys
 
 import pytest
 
-from segpipe.closure import file_of
+from segpipe.reproducibility.code_hash import file_of
 from tests.structure.imports import ROOT, modules
 
 ONE_DOOR = {
-    "albumentations": {"segpipe.dataset.changes"},
+    "albumentations": {"segpipe.dataset.transforms"},
     "mlflow": {"segpipe.tracking"},
     "onnxruntime": {"segpipe.inference.onnx_session"},
 }
@@ -55,7 +55,7 @@ def test_torch_files_are_read_as_weights_only() -> None:
         for node in ast.walk(_tree(module))
         if isinstance(node, ast.Call) and ast.unparse(node.func).endswith(("torch.load", "get_state_dict"))
     ]
-    assert {module for module, _ in calls} == {"segpipe.models.pretrained", "segpipe.models.resnet_encoder"}
+    assert {module for module, _ in calls} == {"segpipe.models.pretrained", "segpipe.models.layers.resnet_encoder"}
     assert [module for module, call in calls if "weights_only=True" not in ast.unparse(call)] == []
 
 

@@ -89,10 +89,10 @@ def scores_of(project: Path) -> dict[str, float]:
 
     import numpy as np
 
-    from segpipe.models import weights
+    from segpipe.models import model_file
     from segpipe.scores import scores
 
-    _, card = weights.load(project / "models" / "fold0" / "model.safetensors")
+    _, card = model_file.load(project / "models" / "fold0" / "model.safetensors")
     counts = {part: np.zeros((len(card.classes), len(card.classes)), np.int64) for part in ("val", "test")}
     with (project / "data" / "eval" / "fold0" / "counts.csv").open(encoding="utf-8") as file:
         for row in csv.DictReader(file):

@@ -20,7 +20,7 @@ import torch
 from segpipe import export
 from segpipe.errors import PipelineError
 from segpipe.inference import onnx_session
-from segpipe.models import weights
+from segpipe.models import model_file
 from segpipe.training import loop, resume
 from tests.inference.cards import small
 from tests.training.test_resume import CutError, cut_after, ended, fresh
@@ -64,7 +64,7 @@ def torture(place: Path, count: int, seed: int) -> Tally:
     for number in range(count):
         match number % 3:
             case 0:
-                try_file("model", chance.choice(models), weights.load, chance, tally)
+                try_file("model", chance.choice(models), model_file.load, chance, tally)
             case 1:
                 try_file("onnx", chance.choice(exports), onnx_session.load, chance, tally)
             case 2:
@@ -79,9 +79,9 @@ def model_files(place: Path) -> tuple[list[Path], list[Path]]:
         segmenter, card = small(classes, channels)
         models.append(place / f"{classes}-{channels}.safetensors")
         exports.append(place / f"{classes}-{channels}.onnx")
-        weights.save(models[-1], segmenter, card)
+        model_file.save(models[-1], segmenter, card)
         exports[-1].write_bytes(export.to_onnx(segmenter, card))
-        weights.load(models[-1])
+        model_file.load(models[-1])
         onnx_session.load(exports[-1])
     return models, exports
 

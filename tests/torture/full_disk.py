@@ -18,7 +18,8 @@ from dataclasses import dataclass, field
 from itertools import count
 from pathlib import Path
 
-from segpipe import command, sealed
+from segpipe.console import command
+from segpipe.storage import checksummed
 from tests.pipeline.conftest import new_repository, set_params
 from tests.structure.imports import modules
 from tests.torture.failing_writes import Writes
@@ -147,7 +148,7 @@ def torture(place: Place, every: int) -> Tally:
                 return tally
             try:
                 check(place, ended, tally)
-            except (AssertionError, sealed.DamagedError) as error:
+            except (AssertionError, checksummed.DamagedError) as error:
                 tally.wrong.append(f"{ended.failed}: {error}")
         tally.writes += 1
     raise AssertionError("a count has no end")
@@ -165,9 +166,9 @@ def check(place: Place, ended: Ended, tally: Tally) -> None:
     assert found.keys() == place.old.keys(), f"lost: {place.old.keys() - found.keys()} {case}"
     for name, content in found.items():
         assert content in (place.old[name], place.reference[name]), f"{name} is neither old nor new: {case}"
-    sealed.opened((place.folder / MODEL / "model.safetensors").read_bytes())
+    checksummed.opened((place.folder / MODEL / "model.safetensors").read_bytes())
     for path in place.states():
-        sealed.opened(path.read_bytes())
+        checksummed.opened(path.read_bytes())
     states = place.states()
     if ended.code == 0:
         assert (place.outputs(), states) == (place.reference, []), f"it ended well and is not: {case}"

@@ -22,9 +22,9 @@ import onnx
 import torch
 from PIL import Image
 
-from segpipe import sealed
 from segpipe.inference import onnx_session
-from segpipe.models import weights
+from segpipe.models import model_file
+from segpipe.storage import checksummed
 from tests.inference.cards import small
 
 Builder = Callable[[Path], Path]
@@ -84,13 +84,13 @@ def sealed_pickle(name: str) -> Builder:
     """A pickle with a valid seal of ours in it: the seal says that a file is whole and not who made it."""
 
     def build(folder: Path) -> Path:
-        blank = sealed.BLANK.encode("ascii")
+        blank = checksummed.BLANK.encode("ascii")
         mark, text = (
             (onnx_session.MARK, onnx_session.SEAL_KEY.encode("ascii") + b"\x12@" + blank)
             if name.endswith(".onnx")
-            else (sealed.MARK, b'\\"seal\\": \\"' + blank + b'\\"')
+            else (checksummed.MARK, b'\\"seal\\": \\"' + blank + b'\\"')
         )
-        return written(folder / name, sealed.closed(pickle.dumps(Payload(folder)) + text, mark))
+        return written(folder / name, checksummed.closed(pickle.dumps(Payload(folder)) + text, mark))
 
     return build
 
@@ -99,19 +99,19 @@ def card_of_a_giant(folder: Path) -> Path:
     """A model file in our own format whose card asks for a network of 40 TB."""
     segmenter, card = small()
     about = card.to_dict() | {"channels": 10**12}
-    return written(folder / "model.safetensors", sealed.seal(segmenter.state_dict(), about))
+    return written(folder / "model.safetensors", checksummed.seal(segmenter.state_dict(), about))
 
 
 def card_of_other_types(folder: Path) -> Path:
     """A model file in our own format whose card holds lists where there should be names."""
     segmenter, card = small()
-    return written(folder / "model.safetensors", sealed.seal(segmenter.state_dict(), card.to_dict() | {"training": []}))
+    return written(folder / "model.safetensors", checksummed.seal(segmenter.state_dict(), card.to_dict() | {"training": []}))
 
 
 def card_without_threads(folder: Path) -> Path:
     """A model file that weights.save itself wrote, of a card that does not say what prediction needs."""
     segmenter, card = small()
-    weights.save(folder / "model.safetensors", segmenter, replace(card, training={"params": {}}))
+    model_file.save(folder / "model.safetensors", segmenter, replace(card, training={"params": {}}))
     return folder / "model.safetensors"
 
 
@@ -128,9 +128,9 @@ def onnx_that_reads_another_file(folder: Path) -> Path:
     node = onnx.helper.make_node("Conv", ["image", "w"], ["logits"])
     graph = onnx.helper.make_graph([node], "graph", values[:1], values[1:], [weight])
     model = onnx.helper.make_model(graph, ir_version=10, opset_imports=[onnx.helper.make_opsetid("", 18)])
-    about = {sealed.KEY: json.dumps(small()[1].to_dict()), onnx_session.SEAL_KEY: sealed.BLANK}
+    about = {checksummed.KEY: json.dumps(small()[1].to_dict()), onnx_session.SEAL_KEY: checksummed.BLANK}
     onnx.helper.set_model_props(model, about)
-    return written(folder / "model.onnx", sealed.closed(model.SerializeToString(), onnx_session.MARK))
+    return written(folder / "model.onnx", checksummed.closed(model.SerializeToString(), onnx_session.MARK))
 
 
 def tar(name: str, *hostile: Callable[[Path], tarfile.TarInfo], voc: bool = False) -> Builder:

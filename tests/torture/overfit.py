@@ -16,8 +16,9 @@ from typing import Any
 
 import torch
 
-from segpipe import params
 from segpipe.models.table import MODELS
+from segpipe.params import schema
+from segpipe.params.load import load_params
 from segpipe.training import device as devices
 from segpipe.training import loop, precision
 from stages import convert, download, split, train_parts
@@ -52,7 +53,7 @@ def settings(size: int, batch: int, epochs: int) -> dict[str, Any]:
     }
 
 
-def sample(folder: Path, changes: dict[str, Any]) -> params.Params:
+def sample(folder: Path, changes: dict[str, Any]) -> schema.Params:
     """Makes the sample in the folder by the stages that make it, and returns the parameters with these changes."""
     folder.mkdir(parents=True, exist_ok=True)
     (folder / "params.yaml").write_bytes((ROOT / "params.yaml").read_bytes())
@@ -62,10 +63,10 @@ def sample(folder: Path, changes: dict[str, Any]) -> params.Params:
     with contextlib.chdir(folder), contextlib.redirect_stdout(io.StringIO()):
         for stage in (download, convert, split):
             stage.main()
-    return params.load(folder / "params.yaml")
+    return load_params(folder / "params.yaml")
 
 
-def learn(folder: Path, every: params.Params) -> Learned:
+def learn(folder: Path, every: schema.Params) -> Learned:
     """Trains on the first batch until its Dice is WANTED or the epochs are over."""
     devices.settle(every.threads, every.train.deterministic)
     with contextlib.chdir(folder):
@@ -79,7 +80,7 @@ def learn(folder: Path, every: params.Params) -> Learned:
     return Learned(every.model.name, len(run.progress.history), best.gain, time.monotonic() - started)
 
 
-def named(every: params.Params, name: str, **changes: Any) -> params.Params:
+def named(every: schema.Params, name: str, **changes: Any) -> schema.Params:
     """The same parameters with another model."""
     return every.model_copy(update={"model": every.model.model_copy(update={"name": name} | changes)})
 

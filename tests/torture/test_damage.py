@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from segpipe import sealed
+from segpipe.storage import checksummed
 from tests.torture import damage
 
 
@@ -15,7 +15,7 @@ def test_sixty_random_damages_are_seen_and_states_fall_back_to_the_same_bytes(tm
 
 
 def test_without_the_seal_damage_would_go_unseen(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(sealed, "check", lambda content, mark: None)
+    monkeypatch.setattr(checksummed, "check", lambda content, mark: None)
     monkeypatch.setattr(damage, "SIZES", damage.SIZES[:1])
     tally = damage.torture(tmp_path, 12, seed=1)
     assert tally.unseen

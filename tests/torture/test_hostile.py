@@ -19,14 +19,18 @@ import pytest
 import safetensors.torch
 import torch
 
-from segpipe import command, params_file
+from segpipe import evaluation
 from segpipe.cli.main import app
-from segpipe.dataset import folds, pack
-from segpipe.files import sha256_of
-from segpipe.inference import results, scoring
+from segpipe.console import command
+from segpipe.dataset import pack
+from segpipe.dataset.split import folds
+from segpipe.evaluation import Scored
 from segpipe.models import pretrained
-from segpipe.params import Params, load
+from segpipe.params import edit
+from segpipe.params.load import load_params
+from segpipe.params.schema import Params
 from segpipe.scores import confusion
+from segpipe.storage.files import sha256_of
 from segpipe.training import resume
 from stages import convert, report, split, train
 from tests.dataset.packs import made, noise
@@ -86,7 +90,7 @@ def stage(main: Callable[..., None]) -> Callable[[], None]:
 
 
 def set_params(**values: object) -> None:
-    params_file.write(Path("params.yaml"), {key.replace("__", "."): value for key, value in values.items()})  # type: ignore[misc]
+    edit.write(Path("params.yaml"), {key.replace("__", "."): value for key, value in values.items()})  # type: ignore[misc]
 
 
 NOT_OURS = "it has no checksum of segpipe's"
@@ -237,7 +241,7 @@ def test_an_archive_for_init(build: Builder, reason: str, project: Path, refused
 @pytest.mark.parametrize("build", [pytest.param(tar("a.tar"), id="tar"), pytest.param(zip_with("a.zip", "set/more"), id="zip")])
 def test_the_same_archive_without_malice_is_taken(build: Builder, project: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Else the refusals above could be of something else."""
-    monkeypatch.setattr("segpipe.ingest._dvc_add", lambda: None)
+    monkeypatch.setattr("segpipe.acquire.ingest._dvc_add", lambda: None)
     monkeypatch.setattr("segpipe.cli.split_groups.refuse_too_few", lambda *_: None)  # the archive holds one picture 12 times
     monkeypatch.setattr(sys, "argv", ["segpipe", "init", str(build(project.parent))])
     with pytest.raises(SystemExit) as ended:
@@ -443,7 +447,7 @@ def labelled(project: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.Capt
     assert ended.value.code == 0, capsys.readouterr()
     convert.main()
     split.main()
-    every = load()
+    every = load_params()
     play_training(every)
     report.main()
     return project
@@ -457,16 +461,14 @@ def play_training(every: Params) -> None:
     for part, ids in (("val", folds.train_and_validation(parts, every.folds[0])[1]), ("test", folds.test(parts))):
         masks = [(item, data.mask(item)) for item in ids]
         moved = [(item, mask, np.roll(mask, 2, axis=1)) for item, mask in masks]
-        found[part] = [
-            scoring.Scored(item, seen, confusion(mask, seen, len(names)), {"loss": -0.5}) for item, mask, seen in moved
-        ]
+        found[part] = [Scored(item, seen, confusion(mask, seen, len(names)), {"loss": -0.5}) for item, mask, seen in moved]
     folder = Path(f"data/eval/fold{every.folds[0]}")
-    results.write(folder, found, names, data.info.has_background)
+    evaluation.write(folder, found, names, data.info.has_background)
     (folder / "history.csv").write_text("epoch,train_loss,val_loss,val_miou,val_dice\n0,-0.25,-1e-05,0.5,0.5\n")
 
 
 def test_hostile_labels_are_text_in_params_page_and_tables(labelled: Path) -> None:
-    assert set(load().data.labelme.classes) == {"background", *LABELS.values()}
+    assert set(load_params().data.labelme.classes) == {"background", *LABELS.values()}
     reader = Reader((labelled / "reports/index.html").read_text(encoding="utf-8"))
     assert {tag for tag, _ in reader.tags} & {"script", "iframe", "object", "embed"} == set()
     assert not [name for _, attributes in reader.tags for name in attributes if name.startswith("on")]
@@ -474,7 +476,7 @@ def test_hostile_labels_are_text_in_params_page_and_tables(labelled: Path) -> No
     for label in LABELS.values():
         assert label in reader.text, label
     names = [row[2] for row in cells("metrics/per_class.csv")[1:]]
-    assert names[: len(LABELS) + 1] == [guarded(name) for name in load().data.labelme.classes]
+    assert names[: len(LABELS) + 1] == [guarded(name) for name in load_params().data.labelme.classes]
 
 
 def test_no_cell_of_any_table_is_a_formula_and_numbers_stay_numbers(labelled: Path) -> None:

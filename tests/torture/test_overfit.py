@@ -5,8 +5,8 @@ from typing import Any
 
 import pytest
 
-from segpipe import params
 from segpipe.models.table import MODELS
+from segpipe.params import schema
 from tests.torture import overfit
 
 QUICK = {"unet", "simple_unet", "sa_unet", "attention_unet"}
@@ -22,17 +22,17 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="module")
-def every(folder: Path) -> params.Params:
+def every(folder: Path) -> schema.Params:
     return overfit.sample(folder, CHANGES)
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_it_learns_a_batch_by_heart(name: str, folder: Path, every: params.Params) -> None:
+def test_it_learns_a_batch_by_heart(name: str, folder: Path, every: schema.Params) -> None:
     learned = overfit.learn(folder, overfit.named(every, name))
     assert learned.dice >= overfit.WANTED
 
 
-def test_one_that_does_not_learn_is_told_by_name(folder: Path, every: params.Params) -> None:
+def test_one_that_does_not_learn_is_told_by_name(folder: Path, every: schema.Params) -> None:
     still = every.model_copy(update={"optim": every.optim.model_copy(update={"lr": 1e-9})})
     short = still.model_copy(update={"train": still.train.model_copy(update={"epochs": 2})})
     lines: list[str] = []

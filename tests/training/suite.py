@@ -7,17 +7,18 @@ import torch
 
 from segpipe.dataset.loader import Batch
 from segpipe.losses.table import Classes, build
+from segpipe.models.layers.style import Style
 from segpipe.models.segmenter import Segmenter
-from segpipe.models.style import Style
 from segpipe.models.unet import unet
-from segpipe.params import OptimParams, load
-from segpipe.randomness import seed_of
+from segpipe.params.load import load_params
+from segpipe.params.schema import OptimParams
+from segpipe.reproducibility.seeds import seed_of
 from segpipe.training import loop, optim, precision, schedule
 from tests.structure.imports import ROOT
 
 CPU = torch.device("cpu")
 
-PARAMS = load(ROOT / "params.yaml")
+PARAMS = load_params(ROOT / "params.yaml")
 OPTIM = PARAMS.optim.model_copy(update={"lr": 0.01, "patience": 1})
 
 

@@ -12,8 +12,8 @@ from torch import Tensor
 from segpipe.dataset.loader import Batch
 from segpipe.errors import PipelineError
 from segpipe.losses.table import LOSSES, Classes, build
+from segpipe.models.layers.style import Style
 from segpipe.models.segmenter import Segmenter
-from segpipe.models.style import Style
 from segpipe.models.unet import unet
 from segpipe.training import loop
 from segpipe.training.counted_images import counted_images, mean_over_images, sum_over_images

@@ -10,11 +10,11 @@ from torch import nn
 
 from segpipe import export
 from segpipe.errors import PipelineError
-from segpipe.models.drop_block import DropBlock
+from segpipe.models.layers.drop_block import DropBlock
+from segpipe.models.layers.style import Style
 from segpipe.models.sa_unet import sa_unet
 from segpipe.models.segmenter import Segmenter
-from segpipe.models.style import Style
-from segpipe.training import loop, optim, phases, precision, resume
+from segpipe.training import encoder_schedule, loop, optim, precision, resume
 from tests.inference.cards import small
 from tests.training.suite import OPTIM, optim_params, run
 
@@ -39,7 +39,7 @@ def training(**changes: Any) -> loop.Run:
         "model": segmenter,
         "optimizer": optimizer,
         "step": precision.stepper(segmenter, optimizer, 1.0, None),
-        "enter": phases.entering(segmenter.network, None, optim_params(), EPOCHS),
+        "enter": encoder_schedule.entering(segmenter.network, None, optim_params(), EPOCHS),
         "epochs": EPOCHS,
     }
     return run(**parts | changes)
@@ -53,7 +53,7 @@ def ended(training: loop.Run) -> tuple[dict[str, bytes], list[loop.Record]]:
 @pytest.mark.parametrize("before", [[], [0.0], [2.5, 0.5]])
 def test_the_share_follows_from_the_epoch_alone(before: list[float]) -> None:
     segmenter = model()
-    enter = phases.entering(segmenter.network, None, optim_params(), EPOCHS)
+    enter = encoder_schedule.entering(segmenter.network, None, optim_params(), EPOCHS)
     for epoch in before:
         enter(epoch)
     enter(1.5)

@@ -14,8 +14,9 @@ import torch
 from numpy.typing import NDArray
 from PIL import Image
 
-from segpipe import params
 from segpipe.dataset import pack
+from segpipe.params import schema
+from segpipe.params.load import load_params
 from segpipe.training import device as devices
 from segpipe.training import loop, precision
 from stages import convert, split, train_parts
@@ -107,14 +108,14 @@ def test_masks_whose_0_is_not_looked_at_are_read_as_the_same(whole: Path, tenth:
     assert prepared(tmp_path).index["mask_sha256"].tolist() == kept.index["mask_sha256"].tolist()
 
 
-def task_of(folder: Path, every: params.Params) -> train_parts.Task:
+def task_of(folder: Path, every: schema.Params) -> train_parts.Task:
     with contextlib.chdir(folder):
         return train_parts.task_of(every, 0, torch.device("cpu"))
 
 
 @pytest.mark.slow
 def test_it_learns_what_it_was_not_shown(whole: Path, tenth: Path) -> None:
-    every = params.load(tenth / "params.yaml")
+    every = load_params(tenth / "params.yaml")
     devices.settle(every.threads, every.train.deterministic)
     task, truth = task_of(tenth, every), task_of(whole, every)
     assert (task.train_ids, task.validation_ids) == (truth.train_ids, truth.validation_ids)

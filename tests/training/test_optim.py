@@ -6,7 +6,7 @@ import pytest
 import torch
 from torch import nn
 
-from segpipe.params import OptimParams
+from segpipe.params.schema import OptimParams
 from segpipe.training import optim
 from tests.training.suite import model, optim_params
 

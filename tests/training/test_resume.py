@@ -14,9 +14,9 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from segpipe import sealed
 from segpipe.errors import PipelineError
-from segpipe.training import loop, optim, phases, precision, resume, state
+from segpipe.storage import checksummed
+from segpipe.training import encoder_schedule, loop, optim, precision, resume, state
 from tests.training.suite import CPU, model, optim_params, run
 
 Bytes = dict[str, bytes]
@@ -32,7 +32,7 @@ def fresh(layout: torch.memory_format = torch.channels_last, **changes: Any) -> 
     segmenter: Any = model().to(memory_format=layout)
     params, encoder = optim_params(**{"name": "adamw"} | changes), segmenter.network.encoder
     optimizer = optim.build(params, segmenter, encoder)
-    enter = phases.entering(segmenter.network, encoder, params, 3)
+    enter = encoder_schedule.entering(segmenter.network, encoder, params, 3)
 
     def validate() -> loop.Record:
         return {"val_dice": float(next(segmenter.parameters()).detach().sum().sin())}
@@ -208,8 +208,8 @@ def test_no_changed_or_missing_byte_goes_unseen(content: bytes, data: st.DataObj
     place = data.draw(st.integers(0, len(content) - 1))
     flip = data.draw(st.integers(0, 255))
     changed = content[:place] if flip == 0 else content[:place] + bytes([content[place] ^ flip]) + content[place + 1 :]
-    with pytest.raises(sealed.DamagedError):
-        sealed.opened(changed)
+    with pytest.raises(checksummed.DamagedError):
+        checksummed.opened(changed)
 
 
 def test_the_state_of_a_run_is_the_same_bytes_each_time(content: bytes) -> None:

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from torch.optim import SGD, lr_scheduler
 
-from segpipe.params import OptimParams
+from segpipe.params.schema import OptimParams
 from segpipe.training.schedule import rate
 from tests.training.suite import optim_params
 

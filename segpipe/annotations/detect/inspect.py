@@ -1,0 +1,199 @@
+"""Looks at a folder of annotated images and says what it is, before anything is copied, converted or trained."""
+
+import hashlib
+import re
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from functools import partial
+from pathlib import Path
+from typing import TypeVar
+
+from segpipe.annotations import class_names
+from segpipe.annotations.class_names import Classes, NameList
+from segpipe.annotations.detect import file_classes
+from segpipe.annotations.detect import mask_classes as mask_names
+from segpipe.annotations.detect.guess_classes import of_ids, of_labels, of_listed, of_other_colours
+from segpipe.annotations.detect.layout import Kind, Layout, recognise
+from segpipe.annotations.examination import kept
+from segpipe.annotations.examination.examine import NOTHING, each_item, said_plainly
+from segpipe.annotations.examination.kept import Looked
+from segpipe.annotations.examination.pages import split_pages
+from segpipe.annotations.formats.masks import colour_table, layers
+from segpipe.annotations.formats.table import source_of
+from segpipe.annotations.groups import table_in
+from segpipe.annotations.items import Annotated, Item, Reader
+from segpipe.annotations.tally import Tally
+from segpipe.errors import DataError, PipelineError
+from segpipe.images.decode import Header, header
+from segpipe.params.schema import DataParams, YoloParams
+from segpipe.record import BACKGROUND, IGNORE
+from segpipe.storage import listing
+from segpipe.storage.byte_source import Place
+from segpipe.storage.examination_cache import Cache
+
+Value = TypeVar("Value")
+LISTING = {"coco": "COCO's categories", "yolo": "YOLO's names"}
+"""The kinds whose files list their classes, and where."""
+UNNAMED = ("background", *(f"class_{number}" for number in range(254)))
+"""What YOLO's class ids are called where no file names them."""
+
+
+@dataclass(frozen=True)
+class Look:
+    """What a folder holds. `unannotated` are images without annotation; they count in `n_images` and all below it.
+
+    `sizes` ((width, height), most common first), `depths` ((channels, bits)), `given` (train, val, test or empty) and
+    `values` (labels, or ids as text) come with the number of images. `problems` are what `convert` would refuse. `groups` is
+    what data.groups is to be: what it is, or the table that lies in the folder; `fitting` are other keys that the data asks
+    for.
+    """
+
+    root: Path
+    layout: Layout
+    classes: Classes
+    n_images: int
+    unannotated: tuple[str, ...]
+    sizes: tuple[tuple[tuple[int, int], int], ...]
+    depths: tuple[tuple[tuple[int, int], int], ...]
+    given: tuple[tuple[str, int], ...]
+    values: tuple[tuple[str, int], ...]
+    problems: tuple[DataError, ...]
+    groups: str = "none"
+    fitting: Mapping[str, str] = field(default_factory=dict)
+
+    def unsure(self, told: Sequence[DataError]) -> list[DataError]:
+        """What is doubtful of the classes. `told` is what the doctor found: its errors say better what all files have."""
+        known = {id(problem) for problem in self.problems}
+        has_errors = any(not problem.warning for problem in told)
+        doubts = [problem for problem in self.classes.problems if id(problem) in known]
+        return [problem for problem in doubts if not (has_errors and problem.file.startswith("all "))]
+
+
+@dataclass(frozen=True)
+class Glance:
+    """One image: its header, the different labels or ids of its annotation, and what is wrong with this."""
+
+    header: Header
+    values: tuple[str, ...]
+    problems: tuple[DataError, ...]
+    tally: Tally | None = None
+
+
+def look(
+    root: Path,
+    data: DataParams,
+    kind: Kind | None = None,
+    image_dir: str = "",
+    mask_dir: str = "",
+    listed: NameList | None = None,
+    template: str = "",
+    pairs: str = "none",
+    cache: Cache = NOTHING,
+) -> Look:
+    """Looks at a folder, or at an uncompressed tar of PASCAL VOC: every header, and every mask or file of shapes.
+
+    Of `data` only what does not tell the layout or the classes counts. `listed` names the classes in place of a list
+    beside the data, `template` says how masks are called, `pairs` names a list of them. What `cache` holds of an annotation
+    is not read again.
+
+    Raises PipelineError where nothing, or more than one thing, is recognised, and where links lead out of the folder.
+    """
+    if not root.exists():
+        raise PipelineError(f"{root}: no such folder or file.")
+    listing.refuse_links_out(root)
+    layout = recognise(root, kind, image_dir, mask_dir, template, pairs)
+    source = source_of(_provisional(data, layout), root, ())
+    found = split_pages(source.found) if data.pages == "split" else source.found
+    results = list(each_item(found.items, partial(_glance, read=source.read), "looking", cache))
+    glances = [result for result in results if isinstance(result, Glance)]
+    told = (layers.classes_present(glance.values) if layout.classes else glance.values for glance in glances)
+    values = Counter(value for own in told for value in own)
+    if layout.kind in LISTING:
+        names, origin = (listed.names, listed.file) if listed else (source.listed, LISTING[layout.kind])
+        classes = of_listed(names, values, origin)
+    else:
+        tallies = [glance.tally for glance in glances if glance.tally]
+        classes = _classes(root, layout, found.items, values, tallies, listed)
+    broken = [problem for result in results for problem in (result.problems if isinstance(result, Glance) else [result])]
+    problems = (*found.problems, *broken)
+    return Look(
+        root=root,
+        layout=layout,
+        classes=classes,
+        n_images=len(found.items),
+        unannotated=tuple(item.source for item in found.items if item.annotation is None),
+        sizes=_counted((glance.header.width, glance.header.height) for glance in glances),
+        depths=_counted((glance.header.channels, glance.header.bits) for glance in glances),
+        given=_counted(item.given for item in found.items),
+        values=tuple(sorted(values.items(), key=lambda pair: (len(pair[0]) if pair[0].isdecimal() else 0, pair[0]))),
+        # Where files cannot be read, what the others hold says nothing about the whole.
+        problems=problems if any(not problem.warning for problem in problems) else (*problems, *classes.problems),
+        groups=table_in(root) if data.groups == "none" else data.groups,
+        fitting=source.fitting,
+    )
+
+
+def _provisional(data: DataParams, layout: Layout) -> DataParams:
+    """What reads labels and ids before their classes are known: the files' own are asked for, not the masks."""
+    folders = {key: getattr(layout, key) for key in ("image_dir", "mask_dir", "template", "pairs")} if layout.image_dir else {}
+    own_values = {"ignore_index": -1, "values": "ids", "palette": "indices"}
+    if layout.classes:
+        own_values = {"ignore_index": IGNORE, "values": "binary", "classes": (BACKGROUND, *layout.classes)}
+    masks = data.masks.model_copy(update=folders | own_values)
+    yolo = YoloParams(classes=UNNAMED)
+    own = {"masks": masks, "yolo": yolo, "coco": data.coco.model_copy(update={"crowds": "object"})}
+    return data.model_copy(update=own | {"source": layout.kind, "unannotated": "background", "class_map": {}})
+
+
+def _glance(item: Item, looked: Looked, read: Reader) -> Glance | DataError:
+    """One image and its annotation, or what is wrong with them."""
+    try:
+        content = item.image.read()
+        top = header(content, item.source)
+        if item.annotation is None:
+            return Glance(top, (), ())
+        said = looked.get(
+            kept.annotation_key("values", item, hashlib.sha256(content).hexdigest(), read),
+            lambda: replace(read(item, top.width, top.height), mask=None),
+            said_plainly,
+            lambda plain: Annotated(None, **plain),
+        )
+        return Glance(top, said.values, said.problems, said.tally)
+    except DataError as problem:
+        return problem
+    except OSError as error:
+        return DataError(item.source, f"could not be read ({error.strerror})", "Mend its rights, or copy it again.")
+
+
+def _classes(
+    root: Path,
+    layout: Layout,
+    items: Sequence[Item],
+    values: Mapping[str, int],
+    tallies: Sequence[Tally],
+    listed: NameList | None,
+) -> Classes:
+    """The classes that the labels or ids stand for, by the list beside the data where there is one."""
+    if layout.kind == "labelme":
+        return of_labels(values, listed or class_names.read_list(root))
+    if layout.classes:
+        origin = "the list of pairs" if layout.pairs != "none" else "the names of the masks"
+        return file_classes.of_files(layout.classes, listed or class_names.read_list(root), origin)
+    if layout.kind == "masks":
+        return mask_names.of_masks(tallies, listed or class_names.read_list(root), colour_table.read(root))
+    colours = sorted(value for value in values if not value.isdecimal())
+    if colours:
+        return of_other_colours(colours)
+    ids = sorted(map(int, values))
+    place = items[0].image if items else None
+    above = place.file.parents if isinstance(place, Place) and place.size is None else ()
+    tree = next((folder.parent for folder in above if folder.name == "JPEGImages"), root)
+    listed = listed or class_names.read_list(root) or class_names.read_list(tree)
+    is_voc = max((value for value in ids if value < 255), default=0) == 20 or bool(re.fullmatch(r"VOC20\d\d", tree.name))
+    return of_ids(ids, listed, is_voc)
+
+
+def _counted(values: Iterable[Value]) -> tuple[tuple[Value, int], ...]:
+    """Each value and how often it occurs, the most common first."""
+    return tuple(sorted(Counter(values).items(), key=lambda pair: (-pair[1], pair[0])))

@@ -1,0 +1,143 @@
+"""What is kept of each image and annotation between commands, and by what: their bytes, and all that reads them.
+
+An image counts by its bytes alone, so that other classes do not read it again. An annotation counts by its bytes, its
+image's, the names that sentences call it by, and the reader with what it was given. Both count by the code of this package
+and the versions of the libraries. Only what went well is kept: what is refused is read, and told, anew.
+"""
+
+import dataclasses
+import hashlib
+import json
+import platform
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import cache, partial
+from importlib import metadata
+from pathlib import Path
+from typing import Any, TypeVar
+
+import cv2
+from pydantic import BaseModel
+
+from segpipe.annotations import entries
+from segpipe.annotations.examination.pages import Page
+from segpipe.annotations.formats.coco.file import Pieces
+from segpipe.annotations.formats.masks.layers import Layers
+from segpipe.annotations.items import Item, Reader
+from segpipe.storage.byte_source import Held, Place, Readable
+from segpipe.storage.examination_cache import Cache
+
+Value = TypeVar("Value")
+LIBRARIES = ("numpy", "opencv-python-headless", "pillow")
+WHOLE = (Place, Held, Page, Pieces)
+"""Annotations whose bytes are all that they hold; what another kind of them says is not kept."""
+
+
+@dataclass
+class Looked:
+    """The cache as one piece of work sees it: `new` entries to add, and the keys `used`."""
+
+    cache: Cache
+    new: list[tuple[str, bytes]] = field(default_factory=list)
+    used: list[str] = field(default_factory=list)
+
+    def get(self, key: str, make: Callable[[], Value], pack: Callable[[Value], Any], unpack: Callable[[Any], Value]) -> Value:
+        """What is kept under `key`, else what `make` gives, noted as new. `pack` makes plain values of it, `unpack` the reverse.
+
+        Without a key it is made. What `make` raises is raised, and not kept.
+        """
+        content = self.cache.get(key) if key else None
+        if content is not None:
+            try:
+                value = unpack(entries.decode(content))
+            except (
+                ValueError,
+                LookupError,
+                TypeError,
+                AttributeError,
+            ):  # an entry whose checksum is right, of some other program
+                pass
+            else:
+                self.used.append(key)
+                return value
+        value = make()
+        content = entries.encode(pack(value)) if key and self.cache.path else None
+        if content is not None:
+            self.new.append((key, content))
+        return value
+
+
+def image_key(content_hash: str, near_duplicates: str) -> str:
+    """The key of what an image says by itself."""
+    return _key("image", content_hash, near_duplicates)
+
+
+def annotation_key(what: str, item: Item, image_hash: str, read: Reader) -> str:
+    """The key of `what` an item's annotation says, read so; empty where that cannot be told. Raises OSError as reading does."""
+    reader = described(read)
+    own = "" if item.annotation is None else _hash_of(item.annotation)
+    if not reader or own is None:
+        return ""
+    return _key(what, image_hash, own, item.id, item.source, item.annotation_name, item.suffix, reader)
+
+
+def _hash_of(annotation: Readable) -> str | None:
+    """What tells the annotation from any other; None for a kind that holds more than bytes."""
+    if isinstance(annotation, Layers):
+        parts = [(each.name, each.class_name, _hash_of(each.place)) for each in annotation.files]
+        return None if any(own is None for _, _, own in parts) else hashlib.sha256(json.dumps(parts).encode()).hexdigest()
+    return hashlib.sha256(annotation.read()).hexdigest() if isinstance(annotation, WHOLE) else None
+
+
+def pairs_key(fingerprints: Sequence[bytes]) -> str:
+    """The key of the pairs among images of these fingerprints in this order."""
+    digest = hashlib.sha256()
+    for each in fingerprints:
+        digest.update(len(each).to_bytes(8, "little") + each)
+    return _key("pairs", digest.hexdigest())
+
+
+def described(value: Any) -> str:
+    """A reader with all that it was given, as text; empty where some of it is of a kind whose text may not say all."""
+    try:
+        return json.dumps(_described(value))
+    except (TypeError, ValueError):
+        return ""
+
+
+def _described(value: Any) -> Any:
+    if value is None or isinstance(value, bool | int | float | str):
+        return value
+    if isinstance(value, partial):
+        return ["partial", _named(value.func), _described(value.args), _described(value.keywords)]
+    if isinstance(value, Mapping):
+        return ["map", *([_described(key), _described(each)] for key, each in value.items())]
+    if isinstance(value, list | tuple):
+        return ["list", *map(_described, value)]
+    if isinstance(value, BaseModel):
+        return [_named(type(value)), _described(value.model_dump())]
+    if dataclasses.is_dataclass(value) and not isinstance(value, type):
+        return [_named(type(value)), *(_described(getattr(value, each.name)) for each in dataclasses.fields(value))]
+    raise TypeError(type(value).__name__)
+
+
+def _named(thing: Any) -> str:
+    name = f"{thing.__module__}.{thing.__qualname__}"
+    if "<" in name:  # a function within another one may hold anything
+        raise TypeError(name)
+    return name
+
+
+def _key(*parts: str) -> str:
+    return hashlib.sha256(json.dumps([_made_by(), *parts]).encode("ascii")).hexdigest()
+
+
+@cache
+def _made_by() -> str:
+    """The code of this package and of the ground floor, and the versions and the processor's abilities that decide bytes."""
+    root = Path(__file__).parents[1]
+    digest = hashlib.sha256()
+    for path in sorted([*root.glob("*.py"), *(root / "annotations").rglob("*.py")]):
+        digest.update(f"{path.relative_to(root).as_posix()}\n".encode() + path.read_bytes())
+    versions = [platform.python_version(), *(metadata.version(each) for each in LIBRARIES), cv2.getCPUFeaturesLine()]
+    return f"{digest.hexdigest()} {' '.join(versions)}"

@@ -1,0 +1,125 @@
+"""Files of several pages as an image of each page, where `data.pages` says so; masks of as many pages go along."""
+
+import contextlib
+import mmap
+import struct
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+from pathlib import PurePosixPath
+
+from segpipe.annotations.formats.masks.layers import Layers
+from segpipe.annotations.items import Found, Item, sorted_items
+from segpipe.errors import DataError
+from segpipe.images import tiff_directory
+from segpipe.storage.byte_source import Place, Readable
+
+TIFF_SUFFIXES = (".tif", ".tiff")
+BROKEN = (OSError, ValueError, struct.error, OverflowError)
+"""What reading a damaged TIFF's directories raises. Such a file stays one item, whose own reading names the damage."""
+
+
+@dataclass(frozen=True)
+class Page:
+    """The page of a TIFF whose directory begins at `directory`, as a TIFF of its own. Can be pickled."""
+
+    place: Readable
+    directory: int
+
+    def read(self) -> bytes:
+        """The bytes, the same each time; of a file on the disk only this page is read."""
+        try:
+            with _buffer(self.place) as content:
+                return tiff_directory.single_page(content, tiff_directory.directory(content, self.directory))
+        except (ValueError, struct.error, OverflowError):
+            raise OSError(5, "its pages are damaged or have changed") from None
+
+    def places(self) -> tuple[Place, ...]:
+        """The file that the page is in."""
+        return self.place.places()
+
+
+def split_pages(found: Found) -> Found:
+    """Each item of several pages as items `ID/0000`, `ID/0001` ..., one group where it has none; all others as they are.
+
+    A problem for an annotation that has not as many pages as its image. Only TIFFs are opened, and of them the directories.
+    """
+    items: list[Item] = []
+    problems = []
+    for item in found.items:
+        try:
+            items += _split(item)
+        except DataError as problem:
+            problems.append(problem)
+    if len(items) == len(found.items) and not problems:
+        return found
+    again = sorted_items(items, [])
+    old = {(problem.file, problem.problem) for problem in found.problems}
+    new = (problem for problem in again.problems if (problem.file, problem.problem) not in old)
+    return Found(again.items, (*found.problems, *problems, *new))
+
+
+def _split(item: Item) -> Sequence[Item]:
+    pages = _pages(item.image, item.source)
+    own = _mask_pages(item)
+    if len(pages) < 2 and len(own) < 2:
+        return [item]
+    if item.annotation and item.annotation_name.lower().endswith((".json", ".txt")):
+        remedy = "Save each page as an image of its own, and annotate those."
+        raise DataError(item.source, "several pages, and one file of shapes that cannot say which page it means", remedy)
+    if item.annotation and len(own) != len(pages):
+        remedy = "Save a TIFF of masks with a page for each page of the image, or each page as an image of its own."
+        raise DataError(f"mask of {item.source}", f"{_counted(own)}, but its image has {_counted(pages)}", remedy)
+    masks: Sequence[Readable | None] = own or [None] * len(pages)
+    return [_item(item, number, page, mask) for number, (page, mask) in enumerate(zip(pages, masks, strict=True))]
+
+
+def _mask_pages(item: Item) -> Sequence[Readable]:
+    """The pages of an item's mask, or of its several masks together; nothing where they are no TIFFs."""
+    if not isinstance(item.annotation, Layers):
+        return _pages(item.annotation, item.annotation_name or item.source) if item.annotation else []
+    files = [(each, _pages(each.place, each.name)) for each in item.annotation.files]
+    if len({len(pages) for _, pages in files}) > 1:
+        remedy = "Save each with a page for each page of the image."
+        raise DataError(item.annotation_name, "masks of one image that differ in their number of pages", remedy)
+    return [
+        Layers(tuple(replace(each, name=f"page {number + 1} of {each.name}", place=pages[number]) for each, pages in files))
+        for number in range(len(files[0][1]))
+    ]
+
+
+def _counted(pages: Sequence[Readable]) -> str:
+    return f"{len(pages)} pages" if len(pages) > 1 else "1 page"
+
+
+def _item(item: Item, number: int, page: Readable, mask: Readable | None) -> Item:
+    """A page under a name of its own. A person finds it in the file that is named last."""
+    return replace(
+        item,
+        id=f"{item.id}/{number:04d}",
+        source=f"page {number + 1} of {item.source}",
+        image=page,
+        annotation=mask,
+        annotation_name=f"page {number + 1} of {item.annotation_name}" if mask and item.annotation_name else "",
+        group=item.group or item.id,
+    )
+
+
+def _pages(place: Readable, name: str) -> list[Page]:
+    """The pages of a TIFF; nothing for any other file, or for a damaged one."""
+    if isinstance(place, Place) and PurePosixPath(place.file.name).suffix.lower() not in (*TIFF_SUFFIXES, ".tar"):
+        return []
+    try:
+        with _buffer(place) as content:
+            return [Page(place, page.at) for page in tiff_directory.pages(content)] if tiff_directory.is_tiff(content) else []
+    except BROKEN:
+        return []
+
+
+@contextlib.contextmanager
+def _buffer(place: Readable) -> Iterator[tiff_directory.Buffer]:
+    """The file's bytes, mapped rather than read where they are a whole file: a page is a small part of some."""
+    if isinstance(place, Place) and place.size is None and place.file.stat().st_size:
+        with place.file.open("rb") as stream, mmap.mmap(stream.fileno(), 0, access=mmap.ACCESS_READ) as content:
+            yield content
+    else:
+        yield place.read()

@@ -1,0 +1,290 @@
+"""Which template the names of images and masks show, and where they leave it open."""
+
+from collections import Counter, defaultdict
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from itertools import combinations
+from pathlib import PurePosixPath
+
+from segpipe.annotations.formats.masks import several
+from segpipe.annotations.formats.masks.several import Holes, holes_in
+from segpipe.annotations.formats.masks.template import ANY, CLASS, PART, STEM, Template, parse, stems_of
+from segpipe.annotations.items import PARTS, together
+from segpipe.images.decode import SUFFIXES
+
+TRIED = 8
+ASKED = 6
+"""As many ways of naming are listed where a person must say what they are."""
+UNUSABLE = set("{}>\\")
+"""Letters that a template cannot hold as they are."""
+ALONE = "only these are masks, the others are left out"
+SOME = "these are of one class each, the others are left out"
+
+
+@dataclass(frozen=True)
+class Guess:
+    """`template` fits `n_fitting` masks; `classes` are the names that `{class}` stands for in them, sorted.
+
+    Where the names leave open what the masks of one image are, `ways` are the different ones, each with the number of images
+    that have a mask called so, `side` is how images are called, `example` are the masks of one image and last the image, and
+    `template` is empty.
+    """
+
+    template: str
+    n_fitting: int
+    classes: tuple[str, ...] = ()
+    ways: tuple[tuple[str, int], ...] = ()
+    side: str = STEM
+    example: tuple[str, ...] = ()
+
+    def doubt(self, names: Mapping[str, str]) -> str:
+        """What is left open, for people; `names` are those of the files by their ids."""
+        shown = [f"{way} ({count})" for way, count in self.ways[:ASKED]]
+        more = [f"{len(self.ways) - ASKED} more"] if len(self.ways) > ASKED else []
+        masks, image = [names.get(each, each) for each in self.example[:-1]], self.example[-1]
+        of_one = f"{together(masks)} are of {image}"
+        return f"its images have masks that are called in several ways: {', '.join([*shown, *more])}; {of_one}"
+
+    def choices(self) -> list[tuple[str, str]]:
+        """Templates that say what the masks are, each with its meaning for people."""
+        frames = [way for way, _ in self.ways]
+        texts = [(several.by_force(frames, CLASS), "each is of one class")]
+        texts.append(
+            (several.by_force(frames, PART) or several.by_force(frames, ANY), "they are parts of one mask and are joined")
+        )
+        texts += [(each, SOME) for each in self._of_one_folder(frames)]
+        texts += [(each, ALONE) for each in self._single(frames)]
+        return [(_both(self.side, text), meaning) for text, meaning in texts if text]
+
+    def _of_one_folder(self, frames: Sequence[str]) -> list[str]:
+        """The ways of one folder as classes, where there are ways of several folders."""
+        folders = sorted({frame.rpartition("/")[0] for frame in frames})
+        own = [[frame for frame in frames if frame.rpartition("/")[0] == folder] for folder in folders]
+        return [several.by_force(each, CLASS) for each in own if len(each) > 1 and len(folders) > 1]
+
+    def _single(self, frames: Sequence[str]) -> list[str]:
+        """The ways in which most images have a mask, of which none is another one too."""
+        often = [way for way, count in self.ways[:ASKED] if STEM in way and 2 * count >= self.ways[0][1]]
+        return [way for way in often if not any(_fits(way, other) for other in frames if other != way)]
+
+
+Frames = Mapping[str, Mapping[str, str]]
+"""What the names of masks say beside the image's, such as `{stem}_cat`: for each the masks, and each one's image."""
+
+
+def guess(image_ids: Collection[str], mask_ids: Collection[str]) -> Guess | None:
+    """What the names show, or None where most masks are of no image by their names.
+
+    Names that all differ from their images' in the same way give a template of one mask an image. Where images have
+    several, the names must tell classes or numbered parts.
+    """
+    images, masks = sorted(set(image_ids)), sorted(set(mask_ids))
+    first = _frames(Template(STEM, STEM, ""), images, masks)
+    if masks and sum(map(len, first.values())) == len(masks):
+        return _of_frames(first, STEM)
+    template, count = single(image_ids, mask_ids)
+    for frames, side in _all_frames(first, images, masks):
+        n_fitting = sum(map(len, frames.values()))
+        if n_fitting > count and 2 * n_fitting >= len(masks):
+            return _of_frames(frames, side)
+    return Guess(template, count) if count else None
+
+
+def single(image_ids: Collection[str], mask_ids: Collection[str]) -> tuple[str, int]:
+    """The template of one mask an image that fits most masks whose names differ from their images', and how many it fits.
+
+    Empty and 0 for none.
+    """
+    stems = {_name(image_id) for image_id in image_ids}
+    votes: Counter[str] = Counter()
+    for name in sorted(map(_name, mask_ids)):
+        stem = inside(name, stems)
+        if stem and not UNUSABLE & set(name):
+            votes[_both(STEM, name.replace(stem, STEM, 1))] += 1
+    candidates = [template for template, _ in votes.most_common(TRIED)] + _by_ends(stems, {_name(each) for each in mask_ids})
+    fitting = {template: _n_fitting(template, image_ids, mask_ids) for template in candidates}
+    return max(fitting.items(), key=lambda vote: (vote[1], -len(vote[0]), vote[0]), default=("", 0))
+
+
+def inside(name: str, stems: Collection[str]) -> str:
+    """The longest of the stems that stands in the name, neither in the middle of a word nor of a number; empty for none."""
+    parts = (name[start:end] for start, end in _parts(name))
+    return max((part for part in parts if part in stems and part != name), key=len, default="")
+
+
+def _left_open(frames: Frames, side: str, n_fitting: int) -> Guess:
+    """The ways in which masks are called; the most common one where no image has several masks."""
+    owned: dict[str, list[str]] = defaultdict(list)
+    for masks in frames.values():
+        for mask_id, image_id in masks.items():
+            owned[image_id].append(mask_id)
+    ways = sorted(frames, key=lambda frame: (-len(set(frames[frame].values())), frame))
+    image_id, most = min(owned.items(), key=lambda own: (-len(own[1]), own[0]))
+    if len(most) == 1:
+        return Guess(_both(side, ways[0]), len(frames[ways[0]]))
+    counted = tuple((way, len(set(frames[way].values()))) for way in ways)
+    return Guess("", n_fitting, (), counted, side, (*sorted(most), image_id))
+
+
+def _both(side: str, mask: str) -> str:
+    """The template of both sides. photo.jpg.png: with one suffix alone it would be taken for the mask's own."""
+    mask += ".png" if PurePosixPath(mask).suffix.lower() in SUFFIXES else ""
+    return mask if side == STEM else f"{side} > {mask}"
+
+
+def _fits(frame: str, other: str) -> bool:
+    """Whether a mask called as `other` is called as `frame` too."""
+    return parse(frame).is_mask(other.replace(STEM, "x"), "")
+
+
+def _all_frames(first: Frames, image_ids: Sequence[str], mask_ids: Sequence[str]) -> Iterator[tuple[Frames, str]]:
+    """What names say beside the images', which comes first, in folders of one image each, and beside pieces of images' names."""
+    yield first, STEM
+    yield _by_folder(image_ids, mask_ids), STEM
+    for side in _image_sides({_name(each) for each in image_ids})[1:]:
+        yield _frames(Template(side, STEM, ""), image_ids, mask_ids), side
+
+
+class Owners:
+    """Finds the image in whose name's way a file is called: `a_1` and `cat/a` after `a`."""
+
+    def __init__(self, template: Template, image_ids: Iterable[str]) -> None:
+        self._stems = _stems(template, image_ids)
+
+    def frames(self, file_id: str) -> set[tuple[str, str]]:
+        """What the file's name says beside that of an image, such as `{stem}_cat`, with the image, for each that fits."""
+        return set(_candidates(file_id, self._stems))
+
+    def owner(self, file_id: str) -> str:
+        """The id of the image whose stem is the longest in the file's name, empty for none."""
+        found = {candidate for candidate in self.frames(file_id) if candidate[1] != file_id}
+        return min(found, key=lambda each: (len(each[0]), each), default=("", ""))[1]
+
+
+def _of_frames(frames: Frames, side: str) -> Guess:
+    """The template that the names of several masks an image show, or the ways in which they are called."""
+    of_images = {frame: frozenset(masks.values()) for frame, masks in frames.items()}
+    n_fitting = sum(map(len, frames.values()))
+    holes = Holes(next(iter(frames)), ()) if len(frames) == 1 else holes_in(of_images)
+    if holes is None:
+        return _left_open(frames, side, n_fitting)
+    return Guess(_both(side, holes.text), n_fitting, holes.classes)
+
+
+def _frames(template: Template, image_ids: Sequence[str], mask_ids: Sequence[str]) -> Frames:
+    """Of each mask that holds an image's stem the frame that is most common, and of these the shortest."""
+    stems = _stems(template, image_ids)
+    candidates = {mask_id: set(_candidates(mask_id, stems)) for mask_id in mask_ids if not UNUSABLE & set(mask_id)}
+    counts = Counter(frame for own in candidates.values() for frame in {frame for frame, _ in own})
+    frames: dict[str, dict[str, str]] = defaultdict(dict)
+    for mask_id, found in candidates.items():
+        if found:
+            frame, image_id = max(found, key=lambda each: (counts[each[0]], -len(each[0]), each))
+            frames[frame][mask_id] = image_id
+    return frames
+
+
+def _stems(template: Template, image_ids: Iterable[str]) -> dict[str, dict[str, str]]:
+    """The id of each image by its stem, in lower case, and its folder."""
+    stems: dict[str, dict[str, str]] = defaultdict(dict)
+    for folder, own in stems_of(template, image_ids).items():
+        for stem, image_id in own.items():
+            stems[_folded(stem)][folder] = image_id
+    return stems
+
+
+def _candidates(mask_id: str, stems: Mapping[str, Mapping[str, str]]) -> Iterator[tuple[str, str]]:
+    """Each frame that the mask's name may be, with the image that it is of then."""
+    *folders, name = mask_id.split("/")
+    folded = _folded(name)
+    for start, end in _parts(name):
+        own = stems.get(folded[start:end], {})
+        for rest, folder in _above(folders) if own else ():
+            if folder in own:
+                yield "/".join([*rest, name[:start] + STEM + name[end:]]), own[folder]
+    for at, word in enumerate(folders):
+        own = stems.get(_folded(word), {})
+        for rest, folder in _above([*folders[:at], STEM, *folders[at + 1 :]]) if own else ():
+            if folder in own:
+                yield "/".join([*rest, name]), own[folder]
+
+
+def _above(folders: Sequence[str]) -> Iterator[tuple[Sequence[str], str]]:
+    """Each piece of the folders, and the folder that is left without it."""
+    yield (), "/".join(folders)
+    for start, end in combinations(range(len(folders) + 1), 2):
+        yield folders[start:end], "/".join([*folders[:start], *folders[end:]])
+
+
+def _by_folder(image_ids: Sequence[str], mask_ids: Sequence[str]) -> Frames:
+    """Masks that lie where a single image does, in a folder of its own: their names alone; nothing where some lie elsewhere."""
+    images: dict[str, list[str]] = defaultdict(list)
+    for image_id in image_ids:
+        images[image_id.rpartition("/")[0]].append(image_id)
+    alone = {folder: own[0] for folder, own in images.items() if len(own) == 1 and _name(folder).lower() not in PARTS}
+    elsewhere = any(each.rpartition("/")[0] not in alone or UNUSABLE & set(each) for each in mask_ids)
+    if len(alone) < 2 or elsewhere:
+        return {}
+    frames: dict[str, dict[str, str]] = defaultdict(dict)
+    for mask_id in mask_ids:
+        frames[_name(mask_id)][mask_id] = alone[mask_id.rpartition("/")[0]]
+    return {ANY: frames.popitem()[1]} if len(frames) == 1 else frames
+
+
+def _image_sides(names: Collection[str]) -> list[str]:
+    """How images may be called: by a stem alone, or by one between what all of them begin and end with."""
+    before, after = _shared_ends(names) if len(names) > 1 and not any(UNUSABLE & set(each) for each in names) else ("", "")
+    return list(dict.fromkeys([STEM, f"{STEM}{after}", f"{before}{STEM}", f"{before}{STEM}{after}"]))
+
+
+def _n_fitting(template: str, image_ids: Iterable[str], mask_ids: Collection[str]) -> int:
+    parsed = parse(template)
+    stems = stems_of(parsed, image_ids)
+    return len({mask_id for mask_id in mask_ids if parsed.readings(mask_id, stems)})
+
+
+def _name(any_id: str) -> str:
+    return any_id.rpartition("/")[2]
+
+
+def _folded(text: str) -> str:
+    """The text in lower case, where each letter stays in its place."""
+    folded = text.casefold()
+    return folded if len(folded) == len(text) else text
+
+
+def _parts(name: str) -> Iterator[tuple[int, int]]:
+    """Where each part of a name begins and ends that cuts neither a word nor a number."""
+    return combinations([at for at in range(len(name) + 1) if _is_end(name, at)], 2)
+
+
+def _is_end(name: str, at: int) -> bool:
+    """Whether a word or a number may begin or end here."""
+    if at in (0, len(name)):
+        return True
+    left, right = name[at - 1], name[at]
+    return not (left.isalpha() and right.isalpha()) and not (left.isdecimal() and right.isdecimal())
+
+
+def _by_ends(image_names: Collection[str], mask_names: Collection[str]) -> list[str]:
+    """The template of names that share all but their beginnings or ends: 21_photo and 21_manual1, img_7 and mask_7."""
+    if min(len(image_names), len(mask_names)) < 2 or any(UNUSABLE & set(name) for name in (*image_names, *mask_names)):
+        return []
+    (before, after), (mask_before, mask_after) = _shared_ends(image_names), _shared_ends(mask_names)
+    before, mask_before = ("", "") if before == mask_before else (before, mask_before)
+    after, mask_after = ("", "") if after == mask_after else (after, mask_after)
+    image, mask = f"{before}{STEM}{after}", f"{mask_before}{STEM}{mask_after}"
+    return [] if image == mask else [mask if image == STEM else f"{image} > {mask}"]
+
+
+def _shared_ends(names: Collection[str]) -> tuple[str, str]:
+    """What all names begin and end with, no number in it cut."""
+    before, after = _shared_start(names), _shared_start([name[::-1] for name in names])[::-1]
+    return before.rstrip("0123456789"), after.lstrip("0123456789")
+
+
+def _shared_start(names: Collection[str]) -> str:
+    """What all names begin with: what the first and the last in order do."""
+    first, last = min(names), max(names)
+    length = next((at for at, letter in enumerate(first) if last[at : at + 1] != letter), len(first))
+    return first[:length]

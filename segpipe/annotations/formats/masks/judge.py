@@ -1,0 +1,266 @@
+"""What the values of all masks together show: the likely cause, and the lines of params.yaml that mend it."""
+
+from collections.abc import Callable, Sequence
+
+from segpipe.annotations.formats.masks import strays
+from segpipe.annotations.formats.masks.codes import COLOUR, is_even, some, told
+from segpipe.annotations.formats.masks.evidence import Evidence, as_colour
+from segpipe.annotations.formats.masks.ids import Coding
+from segpipe.annotations.formats.masks.palettes import BLACK, WHITE, why_colours
+from segpipe.annotations.formats.masks.strays import FEW
+from segpipe.annotations.items import Seen
+from segpipe.annotations.tally import pixels_by_code
+from segpipe.errors import DataError, Fix
+from segpipe.record import BACKGROUND, IGNORE, is_background
+
+PLAUSIBLE = 64
+"""More different values than this are not proposed as classes: somebody has to say what they are."""
+SHARED = 16
+"""More colours than this are believed only where some of them are in several masks: a photo has its own."""
+IN_ONE_MASK = 0.9
+"""Share of what is not the first class that may be ignored in a single mask: around small objects much is."""
+OBJECTS = "They look like numbers of single objects. Save each pixel as the number of its class."
+
+
+def judge(
+    seen: Sequence[Seen], coding: Coding, names: Sequence[str], max_ignored: float, block: str = "data.masks"
+) -> list[DataError]:
+    """The first cause that explains what is wrong, for each mask concerned; warnings where nothing is.
+
+    `max_ignored` is the share of what is not the first class that may have the ignored value.
+    """
+    tallies = {each.item.annotation_name: each.tally for each in seen if each.tally}
+    evidence = Evidence(tallies, coding, tuple(names), block, free=block == "data.masks")
+    for cause in CAUSES:
+        problems = cause(evidence)
+        if problems:
+            return problems
+    return [*_lost(evidence, max_ignored), *_unused(evidence), *_plain(evidence)]
+
+
+def _palettes(all_masks: Evidence) -> list[DataError]:
+    """Palettes by whose indices the masks cannot be read."""
+    own = {name: tally for name, tally in all_masks.tallies.items() if tally.shown}
+    why = "" if all_masks.coding.by_colour else why_colours(all_masks.tallies.values(), (), only_by_look=False)
+    if not why:
+        return []
+    found = sorted(pixels_by_code(tally.as_shown() for tally in all_masks.tallies.values()))
+    what = f"read by the indices of a palette, but {why}"
+    if len(found) > PLAUSIBLE:
+        return all_masks.tell(what, "Save all masks with one palette, or as gray class ids.", (), list(own))
+    fixes = [Fix(f"{all_masks.block}.palette", "colours")]
+    if found == [BLACK, WHITE]:
+        fixes.append(Fix(f"{all_masks.block}.values", "binary"))
+    elif all_masks.coding.kind != "codes":
+        fixes += all_masks.coded(found)
+    return all_masks.tell(what, "Let the colours count, or save them as gray class ids.", fixes, list(own))
+
+
+def _strays(all_masks: Evidence) -> list[DataError]:
+    """Black and white but for a few pixels, which would decide what black and white mean."""
+    found = strays.black_and_white(all_masks.tallies.values())
+    coding = all_masks.coding
+    is_class = found is not None and coding.kind != "binary" and coding.targets.get(found.white, IGNORE) != IGNORE
+    if found is None or not found.strays or is_class or coding.kind == "codes" or len(all_masks.names) > 2:
+        return []
+    counts = pixels_by_code(all_masks.tallies.values())
+    number = sum(counts[code] for code in found.strays)
+    what = f"{_counted(number)} of {some(found.strays)}, where nearly all others are 0 and {told(found.white)}"
+    holders = [name for name, codes in all_masks.masks.items() if set(codes) & set(found.strays)]
+    remedy = f"Correct them to 0 or {told(found.white)}, or let them be ignored."
+    names = dict(zip((0, found.white), all_masks.names, strict=True))
+    return all_masks.tell(what, remedy, all_masks.ignoring(found.strays, names), holders)
+
+
+def _colours(all_masks: Evidence) -> list[DataError]:
+    """Colours where numbers were expected."""
+    if all_masks.coding.kind != "ids" or not any(code >= COLOUR for code in all_masks.all_strange):
+        return []
+    found = all_masks.found
+    what = f"{len(found)} colours and not class ids: {some(found)}"
+    if len(found) > PLAUSIBLE or (len(found) > SHARED and all_masks.each_alone):
+        return all_masks.tell(what, "These hardly are classes. Save each pixel as the number of its class.")
+    return all_masks.tell(what, all_masks.say("colour", len(found)), all_masks.coded(found))
+
+
+def _black_and_white(all_masks: Evidence) -> list[DataError]:
+    """0 and one other value that is no class: a picture in black and white."""
+    found = all_masks.found
+    if all_masks.coding.kind != "ids" or len(found) != 2 or found[0] != 0 or found[1] in all_masks.coding.targets:
+        return []
+    what = f"only the values 0 and {told(found[1])}, as in a picture in black and white"
+    names = Fix(f"{all_masks.block}.classes", ("background", "object")) if len(all_masks.names) != 2 else None
+    fixes = [Fix(f"{all_masks.block}.values", "binary"), *([names] if names else [])]
+    remedy = "Read them as background and object."
+    holders = [name for name, codes in all_masks.masks.items() if found[1] in codes]
+    return all_masks.tell(what, remedy, fixes, holders)
+
+
+def _stray(all_masks: Evidence) -> list[DataError]:
+    """One value far above the classes, where the ignored one occurs nowhere: the ignored one has another number."""
+    coding, strange = all_masks.coding, all_masks.all_strange
+    used = {code for codes in all_masks.masks.values() for code in codes}
+    if len(strange) != 1 or coding.kind == "binary" or coding.ignored in used:
+        return []
+    if strange[0] not in (255, 65535) and not (coding.kind == "ids" and max(2 * len(all_masks.names), FEW) < strange[0] < COLOUR):
+        return []
+    what = f"the value {told(strange[0])}, which is no class, while {coding.ignored}, the ignored one, is in no mask"
+    remedy = "If it means that a pixel is not looked at, say so."
+    return all_masks.tell(what, remedy, [Fix(f"{all_masks.block}.ignore_index", strange[0])])
+
+
+def _from_one(all_masks: Evidence) -> list[DataError]:
+    """1 .. N for N classes, and no 0."""
+    n_names = len(all_masks.names)
+    if all_masks.coding.kind != "ids" or all_masks.all_strange != [n_names] or 0 in all_masks.found:
+        return []
+    what = f"the values 1 to {n_names} for the classes 0 to {n_names - 1}: they count from 1"
+    return all_masks.tell(what, "Say that the first class is 1.", all_masks.coded(range(1, n_names + 1)))
+
+
+def _more(all_masks: Evidence) -> list[DataError]:
+    """A few more ids than names."""
+    strange, found = all_masks.all_strange, all_masks.found
+    if all_masks.coding.kind != "ids" or not strange or max(strange) >= PLAUSIBLE:
+        return []
+    if max(strange) > FEW and 2 * len(found) <= max(strange):
+        return []
+    n_names = len(all_masks.names)
+    what = f"values that are no class: {some(strange)}. {all_masks.block}.classes names 0 to {n_names - 1}"
+    if strange == [n_names] and 0 in found and not any(map(is_background, all_masks.names)):
+        remedy = "None of its names is background: if they are those of the objects, write background before them."
+        return all_masks.tell(what, remedy, [Fix(f"{all_masks.block}.classes", (BACKGROUND, *all_masks.names))])
+    remedy = f"Name every class, or let {all_masks.block}.ignore_index be the value that is not looked at."
+    return all_masks.tell(what, remedy if all_masks.free else "Name every class.", all_masks.named(max(strange) + 1))
+
+
+def _stretched(all_masks: Evidence) -> list[DataError]:
+    """Few values far apart: ids that were spread over black to white, or grays that stand for classes."""
+    strange = all_masks.all_strange
+    if all_masks.coding.kind != "ids" or not strange:
+        return []
+    every = sorted({code for codes in all_masks.masks.values() for code in codes})
+    kept = every if is_even(every) else all_masks.found
+    if len(kept) > PLAUSIBLE:
+        what = f"{len(strange)} values that are no class: {some(strange)}"
+        return all_masks.tell(what, OBJECTS)
+    what = f"the values {some(kept)}, {'evenly spaced: class ids stretched to be visible' if is_even(kept) else 'far apart'}"
+    return all_masks.tell(what, all_masks.say("value", len(kept)), all_masks.coded(kept))
+
+
+def _counted(number: int) -> str:
+    return "1 stray pixel" if number == 1 else f"{number} stray pixels in all"
+
+
+def _few(all_masks: Evidence) -> list[DataError]:
+    """Values that are no class, in a few pixels of a few masks."""
+    strange, n_names = all_masks.all_strange, len(all_masks.names)
+    if all_masks.coding.kind == "binary" or not strange or strange == [n_names]:
+        return []
+    tallies = all_masks.tallies.values()
+    binary = strays.black_and_white(tallies)
+    few = binary.strays if binary else strays.few_pixels(tallies, above=0)
+    if not set(strange) <= set(few):
+        return []
+    counts = pixels_by_code(tallies)
+    number = sum(counts[code] for code in strange)
+    what = f"{_counted(number)} of {some(strange)}, where no class is"
+    return all_masks.tell(what, "Correct them, or let them be ignored.", all_masks.ignoring(strange, all_masks.named_codes))
+
+
+def _several_objects(all_masks: Evidence) -> list[DataError]:
+    """Under `binary`: more than one value beside 0, in one mask or from mask to mask."""
+    coding = all_masks.coding
+    if coding.kind != "binary":
+        return []
+    own = {name: coding.object_in(codes) for name, codes in all_masks.masks.items()}
+    different = {code for code in own.values() if code > 0}
+    if not all_masks.strange and (len(different) < 2 or different <= {1, 255, 65535} - {coding.ignored}):
+        return []  # 0/1 masks and 0/255 masks of one object are often mixed
+    found = sorted({code for codes in all_masks.masks.values() for code in codes})
+    if not all_masks.strange and different == {1, coding.ignored}:
+        what = f"the object is 1 in some masks and {told(coding.ignored)}, the ignored value, in others"
+        holders = [name for name, code in own.items() if code == coding.ignored]
+        remedy = f"If it is the object there too, set {all_masks.block}.ignore_index to -1."
+        return all_masks.tell(what, remedy, [Fix(f"{all_masks.block}.ignore_index", -1)], holders)
+    files = list(all_masks.strange) or [name for name, code in own.items() if code > 0]
+    what = f"more values than 0 and one other: {some(found)}"
+    kept = [code for code in found if code != coding.ignored] if len(found) > 3 else found
+    if len(kept) > PLAUSIBLE:
+        return all_masks.tell(what, "Save the object's pixels as one value.", (), files)
+    if kept == list(range(len(kept))):
+        ids = [Fix(f"{all_masks.block}.values", "ids"), *all_masks.named(len(kept))]
+        return all_masks.tell(what, "If each is a class, say so.", ids, files)
+    return all_masks.tell(what, "If each is a class, say which.", all_masks.coded(kept), files)
+
+
+def _not_listed(all_masks: Evidence) -> list[DataError]:
+    """Under `codes`: values that the list lacks."""
+    strange = all_masks.all_strange
+    if all_masks.coding.kind != "codes" or not strange:
+        return []
+    what = f"values that {all_masks.block}.codes does not list: {some(strange)}"
+    if len(strange) > PLAUSIBLE:
+        return all_masks.tell(what, "These hardly are classes. Were the masks smoothed, or once saved as JPEG?")
+    colours = any(code >= COLOUR for code in (*all_masks.coding.targets, *strange))
+    lines = []
+    for at, code in enumerate(strange, len(all_masks.names)):
+        lines.append(Fix(f"{all_masks.block}.codes", as_colour(code) if colours else code, adds=True))
+        lines.append(Fix(f"{all_masks.block}.classes", f"class_{at}", adds=True))
+    return all_masks.tell(what, "Add each with its class (one called __ignore__ is ignored), or correct the masks.", lines)
+
+
+CAUSES: Sequence[Callable[[Evidence], list[DataError]]] = (
+    _palettes,
+    _strays,
+    _few,
+    _several_objects,
+    _colours,
+    _black_and_white,
+    _stray,
+    _not_listed,
+    _from_one,
+    _more,
+    _stretched,
+)
+
+
+def _unused(all_masks: Evidence) -> list[DataError]:
+    """A warning: an ignored value, other than the usual ones, that occurs nowhere."""
+    used = {code for codes in all_masks.masks.values() for code in codes}
+    ignored = all_masks.coding.ignored
+    if all_masks.coding.kind == "binary" or not used or ignored in {*used, -1, 255, 65535}:
+        return []
+    what = f"no pixel of {ignored}, the ignored value"
+    return [DataError("all masks", what, f"Check {all_masks.block}.ignore_index.", warning=True)]
+
+
+def _lost(all_masks: Evidence, most: float) -> list[DataError]:
+    """Ignored pixels where objects should be: over all masks, or in single ones that hold hardly anything else.
+
+    Masks that are ignored from edge to edge are not asked: that they teach nothing is told elsewhere. Nor is 0 asked about:
+    nobody guesses that it is ignored, and most of a partly annotated image is.
+    """
+    if all_masks.coding.ignored == 0:
+        return []
+    counts = {name: all_masks.counts(tally) for name, tally in all_masks.tallies.items()}
+    asked = {name: each for name, each in counts.items() if each.ignored < each.all}
+    ignored, objects = sum(each.ignored for each in asked.values()), sum(each.objects for each in asked.values())
+    value = told(all_masks.coding.ignored)
+    remedy = f"If {value} is an object there, {all_masks.as_object()}; if nobody looked there, set data.max_ignored to 1.0."
+    if ignored > most * (ignored + objects):
+        share = f"{100 * ignored / (ignored + objects):.0f} % of what is not the first class is {value}, the ignored value"
+        return [DataError("all masks", share, remedy)]
+    bound = max(most, IN_ONE_MASK)
+    what = f"nearly all that is not the first class is {value}, the ignored value, while other masks hold objects"
+    return [DataError(name, what, remedy) for name, each in asked.items() if each.ignored > bound * (each.ignored + each.objects)]
+
+
+def _plain(all_masks: Evidence) -> list[DataError]:
+    """Warnings: masks that are one object from edge to edge."""
+    coding = all_masks.coding
+    return [
+        DataError(name, f"a mask with the value {told(codes[0])} in every pixel", "Check that it is finished.", warning=True)
+        for name, codes in all_masks.masks.items()
+        if len(codes) == 1 and coding.ids_of(codes)[0] not in (0, IGNORE)
+    ]

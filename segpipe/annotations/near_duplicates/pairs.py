@@ -1,0 +1,111 @@
+"""Near-duplicates: which images show the same picture, and the clusters that must not be parted by a split."""
+
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+from segpipe.annotations.name_groups import suggest_pattern
+from segpipe.annotations.near_duplicates.fingerprint import Print, parsed
+from segpipe.annotations.near_duplicates.parts import same_parts
+from segpipe.annotations.near_duplicates.whole import same_whole
+from segpipe.errors import DataError, Fix
+
+Kind = Literal["same", "resized", "flipped", "cropped"]
+LARGE = 0.1
+"""Share of all images from which on a cluster hinders the split, and is told of by itself."""
+
+
+@dataclass(frozen=True)
+class Pair:
+    """Two images of one picture, first < second.
+
+    `same` in size and position, `resized`, `flipped` (mirrored or turned by quarters, of any size), or `cropped`: one is a
+    part of the other, or both overlap. `distance` is 0 for equal pixels and at most 0.4.
+    """
+
+    first: str
+    second: str
+    kind: Kind
+    distance: float
+
+
+def twins(fingerprints: Mapping[str, bytes]) -> dict[str, str]:
+    """For each image that is not alone, by its id, the name of its cluster: the smallest id in it."""
+    return clusters(pairs(fingerprints))
+
+
+def pairs(fingerprints: Mapping[str, bytes]) -> list[Pair]:
+    """All pairs that show the same picture or parts of it, sorted by their ids."""
+    ids = sorted(fingerprints)
+    found: dict[tuple[int, int], Pair] = {}
+    prints = [parsed(fingerprints[each]) for each in ids]
+    for first, second, kind, distance in _evidence(prints):
+        key = min(first, second), max(first, second)
+        if key not in found:
+            found[key] = Pair(ids[key[0]], ids[key[1]], kind, round(distance, 3))
+    return [found[key] for key in sorted(found)]
+
+
+def clusters(found: Iterable[Pair]) -> dict[str, str]:
+    """What the pairs link together: for each id the smallest one that it is linked to, sorted."""
+    name: dict[str, str] = {}
+
+    def root(each: str) -> str:
+        while name.setdefault(each, each) != each:
+            name[each] = name[name[each]]
+            each = name[each]
+        return each
+
+    for pair in found:
+        low, high = sorted((root(pair.first), root(pair.second)))
+        name[high] = low
+    return {each: root(each) for each in sorted(name)}
+
+
+def warnings(found: Sequence[Pair], ids: Sequence[str], sides: Mapping[str, str] | None = None) -> list[DataError]:
+    """What a person should know of the pairs: each of them, and clusters so large that they hinder a split.
+
+    Where the names of all images, `ids`, show sequences, these are suggested as groups. Pairs that given lists part, as
+    `sides` of `parted` says, are told there.
+    """
+    together = "split.join_duplicates keeps them in one part; remove one if it is there by mistake."
+    sides = sides or {}
+    kept = [each for each in found if sides.get(each.first) == sides.get(each.second)]
+    told = [DataError(f"{each.first} = {each.second}", _WORDS[each.kind], together, warning=True) for each in kept]
+    large = [(name, count) for name, count in Counter(clusters(found).values()).items() if count >= max(LARGE * len(ids), 10)]
+    pattern = suggest_pattern(ids) if large else None
+    remedy = "Frames of a video: put each sequence's name into the images' names and group by it."
+    fix = (Fix("split.group", "name"), Fix("split.group_pattern", pattern)) if pattern else None
+    chains = [
+        DataError(f"{count} images like {name}", "near-duplicates linked to a long chain", remedy, fix, True)
+        for name, count in sorted(large)
+    ]
+    return [*told, *chains]
+
+
+_WORDS = {
+    "same": "the same picture twice",
+    "resized": "the same picture in two sizes",
+    "flipped": "the same picture mirrored or turned",
+    "cropped": "one picture a part of the other, or both parts of one",
+}
+
+
+def _evidence(prints: Sequence[Print]) -> Iterator[tuple[int, int, Kind, float]]:
+    """The strongest evidence first."""
+    equal: dict[bytes, list[int]] = defaultdict(list)
+    for index, each in enumerate(prints):
+        equal[each.digest].append(index)
+    for group in equal.values():
+        yield from ((group[0], other, "same", 0.0) for other in group[1:])
+    for first, second, position, alike in same_whole(prints):
+        yield first, second, _kind(prints[first], prints[second], position), 1 - alike
+    for first, second, laid in same_parts(prints):
+        yield first, second, "cropped", 1 - laid.alike
+
+
+def _kind(first: Print, second: Print, position: int) -> Kind:
+    if position:
+        return "flipped"
+    return "same" if (first.width, first.height) == (second.width, second.height) else "resized"

@@ -1,0 +1,336 @@
+"""Images that share a part of one picture (a crop, a border added, two crops that overlap), by their most telling points.
+
+Three steps, each dearer and for fewer images. Points that look alike are found by tables of some of their bits (locality
+sensitive hashing, Indyk and Motwani 1998), and some of them must agree on turn and scale. Of those images all points are
+compared, and several must agree on one turn, scale and shift. The small pictures, laid on one another by it, must show the
+same.
+"""
+
+import math
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from segpipe.annotations.near_duplicates.fingerprint import BITS, THUMB, Print
+from segpipe.annotations.near_duplicates.whole import likeness
+from segpipe.console.progress import track
+
+TABLES, KEY_BITS = 16, 20
+CROWD = 8
+"""Points of one key that a point is compared with, at most: those that follow it, so that a crowd is linked as a chain."""
+NEAR = 64
+"""Bits of 256 in which two points of the same look differ at most; unrelated ones differ in 120 +- 20."""
+AGREEING = 4
+"""Pairs of points that agree on one turn, scale and shift."""
+ALIKE = 0.6
+"""Least likeness of the small pictures where they overlap."""
+SURE = 8
+"""So many pairs of points agree by no chance; with fewer the pictures must be as alike as DOUBTFUL says."""
+DOUBTFUL = 0.84
+CERTAIN, LESS_ALIKE = 24, 0.58
+"""So many leave no doubt: the small pictures of a smooth one may differ a little more, as where a frame was added."""
+OVERLAP = 40
+"""Least number of pixels of the coarser small picture, of 1024, that both show."""
+
+_ANGLE, _SCALE = 0.35, 1.4  # radians and a factor by which a point's own turn and size may miss the picture's
+_COSINE = math.cos(_ANGLE) ** 2
+_TURNS, _SIZES = math.ceil(2 * _ANGLE * 128 / math.pi) + 1, math.ceil(2 * math.log(_SCALE) * 16) + 1
+"""How far two poses that fit the same turn are from one another at most, as `_rounded` gives them."""
+_APART = 0.05  # of an image's long side: two points that are nearer may be one and the same, seen twice
+_TOLERANCE = 0.03  # of the second image's long side
+_MATCHES = 32
+_FOLLOWING = 12
+_FINE = 4
+_SUPPORT = 2
+_PARTNERS = 16  # later images that an image is laid on, at most: those of which most points agree
+_IMAGES = 128  # that are looked for at once
+_CHUNK = 1 << 20
+
+Indices = NDArray[np.int64]
+Places = NDArray[np.complex128]
+"""Points of the plane, x + iy, in pixels."""
+
+
+@dataclass(frozen=True)
+class Laid:
+    """How the first image lies on the second: a point z = x + iy of the first is at turn * z + shift in the second.
+
+    Where `mirrored`, z is conjugated first. `agreeing` pairs of points say so; `alike` is how alike the overlap looks.
+    """
+
+    turn: complex
+    shift: complex
+    mirrored: bool
+    agreeing: int
+    alike: float
+
+
+@dataclass(frozen=True)
+class _Points:
+    """The points of some images: what they look like (n, 4), whose they are, their places, and turn and size as size * e^it."""
+
+    bits: NDArray[np.uint64]
+    owner: Indices
+    places: Places
+    poses: NDArray[np.complex128]
+    apart: NDArray[np.float64]
+    """Pixels, from which on two points of the same image are surely two."""
+
+
+@dataclass(frozen=True)
+class _Table:
+    """The bits chosen, the points in the order of their keys, and these keys, sorted: key * `images` + image."""
+
+    images: int
+    chosen: NDArray[np.int64]
+    order: NDArray[np.int32]
+    ranked: Indices
+
+
+def same_parts(prints: Sequence[Print]) -> Iterator[tuple[int, int, Laid]]:
+    """Pairs of indices, first < second, of images that share a part, and how the first lies on the second."""
+    points = [_points([each]) for each in prints]
+    for first, second, mirrored in _candidates(prints):
+        laid = _laid(prints[first], prints[second], points[first], points[second], mirrored)
+        if laid:
+            yield first, second, laid
+
+
+def lay(first: Print, second: Print, mirrored: bool) -> Laid | None:
+    """How the first lies on the second, where they share a part."""
+    return _laid(first, second, _points([first]), _points([second]), mirrored)
+
+
+def _laid(first: Print, second: Print, one: _Points, other: _Points, mirrored: bool) -> Laid | None:
+    i, j = _matches(_sought(one.bits, mirrored), other.bits)
+    if len(i) < AGREEING:
+        return None
+    z, w, pose = _pairs(one, other, i, j, mirrored)
+    tolerance = _TOLERANCE * max(second.width, second.height)
+    agrees = _agreeing(z, w, pose, tolerance)
+    for _ in range(2):
+        if agrees.sum() < AGREEING:
+            return None
+        turn, shift = _fitted(z[agrees], w[agrees])
+        agrees = (np.abs(turn * z + shift - w) < tolerance) & _fits(pose, turn)
+    agreeing, alike = int(agrees.sum()), _alike(first, second, turn, shift, mirrored)
+    least = LESS_ALIKE if agreeing >= CERTAIN else ALIKE if agreeing >= SURE else DOUBTFUL
+    return Laid(turn, shift, mirrored, agreeing, alike) if agreeing >= AGREEING and alike >= least else None
+
+
+def _points(prints: Sequence[Print]) -> _Points:
+    turns, sizes = (np.concatenate(each) for each in zip(*((one.turns, one.sizes) for one in prints), strict=True))
+    return _Points(
+        np.concatenate([each.bits for each in prints]),
+        np.repeat(np.arange(len(prints), dtype=np.int64), [len(each.bits) for each in prints]),
+        np.concatenate([each.points for each in prints]) @ np.array([1, 1j]),
+        sizes * np.exp(1j * turns),
+        np.concatenate([np.full(len(each.bits), _APART * max(each.width, each.height)) for each in prints]),
+    )
+
+
+def _sought(bits: NDArray[np.uint64], mirrored: bool) -> NDArray[np.uint64]:
+    """What the points look like, or would in the mirrored picture."""
+    return np.ascontiguousarray(bits[:, [2, 3, 0, 1]]) if mirrored else bits
+
+
+def _pairs(
+    points: _Points, others: _Points, i: Indices, j: Indices, mirrored: bool
+) -> tuple[Places, Places, NDArray[np.complex128]]:
+    """Places of the points i and of their partners j, and the turn and scale that each pair by itself says."""
+    z, pose = points.places[i], points.poses[i]
+    if mirrored:
+        z, pose = z.conj(), pose.conj()
+    return z, others.places[j], others.poses[j] / pose
+
+
+def _candidates(prints: Sequence[Print]) -> Iterator[tuple[int, int, bool]]:
+    """Images, first < second, of which some points look alike and agree on turn and scale; and whether mirrored."""
+    if sum(len(each.bits) for each in prints) == 0:
+        return
+    points = _points(prints)
+    tables = list(_tables(points, len(prints)))
+    for start in track(range(0, len(prints), _IMAGES), "comparing"):
+        low, high = np.searchsorted(points.owner, [start, start + _IMAGES]).tolist()
+        for mirrored in (False, True):
+            i, j = _look_alike(points, tables, low, high, mirrored)
+            for pair in _supported(points, i, j, len(prints), mirrored).tolist():
+                yield *divmod(pair, len(prints)), mirrored
+
+
+def _tables(points: _Points, images: int) -> Iterator[_Table]:
+    """Some bits of what each point looks like, as a key, and the points sorted by it, those of an image together."""
+    random = np.random.RandomState(1)  # its stream never changes
+    for _ in range(TABLES):
+        chosen = random.choice(BITS, KEY_BITS, replace=False)
+        keys = _key(points.bits, chosen) * images + points.owner
+        order = np.argsort(keys, kind="stable").astype(np.int32)
+        yield _Table(images, chosen, order, keys[order])
+
+
+def _look_alike(points: _Points, tables: Sequence[_Table], low: int, high: int, mirrored: bool) -> tuple[Indices, Indices]:
+    """Points low .. high and points of later images that look alike."""
+    n, images = len(points.bits), tables[0].images
+    bits, owner = _sought(points.bits[low:high], mirrored), points.owner[low:high]
+    found = [np.zeros(0, np.int64)]
+    for table in tables:
+        keys = _key(bits, table.chosen) * images
+        order = np.argsort(keys)  # sorted keys are looked up in a quarter of the time
+        for at, place in _following(table.ranked, keys[order], owner[order], images):
+            i, j = order[at], table.order[place].astype(np.int64)
+            near = _apart(bits[i], points.bits[j]) <= NEAR
+            found.append((i[near] + low) * n + j[near])
+    return divmod(_once(np.concatenate(found)), n)
+
+
+def _apart(bits: NDArray[np.uint64], others: NDArray[np.uint64]) -> NDArray[np.uint16]:
+    """In how many bits the rows differ."""
+    counts = np.bitwise_count(bits ^ others)
+    total = counts[:, 0].astype(np.uint16)
+    for word in range(1, counts.shape[1]):
+        total += counts[:, word]
+    return total
+
+
+def _once(numbers: Indices) -> Indices:
+    """The different numbers, sorted. np.unique has a table of all of them, which takes ten times as long for millions."""
+    numbers.sort()
+    return numbers[np.diff(numbers, prepend=-1) > 0]
+
+
+def _following(ranked: Indices, keys: Indices, owner: Indices, images: int) -> Iterator[tuple[Indices, Indices]]:
+    """For each key the places in `ranked` of the same key that belong to later images, CROWD at most; some at a time."""
+    start = np.searchsorted(ranked, keys + owner, "right")
+    counts = np.minimum(np.searchsorted(ranked, keys + images, "left") - start, CROWD)
+    total = np.cumsum(counts)
+    cuts = np.searchsorted(total, np.arange(_CHUNK, int(total[-1]) if len(total) else 0, _CHUNK)).tolist()
+    for low, high in zip([0, *cuts], [*cuts, len(keys)], strict=True):
+        own = counts[low:high]
+        i = np.repeat(np.arange(low, high), own)
+        yield i, start[i] + np.arange(len(i)) - np.repeat(np.cumsum(own) - own, own)
+
+
+def _key(bits: NDArray[np.uint64], chosen: NDArray[np.int64]) -> Indices:
+    """The chosen bits of each point as one number."""
+    octets = bits.view(np.uint8)
+    key = np.zeros(len(bits), np.int64)
+    for bit in chosen.tolist():
+        key = (key << 1) | ((octets[:, bit // 8] >> (7 - bit % 8)) & 1)
+    return key
+
+
+def _supported(points: _Points, i: Indices, j: Indices, images: int, mirrored: bool) -> Indices:
+    """Pairs of images, as first * number of images + second, in which pairs of points agree on turn and scale, twice.
+
+    Of each first image the _PARTNERS with which most pairs agree.
+    """
+    pair = points.owner[i] * images + points.owner[j]
+    order = np.argsort(pair, kind="stable")
+    order = order[_often(pair[order])]
+    pair, i, j = pair[order], i[order], j[order]
+    z, w, pose = _pairs(points, points, i, j, mirrored)
+    turns, sizes = _rounded(pose)
+    near = points.apart**2
+    good = [np.zeros(0, np.int64)]
+    for lag in range(1, _FOLLOWING):
+        a = np.flatnonzero(pair[lag:] == pair[:-lag])
+        a = a[(np.abs(turns[a + lag] - turns[a]) <= _TURNS) & (np.abs(sizes[a + lag] - sizes[a]) <= _SIZES)]
+        b = a + lag
+        dz, dw = z[b] - z[a], w[b] - w[a]
+        long = _squared(dz)
+        apart = (long > near[i[a]]) & (_squared(dw) > near[j[a]])
+        a, b, turn = a[apart], b[apart], dw[apart] * dz[apart].conj() / long[apart]
+        good.append(pair[a[_fits(pose[a], turn) & _fits(pose[b], turn)]])
+    pairs, counts = np.unique(np.concatenate(good), return_counts=True)
+    pairs, counts = pairs[counts >= _SUPPORT], counts[counts >= _SUPPORT]
+    order = np.lexsort((pairs, -counts, pairs // images))
+    first = pairs[order] // images
+    rank = np.arange(len(first)) - np.searchsorted(first, first, "left")
+    return np.sort(pairs[order][rank < _PARTNERS])
+
+
+def _rounded(pose: NDArray[np.complex128]) -> tuple[NDArray[np.int8], NDArray[np.int8]]:
+    """The angles in 256ths of a turn, whose differences come round as angles do, and the logarithms of the sizes in 16ths."""
+    turns = np.rint(np.angle(pose) * (128 / np.pi)).astype(np.int16).astype(np.int8)
+    return turns, np.clip(np.rint(8 * np.log(_squared(pose))), -63, 63).astype(np.int8)
+
+
+def _often(ranked: Indices) -> NDArray[np.bool_]:
+    """Which of the sorted numbers occur more than _SUPPORT times: fewer points cannot agree in that many pairs."""
+    starts = np.flatnonzero(np.diff(ranked, prepend=-1))
+    counts = np.diff(starts, append=len(ranked))
+    return np.repeat(counts > _SUPPORT, counts)
+
+
+def _fits(pose: NDArray[np.complex128], turn: NDArray[np.complex128] | complex) -> NDArray[np.bool_]:
+    """Whether what a pair of points says of turn and scale is about that turn and scale."""
+    along = (pose * np.conj(turn)).real
+    own, size = _squared(pose), _squared(turn)
+    return (along > 0) & (along * along > _COSINE * own * size) & (own < _SCALE**2 * size) & (size < _SCALE**2 * own)
+
+
+def _squared(z: NDArray[np.complex128] | complex) -> NDArray[np.float64]:
+    """The squares of their absolute values, in a fraction of the time that these take."""
+    z = np.asarray(z)
+    return z.real * z.real + z.imag * z.imag
+
+
+def _matches(bits: NDArray[np.uint64], others: NDArray[np.uint64]) -> tuple[Indices, Indices]:
+    """Points of each that look most like one another, the likest first."""
+    if not (len(bits) and len(others)):
+        return np.zeros(0, np.int64), np.zeros(0, np.int64)
+    apart = np.zeros((len(bits), len(others)), np.uint16)
+    for word in range(bits.shape[1]):
+        apart += np.bitwise_count(bits[:, word, None] ^ others[:, word])
+    best = apart.argmin(axis=1)
+    least = apart[np.arange(len(best)), best]
+    mutual = apart.argmin(axis=0)[best] == np.arange(len(best))
+    chosen = np.flatnonzero((least <= NEAR) & mutual)
+    chosen = chosen[np.argsort(least[chosen], kind="stable")][:_MATCHES]
+    return chosen, best[chosen]
+
+
+def _agreeing(z: Places, w: Places, pose: NDArray[np.complex128], tolerance: float) -> NDArray[np.bool_]:
+    """Of all ways to lay two points on their partners, the pairs that agree with the one most agree with."""
+    i, j = np.triu_indices(len(z), 1)
+    apart = (z[i] != z[j]) & (np.abs(w[i] - w[j]) > 2 * tolerance)
+    i, j = i[apart], j[apart]
+    turns = (w[i] - w[j]) / (z[i] - z[j])
+    own = _fits(pose[i], turns) & _fits(pose[j], turns)
+    i, turns = i[own], turns[own]
+    if not len(turns):
+        return np.zeros(len(z), np.bool_)
+    agrees = np.abs(turns[:, None] * (z - z[i][:, None]) + w[i][:, None] - w) < tolerance
+    agrees &= _fits(pose, turns[:, None])
+    return agrees[agrees.sum(axis=1).argmax()]
+
+
+def _fitted(z: Places, w: Places) -> tuple[complex, complex]:
+    """Turn and shift of least squares."""
+    dz, dw = z - z.mean(), w - w.mean()
+    turn = complex((dz.conj() * dw).sum() / (np.abs(dz) ** 2).sum())
+    return turn, complex(w.mean() - turn * z.mean())
+
+
+def _alike(first: Print, second: Print, turn: complex, shift: complex, mirrored: bool) -> float:
+    """How alike the small pictures are where they overlap, at the pixels of the coarser one; 0 for a small overlap."""
+    pixel = [np.sqrt(each.width * each.height) / THUMB for each in (first, second)]
+    forward = abs(turn) * pixel[0] > pixel[1]  # the first is the coarser one
+    coarse, fine = (first, second) if forward else (second, first)
+    steps = (np.arange(_FINE * THUMB) + 0.5) / (_FINE * THUMB)
+    places = steps * coarse.width + 1j * (steps * coarse.height)[:, None]
+    if forward:
+        places = turn * (places.conj() if mirrored else places) + shift
+    else:
+        places = (places - shift) / turn
+        places = places.conj() if mirrored else places
+    x = np.floor(places.real * (THUMB / fine.width)).astype(np.int64)
+    y = np.floor(places.imag * (THUMB / fine.height)).astype(np.int64)
+    inside = (x >= 0) & (x < THUMB) & (y >= 0) & (y < THUMB)
+    shown = np.asarray(inside.reshape(THUMB, _FINE, THUMB, _FINE).all(axis=(1, 3)))
+    if shown.sum() < OVERLAP:
+        return 0.0
+    values = fine.small[np.clip(y, 0, THUMB - 1), np.clip(x, 0, THUMB - 1)].astype(np.int64)
+    return likeness(values.reshape(THUMB, _FINE, THUMB, _FINE).sum(axis=(1, 3)), coarse.small, shown)

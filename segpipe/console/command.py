@@ -1,0 +1,66 @@
+"""How every command starts and ends: no telemetry, one clear sentence for a mistake, exit code 2."""
+
+import errno
+import os
+import sys
+from collections.abc import Callable
+from typing import Any
+
+import typer
+
+from segpipe.console import parent_watch
+from segpipe.errors import PipelineError, plain
+
+ENVIRONMENT = {
+    "DO_NOT_TRACK": "1",
+    "HF_HUB_DISABLE_TELEMETRY": "1",
+    "MLFLOW_DISABLE_TELEMETRY": "true",
+    "NO_ALBUMENTATIONS_UPDATE": "1",
+    "CUBLAS_WORKSPACE_CONFIG": ":4096:8",
+    # Waiting threads sleep: spinning ones slow training down beside other work (bench/training_step.py), and change no bit.
+    "OMP_WAIT_POLICY": "PASSIVE",
+}
+"""Set where the user has not: telemetry off, what CUDA needs to repeat itself, and threads that get along."""
+
+
+DISK = {errno.ENOSPC, errno.EDQUOT, errno.EACCES, errno.EPERM, errno.EROFS}
+"""What the user's disk refuses is no mistake of ours: a sentence serves better than a traceback."""
+
+
+def run(command: Callable[..., Any]) -> None:
+    """Runs a function as a typer command; see `run_app`."""
+    app = new_app()
+    app.command(help=command.__doc__)(command)
+    run_app(app)
+
+
+def new_app() -> typer.Typer:
+    """A typer app whose tracebacks are Python's own: typer's would bury the sentence."""
+    return typer.Typer(add_completion=False, pretty_exceptions_enable=False, no_args_is_help=False)
+
+
+def run_app(app: typer.Typer) -> None:
+    """Runs the app and exits: 0 when it worked, 2 after a PipelineError, 130 after Ctrl-C."""
+    for name, value in ENVIRONMENT.items():
+        os.environ.setdefault(name, value)
+    parent_watch.end_with_dvc()
+    try:
+        app()
+    except PipelineError as error:
+        sys.stdout.flush()
+        for line in str(error).splitlines():
+            print(f"error: {plain(line)}", file=sys.stderr)
+        sys.exit(2)
+    except OSError as error:
+        if error.errno not in DISK:
+            raise
+        where = error.filename or "a file"
+        print(f"error: {where}: {error.strerror}. Free space or mend the rights, then run this again.", file=sys.stderr)
+        sys.exit(2)
+    except KeyboardInterrupt:
+        sys.exit(130)
+
+
+def done(result: str, following: str) -> None:
+    """A command's last two lines: where the result is, and what to run next."""
+    print(f"result: {result}\nnext:   {following}", flush=True)

@@ -1,0 +1,51 @@
+"""Training samples as arrays: what is drawn follows from seed, fold, epoch and id alone. Knows no torch."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from segpipe.dataset import augment, rare_classes
+from segpipe.dataset.pack import Pack, pixel_columns
+from segpipe.images.resize import shrink_image, shrink_mask
+from segpipe.params.schema import AugmentParams
+from segpipe.reproducibility.seeds import seed_of
+
+
+class Draws:
+    """Augmented crops of the images `ids` of a pack; `params` has its preset resolved."""
+
+    def __init__(
+        self, pack: Pack, ids: Sequence[str], params: AugmentParams, crop: int, long_side: int, seed: int, fold: int
+    ) -> None:
+        self.pack = pack
+        self.augmentation = augment.build(params, crop, pack.info.channels)
+        self.long_side, self.seed, self.fold = long_side, seed, fold
+        pixels = _pixels(pack, ids)
+        self.weights = rare_classes.class_weights(pixels, params.rare_classes, pack.info.has_background)
+        self.held = pixels > 0
+        self.rows = {item_id: row for row, item_id in enumerate(ids)}
+
+    def draw(self, epoch: int, item_id: str, repeat: int = 0) -> tuple[NDArray[Any], NDArray[np.uint8]]:
+        """(crop, crop, C) of uint8 or float32 in [0, 1], and its mask; `repeat` counts the image's draws in one epoch."""
+        image = shrink_image(as_values(self.pack.image(item_id)), self.long_side)
+        mask = shrink_mask(self.pack.mask(item_id), self.long_side)
+        again = (repeat,) if repeat else ()
+        seed = seed_of(self.seed, self.fold, epoch, item_id, *again)
+        classes = np.flatnonzero(self.held[self.rows[item_id]])
+        return augment.apply(self.augmentation, image, mask, seed, classes.tolist(), self.weights[classes].tolist())
+
+
+def image_weights(pack: Pack, ids: Sequence[str], preference: float) -> rare_classes.Weights | None:
+    """How often an epoch should draw each image, or None where each comes once."""
+    return rare_classes.image_weights(_pixels(pack, ids), preference, pack.info.has_background) if preference else None
+
+
+def as_values(image: NDArray[Any]) -> NDArray[Any]:
+    """8-bit images as they are; 16-bit ones as float32 in [0, 1], since augmentation and torch know no uint16."""
+    return image if image.dtype == np.uint8 else image.astype(np.float32) / 65535
+
+
+def _pixels(pack: Pack, ids: Sequence[str]) -> rare_classes.Counts:
+    return pack.index.loc[list(ids), pixel_columns(pack.info)].to_numpy(np.int64)

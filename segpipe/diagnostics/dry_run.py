@@ -1,0 +1,71 @@
+"""Two batches of made-up images through the real training loop: all that a step computes and keeps, without any data."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import torch
+
+from segpipe.dataset.loader import Batch
+from segpipe.losses import table as losses
+from segpipe.losses.table import Classes
+from segpipe.models.segmenter import Segmenter
+from segpipe.params.schema import LossParams, OptimParams, TrainParams
+from segpipe.training import encoder_schedule, loop, optim, precision
+
+BATCHES = 2
+"""The first makes gradients and the optimizer's moments; from the second on each step is like the one before."""
+
+
+@dataclass(frozen=True)
+class Setting:
+    """What a training's step depends on beside the model. `crop` in pixels; `channels` and `n_classes` of the data."""
+
+    crop: int
+    channels: int
+    n_classes: int
+    has_background: bool
+    loss: LossParams
+    optim: OptimParams
+    train: TrainParams
+
+
+def rehearse(segmenter: Segmenter, setting: Setting, batch_size: int, device: torch.device) -> None:
+    """Trains `segmenter`, which lies on `device`, on two batches, at a learning rate of 0: only its statistics change.
+
+    The loop is the last epoch's, when all is on: an encoder that was frozen learns, and the best weights so far are kept.
+    """
+    encoder = getattr(segmenter.network, "encoder", None)
+    optimizer = optim.build(setting.optim, segmenter, encoder)
+    scaler = precision.scaler(setting.train.precision, device)
+    weights = (1.0,) * setting.n_classes if setting.loss.class_weights != "none" else ()
+    epochs = setting.train.epochs
+    best = loop.Best(0, 0.0, {name: tensor.detach().clone() for name, tensor in segmenter.state_dict().items()})
+    loop.train_epoch(
+        loop.Run(
+            model=segmenter,
+            optimizer=optimizer,
+            loss=losses.build(setting.loss, Classes(setting.has_background, weights)),
+            batches=lambda epoch, first: _batches(setting, batch_size),
+            n_batches=BATCHES,
+            validate=dict,
+            autocast=precision.autocast(setting.train.precision, device),
+            step=precision.stepper(segmenter, optimizer, setting.optim.clip_norm, scaler),
+            rate=lambda epoch, gains: 0.0,
+            gain=lambda record: 0.0,
+            device=device,
+            epochs=epochs,
+            seed=0,
+            fold=0,
+            enter=encoder_schedule.entering(segmenter.network, encoder, setting.optim, epochs),
+            progress=loop.Progress(epoch=epochs - 1, best=best),
+        )
+    )
+
+
+def _batches(setting: Setting, batch_size: int) -> Iterator[Batch]:
+    """Random values: constant ones have no deviation, and a network that divides by it blows up."""
+    shape = (batch_size, setting.channels, setting.crop, setting.crop)
+    for _ in range(BATCHES):
+        image = torch.randint(0, 256, shape, dtype=torch.uint8)
+        target = torch.randint(0, setting.n_classes, (batch_size, setting.crop, setting.crop))
+        yield Batch(("made up",) * batch_size, image, target)

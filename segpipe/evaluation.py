@@ -1,0 +1,169 @@
+"""data/eval/foldN: what a fold's model scored, written by evaluate and read by report. Names files, so it never enters Git."""
+
+import json
+import re
+import shutil
+import zipfile
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from segpipe.dataset.split import folds as splits
+from segpipe.errors import PipelineError
+from segpipe.images.decode import encode_mask
+from segpipe.scores import Confusion, class_scores, image_dice
+from segpipe.storage import zips
+from segpipe.storage.byte_source import Place
+from segpipe.storage.csv_table import csv_rows, csv_text
+from segpipe.storage.files import write_json, write_text, write_with
+
+VAL, TEST = "val", "test"
+
+
+@dataclass(frozen=True)
+class Scored:
+    """One image: `prediction` (H, W) class ids at full size, `counts` against its mask, its loss and the terms of that.
+
+    The losses are None where every pixel is ignored: nothing was asked, so nothing was right or wrong.
+    """
+
+    id: str
+    prediction: NDArray[np.uint8]
+    counts: Confusion
+    costs: dict[str, float | None]
+
+
+@dataclass(frozen=True)
+class FoldResults:
+    """One fold, read back. `counts` and `dice` (by image id) hold each part that has images, in the order of per_image.csv.
+
+    `history` has a row an epoch, its numbers as they stand in the file. `run` is run.json, empty where there is none.
+    `predictions` says where the PNG of PART/ID lies.
+    """
+
+    fold: int
+    counts: dict[str, Confusion]
+    dice: dict[str, dict[str, float | None]]
+    history: list[dict[str, str]]
+    run: dict[str, Any]
+    predictions: dict[str, Place]
+
+
+def write(folder: Path, parts: Mapping[str, Sequence[Scored]], classes: Sequence[str], has_background: bool) -> None:
+    """Writes counts.csv (part, truth, prediction, pixels), per_image.csv and predictions.zip (PART/ID.png).
+
+    per_image.csv has the image's loss, the parts of that where it is a mixture (loss_PART), and its scores; all of them are
+    empty for an image of which every pixel is ignored.
+    """
+    counts = [
+        (part, true, seen, int(total[true, seen]))
+        for part, scored in parts.items()
+        if scored
+        for total in [np.sum([each.counts for each in scored], axis=0)]
+        for true in range(len(classes))
+        for seen in range(len(classes))
+    ]
+    write_text(folder / "counts.csv", csv_text(("part", "truth", "prediction", "pixels"), counts))
+    costs = next((list(each.costs) for scored in parts.values() for each in scored), ["loss"])
+    rows = [
+        (
+            part,
+            each.id,
+            _text(image_dice(each.counts, has_background)),
+            _text(_accuracy(each)),
+            *(_text(each.costs[name]) for name in costs),
+            *_dices(each),
+        )
+        for part, scored in parts.items()
+        for each in scored
+    ]
+    head = ("part", "id", "dice", "pixel_accuracy", *costs, *(f"dice_{number}" for number in range(len(classes))))
+    write_text(folder / "per_image.csv", csv_text(head, rows))
+    pictures = ((f"{part}/{each.id}.png", encode_mask(each.prediction)) for part, scored in parts.items() for each in scored)
+    zips.write_zip(folder / "predictions.zip", pictures)
+
+
+def write_origin(folder: Path, fold: int, fingerprint: str, training: Mapping[str, Any], history: Path) -> None:
+    """Writes run.json, what trained the model, and brings the training's history.csv along: the report reads one folder."""
+    write_json(folder / "run.json", {"fingerprint": fingerprint, "fold": fold} | dict(training))
+    write_with(folder / "history.csv", lambda temporary: shutil.copyfile(history, temporary))
+
+
+def remove_others(folder: Path, folds: Sequence[int]) -> list[str]:
+    """Deletes the results of folds that are no longer asked for, and returns their names.
+
+    DVC leaves them on the disk, and the hash of data/eval would differ from that of a fresh clone.
+    """
+    wanted = {f"fold{fold}" for fold in folds}
+    stale = [path for path in sorted(folder.glob("fold*")) if re.fullmatch(r"fold\d+", path.name) and path.name not in wanted]
+    for path in stale:
+        shutil.rmtree(path)
+    return [path.name for path in stale]
+
+
+def read(folder: Path, folds: Sequence[int], parts: dict[str, str], n_classes: int) -> list[FoldResults]:
+    """The results of each fold, in the order of `folds`; `parts` is folds.csv.
+
+    Raises PipelineError where a fold has none, or they are broken or of another split.
+    """
+    return [_read_fold(folder / f"fold{fold}", fold, parts, n_classes) for fold in folds]
+
+
+def _read_fold(folder: Path, fold: int, parts: dict[str, str], n_classes: int) -> FoldResults:
+    run = folder / "run.json"
+    try:
+        counts = _counts(folder / "counts.csv", n_classes)
+        dice = _image_dice(folder / "per_image.csv")
+        history = csv_rows(folder / "history.csv")
+        predictions = zips.places(folder / "predictions.zip")
+        made_by = json.loads(run.read_text(encoding="utf-8")) if run.exists() else {}
+    except FileNotFoundError as error:
+        name = Path(error.filename).name
+        raise PipelineError(f"{folder.as_posix()}: no {name}, so fold {fold} has no results. {_remedy(fold)}") from None
+    except (KeyError, IndexError, ValueError, zipfile.BadZipFile) as error:
+        raise PipelineError(f"{folder.as_posix()}: not whole ({error}). {_remedy(fold, '--force ')}") from None
+    wanted = {VAL: set(splits.train_and_validation(parts, fold)[1]), TEST: set(splits.test(parts))}
+    if any(set(dice.get(part, {})) != ids for part, ids in wanted.items()):
+        raise PipelineError(f"{folder.as_posix()}: its images are not those of data/folds. {_remedy(fold)}")
+    return FoldResults(fold, counts, dice, history, made_by, predictions)
+
+
+def _remedy(fold: int, option: str = "") -> str:
+    return f"Run `dvc repro {option}evaluate@{fold}`."
+
+
+def _counts(path: Path, n_classes: int) -> dict[str, Confusion]:
+    """counts.csv as one matrix a part."""
+    found: dict[str, Confusion] = {}
+    rows = csv_rows(path)
+    for row in rows:
+        counts = found.setdefault(row["part"], np.zeros((n_classes, n_classes), np.int64))
+        counts[int(row["truth"]), int(row["prediction"])] = int(row["pixels"])
+    if len(rows) != len(found) * n_classes**2:
+        raise ValueError("counts.csv is about other classes")
+    return found
+
+
+def _image_dice(path: Path) -> dict[str, dict[str, float | None]]:
+    """The Dice of each part's images, None where an image has no object."""
+    found: dict[str, dict[str, float | None]] = {}
+    for row in csv_rows(path):
+        found.setdefault(row["part"], {})[row["id"]] = float(row["dice"]) if row["dice"] else None
+    return found
+
+
+def _accuracy(scored: Scored) -> float | None:
+    total = int(scored.counts.sum())
+    return float(np.trace(scored.counts) / total) if total else None
+
+
+def _dices(scored: Scored) -> list[str]:
+    return [_text(value) for value in class_scores(scored.counts)["dice"]]
+
+
+def _text(value: float | None) -> str:
+    return "" if value is None else repr(value)

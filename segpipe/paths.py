@@ -1,0 +1,45 @@
+"""Every path that dvc.yaml names, once; all of them are relative to the project's root, where stages run."""
+
+from pathlib import Path
+
+PARAMS = Path("params.yaml")
+CODE = Path("code.json")
+LOCK = Path("dvc.lock")
+KEPT_FOLDS = Path("kept_folds.csv")
+
+RAW = Path("data/raw")
+PREPARED = Path("data/prepared")
+DOCTOR = Path("data/doctor")
+FOLDS = Path("data/folds/folds.csv")
+BALANCE_REPORT = Path("data/folds/proof.json")
+EVAL = Path("data/eval")
+
+EXPORT = Path("models/export")
+ONNX = EXPORT / "model.onnx"
+GATE = EXPORT / "gate.json"
+
+METRICS = Path("metrics")
+SUMMARY = METRICS / "summary.json"
+REPORTS = Path("reports")
+PAGE = REPORTS / "index.html"
+AUGMENTATION = REPORTS / "augmentation.png"
+
+
+def model_folder(fold: int) -> Path:
+    """models/foldN: what the training of a fold leaves."""
+    return Path(f"models/fold{fold}")
+
+
+def model_file(fold: int) -> Path:
+    """The weights of a fold's best epoch, with the card that says what they are."""
+    return model_folder(fold) / "model.safetensors"
+
+
+def history_file(fold: int) -> Path:
+    """The numbers of each epoch of a fold's training."""
+    return model_folder(fold) / "history.csv"
+
+
+def eval_folder(fold: int) -> Path:
+    """data/eval/foldN: what the model of a fold scored."""
+    return EVAL / f"fold{fold}"

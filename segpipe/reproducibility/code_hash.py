@@ -1,0 +1,127 @@
+"""What the code of a stage says: one hash of every file it imports, comments and docstrings left out.
+
+DVC sees these hashes in code.json, so an edit reruns the stages whose code now says something else, and only those.
+"""
+
+import ast
+import hashlib
+import io
+import tokenize
+from collections.abc import Iterable
+from functools import cache
+from pathlib import Path
+from typing import get_args
+
+from segpipe.params.schema import LossParams, ModelParams
+
+PACKAGES = ("segpipe", "stages")
+STAGES = ("download", "convert", "split", "train", "evaluate", "export", "report")
+VARIANTS: dict[str, tuple[str, ...]] = {
+    "models": get_args(ModelParams.model_fields["name"].annotation),
+    "losses": get_args(LossParams.model_fields["name"].annotation),
+}
+"""Rooms of which a stage runs one file, by the name in params.yaml: a new one beside the old changes no other's hash."""
+
+DECIDES_NO_BYTE = {
+    "segpipe.params.schema": "checks values and passes them on; DVC sees the values themselves",
+    "segpipe.params.load": "likewise",
+    "segpipe.params.messages": "the words of refusals",
+    "segpipe.storage.yaml_mapping": "reads params.yaml for it",
+    "segpipe.errors": "the words of refusals",
+    "segpipe.console.progress": "what a terminal shows",
+    "segpipe.storage.lock": "who works and who waits",
+    "segpipe.console.parent_watch": "when to give up",
+    "segpipe.tracking": "what MLflow is told",
+    "segpipe.reproducibility.git_revision": "what MLflow is told",
+    "segpipe.storage.workspace": "where unfinished work is kept",
+}
+
+
+def code_hashes(root: Path) -> dict[str, dict[str, str]]:
+    """The hash of each stage, and of each variant of VARIANTS, by room and name; `root` holds the packages."""
+    rooms = {"stages": ("stages", STAGES)} | {room: (f"segpipe.{room}", names) for room, names in VARIANTS.items()}
+    return {room: {name: code_hash(root, [f"{package}.{name}"]) for name in names} for room, (package, names) in rooms.items()}
+
+
+def code_hash(root: Path, modules: Iterable[str]) -> str:
+    """One hash of what the modules and all that they import say: 16 hexadecimal digits."""
+    digest = hashlib.sha256()
+    for file in closure(root, modules):
+        digest.update(f"{file}\n{meaning((root / file).read_text(encoding='utf-8'))}\n".encode())
+    return digest.hexdigest()[:16]
+
+
+def closure(root: Path, modules: Iterable[str]) -> list[str]:
+    """The files, sorted POSIX paths from the root, of the modules and all that they import at any depth.
+
+    Imports inside functions count; empty files, type-checking imports and DECIDES_NO_BYTE do not.
+    """
+    seen: set[str] = set()
+    waiting = [*modules]
+    while waiting:
+        name = waiting.pop()
+        if name not in seen and name not in DECIDES_NO_BYTE:
+            seen.add(name)
+            waiting += imported_by(root, name)
+    files = (file for name in seen if (file := file_of(root, name)) and file.stat().st_size)
+    return sorted(file.relative_to(root).as_posix() for file in files)
+
+
+def imported_by(root: Path, module: str) -> list[str]:
+    """The modules of ours that a module's own text imports, read from the source and not run."""
+    file = file_of(root, module)
+    assert file, module
+    names = _imports(file.read_text(encoding="utf-8"))
+    return [name for name in names if name.split(".")[0] in PACKAGES and file_of(root, name)]
+
+
+@cache
+def _imports(source: str) -> tuple[str, ...]:
+    """What the source may import, each name once. Kept, since every stage asks for most files again."""
+    tree = _without_type_checking(ast.parse(source))
+    names: list[str] = []
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Import):
+            names += [alias.name for alias in node.names]
+        elif isinstance(node, ast.ImportFrom) and node.module:
+            names += [f"{node.module}.{alias.name}" for alias in node.names] + [node.module]
+    return tuple(dict.fromkeys(names))
+
+
+def file_of(root: Path, module: str) -> Path | None:
+    """The file that holds a module, or None where the name is no module of ours."""
+    path = root.joinpath(*module.split("."))
+    return next((file for file in (path.with_suffix(".py"), path / "__init__.py") if file.is_file()), None)
+
+
+@cache
+def meaning(source: str) -> str:
+    """Python source without comments, docstrings and blank lines: what is left is all that can change a result.
+
+    Cut out of the text, since a parsed tree looks different in each version of Python.
+    """
+    # Offsets count bytes in ast and characters in tokenize: both are brought to bytes.
+    lines = [line.encode("utf-8") for line in source.splitlines()]
+    tokens = tokenize.generate_tokens(io.StringIO(source).readline)
+    cuts: list[tuple[int, int, int, int | None]] = [
+        (token.start[0], len(token.line[: token.start[1]].encode("utf-8")), token.end[0], None)
+        for token in tokens
+        if token.type == tokenize.COMMENT
+    ]
+    for node in ast.walk(ast.parse(source)):
+        if isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant) and isinstance(node.value.value, str):
+            cuts.append((node.lineno, node.col_offset, node.end_lineno or node.lineno, node.end_col_offset))
+    for first, start, last, end in sorted(cuts, reverse=True):
+        rest = b"" if end is None else lines[last - 1][end:]
+        lines[first - 1 : last] = [lines[first - 1][:start] + rest, *[b""] * (last - first)]
+    return "\n".join(line.decode("utf-8").rstrip() for line in lines if line.strip())
+
+
+def _without_type_checking(tree: ast.Module) -> ast.Module:
+    """Imports under `if TYPE_CHECKING` never run."""
+    kept = [
+        node
+        for node in tree.body
+        if not (isinstance(node, ast.If) and isinstance(node.test, ast.Name) and node.test.id == "TYPE_CHECKING")
+    ]
+    return ast.Module(kept, type_ignores=[])

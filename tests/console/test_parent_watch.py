@@ -1,0 +1,91 @@
+"""A stage whose dvc is gone ends by itself, also behind a shell; one whose dvc lives goes on."""
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from segpipe.console import parent_watch
+from tests.structure.imports import ROOT
+
+STAGE = "import time; from segpipe import watch; watch.end_with_dvc(); print('started', flush=True); time.sleep({seconds})"
+DVC = """
+import shlex, subprocess, sys
+stage = {stage!r}
+shell = {shell!r}
+command = [sys.executable, "-c", stage]
+subprocess.run([*shell, shlex.join(command)] if shell else command)
+"""
+
+linux = pytest.mark.skipif(not Path("/proc/self/stat").exists(), reason="reads /proc")
+
+
+def started(shell: list[str], seconds: float, **environment: str) -> "tuple[subprocess.Popen[str], int]":
+    """A process that stands for dvc, and the number of its stage's process."""
+    code = DVC.format(shell=shell, stage=STAGE.format(seconds=seconds))
+    dvc = subprocess.Popen(
+        [sys.executable, "-c", code], cwd=ROOT, stdout=subprocess.PIPE, text=True, env=os.environ | environment
+    )
+    assert dvc.stdout
+    assert dvc.stdout.readline() == "started\n"
+    below = dvc.pid
+    while children := Path(f"/proc/{below}/task/{below}/children").read_text().split():
+        below = int(children[0])
+    return dvc, below
+
+
+def gone(process: int, within_s: float) -> bool:
+    end = time.monotonic() + within_s
+    while time.monotonic() < end:
+        try:
+            if Path(f"/proc/{process}/stat").read_text().rpartition(")")[2].split()[0] == "Z":
+                return True
+        except OSError:
+            return True
+        time.sleep(0.05)
+    return False
+
+
+@linux
+@pytest.mark.parametrize("shell", [[], ["sh", "-c"], ["bash", "-c"]])
+def test_it_ends_soon_after_dvc(shell: list[str]) -> None:
+    dvc, stage = started(shell, 60, DVC_STAGE="train")
+    dvc.kill()
+    dvc.wait()
+    assert gone(stage, 5.0)
+
+
+@linux
+def test_by_hand_it_goes_on() -> None:
+    environment = {name: "" for name in ("DVC_STAGE",) if name in os.environ}
+    assert not environment, "this test is not for a stage"
+    dvc, stage = started([], 60)
+    dvc.kill()
+    dvc.wait()
+    try:
+        assert not gone(stage, 1.5)
+    finally:
+        os.kill(stage, signal.SIGKILL)
+
+
+@linux
+def test_under_a_living_dvc_it_works_to_its_end() -> None:
+    dvc, _ = started(["sh", "-c"], 1.5, DVC_STAGE="train")
+    assert dvc.wait(20) == 0
+
+
+def test_the_chain_ends_at_the_first_that_is_no_shell(monkeypatch: pytest.MonkeyPatch) -> None:
+    parents = {5: (4, "sh"), 4: (3, "bash"), 3: (2, "dvc"), 2: (1, "bash")}
+    monkeypatch.setattr(parent_watch, "_parent", parents.__getitem__)
+    assert parent_watch.ancestors(5) == [(4, "sh"), (3, "bash"), (2, "dvc")]
+
+
+@pytest.mark.parametrize(
+    ("first", "orphan"), [("systemd", True), ("init", True), ("dvc", False), ("python3.11", False), ("", False)]
+)
+def test_a_stage_that_starts_as_an_orphan_is_seen(first: str, orphan: bool) -> None:
+    assert parent_watch._is_orphan([(4, "sh"), (1, first)]) == orphan

@@ -1,0 +1,101 @@
+"""What counts as a change of code, and which stage it concerns."""
+
+import shutil
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from segpipe.reproducibility.code_hash import DECIDES_NO_BYTE, PACKAGES, VARIANTS, code_hashes, imported_by, meaning
+from tests.structure.imports import ROOT, modules
+
+Hashes = dict[str, dict[str, str]]
+
+
+@pytest.fixture
+def copy(tmp_path: Path) -> Path:
+    """The packages in a folder where they may be changed."""
+    for package in PACKAGES:
+        shutil.copytree(ROOT / package, tmp_path / package, ignore=shutil.ignore_patterns("__pycache__"))
+    return tmp_path
+
+
+def edit(folder: Path, file: str, old: str, new: str) -> None:
+    path = folder / file
+    text = path.read_text(encoding="utf-8")
+    assert old in text
+    path.write_text(text.replace(old, new), encoding="utf-8")
+
+
+def changed(before: Hashes, after: Hashes) -> set[str]:
+    return {f"{room}.{name}" for room in after for name in after[room] if before[room].get(name) != after[room][name]}
+
+
+def test_comments_docstrings_and_blank_lines_change_nothing(copy: Path) -> None:
+    before = code_hashes(copy)
+    for name in modules():
+        path = copy.joinpath(*name.split(".")).with_suffix(".py")
+        text = path.read_text(encoding="utf-8").replace('"""', '"""Ümlaut: ', 1)
+        path.write_text(f"{text}\n\n# the end\n", encoding="utf-8")
+    assert code_hashes(copy) == before
+
+
+@pytest.mark.parametrize(
+    ("file", "old", "new", "concerned"),
+    [
+        (
+            "segpipe/losses/dice.py",
+            "beta=0.5",
+            "beta=0.6",
+            {f"losses.{name}" for name in ("dice", "dice_bce", "dice_ce", "mix")},
+        ),
+        ("segpipe/models/resnet_unet.py", "(params.width, 5)", "(params.width, 6)", {"models.resnet_unet"}),
+        (
+            "segpipe/models/unet.py",
+            "- 2\n",
+            "- 3\n",
+            {f"models.{name}" for name in ("unet", "simple_unet", "attention_unet", "unetpp")},
+        ),
+        ("segpipe/training/schedule.py", "0.5 *", "0.4 *", {"stages.train"}),
+        ("segpipe/report/skeleton.py", "15px", "16px", {"stages.report"}),
+        ("segpipe/acquire/voc_download.py", "2**32", "2**33", {"stages.download"}),
+        ("segpipe/params/schema.py", "ge=10, le=20000", "ge=11, le=20000", set()),
+    ],
+)
+def test_an_edit_concerns_those_who_run_it(copy: Path, file: str, old: str, new: str, concerned: set[str]) -> None:
+    before = code_hashes(copy)
+    edit(copy, file, old, new)
+    assert changed(before, code_hashes(copy)) == concerned
+
+
+def test_a_new_file_beside_the_old_concerns_nobody(copy: Path) -> None:
+    before = code_hashes(copy)
+    (copy / "segpipe" / "losses" / "another.py").write_text("from segpipe.losses.dice import dice\n", encoding="utf-8")
+    assert code_hashes(copy) == before
+
+
+@pytest.mark.parametrize("room", VARIANTS)
+def test_each_name_has_its_file(room: str) -> None:
+    assert [name for name in VARIANTS[room] if not (ROOT / "segpipe" / room / f"{name}.py").is_file()] == []
+
+
+def test_what_is_left_out_is_there_and_hands_nothing_on_that_counts() -> None:
+    assert set(DECIDES_NO_BYTE) <= set(modules())
+    behind = {name for module in DECIDES_NO_BYTE for name in imported_by(ROOT, module)}
+    # MLflow's sample pictures are written the way all files are.
+    assert behind - set(DECIDES_NO_BYTE) <= {"segpipe.storage.files"}
+
+
+def test_what_a_line_says_is_kept() -> None:
+    source = 'x = "# no comment"  # a comment\n\ndef f():\n    """A docstring\n    of two lines."""\n    return "ü"  # ü\n'
+    assert meaning(source) == 'x = "# no comment"\ndef f():\n    return "ü"'
+
+
+STATEMENTS = ["x = 1", "y = '#'", "z = '''a\n# b\n'''", "if x:\n    y = 2"]
+
+
+@given(st.lists(st.sampled_from(STATEMENTS), max_size=6), st.integers(0, 6))
+def test_a_comment_anywhere_between_statements_changes_nothing(statements: list[str], where: int) -> None:
+    commented = [*statements[:where], "# a comment", "", *statements[where:]]
+    assert meaning("\n".join(commented) + "\n") == meaning("\n".join(statements) + "\n")
