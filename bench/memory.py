@@ -36,23 +36,23 @@ def one(name: str, batch_size: int) -> None:
     import torch
 
     from segpipe.diagnostics import architecture_costs, memory
-    from segpipe.diagnostics.dry_run import rehearse
+    from segpipe.diagnostics.dry_run import dry_run
     from segpipe.params.load import load_params
     from segpipe.training import device
 
     every = load_params()
-    device.settle(every.threads, every.train.deterministic)
+    device.configure_determinism(every.threads, every.train.deterministic)
     setting, _ = architecture_costs.setting_of(every)
     segmenter = architecture_costs.build(every, architecture_costs.configured(every.model, name), setting)
     computed = memory.computed(segmenter, setting).peak(batch_size)
     # Once on a small image: what torch loads and keeps at its first step is no part of a step.
     small = architecture_costs.build(every, architecture_costs.configured(every.model, "simple_unet"), setting)
-    rehearse(small, setting, 1, torch.device("cpu"))
+    dry_run(small, setting, 1, torch.device("cpu"))
     before = status("VmRSS")
     with open("/proc/self/clear_refs", "w") as reset:  # noqa: PTH123
         reset.write("5")
     weights = sum(each.nbytes for each in segmenter.state_dict().values())
-    rehearse(segmenter, setting, batch_size, torch.device("cpu"))
+    dry_run(segmenter, setting, batch_size, torch.device("cpu"))
     print(computed, status("VmHWM") - before + weights, before)
 
 

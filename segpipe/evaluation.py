@@ -34,15 +34,15 @@ class Scored:
     id: str
     prediction: NDArray[np.uint8]
     counts: Confusion
-    costs: dict[str, float | None]
+    losses: dict[str, float | None]
 
 
 @dataclass(frozen=True)
 class FoldResults:
     """One fold, read back. `counts` and `dice` (by image id) hold each part that has images, in the order of per_image.csv.
 
-    `history` has a row an epoch, its numbers as they stand in the file. `run` is run.json, empty where there is none.
-    `predictions` says where the PNG of PART/ID lies.
+    `history` has a row an epoch, its numbers as they stand in the file. `run` is run.json: the `fingerprint` and the
+    `params` of its training, and more. `predictions` says where the PNG of PART/ID lies.
     """
 
     fold: int
@@ -68,20 +68,20 @@ def write(folder: Path, parts: Mapping[str, Sequence[Scored]], classes: Sequence
         for seen in range(len(classes))
     ]
     write_text(folder / "counts.csv", csv_text(("part", "truth", "prediction", "pixels"), counts))
-    costs = next((list(each.costs) for scored in parts.values() for each in scored), ["loss"])
+    terms = next((list(each.losses) for scored in parts.values() for each in scored), ["loss"])
     rows = [
         (
             part,
             each.id,
             _text(image_dice(each.counts, has_background)),
             _text(_accuracy(each)),
-            *(_text(each.costs[name]) for name in costs),
+            *(_text(each.losses[name]) for name in terms),
             *_dices(each),
         )
         for part, scored in parts.items()
         for each in scored
     ]
-    head = ("part", "id", "dice", "pixel_accuracy", *costs, *(f"dice_{number}" for number in range(len(classes))))
+    head = ("part", "id", "dice", "pixel_accuracy", *terms, *(f"dice_{number}" for number in range(len(classes))))
     write_text(folder / "per_image.csv", csv_text(head, rows))
     pictures = ((f"{part}/{each.id}.png", encode_mask(each.prediction)) for part, scored in parts.items() for each in scored)
     zips.write_zip(folder / "predictions.zip", pictures)
@@ -114,26 +114,32 @@ def read(folder: Path, folds: Sequence[int], parts: dict[str, str], n_classes: i
 
 
 def _read_fold(folder: Path, fold: int, parts: dict[str, str], n_classes: int) -> FoldResults:
-    run = folder / "run.json"
     try:
         counts = _counts(folder / "counts.csv", n_classes)
         dice = _image_dice(folder / "per_image.csv")
         history = csv_rows(folder / "history.csv")
         predictions = zips.places(folder / "predictions.zip")
-        made_by = json.loads(run.read_text(encoding="utf-8")) if run.exists() else {}
+        run = _origin(folder / "run.json")
     except FileNotFoundError as error:
         name = Path(error.filename).name
         raise PipelineError(f"{folder.as_posix()}: no {name}, so fold {fold} has no results. {_remedy(fold)}") from None
-    except (KeyError, IndexError, ValueError, zipfile.BadZipFile) as error:
+    except (KeyError, IndexError, TypeError, ValueError, zipfile.BadZipFile) as error:
         raise PipelineError(f"{folder.as_posix()}: not whole ({error}). {_remedy(fold, '--force ')}") from None
     wanted = {VAL: set(splits.train_and_validation(parts, fold)[1]), TEST: set(splits.test(parts))}
     if any(set(dice.get(part, {})) != ids for part, ids in wanted.items()):
         raise PipelineError(f"{folder.as_posix()}: its images are not those of data/folds. {_remedy(fold)}")
-    return FoldResults(fold, counts, dice, history, made_by, predictions)
+    return FoldResults(fold, counts, dice, history, run, predictions)
 
 
 def _remedy(fold: int, option: str = "") -> str:
     return f"Run `dvc repro {option}evaluate@{fold}`."
+
+
+def _origin(path: Path) -> dict[str, Any]:
+    run: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+    if not {"fingerprint", "params"} <= run.keys():
+        raise ValueError("run.json names no training")
+    return run
 
 
 def _counts(path: Path, n_classes: int) -> dict[str, Confusion]:

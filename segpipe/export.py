@@ -7,7 +7,6 @@ import logging
 import math
 import warnings
 from collections.abc import Iterable
-from dataclasses import dataclass
 from typing import Any
 
 import onnx
@@ -15,26 +14,15 @@ import torch
 from numpy.typing import NDArray
 
 from segpipe.errors import PipelineError
+from segpipe.gate import Gate
 from segpipe.inference.onnx_session import INPUT, MARK, OUTPUT, SEAL_KEY
-from segpipe.inference.predict import Forward, predict_logits, require_finite
+from segpipe.inference.predict import Forward, predict_classes, predict_logits
 from segpipe.models.model_file import Card
 from segpipe.models.segmenter import Segmenter, classes_of
 from segpipe.storage import checksummed
 
 OPSET = 20
 AXES = ("batch", "channels", "height", "width")
-
-
-@dataclass(frozen=True)
-class Gate:
-    """How far ONNX is from torch: the largest difference of a logit, and the share of pixels with the same class.
-
-    The difference is infinite where ONNX's logit is no finite number.
-    """
-
-    images: int
-    largest_difference: float
-    same_pixels: float
 
 
 def to_onnx(segmenter: Segmenter, card: Card) -> bytes:
@@ -75,13 +63,14 @@ def compare(segmenter: Segmenter, exported: Forward, card: Card, images: Iterabl
     cpu = torch.device("cpu")
     largest, same, pixels, count = 0.0, 0, 0, 0
     for name, image in images:
-        wanted, found = (predict_logits(forward, image, card.infer, card.long_side, cpu) for forward in (segmenter, exported))
-        require_finite(wanted, name)
-        apart = float((wanted - found).abs().max())
+        wanted = predict_classes(segmenter, image, card.infer, card.long_side, cpu, name)
+        # Its logits may not be finite: that is for the gate to say.
+        found = predict_logits(exported, image, card.infer, card.long_side, cpu)
+        apart = float((wanted.logits - found).abs().max())
         # No number is larger than a NaN, and max() would drop it.
         largest = max(largest, apart if math.isfinite(apart) else math.inf)
-        same += int((classes_of(wanted) == classes_of(found)).sum())
-        pixels += wanted.shape[1] * wanted.shape[2]
+        same += int((wanted.classes == classes_of(found).numpy()).sum())
+        pixels += wanted.classes.size
         count += 1
     return Gate(count, largest, same / max(pixels, 1))
 

@@ -15,7 +15,7 @@ from typing import Any
 from segpipe.storage.files import write_bytes
 from segpipe.storage.workspace import main_root
 
-FINGERPRINT = "segpipe.reproducibility.fingerprint"
+FINGERPRINT = "segpipe.fingerprint"
 PATIENCE = {"MLFLOW_HTTP_REQUEST_TIMEOUT": "10", "MLFLOW_HTTP_REQUEST_MAX_RETRIES": "2"}
 
 
@@ -123,7 +123,7 @@ def start(experiment: str, name: str, tags: Mapping[str, str], interrupted: bool
     return Tracker(open_run)
 
 
-def again(experiment: str, fingerprint: str) -> Tracker:
+def reopen(experiment: str, fingerprint: str) -> Tracker:
     """The newest run of this fingerprint; warns where there is none, as after a training restored from the cache."""
 
     def open_run() -> tuple[Any, str]:

@@ -1,10 +1,7 @@
 """Stage code: what the code of each stage says, in code.json; DVC runs it when a file of code changes, and others by it."""
 
-from pathlib import Path
-
+from segpipe import paths
 from segpipe.console import command
-
-CODE = Path("code.json")
 
 
 def main() -> None:
@@ -12,8 +9,8 @@ def main() -> None:
     from segpipe.reproducibility import code_hash
     from segpipe.storage import files
 
-    files.write_json(CODE, code_hash.code_hashes(Path()))
-    command.done(CODE.as_posix(), "dvc repro")
+    files.write_json(paths.CODE, code_hash.code_hashes(code_hash.ROOT))
+    command.done(paths.CODE.as_posix(), "dvc repro")
 
 
 if __name__ == "__main__":

@@ -31,7 +31,7 @@ def test_a_run_carries_what_it_is_given(store: MlflowClient, tmp_path: Path) -> 
     tracker.metrics({"train_loss": 0.5, "val_dice": 0.5}, 1)
     tracker.content("a.png", b"123", "predictions")
     tracker.end()
-    again = tracking.again("test", "abc")
+    again = tracking.reopen("test", "abc")
     again.metrics({"test.dice": 0.75})
     run = only_run(store)
     assert run.info.status == "FINISHED"
@@ -74,7 +74,7 @@ def test_a_full_temporary_folder_stops_no_training(
 
 
 def test_no_such_run_is_a_warning(store: MlflowClient, capsys: pytest.CaptureFixture[str]) -> None:
-    tracking.again("test", "never").metrics({"a": 1.0})
+    tracking.reopen("test", "never").metrics({"a": 1.0})
     assert "warning: MLflow has no run of this training" in capsys.readouterr().err
 
 

@@ -1,31 +1,12 @@
 """segpipe init: looks at a folder of annotated images, brings it in, and writes what belongs to it into params.yaml."""
 
-import shlex
-import sys
-import tempfile
-from collections.abc import Mapping
-from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, Literal
+from typing import Annotated, Literal
 
 import typer
 
 from segpipe.console import command
-from segpipe.errors import PipelineError
 
-if TYPE_CHECKING:
-    from segpipe.annotations.detect.inspect import Look
-    from segpipe.annotations.detect.starting_point import Advice, Machine
-    from segpipe.annotations.examination.result import Examination
-    from segpipe.params.edit import Value
-    from segpipe.params.schema import Params
-    from segpipe.storage.examination_cache import Cache
-
-PARAMS = Path("params.yaml")
 Kind = Literal["labelme", "masks", "voc", "coco", "yolo"]
-KEPT_FOLDS = Path("kept_folds.csv")
-"""What stage split remembers of each image: nothing yet of other data."""
-ROUNDS = 5
-"""How often the data is examined again with what mends it: one mended problem can bring another to light."""
 
 
 def init(
@@ -39,138 +20,6 @@ def init(
     fix: Annotated[bool, typer.Option("--fix", help="Write the lines that mend what the doctor finds.")] = False,
 ) -> None:
     """Examines annotated images, brings them to data/source under DVC, and sets params.yaml to suit them."""
-    if not Path(".dvc").is_dir():
-        raise PipelineError(f".dvc: not in {Path.cwd()}. Run this in the project's root, where params.yaml and .dvc are.")
+    from segpipe.workflows import init as workflow
 
-    from segpipe.acquire import ingest
-    from segpipe.annotations.checks import dataset_checks, fixes
-    from segpipe.annotations.checks import findings as doctor
-    from segpipe.annotations.detect import settings, summary
-    from segpipe.params import edit, schema
-    from segpipe.params.load import load_params
-    from segpipe.storage import files, workspace
-    from segpipe.storage.examination_cache import Cache
-
-    cache = Cache(workspace.examined())
-    every = load_params(PARAMS)
-    with ingest.opened(path, sha256) as folder:
-        where = ingest.data_path(folder, path, in_place)
-        seen = _seen(folder, every, fix, kind=kind, image_dir=image_dir, mask_dir=mask_dir, template=template, cache=cache)
-        print("\n".join(summary.lines(seen, every.data.unannotated)))
-        values, examination = _examined(folder, seen, fix, cache)
-        unsure = [] if fix and values != settings.of_data(seen, folder.as_posix()) else seen.unsure(examination.problems)
-        folders = {"--image-dir": image_dir, "--mask-dir": mask_dir, "--template": template}
-        again = _again(path, in_place, {"--sha256": sha256, "--kind": kind} | folders)
-        hint = "" if fix else f"`{again}` writes the lines above."
-        doctor.refuse([*unsure, *examination.problems], hint)
-        # Where the file is about this data already, its other values are the user's own by now.
-        is_new = edit.with_values(PARAMS, settings.of_data(seen, where)) != every
-        advised = _advised(seen, examination, every) if is_new else []
-        brought = where == ingest.SOURCE.as_posix()
-        if brought:
-            ingest.bring(folder)
-    small = [] if is_new else dataset_checks.small_for(examination.records, every.input.crop, schema.stride_of(every.model))
-    mended = fixes.values_of(small, every.model_dump()) if fix else {}
-    reasons = {each.key: each.reason for each in advised}
-    told = {each.key: each.value for each in advised}
-    changes = edit.write(PARAMS, values | {"data.path": where} | told | mended, reasons)
-    print(doctor.told(small), file=sys.stderr, end="")
-    print("\n".join(f"{change}{_because(reasons.get(change.key))}" for change in changes) or "params.yaml fits already")
-    if is_new:
-        files.write_text(KEPT_FOLDS, "# no image was dealt out yet\n")
-    tracked = ["params.yaml", KEPT_FOLDS.name, *(["data/source.dvc"] if brought else [])]
-    command.done(", ".join(tracked), f"{_git_add(tracked)}dvc repro")
-
-
-def _seen(folder: Path, every: "Params", fix: bool, **how: Any) -> "Look":
-    """What the folder holds, looked at as the options of `look` say."""
-    from segpipe.annotations.checks import fixes
-    from segpipe.annotations.detect.inspect import look
-
-    seen = look(folder, every.data, **how)
-    if fix and "data.pages" in fixes.values_of(seen.problems, every.model_dump()):
-        # What the pages hold decides the classes.
-        return look(folder, every.data.model_copy(update={"pages": "split"}), **how)
-    return seen
-
-
-def _examined(folder: Path, seen: "Look", fix: bool, cache: "Cache") -> "tuple[dict[str, Value], Examination]":
-    """What params.yaml must say of the data, and what the doctor finds then; with `fix`, after all that mends itself."""
-    from segpipe.annotations import convert
-    from segpipe.annotations.checks import fixes
-    from segpipe.annotations.detect import settings
-    from segpipe.params import edit
-
-    values: dict[str, Value] = {**settings.of_data(seen, folder.as_posix())}
-    with tempfile.TemporaryDirectory() as scratch:
-        for _ in range(ROUNDS):
-            current = edit.with_values(PARAMS, values)
-            examination = convert.examine(current.data, (), Path(scratch) / "masks", cache=cache)
-            mending = fixes.values_of(examination.problems, current.model_dump()) if fix else {}
-            # A warning stays where its line is written already; only what the lines change is worth another look.
-            if edit.with_values(PARAMS, values | mending) == current:
-                break
-            values |= mending
-    return values, examination
-
-
-def _advised(seen: "Look", examination: "Examination", every: "Params") -> "list[Advice]":
-    """What the sizes, the number and the names of the images ask for. Raises PipelineError where they cannot be split."""
-    from segpipe.annotations.detect import settings, starting_point
-    from segpipe.annotations.detect.starting_point import Advice
-    from segpipe.cli import split_groups
-    from segpipe.params import schema
-
-    ids = [record.id for record in examination.records]
-    told = any(record.group for record in examination.records)
-    grouped = [] if told or dict(seen.given).keys() - {""} else starting_point.groups(ids)
-    split = every.split.model_copy(update={each.key.removeprefix("split."): each.value for each in grouped})
-    found = split_groups.of_records(examination.records, split)
-    if grouped and found.outside < 2:  # together with near-duplicates, what the names suggest would leave nothing to part
-        grouped, split = [], every.split
-        found = split_groups.of_records(examination.records, split)
-    split_groups.refuse_too_few(examination.records, found, split)
-    folds = settings.of_folds(seen, found.outside, split, every.folds, found.validated)
-    few = f"{found.outside} groups of images" if found.outside < found.images else f"{found.images} images"
-    return [
-        *starting_point.advice(examination, _machine(), schema.stride_of(every.model), _width(every)),
-        *grouped,
-        *(Advice(key, value, few) for key, value in folds.items()),
-    ]
-
-
-def _width(every: "Params") -> int:
-    width = every.model.width
-    return width if isinstance(width, int) else width[0]
-
-
-def _machine() -> "Machine":
-    """This computer. Without torch, whose import takes seconds: a GPU's driver says what is there."""
-    import os
-    import shutil
-    import subprocess
-
-    from segpipe.annotations.detect.starting_point import Machine
-
-    own = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") if hasattr(os, "sysconf") else 2**33
-    query = ["nvidia-smi", "--query-gpu=memory.total", "--format=csv,noheader,nounits"]
-    told = subprocess.run(query, capture_output=True, text=True, check=False).stdout if shutil.which("nvidia-smi") else ""
-    first = told.strip().split("\n")[0].strip()
-    return Machine(True, int(first) * 2**20) if first.isdecimal() else Machine(False, own)
-
-
-def _again(path: str, in_place: bool, options: Mapping[str, str | None]) -> str:
-    """This command with --fix, as a shell takes it."""
-    given = [word for name, value in options.items() if value for word in (name, value)]
-    return shlex.join(["segpipe", "init", path, *(["--in-place"] if in_place else []), *given, "--fix"])
-
-
-def _because(reason: str | None) -> str:
-    return f"  ({reason})" if reason else ""
-
-
-def _git_add(files: list[str]) -> str:
-    """The command that keeps these files, where the project is in a Git repository."""
-    here = Path.cwd()
-    in_git = any((folder / ".git").exists() for folder in (here, *here.parents))
-    return f"git add {' '.join(files)}, then " if in_git else ""
+    command.done(*workflow.init(path, in_place, sha256, kind, image_dir, mask_dir, template, fix))

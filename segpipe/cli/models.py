@@ -69,11 +69,11 @@ def _look(every: "Params", name: str, memory: float | None) -> tuple[dict[str, A
     from segpipe.training import device as devices
     from segpipe.training import precision
 
-    device = devices.choose(every.runtime.device)
+    device = devices.select_device(every.runtime.device)
     precision.scaler(every.train.precision, device)
-    devices.settle(every.threads, every.train.deterministic)
+    devices.configure_determinism(every.threads, every.train.deterministic)
     setting, source = architecture_costs.setting_of(every)
-    room = memories.room(device) if memory is None else round(memory * GIB)
+    room = memories.available_memory(device) if memory is None else round(memory * GIB)
     about = {
         "channels": setting.channels,
         "classes": setting.n_classes,

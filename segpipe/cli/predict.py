@@ -1,29 +1,19 @@
 """segpipe predict: images in, class masks and overlays out, with a torch or an ONNX model."""
 
-import sys
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, Literal
+from typing import Annotated, Literal
 
 import typer
 
+from segpipe import paths
 from segpipe.console import command
-from segpipe.errors import DataError, PipelineError
 
-if TYPE_CHECKING:
-    from segpipe.annotations.items import Item
-    from segpipe.inference.predict import Forward
-    from segpipe.inference.written import Written
-    from segpipe.models.model_file import Card
-    from segpipe.models.segmenter import Segmenter
-
-MODEL = Path("models/export/model.onnx")
-PREPARED = Path("data/prepared")
 Device = Literal["auto", "cpu", "cuda"]
 
 
 def predict(
     inputs: Annotated[list[Path], typer.Argument(help="Images, or folders of images.", show_default=False)],
-    model: Annotated[Path, typer.Option(help="A model.onnx or a model.safetensors of segpipe.")] = MODEL,
+    model: Annotated[Path, typer.Option(help="A model.onnx or a model.safetensors of segpipe.")] = paths.ONNX,
     out: Annotated[Path, typer.Option(help="Folder for the masks and overlays.")] = Path("predictions"),
     device: Annotated[Device, typer.Option(help="auto, cpu or cuda; an ONNX model runs on the CPU.")] = "auto",
     attention: Annotated[bool, typer.Option("--attention", help="Write OUT/attention too: where the model looks.")] = False,
@@ -32,137 +22,6 @@ def predict(
 
     It replaces what it wrote itself, as OUT/written_by_predict.csv lists it, and nothing else.
     """
-    from segpipe.cli import predict_inputs
+    from segpipe.workflows import predict as workflow
 
-    found = predict_inputs.find(inputs)
-
-    from segpipe.console.progress import track
-    from segpipe.inference import written
-
-    table = written.read(out)
-    predict_inputs.require_writable(found, table, _kinds(attention))
-    forward, card, where, looks = _model(model, device, attention)
-    _require_this_project(model, card)
-    table.begin()
-    images = found.items
-    problems: list[str] = []
-    for item in track(images, "predicting"):
-        try:
-            _predict_one(item, table, forward, card, where, looks)
-        except DataError as problem:
-            problems.append(str(problem))
-        except OSError as error:
-            problems.append(f"{item.source}: cannot be read: {error.strerror or error}.")
-    table.end()
-    if problems:
-        n_written = len(images) - len(problems)
-        raise PipelineError("\n".join([*problems, f"{len(problems)} images were left out; {n_written} are in {out}."]))
-    *first, last = (f"{out}/{kind}" for kind in _kinds(attention))
-    command.done(f"{', '.join(first)} and {last}, {len(images)} images", f"look at {last}")
-
-
-def _kinds(attention: bool) -> tuple[str, ...]:
-    """The folders that are written."""
-    return ("masks", "overlays", "attention") if attention else ("masks", "overlays")
-
-
-def _model(path: Path, wish: Device, attention: bool) -> "tuple[Forward, Card, Any, Segmenter | None]":
-    """The forward function, the model's card, the device it computes on, and with `attention` the model to ask for it.
-
-    It computes with the threads it was trained with. Raises PipelineError for a model that has no attention to show, and for
-    an ONNX model that is to run on a GPU.
-    """
-    if wish == "cuda" and path.suffix == ".onnx":
-        raise PipelineError(
-            f"--device cuda: {path} is an ONNX model, which runs on the CPU. Leave --device out, or name the torch model: "
-            "--model models/fold0/model.safetensors."
-        )
-    if attention and path.suffix == ".onnx":
-        raise PipelineError(
-            f"--attention: {path} gives logits alone. Name the torch model: --model models/fold0/model.safetensors."
-        )
-    import torch
-
-    from segpipe.models import model_file
-    from segpipe.training import device as devices
-
-    if path.suffix == ".onnx":
-        from segpipe.inference import onnx_session
-
-        forward, card = onnx_session.load(path)
-        return forward, card, torch.device("cpu"), None
-    segmenter, card = model_file.load(path)
-    if attention:
-        _require_attention(segmenter, card)
-    device = devices.choose(wish)
-    devices.settle(card.training["params"]["threads"], deterministic=True)
-    segmenter = segmenter.to(memory_format=torch.channels_last).to(device)
-    return segmenter, card, device, segmenter if attention else None
-
-
-def _require_this_project(path: Path, card: "Card") -> None:
-    """Raises PipelineError for a model of other classes or images than those of the project that this is run in.
-
-    Warns where they are alike and the data has changed since. Outside a project there is nothing to hold it against.
-    """
-    if not (PREPARED / "dataset.json").is_file():
-        return
-    from segpipe.dataset import pack
-    from segpipe.models import origin
-    from segpipe.reproducibility.fingerprint import data_hash
-
-    if reasons := origin.differences(card, pack.read_info(PREPARED)):
-        raise PipelineError(
-            f"{path} is not a model of this project's data ({PREPARED}): {'; '.join(reasons)}. Run `dvc repro export` for one "
-            "that is, or run this in another folder, where there is no such data."
-        )
-    now = data_hash(PREPARED) if (PREPARED / "index.csv").is_file() else None
-    if now and card.training.get("data", now) != now:
-        print(f"warning: {path} was trained before {PREPARED} changed; `dvc repro` trains it again", file=sys.stderr)
-
-
-def _require_attention(segmenter: "Segmenter", card: "Card") -> None:
-    from segpipe.inference.attention_maps import has_attention
-
-    if not has_attention(segmenter):
-        raise PipelineError(
-            f"--attention: a {card.model.name} has no attention maps. "
-            "Train one that has some: model.name attention_unet, attention_r2unet, pretrained_attention_r2unet or sa_unet."
-        )
-
-
-def _predict_one(item: "Item", out: "Written", forward: "Forward", card: "Card", device: Any, looks: "Segmenter | None") -> None:
-    """One image: its mask, its overlay, and where `looks` looks. Raises DataError for one that cannot be read or does not fit."""
-    from segpipe.images import overlay
-    from segpipe.images.decode import encode_mask
-    from segpipe.images.palette import colours
-    from segpipe.inference.predict import predict_logits, require_finite
-    from segpipe.models.segmenter import classes_of
-
-    image = _fitting(item, card)
-    logits = predict_logits(forward, image, card.infer, card.long_side, device)
-    require_finite(logits, item.source)
-    classes = classes_of(logits).cpu().numpy()
-    out.write(f"masks/{item.id}.png", encode_mask(classes))
-    picture = overlay.overlay(overlay.displayed(image), classes, colours(len(card.classes)))
-    out.write(f"overlays/{item.id}.png", overlay.encode_png(picture))
-    if looks:
-        from segpipe.inference.attention import predict_attention
-        from segpipe.inference.heat_maps import heat_maps
-
-        levels = predict_attention(looks, image, card.infer, card.long_side, device)
-        out.write(f"attention/{item.id}.png", overlay.encode_png(heat_maps(overlay.displayed(image), levels)))
-
-
-def _fitting(item: "Item", card: "Card") -> Any:
-    """The image (H, W, C). Raises DataError for one that cannot be read, and for another kind than the model knows."""
-    from segpipe.images.decode import decode_image, with_channels
-    from segpipe.models.origin import image_kind
-
-    own = decode_image(item.image.read(), item.source)
-    image, bits = with_channels(own, card.channels), 8 * own.dtype.itemsize
-    if (image.shape[2], bits) != (card.channels, card.bits):
-        wanted = image_kind(card.channels, card.bits)
-        problem = f"an image that is {image_kind(own.shape[2], bits)}, but the model knows {wanted} ones"
-        raise DataError(item.source, problem, f"Save it as {wanted}, as the training images are.")
-    return image
+    command.done(*workflow.predict(inputs, model, out, device, attention))

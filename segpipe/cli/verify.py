@@ -3,21 +3,11 @@
 `same`, `other processor` with what differs, or `different` with the first thing that does.
 """
 
-import os
-import subprocess
-import sys
-import tempfile
-from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
 
 from segpipe.console import command
-from segpipe.errors import PipelineError
-from segpipe.storage import workspace
-
-LOCK = Path("dvc.lock")
-METRICS = Path("metrics")
 
 
 def verify(
@@ -26,113 +16,6 @@ def verify(
     full: Annotated[bool, typer.Option("--full", help="Run the whole pipeline again and compare dvc.lock and metrics/.")] = False,
 ) -> None:
     """Trains a few steps twice in fresh processes, and compares them with each other and with the model that is there."""
-    from segpipe.params.load import load_params
+    from segpipe.workflows import verify as workflow
 
-    every = load_params()
-    chosen = every.folds[0] if fold is None else fold
-    model = Path(f"models/fold{chosen}/model.safetensors")
-    recorded = _recorded(model)
-    if full:
-        _whole(recorded)
-    else:
-        _steps(steps, chosen, model, recorded)
-
-
-def _steps(steps: int, fold: int, model: Path, recorded: dict[str, Any] | None) -> None:
-    from segpipe.diagnostics import compare_traces
-
-    with tempfile.TemporaryDirectory() as temporary:
-        first, second = (compare_traces.traced(Path(), fold, steps, 0, Path(temporary) / f"{number}.json") for number in range(2))
-    for warning in first["warnings"]:
-        print(f"warning: {warning}", file=sys.stderr)
-    print(f"deterministic algorithms take {first['price']:.2f} times as long as others here")
-    if difference := compare_traces.first_difference(first, second):
-        raise PipelineError(f"different: {difference}.")
-    entries = len(first["entries"])
-    print(f"two trainings of {steps} steps: equal batches, layers, gradients, weights and scores ({entries} hashes)")
-    _against(model, recorded, first, steps)
-
-
-def _against(model: Path, recorded: dict[str, Any] | None, trace: dict[str, Any], steps: int) -> None:
-    """Holds the first steps against those that the model's own training noted."""
-    from segpipe.diagnostics.trace import FIRST, WEIGHTS
-
-    if recorded is None:
-        command.done("same: the two trainings agree; there is no model to compare with", "dvc repro")
-        return
-    now = trace["card"]["training"]
-    chosen = {key: (recorded.get(key), now.get(key)) for key in ("params", "data", "folds", "code", "encoder_weights")}
-    if any(old != new for old, new in chosen.values()):
-        names = ", ".join(key for key, (old, new) in chosen.items() if old != new)
-        command.done(f"same: the two trainings agree; {model} was trained with other {names}", "dvc repro")
-        return
-    place = min(FIRST, trace["n_batches"])
-    if steps < place:
-        command.done(f"same: the two trainings agree; --steps {place} would compare them with {model} too", "dvc repro")
-        return
-    weights = [value.strip("'") for _, what, value in trace["entries"] if what == WEIGHTS]
-    if weights[place - 1] == recorded.get("first_steps"):
-        command.done(f"same: also as {model}, whose weights after {place} steps are these", "segpipe verify --full")
-        return
-    raise PipelineError(_verdict(recorded, now, f"the weights after {place} steps are not those of {model}"))
-
-
-def _whole(recorded: dict[str, Any] | None) -> None:
-    """`dvc repro --force`: a byte of dvc.lock or metrics/ that changes is a failure."""
-    if not LOCK.is_file() or recorded is None:
-        raise PipelineError("there is no dvc.lock, or no model, to compare with. Run `make repro` first.")
-    before, lock = _hashes(), LOCK.read_text(encoding="utf-8")
-    # By this Python, not by a `dvc` that happens to be on the PATH.
-    afresh = os.environ | {workspace.AFRESH: "1"}  # what was kept of the run before would prove itself
-    if subprocess.run([sys.executable, "-m", "dvc", "repro", "--force"], check=False, env=afresh).returncode:
-        raise PipelineError("`dvc repro --force` failed, so nothing could be compared; what went wrong stands above.")
-    after = _hashes()
-    changed = sorted(name for name in before.keys() | after.keys() if before.get(name) != after.get(name))
-    if changed:
-        fold = recorded["fold"]
-        now = _recorded(Path(f"models/fold{fold}/model.safetensors")) or {}
-        raise PipelineError(_verdict(recorded, now, f"{', '.join(changed)} changed ({'; '.join(_outs(lock))}). See `git diff`"))
-    command.done(f"same: {len(before)} files, every byte of dvc.lock and metrics/", "open reports/index.html")
-
-
-def _verdict(recorded: dict[str, Any], now: dict[str, Any], what: str) -> str:
-    """The second or the third word, and why."""
-    from segpipe.diagnostics import compare_traces
-
-    processor = compare_traces.told(compare_traces.of_processor(recorded), compare_traces.of_processor(now))
-    if processor:
-        return f"other processor: {', '.join(processor)}; {what}. Bytes repeat on the same kind of processor and versions."
-    return f"different: {what}, on the same kind of processor and versions. `segpipe verify --steps 8` may name the operation."
-
-
-def _recorded(model: Path) -> dict[str, Any] | None:
-    """What the model says of its training, None where there is no model."""
-    from segpipe.storage import checksummed
-
-    if not model.is_file():
-        return None
-    try:
-        about = checksummed.opened(model.read_bytes())[1]
-        return {"fold": about["fold"]} | about["training"]
-    except (checksummed.DamagedError, KeyError, TypeError) as error:
-        raise PipelineError(f"{model}: damaged ({error}). Bring it back with `dvc checkout`.") from None
-
-
-def _hashes() -> dict[str, str]:
-    from segpipe.storage.files import sha256_of
-
-    files = [LOCK, *sorted(path for path in METRICS.rglob("*") if path.is_file())]
-    return {path.as_posix(): sha256_of(path) for path in files}
-
-
-def _outs(lock: str) -> list[str]:
-    """The outputs whose hash has changed, by the stage that makes them."""
-    import yaml
-
-    before, after = (yaml.safe_load(text)["stages"] for text in (lock, LOCK.read_text(encoding="utf-8")))
-    return [
-        f"stage {stage}: {out['path']} differs"
-        for stage, content in after.items()
-        for out in content.get("outs", [])
-        if out not in before.get(stage, {}).get("outs", [])
-    ]
+    command.done(*workflow.verify(steps, fold, full))

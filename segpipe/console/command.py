@@ -41,8 +41,7 @@ def new_app() -> typer.Typer:
 
 def run_app(app: typer.Typer) -> None:
     """Runs the app and exits: 0 when it worked, 2 after a PipelineError, 130 after Ctrl-C."""
-    for name, value in ENVIRONMENT.items():
-        os.environ.setdefault(name, value)
+    set_environment()
     parent_watch.end_with_dvc()
     try:
         app()
@@ -59,6 +58,12 @@ def run_app(app: typer.Typer) -> None:
         sys.exit(2)
     except KeyboardInterrupt:
         sys.exit(130)
+
+
+def set_environment() -> None:
+    """Sets `ENVIRONMENT` where the user has not; best before torch is imported, of which some read it once."""
+    for name, value in ENVIRONMENT.items():
+        os.environ.setdefault(name, value)
 
 
 def done(result: str, following: str) -> None:

@@ -9,7 +9,7 @@ from segpipe.errors import PipelineError
 if TYPE_CHECKING:
     import torch
 
-    from segpipe.diagnostics.dry_run import Setting
+    from segpipe.diagnostics.dry_run import TrainingShape
     from segpipe.models.segmenter import Segmenter
     from segpipe.params.schema import DataParams, ModelParams, Params
 
@@ -44,19 +44,19 @@ class Failed:
     reason: str
 
 
-def setting_of(every: "Params") -> tuple["Setting", str]:
+def setting_of(every: "Params") -> tuple["TrainingShape", str]:
     """The training's setting, and where its channels and classes come from: the data if it lies there, else params.yaml."""
-    from segpipe.diagnostics.dry_run import Setting
+    from segpipe.diagnostics.dry_run import TrainingShape
 
     channels, classes, source = _data(every.data)
     from segpipe.record import is_background
 
     has_background = any(map(is_background, classes))
-    setting = Setting(every.input.crop, channels, len(classes), has_background, every.loss, every.optim, every.train)
+    setting = TrainingShape(every.input.crop, channels, len(classes), has_background, every.loss, every.optim, every.train)
     return setting, source
 
 
-def row(every: "Params", name: str, setting: "Setting", memory: int, device: "torch.device") -> Row | Failed:
+def row(every: "Params", name: str, setting: "TrainingShape", memory: int, device: "torch.device") -> Row | Failed:
     """All that is counted, computed and measured of one architecture; `memory` in bytes decides its largest batch."""
     try:
         model = configured(every.model, name)
@@ -81,7 +81,7 @@ def configured(model: "ModelParams", name: str) -> "ModelParams":
     return model_params(model.model_dump() | changes)
 
 
-def build(every: "Params", model: "ModelParams", setting: "Setting") -> "Segmenter":
+def build(every: "Params", model: "ModelParams", setting: "TrainingShape") -> "Segmenter":
     """The whole model as training builds it; the data's mean and deviation, which change no number here, are 0 and 1."""
     import torch
 
@@ -95,7 +95,7 @@ def build(every: "Params", model: "ModelParams", setting: "Setting") -> "Segment
 
 
 def _measured(
-    segmenter: "Segmenter", setting: "Setting", memory: int, device: "torch.device", name: str, told: tuple[str, ...]
+    segmenter: "Segmenter", setting: "TrainingShape", memory: int, device: "torch.device", name: str, told: tuple[str, ...]
 ) -> Row:
     from segpipe.diagnostics import cost
     from segpipe.diagnostics import memory as memories

@@ -1,13 +1,8 @@
 """Two traces of a training side by side, and a model's card against this machine: what differs, in words."""
 
-import json
-import subprocess
-import sys
 from collections.abc import Mapping
-from pathlib import Path
 from typing import Any
 
-from segpipe.errors import PipelineError
 from segpipe.reproducibility.fingerprint import differences
 
 PROCESSOR = ("device", "instruction_set", "versions", "python")
@@ -23,20 +18,6 @@ CAUSES = {
 }
 
 
-def traced(folder: Path, fold: int, steps: int, images: int, file: Path) -> dict[str, Any]:
-    """What `python -m stages.train --trace` in `folder`, with the Python of this process, writes to `file`.
-
-    Raises PipelineError with the stage's own words where it fails.
-    """
-    options = ["--fold", fold, "--steps", steps, "--images", images, "--trace", file.resolve()]
-    command = [sys.executable, "-m", "stages.train", *map(str, options)]
-    done = subprocess.run(command, cwd=folder, capture_output=True, text=True, check=False)
-    if done.returncode:
-        raise PipelineError(f"`{' '.join(command[1:7])}` failed:\n{done.stderr.strip() or done.stdout.strip()}")
-    content: dict[str, Any] = json.loads(file.read_text(encoding="utf-8"))
-    return content
-
-
 def first_difference(one: Mapping[str, Any], other: Mapping[str, Any]) -> str:
     """Where two traces part, and what to change; empty where they agree."""
     pairs = zip(one["entries"], other["entries"], strict=False)
@@ -48,7 +29,7 @@ def first_difference(one: Mapping[str, Any], other: Mapping[str, Any]) -> str:
     return ""
 
 
-def told(before: Mapping[str, Any], now: Mapping[str, Any]) -> list[str]:
+def describe_differences(before: Mapping[str, Any], now: Mapping[str, Any]) -> list[str]:
     """A word on each key under which two cards' trainings differ, with both values."""
     return [f"{key} {_short(old)} there, {_short(new)} here" for key, (old, new) in differences(before, now).items()]
 

@@ -17,7 +17,7 @@ BATCHES = 2
 
 
 @dataclass(frozen=True)
-class Setting:
+class TrainingShape:
     """What a training's step depends on beside the model. `crop` in pixels; `channels` and `n_classes` of the data."""
 
     crop: int
@@ -29,43 +29,44 @@ class Setting:
     train: TrainParams
 
 
-def rehearse(segmenter: Segmenter, setting: Setting, batch_size: int, device: torch.device) -> None:
+def dry_run(segmenter: Segmenter, shape: TrainingShape, batch_size: int, device: torch.device) -> None:
     """Trains `segmenter`, which lies on `device`, on two batches, at a learning rate of 0: only its statistics change.
 
     The loop is the last epoch's, when all is on: an encoder that was frozen learns, and the best weights so far are kept.
     """
     encoder = getattr(segmenter.network, "encoder", None)
-    optimizer = optim.build(setting.optim, segmenter, encoder)
-    scaler = precision.scaler(setting.train.precision, device)
-    weights = (1.0,) * setting.n_classes if setting.loss.class_weights != "none" else ()
-    epochs = setting.train.epochs
+    optimizer = optim.build(shape.optim, segmenter, encoder)
+    scaler = precision.scaler(shape.train.precision, device)
+    weights = (1.0,) * shape.n_classes if shape.loss.class_weights != "none" else ()
+    epochs = shape.train.epochs
     best = loop.Best(0, 0.0, {name: tensor.detach().clone() for name, tensor in segmenter.state_dict().items()})
     loop.train_epoch(
         loop.Run(
             model=segmenter,
+            weights=segmenter.state_dict,
             optimizer=optimizer,
-            loss=losses.build(setting.loss, Classes(setting.has_background, weights)),
-            batches=lambda epoch, first: _batches(setting, batch_size),
+            loss=losses.build(shape.loss, Classes(shape.has_background, weights)),
+            batches=lambda epoch, first: _batches(shape, batch_size),
             n_batches=BATCHES,
             validate=dict,
-            autocast=precision.autocast(setting.train.precision, device),
-            step=precision.stepper(segmenter, optimizer, setting.optim.clip_norm, scaler),
-            rate=lambda epoch, gains: 0.0,
-            gain=lambda record: 0.0,
+            autocast=precision.autocast(shape.train.precision, device),
+            step=precision.stepper(segmenter, optimizer, shape.optim.clip_norm, scaler),
+            learning_rate=lambda epoch, history: 0.0,
+            score=lambda record: 0.0,
             device=device,
             epochs=epochs,
             seed=0,
             fold=0,
-            enter=encoder_schedule.entering(segmenter.network, encoder, setting.optim, epochs),
+            at_epoch=encoder_schedule.at_epoch(segmenter.network, encoder, shape.optim, epochs),
             progress=loop.Progress(epoch=epochs - 1, best=best),
         )
     )
 
 
-def _batches(setting: Setting, batch_size: int) -> Iterator[Batch]:
+def _batches(shape: TrainingShape, batch_size: int) -> Iterator[Batch]:
     """Random values: constant ones have no deviation, and a network that divides by it blows up."""
-    shape = (batch_size, setting.channels, setting.crop, setting.crop)
+    size = (batch_size, shape.channels, shape.crop, shape.crop)
     for _ in range(BATCHES):
-        image = torch.randint(0, 256, shape, dtype=torch.uint8)
-        target = torch.randint(0, setting.n_classes, (batch_size, setting.crop, setting.crop))
+        image = torch.randint(0, 256, size, dtype=torch.uint8)
+        target = torch.randint(0, shape.n_classes, (batch_size, shape.crop, shape.crop))
         yield Batch(("made up",) * batch_size, image, target)

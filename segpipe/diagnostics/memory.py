@@ -17,7 +17,7 @@ from torch import Tensor
 from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_leaves
 
-from segpipe.diagnostics.dry_run import Setting, rehearse
+from segpipe.diagnostics.dry_run import TrainingShape, dry_run
 from segpipe.diagnostics.fake_tensors import shadow, shapes_only
 from segpipe.errors import PipelineError
 from segpipe.models.segmenter import Segmenter
@@ -47,38 +47,38 @@ class Growth:
         return min((memory - fixed) // each for fixed, each in self.moments if each)
 
 
-def computed(segmenter: Segmenter, setting: Setting) -> Growth:
+def computed(segmenter: Segmenter, shape: TrainingShape) -> Growth:
     """The growth on a CPU, from the timelines of two batch sizes.
 
     Raises PipelineError for a network that runs other operations for other batch sizes.
     """
-    few, more = timeline(segmenter, setting, 2), timeline(segmenter, setting, 3)
+    few, more = timeline(segmenter, shape, 2), timeline(segmenter, shape, 3)
     if len(few) != len(more):
         raise PipelineError("the network runs other operations for other batch sizes, so its memory cannot be computed")
     return Growth(frozenset((3 * two - 2 * three, three - two) for two, three in zip(few, more, strict=True)))
 
 
-def timeline(segmenter: Segmenter, setting: Setting, batch_size: int) -> list[int]:
+def timeline(segmenter: Segmenter, shape: TrainingShape, batch_size: int) -> list[int]:
     """The bytes alive after each operation of two steps, weights and optimizer included; nothing is computed."""
     meter = Meter()
     with shapes_only(), meter:
-        rehearse(shadow(segmenter), setting, batch_size, torch.device("cpu"))
+        dry_run(shadow(segmenter), shape, batch_size, torch.device("cpu"))
     return meter.bytes_alive
 
 
-def measured(segmenter: Segmenter, setting: Setting, batch_size: int, device: torch.device) -> Growth:
+def measured(segmenter: Segmenter, shape: TrainingShape, batch_size: int, device: torch.device) -> Growth:
     """The growth on a GPU: a line through the measured peaks of `batch_size` and half of it (of 1 and 2, if it is 1).
 
     The segmenter lies on the GPU and is trained by it. Raises torch.cuda.OutOfMemoryError where `batch_size` does not fit.
     """
     more = max(2, batch_size)
     few = more // 2
-    low, high = (_measured_peak(segmenter, setting, size, device) for size in (few, more))
+    low, high = (_measured_peak(segmenter, shape, size, device) for size in (few, more))
     each = -(-(high - low) // (more - few))
     return Growth(frozenset({(high - each * more, each)}))
 
 
-def room(device: torch.device) -> int:
+def available_memory(device: torch.device) -> int:
     """The bytes that a step may take: what is free on the GPU; on a CPU all that the machine, or its container, has.
 
     Raises PipelineError where the system does not tell.
@@ -91,12 +91,12 @@ def room(device: torch.device) -> int:
     return min([os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES"), *limits])
 
 
-def _measured_peak(segmenter: Segmenter, setting: Setting, batch_size: int, device: torch.device) -> int:
+def _measured_peak(segmenter: Segmenter, shape: TrainingShape, batch_size: int, device: torch.device) -> int:
     """What torch's allocator gave out at most, the weights included, which lay there before."""
     torch.cuda.empty_cache()
     others = torch.cuda.memory_allocated(device) - sum(each.nbytes for each in segmenter.state_dict().values())
     torch.cuda.reset_peak_memory_stats(device)
-    rehearse(segmenter, setting, batch_size, device)
+    dry_run(segmenter, shape, batch_size, device)
     segmenter.zero_grad(set_to_none=True)
     return torch.cuda.max_memory_allocated(device) - others
 
@@ -112,7 +112,7 @@ class Meter(TorchDispatchMode):
 
     def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Mapping[str, Any] | None = None) -> Any:
         if func is torch.ops.aten._local_scalar_dense.default:
-            # A fake tensor holds no number to look at; the loop asks only whether all is finite, and sums up costs.
+            # A fake tensor holds no number to look at; the loop asks only whether all is finite, and sums up losses.
             return {torch.bool: True}.get(args[0].dtype, 1.0 if args[0].is_floating_point() else 1)
         if func is torch.ops.aten.nonzero.default:
             # Where a loss asks which classes an image holds, none is left out: the most that it can take.

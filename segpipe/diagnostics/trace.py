@@ -3,7 +3,6 @@
 The first entry that differs names the first thing that went another way: a batch, a layer's output, a gradient, a weight.
 """
 
-import hashlib
 import statistics
 import time
 from collections.abc import Callable, Iterable, Iterator
@@ -14,11 +13,10 @@ import torch
 from torch import Tensor, nn
 
 from segpipe.dataset.loader import Batch
-from segpipe.losses.table import Costs
+from segpipe.losses.table import Losses
+from segpipe.training.first_steps import digest
 from segpipe.training.loop import Progress, Run
 
-FIRST = 4
-"""After so many batches a training notes the hash of its weights (fewer, where the first epoch has fewer)."""
 WEIGHTS = "weights"
 
 Entry = tuple[str, str, str]
@@ -51,13 +49,13 @@ def watched(run: Run, trace: Trace, steps: int) -> Run:
     names = {id(weight): name for name, weight in run.model.named_parameters()}
     done = [0]
 
-    def loss(logits: Tensor, target: Tensor) -> Costs:
-        costs = run.loss(logits, target)
-        trace.add("loss", costs["loss"])
-        return costs
+    def loss(logits: Tensor, target: Tensor) -> Losses:
+        losses = run.loss(logits, target)
+        trace.add("loss", losses["loss"])
+        return losses
 
-    def step(value: Tensor) -> None:
-        run.step(value)
+    def step(losses: Tensor, counted: Tensor) -> None:
+        run.step(losses, counted)
         # Backward goes from the last layer to the first, and so does the first difference.
         for weight in reversed([*run.model.parameters()]) if steps else ():
             if weight.grad is not None:
@@ -69,9 +67,9 @@ def watched(run: Run, trace: Trace, steps: int) -> Run:
             trace.add(name, value)
         return record
 
-    def keep(progress: Progress) -> None:
-        trace.add(WEIGHTS, digest(run.model.state_dict().values()))
-        run.keep(progress)
+    def save_state(progress: Progress) -> None:
+        trace.add(WEIGHTS, digest(run.weights().values()))
+        run.save_state(progress)
         done[0] += progress.batch > 0
         if steps and done[0] >= steps:
             raise EnoughError
@@ -79,26 +77,7 @@ def watched(run: Run, trace: Trace, steps: int) -> Run:
     def batches(epoch: int, first: int) -> Iterable[Batch]:
         return _watched_batches(run.batches(epoch, first), trace, epoch, first, with_data=bool(steps))
 
-    return replace(run, loss=loss if steps else run.loss, step=step, validate=validate, keep=keep, batches=batches)
-
-
-def noting(keep: Callable[[Progress], None], run: Run) -> Callable[[Progress], None]:
-    """A `Run.keep` that notes the hash of the weights after the first steps."""
-
-    def note(progress: Progress) -> None:
-        if progress.epoch == 0 and progress.batch == min(FIRST, run.n_batches):
-            progress.first_steps = digest(run.model.state_dict().values())
-        keep(progress)
-
-    return note
-
-
-def digest(values: Iterable[Any]) -> str:
-    """One hash of the tensors' numbers, in their order."""
-    found = hashlib.sha256()
-    for value in values:
-        found.update(value.detach().cpu().contiguous().reshape(-1).view(torch.uint8).numpy().tobytes())
-    return found.hexdigest()[:16]
+    return replace(run, loss=loss if steps else run.loss, step=step, validate=validate, save_state=save_state, batches=batches)
 
 
 def price(step: Callable[[], object], settle: Callable[[bool], None], rounds: int = 5) -> float:

@@ -1,8 +1,10 @@
 """One image of any size to logits at its own resolution: whole up to a pixel budget, overlapping tiles above."""
 
 from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from typing import Any
 
+import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor
@@ -12,10 +14,31 @@ from segpipe.dataset.loader import channels_first, unit_values
 from segpipe.dataset.training_samples import as_values
 from segpipe.errors import DataError
 from segpipe.images.resize import shrink_image
+from segpipe.models.segmenter import classes_of
 from segpipe.params.schema import InferParams
 
 Forward = Callable[[Tensor], Tensor]
 """(1, C, H, W) values in [0, 1] to logits (1, K, H, W): a torch model or an ONNX session."""
+
+
+@dataclass(frozen=True)
+class Prediction:
+    """One image: float32 `logits` (K, H, W) on the device, and its `classes` (H, W), uint8 class ids."""
+
+    logits: Tensor
+    classes: NDArray[np.uint8]
+
+
+def predict_classes(
+    forward: Forward, image: NDArray[Any], params: InferParams, long_side: int, device: torch.device, name: str
+) -> Prediction:
+    """(H, W, C) uint8 or uint16 to logits and classes at its own size: the one way to a mask, whoever asks for it.
+
+    Raises DataError, with `name` for the image, where a logit is not finite.
+    """
+    logits = predict_logits(forward, image, params, long_side, device)
+    require_finite(logits, name)
+    return Prediction(logits, classes_of(logits).cpu().numpy())
 
 
 @torch.inference_mode()

@@ -7,9 +7,8 @@ import torch
 
 from segpipe.dataset.loader import WholeImage
 from segpipe.evaluation import Scored
-from segpipe.inference.predict import Forward, predict_logits, require_finite
-from segpipe.losses.table import Objective
-from segpipe.models.segmenter import classes_of
+from segpipe.inference.predict import Forward, predict_classes
+from segpipe.losses.table import LossFunction
 from segpipe.params.schema import InferParams
 from segpipe.record import IGNORE
 from segpipe.scores import confusion
@@ -19,7 +18,7 @@ def score_images(
     forward: Forward,
     images: Iterable[WholeImage],
     n_classes: int,
-    loss: Objective,
+    loss: LossFunction,
     params: InferParams,
     long_side: int,
     device: torch.device,
@@ -29,10 +28,9 @@ def score_images(
     Raises DataError where the logits of an image are not finite.
     """
     for item in images:
-        logits = predict_logits(forward, item.image, params, long_side, device)
-        require_finite(logits, item.id)
+        predicted = predict_classes(forward, item.image, params, long_side, device, item.id)
         target = torch.from_numpy(item.mask.astype(np.int64)).to(device)
         counted = bool((item.mask != IGNORE).any())
-        costs = {name: float(value[0]) if counted else None for name, value in loss(logits[None], target[None]).items()}
-        prediction = classes_of(logits).cpu().numpy()
-        yield Scored(item.id, prediction, confusion(item.mask, prediction, n_classes), costs)
+        terms = loss(predicted.logits[None], target[None])
+        losses = {name: float(value[0]) if counted else None for name, value in terms.items()}
+        yield Scored(item.id, predicted.classes, confusion(item.mask, predicted.classes, n_classes), losses)

@@ -13,11 +13,11 @@ from segpipe.params.schema import LossParams
 Loss = Callable[[Tensor, Tensor], Tensor]
 """(N, K, H, W) logits and (N, H, W) class ids, 255 ignored, to (N,)."""
 
-Costs = dict[str, Tensor]
-"""`loss`, (N,), and where it is a mixture each part by its name, unweighted."""
+Losses = dict[str, Tensor]
+"""`loss`, (N,), and where it is a mixture each of its terms by name, unweighted."""
 
-Objective = Callable[[Tensor, Tensor], Costs]
-"""What training lowers: logits and class ids to costs. Logits may have a first axis more: the branches of deep supervision."""
+LossFunction = Callable[[Tensor, Tensor], Losses]
+"""What training lowers: logits and class ids to losses. Logits may have a first axis more: the branches of deep supervision."""
 
 LOSSES: tuple[str, ...] = get_args(LossParams.model_fields["name"].annotation)
 
@@ -34,30 +34,30 @@ class Classes:
 class Mixture:
     """Losses by name with the weight of each; itself a loss, their weighted sum."""
 
-    parts: dict[str, tuple[float, Loss]]
+    terms: dict[str, tuple[float, Loss]]
 
     def __call__(self, logits: Tensor, target: Tensor) -> Tensor:
-        return self.costs(logits, target)["loss"]
+        return self.losses(logits, target)["loss"]
 
-    def costs(self, logits: Tensor, target: Tensor) -> Costs:
-        """The sum as `loss`, and each part as loss_NAME."""
-        found = {name: loss(logits, target) for name, (_, loss) in self.parts.items()}
-        total = torch.stack([weight * found[name] for name, (weight, _) in self.parts.items()]).sum(dim=0)
+    def losses(self, logits: Tensor, target: Tensor) -> Losses:
+        """The sum as `loss`, and each term as loss_NAME."""
+        found = {name: loss(logits, target) for name, (_, loss) in self.terms.items()}
+        total = torch.stack([weight * found[name] for name, (weight, _) in self.terms.items()]).sum(dim=0)
         return {"loss": total} | {f"loss_{name}": each for name, each in found.items()}
 
 
-def build(params: LossParams, classes: Classes) -> Objective:
+def build(params: LossParams, classes: Classes) -> LossFunction:
     """The loss of `segpipe/losses/<name>.py`: what its `from_params` makes. No other loss's file is read."""
     loss: Loss = import_module(f"segpipe.losses.{params.name}").from_params(params, classes)
 
-    def costs(logits: Tensor, target: Tensor) -> Costs:
-        return loss.costs(logits, target) if isinstance(loss, Mixture) else {"loss": loss(logits, target)}
+    def losses(logits: Tensor, target: Tensor) -> Losses:
+        return loss.losses(logits, target) if isinstance(loss, Mixture) else {"loss": loss(logits, target)}
 
-    def objective(logits: Tensor, target: Tensor) -> Costs:
+    def loss_function(logits: Tensor, target: Tensor) -> Losses:
         if logits.ndim == 4:
-            return costs(logits, target)
+            return losses(logits, target)
         # Deep supervision: the mean over the branches, each against the same target (Zhou et al. 2018, equation 2).
-        branches = [costs(branch, target) for branch in logits]
+        branches = [losses(branch, target) for branch in logits]
         return {name: torch.stack([each[name] for each in branches]).mean(dim=0) for name in branches[0]}
 
-    return objective
+    return loss_function

@@ -14,6 +14,8 @@ from typing import get_args
 
 from segpipe.params.schema import LossParams, ModelParams
 
+ROOT = Path(__file__).parents[2]
+"""The folder that holds the packages whose code this is: the checkout, also that of a queued experiment."""
 PACKAGES = ("segpipe", "stages")
 STAGES = ("download", "convert", "split", "train", "evaluate", "export", "report")
 VARIANTS: dict[str, tuple[str, ...]] = {
@@ -26,6 +28,8 @@ DECIDES_NO_BYTE = {
     "segpipe.params.schema": "checks values and passes them on; DVC sees the values themselves",
     "segpipe.params.load": "likewise",
     "segpipe.params.messages": "the words of refusals",
+    "segpipe.params.stage_keys": "which keys a workflow sees; what it does with them stands in the workflow",
+    "segpipe.workflows.track_training": "what MLflow is told",
     "segpipe.storage.yaml_mapping": "reads params.yaml for it",
     "segpipe.errors": "the words of refusals",
     "segpipe.console.progress": "what a terminal shows",

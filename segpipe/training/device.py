@@ -6,16 +6,16 @@ import torch
 from segpipe.errors import PipelineError
 
 
-def choose(wish: str) -> torch.device:
+def select_device(requested: str) -> torch.device:
     """`auto` takes the GPU where there is one. Raises PipelineError where `cuda` is missing, and for a word that is no device."""
-    if wish not in ("auto", "cpu", "cuda"):
-        raise PipelineError(f"there is no device {wish}. Write auto, cpu or cuda.")
-    if wish == "cuda" and not torch.cuda.is_available():
+    if requested not in ("auto", "cpu", "cuda"):
+        raise PipelineError(f"there is no device {requested}. Write auto, cpu or cuda.")
+    if requested == "cuda" and not torch.cuda.is_available():
         raise PipelineError("runtime.device: cuda, but torch sees no GPU. Write auto or cpu, or mend the driver.")
-    return torch.device("cuda" if wish != "cpu" and torch.cuda.is_available() else "cpu")
+    return torch.device("cuda" if requested != "cpu" and torch.cuda.is_available() else "cpu")
 
 
-def settle(threads: int, deterministic: bool) -> None:
+def configure_determinism(threads: int, deterministic: bool) -> None:
     """Fixes thread counts and, unless told otherwise, allows only operations that repeat themselves bit for bit."""
     cv2.setNumThreads(0)
     torch.set_num_threads(threads)

@@ -15,7 +15,7 @@ from segpipe.training.loop import Record
 KEEP = "keep"
 
 
-def entering(network: nn.Module, encoder: nn.Module | None, params: OptimParams, epochs: int) -> Callable[[float], None]:
+def at_epoch(network: nn.Module, encoder: nn.Module | None, params: OptimParams, epochs: int) -> Callable[[float], None]:
     """A function of the epoch, a fraction inside one, that sets the network up for the batch to come.
 
     While the encoder is frozen its weights get no gradient and its layers are in evaluation mode, and so statistics and
@@ -26,10 +26,10 @@ def entering(network: nn.Module, encoder: nn.Module | None, params: OptimParams,
     norms = _norms(encoder) if encoder and params.encoder_statistics == KEEP else []
     weights = [weight for weight in encoder.parameters() if weight.requires_grad] if encoder else []
 
-    def enter(epoch: float) -> None:
+    def prepare(epoch: float) -> None:
         for drop in drops:
             drop.progress = epoch / epochs
-        learns = encoder_share(params, epoch) > 0
+        learns = lr_scale(params, epoch) > 0
         if encoder:
             encoder.train(learns)
         for weight in weights:
@@ -37,10 +37,10 @@ def entering(network: nn.Module, encoder: nn.Module | None, params: OptimParams,
         for norm in norms:
             norm.eval()
 
-    return enter
+    return prepare
 
 
-def encoder_share(params: OptimParams, epoch: float) -> float:
+def lr_scale(params: OptimParams, epoch: float) -> float:
     """What the encoder's learning rate is of that of the rest, at an epoch or a fraction inside one; 0 while it is frozen."""
     return 0.0 if epoch < params.encoder_frozen else params.encoder_rate
 
@@ -49,10 +49,10 @@ def encoder_lr(record: Record, params: OptimParams) -> Record:
     """`lr_encoder`, as `lr` is at the end of the record's epoch; nothing where it never is another than `lr`."""
     if params.encoder_rate == 1 and not params.encoder_frozen:
         return {}
-    return {"lr_encoder": record["lr"] * encoder_share(params, record["epoch"])}
+    return {"lr_encoder": record["lr"] * lr_scale(params, record["epoch"])}
 
 
-def told(encoder: nn.Module | None, params: OptimParams, epochs: int) -> str:
+def describe(encoder: nn.Module | None, params: OptimParams, epochs: int) -> str:
     """In words, what of the encoder learns and from when on; nothing where it learns as the rest does."""
     if encoder is None or not params.encoder_rate:
         return "encoder: frozen to the end, weights and statistics stay as they came" if encoder else ""

@@ -1,7 +1,7 @@
 """What watches a training: the console's line an epoch; and when to stop early."""
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 from segpipe.training.loop import Hook, Record, Run, Speed
 
@@ -29,14 +29,15 @@ def console(monitor: str) -> Hook:
     return report
 
 
-def early_stop(epochs: int) -> Callable[[list[float]], bool]:
-    """Whether the gains so far end in `epochs` epochs without a better one; 0 never stops.
+def early_stop(epochs: int, score: Callable[[Record], float]) -> Callable[[Sequence[Record]], bool]:
+    """Whether the history so far ends in `epochs` epochs without a better score; 0 never stops.
 
     It follows from the history alone, so that a resume stops where the whole run did.
     """
 
-    def stop(gains: list[float]) -> bool:
-        waited = len(gains) - 1 - gains.index(max(gains)) if gains else 0
+    def stop(history: Sequence[Record]) -> bool:
+        scores = [score(record) for record in history]
+        waited = len(scores) - 1 - scores.index(max(scores)) if scores else 0
         enough = 0 < epochs <= waited
         if enough:
             print(f"stopped early: no better epoch for {waited} epochs (train.early_stop)", flush=True)

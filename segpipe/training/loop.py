@@ -3,7 +3,7 @@
 import copy
 import math
 import time
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from typing import Any
@@ -13,19 +13,24 @@ from torch import Tensor, nn
 
 from segpipe.dataset.loader import Batch, unit_values
 from segpipe.errors import PipelineError
-from segpipe.losses.table import Costs, Objective
+from segpipe.losses.table import Losses, LossFunction
 from segpipe.reproducibility.seeds import seed_of
-from segpipe.training.counted_images import counted_images, mean_over_images, sum_over_images
+from segpipe.training.counted_images import counted_images, sum_over_images
 
 Record = dict[str, float]
-"""An epoch's numbers: epoch, lr, train_loss and those of its parts, and val_... of each score that exists.
+"""An epoch's numbers: epoch, lr, train_loss and those of its terms, and val_... of each score that exists.
 
 Images of which every pixel is ignored are in none of them; where there is no other, train_loss is missing.
 """
 
-
 Batches = Callable[[int, int], Iterable[Batch]]
 """The batches of an epoch, from one of them on."""
+
+SEEN = "images"
+"""How many images a sum is over, among the sums."""
+
+Sums = dict[str, float]
+"""Numbers that add up over images and processes, by name."""
 
 
 @dataclass(frozen=True)
@@ -38,10 +43,10 @@ class Speed:
 
 @dataclass(frozen=True)
 class Best:
-    """The epoch of the largest gain and its weights."""
+    """The epoch of the best monitored score, and its weights."""
 
     epoch: int
-    gain: float
+    score: float
     weights: dict[str, Any]
 
 
@@ -54,7 +59,7 @@ class Progress:
 
     epoch: int = 0
     batch: int = 0
-    sums: dict[str, float] = field(default_factory=dict)
+    sums: Sums = field(default_factory=dict)
     seen: int = 0
     history: list[Record] = field(default_factory=list)
     best: Best | None = None
@@ -63,46 +68,96 @@ class Progress:
 
 @dataclass(frozen=True)
 class Run:
-    """The prepared parts of one training."""
+    """The prepared parts of one training.
+
+    A way of training (accumulated, on many GPUs, private, averaged, federated) is other parts in here, put in by
+    `dataclasses.replace` before the loop starts; the loop knows of none.
+    """
 
     model: nn.Module
+    """Maps images to logits. Its whole state dict is saved, so a part that has a state of its own belongs into it."""
+
     optimizer: torch.optim.Optimizer
-    loss: Objective
+    """Each of its groups has `lr_scale`, which `learning_rate` is multiplied by."""
+
+    weights: Callable[[], dict[str, Tensor]]
+    """The weights to keep as they are now, by their names in the model file: the model's own, unwrapped, or averaged."""
+
+    loss: LossFunction
+    """(N, K, H, W) logits and (N, H, W) targets to `loss`, (N,), and its terms, each (N,)."""
+
     batches: Batches
+    """The batches of an epoch. Another process may get others, as long as all get `n_batches`."""
+
     n_batches: int
+    """How many batches an epoch has."""
+
     validate: Callable[[], Record]
+    """The validation part's val_... numbers at the end of an epoch; the same in every process."""
+
     autocast: Callable[[], AbstractContextManager[object]]
-    step: Callable[[Tensor], None]
-    rate: Callable[[float, list[float]], float]
-    gain: Callable[[Record], float]
+    """What the forward pass runs under."""
+
+    step: Callable[[Tensor, Tensor], None]
+    """Gets the losses, (N,), and which images count, (N,) booleans: backward, and the optimizer's step when it is time.
+
+    Not their mean: batches differ by an image in size, so a mean of the means of ranks or of accumulated parts is not the mean.
+    """
+
+    learning_rate: Callable[[float, Sequence[Record]], float]
+    """The learning rate at an epoch, a fraction inside one, after the epochs of the history."""
+
+    score: Callable[[Record], float]
+    """The monitored score of an epoch, larger being better: which epoch's weights are kept."""
+
     device: torch.device
+    """Where the model lies, and batches go."""
+
     epochs: int
+    """How many epochs a training has that nothing stops."""
+
     seed: int
+    """Dropout draws from this, the fold, the epoch and the batch."""
+
     fold: int
-    enter: Callable[[float], None] = lambda epoch: None
-    stop: Callable[[list[float]], bool] = lambda gains: False
-    keep: Callable[[Progress], None] = lambda progress: None
+    """Which fold is trained."""
+
+    at_epoch: Callable[[float], None] = lambda epoch: None
+    """Sets the network up for the batch that comes at this epoch, a fraction inside one: what is frozen, what drops."""
+
+    reduce: Callable[[Sums], Sums] = lambda sums: sums
+    """Adds up sums over all processes. Each calls it equally often, in the same order."""
+
+    stop: Callable[[Sequence[Record]], bool] = lambda history: False
+    """Whether the history so far ends the training."""
+
+    save_state: Callable[[Progress], None] = lambda progress: None
+    """Called after each batch and each epoch; saves what a resume needs when it is time."""
+
     hooks: tuple["Hook", ...] = ()
+    """Called in this order at the end of each epoch."""
+
     progress: Progress = field(default_factory=Progress)
+    """Where the training is; the one part that changes."""
 
 
 Hook = Callable[[Record, Speed, Run], None]
-"""Called at the end of each epoch, after `keep`; observes."""
+"""Called at the end of each epoch, after `save_state`; observes."""
 
 
 def fit(run: Run) -> Best:
     """Trains from `run.progress` to the last epoch or until `run.stop` says so; returns the best epoch."""
     progress = run.progress
-    while progress.epoch < run.epochs and not run.stop(gains(run)):
+    while progress.epoch < run.epochs and not run.stop(progress.history):
         record, speed = train_epoch(run)
         _refuse_broken_weights(run)
         record |= run.validate()
         progress.history.append(record)
-        gain = run.gain(record)
-        if progress.best is None or gain > progress.best.gain:
-            progress.best = Best(progress.epoch, gain, copy.deepcopy(run.model.state_dict()))
+        score = run.score(record)
+        if progress.best is None or score > progress.best.score:
+            progress.best = Best(progress.epoch, score, copy.deepcopy(run.weights()))
         progress.epoch, progress.batch, progress.sums, progress.seen = progress.epoch + 1, 0, {}, 0
-        run.keep(progress)
+        run.save_state(progress)
         for hook in run.hooks:
             hook(record, speed, run)
     assert progress.best is not None, "params allow no training without epochs"
@@ -110,43 +165,39 @@ def fit(run: Run) -> Best:
 
 
 def train_epoch(run: Run) -> tuple[Record, Speed]:
-    """The epoch's batches that are still to come; returns the mean costs of an image over all of them, and the speed.
+    """The epoch's batches that are still to come; returns the mean losses of an image over all of them, and the speed.
 
-    An image of which every pixel is ignored is in no mean and no gradient; a batch of such images makes no step.
+    An image of which every pixel is ignored is in no mean and no gradient.
     """
     run.model.train()
-    progress, past, clock = run.progress, gains(run), _Clock()
+    progress, clock = run.progress, _Clock()
     for batch in clock.waits(run.batches(progress.epoch, progress.batch), run.n_batches - progress.batch):
         torch.manual_seed(seed_of(run.seed, run.fold, progress.epoch, progress.batch, "dropout"))
         now = progress.epoch + progress.batch / run.n_batches
-        run.enter(now)
+        run.at_epoch(now)
         for group in run.optimizer.param_groups:
-            group["lr"] = run.rate(now, past) * group["share"]
-        costs = forward(run, batch)
-        _refuse_non_finite(costs["loss"], progress, batch.ids)
+            group["lr"] = run.learning_rate(now, progress.history) * group["lr_scale"]
+        losses = compute_losses(run, batch)
+        _refuse_non_finite(run, losses["loss"], batch.ids)
         counted = counted_images(batch.target)
-        if counted.any():
-            run.step(mean_over_images(costs["loss"], counted))
-        for name, values in costs.items():
+        run.step(losses["loss"], counted)
+        for name, values in losses.items():
             progress.sums[name] = progress.sums.get(name, 0.0) + sum_over_images(values, counted)
         progress.seen += int(counted.sum())
         progress.batch += 1
-        run.keep(progress)
-    last_rate = run.rate(progress.epoch + (run.n_batches - 1) / run.n_batches, past)
-    means = {f"train_{name}": total / progress.seen for name, total in progress.sums.items() if progress.seen}
+        run.save_state(progress)
+    sums = run.reduce({**progress.sums, SEEN: progress.seen})
+    seen = sums.pop(SEEN)
+    means = {f"train_{name}": total / seen for name, total in sums.items() if seen}
+    last_rate = run.learning_rate(progress.epoch + (run.n_batches - 1) / run.n_batches, progress.history)
     return {"epoch": progress.epoch, "lr": last_rate} | means, clock.speed()
 
 
-def forward(run: Run, batch: Batch) -> Costs:
-    """The costs of each image of the batch: `loss`, (N,), and its parts."""
+def compute_losses(run: Run, batch: Batch) -> Losses:
+    """The losses of each image of the batch: `loss`, (N,), and its terms."""
     with run.autocast():
         logits = run.model(_to_device(batch.image, run.device))
     return run.loss(logits, batch.target.to(run.device, non_blocking=True))
-
-
-def gains(run: Run) -> list[float]:
-    """The gain of each epoch so far."""
-    return [run.gain(record) for record in run.progress.history]
 
 
 def _to_device(image: Tensor, device: torch.device) -> Tensor:
@@ -154,21 +205,23 @@ def _to_device(image: Tensor, device: torch.device) -> Tensor:
     return unit_values(image.to(device, non_blocking=True)).contiguous(memory_format=torch.channels_last)
 
 
-def _refuse_non_finite(losses: Tensor, progress: Progress, ids: tuple[str, ...]) -> None:
-    """Raises PipelineError before the optimizer's step could carry the damage into the weights."""
+def _refuse_non_finite(run: Run, losses: Tensor, ids: tuple[str, ...]) -> None:
+    """Raises PipelineError before the optimizer's step could carry the damage into the weights, in every process at once."""
     finite = losses.detach().isfinite()
-    if bool(finite.all()):
-        return
-    guilty = [item for item, good in zip(ids, finite.tolist(), strict=True) if not good]
-    raise PipelineError(
-        f"the loss is not a finite number in epoch {progress.epoch}, batch {progress.batch}, images {', '.join(guilty)}. "
-        "Lower optim.lr, set optim.clip_norm to 1, or train.precision to fp32; the weights were not touched by it."
-    )
+    guilty = [] if bool(finite.all()) else [item for item, good in zip(ids, finite.tolist(), strict=True) if not good]
+    # A process that raised alone would leave the others waiting for its gradients.
+    if run.reduce({"not finite": len(guilty)})["not finite"]:
+        raise PipelineError(
+            f"the loss is not a finite number in epoch {run.progress.epoch}, batch {run.progress.batch}, "
+            f"images {', '.join(guilty) or 'of another process'}. "
+            "Lower optim.lr, set optim.clip_norm to 1, or train.precision to fp32; the weights were not touched by it."
+        )
 
 
 def _refuse_broken_weights(run: Run) -> None:
     """Raises PipelineError where a step, or a statistic of a finite loss, went beyond what a float can hold."""
-    broken = [name for name, tensor in run.model.state_dict().items() if not bool(tensor.isfinite().all())]
+    state = run.model.state_dict() | run.weights()
+    broken = [name for name, tensor in state.items() if not bool(tensor.isfinite().all())]
     if broken:
         raise PipelineError(
             f"the model holds numbers that are not finite after epoch {run.progress.epoch} (in {', '.join(broken[:3])}). "
@@ -201,7 +254,7 @@ class _Clock:
         return Speed(self.images / elapsed, min(1.0, self.waited / elapsed))
 
 
-def gain_of(monitor: str) -> Callable[[Record], float]:
+def monitored_score(monitor: str) -> Callable[[Record], float]:
     """How good a record is by the monitored number, larger being better; one that is not finite is as bad as can be.
 
     Where the validation part has no pixel that is not ignored, nothing tells the epochs apart, and the later is the better.
@@ -209,7 +262,7 @@ def gain_of(monitor: str) -> Callable[[Record], float]:
     """
     sign = -1.0 if monitor == "loss" else 1.0
 
-    def gain(record: Record) -> float:
+    def score(record: Record) -> float:
         if not any(name.startswith("val_") for name in record):
             return record["epoch"]
         if f"val_{monitor}" not in record:
@@ -221,4 +274,4 @@ def gain_of(monitor: str) -> Callable[[Record], float]:
         # No number is larger than a NaN, so one that came first would stay the best.
         return value if math.isfinite(value) else -math.inf
 
-    return gain
+    return score

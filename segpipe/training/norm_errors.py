@@ -10,7 +10,7 @@ BATCH, INSTANCE = "Expected more than 1 value per channel", "Expected more than 
 
 
 @contextmanager
-def told() -> Iterator[None]:
+def translate_norm_errors() -> Iterator[None]:
     """Turns torch's ValueError inside it into a PipelineError."""
     try:
         yield

@@ -22,8 +22,8 @@ OPTIMIZERS: dict[str, Callable[[Groups, OptimParams], torch.optim.Optimizer]] = 
 def build(params: OptimParams, model: nn.Module, encoder: nn.Module | None = None) -> torch.optim.Optimizer:
     """The optimizer that `params.name` names, over all weights that can learn.
 
-    The encoder's form a group of their own, which is left out where its rate is 0. Each group's `share` is what the
-    schedule's learning rate is multiplied by.
+    The encoder's form a group of their own, which is left out where its rate is 0. Each group's `lr_scale` is what
+    the schedule's learning rate is multiplied by.
     """
     inside = {id(weight) for weight in encoder.parameters()} if encoder else set()
     weights = [weight for weight in model.parameters() if weight.requires_grad]
@@ -31,5 +31,5 @@ def build(params: OptimParams, model: nn.Module, encoder: nn.Module | None = Non
         (params.encoder_rate, [weight for weight in weights if id(weight) in inside]),
         (1.0, [weight for weight in weights if id(weight) not in inside]),
     )
-    groups = [{"params": part, "share": share} for share, part in parts if part and share]
+    groups = [{"params": part, "lr_scale": scale} for scale, part in parts if part and scale]
     return OPTIMIZERS[params.name](groups, params)

@@ -8,9 +8,10 @@ import torch
 from torch import Tensor, nn
 
 from segpipe.errors import PipelineError
+from segpipe.training.counted_images import mean_over_images
 
-Step = Callable[[Tensor], None]
-"""Takes the batch's mean loss: backward, clipping, optimizer."""
+Step = Callable[[Tensor, Tensor], None]
+"""Takes a batch's losses, (N,), and which images count, (N,): backward from their mean, clipping, optimizer."""
 
 
 def autocast(precision: str, device: torch.device) -> Callable[[], AbstractContextManager[object]]:
@@ -34,13 +35,18 @@ def scaler(precision: str, device: torch.device) -> torch.amp.GradScaler | None:
 
 
 def stepper(model: nn.Module, optimizer: torch.optim.Optimizer, clip: float, scaling: torch.amp.GradScaler | None) -> Step:
-    """The step with or without a scaler. Its PipelineError says that a gradient is not finite."""
+    """The step with or without a scaler. Its PipelineError says that a gradient is not finite.
+
+    A batch of which no image counts makes no step.
+    """
     if scaling:
         return _scaled(model, optimizer, clip, scaling)
 
-    def step(loss: Tensor) -> None:
+    def step(losses: Tensor, counted: Tensor) -> None:
+        if not counted.any():
+            return
         optimizer.zero_grad(set_to_none=True)
-        loss.backward()
+        mean_over_images(losses, counted).backward()
         # An infinite bound clips nothing and still gives the norm.
         norm = nn.utils.clip_grad_norm_(model.parameters(), clip or math.inf)
         if not bool(norm.isfinite()):
@@ -54,9 +60,11 @@ def stepper(model: nn.Module, optimizer: torch.optim.Optimizer, clip: float, sca
 
 
 def _scaled(model: nn.Module, optimizer: torch.optim.Optimizer, clip: float, scaling: torch.amp.GradScaler) -> Step:
-    def step(loss: Tensor) -> None:
+    def step(losses: Tensor, counted: Tensor) -> None:
+        if not counted.any():
+            return
         optimizer.zero_grad(set_to_none=True)
-        scaling.scale(loss).backward()
+        scaling.scale(mean_over_images(losses, counted)).backward()
         if clip:
             scaling.unscale_(optimizer)
             nn.utils.clip_grad_norm_(model.parameters(), clip)

@@ -36,13 +36,13 @@ class Keeper:
         self._pause = every_s
 
     def saver(self, run: Run, scaler: state.Scaler) -> Callable[[Progress], None]:
-        """A `Run.keep` that saves a state when it is time. Raises PipelineError where it cannot be written."""
+        """A `Run.save_state` that saves a state when it is time. Raises PipelineError where it cannot be written."""
 
-        def keep(progress: Progress) -> None:
+        def save_state(progress: Progress) -> None:
             if time.monotonic() - self._last >= self._pause:
                 self._save(run, scaler)
 
-        return keep
+        return save_state
 
     def restore(self, run: Run, scaler: state.Scaler) -> bool:
         """Puts the newest whole state into the run; False where there is none. Damaged ones are named and deleted.

@@ -29,7 +29,7 @@ def to_bytes(run: Run, scaler: Scaler) -> bytes:
                 about["numbers"][f"{index}.{name}"] = value
     if progress.best:
         tensors |= {f"best.{name}": tensor for name, tensor in progress.best.weights.items()}
-        about["best"] = {"epoch": progress.best.epoch, "gain": progress.best.gain}
+        about["best"] = {"epoch": progress.best.epoch, "score": progress.best.score}
     # As pairs: sealed JSON sorts its keys, and history.csv's columns come in the order of a record's.
     about["history"] = [[*record.items()] for record in progress.history]
     about["sums"] = [*progress.sums.items()]
@@ -54,8 +54,8 @@ def restore(run: Run, scaler: Scaler, content: bytes) -> None:
     found.sums = dict(about["sums"])
     found.history = [dict(pairs) for pairs in about["history"]]
     if "best" in about:
-        # Beside the model's own weights, as the copy of an uninterrupted run is.
-        own = run.model.state_dict()
+        # Beside the weights that are kept now, as the copy of an uninterrupted run is.
+        own = run.weights()
         best = {name: tensor.to(own[name].device) for name, tensor in _named(tensors, "best.").items()}
         found.best = Best(**about["best"], weights=best)
     vars(run.progress).update(vars(found))

@@ -14,7 +14,7 @@ from typer.testing import CliRunner
 
 from segpipe.cli.main import app
 from segpipe.diagnostics import architecture_costs, memory
-from segpipe.diagnostics.dry_run import Setting
+from segpipe.diagnostics.dry_run import TrainingShape
 from segpipe.errors import PipelineError
 from segpipe.models import table
 from segpipe.models.segmenter import Segmenter
@@ -105,7 +105,7 @@ def test_the_numbers_are_those_by_hand_and_the_largest_batch_fits_by_the_same_me
     every = params_of(project)
     built = table.build(every.model, 3, 5)
     segmenter = Segmenter(built.network, built.stride, [0.0] * 3, [1.0] * 3).to(memory_format=torch.channels_last)
-    how, largest = Setting(32, 3, 5, True, every.loss, every.optim, every.train), unet["largest_batch"]
+    how, largest = TrainingShape(32, 3, 5, True, every.loss, every.optim, every.train), unet["largest_batch"]
     peaks = [max(memory.timeline(segmenter, how, size)) for size in (3, largest, largest + 1)]
     assert unet["peak_bytes"] == peaks[0]
     assert peaks[1] <= round(0.01 * 2**30) < peaks[2]

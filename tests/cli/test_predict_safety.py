@@ -305,7 +305,7 @@ def test_an_unknown_device_is_refused(folder: Path) -> None:
     assert not (folder / "predictions").exists()
     for wish in ("banana", "CPU", ""):
         with pytest.raises(PipelineError, match=f"there is no device {wish}. Write auto, cpu or cuda"):
-            device.choose(wish)
+            device.select_device(wish)
 
 
 def test_an_onnx_model_on_a_gpu_is_refused(folder: Path) -> None:

@@ -12,7 +12,7 @@ from torch import nn
 from torch.profiler import ProfilerActivity, profile
 
 from segpipe.diagnostics import memory
-from segpipe.diagnostics.dry_run import Setting, rehearse
+from segpipe.diagnostics.dry_run import TrainingShape, dry_run
 from segpipe.diagnostics.fake_tensors import shapes_only
 from segpipe.diagnostics.memory import Growth, Meter
 from segpipe.errors import PipelineError
@@ -26,23 +26,23 @@ MOMENTS = st.frozensets(st.tuples(st.integers(0, 10_000), st.integers(0, 50)), m
 QUICK = ("unet",)
 
 
-def setting(crop: int = 32, precision: str = "fp32", **optim: Any) -> Setting:
+def setting(crop: int = 32, precision: str = "fp32", **optim: Any) -> TrainingShape:
     train = PARAMS.train.model_copy(update={"precision": precision})
-    return Setting(crop, 3, 4, True, PARAMS.loss, PARAMS.optim.model_copy(update=optim), train)
+    return TrainingShape(crop, 3, 4, True, PARAMS.loss, PARAMS.optim.model_copy(update=optim), train)
 
 
 def network(name: str) -> Segmenter:
     return small(name).to(memory_format=torch.channels_last)
 
 
-def peak_of(segmenter: Segmenter, how: Setting, batch_size: int) -> int:
+def peak_of(segmenter: Segmenter, how: TrainingShape, batch_size: int) -> int:
     return max(memory.timeline(segmenter, how, batch_size))
 
 
-def given_out(segmenter: Segmenter, how: Setting, batch_size: int) -> int:
+def given_out(segmenter: Segmenter, how: TrainingShape, batch_size: int) -> int:
     """The most bytes that torch's allocator had given out at one moment of a real training of two steps."""
     with profile(activities=[ProfilerActivity.CPU], profile_memory=True) as watched:
-        rehearse(copy.deepcopy(segmenter), how, batch_size, CPU)
+        dry_run(copy.deepcopy(segmenter), how, batch_size, CPU)
     now = most = 0
     for event in watched.profiler.kineto_results.events():
         if event.name() == "[memory]":

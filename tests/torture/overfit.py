@@ -68,7 +68,7 @@ def sample(folder: Path, changes: dict[str, Any]) -> schema.Params:
 
 def learn(folder: Path, every: schema.Params) -> Learned:
     """Trains on the first batch until its Dice is WANTED or the epochs are over."""
-    devices.settle(every.threads, every.train.deterministic)
+    devices.configure_determinism(every.threads, every.train.deterministic)
     with contextlib.chdir(folder):
         task = train_parts.task_of(every, 0, torch.device("cpu"))
         task = replace(task, validation_ids=task.train_ids)

@@ -116,7 +116,7 @@ def task_of(folder: Path, every: schema.Params) -> train_parts.Task:
 @pytest.mark.slow
 def test_it_learns_what_it_was_not_shown(whole: Path, tenth: Path) -> None:
     every = load_params(tenth / "params.yaml")
-    devices.settle(every.threads, every.train.deterministic)
+    devices.configure_determinism(every.threads, every.train.deterministic)
     task, truth = task_of(tenth, every), task_of(whole, every)
     assert (task.train_ids, task.validation_ids) == (truth.train_ids, truth.validation_ids)
     with contextlib.chdir(tenth):

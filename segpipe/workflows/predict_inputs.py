@@ -4,13 +4,14 @@ import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
 
+from segpipe.annotations.checks import findings
+from segpipe.annotations.examination.pages import split_pages
+from segpipe.annotations.items import Found, Item, images_below
 from segpipe.errors import DataError, PipelineError, plain
-
-if TYPE_CHECKING:
-    from segpipe.annotations.items import Item
-    from segpipe.inference.written import Written
+from segpipe.images import unsupported
+from segpipe.inference.written import TABLE, Written, conflicts, without_own
+from segpipe.storage.byte_source import Place
 
 SHOWN = 5
 
@@ -19,7 +20,7 @@ SHOWN = 5
 class Inputs:
     """The images, each page of a file of several, by the name of their results; and the files they are in."""
 
-    items: "list[Item]"
+    items: list[Item]
     files: list[Path]
 
 
@@ -28,9 +29,6 @@ def find(inputs: Sequence[Path]) -> Inputs:
 
     Raises PipelineError that names all that is not there, or where there is no image.
     """
-    from segpipe.annotations.items import images_below
-    from segpipe.inference.written import without_own
-
     missing = [f"{path}: no such file or folder." for path in inputs if not path.exists()]
     if missing:
         raise PipelineError("\n".join(missing))
@@ -52,10 +50,8 @@ def find(inputs: Sequence[Path]) -> Inputs:
     return Inputs([item for name, file in named for item in _pages(name, file)], [file for _, file in named])
 
 
-def require_writable(inputs: Inputs, written: "Written", kinds: Sequence[str]) -> None:
+def require_writable(inputs: Inputs, written: Written, kinds: Sequence[str]) -> None:
     """Raises PipelineError with all that speaks against writing the results of these images, before any is predicted."""
-    from segpipe.inference.written import conflicts
-
     names = [f"{kind}/{item.id}.png" for item in inputs.items for kind in kinds]
     problems = [*_strange(inputs.items), *_same_names(inputs.items), *_inside(inputs.files, written.folder)]
     problems += conflicts(written, kinds, names)
@@ -63,20 +59,12 @@ def require_writable(inputs: Inputs, written: "Written", kinds: Sequence[str]) -
         raise PipelineError("\n".join([*problems, "Nothing was predicted."]))
 
 
-def _pages(name: str, file: Path) -> "Sequence[Item]":
-    from segpipe.annotations.examination.pages import split_pages
-    from segpipe.annotations.items import Found, Item
-    from segpipe.storage.byte_source import Place
-
+def _pages(name: str, file: Path) -> Sequence[Item]:
     return split_pages(Found((Item(name, str(file), Place(file), None),), ())).items
 
 
 def _say_left_out(inputs: Sequence[Path], own: int) -> None:
     """A line of predict's own pictures, and warnings of pictures of kinds that are not read."""
-    from segpipe.annotations.checks import findings
-    from segpipe.images import unsupported
-    from segpipe.inference.written import TABLE
-
     if own:
         print(f"left out: {own} pictures that predict wrote itself, as {TABLE} beside them says", flush=True)
     unknown = [
@@ -87,13 +75,13 @@ def _say_left_out(inputs: Sequence[Path], own: int) -> None:
     print(findings.told(unknown), file=sys.stderr, end="")
 
 
-def _strange(items: "Sequence[Item]") -> list[str]:
+def _strange(items: Sequence[Item]) -> list[str]:
     """Names that no table of files can hold."""
     remedy = "a name with control characters, or not in UTF-8. Rename the file."
     return [f"{plain(item.source)}: {remedy}" for item in items if plain(item.id) != item.id]
 
 
-def _same_names(items: "Sequence[Item]") -> list[str]:
+def _same_names(items: Sequence[Item]) -> list[str]:
     """Two results of one name would leave one of them."""
     seen: dict[str, str] = {}
     found = []

@@ -2,13 +2,13 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
+import pandas as pd
+
+from segpipe.dataset.split import groups
 from segpipe.errors import PipelineError
-
-if TYPE_CHECKING:
-    from segpipe.params.schema import SplitParams
-    from segpipe.record import Record
+from segpipe.params.schema import SplitParams
+from segpipe.record import Record
 
 FEWEST = "2 are the fewest: one to train on and one to validate on. Add images."
 
@@ -22,15 +22,15 @@ class Groups:
     validated: int
 
 
-def of_records(records: "Sequence[Record]", split: "SplitParams") -> Groups:
+def of_records(records: Sequence[Record], split: SplitParams) -> Groups:
     """The groups as stage split makes them: by a table, by names, and of near-duplicates. Raises PipelineError as it does."""
-    groups = _groups(records, split)
+    named = _groups(records, split)
     outside = [record for record in records if record.given != "test"]
-    validated = {groups[record.id] for record in outside if record.given == "val"}
-    return Groups(len(outside), len({groups[record.id] for record in outside}), len(validated))
+    validated = {named[record.id] for record in outside if record.given == "val"}
+    return Groups(len(outside), len({named[record.id] for record in outside}), len(validated))
 
 
-def refuse_too_few(records: "Sequence[Record]", found: Groups, split: "SplitParams") -> None:
+def refuse_too_few(records: Sequence[Record], found: Groups, split: SplitParams) -> None:
     """Raises PipelineError where the images outside a test list cannot be parted into training and validation."""
     listed = " outside the test list" if found.images < len(records) else ""
     if found.images < 2:
@@ -51,10 +51,6 @@ def refuse_too_few(records: "Sequence[Record]", found: Groups, split: "SplitPara
     raise PipelineError(f"{what}. Add images of other groups, or mend {key} in params.yaml.")
 
 
-def _groups(records: "Sequence[Record]", split: "SplitParams") -> Mapping[str, str]:
-    import pandas as pd
-
-    from segpipe.dataset.split import groups
-
+def _groups(records: Sequence[Record], split: SplitParams) -> Mapping[str, str]:
     columns = {name: [getattr(record, name) for record in records] for name in ("group", "twin")}
     return groups.groups_of(pd.DataFrame(columns, index=[record.id for record in records]), split)

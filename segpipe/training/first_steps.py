@@ -1,0 +1,31 @@
+"""The hash of the weights after a training's first steps, by which another machine sees soon whether it repeats them."""
+
+import hashlib
+from collections.abc import Callable, Iterable
+from typing import Any
+
+import torch
+
+from segpipe.training.loop import Progress, Run
+
+FIRST = 4
+"""After so many batches a training notes the hash of its weights (fewer, where the first epoch has fewer)."""
+
+
+def noting(save_state: Callable[[Progress], None], run: Run) -> Callable[[Progress], None]:
+    """A `Run.save_state` that notes the hash of the weights after the first steps."""
+
+    def note(progress: Progress) -> None:
+        if progress.epoch == 0 and progress.batch == min(FIRST, run.n_batches):
+            progress.first_steps = digest(run.weights().values())
+        save_state(progress)
+
+    return note
+
+
+def digest(values: Iterable[Any]) -> str:
+    """One hash of the tensors' numbers, in their order."""
+    found = hashlib.sha256()
+    for value in values:
+        found.update(value.detach().cpu().contiguous().reshape(-1).view(torch.uint8).numpy().tobytes())
+    return found.hexdigest()[:16]

@@ -1,0 +1,178 @@
+"""A training put together from params.yaml: every part is built once, in the order in which it is needed."""
+
+import platform
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
+
+import torch
+from torch import nn
+
+from segpipe import paths
+from segpipe.dataset import class_weights, loader, normalise, presets
+from segpipe.dataset.training_samples import Draws, image_weights
+from segpipe.losses import table as losses
+from segpipe.losses.table import Classes, LossFunction
+from segpipe.models import table as models
+from segpipe.models.model_file import Card
+from segpipe.models.segmenter import Segmenter, clips, n_logits_for
+from segpipe.params.stage_keys import NEVER_A_RESULT, TrainKeys
+from segpipe.reproducibility import code_hash
+from segpipe.reproducibility.fingerprint import data_hash, fingerprint
+from segpipe.reproducibility.seeds import seed_of
+from segpipe.storage.files import sha256_of
+from segpipe.training import encoder_schedule, hooks, loop, optim, precision, schedule
+from segpipe.training.device import instruction_set
+from segpipe.training.state import Scaler
+from segpipe.training.validate import validator
+from segpipe.workflows.training_data import TrainingData
+
+CODE = "segpipe.workflows.train"
+"""Whose code, with all that it imports, is in a training's fingerprint."""
+
+
+@dataclass(frozen=True)
+class Training:
+    """The built parts of one training. `params` has the values of a preset of `augment` in place of those it overrules."""
+
+    params: TrainKeys
+    data: TrainingData
+    device: torch.device
+    classes: Classes
+    loss: LossFunction
+    segmenter: Segmenter
+    encoder: nn.Module | None
+    card: Card
+    scaler: Scaler
+    run: loop.Run
+
+
+def assemble(params: TrainKeys, data: TrainingData, device: torch.device, installed: dict[str, str]) -> Training:
+    """All parts, ready for `loop.fit`; `installed` holds the versions of the libraries that decide bytes.
+
+    Raises PipelineError where parts do not fit one another, the data, or the device.
+    """
+    params = params.model_copy(update={"augment": presets.resolved(params.augment)})
+    scaler = precision.scaler(params.train.precision, device)
+    classes = _classes(params, data)
+    loss = losses.build(params.loss, classes)
+    segmenter, weights_sha256 = _segmenter(params, data)
+    segmenter = segmenter.to(memory_format=torch.channels_last).to(device)
+    encoder = getattr(segmenter.network, "encoder", None)
+    card = _card(params, data, device, installed, classes, weights_sha256)
+    run = _run(params, data, device, segmenter, encoder, loss, scaler)
+    return Training(params, data, device, classes, loss, segmenter, encoder, card, scaler, run)
+
+
+def with_images(training: Training, n_train: int | None, n_validation: int | None) -> Training:
+    """The same training on the first so many images of each part; None takes all. Its card stays that of the whole."""
+    whole = training.data
+    data = replace(whole, train_ids=whole.train_ids[:n_train], validation_ids=whole.validation_ids[:n_validation])
+    parts = (training.segmenter, training.encoder, training.loss, training.scaler)
+    return replace(training, data=data, run=_run(training.params, data, training.device, *parts))
+
+
+def _classes(params: TrainKeys, data: TrainingData) -> Classes:
+    """What the loss knows of the classes, with the weights that `loss.class_weights` asks for."""
+    info, rows = data.pack.info, data.pack.index.loc[data.train_ids]
+    weights = class_weights.weights(params.loss.class_weights, params.loss.weights, rows, info)
+    return Classes(info.has_background, weights)
+
+
+def _segmenter(params: TrainKeys, data: TrainingData) -> tuple[Segmenter, str | None]:
+    """The model with its first weights, which follow from seed and fold, and the SHA-256 of those the encoder was given."""
+    info = data.pack.info
+    torch.manual_seed(seed_of(params.seed, data.fold, "weights"))
+    built = models.build(params.model, info.channels, n_logits_for(len(info.classes)))
+    rule = params.input.normalise
+    mean, deviation = normalise.statistics(rule, data.pack.index.loc[data.train_ids], info)
+    return Segmenter(built.network, built.stride, mean, deviation, clips(rule)), built.weights_sha256
+
+
+def _card(
+    params: TrainKeys,
+    data: TrainingData,
+    device: torch.device,
+    installed: dict[str, str],
+    classes: Classes,
+    weights_sha256: str | None,
+) -> Card:
+    """What the model file will say of itself, with all that decided its weights."""
+    info, model = data.pack.info, params.model
+    # The path of a file of weights differs between machines; its hash does not.
+    named = model.weights if model.weights == "imagenet" else weights_sha256
+    recorded = params.model_copy(update={"model": model.model_copy(update={"weights": named if weights_sha256 else "none"})})
+    modules = [CODE, f"segpipe.models.{model.name}", f"segpipe.losses.{params.loss.name}"]
+    training = {
+        "params": recorded.model_dump(exclude=NEVER_A_RESULT, mode="json"),
+        "encoder_weights": weights_sha256,
+        "class_weights": list(classes.weights),
+        "data": data_hash(paths.PREPARED),
+        "folds": sha256_of(paths.FOLDS),
+        "code": code_hash.code_hash(code_hash.ROOT, modules),
+        "versions": installed,
+        "python": ".".join(platform.python_version_tuple()[:2]),
+        "device": device.type,
+        "instruction_set": instruction_set(),
+    }
+    return Card(
+        classes=info.classes,
+        has_background=info.has_background,
+        channels=info.channels,
+        bits=info.bits,
+        long_side=params.input.long_side,
+        model=model.model_copy(update={"weights": "none", "weights_sha256": "none"}),
+        infer=params.infer,
+        fingerprint=fingerprint(training | {"fold": data.fold}),
+        fold=data.fold,
+        training=training,
+    )
+
+
+def _run(
+    params: TrainKeys,
+    data: TrainingData,
+    device: torch.device,
+    segmenter: Segmenter,
+    encoder: nn.Module | None,
+    loss: LossFunction,
+    scaler: Scaler,
+) -> loop.Run:
+    """The parts of the loop; who watches and where states are saved comes later."""
+    optimizer = optim.build(params.optim, segmenter, encoder)
+    images = loader.whole_image_loader(loader.WholeImages(data.pack, data.validation_ids), params.runtime.workers)
+    score = loop.monitored_score(params.train.monitor)
+    epochs = params.train.epochs
+    return loop.Run(
+        model=segmenter,
+        weights=segmenter.state_dict,
+        optimizer=optimizer,
+        loss=loss,
+        batches=_batches(params, data, pin=device.type == "cuda"),
+        n_batches=-(-len(data.train_ids) // params.train.batch_size),
+        validate=validator(segmenter, images, data.pack.info, loss, params.infer, params.input.long_side, device),
+        autocast=precision.autocast(params.train.precision, device),
+        step=precision.stepper(segmenter, optimizer, params.optim.clip_norm, scaler),
+        learning_rate=lambda epoch, history: schedule.learning_rate(params.optim, epoch, epochs, [*map(score, history)]),
+        score=score,
+        device=device,
+        epochs=epochs,
+        seed=params.seed,
+        fold=data.fold,
+        at_epoch=encoder_schedule.at_epoch(segmenter.network, encoder, params.optim, epochs),
+        stop=hooks.early_stop(params.train.early_stop, score),
+    )
+
+
+def _batches(params: TrainKeys, data: TrainingData, pin: bool) -> loop.Batches:
+    """The augmented batches of an epoch, from one of them on."""
+    ids, sizes = data.train_ids, params.input
+    draws = Draws(data.pack, ids, params.augment, sizes.crop, sizes.long_side, params.seed, data.fold)
+    weights = image_weights(data.pack, ids, params.augment.rare_classes)
+    order = loader.EpochBatches(ids, params.train.batch_size, params.seed, data.fold, weights)
+    batches = loader.training_loader(loader.TrainingSamples(draws), order, params.runtime.workers, pin)
+
+    def of_epoch(epoch: int, first: int) -> Iterable[loader.Batch]:
+        order.epoch, order.first = epoch, first
+        return batches
+
+    return of_epoch

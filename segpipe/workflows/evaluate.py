@@ -1,0 +1,68 @@
+"""Scores one fold's model on its validation part and on the test part."""
+
+from collections.abc import Sequence
+
+import torch
+
+from segpipe import evaluation, paths, tracking
+from segpipe.dataset import loader, pack
+from segpipe.dataset.split import folds
+from segpipe.evaluation import Scored
+from segpipe.inference import scoring
+from segpipe.losses import table as losses
+from segpipe.losses.table import Classes
+from segpipe.models import model_file, origin
+from segpipe.models.model_file import Card
+from segpipe.models.segmenter import Segmenter
+from segpipe.params.stage_keys import EvaluateKeys
+from segpipe.record import DatasetInfo
+from segpipe.reproducibility import versions
+from segpipe.reproducibility.fingerprint import data_hash
+from segpipe.scores import scores
+from segpipe.storage.files import sha256_of
+from segpipe.training import device as devices
+
+
+def evaluate(params: EvaluateKeys, fold: int) -> list[str]:
+    """Predicts every validation and test image at its own resolution, writes data/eval/foldN; returns a line a part.
+
+    Raises PipelineError where the model was trained on other data or folds than lie here.
+    """
+    versions.check()
+    device = devices.select_device(params.runtime.device)
+    devices.configure_determinism(params.threads, params.train.deterministic)
+    data = pack.open_pack(paths.PREPARED)
+    parts = folds.read(paths.FOLDS)
+    segmenter, card = load_own_model(fold, data.info)
+    segmenter = segmenter.to(memory_format=torch.channels_last).to(device)
+    loss = losses.build(params.loss, Classes(card.has_background, tuple(card.training.get("class_weights", ()))))
+    found: dict[str, Sequence[Scored]] = {}
+    for part, ids in ((evaluation.VAL, folds.train_and_validation(parts, fold)[1]), (evaluation.TEST, folds.test(parts))):
+        images = loader.whole_image_loader(loader.WholeImages(data, ids), params.runtime.workers)
+        scored = scoring.score_images(segmenter, images, len(card.classes), loss, params.infer, card.long_side, device)
+        found[part] = list(scored)
+    folder = paths.eval_folder(fold)
+    evaluation.write(folder, found, card.classes, card.has_background)
+    evaluation.write_origin(folder, fold, card.fingerprint, card.training, paths.history_file(fold))
+    return _tracked(params.tracking.experiment, card, found)
+
+
+def load_own_model(fold: int, info: DatasetInfo) -> tuple[Segmenter, Card]:
+    """The fold's model. Raises PipelineError where it is none, or was trained on other data or folds than lie here."""
+    path = paths.model_file(fold)
+    segmenter, card = model_file.load(path)
+    origin.require_same_data(path, card, info, data_hash(paths.PREPARED), sha256_of(paths.FOLDS), fold)
+    return segmenter, card
+
+
+def _tracked(experiment: str, card: Card, found: dict[str, Sequence[Scored]]) -> list[str]:
+    """Logs the scores to the training's MLflow run; returns them in words, a line a part."""
+    tracker = tracking.reopen(experiment, card.fingerprint)
+    lines = []
+    for part, scored in found.items():
+        numbers = scores([each.counts for each in scored], card.has_background) if scored else {}
+        present = {name: value for name, value in numbers.items() if value is not None}
+        tracker.metrics({f"{part}.{name}": value for name, value in present.items()})
+        shown = ", ".join(f"{name} {value:.4f}" for name, value in present.items())
+        lines.append(f"{part}: {len(scored)} images{'; ' if shown else ''}{shown}")
+    return lines

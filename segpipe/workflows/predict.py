@@ -1,0 +1,139 @@
+"""Images in, class masks and overlays out, with a torch or an ONNX model."""
+
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from segpipe import paths
+from segpipe.annotations.items import Item
+from segpipe.console.progress import track
+from segpipe.dataset import pack
+from segpipe.errors import DataError, PipelineError
+from segpipe.images import overlay
+from segpipe.images.decode import decode_image, encode_mask, with_channels
+from segpipe.images.palette import colours
+from segpipe.inference import onnx_session, written
+from segpipe.inference.attention import predict_attention
+from segpipe.inference.attention_maps import has_attention
+from segpipe.inference.heat_maps import heat_maps
+from segpipe.inference.predict import Forward, predict_classes
+from segpipe.inference.written import Written
+from segpipe.models import model_file, origin
+from segpipe.models.model_file import Card
+from segpipe.models.origin import image_kind
+from segpipe.models.segmenter import Segmenter
+from segpipe.reproducibility.fingerprint import data_hash
+from segpipe.training import device as devices
+from segpipe.workflows import predict_inputs
+
+
+def predict(inputs: Sequence[Path], model: Path, out: Path, device: str, attention: bool) -> tuple[str, str]:
+    """Writes OUT/masks and OUT/overlays; returns what was written, and what to look at.
+
+    Raises PipelineError that names every image which was left out, after the others were predicted.
+    """
+    found = predict_inputs.find(inputs)
+    table = written.read(out)
+    predict_inputs.require_writable(found, table, _kinds(attention))
+    forward, card, where, looks = _model(model, device, attention)
+    _require_this_project(model, card)
+    table.begin()
+    images = found.items
+    problems: list[str] = []
+    for item in track(images, "predicting"):
+        try:
+            _predict_one(item, table, forward, card, where, looks)
+        except DataError as problem:
+            problems.append(str(problem))
+        except OSError as error:
+            problems.append(f"{item.source}: cannot be read: {error.strerror or error}.")
+    table.end()
+    if problems:
+        n_written = len(images) - len(problems)
+        raise PipelineError("\n".join([*problems, f"{len(problems)} images were left out; {n_written} are in {out}."]))
+    *first, last = (f"{out}/{kind}" for kind in _kinds(attention))
+    return f"{', '.join(first)} and {last}, {len(images)} images", f"look at {last}"
+
+
+def _kinds(attention: bool) -> tuple[str, ...]:
+    """The folders that are written."""
+    return ("masks", "overlays", "attention") if attention else ("masks", "overlays")
+
+
+def _model(path: Path, requested: str, attention: bool) -> tuple[Forward, Card, Any, Segmenter | None]:
+    """The forward function, the model's card, the device it computes on, and with `attention` the model to ask for it.
+
+    It computes with the threads it was trained with. Raises PipelineError for a model that has no attention to show, and for
+    an ONNX model that is to run on a GPU.
+    """
+    if requested == "cuda" and path.suffix == ".onnx":
+        raise PipelineError(
+            f"--device cuda: {path} is an ONNX model, which runs on the CPU. Leave --device out, or name the torch model: "
+            "--model models/fold0/model.safetensors."
+        )
+    if attention and path.suffix == ".onnx":
+        raise PipelineError(
+            f"--attention: {path} gives logits alone. Name the torch model: --model models/fold0/model.safetensors."
+        )
+
+    if path.suffix == ".onnx":
+        forward, card = onnx_session.load(path)
+        return forward, card, torch.device("cpu"), None
+    segmenter, card = model_file.load(path)
+    if attention:
+        _require_attention(segmenter, card)
+    device = devices.select_device(requested)
+    devices.configure_determinism(card.training["params"]["threads"], deterministic=True)
+    segmenter = segmenter.to(memory_format=torch.channels_last).to(device)
+    return segmenter, card, device, segmenter if attention else None
+
+
+def _require_this_project(path: Path, card: Card) -> None:
+    """Raises PipelineError for a model of other classes or images than those of the project that this is run in.
+
+    Warns where they are alike and the data has changed since. Outside a project there is nothing to hold it against.
+    """
+    if not (paths.PREPARED / "dataset.json").is_file():
+        return
+    if reasons := origin.differences(card, pack.read_info(paths.PREPARED)):
+        raise PipelineError(
+            f"{path} is not a model of this project's data ({paths.PREPARED}): {'; '.join(reasons)}. "
+            "Run `dvc repro export` for one that is, or run this in another folder, where there is no such data."
+        )
+    now = data_hash(paths.PREPARED) if (paths.PREPARED / "index.csv").is_file() else None
+    if now and card.training.get("data", now) != now:
+        print(f"warning: {path} was trained before {paths.PREPARED} changed; `dvc repro` trains it again", file=sys.stderr)
+
+
+def _require_attention(segmenter: Segmenter, card: Card) -> None:
+    if not has_attention(segmenter):
+        raise PipelineError(
+            f"--attention: a {card.model.name} has no attention maps. "
+            "Train one that has some: model.name attention_unet, attention_r2unet, pretrained_attention_r2unet or sa_unet."
+        )
+
+
+def _predict_one(item: Item, out: Written, forward: Forward, card: Card, device: Any, looks: Segmenter | None) -> None:
+    """One image: its mask, its overlay, and where `looks` looks. Raises DataError for one that cannot be read or does not fit."""
+    image = _fitting(item, card)
+    classes = predict_classes(forward, image, card.infer, card.long_side, device, item.source).classes
+    out.write(f"masks/{item.id}.png", encode_mask(classes))
+    picture = overlay.overlay(overlay.displayed(image), classes, colours(len(card.classes)))
+    out.write(f"overlays/{item.id}.png", overlay.encode_png(picture))
+    if looks:
+        levels = predict_attention(looks, image, card.infer, card.long_side, device)
+        out.write(f"attention/{item.id}.png", overlay.encode_png(heat_maps(overlay.displayed(image), levels)))
+
+
+def _fitting(item: Item, card: Card) -> Any:
+    """The image (H, W, C). Raises DataError for one that cannot be read, and for another kind than the model knows."""
+    own = decode_image(item.image.read(), item.source)
+    image, bits = with_channels(own, card.channels), 8 * own.dtype.itemsize
+    if (image.shape[2], bits) != (card.channels, card.bits):
+        wanted = image_kind(card.channels, card.bits)
+        problem = f"an image that is {image_kind(own.shape[2], bits)}, but the model knows {wanted} ones"
+        raise DataError(item.source, problem, f"Save it as {wanted}, as the training images are.")
+    return image

@@ -1,0 +1,72 @@
+"""All folds' results as numbers and tables under metrics/, and as one page, reports/index.html."""
+
+from segpipe import evaluation, gate, paths, tracking
+from segpipe.dataset import pack
+from segpipe.dataset.split import balance_report, folds
+from segpipe.evaluation import FoldResults
+from segpipe.params.stage_keys import ReportKeys
+from segpipe.report import augment_sheet, baseline, doctor_section, examples, numbers, page, tables
+from segpipe.report.page import Contents
+from segpipe.report.run_sections import Exported
+from segpipe.reproducibility import fingerprint
+from segpipe.storage import files
+
+
+def report(params: ReportKeys) -> str:
+    """Writes metrics/ and reports/, prints the table of scores; returns the first score in words.
+
+    Raises PipelineError where a fold's results are missing, broken, or of another split.
+    """
+    for name in evaluation.remove_others(paths.EVAL, params.folds):
+        print(f"removed {paths.EVAL / name}: this fold is not in `folds`")
+    contents = gather(params)
+    results, summary, classes = contents.results, contents.summary, contents.info.classes
+    files.write_json(paths.SUMMARY, summary)
+    files.write_text(paths.METRICS / "curves.csv", tables.curves(results))
+    files.write_text(paths.METRICS / "per_class.csv", tables.per_class(results, classes))
+    files.write_text(paths.METRICS / "confusion.csv", tables.confusion(results, classes))
+    files.write_text(paths.PAGE, page.render(contents))
+    paths.AUGMENTATION.unlink(missing_ok=True)
+    if contents.sheet:
+        files.write_bytes(paths.AUGMENTATION, contents.sheet.png)
+    for each in results:
+        tracking.reopen(params.tracking.experiment, each.run["fingerprint"]).file(paths.PAGE, "report")
+    print(numbers.table(summary))
+    shown = {name: "-" if value is None else f"{value:.2f}" for name, value in summary[contents.headline].items()}
+    return f"{contents.headline} Dice {shown['dice']}, colours alone {shown[numbers.COLOUR]}"
+
+
+def gather(params: ReportKeys) -> Contents:
+    """All that the page shows, read and computed."""
+    data = pack.open_pack(paths.PREPARED)
+    parts = folds.read(paths.FOLDS)
+    results = evaluation.read(paths.EVAL, params.folds, parts, len(data.info.classes))
+    first = results[0]
+    headline = numbers.headline(results)
+    train, validation = folds.train_and_validation(parts, first.fold)
+    colours = baseline.colour_dice(data, train, sorted(first.dice[headline]))
+    best, worst = examples.best_and_worst(first, headline, data, params.report.n_examples)
+    return Contents(
+        info=data.info,
+        index=data.index,
+        parts={"training": train, "validation": validation, "test": folds.test(parts)},
+        results=results,
+        headline=headline,
+        summary=numbers.summary(results, data.info.has_background, colours),
+        params=first.run["params"],
+        best=best,
+        worst=worst,
+        sheet=augment_sheet.sheet(data, train, first.fold, first.run),
+        exported=_exported(results),
+        doctor=doctor_section.read(paths.DOCTOR),
+        proof=balance_report.read(paths.BALANCE_REPORT),
+        data_hash=fingerprint.data_hash(paths.PREPARED),
+        folds_hash=files.sha256_of(paths.FOLDS),
+    )
+
+
+def _exported(results: list[FoldResults]) -> Exported | None:
+    """What models/export holds, None where there is no whole export."""
+    if not (paths.ONNX.exists() and paths.GATE.exists()):
+        return None
+    return Exported(gate.read(paths.GATE), paths.ONNX.stat().st_size, files.sha256_of(paths.ONNX))

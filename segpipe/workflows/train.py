@@ -1,0 +1,138 @@
+"""Trains one fold and keeps the weights of its best epoch; goes on where an interrupted training of the same was saved."""
+
+import copy
+import sys
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import torch
+
+from segpipe import paths
+from segpipe.console import command
+from segpipe.dataset import class_weights
+from segpipe.diagnostics import deterministic_ops
+from segpipe.models import model_file, pretrained
+from segpipe.params.stage_keys import TrainKeys
+from segpipe.reproducibility import versions
+from segpipe.storage import lock, workspace
+from segpipe.training import device as devices
+from segpipe.training import encoder_schedule, first_steps, history, hooks, loop, resume
+from segpipe.training.norm_errors import translate_norm_errors
+from segpipe.workflows import track_training
+from segpipe.workflows.assemble import Training, assemble
+from segpipe.workflows.training_data import image_warnings, read_fold
+
+
+@dataclass(frozen=True)
+class Trained:
+    """The model file; its best epoch, counted from 0; the monitored number of that epoch, None where it has none."""
+
+    model: Path
+    best_epoch: int
+    monitored: float | None
+
+
+def train(params: TrainKeys, fold: int) -> Trained:
+    """Trains on all folds but one, validates on that one, and writes models/foldN: weights and history.
+
+    Reads data/prepared and data/folds of the working directory. Raises PipelineError for all that keeps it from training.
+    """
+    training = prepare(params, fold)
+    folder = resume.folder_of(workspace.main_root(), fold, training.card.fingerprint)
+    with lock.alone(folder.with_suffix(".lock"), f"the training of fold {fold}"), translate_norm_errors():
+        keeper = resume.Keeper(folder, params.runtime.save_every)
+        trained = _train(training, keeper)
+        keeper.forget()
+    return trained
+
+
+def prepare(params: TrainKeys, fold: int) -> Training:
+    """The training put together on the device that `params` asks for, with the settings that make it repeat itself."""
+    command.set_environment()
+    installed = versions.check()
+    device = devices.select_device(params.runtime.device)
+    devices.configure_determinism(params.threads, params.train.deterministic)
+    training = assemble(params, read_fold(fold, params.train.limit_images), device, installed)
+    with translate_norm_errors():
+        _require_repeatable(training)
+    return training
+
+
+def class_weights_sentence(training: Training) -> str:
+    """The weight of each class in words; empty where all are alike."""
+    found, data = training.classes.weights, training.data
+    return class_weights.sentence(found, data.pack.index.loc[data.train_ids], data.pack.info) if found else ""
+
+
+def _train(training: Training, keeper: resume.Keeper) -> Trained:
+    """From the saved state, or the start, to the model file."""
+    where = devices.describe(training.device)
+    weighted = class_weights_sentence(training)
+    _announce(training, where, weighted)
+    tracker = track_training.start(training, where, weighted, keeper.interrupted())
+    for line in _encoder_notes(training):
+        print(line)
+    optim = training.params.optim
+    watching = (hooks.console(training.params.train.monitor), track_training.epoch_hook(tracker, optim))
+    run = replace(training.run, hooks=watching)
+    _go_on(run, training, keeper)
+    run = replace(run, save_state=first_steps.noting(keeper.saver(run, training.scaler), run))
+    track_training.replay(tracker, run.progress, optim)
+    try:
+        best = loop.fit(run)
+    except BaseException as error:
+        tracker.end("FAILED" if isinstance(error, Exception) else "KILLED")
+        raise
+    model = _write(training, run.progress, best)
+    track_training.finish(tracker, training, model, best.epoch)
+    return Trained(model, best.epoch, run.progress.history[best.epoch].get(f"val_{training.params.train.monitor}"))
+
+
+def _announce(training: Training, where: str, weighted: str) -> None:
+    """Says what is trained on what, and warns of what is strange about it."""
+    data = training.data
+    print(f"fold {data.fold}: {len(data.train_ids)} images to train on, {len(data.validation_ids)} to validate, {where}")
+    for line in image_warnings(data, training.params.input):
+        print(f"warning: {line}", file=sys.stderr)
+    if weighted:
+        print(f"class weights: {weighted}")
+
+
+def _encoder_notes(training: Training) -> list[str]:
+    """What of the encoder learns and when, and whether its weights know such input."""
+    params = training.params
+    learning = encoder_schedule.describe(training.encoder, params.optim, params.train.epochs)
+    advice = pretrained.about_input(params.model, params.input.normalise, training.data.pack.info.channels)
+    return [line for line in (learning, advice) if line]
+
+
+def _go_on(run: loop.Run, training: Training, keeper: resume.Keeper) -> None:
+    """Restores the newest saved state into the run, and says in a line from where it goes on, or why it does not."""
+    progress, recorded = run.progress, training.card.training
+    if keeper.restore(run, training.scaler):
+        place = f"epoch {progress.epoch + 1}, batch {progress.batch + 1} of {run.n_batches}"
+        print(f"goes on at {place}: the state was saved by the same code, data, folds, parameters and versions", flush=True)
+    elif reason := resume.why_not(keeper.folder, recorded):
+        print(f"starts anew: the training that was interrupted differs in {reason}", flush=True)
+    keeper.note(recorded)
+
+
+def _write(training: Training, progress: loop.Progress, best: loop.Best) -> Path:
+    """history.csv and the model file with the best epoch's weights, whose card says how the training went."""
+    fold, segmenter, card = training.data.fold, training.segmenter, training.card
+    segmenter.load_state_dict(best.weights)
+    outcome = {"best_epoch": best.epoch, "epochs": len(progress.history), "first_steps": progress.first_steps}
+    history.write(paths.history_file(fold), progress.history)
+    model_file.save(paths.model_file(fold), segmenter, replace(card, training=card.training | outcome))
+    return paths.model_file(fold)
+
+
+def _require_repeatable(training: Training) -> None:
+    """On a GPU, tries the model on the CPU first, where the operations that CUDA cannot repeat are seen and not yet refused."""
+    params, channels = training.params, training.data.pack.info.channels
+    if training.device.type != "cuda" or not params.train.deterministic:
+        return
+    trial, loss, crop = copy.deepcopy(training.segmenter).cpu(), training.loss, params.input.crop
+    image, target = torch.zeros(2, channels, crop, crop), torch.zeros(2, crop, crop, dtype=torch.long)
+    operations = deterministic_ops.operations(lambda: loss(trial(image), target)["loss"].mean().backward())
+    deterministic_ops.require_repeatable(operations)
