@@ -136,8 +136,8 @@ def _remedy(fold: int, option: str = "") -> str:
 
 
 def _origin(path: Path) -> dict[str, Any]:
-    run: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
-    if not {"fingerprint", "params"} <= run.keys():
+    run = json.loads(path.read_text(encoding="utf-8"))
+    if not isinstance(run, dict) or not {"fingerprint", "params"} <= run.keys():
         raise ValueError("run.json names no training")
     return run
 

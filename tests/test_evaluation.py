@@ -8,7 +8,7 @@ import pytest
 from segpipe import evaluation
 from segpipe.dataset.split import folds as splits
 from segpipe.errors import PipelineError
-from tests.report.projects import finished, write_run
+from tests.report.projects import finished
 
 
 @pytest.fixture
@@ -21,7 +21,6 @@ def read(folder: Path, folds: tuple[int, ...] = (0,)) -> list[evaluation.FoldRes
 
 
 def test_everything_of_a_fold_is_read(evaluated: Path) -> None:
-    write_run(evaluated / "fold0", 0)
     (found,) = read(evaluated)
     assert {part: int(counts.sum()) for part, counts in found.counts.items()} == {"val": 4 * 320, "test": 4 * 320}
     assert list(found.dice["test"]) == ["image00", "image01", "image02", "image03"]
@@ -51,7 +50,7 @@ def test_a_fold_without_results_is_refused(evaluated: Path) -> None:
         read(evaluated, (0, 1))
 
 
-@pytest.mark.parametrize("name", ["per_image.csv", "history.csv", "predictions.zip"])
+@pytest.mark.parametrize("name", ["per_image.csv", "history.csv", "predictions.zip", "run.json"])
 def test_each_missing_file_is_named(evaluated: Path, name: str) -> None:
     (evaluated / "fold0" / name).unlink()
     with pytest.raises(PipelineError, match=f"no {re.escape(name)}, so fold 0 has no results"):
@@ -67,6 +66,8 @@ def test_each_missing_file_is_named(evaluated: Path, name: str) -> None:
         ("per_image.csv", "part,id,dice\nval,a,high\n"),
         ("predictions.zip", "no zip"),
         ("run.json", "{"),
+        ("run.json", "[]"),
+        ("run.json", '{"fingerprint": "a"}'),
     ],
 )
 def test_broken_files_are_refused(evaluated: Path, name: str, content: str) -> None:

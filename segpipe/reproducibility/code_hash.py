@@ -51,7 +51,7 @@ def code_hash(root: Path, modules: Iterable[str]) -> str:
     """One hash of what the modules and all that they import say: 16 hexadecimal digits."""
     digest = hashlib.sha256()
     for file in closure(root, modules):
-        digest.update(f"{file}\n{meaning((root / file).read_text(encoding='utf-8'))}\n".encode())
+        digest.update(f"{file}\n{without_comments((root / file).read_text(encoding='utf-8'))}\n".encode())
     return digest.hexdigest()[:16]
 
 
@@ -99,7 +99,7 @@ def file_of(root: Path, module: str) -> Path | None:
 
 
 @cache
-def meaning(source: str) -> str:
+def without_comments(source: str) -> str:
     """Python source without comments, docstrings and blank lines: what is left is all that can change a result.
 
     Cut out of the text, since a parsed tree looks different in each version of Python.

@@ -1,13 +1,11 @@
 """A training put together from params.yaml: every part is built once, in the order in which it is needed."""
 
-import platform
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
 
 import torch
 from torch import nn
 
-from segpipe import paths
 from segpipe.dataset import class_weights, loader, normalise, presets
 from segpipe.dataset.training_samples import Draws, image_weights
 from segpipe.losses import table as losses
@@ -15,19 +13,13 @@ from segpipe.losses.table import Classes, LossFunction
 from segpipe.models import table as models
 from segpipe.models.model_file import Card
 from segpipe.models.segmenter import Segmenter, clips, n_logits_for
-from segpipe.params.stage_keys import NEVER_A_RESULT, TrainKeys
-from segpipe.reproducibility import code_hash
-from segpipe.reproducibility.fingerprint import data_hash, fingerprint
+from segpipe.params.stage_keys import TrainKeys
 from segpipe.reproducibility.seeds import seed_of
-from segpipe.storage.files import sha256_of
 from segpipe.training import encoder_schedule, hooks, loop, optim, precision, schedule
-from segpipe.training.device import instruction_set
 from segpipe.training.state import Scaler
 from segpipe.training.validate import validator
+from segpipe.workflows.model_card import model_card
 from segpipe.workflows.training_data import TrainingData
-
-CODE = "segpipe.workflows.train"
-"""Whose code, with all that it imports, is in a training's fingerprint."""
 
 
 @dataclass(frozen=True)
@@ -58,7 +50,7 @@ def assemble(params: TrainKeys, data: TrainingData, device: torch.device, instal
     segmenter, weights_sha256 = _segmenter(params, data)
     segmenter = segmenter.to(memory_format=torch.channels_last).to(device)
     encoder = getattr(segmenter.network, "encoder", None)
-    card = _card(params, data, device, installed, classes, weights_sha256)
+    card = model_card(params, data, device, installed, classes.weights, weights_sha256)
     run = _run(params, data, device, segmenter, encoder, loss, scaler)
     return Training(params, data, device, classes, loss, segmenter, encoder, card, scaler, run)
 
@@ -86,46 +78,6 @@ def _segmenter(params: TrainKeys, data: TrainingData) -> tuple[Segmenter, str | 
     rule = params.input.normalise
     mean, deviation = normalise.statistics(rule, data.pack.index.loc[data.train_ids], info)
     return Segmenter(built.network, built.stride, mean, deviation, clips(rule)), built.weights_sha256
-
-
-def _card(
-    params: TrainKeys,
-    data: TrainingData,
-    device: torch.device,
-    installed: dict[str, str],
-    classes: Classes,
-    weights_sha256: str | None,
-) -> Card:
-    """What the model file will say of itself, with all that decided its weights."""
-    info, model = data.pack.info, params.model
-    # The path of a file of weights differs between machines; its hash does not.
-    named = model.weights if model.weights == "imagenet" else weights_sha256
-    recorded = params.model_copy(update={"model": model.model_copy(update={"weights": named if weights_sha256 else "none"})})
-    modules = [CODE, f"segpipe.models.{model.name}", f"segpipe.losses.{params.loss.name}"]
-    training = {
-        "params": recorded.model_dump(exclude=NEVER_A_RESULT, mode="json"),
-        "encoder_weights": weights_sha256,
-        "class_weights": list(classes.weights),
-        "data": data_hash(paths.PREPARED),
-        "folds": sha256_of(paths.FOLDS),
-        "code": code_hash.code_hash(code_hash.ROOT, modules),
-        "versions": installed,
-        "python": ".".join(platform.python_version_tuple()[:2]),
-        "device": device.type,
-        "instruction_set": instruction_set(),
-    }
-    return Card(
-        classes=info.classes,
-        has_background=info.has_background,
-        channels=info.channels,
-        bits=info.bits,
-        long_side=params.input.long_side,
-        model=model.model_copy(update={"weights": "none", "weights_sha256": "none"}),
-        infer=params.infer,
-        fingerprint=fingerprint(training | {"fold": data.fold}),
-        fold=data.fold,
-        training=training,
-    )
 
 
 def _run(

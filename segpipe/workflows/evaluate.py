@@ -11,16 +11,12 @@ from segpipe.evaluation import Scored
 from segpipe.inference import scoring
 from segpipe.losses import table as losses
 from segpipe.losses.table import Classes
-from segpipe.models import model_file, origin
 from segpipe.models.model_file import Card
-from segpipe.models.segmenter import Segmenter
 from segpipe.params.stage_keys import EvaluateKeys
-from segpipe.record import DatasetInfo
 from segpipe.reproducibility import versions
-from segpipe.reproducibility.fingerprint import data_hash
 from segpipe.scores import scores
-from segpipe.storage.files import sha256_of
 from segpipe.training import device as devices
+from segpipe.workflows.own_model import load_own_model
 
 
 def evaluate(params: EvaluateKeys, fold: int) -> list[str]:
@@ -45,14 +41,6 @@ def evaluate(params: EvaluateKeys, fold: int) -> list[str]:
     evaluation.write(folder, found, card.classes, card.has_background)
     evaluation.write_origin(folder, fold, card.fingerprint, card.training, paths.history_file(fold))
     return _tracked(params.tracking.experiment, card, found)
-
-
-def load_own_model(fold: int, info: DatasetInfo) -> tuple[Segmenter, Card]:
-    """The fold's model. Raises PipelineError where it is none, or was trained on other data or folds than lie here."""
-    path = paths.model_file(fold)
-    segmenter, card = model_file.load(path)
-    origin.require_same_data(path, card, info, data_hash(paths.PREPARED), sha256_of(paths.FOLDS), fold)
-    return segmenter, card
 
 
 def _tracked(experiment: str, card: Card, found: dict[str, Sequence[Scored]]) -> list[str]:

@@ -12,7 +12,7 @@ from segpipe.params.stage_keys import ExportKeys
 from segpipe.reproducibility import versions
 from segpipe.storage.files import write_bytes
 from segpipe.training import device
-from segpipe.workflows.evaluate import load_own_model
+from segpipe.workflows.own_model import load_own_model
 
 
 def export(params: ExportKeys) -> Gate:

@@ -70,7 +70,7 @@ def _train(training: Training, keeper: resume.Keeper) -> Trained:
     weighted = class_weights_sentence(training)
     _announce(training, where, weighted)
     tracker = track_training.start(training, where, weighted, keeper.interrupted())
-    for line in _encoder_notes(training):
+    for line in encoder_notes(training):
         print(line)
     optim = training.params.optim
     watching = (hooks.console(training.params.train.monitor), track_training.epoch_hook(tracker, optim))
@@ -98,7 +98,7 @@ def _announce(training: Training, where: str, weighted: str) -> None:
         print(f"class weights: {weighted}")
 
 
-def _encoder_notes(training: Training) -> list[str]:
+def encoder_notes(training: Training) -> list[str]:
     """What of the encoder learns and when, and whether its weights know such input."""
     params = training.params
     learning = encoder_schedule.describe(training.encoder, params.optim, params.train.epochs)

@@ -51,7 +51,7 @@ def test_a_pixel_loss_repeats_itself_only_unreduced(reduction: str, named: bool)
 
 def test_our_own_training_has_none() -> None:
     training = run()
-    names = deterministic_ops.operations(lambda: loop.forward(training, batches(0)[0])["loss"].mean().backward())
+    names = deterministic_ops.operations(lambda: loop.compute_losses(training, batches(0)[0])["loss"].mean().backward())
     assert "convolution_backward" in names
     assert deterministic_ops.warnings(names) == []
 

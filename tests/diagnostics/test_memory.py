@@ -153,7 +153,7 @@ def test_the_room_is_the_machines_or_its_containers(tmp_path: Any, monkeypatch: 
     limit, none = tmp_path / "memory.max", tmp_path / "unlimited"
     none.write_text("max\n")
     monkeypatch.setattr(memory, "LIMITS", (str(none), str(limit)))
-    machine = memory.room(CPU)
+    machine = memory.available_memory(CPU)
     assert machine > 2**28
     limit.write_text("1000000\n")
-    assert memory.room(CPU) == 1_000_000
+    assert memory.available_memory(CPU) == 1_000_000

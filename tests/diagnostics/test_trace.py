@@ -10,7 +10,7 @@ from torch import Tensor, nn
 
 from segpipe.diagnostics import trace
 from segpipe.diagnostics.compare_traces import first_difference
-from segpipe.training import loop
+from segpipe.training import first_steps, loop
 from tests.training.suite import batches, model, run
 
 
@@ -110,7 +110,7 @@ def test_a_score_that_differs_is_named() -> None:
 def test_the_first_steps_are_noted_once_and_follow_from_the_weights() -> None:
     first, again, other = run(), run(), run(seed=43)
     for each in (first, again, other):
-        loop.fit(dataclasses.replace(each, keep=trace.noting(lambda progress: None, each)))
+        loop.fit(dataclasses.replace(each, save_state=first_steps.noting(lambda progress: None, each)))
     assert first.progress.first_steps == again.progress.first_steps != other.progress.first_steps
     watched = trace.Trace()
     loop.fit(trace.watched(run(), watched, 0))

@@ -17,7 +17,7 @@ from segpipe.images.decode import decode_mask
 from segpipe.inference import scoring
 from segpipe.losses import table as losses
 from segpipe.losses.cross_entropy import cross_entropy
-from segpipe.losses.table import Classes, Costs
+from segpipe.losses.table import Classes, Losses
 from segpipe.params.schema import InferParams
 from segpipe.storage.zips import places
 from tests.dataset.packs import noise
@@ -27,7 +27,7 @@ INFER = InferParams(max_pixels=10**6, tile=64, overlap=0.25)
 CPU = torch.device("cpu")
 
 
-def objective(logits: torch.Tensor, target: torch.Tensor) -> Costs:
+def objective(logits: torch.Tensor, target: torch.Tensor) -> Losses:
     return {"loss": cross_entropy(logits, target)}
 
 

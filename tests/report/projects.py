@@ -20,6 +20,7 @@ from segpipe.evaluation import FoldResults
 from segpipe.images.decode import encode_mask
 from segpipe.images.overlay import encode_png
 from segpipe.params.load import load_params
+from segpipe.params.stage_keys import NEVER_A_RESULT, TrainKeys
 from segpipe.scores import Confusion, confusion, image_dice
 from segpipe.storage.files import write_bytes, write_json
 from segpipe.storage.zips import write_zip
@@ -98,6 +99,7 @@ def write_results(folder: Path, fold: int, parts: dict[str, str], masks: dict[st
     _csv(folder / "per_image.csv", ("part", "id", "dice"), rows)
     _csv(folder / "history.csv", HISTORY, [[epoch, 0.01, 1 / (epoch + 1), 1.5 / (epoch + 2), 0.2, 0.3] for epoch in range(4)])
     write_zip(folder / "predictions.zip", pictures)
+    write_run(folder, fold)
 
 
 def write_run(folder: Path, fold: int, **more: Any) -> None:
@@ -109,18 +111,17 @@ def write_run(folder: Path, fold: int, **more: Any) -> None:
         "epochs": 4,
         "device": "cpu",
         "versions": {"numpy": "2"},
+        "params": trained_with(),
     }
     (folder / "run.json").write_text(json.dumps(content | more), encoding="utf-8")
 
 
 def trained_with(preset: str = "custom", **input_keys: Any) -> dict[str, Any]:
     """The parameters of a training, as run.json names them."""
-    params = load_params(ROOT / "params.yaml")
+    params = TrainKeys.of(load_params(ROOT / "params.yaml"))
     augment = presets.resolved(params.augment.model_copy(update={"preset": preset}))
     image = params.input.model_copy(update={"crop": 16} | input_keys)
-    return params.model_copy(update={"augment": augment, "input": image}).model_dump(
-        include={"seed", "input", "augment", "train"}, mode="json"
-    )
+    return params.model_copy(update={"augment": augment, "input": image}).model_dump(exclude=NEVER_A_RESULT, mode="json")
 
 
 def results(fold: int, **dice: dict[str, float | None]) -> FoldResults:

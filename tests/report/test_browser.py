@@ -60,7 +60,7 @@ def page(tmp_path_factory: pytest.TempPathFactory) -> str:
     write_run(folder / "data/eval/fold0", 0, params=trained_with())
     with pytest.MonkeyPatch.context() as patch:
         patch.chdir(folder)
-        patch.setattr(report, "_track", lambda *_: None)
+        patch.setenv("MLFLOW_TRACKING_URI", f"sqlite:///{folder / 'mlflow.db'}")
         report.main()
     return (folder / "reports/index.html").read_text(encoding="utf-8")
 

@@ -153,7 +153,7 @@ def test_the_same_contents_give_the_same_page(contents: page.Contents) -> None:
 
 def test_one_fold_without_test_part_export_and_examples(tmp_path: Path) -> None:
     whole = gathered(finished(tmp_path, n_test=0), (0,))
-    text = Reader(page.render(dataclasses.replace(whole, exported=None, best=[], worst=[]))).text
+    text = Reader(page.render(dataclasses.replace(whole, exported=None, best=[], worst=[], sheet=None))).text
     assert "6 validation images that also chose the best epoch, so this flatters" in text
     assert "Exported model" not in text
     assert "Predictions" not in text

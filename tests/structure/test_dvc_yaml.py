@@ -1,17 +1,24 @@
 """dvc.yaml tells the truth: each stage depends on what its code says and on the keys it reads, no more, no less."""
 
-import ast
-from typing import Any
+import operator
+import re
+from pathlib import Path
+from typing import Any, get_args
 
+import mypy.api
 import pytest
 import yaml
+from pydantic import BaseModel
 
-from segpipe.params.schema import Params
-from segpipe.reproducibility.code_hash import STAGES, VARIANTS, closure
+from segpipe.params import stage_keys
+from segpipe.params.load import load_params
+from segpipe.params.schema import Params, Source
+from segpipe.params.stage_keys import NEVER_A_RESULT, Keys
+from segpipe.reproducibility.code_hash import STAGES, VARIANTS, closure, imported_by
 from tests.structure.imports import ROOT
 
 PIPELINE: dict[str, dict[str, Any]] = yaml.safe_load((ROOT / "dvc.yaml").read_text(encoding="utf-8"))["stages"]
-NEVER_A_RESULT = {"runtime", "tracking"}
+KEYS: dict[str, type[Keys]] = {stage: getattr(stage_keys, f"{stage.title()}Keys") for stage in STAGES}
 SELECTORS = {"models": "models.${model.name}", "losses": "losses.${loss.name}"}
 
 
@@ -39,9 +46,48 @@ def test_a_stage_names_no_variant_in_its_code(stage: str) -> None:
 
 
 @pytest.mark.parametrize("stage", STAGES)
-def test_params_are_the_keys_that_the_stage_reads(stage: str) -> None:
-    found = {"data" if key.startswith("data.") else key for key in stated(stage, "params.yaml")}
-    assert found == keys_read(stage)
+def test_params_are_the_keys_that_the_stage_can_read(stage: str) -> None:
+    """No more and no less; that it does read each of them, tests/workflows/test_keys.py finds by running it."""
+    assert {leaf for key in stated(stage, "params.yaml") for leaf in leaves(key)} == readable(KEYS[stage])
+
+
+@pytest.mark.parametrize("stage", STAGES)
+def test_another_key_does_not_exist_for_a_stage(stage: str) -> None:
+    """Whatever the variable is called, wherever it goes: reading it fails."""
+    given = KEYS[stage].of(load_params(ROOT / "params.yaml"))
+    hidden = {leaf for name in Params.model_fields for leaf in leaves(name)} - readable(KEYS[stage])
+    hidden = {leaf for leaf in hidden if leaf.split(".")[0] not in NEVER_A_RESULT and "${" not in leaf}
+    assert hidden or stage == "report"
+    for leaf in hidden:
+        with pytest.raises(AttributeError):
+            operator.attrgetter(leaf)(given)
+
+
+def test_mypy_refuses_another_key_under_any_name(tmp_path: Path) -> None:
+    lines = (
+        "from segpipe.params.stage_keys import EvaluateKeys",
+        "def read(them: EvaluateKeys) -> object:",
+        "    return them.{}",
+    )
+    for key, problem in (("infer.tile", ""), ("seed", 'has no attribute "seed"'), ("train.epochs", 'has no attribute "epochs"')):
+        file = tmp_path / "workflow.py"
+        file.write_text("\n".join(lines).format(key))
+        said, _, status = mypy.api.run([str(file), "--strict", "--cache-dir", str(ROOT / ".mypy_cache")])
+        assert (problem in said) and status == bool(problem), said
+
+
+@pytest.mark.parametrize("stage", STAGES)
+def test_the_whole_of_params_goes_nowhere_but_into_the_stages_keys(stage: str) -> None:
+    """The other half of the proof: nobody behind a stage reads params.yaml, or is handed all of it."""
+    door = f"stages/{stage}.py"
+    for file in closure(ROOT, [f"stages.{stage}"]):
+        if file != door:
+            names = imported_by(ROOT, file.removesuffix(".py").replace("/", "."))
+            assert not {"segpipe.params.load", "segpipe.params.edit"} & set(names), file
+            assert "import Params" not in (ROOT / file).read_text(encoding="utf-8"), file
+    loaded = re.findall(r"\w+\.of\(load_params\(\)\)", (ROOT / door).read_text(encoding="utf-8"))
+    assert loaded == [f"{KEYS[stage].__name__}.of(load_params())"]
+    assert (ROOT / door).read_text(encoding="utf-8").count("load_params()") == 1
 
 
 @pytest.mark.parametrize("stage", PIPELINE)
@@ -63,28 +109,29 @@ def stated(stage: str, file: str) -> set[str]:
     return keys
 
 
-def keys_read(stage: str) -> set[str]:
-    """What is taken of the whole Params: `every.section.key`, a section where it is passed on, the names in DECIDING."""
-    files = [file for file in closure(ROOT, [f"stages.{stage}"]) if file.startswith("stages/")]
-    tree = ast.parse("\n".join((ROOT / file).read_text(encoding="utf-8") for file in files))
-    parents = {child: node for node in ast.walk(tree) for child in ast.iter_child_nodes(node)}
-    read: set[str] = set()
-    for node in ast.walk(tree):
-        if isinstance(node, ast.Attribute) and _is_whole_params(node.value) and node.attr in Params.model_fields:
-            parent = parents[node]
-            single = isinstance(parent, ast.Attribute) and node.attr != "data"
-            read.add(f"{node.attr}.{parent.attr}" if single else node.attr)  # type: ignore[attr-defined]
-        if isinstance(node, ast.Assign) and getattr(node.targets[0], "id", "") == "DECIDING":
-            read |= set(ast.literal_eval(node.value))
-    sections = {key for key in read if "." not in key}
-    covered = sections | NEVER_A_RESULT
-    return (sections | {key for key in read if key.split(".")[0] not in covered}) - NEVER_A_RESULT
+def readable(keys: type[BaseModel], prefix: str = "") -> set[str]:
+    """The keys of params.yaml that a stage's type holds, by dotted name, those of a source's block as one."""
+    found: set[str] = set()
+    for name, field in keys.model_fields.items():
+        if name in NEVER_A_RESULT and not prefix:
+            continue
+        annotation = field.annotation
+        if isinstance(annotation, type) and issubclass(annotation, Keys):
+            found |= readable(annotation, f"{name}.")
+        else:
+            found |= leaves(prefix + name)
+    return found
 
 
-def _is_whole_params(node: ast.expr) -> bool:
-    match node:
-        case ast.Name(id="every") | ast.Attribute(attr="every"):
-            return True
-        case ast.Call(func=ast.Attribute(value=ast.Name(id="params"), attr="load")):
-            return True
-    return False
+def leaves(key: str) -> set[str]:
+    """The keys below a key; the block of any source is `data.${data.source}`, as dvc.yaml calls it."""
+    if key.removeprefix("data.") in get_args(Source):
+        return {"data.${data.source}"}
+    section: Any = Params
+    for part in key.split("."):
+        if part not in section.model_fields:
+            return {key}
+        section = section.model_fields[part].annotation
+        if not (isinstance(section, type) and issubclass(section, BaseModel)):
+            return {key}
+    return {leaf for name in section.model_fields for leaf in leaves(f"{key}.{name}")}

@@ -19,9 +19,12 @@ import torch
 from segpipe.models.table import MODELS
 from segpipe.params import schema
 from segpipe.params.load import load_params
+from segpipe.params.stage_keys import TrainKeys
 from segpipe.training import device as devices
-from segpipe.training import loop, precision
-from stages import convert, download, split, train_parts
+from segpipe.training import loop
+from segpipe.workflows.assemble import assemble
+from segpipe.workflows.training_data import read_fold
+from stages import convert, download, split
 from tests.pipeline.conftest import set_params
 from tests.structure.imports import ROOT
 
@@ -70,14 +73,13 @@ def learn(folder: Path, every: schema.Params) -> Learned:
     """Trains on the first batch until its Dice is WANTED or the epochs are over."""
     devices.configure_determinism(every.threads, every.train.deterministic)
     with contextlib.chdir(folder):
-        task = train_parts.task_of(every, 0, torch.device("cpu"))
-        task = replace(task, validation_ids=task.train_ids)
-        assert len(task.train_ids) == every.train.batch_size, "the sample holds fewer training images than a batch"
-        segmenter, _ = train_parts.segmenter_of(task)
-        run = train_parts.run_of(task, segmenter, precision.scaler("fp32", task.device), ())
+        data = read_fold(0, every.train.limit_images)
+        data = replace(data, validation_ids=data.train_ids)
+        assert len(data.train_ids) == every.train.batch_size, "the sample holds fewer training images than a batch"
+        run = assemble(TrainKeys.of(every), data, torch.device("cpu"), {}).run
         started = time.monotonic()
-        best = loop.fit(replace(run, stop=lambda gains: max(gains, default=0.0) >= WANTED))
-    return Learned(every.model.name, len(run.progress.history), best.gain, time.monotonic() - started)
+        best = loop.fit(replace(run, stop=lambda history: max(map(run.score, history), default=0.0) >= WANTED))
+    return Learned(every.model.name, len(run.progress.history), best.score, time.monotonic() - started)
 
 
 def named(every: schema.Params, name: str, **changes: Any) -> schema.Params:

@@ -1,6 +1,6 @@
 """A small training on random images, and the parts of a `Run` for the tests of the loop."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import torch
@@ -43,12 +43,18 @@ def model() -> Segmenter:
     return Segmenter(unet(3, 3, [4, 8, 16], Style("relu", "batch", 0.3, "transposed")), 4, [0.5] * 3, [0.3] * 3)
 
 
+def dice(history: Sequence[loop.Record]) -> list[float]:
+    """The validation Dice of each epoch, 0 where it has none."""
+    return [record.get("val_dice", 0.0) for record in history]
+
+
 def run(**changes: Any) -> loop.Run:
     """Two epochs of two batches; validation finds the same each time. Any part may be another."""
     segmenter: Any = changes.pop("model", None) or model()
     optimizer = optim.build(OPTIM, segmenter)
     parts: dict[str, Any] = {
         "model": segmenter,
+        "weights": segmenter.state_dict,
         "optimizer": optimizer,
         "loss": build(PARAMS.loss, Classes(True)),
         "batches": batches,
@@ -56,8 +62,8 @@ def run(**changes: Any) -> loop.Run:
         "validate": lambda: {"val_dice": 0.5},
         "autocast": precision.autocast("fp32", CPU),
         "step": precision.stepper(segmenter, optimizer, OPTIM.clip_norm, None),
-        "rate": lambda epoch, gains: schedule.rate(OPTIM, epoch, 2, gains),
-        "gain": loop.gain_of("dice"),
+        "learning_rate": lambda epoch, history: schedule.learning_rate(OPTIM, epoch, 2, dice(history)),
+        "score": loop.monitored_score("dice"),
         "device": CPU,
         "epochs": 2,
         "seed": 42,

@@ -37,13 +37,15 @@ def without(batch: Batch, number: int) -> Batch:
     return Batch(tuple(batch.ids[at] for at in kept), batch.image[kept], batch.target[kept])
 
 
+def backward(losses: Tensor, counted: Tensor) -> None:
+    mean_over_images(losses, counted).backward()
+
+
 def gradients(batch: Batch, loss: str = "dice_ce") -> tuple[list[Tensor], dict[str, float]]:
     """The gradients of the one step of an epoch of one batch, and the epoch's record."""
     segmenter = plain()
     objective = build(PARAMS.loss.model_copy(update={"name": loss, "class_weights": "none"}), Classes(True))
-    training = run(
-        model=segmenter, loss=objective, batches=lambda epoch, first: [batch], n_batches=1, step=lambda loss: loss.backward()
-    )
+    training = run(model=segmenter, loss=objective, batches=lambda epoch, first: [batch], n_batches=1, step=backward)
     record, _ = loop.train_epoch(training)
     return [weight.grad for weight in segmenter.parameters() if weight.grad is not None], record
 
@@ -79,10 +81,17 @@ def test_means_and_sums_by_hand() -> None:
 
 def test_a_batch_of_ignored_images_makes_no_step_and_is_in_no_mean() -> None:
     steps: list[float] = []
+    counts: list[list[bool]] = []
     first, second = batches(0)
-    training = run(batches=lambda epoch, at: [ignoring(first, 0, 1, 2), second], step=lambda loss: steps.append(loss.item()))
+
+    def step(losses: Tensor, counted: Tensor) -> None:
+        counts.append(counted.tolist())
+        if counted.any():
+            steps.append(mean_over_images(losses, counted).item())
+
+    training = run(batches=lambda epoch, at: [ignoring(first, 0, 1, 2), second], step=step)
     record, _ = loop.train_epoch(training)
-    assert len(steps) == 1
+    assert counts == [[False] * 3, [True] * 2]
     assert record["train_loss"] == pytest.approx(steps[0], rel=1e-6)
     assert (training.progress.batch, training.progress.seen) == (2, 2)
 
@@ -100,7 +109,7 @@ def test_weights_stay_as_they_are_where_nothing_counts() -> None:
 
 @pytest.mark.parametrize("monitor", ["dice", "loss"])
 def test_without_a_validation_number_the_last_epoch_is_kept(monitor: str) -> None:
-    training = run(epochs=3, validate=dict, gain=loop.gain_of(monitor), stop=lambda gains: False)
+    training = run(epochs=3, validate=dict, score=loop.monitored_score(monitor), stop=lambda history: False)
     best = loop.fit(training)
     assert best.epoch == 2
     assert all(torch.equal(best.weights[name], tensor) for name, tensor in training.model.state_dict().items())
@@ -114,7 +123,7 @@ def test_weights_that_are_no_numbers_after_an_epoch_end_the_training(name: str, 
     epochs: list[dict[str, float]] = []
     training = run()
 
-    def spoil(loss: Tensor) -> None:
+    def spoil(losses: Tensor, counted: Tensor) -> None:
         if (training.progress.epoch, training.progress.batch) == (1, 1):
             with torch.no_grad():
                 training.model.state_dict()[name].view(-1)[0] = value

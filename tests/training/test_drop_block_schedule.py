@@ -39,7 +39,7 @@ def training(**changes: Any) -> loop.Run:
         "model": segmenter,
         "optimizer": optimizer,
         "step": precision.stepper(segmenter, optimizer, 1.0, None),
-        "enter": encoder_schedule.entering(segmenter.network, None, optim_params(), EPOCHS),
+        "at_epoch": encoder_schedule.at_epoch(segmenter.network, None, optim_params(), EPOCHS),
         "epochs": EPOCHS,
     }
     return run(**parts | changes)
@@ -53,10 +53,10 @@ def ended(training: loop.Run) -> tuple[dict[str, bytes], list[loop.Record]]:
 @pytest.mark.parametrize("before", [[], [0.0], [2.5, 0.5]])
 def test_the_share_follows_from_the_epoch_alone(before: list[float]) -> None:
     segmenter = model()
-    enter = encoder_schedule.entering(segmenter.network, None, optim_params(), EPOCHS)
+    at_epoch = encoder_schedule.at_epoch(segmenter.network, None, optim_params(), EPOCHS)
     for epoch in before:
-        enter(epoch)
-    enter(1.5)
+        at_epoch(epoch)
+    at_epoch(1.5)
     assert [drop.progress for drop in drops(segmenter)] == 6 * [0.5]
 
 
@@ -81,14 +81,14 @@ def test_cut_off_anywhere_it_ends_in_the_same_bytes(calls: int, tmp_path: Path) 
             raise InterruptedError
 
     with pytest.raises(InterruptedError):
-        loop.fit(dataclasses.replace(cut, keep=dying))
+        loop.fit(dataclasses.replace(cut, save_state=dying))
     again = training()
     assert resume.Keeper(tmp_path, 0.0).restore(again, None)
     assert ended(again) == ended(training())
 
 
 def test_the_schedule_changes_the_training() -> None:
-    assert ended(training()) != ended(training(enter=lambda epoch: None))
+    assert ended(training()) != ended(training(at_epoch=lambda epoch: None))
 
 
 def test_a_model_in_training_is_exported_as_in_evaluation(monkeypatch: pytest.MonkeyPatch) -> None:

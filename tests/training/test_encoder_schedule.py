@@ -15,7 +15,7 @@ from segpipe.models.unet import unet
 from segpipe.params.schema import OptimParams
 from segpipe.training import encoder_schedule, loop, optim, precision, schedule
 from tests.models.suite import small
-from tests.training.suite import batches, model, optim_params, run
+from tests.training.suite import batches, dice, model, optim_params, run
 
 EPOCHS = 3
 Moved = dict[str, list[bool]]
@@ -31,8 +31,8 @@ def training(params: OptimParams, segmenter: Any = None, **parts: Any) -> loop.R
         "model": segmenter,
         "optimizer": optimizer,
         "step": precision.stepper(segmenter, optimizer, params.clip_norm, None),
-        "rate": lambda epoch, gains: schedule.rate(params, epoch, EPOCHS, gains),
-        "enter": encoder_schedule.entering(segmenter.network, encoder, params, EPOCHS),
+        "learning_rate": lambda epoch, history: schedule.learning_rate(params, epoch, EPOCHS, dice(history)),
+        "at_epoch": encoder_schedule.at_epoch(segmenter.network, encoder, params, EPOCHS),
         "epochs": EPOCHS,
     }
     return run(**made | parts)
@@ -46,7 +46,7 @@ def moves(training: loop.Run) -> Moved:
         if progress.batch == 0:
             states.append(copy(training.model))
 
-    loop.fit(dataclasses.replace(training, keep=keep))
+    loop.fit(dataclasses.replace(training, save_state=keep))
     assert len(states) == EPOCHS + 1
     return {name: [before[name] != after[name] for before, after in itertools.pairwise(states)] for name in states[0]}
 
@@ -133,7 +133,7 @@ def test_by_its_own_statistics_an_image_is_seen_alike_whatever_is_beside_it(
 ) -> None:
     torch.manual_seed(0)
     network: Any = unet(3, 3, [4, 8], Style("relu", "batch", 0.0, "transposed")).train()
-    encoder_schedule.entering(network, network.encoder, optim_params(**changes), EPOCHS)(epoch)
+    encoder_schedule.at_epoch(network, network.encoder, optim_params(**changes), EPOCHS)(epoch)
     images = torch.rand(4, 3, 8, 8)
     both, one = network.encoder(images), network.encoder(images[:1])
     assert all(torch.allclose(a[:1], b, atol=1e-6) for a, b in zip(both, one, strict=True)) is alone
@@ -141,9 +141,9 @@ def test_by_its_own_statistics_an_image_is_seen_alike_whatever_is_beside_it(
 
 def test_dropout_rests_in_a_frozen_encoder_and_nowhere_else() -> None:
     segmenter: Any = model().train()
-    enter = encoder_schedule.entering(segmenter.network, segmenter.network.encoder, optim_params(encoder_frozen=1), EPOCHS)
+    at_epoch = encoder_schedule.at_epoch(segmenter.network, segmenter.network.encoder, optim_params(encoder_frozen=1), EPOCHS)
     for epoch, learns in ((0.5, False), (1.0, True)):
-        enter(epoch)
+        at_epoch(epoch)
         inside = [*segmenter.network.encoder.modules()]
         assert any(isinstance(each, nn.Dropout2d) for each in inside)
         assert {each.training for each in inside} == {learns}
@@ -153,9 +153,9 @@ def test_dropout_rests_in_a_frozen_encoder_and_nowhere_else() -> None:
 def test_a_weight_that_could_not_learn_before_never_does() -> None:
     segmenter: Any = model()
     fixed = next(segmenter.network.encoder.parameters()).requires_grad_(False)
-    enter = encoder_schedule.entering(segmenter.network, segmenter.network.encoder, optim_params(encoder_frozen=1), EPOCHS)
+    at_epoch = encoder_schedule.at_epoch(segmenter.network, segmenter.network.encoder, optim_params(encoder_frozen=1), EPOCHS)
     for epoch in (0.0, 1.0):
-        enter(epoch)
+        at_epoch(epoch)
         assert not fixed.requires_grad
 
 
@@ -163,7 +163,9 @@ def test_a_weight_that_could_not_learn_before_never_does() -> None:
 def test_clipping_counts_only_what_learns(frozen: int) -> None:
     """By SGD of rate 1 the rest moves as far as its gradient is long: all of the bound where nothing else has one."""
     params = optim_params(name="sgd", momentum=0.0, weight_decay=0.0, clip_norm=1e-3, encoder_frozen=frozen, lr=1.0)
-    made = training(params, rate=lambda epoch, gains: 1.0, batches=lambda epoch, first: batches(0, 0, (3,)), n_batches=1)
+    made = training(
+        params, learning_rate=lambda epoch, history: 1.0, batches=lambda epoch, first: batches(0, 0, (3,)), n_batches=1
+    )
     rest = [weight for name, weight in made.model.named_parameters() if "encoder" not in name]
     before = [weight.detach().clone() for weight in rest]
     loop.train_epoch(made)
@@ -177,13 +179,13 @@ def test_warm_up_and_schedule_count_for_both_groups(name: str) -> None:
     params = optim_params(schedule=name, warmup_epochs=1, encoder_rate=0.25, encoder_frozen=1, step_epochs=2, patience=0)
     made, seen = training(params), []
 
-    def step(loss: Tensor) -> None:
+    def step(losses: Tensor, counted: Tensor) -> None:
         seen.append([group["lr"] for group in made.optimizer.param_groups])
-        made.step(loss)
+        made.step(losses, counted)
 
     loop.fit(dataclasses.replace(made, step=step))
     gains = [0.5] * EPOCHS
-    wanted = [schedule.rate(params, number / 2, EPOCHS, gains[: number // 2]) for number in range(2 * EPOCHS)]
+    wanted = [schedule.learning_rate(params, number / 2, EPOCHS, gains[: number // 2]) for number in range(2 * EPOCHS)]
     assert seen == [[0.25 * rate, rate] for rate in wanted]
     assert wanted[0] == 0 < wanted[1], "it warms up"
 
@@ -192,7 +194,9 @@ def test_warm_up_and_schedule_count_for_both_groups(name: str) -> None:
 def test_the_rate_of_the_encoder_is_its_share(frozen: int) -> None:
     """One step of SGD with both groups' gradients at hand."""
     params = optim_params(name="sgd", momentum=0.0, weight_decay=0.0, clip_norm=0.0, encoder_rate=0.5, encoder_frozen=frozen)
-    made = training(params, rate=lambda epoch, gains: 0.1, batches=lambda epoch, first: batches(0, 0, (3,)), n_batches=1)
+    made = training(
+        params, learning_rate=lambda epoch, history: 0.1, batches=lambda epoch, first: batches(0, 0, (3,)), n_batches=1
+    )
     before = {name: weight.detach().clone() for name, weight in made.model.named_parameters()}
     loop.train_epoch(made)
     for name, weight in made.model.named_parameters():
@@ -254,7 +258,7 @@ def test_a_trace_names_a_frozen_encoder_that_differs() -> None:
     ],
 )
 def test_the_share_by_epoch(changes: dict[str, Any], shares: list[float]) -> None:
-    assert [encoder_schedule.encoder_share(optim_params(**changes), epoch) for epoch in (0, 0.999, 1, 2.5)] == shares
+    assert [encoder_schedule.lr_scale(optim_params(**changes), epoch) for epoch in (0, 0.999, 1, 2.5)] == shares
 
 
 def test_the_rate_that_is_recorded() -> None:
@@ -291,12 +295,12 @@ def with_norm(norm: str) -> nn.Module:
     ],
 )
 def test_what_the_start_of_a_training_says(changes: dict[str, Any], norm: str, wanted: str) -> None:
-    assert encoder_schedule.told(with_norm(norm), optim_params(**changes), 9) == wanted
+    assert encoder_schedule.describe(with_norm(norm), optim_params(**changes), 9) == wanted
 
 
 def test_a_network_without_an_encoder_is_left_alone() -> None:
     layer: Callable[[Tensor], Tensor] = nn.Conv2d(1, 1, 1)
     assert isinstance(layer, nn.Conv2d)
-    encoder_schedule.entering(layer, None, optim_params(encoder_frozen=1), EPOCHS)(0.0)
+    encoder_schedule.at_epoch(layer, None, optim_params(encoder_frozen=1), EPOCHS)(0.0)
     assert layer.training and layer.weight.requires_grad
-    assert encoder_schedule.told(None, optim_params(encoder_rate=0.0), EPOCHS) == ""
+    assert encoder_schedule.describe(None, optim_params(encoder_rate=0.0), EPOCHS) == ""

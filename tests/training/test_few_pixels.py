@@ -17,9 +17,12 @@ from PIL import Image
 from segpipe.dataset import pack
 from segpipe.params import schema
 from segpipe.params.load import load_params
+from segpipe.params.stage_keys import TrainKeys
 from segpipe.training import device as devices
-from segpipe.training import loop, precision
-from stages import convert, split, train_parts
+from segpipe.training import loop
+from segpipe.workflows.assemble import Training, assemble
+from segpipe.workflows.training_data import read_fold
+from stages import convert, split
 from tests.pipeline.conftest import set_params
 from tests.torture import overfit
 
@@ -108,23 +111,23 @@ def test_masks_whose_0_is_not_looked_at_are_read_as_the_same(whole: Path, tenth:
     assert prepared(tmp_path).index["mask_sha256"].tolist() == kept.index["mask_sha256"].tolist()
 
 
-def task_of(folder: Path, every: schema.Params) -> train_parts.Task:
+def training_of(folder: Path, params: schema.Params) -> Training:
     with contextlib.chdir(folder):
-        return train_parts.task_of(every, 0, torch.device("cpu"))
+        return assemble(TrainKeys.of(params), read_fold(0), torch.device("cpu"), {})
 
 
 @pytest.mark.slow
 def test_it_learns_what_it_was_not_shown(whole: Path, tenth: Path) -> None:
-    every = load_params(tenth / "params.yaml")
-    devices.configure_determinism(every.threads, every.train.deterministic)
-    task, truth = task_of(tenth, every), task_of(whole, every)
-    assert (task.train_ids, task.validation_ids) == (truth.train_ids, truth.validation_ids)
+    params = load_params(tenth / "params.yaml")
+    devices.configure_determinism(params.threads, params.train.deterministic)
+    training, truth = training_of(tenth, params), training_of(whole, params)
+    assert training.data.train_ids == truth.data.train_ids
+    assert training.data.validation_ids == truth.data.validation_ids
     with contextlib.chdir(tenth):
-        segmenter, _ = train_parts.segmenter_of(task)
-        run = train_parts.run_of(task, segmenter, precision.scaler("fp32", task.device), ())
-        best = loop.fit(run)
+        best = loop.fit(training.run)
+    truth.segmenter.load_state_dict(training.segmenter.state_dict())
     with contextlib.chdir(whole):
-        unseen = train_parts.run_of(truth, segmenter, precision.scaler("fp32", task.device), ()).validate()["val_dice"]
-    assert best.gain > 0.6
+        unseen = truth.run.validate()["val_dice"]
+    assert best.score > 0.6
     assert unseen > 0.6
-    assert abs(unseen - best.gain) < 0.15
+    assert abs(unseen - best.score) < 0.15

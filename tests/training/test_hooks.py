@@ -12,8 +12,9 @@ SPEED = loop.Speed(images_per_s=12.4, data_wait=0.256)
 
 def stopped_after(patience: int, values: list[float]) -> int:
     """How many epochs are trained until early stopping has enough, or all."""
-    stop = hooks.early_stop(patience)
-    return next((done for done in range(len(values)) if stop(values[:done])), len(values))
+    stop = hooks.early_stop(patience, loop.monitored_score("dice"))
+    history = [{"val_dice": value} for value in values]
+    return next((done for done in range(len(values)) if stop(history[:done])), len(values))
 
 
 @pytest.mark.parametrize(

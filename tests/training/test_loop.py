@@ -1,6 +1,7 @@
 """The training loop: the same bytes each time, the best epoch, and what stops it."""
 
 import math
+from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -10,7 +11,7 @@ from torch import Tensor
 
 from segpipe.dataset.loader import Batch, unit_values
 from segpipe.errors import PipelineError
-from segpipe.losses.table import Costs
+from segpipe.losses.table import Losses
 from segpipe.training import loop, precision
 from tests.training.suite import CPU, batches, model, run, scripted
 
@@ -44,13 +45,13 @@ def test_dropout_differs_between_batches_and_epochs() -> None:
     segmenter = model()
     dropout = next(module for module in segmenter.modules() if isinstance(module, torch.nn.Dropout2d))
     dropout.register_forward_hook(lambda module, given, output: masks.append((output == 0).numpy().tobytes()))
-    loop.fit(run(model=segmenter, batches=lambda epoch, first: same, n_batches=3, step=lambda loss: None))
+    loop.fit(run(model=segmenter, batches=lambda epoch, first: same, n_batches=3, step=lambda losses, counted: None))
     assert len(masks) == 6
     assert len(set(masks)) == 6
 
 
 def test_it_learns() -> None:
-    longer = run(epochs=15, batches=lambda epoch, first: batches(0), rate=lambda epoch, gains: 0.01)
+    longer = run(epochs=15, batches=lambda epoch, first: batches(0), learning_rate=lambda epoch, history: 0.01)
     loop.fit(longer)
     assert longer.progress.history[-1]["train_loss"] < 0.7 * longer.progress.history[0]["train_loss"]
 
@@ -68,7 +69,7 @@ class Poisoned:
     def __init__(self, at: int, value: float) -> None:
         self.calls, self.at, self.value = 0, at, value
 
-    def __call__(self, logits: Tensor, target: Tensor) -> Costs:
+    def __call__(self, logits: Tensor, target: Tensor) -> Losses:
         losses = logits.square().mean(dim=(1, 2, 3))
         self.calls += 1
         return {"loss": torch.cat([losses[:1], losses[1:] * self.value]) if self.calls == self.at else losses}
@@ -79,8 +80,8 @@ def test_a_loss_that_is_not_finite_stops_before_the_step_and_names_the_images(va
     taken: list[dict[str, bytes]] = []
     broken = run(loss=Poisoned(3, value))
 
-    def step(loss: Tensor) -> None:
-        broken.step(loss)
+    def step(losses: Tensor, counted: Tensor) -> None:
+        broken.step(losses, counted)
         taken.append(weights(broken))
 
     with pytest.raises(PipelineError) as caught:
@@ -94,7 +95,7 @@ def test_a_loss_that_is_not_finite_stops_before_the_step_and_names_the_images(va
 
 
 def test_an_epochs_loss_is_the_mean_of_its_images() -> None:
-    def loss(logits: Tensor, target: Tensor) -> Costs:
+    def loss(logits: Tensor, target: Tensor) -> Losses:
         return {"loss": target.double().flatten(1).mean(dim=1) + 0 * logits.sum()}
 
     record, _ = loop.train_epoch(run(loss=loss, batches=lambda epoch, first: batches(epoch, 0, (4, 1))))
@@ -102,12 +103,13 @@ def test_an_epochs_loss_is_the_mean_of_its_images() -> None:
     assert record["train_loss"] == pytest.approx(wanted, rel=1e-12)
 
 
-def test_each_step_takes_the_mean_loss_of_its_batch() -> None:
-    given: list[float] = []
+def test_each_step_takes_the_losses_of_its_batch() -> None:
+    given: list[list[float]] = []
     loss = Poisoned(0, 1.0)
-    taken = run(loss=loss, step=lambda value: given.append(value.item()), rate=lambda epoch, gains: 0.0)
+    taken = run(loss=loss, step=lambda losses, counted: given.append(losses.tolist()), learning_rate=lambda epoch, history: 0.0)
     record, _ = loop.train_epoch(taken)
-    assert record["train_loss"] == pytest.approx((3 * given[0] + 2 * given[1]) / 5)
+    assert [len(losses) for losses in given] == [3, 2]
+    assert record["train_loss"] == pytest.approx(sum(map(sum, given)) / 5)
 
 
 def test_the_model_gets_values_from_0_to_1_and_the_loss_the_target() -> None:
@@ -120,11 +122,11 @@ def test_the_model_gets_values_from_0_to_1_and_the_loss_the_target() -> None:
 
     flat = Flat()
 
-    def loss(logits: Tensor, target: Tensor) -> Costs:
+    def loss(logits: Tensor, target: Tensor) -> Losses:
         seen.append((logits.detach(), target))
         return {"loss": logits.mean(dim=(1, 2, 3))}
 
-    loop.train_epoch(run(loss=loss, step=lambda value: None, model=WithWeight(flat)))
+    loop.train_epoch(run(loss=loss, step=lambda losses, counted: None, model=WithWeight(flat)))
     for (image, target), batch in zip(seen, batches(0), strict=True):
         assert torch.equal(image, unit_values(batch.image))
         assert image.max() <= 1
@@ -146,12 +148,12 @@ def test_the_rate_is_asked_for_at_each_batch_and_set() -> None:
     asked: list[tuple[float, list[float]]] = []
     used: list[float] = []
 
-    def rate(epoch: float, gains: list[float]) -> float:
-        asked.append((epoch, list(gains)))
+    def learning_rate(epoch: float, history: Sequence[loop.Record]) -> float:
+        asked.append((epoch, [record["val_dice"] for record in history]))
         return 0.001 * len(asked)
 
-    watched = run(rate=rate, validate=scripted("val_dice", [0.5, 0.25]))
-    whole = replace(watched, step=lambda loss: used.append(watched.optimizer.param_groups[0]["lr"]))
+    watched = run(learning_rate=learning_rate, validate=scripted("val_dice", [0.5, 0.25]))
+    whole = replace(watched, step=lambda losses, counted: used.append(watched.optimizer.param_groups[0]["lr"]))
     loop.fit(whole)
     # The last of an epoch is asked for once more, for its record.
     assert asked == [(0.0, []), (0.5, []), (0.5, []), (1.0, [0.5]), (1.5, [0.5]), (1.5, [0.5])]
@@ -163,25 +165,25 @@ def test_the_rate_is_asked_for_at_each_batch_and_set() -> None:
     ("values", "best"),
     [([0.1, 0.3, 0.2], 1), ([0.3, 0.3, 0.1], 0), ([0.1, 0.2, 0.3], 2), ([math.nan, 0.2, 0.1], 1), ([0.1, math.nan, 0.2], 2)],
 )
-def test_the_best_epoch_is_the_first_of_the_largest_gain_with_its_weights(values: list[float], best: int) -> None:
+def test_the_best_epoch_is_the_first_of_the_best_score_with_its_weights(values: list[float], best: int) -> None:
     after: list[dict[str, bytes]] = []
     watched = run(epochs=3, validate=scripted("val_dice", values), hooks=(lambda record, speed, run: after.append(weights(run)),))
     found = loop.fit(watched)
-    assert (found.epoch, found.gain) == (best, values[best])
+    assert (found.epoch, found.score) == (best, values[best])
     assert {name: tensor.numpy().tobytes() for name, tensor in found.weights.items()} == after[best]
     assert after[0] != after[1] != after[2]
 
 
 def test_a_monitored_loss_is_better_when_smaller() -> None:
-    watched = run(epochs=3, validate=scripted("val_loss", [0.5, 0.2, 0.3]), gain=loop.gain_of("loss"))
+    watched = run(epochs=3, validate=scripted("val_loss", [0.5, 0.2, 0.3]), score=loop.monitored_score("loss"))
     assert loop.fit(watched).epoch == 1
 
 
-def test_gain_by_hand() -> None:
-    assert loop.gain_of("dice")({"val_dice": 0.7, "val_loss": 2.0}) == 0.7
-    assert loop.gain_of("loss")({"val_dice": 0.7, "val_loss": 2.0}) == -2.0
-    assert loop.gain_of("loss")({"val_loss": math.nan}) == -math.inf
-    assert loop.gain_of("loss")({"val_loss": math.inf}) == -math.inf
+def test_the_monitored_score_by_hand() -> None:
+    assert loop.monitored_score("dice")({"val_dice": 0.7, "val_loss": 2.0}) == 0.7
+    assert loop.monitored_score("loss")({"val_dice": 0.7, "val_loss": 2.0}) == -2.0
+    assert loop.monitored_score("loss")({"val_loss": math.nan}) == -math.inf
+    assert loop.monitored_score("loss")({"val_loss": math.inf}) == -math.inf
 
 
 def test_all_hooks_are_called_after_the_state_was_kept() -> None:
@@ -190,15 +192,15 @@ def test_all_hooks_are_called_after_the_state_was_kept() -> None:
     def hook(name: str) -> loop.Hook:
         return lambda record, speed, run: called.append(f"{name}{int(record['epoch'])}")
 
-    def keep(progress: loop.Progress) -> None:
+    def save_state(progress: loop.Progress) -> None:
         called.append(f"kept {progress.epoch}:{progress.batch}")
 
-    loop.fit(run(epochs=1, hooks=(hook("a"), hook("b")), keep=keep))
+    loop.fit(run(epochs=1, hooks=(hook("a"), hook("b")), save_state=save_state))
     assert called == ["kept 0:1", "kept 0:2", "kept 1:0", "a0", "b0"]
 
 
-def test_it_stops_when_told_by_the_gains() -> None:
-    stopped = run(epochs=5, stop=lambda gains: len(gains) == 2)
+def test_it_stops_when_the_history_says_so() -> None:
+    stopped = run(epochs=5, stop=lambda history: len(history) == 2)
     loop.fit(stopped)
     assert len(stopped.progress.history) == 2
 

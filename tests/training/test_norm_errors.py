@@ -19,7 +19,7 @@ from tests.models.suite import images
 )
 def test_a_deepest_map_of_one_pixel_has_its_sentence(norm: str, count: int, sentence: str) -> None:
     network = unet(3, 2, [4, 8, 16], Style("relu", norm, 0.0, "transposed"))
-    with pytest.raises(PipelineError, match=sentence), norm_errors.told():
+    with pytest.raises(PipelineError, match=sentence), norm_errors.translate_norm_errors():
         network(images(count, 3, 4, 4))
     with torch.no_grad():
         assert network.eval()(images(count, 3, 4, 4)).isfinite().all()
@@ -27,10 +27,10 @@ def test_a_deepest_map_of_one_pixel_has_its_sentence(norm: str, count: int, sent
 
 @pytest.mark.parametrize(("norm", "count"), [("group", 1), ("batch", 2)])
 def test_other_norms_and_batches_learn_from_one_pixel(norm: str, count: int) -> None:
-    with norm_errors.told():
+    with norm_errors.translate_norm_errors():
         unet(3, 2, [4, 8, 16], Style("relu", norm, 0.0, "transposed"))(images(count, 3, 4, 4)).sum().backward()
 
 
 def test_another_error_stays_what_it_is() -> None:
-    with pytest.raises(ValueError, match=r"^something else$"), norm_errors.told():
+    with pytest.raises(ValueError, match=r"^something else$"), norm_errors.translate_norm_errors():
         raise ValueError("something else")

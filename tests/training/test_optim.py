@@ -69,7 +69,7 @@ def test_the_encoder_is_a_group_of_its_own_with_its_share(name: str, rate: float
     encoder = segmenter.network.get_submodule("encoder")
     inside = {id(weight) for weight in encoder.parameters()}
     groups = optim.build(optim_params(name=name, encoder_rate=rate), segmenter, encoder).param_groups
-    assert [group["share"] for group in groups] == shares
+    assert [group["lr_scale"] for group in groups] == shares
     held = [{id(weight) for weight in group["params"]} for group in groups]
     assert held[-1] == {id(weight) for weight in segmenter.parameters()} - inside
     assert held[:-1] == [inside] * (len(shares) - 1)

@@ -11,6 +11,8 @@ from segpipe.errors import PipelineError
 from segpipe.training import precision
 from tests.training.suite import CPU
 
+COUNTED = torch.tensor([True])
+
 
 def one_step(kind: str, clip: float, gradient: float = 1.0) -> torch.Tensor:
     """How far a layer of 4 weights moves by SGD of rate 1, when the loss has this slope in each weight."""
@@ -19,8 +21,8 @@ def one_step(kind: str, clip: float, gradient: float = 1.0) -> torch.Tensor:
     step = precision.stepper(layer, torch.optim.SGD(layer.parameters(), lr=1.0), clip, None)
     layer.weight.grad = torch.full((1, 4), 77.0)
     with precision.autocast(kind, CPU)():
-        loss = layer(torch.full((1, 4), gradient)).float().mean()
-    step(loss)
+        loss = layer(torch.full((1, 4), gradient)).float().flatten()
+    step(loss, COUNTED)
     return before - layer.weight.detach()
 
 
@@ -55,7 +57,7 @@ def test_a_gradient_that_is_not_finite_never_reaches_the_weights(clip: float) ->
     before = layer.weight.detach().clone()
     step = precision.stepper(layer, torch.optim.SGD(layer.parameters(), lr=1.0), clip, None)
     with pytest.raises(PipelineError, match="a gradient is not a finite number"):
-        step((layer(torch.full((1, 4), 1e30)) * 1e30).mean())
+        step((layer(torch.full((1, 4), 1e30)) * 1e30).flatten(), COUNTED)
     assert torch.equal(layer.weight, before)
 
 
@@ -83,13 +85,13 @@ def test_a_scaler_that_leaves_out_every_step_is_told_and_one_that_leaves_out_som
     before = layer.weight.detach().clone()
     step = precision.stepper(layer, torch.optim.SGD(layer.parameters(), lr=1.0), clip, torch.amp.GradScaler("cpu"))
     for _ in range(16):
-        step(_NoNumber.apply(layer(torch.ones(1, 4))).mean())
+        step((_NoNumber.apply(layer(torch.ones(1, 4)))).flatten(), COUNTED)
     assert torch.equal(layer.weight, before)
     with pytest.raises(PipelineError, match=r"not finite numbers in fp16, however small the loss is made.*set train\.precision"):
-        step(_NoNumber.apply(layer(torch.ones(1, 4))).mean())
+        step((_NoNumber.apply(layer(torch.ones(1, 4)))).flatten(), COUNTED)
     fresh = precision.stepper(layer, torch.optim.SGD(layer.parameters(), lr=1.0), clip, torch.amp.GradScaler("cpu"))
-    fresh(_NoNumber.apply(layer(torch.ones(1, 4))).mean())
-    fresh(layer(torch.ones(1, 4)).mean())
+    fresh((_NoNumber.apply(layer(torch.ones(1, 4)))).flatten(), COUNTED)
+    fresh((layer(torch.ones(1, 4))).flatten(), COUNTED)
     assert not torch.equal(layer.weight, before)
 
 
@@ -100,6 +102,6 @@ def test_fp16_scales_the_loss_and_not_the_step() -> None:
     before = layer.weight.detach().clone()
     step = precision.stepper(layer, torch.optim.SGD(layer.parameters(), lr=1.0), 1.0, precision.scaler("fp16", cuda))
     with precision.autocast("fp16", cuda)():
-        loss = layer(torch.full((1, 4), 10.0, device=cuda)).float().mean()
-    step(loss)
+        loss = layer(torch.full((1, 4), 10.0, device=cuda)).float().flatten()
+    step(loss, COUNTED)
     torch.testing.assert_close(before - layer.weight.detach(), torch.full((1, 4), 0.5, device=cuda), rtol=1e-3, atol=1e-3)

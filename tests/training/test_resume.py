@@ -32,13 +32,13 @@ def fresh(layout: torch.memory_format = torch.channels_last, **changes: Any) -> 
     segmenter: Any = model().to(memory_format=layout)
     params, encoder = optim_params(**{"name": "adamw"} | changes), segmenter.network.encoder
     optimizer = optim.build(params, segmenter, encoder)
-    enter = encoder_schedule.entering(segmenter.network, encoder, params, 3)
+    at_epoch = encoder_schedule.at_epoch(segmenter.network, encoder, params, 3)
 
     def validate() -> loop.Record:
         return {"val_dice": float(next(segmenter.parameters()).detach().sum().sin())}
 
     step = precision.stepper(segmenter, optimizer, 1.0, None)
-    return run(model=segmenter, optimizer=optimizer, step=step, validate=validate, epochs=3, enter=enter)
+    return run(model=segmenter, optimizer=optimizer, step=step, validate=validate, epochs=3, at_epoch=at_epoch)
 
 
 def ended(training: loop.Run) -> tuple[Bytes, Bytes, list[list[tuple[str, float]]], int]:
@@ -73,7 +73,7 @@ def interrupted(folder: Path, calls: int, **how: Any) -> resume.Keeper:
     """A training that saves after every batch and dies after `calls` of them."""
     keeper, training = resume.Keeper(folder, 0.0), fresh(**how)
     with pytest.raises(CutError):
-        loop.fit(dataclasses.replace(training, keep=cut_after(calls, keeper.saver(training, None))))
+        loop.fit(dataclasses.replace(training, save_state=cut_after(calls, keeper.saver(training, None))))
     return keeper
 
 
@@ -124,7 +124,7 @@ def test_a_state_in_another_memory_format_means_the_same(tmp_path: Path) -> None
 
 def test_a_killed_early_stop_stops_where_it_would_have(tmp_path: Path) -> None:
     """Killed after the epoch that ends the training, before anything was written of it."""
-    stop = {"stop": lambda gains: len(gains) == 2}
+    stop = {"stop": lambda history: len(history) == 2}
     whole = dataclasses.replace(fresh(), **stop)  # type: ignore[arg-type]
     interrupted(tmp_path, 6)
     assert ended(dataclasses.replace(resumed(tmp_path), **stop)) == ended(whole)  # type: ignore[arg-type]
@@ -231,7 +231,7 @@ def test_a_state_that_cannot_be_written_stops_with_a_sentence_and_leaves_the_one
     with monkeypatch.context() as patch:
         patch.setattr(Path, "write_bytes", full)
         with pytest.raises(PipelineError, match=r"could not be written \(No space left on device\)\. Free space"):
-            loop.fit(dataclasses.replace(training, keep=resume.Keeper(tmp_path, 0.0).saver(training, None)))
+            loop.fit(dataclasses.replace(training, save_state=resume.Keeper(tmp_path, 0.0).saver(training, None)))
     assert {path.name: path.read_bytes() for path in tmp_path.iterdir()} == before
     assert ended(resumed(tmp_path)) == ended(fresh())
 

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from torch.optim import SGD, lr_scheduler
 
 from segpipe.params.schema import OptimParams
-from segpipe.training.schedule import rate
+from segpipe.training.schedule import learning_rate
 from tests.training.suite import optim_params
 
 SCHEDULES = get_args(OptimParams.model_fields["schedule"].annotation)
@@ -19,7 +19,7 @@ EPOCHS = 12
 
 
 def ours(params: OptimParams, epochs: int = EPOCHS) -> list[float]:
-    return [rate(params, float(epoch), epochs, []) for epoch in range(epochs)]
+    return [learning_rate(params, float(epoch), epochs, []) for epoch in range(epochs)]
 
 
 def theirs(build: Callable[[SGD], Any], lr: float) -> list[float]:
@@ -52,43 +52,45 @@ def test_plateau_drops_when_torch_does(gains: list[float], patience: int) -> Non
     optimizer = SGD([torch.nn.Parameter(torch.zeros(1))], lr=0.3)
     scheduler = lr_scheduler.ReduceLROnPlateau(optimizer, mode="max", factor=0.1, patience=patience, threshold=0, eps=0)
     for done in range(len(gains) + 1):
-        assert rate(params, float(done), 50, gains[:done]) == pytest.approx(optimizer.param_groups[0]["lr"], rel=1e-9)
+        assert learning_rate(params, float(done), 50, gains[:done]) == pytest.approx(optimizer.param_groups[0]["lr"], rel=1e-9)
         if done < len(gains):
             scheduler.step(gains[done])
 
 
 def test_cosine_by_hand() -> None:
     params = optim_params(schedule="cosine", warmup_epochs=2, lr=0.4)
-    found = [rate(params, epoch, 10, []) for epoch in (0, 0.5, 1, 2, 4, 6, 8, 10, 11)]
+    found = [learning_rate(params, epoch, 10, []) for epoch in (0, 0.5, 1, 2, 4, 6, 8, 10, 11)]
     middle = [0.4 * (1 + math.cos(math.pi * done / 8)) / 2 for done in (2, 4, 6)]
     assert found == pytest.approx([0, 0.1, 0.2, 0.4, *middle, 0, 0])
 
 
 def test_poly_by_hand() -> None:
     params = optim_params(schedule="poly", warmup_epochs=1, power=2, lr=1.0)
-    assert [rate(params, epoch, 5, []) for epoch in (0, 0.25, 1, 2, 3, 5, 6)] == pytest.approx([0, 0.25, 1, 9 / 16, 1 / 4, 0, 0])
+    assert [learning_rate(params, epoch, 5, []) for epoch in (0, 0.25, 1, 2, 3, 5, 6)] == pytest.approx(
+        [0, 0.25, 1, 9 / 16, 1 / 4, 0, 0]
+    )
 
 
 def test_step_by_hand() -> None:
     params = optim_params(schedule="step", warmup_epochs=0, step_epochs=2, factor=0.5, lr=1.0)
-    assert [rate(params, epoch, 9, []) for epoch in (0, 1.9, 2, 3.5, 4, 8)] == [1, 1, 0.5, 0.5, 0.25, 0.0625]
+    assert [learning_rate(params, epoch, 9, []) for epoch in (0, 1.9, 2, 3.5, 4, 8)] == [1, 1, 0.5, 0.5, 0.25, 0.0625]
 
 
 def test_plateau_by_hand() -> None:
     params = optim_params(schedule="plateau", warmup_epochs=0, patience=1, factor=0.5, lr=1.0)
     gains = [0.5, 0.6, 0.6, 0.55, 0.5, 0.4, 0.7, 0.1, 0.1]
     # Better, better, wait, drop, wait, drop, better, wait, drop.
-    assert [rate(params, 0, 9, gains[:done]) for done in range(10)] == [1, 1, 1, 1, 0.5, 0.5, 0.25, 0.25, 0.25, 0.125]
+    assert [learning_rate(params, 0, 9, gains[:done]) for done in range(10)] == [1, 1, 1, 1, 0.5, 0.5, 0.25, 0.25, 0.25, 0.125]
 
 
 @pytest.mark.parametrize("schedule", SCHEDULES)
 @given(epoch=st.floats(0, 30), epochs=st.integers(1, 30), warmup=st.integers(0, 40))
 def test_every_rate_lies_between_0_and_the_one_asked_for(schedule: str, epoch: float, epochs: int, warmup: int) -> None:
     params = optim_params(schedule=schedule, warmup_epochs=warmup, lr=0.1)
-    assert 0 <= rate(params, epoch, epochs, [0.5, 0.4, 0.3, 0.2]) <= 0.1
+    assert 0 <= learning_rate(params, epoch, epochs, [0.5, 0.4, 0.3, 0.2]) <= 0.1
 
 
 @pytest.mark.parametrize("schedule", SCHEDULES)
 def test_the_warm_up_grows_evenly_to_the_rate_asked_for(schedule: str) -> None:
     params = optim_params(schedule=schedule, warmup_epochs=4, lr=0.8)
-    assert [rate(params, epoch, 20, []) for epoch in (0, 1, 2.5, 4)] == pytest.approx([0, 0.2, 0.5, 0.8])
+    assert [learning_rate(params, epoch, 20, []) for epoch in (0, 1, 2.5, 4)] == pytest.approx([0, 0.2, 0.5, 0.8])

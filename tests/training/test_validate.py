@@ -40,7 +40,7 @@ def test_images_that_are_ignored_wholly_change_nothing() -> None:
 
 def test_without_such_images_the_loss_is_the_sum_by_the_number_to_the_last_digit() -> None:
     segmenter, card = small()
-    losses = [each.costs["loss"] for each in score_images(segmenter, images(), 3, LOSS, card.infer, 0, CPU)]
+    losses = [each.losses["loss"] for each in score_images(segmenter, images(), 3, LOSS, card.infer, 0, CPU)]
     assert validated(images())["val_loss"] == sum(value for value in losses if value is not None) / 4
 
 

@@ -12,7 +12,6 @@ from pathlib import Path
 from segpipe.errors import PipelineError, plain
 from segpipe.storage.files import write_text
 
-PATH = Path("kept_folds.csv")
 LINE = re.compile(r"[0-9a-f]{16},(test|rest|train|\d{1,3})")
 REST = "rest"
 """An image that is not of the test part, whose fold is not remembered."""

@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from segpipe import paths
 from segpipe.dataset.split import folds
 from segpipe.errors import PipelineError
 from segpipe.models import model_file
@@ -18,7 +19,7 @@ from tests.dataset.packs import made, noise
 from tests.inference.cards import small
 from tests.structure.imports import ROOT
 
-MODEL = Path("models/fold0/model.safetensors")
+MODEL = paths.model_file(0)
 STAGES: dict[str, Callable[[], None]] = {"evaluate": lambda: evaluate.main(0), "export": export.main}
 
 
@@ -30,13 +31,13 @@ def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
         shutil.copy(ROOT / name, name)
     images = {name: (noise(number), noise(number)[:, :, 0] % 3) for number, name in enumerate("abc")}
     made(tmp_path / "data", images, ("background", "class 1", "class 2"))
-    folds.write(evaluate.FOLDS, {"a": "0", "b": "1", "c": "test"})
+    folds.write(paths.FOLDS, {"a": "0", "b": "1", "c": "test"})
     return tmp_path
 
 
 def save(**changes: object) -> None:
     segmenter, card = small()
-    training = card.training | {"data": data_hash(evaluate.PREPARED), "folds": sha256_of(evaluate.FOLDS)}
+    training = card.training | {"data": data_hash(paths.PREPARED), "folds": sha256_of(paths.FOLDS)}
     model_file.save(MODEL, segmenter, replace(card, training=training | changes.pop("training", {}), **changes))  # type: ignore
 
 

@@ -1,5 +1,7 @@
 """What a training's fingerprint covers: whatever can change a byte of it makes it another training."""
 
+import shutil
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -8,29 +10,34 @@ import pytest
 import torch
 from safetensors.torch import save_file
 
-from segpipe.dataset import pack, presets
+from segpipe import paths, tracking
+from segpipe.dataset import class_weights, pack, presets
 from segpipe.dataset.split import folds
 from segpipe.errors import PipelineError
+from segpipe.losses import table as losses
+from segpipe.models import table as models
 from segpipe.models.layers.resnet_encoder import ResNetEncoder
 from segpipe.params.load import load_params
-from segpipe.params.schema import Params
+from segpipe.params.stage_keys import TrainKeys
 from segpipe.reproducibility import code_hash
 from segpipe.storage.files import sha256_of
-from segpipe.training import device, loop
-from stages import train_parts
+from segpipe.training import loop, optim
+from segpipe.workflows import model_card as model_cards
+from segpipe.workflows import train
+from segpipe.workflows.assemble import Training, assemble
+from segpipe.workflows.model_card import model_card
+from segpipe.workflows.training_data import image_warnings, read_fold
 from tests.dataset.packs import made, noise
 from tests.structure.imports import ROOT
 
-EVERY = load_params(ROOT / "params.yaml")
+PARAMS = TrainKeys.of(load_params(ROOT / "params.yaml"))
 CPU = torch.device("cpu")
 
 
 @pytest.fixture
 def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A folder with data and folds, and the code where the stage looks for it."""
+    """A folder with data and folds."""
     monkeypatch.chdir(tmp_path)
-    for package in code_hash.PACKAGES:
-        (tmp_path / package).symlink_to(ROOT / package)
     fill(tmp_path, seed=0)
     return tmp_path
 
@@ -38,18 +45,23 @@ def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 def fill(folder: Path, seed: int) -> None:
     images = {name: (noise(seed + number), np.ones((24, 32), np.uint8)) for number, name in enumerate("abcd")}
     made(folder / "data", images)
-    folds.write(train_parts.FOLDS, {"a": "0", "b": "1", "c": "1", "d": "test"})
+    folds.write(paths.FOLDS, {"a": "0", "b": "1", "c": "1", "d": "test"})
 
 
-def fingerprint(every: Params = EVERY, fold: int = 0, versions: dict[str, str] | None = None, **others: Any) -> str:
-    task = train_parts.task_of(every, fold, others.get("device", CPU))
-    return train_parts.card_of(task, versions or {"torch": "2"}, others.get("weights")).fingerprint
+def training_of(params: TrainKeys = PARAMS, fold: int = 0) -> Training:
+    return assemble(params, read_fold(fold, params.train.limit_images), CPU, {"torch": "2"})
 
 
-def with_value(section: str, key: str, value: Any) -> Params:
+def fingerprint(params: TrainKeys = PARAMS, fold: int = 0, versions: dict[str, str] | None = None, **others: Any) -> str:
+    resolved = params.model_copy(update={"augment": presets.resolved(params.augment)})
+    arguments = (others.get("device", CPU), versions or {"torch": "2"}, others.get("class_weights", ()), others.get("weights"))
+    return model_card(resolved, read_fold(fold), *arguments).fingerprint
+
+
+def with_value(section: str, key: str, value: Any) -> TrainKeys:
     if not key:
-        return EVERY.model_copy(update={section: value})
-    return EVERY.model_copy(update={section: getattr(EVERY, section).model_copy(update={key: value})})
+        return PARAMS.model_copy(update={section: value})
+    return PARAMS.model_copy(update={section: getattr(PARAMS, section).model_copy(update={key: value})})
 
 
 def test_the_same_training_has_the_same(project: Path) -> None:
@@ -74,21 +86,21 @@ def test_another_value_that_decides_makes_another(project: Path, section: str, k
     assert fingerprint(with_value(section, key, value)) != fingerprint()
 
 
-def with_preset(**keys: Any) -> Params:
-    return EVERY.model_copy(update={"augment": EVERY.augment.model_copy(update=keys)})
+def with_preset(**keys: Any) -> TrainKeys:
+    return PARAMS.model_copy(update={"augment": PARAMS.augment.model_copy(update=keys)})
 
 
 def test_the_values_of_a_preset_decide_and_not_those_that_it_overrules(project: Path) -> None:
     light = with_preset(preset="light")
     assert fingerprint(light) != fingerprint()
     assert fingerprint(with_preset(preset="light", rotate=99.0)) == fingerprint(light)
-    task = train_parts.task_of(light, 0, CPU)
-    assert train_parts.card_of(task, {}, None).training["params"]["augment"]["rotate"] == presets.LIGHT["rotate"]
+    training = training_of(light)
+    assert training.card.training["params"]["augment"]["rotate"] == training.params.augment.rotate == presets.LIGHT["rotate"]
 
 
 @pytest.mark.parametrize(
     ("section", "key", "value"),
-    [("runtime", "workers", 0), ("runtime", "save_every", 1.0), ("tracking", "n_images", 0), ("report", "n_examples", 0)],
+    [("runtime", "workers", 0), ("runtime", "save_every", 1.0), ("tracking", "n_images", 0)],
 )
 def test_what_decides_nothing_does_not(project: Path, section: str, key: str, value: Any) -> None:
     assert fingerprint(with_value(section, key, value)) == fingerprint()
@@ -116,18 +128,18 @@ def test_code_and_vector_units_make_another(project: Path, monkeypatch: pytest.M
         patch.setattr(code_hash, "code_hash", lambda root, modules: "another")
         assert fingerprint() != before
     with monkeypatch.context() as patch:
-        patch.setattr(device, "instruction_set", lambda: "another")
+        patch.setattr(model_cards, "instruction_set", lambda: "another")
         assert fingerprint() != before
     assert fingerprint() == before
 
 
 def test_data_and_folds_make_another(project: Path, tmp_path: Path) -> None:
     before = fingerprint()
-    folds.write(train_parts.FOLDS, {"a": "0", "b": "1", "c": "0", "d": "test"})
+    folds.write(paths.FOLDS, {"a": "0", "b": "1", "c": "0", "d": "test"})
     assert fingerprint() != before
     fill(tmp_path, seed=9)
     assert fingerprint() != before
-    assert pack.read_info(train_parts.PREPARED).n_images == 4
+    assert pack.read_info(paths.PREPARED).n_images == 4
 
 
 def ignore(folder: Path, *names: str) -> None:
@@ -137,13 +149,13 @@ def ignore(folder: Path, *names: str) -> None:
 
 
 def test_images_that_are_ignored_wholly_are_told(project: Path) -> None:
-    assert train_parts.about_ignored(train_parts.task_of(EVERY, 0, CPU)) == []
+    assert image_warnings(read_fold(0), PARAMS.input.model_copy(update={"crop": 16})) == []
     ignore(project, "c", "d")
-    assert train_parts.about_ignored(train_parts.task_of(EVERY, 0, CPU)) == [
+    assert image_warnings(read_fold(0), PARAMS.input.model_copy(update={"crop": 16})) == [
         "every pixel is ignored in 1 of the 2 training images (c): they change no weight"
     ]
     ignore(project, "a", "c")
-    assert train_parts.about_ignored(train_parts.task_of(EVERY, 0, CPU))[1] == (
+    assert image_warnings(read_fold(0), PARAMS.input.model_copy(update={"crop": 16}))[1] == (
         "every pixel is ignored in 1 of the 1 validation images (a): "
         "no epoch is better than another, and the weights of the last are kept"
     )
@@ -154,55 +166,81 @@ def test_a_training_part_of_such_images_alone_is_refused(project: Path) -> None:
     with pytest.raises(
         PipelineError, match="fold 0: every pixel of every training image is ignored, so there is nothing to learn"
     ):
-        train_parts.task_of(EVERY, 0, CPU)
-    assert train_parts.task_of(EVERY, 1, CPU).train_ids == ["a"]
+        read_fold(0)
+    assert read_fold(1).train_ids == ["a"]
 
 
-def with_encoder(path: Path, **optim: Any) -> Params:
+def with_encoder(path: Path, **optim: Any) -> TrainKeys:
     """A ResNet U-Net that starts from a file of random weights."""
     source = ResNetEncoder("resnet18", 3)
     save_file(source.state_dict(), path)
     model = {"name": "resnet_unet", "width": 4, "weights": str(path), "weights_sha256": sha256_of(path)}
     changes = {
-        "model": EVERY.model.model_copy(update=model),
-        "optim": EVERY.optim.model_copy(update=optim),
-        "input": EVERY.input.model_copy(update={"crop": 32}),
-        "runtime": EVERY.runtime.model_copy(update={"workers": 0}),
+        "model": PARAMS.model.model_copy(update=model),
+        "optim": PARAMS.optim.model_copy(update=optim),
+        "input": PARAMS.input.model_copy(update={"crop": 32}),
+        "runtime": PARAMS.runtime.model_copy(update={"workers": 0}),
     }
-    return EVERY.model_copy(update=changes)
+    return PARAMS.model_copy(update=changes)
 
 
 def test_a_training_freezes_the_encoder_that_it_was_given_and_says_so(project: Path) -> None:
-    every = with_encoder(project / "w.safetensors", encoder_frozen=2, encoder_rate=0.1)
-    task = train_parts.task_of(every, 0, CPU)
-    segmenter, sha256 = train_parts.segmenter_of(task)
-    assert sha256 == sha256_of(project / "w.safetensors")
-    assert train_parts.card_of(task, {}, sha256).training["encoder_weights"] == sha256
-    assert train_parts.about_encoder(task, segmenter) == [
+    training = training_of(with_encoder(project / "w.safetensors", encoder_frozen=2, encoder_rate=0.1))
+    assert training.card.training["encoder_weights"] == sha256_of(project / "w.safetensors")
+    assert train.encoder_notes(training) == [
         "encoder: frozen for 2 of 25 epochs, learns at 0.1 of the rate",
         "advice: input.normalise is dataset, but the encoder's weights were most likely trained on imagenet or centred",
     ]
-    run = train_parts.run_of(task, segmenter, None, ())
-    encoder = segmenter.network.get_submodule("encoder")
+    run, encoder = training.run, training.encoder
+    assert encoder
     before = {name: tensor.clone() for name, tensor in encoder.state_dict().items()}
     loop.train_epoch(run)
     assert all(torch.equal(before[name], tensor) for name, tensor in encoder.state_dict().items())
-    run.enter(2.0)
+    run.at_epoch(2.0)
     assert all(weight.requires_grad for weight in encoder.parameters())
-    assert [group["share"] for group in run.optimizer.param_groups] == [0.1, 1.0]
+    assert [group["lr_scale"] for group in run.optimizer.param_groups] == [0.1, 1.0]
 
 
 def test_without_weights_there_is_nothing_to_say(project: Path) -> None:
-    task = train_parts.task_of(EVERY, 0, CPU)
-    assert train_parts.about_encoder(task, train_parts.segmenter_of(task)[0]) == []
+    assert train.encoder_notes(training_of()) == []
 
 
 def test_the_weights_of_the_classes_are_told_recorded_and_make_another(project: Path) -> None:
-    assert train_parts.weights_sentence(train_parts.task_of(EVERY, 0, CPU)) == ""
-    every = with_value("loss", "class_weights", "median")
-    task = train_parts.task_of(every, 0, CPU)
-    names = task.data.info.classes
-    assert train_parts.weights_sentence(task) == f"{names[0]} 1, {names[1]} 1; no training image holds {names[0]}"
-    assert train_parts.card_of(task, {}, None).training["class_weights"] == [1, 1]
-    assert train_parts.classes_of(task).weights == (1, 1)
-    assert fingerprint(every) != fingerprint()
+    assert train.class_weights_sentence(training_of()) == ""
+    params = with_value("loss", "class_weights", "median")
+    training = training_of(params)
+    names = training.data.pack.info.classes
+    assert train.class_weights_sentence(training) == f"{names[0]} 1, {names[1]} 1; no training image holds {names[0]}"
+    assert training.card.training["class_weights"] == [1, 1]
+    assert training.classes.weights == (1, 1)
+    assert fingerprint(params, class_weights=(1.0, 1.0)) == training.card.fingerprint != fingerprint()
+
+
+def test_each_part_is_built_once(project: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    built: list[str] = []
+
+    def counted(name: str, function: Callable[..., Any]) -> Callable[..., Any]:
+        def call(*given: Any, **named: Any) -> Any:
+            built.append(name)
+            return function(*given, **named)
+
+        return call
+
+    for module, name in ((models, "build"), (losses, "build"), (class_weights, "weights"), (optim, "build")):
+        monkeypatch.setattr(module, name, counted(f"{module.__name__}.{name}", getattr(module, name)))
+    params = with_value("loss", "class_weights", "median")
+    params = params.model_copy(update={"train": params.train.model_copy(update={"epochs": 1, "limit_images": 2})})
+    params = params.model_copy(update={"runtime": params.runtime.model_copy(update={"workers": 0})})
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", f"sqlite:///{project / 'mlflow.db'}")
+    monkeypatch.setattr(tracking, "start", lambda *given: Untracked())
+    shutil.copy(ROOT / "runtime.lock", project)
+    train.train(params, 0)
+    assert sorted(built) == sorted(set(built)), "a part was built twice"
+    assert len(built) == 4
+
+
+class Untracked:
+    """A tracker that tracks nothing."""
+
+    def __getattr__(self, name: str) -> Callable[..., int]:
+        return lambda *given, **named: -1

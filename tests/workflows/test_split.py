@@ -6,8 +6,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from segpipe import paths
 from segpipe.dataset import pack
-from segpipe.dataset.split import balance_report, folds, kept_folds
+from segpipe.dataset.split import balance_report, folds
 from segpipe.errors import PipelineError
 from stages import split
 from tests.dataset import packs
@@ -39,7 +40,7 @@ def packed(folder: Path, number: int) -> None:
 
 
 def outs() -> dict[str, bytes]:
-    return {path.as_posix(): path.read_bytes() for path in (kept_folds.PATH, split.FOLDS, split.PROOF)}
+    return {path.as_posix(): path.read_bytes() for path in (paths.KEPT_FOLDS, paths.FOLDS, paths.BALANCE_REPORT)}
 
 
 def test_it_writes_the_same_again(project: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -47,9 +48,9 @@ def test_it_writes_the_same_again(project: Path, capsys: pytest.CaptureFixture[s
     first = outs()
     split.main()
     assert outs() == first
-    parts = folds.read(split.FOLDS)
+    parts = folds.read(paths.FOLDS)
     assert sorted(parts) == [f"i{k:02d}" for k in range(30)] and len(folds.test(parts)) == 6
-    assert balance_report.read(split.PROOF).n_groups == 30
+    assert balance_report.read(paths.BALANCE_REPORT).n_groups == 30
     assert "30 groups of 30 images, each in one part" in capsys.readouterr().out
 
 
@@ -57,10 +58,10 @@ def test_it_writes_the_same_again(project: Path, capsys: pytest.CaptureFixture[s
 def test_near_duplicates_on_both_sides_of_a_given_list_are_told(
     project: Path, capsys: pytest.CaptureFixture[str], joined: str, sentence: str
 ) -> None:
-    index = pack.read_index(split.PREPARED)
+    index = pack.read_index(paths.PREPARED)
     index.loc["i03", ["given", "twin"]] = ["test", "i02"]
     index.loc["i02", "twin"] = "i02"
-    index.to_csv(split.PREPARED / "index.csv")
+    index.to_csv(paths.PREPARED / "index.csv")
     text = Path("params.yaml").read_text()
     Path("params.yaml").write_text(text.replace("join_duplicates: true", f"join_duplicates: {joined}"))
     split.main()
@@ -70,30 +71,30 @@ def test_near_duplicates_on_both_sides_of_a_given_list_are_told(
 
 def test_new_images_move_no_old_one(project: Path) -> None:
     split.main()
-    old = folds.read(split.FOLDS)
+    old = folds.read(paths.FOLDS)
     packed(project, 50)
     split.main()
-    new = folds.read(split.FOLDS)
+    new = folds.read(paths.FOLDS)
     assert {item: new[item] for item in old} == old and len(folds.test(new)) == 10
 
 
-@pytest.mark.parametrize("killed", ["kept_folds", "folds", "proof"])
+@pytest.mark.parametrize("killed", ["kept_folds", "folds", "balance_report"])
 def test_killed_before_any_of_its_files_it_ends_in_the_same_bytes(
     project: Path, monkeypatch: pytest.MonkeyPatch, killed: str
 ) -> None:
     split.main()
     packed(project, 45)
-    before = kept_folds.PATH.read_bytes()
+    before = paths.KEPT_FOLDS.read_bytes()
     split.main()
     whole = outs()
-    kept_folds.PATH.write_bytes(before)
+    paths.KEPT_FOLDS.write_bytes(before)
     shutil.rmtree("data/folds")
 
     def killing(*arguments: object) -> None:
         raise KeyboardInterrupt
 
     with monkeypatch.context() as context, pytest.raises(KeyboardInterrupt):
-        context.setattr(f"segpipe.dataset.{killed}.write", killing)
+        context.setattr(f"segpipe.dataset.split.{killed}.write", killing)
         split.main()
     split.main()
     assert outs() == whole
@@ -109,7 +110,7 @@ def test_a_fold_that_does_not_exist_ends_before_anything_is_written(project: Pat
     set_key(project, "folds:                    # the folds to train, each 0 .. split.n_folds - 1\n- 0", "folds:\n- 7")
     with pytest.raises(PipelineError, match=r"folds: there is no fold 7; there are 0, 1, 2, 3, 4"):
         split.main()
-    assert kept_folds.PATH.read_bytes() == b"" and not split.FOLDS.exists()
+    assert paths.KEPT_FOLDS.read_bytes() == b"" and not paths.FOLDS.exists()
 
 
 def set_key(project: Path, old: str, new: str) -> None:

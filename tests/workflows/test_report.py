@@ -31,11 +31,9 @@ def test_all_files_and_the_last_lines(
     summary = json.loads(files["metrics/summary.json"])
     assert set(summary) == {"val", "test"}
     assert summary["test"]["colour_dice"] == 1.0
-    out, err = capsys.readouterr()
-    lines = out.splitlines()
+    lines = capsys.readouterr().out.splitlines()
     assert lines[-2] == f"result: reports/index.html (test Dice {summary['test']['dice']:.2f}, colours alone 1.00)"
     assert lines[-1] == "next:   open it in a browser; dvc exp run -S loss.dice_weight=0.7"
-    assert "warning: data/eval/fold0/run.json names no training" in err
 
 
 def test_an_export_is_shown(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -52,9 +50,9 @@ def test_another_folder_and_another_process_give_the_same_bytes_without_torch(
 ) -> None:
     """Not even for the sheet of augmented samples, though albumentations would import it."""
     folder = finished(tmp_path / "first", folds=(0, 1))
-    (folder / "data/eval/fold0/run.json").write_text(json.dumps({"params": trained_with("standard")}), encoding="utf-8")
+    write_run(folder / "data/eval/fold0", 0, params=trained_with("standard"))
     shutil.copytree(folder, tmp_path / "second place")
-    heavy = "{'torch', 'mlflow'}"
+    heavy = "{'torch'}"
     code = f"import sys; from stages.report import main; main(); print('HEAVY', {heavy} & set(sys.modules))"
     env = os.environ | {"PYTHONPATH": str(ROOT), "PYTHONHASHSEED": "7", "LC_ALL": "C", "TZ": "Asia/Tokyo"}
     ran = subprocess.run(
@@ -69,19 +67,10 @@ def test_another_folder_and_another_process_give_the_same_bytes_without_torch(
 
 def test_the_page_shows_a_presets_values(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     folder = finished(tmp_path)
-    params = (folder / "params.yaml").read_text(encoding="utf-8")
-    (folder / "params.yaml").write_text(params.replace("preset: custom", "preset: multi_scale"), encoding="utf-8")
+    write_run(folder / "data/eval/fold0", 0, params=trained_with("multi_scale"))
     html = run(folder, monkeypatch)["reports/index.html"].decode("utf-8")
     for key, value in (("preset", "multi_scale"), ("scale_max", "2"), ("rotate", "0")):
         assert f"<dt>{key}</dt><dd><code>{value}</code></dd>" in html
-
-
-def test_without_a_training_there_is_no_sheet(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    folder = finished(tmp_path)
-    (folder / "reports").mkdir()
-    (folder / "reports/augmentation.png").write_bytes(b"of an earlier run")
-    run(folder, monkeypatch)
-    assert [path.name for path in (folder / "reports").iterdir()] == ["index.html"]
 
 
 def test_stale_folds_go_before_anything_is_read(
@@ -115,6 +104,6 @@ def test_the_page_goes_to_each_folds_run(tmp_path: Path, monkeypatch: pytest.Mon
         def file(self, path: Path, where: str) -> None:
             sent.append((*self.which, path.as_posix(), where))
 
-    monkeypatch.setattr(tracking, "again", Tracker)
+    monkeypatch.setattr(tracking, "reopen", Tracker)
     run(folder, monkeypatch)
     assert sent == [("segpipe", f"print{fold}", "reports/index.html", "report") for fold in (0, 1)]
