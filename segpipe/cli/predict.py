@@ -123,11 +123,13 @@ def _require_this_project(path: Path, card: "Card") -> None:
 
 def _require_attention(segmenter: "Segmenter", card: "Card") -> None:
     from segpipe.inference.attention_maps import has_attention
+    from segpipe.params.architectures import ARCHITECTURES
 
     if not has_attention(segmenter):
+        *others, last = (name for name, record in ARCHITECTURES.items() if record.has_attention)
         raise PipelineError(
             f"--attention: a {card.model.name} has no attention maps. "
-            "Train one that has some: model.name attention_unet, attention_r2unet, pretrained_attention_r2unet or sa_unet."
+            f"Train one that has some: model.name {', '.join(others)} or {last}."
         )
 
 

@@ -2,11 +2,12 @@
 
 import re
 from pathlib import PurePosixPath
-from typing import Annotated, Literal, Self
+from typing import TYPE_CHECKING, Annotated, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from segpipe.errors import plain
+from segpipe.params.architectures import ARCHITECTURES, PHOTO_INPUTS
 from segpipe.params.messages import SHORT
 
 Share = Annotated[float, Field(ge=0, le=1)]
@@ -15,16 +16,12 @@ Positive = Annotated[int, Field(ge=1)]
 Width = Annotated[int, Field(ge=1, le=2048)]
 Weight = Annotated[float, Field(ge=0, le=1000)]
 Names = Annotated[tuple[str, ...], Field(min_length=2, max_length=255)]
-RESNET_MODELS = ("resnet_unet", "pretrained_attention_r2unet")
-"""Their encoder has five levels, whatever model.depth says."""
-RESNETS = ("resnet18", "resnet34", "resnet50")
-"""What their model.encoder may be."""
-FIXED_MODELS = ("simple_unet", "smp")
-"""Their widths and depths are not those of model.width and model.depth."""
-SMP_STRIDES = {"PAN": 128}
-"""What image sizes must be a multiple of, for architectures of smp that need more than 32; segpipe/models/smp.py builds them."""
 Source = Literal["sample", "voc", "labelme", "coco", "yolo", "masks"]
 Monitor = Literal["loss", "dice", "miou", "pixel_accuracy", "precision", "recall", "dice_per_image"]
+if TYPE_CHECKING:
+    ModelName = str
+else:
+    ModelName = Literal[tuple(ARCHITECTURES)]  # A type checker follows no table, and pydantic needs the names.
 
 
 class Section(BaseModel):
@@ -147,18 +144,7 @@ class AugmentParams(Section):
 
 
 class ModelParams(Section):
-    name: Literal[
-        "unet",
-        "unetpp",
-        "attention_unet",
-        "r2unet",
-        "attention_r2unet",
-        "pretrained_attention_r2unet",
-        "sa_unet",
-        "resnet_unet",
-        "simple_unet",
-        "smp",
-    ]
+    name: ModelName
     width: Width | Annotated[tuple[Width, ...], Field(min_length=2, max_length=7)]
     depth: Annotated[int, Field(ge=1, le=6)]
     activation: Literal["relu", "leaky_relu", "elu", "silu"]
@@ -176,21 +162,20 @@ class ModelParams(Section):
 
     @model_validator(mode="after")
     def _values_fit(self) -> Self:
-        problems = []
+        record, problems = ARCHITECTURES[self.name], []
         if not re.fullmatch("none|[0-9a-f]{64}", self.weights_sha256):
             problems.append(f'weights_sha256: "{self.weights_sha256}" is no SHA-256. Write 64 hexadecimal digits, or none.')
-        if self.name in RESNET_MODELS and self.encoder not in RESNETS:
-            found, choices = SHORT.repr(self.encoder), ", ".join(RESNETS)
+        if record.encoders and self.encoder not in record.encoders:
+            found, choices = SHORT.repr(self.encoder), ", ".join(record.encoders)
             problems.append(
                 f"encoder: {self.name} stands on a ResNet, and {found} is none of those here. Write one of {choices}."
             )
-        levels = 5 if self.name in RESNET_MODELS else self.depth + 1
-        if isinstance(self.width, tuple) and self.name not in FIXED_MODELS and len(self.width) != levels:
+        levels = record.levels or self.depth + 1
+        if isinstance(self.width, tuple) and "width" in record.reads and len(self.width) != levels:
             problems.append(f"width: {len(self.width)} numbers for {levels} levels of {self.name}. Write one number or {levels}.")
-        if self.name == "attention_unet" and self.depth == 1:
-            problems.append(
-                "depth: attention_unet gates every skip but the one at full size, and with 1 there is no other. Write 2 to 6."
-            )
+        if "depth" in record.reads and self.depth < record.least_depth:
+            least = record.least_depth
+            problems.append(f"depth: {self.depth} is too small for {self.name}, which needs {least}. Write {least} to 6.")
         if problems:
             raise ValueError("\n".join(problems))
         return self
@@ -321,7 +306,8 @@ class Params(Section):
     @model_validator(mode="after")
     def _sections_agree(self) -> Self:
         stride = stride_of(self.model)
-        named = f"smp's {self.model.architecture}" if self.model.name == "smp" else f"model.name {self.model.name}"
+        of_library = "architecture" in ARCHITECTURES[self.model.name].reads
+        named = f"{self.model.name}'s {self.model.architecture}" if of_library else f"model.name {self.model.name}"
         problems = [
             f"{key}: {size} is not a multiple of {stride}, the stride of {named}. Write {size + -size % stride}."
             for key, size in (("input.crop", self.input.crop), ("infer.tile", self.infer.tile))
@@ -375,16 +361,20 @@ class Params(Section):
 
 def takes_weights(model: ModelParams) -> bool:
     """Whether its encoder starts from what `weights` names."""
-    return model.weights != "none" and model.name in (*RESNET_MODELS, "smp")
+    return model.weights != "none" and "weights" in ARCHITECTURES[model.name].reads
+
+
+def trained_inputs(model: ModelParams) -> tuple[str, ...]:
+    """The values of input.normalise that what its encoder starts from may have been trained with; none for no weights."""
+    if not takes_weights(model):
+        return ()
+    return ARCHITECTURES[model.name].trained_inputs if model.weights == "imagenet" else PHOTO_INPUTS
 
 
 def stride_of(model: ModelParams) -> int:
     """What the sides of a crop and of a tile must be a multiple of."""
-    if model.name == "simple_unet":
-        return 8
-    if model.name == "smp":
-        return SMP_STRIDES.get(model.architecture, 32)
-    return 32 if model.name in RESNET_MODELS else 2**model.depth
+    record = ARCHITECTURES[model.name]
+    return record.strides.get(model.architecture) or record.stride or 2**model.depth
 
 
 def n_classes_of(data: DataParams) -> int | None:
