@@ -58,18 +58,6 @@ def test_it_is_complete_and_stays_readable() -> None:
     assert keys < 160
 
 
-def test_every_key_has_a_comment() -> None:
-    bare, told_above = [], False
-    for line in FILE.read_text(encoding="utf-8").splitlines():
-        key, _, rest = line.partition(":")
-        is_leaf = bool(rest.split("#")[0].strip())
-        if not is_leaf:
-            told_above = "#" in rest
-        if is_leaf and "#" not in rest and not told_above and key.strip() not in ("weight_decay", "epochs"):
-            bare.append(key.strip())
-    assert bare == []
-
-
 def test_a_float_that_pyyaml_reads_as_text_is_a_float(tmp_path: Path) -> None:
     path = changed(tmp_path)
     path.write_text(path.read_text(encoding="utf-8").replace("lr: 0.002", "lr: 1e-4"), encoding="utf-8")
