@@ -68,6 +68,12 @@ def test_the_shared_suites_pass_over_both(extended: Path) -> None:
     assert len({test for file, test, name in ran if name == "brier" and file == "tests/losses/test_table.py"}) > 5
 
 
+def test_nothing_else_has_to_be_written_down(extended: Path) -> None:
+    """Neither in params.yaml nor on a page."""
+    files = [f"tests/params/test_{name}.py" for name in ("architectures", "descriptions", "reference")]
+    assert "bare" in run(extended, "-m", "pytest", *files, "tests/models/test_reference.py", "-p", "no:cacheprovider", "-v")
+
+
 def test_both_train_together_and_are_in_the_card(extended: Path) -> None:
     set_params(extended, {"model": {"name": "bare"}, "loss": {"name": "brier"}, "train": {"epochs": 1, "limit_images": 4}})
     told = run(extended, "-m", "stages.train", "--fold", "0")
