@@ -72,12 +72,13 @@ def configured(model: "ModelParams", name: str) -> "ModelParams":
     Rows other than the configured one get resnet18 where they need a ResNet and `model.encoder` is none. Raises
     PipelineError where the section does not fit the name.
     """
-    from segpipe.params import schema
+    from segpipe.params.architectures import ARCHITECTURES
     from segpipe.params.load import model_params
 
     changes = {"name": name, "weights": "none", "weights_sha256": "none"}
-    if name in schema.RESNET_MODELS and name != model.name and model.encoder not in schema.RESNETS:
-        changes["encoder"] = "resnet18"
+    encoders = ARCHITECTURES[name].encoders
+    if encoders and name != model.name and model.encoder not in encoders:
+        changes["encoder"] = encoders[0]
     return model_params(model.model_dump() | changes)
 
 
@@ -113,12 +114,12 @@ def _measured(
 
 def notes(asked: "ModelParams", model: "ModelParams", stride: int, crop: int) -> tuple[str, ...]:
     """What a row's name does not say: its encoder, with the reason if `asked` names another, and that crops get padded."""
-    from segpipe.params.schema import RESNET_MODELS
+    from segpipe.params.architectures import ARCHITECTURES
 
-    found = []
-    if model.name == "smp":
+    found, reads = [], ARCHITECTURES[model.name].reads
+    if "architecture" in reads:
         found.append(f"{model.architecture} with the encoder {model.encoder}")
-    if model.name in RESNET_MODELS:
+    elif "encoder" in reads:
         other = "" if model.encoder == asked.encoder else f", since model.encoder {asked.encoder} is no ResNet"
         found.append(f"encoder {model.encoder}{other}")
     if crop % stride:

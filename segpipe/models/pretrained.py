@@ -11,7 +11,7 @@ from safetensors.torch import load
 from torch import Tensor, nn
 
 from segpipe.errors import PipelineError
-from segpipe.params.schema import RESNET_MODELS, ModelParams, takes_weights
+from segpipe.params.schema import ModelParams, trained_inputs
 
 Tensors = Mapping[str, Tensor]
 
@@ -141,10 +141,8 @@ def about_input(params: ModelParams, normalise: str, channels: int) -> str:
     torchvision's weights want ImageNet's mean and deviation. What a file wants, or another library's encoder, does not stand in
     the weights: nearly all are trained on that or on -1 .. 1. Either rule is for photos, so other channels get no advice.
     """
-    if not takes_weights(params) or channels != 3:
-        return ""
-    fitting = ("imagenet",) if params.weights == IMAGENET and params.name in RESNET_MODELS else ("imagenet", "centred")
-    if normalise in fitting:
+    fitting = trained_inputs(params)
+    if not fitting or channels != 3 or normalise in fitting:
         return ""
     known = "were trained on" if len(fitting) == 1 else "were most likely trained on"
     return f"advice: input.normalise is {normalise}, but the encoder's weights {known} {' or '.join(fitting)}"

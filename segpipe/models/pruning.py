@@ -11,13 +11,18 @@ from segpipe.errors import PipelineError
 from segpipe.models import model_file
 from segpipe.models.model_file import Card
 from segpipe.models.segmenter import Segmenter
+from segpipe.params.architectures import ARCHITECTURES
 from segpipe.params.schema import ModelParams
 
 
 def require_prunable(params: ModelParams) -> None:
     """Raises PipelineError for a model that has no head at each depth."""
-    if params.name != "unetpp":
-        raise PipelineError(f"the model is a {params.name}; only a U-Net++ can be pruned. Train with model.name unetpp.")
+    if not ARCHITECTURES[params.name].prunable:
+        choices = {name: record.title for name, record in ARCHITECTURES.items() if record.prunable}
+        raise PipelineError(
+            f"the model is a {params.name}; only a {' or '.join(choices.values())} can be pruned. "
+            f"Train with model.name {' or '.join(choices)}."
+        )
     if params.deep_supervision == "none":
         raise PipelineError(
             "the model was trained with model.deep_supervision none, so only its full depth has a head. "

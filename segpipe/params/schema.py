@@ -1,12 +1,16 @@
-"""params.yaml as typed, frozen sections. No defaults and no arithmetic: what is not in the file is an error."""
+"""params.yaml as typed, frozen sections. No defaults and no arithmetic: what is not in the file is an error.
+
+The description of a key is its comment in params.yaml, word by word, and docs/reference/params.md is made of it.
+"""
 
 import re
 from pathlib import PurePosixPath
-from typing import Annotated, Literal, Self
+from typing import TYPE_CHECKING, Annotated, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from segpipe.errors import plain
+from segpipe.params.architectures import ARCHITECTURES, PHOTO_INPUTS
 from segpipe.params.messages import SHORT
 
 Share = Annotated[float, Field(ge=0, le=1)]
@@ -15,16 +19,12 @@ Positive = Annotated[int, Field(ge=1)]
 Width = Annotated[int, Field(ge=1, le=2048)]
 Weight = Annotated[float, Field(ge=0, le=1000)]
 Names = Annotated[tuple[str, ...], Field(min_length=2, max_length=255)]
-RESNET_MODELS = ("resnet_unet", "pretrained_attention_r2unet")
-"""Their encoder has five levels, whatever model.depth says."""
-RESNETS = ("resnet18", "resnet34", "resnet50")
-"""What their model.encoder may be."""
-FIXED_MODELS = ("simple_unet", "smp")
-"""Their widths and depths are not those of model.width and model.depth."""
-SMP_STRIDES = {"PAN": 128}
-"""What image sizes must be a multiple of, for architectures of smp that need more than 32; segpipe/models/smp.py builds them."""
 Source = Literal["sample", "voc", "labelme", "coco", "yolo", "masks"]
 Monitor = Literal["loss", "dice", "miou", "pixel_accuracy", "precision", "recall", "dice_per_image"]
+if TYPE_CHECKING:
+    ModelName = str
+else:
+    ModelName = Literal[tuple(ARCHITECTURES)]  # A type checker follows no table, and pydantic needs the names.
 
 
 class Section(BaseModel):
@@ -34,64 +34,107 @@ class Section(BaseModel):
 
 
 class SampleParams(Section):
-    n_images: Annotated[int, Field(ge=10, le=20000)]
-    size: Annotated[int, Field(ge=64, le=1024)]
+    n_images: int = Field(ge=10, le=20000, description="images")
+    size: int = Field(ge=64, le=1024, description="pixels, height and width")
 
 
 class VocParams(Section):
-    year: Literal[2007, 2008, 2009, 2010, 2011, 2012]
-    classes: Names
+    year: Literal[2007, 2008, 2009, 2010, 2011, 2012] = Field(description="2007 .. 2012: which PASCAL VOC to download")
+    classes: Names = Field(description="names in the order of the ids in the masks")
 
 
 class LabelmeParams(Section):
-    classes: Names
+    classes: Names = Field(description="names in the order of their ids; labels outside this list are an error")
 
 
 class CocoParams(Section):
-    classes: Names
-    crowds: Literal["ignore", "object"]
+    classes: Names = Field(description="names in the order of their ids; categories outside this list are an error")
+    crowds: Literal["ignore", "object"] = Field(
+        description="ignore (255 where no object is drawn) | object (as others): annotations with iscrowd 1"
+    )
 
 
 class YoloParams(Section):
-    classes: Names
+    classes: Names = Field(description="names in the order of their ids: background, then those of YOLO's data.yaml")
 
 
 class MasksParams(Section):
-    classes: Names
-    image_dir: Annotated[str, Field(min_length=1)]
-    mask_dir: Annotated[str, Field(min_length=1)]
-    template: Annotated[str, Field(min_length=1)]
-    pairs: Annotated[str, Field(min_length=1)]
-    values: Literal["ids", "binary", "codes"]
-    codes: Annotated[tuple[int | str, ...], Field(min_length=2, max_length=255)]
-    ignore_index: Annotated[int, Field(ge=-1, le=65535)]
-    palette: Literal["indices", "colours"]
+    classes: Names = Field(
+        description="names in the order of the ids in the masks, or of codes, or of masks of one class; a class __ignore__ is "
+        "ignored"
+    )
+    image_dir: str = Field(
+        min_length=1,
+        description="folder name that holds images; . for data.path itself; *_images for train_images, val_images ...",
+    )
+    mask_dir: str = Field(min_length=1, description="folder name that holds masks, in the same place as image_dir")
+    template: str = Field(
+        min_length=1,
+        description='a mask\'s name, from its image\'s: "{stem}_mask", "{stem}_photo > {stem}_mask"; several: {class}, {part}, '
+        "{any}",
+    )
+    pairs: str = Field(
+        min_length=1,
+        description="none | path below data.path of a CSV with the columns image and mask (and class), in place of the three "
+        "above",
+    )
+    values: Literal["ids", "binary", "codes"] = Field(
+        description="ids (a pixel's value is its class) | binary (0 and another value; masks of one class) | codes (listed below)"
+    )
+    codes: Annotated[tuple[int | str, ...], Field(min_length=2, max_length=255)] = Field(
+        description="codes: the value of each class in the masks, a number or a colour such as 255 0 0"
+    )
+    ignore_index: int = Field(ge=-1, le=65535, description="mask value that no loss and no score may see; -1 for none")
+    palette: Literal["indices", "colours"] = Field(
+        description="indices | colours: what counts in palette masks, and in gray of fewer than 8 bits"
+    )
 
 
 class ShapeParams(Section):
-    fill: Literal["labelme", "exact"]
-    overlap: Literal["order", "priority", "smaller"]
-    undrawn: Literal["background", "ignore"]
-    line_width: Annotated[int, Field(ge=1, le=1000)]
-    point_size: Annotated[int, Field(ge=1, le=1000)]
+    fill: Literal["labelme", "exact"] = Field(
+        description="labelme (labelme's own pixels) | exact (pixels whose centre is inside)"
+    )
+    overlap: Literal["order", "priority", "smaller"] = Field(
+        description="order (the later shape wins) | priority (the later class wins; masks: by order too) | smaller (the "
+        "smaller shape wins)"
+    )
+    undrawn: Literal["background", "ignore"] = Field(
+        description="background | ignore (255: no loss and no score sees it): pixels on which nothing is drawn"
+    )
+    line_width: int = Field(ge=1, le=1000, description="pixels: line, linestrip")
+    point_size: int = Field(ge=1, le=1000, description="pixels: radius of point and points")
 
 
 class DataParams(Section):
-    source: Source
-    path: Annotated[str, Field(min_length=1)]
-    unannotated: Literal["error", "skip", "background"]
-    pages: Literal["error", "split"]
-    groups: Annotated[str, Field(min_length=1)]
-    near_duplicates: Literal["parts", "whole", "none"]
-    class_map: dict[str, str]
-    max_ignored: Share
-    shapes: ShapeParams
-    sample: SampleParams
-    voc: VocParams
-    labelme: LabelmeParams
-    coco: CocoParams
-    yolo: YoloParams
-    masks: MasksParams
+    source: Source = Field(description="sample | voc | labelme | coco | yolo | masks: which block below is read")
+    path: str = Field(
+        min_length=1, description="where the data lies: data/raw (sample, downloaded voc), data/source, or an absolute path"
+    )
+    unannotated: Literal["error", "skip", "background"] = Field(
+        description="error | skip | background: images without annotation"
+    )
+    pages: Literal["error", "split"] = Field(
+        description="error | split: files of several pages; split makes an image of each page"
+    )
+    groups: str = Field(min_length=1, description="none | path below data.path of a CSV with the columns image and group")
+    near_duplicates: Literal["parts", "whole", "none"] = Field(
+        description="parts (copies and crops) | whole (copies, resized, turned; faster) | none: which are looked for"
+    )
+    class_map: dict[str, str] = Field(
+        description="old name: new name, a line each, merges and renames; __drop__ leaves out, __ignore__ ignores"
+    )
+    max_ignored: Share = Field(
+        description="0 .. 1: share of what is not the first class that masks may have as ignore_index; more is an error"
+    )
+    shapes: ShapeParams = Field(
+        description="how drawn shapes become pixels (sample, labelme, coco, yolo); overlap: several masks of an image too"
+    )
+    sample: SampleParams = Field(description="made on the spot, in labelme's format")
+    voc: VocParams = Field(description="PASCAL VOC, downloaded or a folder of yours")
+    labelme: LabelmeParams = Field(description="labelme's JSON files")
+    coco: CocoParams = Field(description="one JSON file of COCO's form, or one a part")
+    yolo: YoloParams = Field(description="YOLO's text files of outlines")
+    masks: MasksParams = Field(description="masks that are images themselves")
 
     @model_validator(mode="after")
     def _path_fits(self) -> Self:
@@ -107,105 +150,136 @@ class DataParams(Section):
 
 
 class SplitParams(Section):
-    test_share: Annotated[float, Field(ge=0, le=0.9)]
-    n_folds: Annotated[int, Field(ge=2, le=100)]
-    val_share: Annotated[float, Field(ge=0, le=0.9)]
-    group: Literal["none", "name"]
-    group_pattern: str
-    join_duplicates: bool
+    test_share: float = Field(
+        ge=0, le=0.9, description="0 .. 0.9: share of the images kept for the test part, where the data brings no test list"
+    )
+    n_folds: int = Field(
+        ge=2, le=100, description="2 or more: parts of what is left; fold k validates on part k, trains on the others"
+    )
+    val_share: float = Field(
+        ge=0, le=0.9, description="0 .. 0.9: above 0 fold 0 is the only one and validates on this share of what is left"
+    )
+    group: Literal["none", "name"] = Field(
+        description="none | name: images whose names show that they belong together stay on one side, as those of data.groups do"
+    )
+    group_pattern: str = Field(description="name: a regular expression on an image's name; what its brackets match is the group")
+    join_duplicates: bool = Field(description="near-duplicate images count as one group too")
 
 
 class InputParams(Section):
-    long_side: Count
-    crop: Annotated[int, Field(ge=16, le=4096)]
-    normalise: Literal["dataset", "percentile", "imagenet", "centred", "none"]
+    long_side: Count = Field(description="pixels: larger images are shrunk to this before the model; 0 keeps every pixel")
+    crop: int = Field(ge=16, le=4096, description="pixels: side of the square training crops, a multiple of the model's stride")
+    normalise: Literal["dataset", "percentile", "imagenet", "centred", "none"] = Field(
+        description="dataset (mean and deviation of the training images) | percentile (0.5 and 99.5 %) | imagenet | centred "
+        "(to -1 .. 1) | none"
+    )
 
 
 class AugmentParams(Section):
-    preset: Literal["custom", "plain", "light", "standard", "crop", "medical", "multi_scale"]
-    flip_horizontal: Share
-    flip_vertical: Share
-    rotate90: Share
-    affine: Share
-    rotate: Annotated[float, Field(ge=0, le=180)]
-    scale_min: Annotated[float, Field(ge=0.25, le=1)]
-    scale_max: Annotated[float, Field(ge=1, le=4)]
-    shear: Annotated[float, Field(ge=0, le=45)]
-    object_crop: Share
-    rare_classes: Share
-    colour: Share
-    brightness: Share
-    contrast: Share
-    gamma: Share
-    saturation: Share
-    hue: Annotated[float, Field(ge=0, le=0.5)]
-    blur: Share
-    noise: Share
-    elastic: Share
-    grid_distortion: Share
-    erase: Share
+    preset: Literal["custom", "plain", "light", "standard", "crop", "medical", "multi_scale"] = Field(
+        description="custom (the keys below) | plain | light | standard | crop | medical | multi_scale: their own values"
+    )
+    flip_horizontal: Share = Field(description="probability")
+    flip_vertical: Share = Field(description="probability")
+    rotate90: Share = Field(description="probability of a turn by 0, 90, 180 or 270 degrees")
+    affine: Share = Field(description="probability of rotation, scaling and shear, all three at once")
+    rotate: float = Field(ge=0, le=180, description="0 .. 180 degrees, largest angle either way")
+    scale_min: float = Field(ge=0.25, le=1, description="0.25 .. 1: smallest size, 0.5 halves an object")
+    scale_max: float = Field(ge=1, le=4, description="1 .. 4: largest size, 2 doubles an object")
+    shear: float = Field(ge=0, le=45, description="0 .. 45 degrees, largest angle either way")
+    object_crop: Share = Field(description="probability that the crop is placed on an object, whole where it fits")
+    rare_classes: Share = Field(
+        description="0 .. 1: how strongly rare classes are preferred for object_crop, and images that hold them drawn"
+    )
+    colour: Share = Field(description="probability of each: brightness and contrast, gamma, saturation and hue")
+    brightness: Share = Field(description="0 .. 1: largest change, as a share of the largest value")
+    contrast: Share = Field(description="0 .. 1: largest relative change")
+    gamma: Share = Field(description="0 .. 1: largest relative change of the exponent")
+    saturation: Share = Field(description="0 .. 1: largest relative change (3 channels only)")
+    hue: float = Field(ge=0, le=0.5, description="0 .. 0.5: largest turn of the colour circle (3 channels only)")
+    blur: Share = Field(description="probability of a light Gaussian blur")
+    noise: Share = Field(description="probability of Gaussian noise of 1 to 5 % of the largest value")
+    elastic: Share = Field(description="probability of a smooth distortion")
+    grid_distortion: Share = Field(description="probability of a distortion that differs from cell to cell of a grid")
+    erase: Share = Field(description="probability that 1 to 4 rectangles become black and ignored")
 
 
 class ModelParams(Section):
-    name: Literal[
-        "unet",
-        "unetpp",
-        "attention_unet",
-        "r2unet",
-        "attention_r2unet",
-        "pretrained_attention_r2unet",
-        "sa_unet",
-        "resnet_unet",
-        "simple_unet",
-        "smp",
-    ]
-    width: Width | Annotated[tuple[Width, ...], Field(min_length=2, max_length=7)]
-    depth: Annotated[int, Field(ge=1, le=6)]
-    activation: Literal["relu", "leaky_relu", "elu", "silu"]
-    norm: Literal["batch", "group", "instance"]
-    dropout: Annotated[float, Field(ge=0, lt=1)]
-    upsample: Literal["transposed", "resize"]
-    recurrence: Annotated[int, Field(ge=0, le=10)]
-    deep_supervision: Literal["none", "last", "mean"]
-    drop_block: Annotated[float, Field(ge=0, lt=1)]
-    drop_block_size: Annotated[int, Field(ge=1, le=64)]
-    encoder: Annotated[str, Field(min_length=1)]
-    architecture: Annotated[str, Field(min_length=1)]
-    weights: Annotated[str, Field(min_length=1)]
-    weights_sha256: str
+    name: ModelName = Field(
+        description="unet | unetpp | attention_unet | r2unet | attention_r2unet | pretrained_attention_r2unet | sa_unet | "
+        "resnet_unet | simple_unet | smp"
+    )
+    width: Width | Annotated[tuple[Width, ...], Field(min_length=2, max_length=7)] = Field(
+        description="channels of the first level, twice as many at each below; or a list, one number a level (not "
+        "simple_unet, smp)"
+    )
+    depth: int = Field(
+        ge=1, le=6, description="1 .. 6: times the image is halved; attention_unet 2 or more (not the resnets, simple_unet, smp)"
+    )
+    activation: Literal["relu", "leaky_relu", "elu", "silu"] = Field(
+        description="relu | leaky_relu | elu | silu (not simple_unet, smp, nor inside a ResNet)"
+    )
+    norm: Literal["batch", "group", "instance"] = Field(
+        description="batch | group (of 16 channels) | instance (not simple_unet, smp, nor inside a ResNet)"
+    )
+    dropout: float = Field(
+        ge=0,
+        lt=1,
+        description="probability, behind the two deepest blocks of the encoder (not sa_unet, resnet_unet, simple_unet, smp)",
+    )
+    upsample: Literal["transposed", "resize"] = Field(
+        description="transposed (convolution) | resize (nearest neighbours, then a convolution)"
+    )
+    recurrence: int = Field(ge=0, le=10, description="steps of a recurrent convolution after its first look (the r2unets)")
+    deep_supervision: Literal["none", "last", "mean"] = Field(
+        description="none | last (all heads learn, the last predicts) | mean (all learn, their mean probability predicts) "
+        "(unetpp)"
+    )
+    drop_block: float = Field(
+        ge=0, lt=1, description="0 .. 1: share of a map that is dropped at the end of training, 0 at its start (sa_unet)"
+    )
+    drop_block_size: int = Field(ge=1, le=64, description="pixels, side of the squares that are dropped (sa_unet)")
+    encoder: str = Field(
+        min_length=1,
+        description="resnet18 | resnet34 | resnet50 (resnet_unet, pretrained_attention_r2unet), any encoder name (smp)",
+    )
+    architecture: str = Field(min_length=1, description="Unet, FPN, DeepLabV3Plus, Segformer ... (smp)")
+    weights: str = Field(
+        min_length=1, description="none | imagenet (the library's download) | path of a file: the encoder's start"
+    )
+    weights_sha256: str = Field(description="the SHA-256 of that file, 64 hexadecimal digits; a file must have it")
 
     @model_validator(mode="after")
     def _values_fit(self) -> Self:
-        problems = []
+        record, problems = ARCHITECTURES[self.name], []
         if not re.fullmatch("none|[0-9a-f]{64}", self.weights_sha256):
             problems.append(f'weights_sha256: "{self.weights_sha256}" is no SHA-256. Write 64 hexadecimal digits, or none.')
-        if self.name in RESNET_MODELS and self.encoder not in RESNETS:
-            found, choices = SHORT.repr(self.encoder), ", ".join(RESNETS)
+        if record.encoders and self.encoder not in record.encoders:
+            found, choices = SHORT.repr(self.encoder), ", ".join(record.encoders)
             problems.append(
                 f"encoder: {self.name} stands on a ResNet, and {found} is none of those here. Write one of {choices}."
             )
-        levels = 5 if self.name in RESNET_MODELS else self.depth + 1
-        if isinstance(self.width, tuple) and self.name not in FIXED_MODELS and len(self.width) != levels:
+        levels = record.levels or self.depth + 1
+        if isinstance(self.width, tuple) and "width" in record.reads and len(self.width) != levels:
             problems.append(f"width: {len(self.width)} numbers for {levels} levels of {self.name}. Write one number or {levels}.")
-        if self.name == "attention_unet" and self.depth == 1:
-            problems.append(
-                "depth: attention_unet gates every skip but the one at full size, and with 1 there is no other. Write 2 to 6."
-            )
+        if "depth" in record.reads and self.depth < record.least_depth:
+            least = record.least_depth
+            problems.append(f"depth: {self.depth} is too small for {self.name}, which needs {least}. Write {least} to 6.")
         if problems:
             raise ValueError("\n".join(problems))
         return self
 
 
 class LossMix(Section):
-    cross_entropy: Weight
-    bce: Weight
-    focal: Weight
-    dice: Weight
-    dice_pooled: Weight
-    iou: Weight
-    tversky: Weight
-    focal_tversky: Weight
-    lovasz: Weight
+    cross_entropy: Weight = Field(description="each pixel's -log of the probability of its class")
+    bce: Weight = Field(description="binary cross entropy: each class against the rest")
+    focal: Weight = Field(description="cross entropy in which sure pixels count less")
+    dice: Weight = Field(description="1 - Dice of each image, by class")
+    dice_pooled: Weight = Field(description="1 - Dice of the batch's pixels together, by class")
+    iou: Weight = Field(description="1 - intersection over union, by class")
+    tversky: Weight = Field(description="1 - Tversky's index, by class")
+    focal_tversky: Weight = Field(description="tversky of each class to the power 1 / focal_tversky_gamma")
+    lovasz: Weight = Field(description="Lovasz-Softmax: intersection over union, made continuous")
 
 
 class LossParams(Section):
@@ -222,16 +296,33 @@ class LossParams(Section):
         "tversky",
         "focal_tversky",
         "lovasz",
-    ]
-    dice_weight: Share
-    mix: LossMix
-    class_weights: Literal["none", "given", "median", "log"]
-    weights: Annotated[tuple[Weight, ...], Field(min_length=2, max_length=255)]
-    label_smoothing: Annotated[float, Field(ge=0, lt=1)]
-    focal_gamma: Annotated[float, Field(ge=0, le=10)]
-    tversky_alpha: Annotated[float, Field(gt=0, le=10)]
-    tversky_beta: Annotated[float, Field(gt=0, le=10)]
-    focal_tversky_gamma: Annotated[float, Field(ge=1, le=3)]
+    ] = Field(
+        description="dice_ce | dice_bce | mix | cross_entropy | bce | focal | dice | dice_pooled | iou | tversky | "
+        "focal_tversky | lovasz"
+    )
+    dice_weight: Share = Field(description="0 .. 1: share of Dice in dice_ce and dice_bce; the rest is the pixel loss")
+    mix: LossMix = Field(description="mix: how much each of these counts, 0 or more; 0 leaves it out")
+    class_weights: Literal["none", "given", "median", "log"] = Field(
+        description="none | given (those below) | median | log (from the training images: docs/reference/losses.md)"
+    )
+    weights: tuple[Weight, ...] = Field(
+        min_length=2,
+        max_length=255,
+        description="given: 0 or more, one number a class in the order of their ids, background first",
+    )
+    label_smoothing: float = Field(
+        ge=0, lt=1, description="0 .. 1: share of a pixel's truth that is spread over all classes (cross_entropy, bce)"
+    )
+    focal_gamma: float = Field(ge=0, le=10, description="0 .. 10: how much less sure pixels count; 0 is cross entropy (focal)")
+    tversky_alpha: float = Field(
+        gt=0,
+        le=10,
+        description="above 0: price of a false positive; 0.5 and 0.5 is Dice, 1 and 1 is IoU (tversky, focal_tversky)",
+    )
+    tversky_beta: float = Field(gt=0, le=10, description="above 0: price of a false negative (tversky, focal_tversky)")
+    focal_tversky_gamma: float = Field(
+        ge=1, le=3, description="1 .. 3: a class's loss is taken to the power 1 / gamma; 1 is tversky (focal_tversky)"
+    )
 
     @model_validator(mode="after")
     def _something_counts(self) -> Self:
@@ -246,82 +337,97 @@ class LossParams(Section):
 
 
 class OptimParams(Section):
-    name: Literal["sgd", "adam", "adamw"]
-    lr: Annotated[float, Field(gt=0)]
-    momentum: Annotated[float, Field(ge=0, lt=1)]
-    weight_decay: Annotated[float, Field(ge=0)]
-    encoder_rate: Annotated[float, Field(ge=0, le=100)]
-    encoder_frozen: Count
-    encoder_statistics: Literal["learn", "keep"]
-    clip_norm: Annotated[float, Field(ge=0)]
-    schedule: Literal["constant", "cosine", "poly", "step", "plateau"]
-    warmup_epochs: Count
-    power: Annotated[float, Field(gt=0)]
-    step_epochs: Positive
-    factor: Annotated[float, Field(gt=0, lt=1)]
-    patience: Count
+    name: Literal["sgd", "adam", "adamw"] = Field(description="sgd | adam | adamw")
+    lr: float = Field(gt=0, description="learning rate after the warm-up")
+    momentum: float = Field(ge=0, lt=1, description="sgd: momentum")
+    weight_decay: float = Field(
+        ge=0, description="0 or more: weight decay, decoupled from the gradient in adamw, an L2 penalty in sgd and adam"
+    )
+    encoder_rate: float = Field(
+        ge=0, le=100, description="0 .. 100: the encoder's learning rate as a share of lr; 0 never trains it"
+    )
+    encoder_frozen: Count = Field(
+        description="epochs at the start, fewer than train.epochs, during which the encoder stays as it is"
+    )
+    encoder_statistics: Literal["learn", "keep"] = Field(
+        description="learn | keep: whether the encoder's batch normalisation keeps the statistics it came with"
+    )
+    clip_norm: float = Field(ge=0, description="largest norm of the gradient; 0 does not clip")
+    schedule: Literal["constant", "cosine", "poly", "step", "plateau"] = Field(
+        description="constant | cosine | poly | step | plateau"
+    )
+    warmup_epochs: Count = Field(description="epochs over which the rate grows from 0")
+    power: float = Field(gt=0, description="poly: exponent")
+    step_epochs: Positive = Field(description="step: epochs between two drops")
+    factor: float = Field(gt=0, lt=1, description="step, plateau: what a drop multiplies the rate by")
+    patience: Count = Field(description="plateau: epochs without a better train.monitor before a drop")
 
 
 class TrainParams(Section):
-    epochs: Positive
-    batch_size: Positive
-    monitor: Monitor
-    early_stop: Count
-    precision: Literal["fp32", "bf16", "fp16"]
-    deterministic: bool
-    limit_images: Count
+    epochs: Positive = Field(description="passes over the training images")
+    batch_size: Positive = Field(description="images")
+    monitor: Monitor = Field(
+        description="loss | dice | miou | pixel_accuracy | precision | recall | dice_per_image, of the validation part"
+    )
+    early_stop: Count = Field(description="epochs without a better monitor before training stops; 0 never stops early")
+    precision: Literal["fp32", "bf16", "fp16"] = Field(description="fp32 | bf16 | fp16 (cuda only)")
+    deterministic: bool = Field(description="false is faster on some GPUs and gives other bytes each time")
+    limit_images: Count = Field(description="trains and validates on the first N images only; 0 takes all")
 
 
 class InferParams(Section):
-    max_pixels: Annotated[int, Field(ge=4096)]
-    tile: Annotated[int, Field(ge=32, le=8192)]
-    overlap: Annotated[float, Field(ge=0, le=0.5)]
+    max_pixels: int = Field(ge=4096, description="larger images are cut into overlapping tiles")
+    tile: int = Field(ge=32, le=8192, description="pixels, side of a tile, a multiple of the model's stride")
+    overlap: float = Field(ge=0, le=0.5, description="0 .. 0.5: share of a tile that its neighbour sees too")
 
 
 class ExportParams(Section):
-    n_images: Positive
-    tolerance: Annotated[float, Field(gt=0)]
+    n_images: Positive = Field(description="test images on which ONNX and torch must agree")
+    tolerance: float = Field(gt=0, description="largest difference of a logit")
 
 
 class ReportParams(Section):
-    n_examples: Annotated[int, Field(ge=0, le=50)]
+    n_examples: int = Field(ge=0, le=50, description="best and worst predictions shown")
 
 
 class TrackingParams(Section):
-    experiment: Annotated[str, Field(min_length=1)]
-    n_images: Annotated[int, Field(ge=0, le=100)]
+    experiment: str = Field(min_length=1, description="MLflow's experiment")
+    n_images: int = Field(ge=0, le=100, description="sample predictions logged with each run")
 
 
 class RuntimeParams(Section):
-    device: Literal["auto", "cpu", "cuda"]
-    workers: Annotated[int, Field(ge=0, le=256)]
-    save_every: Annotated[float, Field(ge=0, le=86400)]
+    device: Literal["auto", "cpu", "cuda"] = Field(description="auto | cpu | cuda")
+    workers: int = Field(ge=0, le=256, description="processes that load and augment")
+    save_every: float = Field(
+        ge=0, le=86400, description="seconds between two saved states of a training, from which it goes on when it was killed"
+    )
 
 
 class Params(Section):
     """The whole of params.yaml. Only stages and commands see it; library functions get one section of it."""
 
-    seed: Count
-    threads: Annotated[int, Field(ge=1, le=256)]
-    folds: Annotated[tuple[Count, ...], Field(min_length=1)]
-    data: DataParams
-    split: SplitParams
-    input: InputParams
-    augment: AugmentParams
-    model: ModelParams
-    loss: LossParams
-    optim: OptimParams
-    train: TrainParams
-    infer: InferParams
-    export: ExportParams
-    report: ReportParams
-    tracking: TrackingParams
-    runtime: RuntimeParams
+    seed: Count = Field(description="all randomness follows from this number")
+    threads: int = Field(ge=1, le=256, description="CPU threads of a computation; another number gives other last digits")
+    folds: tuple[Count, ...] = Field(min_length=1, description="the folds to train, each 0 .. split.n_folds - 1")
+    data: DataParams = Field(description="the annotated images, and how they are read")
+    split: SplitParams = Field(description="which images train, validate and test")
+    input: InputParams = Field(description="what the model sees of an image")
+    augment: AugmentParams = Field(description="what training does to images before the model sees them")
+    model: ModelParams = Field(description="the network")
+    loss: LossParams = Field(description="what training lowers")
+    optim: OptimParams = Field(description="the optimizer and its learning rate")
+    train: TrainParams = Field(description="the training loop")
+    infer: InferParams = Field(description="how whole images are predicted")
+    export: ExportParams = Field(description="the ONNX model, and the check that it predicts the same")
+    report: ReportParams = Field(description="the page of results")
+    tracking: TrackingParams = Field(description="what MLflow is told")
+    runtime: RuntimeParams = Field(description="never changes a result")
 
     @model_validator(mode="after")
     def _sections_agree(self) -> Self:
         stride = stride_of(self.model)
-        named = f"smp's {self.model.architecture}" if self.model.name == "smp" else f"model.name {self.model.name}"
+        of_library = "architecture" in ARCHITECTURES[self.model.name].reads
+        named = f"{self.model.name}'s {self.model.architecture}" if of_library else f"model.name {self.model.name}"
         problems = [
             f"{key}: {size} is not a multiple of {stride}, the stride of {named}. Write {size + -size % stride}."
             for key, size in (("input.crop", self.input.crop), ("infer.tile", self.infer.tile))
@@ -375,16 +481,20 @@ class Params(Section):
 
 def takes_weights(model: ModelParams) -> bool:
     """Whether its encoder starts from what `weights` names."""
-    return model.weights != "none" and model.name in (*RESNET_MODELS, "smp")
+    return model.weights != "none" and "weights" in ARCHITECTURES[model.name].reads
+
+
+def trained_inputs(model: ModelParams) -> tuple[str, ...]:
+    """The values of input.normalise that what its encoder starts from may have been trained with; none for no weights."""
+    if not takes_weights(model):
+        return ()
+    return ARCHITECTURES[model.name].trained_inputs if model.weights == "imagenet" else PHOTO_INPUTS
 
 
 def stride_of(model: ModelParams) -> int:
     """What the sides of a crop and of a tile must be a multiple of."""
-    if model.name == "simple_unet":
-        return 8
-    if model.name == "smp":
-        return SMP_STRIDES.get(model.architecture, 32)
-    return 32 if model.name in RESNET_MODELS else 2**model.depth
+    record = ARCHITECTURES[model.name]
+    return record.strides.get(model.architecture) or record.stride or 2**model.depth
 
 
 def n_classes_of(data: DataParams) -> int | None:

@@ -10,7 +10,7 @@ import pandas as pd
 from segpipe.dataset.split.balance_report import Proof
 from segpipe.evaluation import FoldResults
 from segpipe.images.palette import colours
-from segpipe.params.schema import FIXED_MODELS, RESNET_MODELS
+from segpipe.params.architectures import ARCHITECTURES
 from segpipe.record import DatasetInfo
 from segpipe.report import (
     class_sections,
@@ -78,11 +78,10 @@ def render(contents: Contents) -> str:
 
 def title(model: Mapping[str, Any], info: DatasetInfo) -> str:
     """The model and what it finds, in one line."""
-    names = {"unet": "U-Net", "resnet_unet": "ResNet U-Net", "smp": str(model["architecture"])}
     objects = info.classes[1:] if info.has_background else info.classes
     listed = " and ".join(filter(None, (", ".join(objects[:-1]), objects[-1])))
     what = listed if len(listed) <= LONGEST_LIST else f"{len(objects)} classes"
-    return f"{names.get(model['name'], model['name'])} finds {what}"
+    return f"{ARCHITECTURES[model['name']].title or model['architecture']} finds {what}"
 
 
 def _subtitle(contents: Contents) -> str:
@@ -96,9 +95,10 @@ def _subtitle(contents: Contents) -> str:
 
 def _size(model: Mapping[str, Any]) -> str:
     """What makes the model large or small: its encoder where it has one by name, else width and depth where it reads them."""
-    if model["name"] in (*RESNET_MODELS, "smp"):
+    reads = ARCHITECTURES[model["name"]].reads
+    if "encoder" in reads:
         return f"encoder {model['encoder']}"
-    if model["name"] in FIXED_MODELS:
+    if "width" not in reads:
         return ""
     width = model["width"] if isinstance(model["width"], int) else ", ".join(map(str, model["width"]))
     return f"width {width}, depth {model['depth']}"

@@ -25,6 +25,7 @@ from segpipe.models import model_file, origin
 from segpipe.models.model_file import Card
 from segpipe.models.origin import image_kind
 from segpipe.models.segmenter import Segmenter
+from segpipe.params.architectures import ARCHITECTURES
 from segpipe.reproducibility.fingerprint import data_hash
 from segpipe.training import device as devices
 from segpipe.workflows import predict_inputs
@@ -110,9 +111,10 @@ def _require_this_project(path: Path, card: Card) -> None:
 
 def _require_attention(segmenter: Segmenter, card: Card) -> None:
     if not has_attention(segmenter):
+        *others, last = (name for name, record in ARCHITECTURES.items() if record.has_attention)
         raise PipelineError(
             f"--attention: a {card.model.name} has no attention maps. "
-            "Train one that has some: model.name attention_unet, attention_r2unet, pretrained_attention_r2unet or sa_unet."
+            f"Train one that has some: model.name {', '.join(others)} or {last}."
         )
 
 

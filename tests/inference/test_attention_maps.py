@@ -5,11 +5,11 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from segpipe.inference.attention_maps import ATTENTION, attention_maps, has_attention
-from segpipe.models.table import MODELS
+from segpipe.inference.attention_maps import ATTENTION, attention_maps
+from segpipe.params.architectures import ARCHITECTURES
 from tests.models.suite import images, small
 
-GATED = ("attention_unet", "attention_r2unet", "pretrained_attention_r2unet", "sa_unet")
+GATED = [name for name, record in ARCHITECTURES.items() if record.has_attention]
 
 
 @pytest.mark.parametrize("name", GATED)
@@ -69,11 +69,6 @@ def test_the_network_is_left_as_it_was() -> None:
         attention_maps(segmenter, images(1, 5, 16, 16))
     assert not any(module._forward_hooks for module in segmenter.modules())
     assert all(torch.equal(value, state[name]) for name, value in segmenter.state_dict().items())
-
-
-@pytest.mark.parametrize("name", MODELS)
-def test_only_the_gated_have_some(name: str) -> None:
-    assert has_attention(small(name)) == (name in GATED)
 
 
 def test_without_gates_there_is_no_map() -> None:

@@ -1,25 +1,26 @@
 """A small model of each name in the table, and of each style it can be asked for: for what every model must do."""
 
 from pathlib import Path
-from typing import Any, get_args
+from typing import Any
 
 import torch
 from torch import Tensor
 
 from segpipe.models.segmenter import Segmenter, n_logits_for
 from segpipe.models.table import build
+from segpipe.params.architectures import ARCHITECTURES
 from segpipe.params.load import load_params
-from segpipe.params.schema import FIXED_MODELS, ModelParams
+from segpipe.params.schema import ModelParams
 
 ROOT = Path(__file__).parents[2]
-NAMES: tuple[str, ...] = get_args(ModelParams.model_fields["name"].annotation)
-
 PARAMS = load_params(ROOT / "params.yaml").model.model_copy(update={"width": 4, "depth": 3})
 
 DIFFERENT: dict[str, dict[str, Any]] = {"smp": {"encoder": "mobilenet_v2"}}
 """What a small one needs beside its name."""
 
-SMALL: dict[str, ModelParams] = {name: PARAMS.model_copy(update={"name": name} | DIFFERENT.get(name, {})) for name in NAMES}
+SMALL: dict[str, ModelParams] = {
+    name: PARAMS.model_copy(update={"name": name} | DIFFERENT.get(name, {})) for name in ARCHITECTURES
+}
 
 ANY_STYLE: tuple[dict[str, Any], ...] = (
     {"norm": "group"},
@@ -50,7 +51,7 @@ def _styled(name: str, styles: tuple[dict[str, Any], ...]) -> dict[str, ModelPar
     }
 
 
-ANY_STYLED = {name: _styled(name, ANY_STYLE) for name in NAMES if name not in FIXED_MODELS}
+ANY_STYLED = {name: _styled(name, ANY_STYLE) for name, record in ARCHITECTURES.items() if "norm" in record.reads}
 OWN_STYLED = {label: params for name in OWN_STYLES for label, params in _styled(name, OWN_STYLES[name]).items()}
 STYLED = {label: params for styled in ANY_STYLED.values() for label, params in styled.items()} | OWN_STYLED
 

@@ -17,7 +17,7 @@ from segpipe.errors import PipelineError
 from segpipe.models import pretrained
 from segpipe.models.layers.resnet_encoder import ResNetEncoder
 from segpipe.models.table import build
-from segpipe.params.schema import RESNET_MODELS
+from segpipe.params.architectures import ARCHITECTURES
 from segpipe.storage.files import sha256_of
 from tests.models.suite import SMALL
 
@@ -238,7 +238,7 @@ def test_code_in_a_file_is_not_run(tmp_path: Path) -> None:
     assert not (tmp_path / "sprung").exists()
 
 
-@pytest.mark.parametrize("name", RESNET_MODELS)
+@pytest.mark.parametrize("name", [name for name, record in ARCHITECTURES.items() if record.encoders])
 def test_imagenet_is_torchvisions_own_download(name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     source = ResNetEncoder("resnet18", 3).state_dict()
     (tmp_path / "hub/checkpoints").mkdir(parents=True)

@@ -7,7 +7,7 @@ from torchvision import models
 from segpipe.models.layers.resnet_encoder import RESNETS, ResNetEncoder
 from segpipe.models.layers.style import Style
 from segpipe.models.resnet_unet import resnet_unet
-from segpipe.params import schema
+from segpipe.params import architectures
 from tests.models.suite import images, small
 from tests.models.test_unet import double_conv_size
 
@@ -50,7 +50,7 @@ def test_the_first_skip_is_the_stems_relu_before_its_pooling() -> None:
 
 
 def test_the_encoders_are_those_that_params_allows() -> None:
-    assert tuple(RESNETS) == schema.RESNETS
+    assert tuple(RESNETS) == architectures.RESNETS
 
 
 @pytest.mark.parametrize("channels", [1, 5])

@@ -9,11 +9,13 @@ import torch
 from safetensors.torch import save_file
 
 from segpipe.errors import PipelineError
+from segpipe.inference.attention_maps import has_attention
 from segpipe.models.pretrained import adapt, sha256_of_tensors
 from segpipe.models.segmenter import Segmenter
 from segpipe.models.smp import LARGER_STRIDES, build
 from segpipe.models.table import build as build_by_name
-from segpipe.params.schema import SMP_STRIDES, stride_of
+from segpipe.params.architectures import ARCHITECTURES as RECORDS
+from segpipe.params.schema import stride_of
 from tests.models.suite import SMALL, images
 
 ARCHITECTURES = [architecture.__name__ for architecture in smp.MODEL_ARCHITECTURES_MAPPING.values()]
@@ -33,7 +35,7 @@ def test_every_architecture_takes_and_learns_from_any_size(architecture: str) ->
 
 
 @pytest.mark.parametrize(("architecture", "encoder"), [*ENCODERS.items(), ("PAN", "tu-resnet18"), ("Unet", "mit_b0")])
-def test_the_stride_that_params_know_is_that_of_the_network(architecture: str, encoder: str) -> None:
+def test_the_record_is_that_of_the_network(architecture: str, encoder: str) -> None:
     params = SMALL["smp"].model_copy(update={"architecture": architecture, "encoder": encoder})
     built = build_by_name(params, 3, 1)
     stride = stride_of(params)
@@ -41,6 +43,7 @@ def test_the_stride_that_params_know_is_that_of_the_network(architecture: str, e
     with torch.no_grad():
         # As training and tiles give it: unpadded.
         assert built.network.eval()(torch.zeros(1, 3, stride, 3 * stride)).shape == (1, 1, stride, 3 * stride)
+    assert has_attention(Segmenter(built.network, stride, [0.0] * 3, [1.0] * 3)) == RECORDS["smp"].has_attention
 
 
 @pytest.mark.parametrize("architecture", LARGER_STRIDES)
@@ -48,7 +51,7 @@ def test_a_larger_stride_is_needed(architecture: str) -> None:
     network, stride = build(architecture, "mobilenet_v2", 3, 1)
     with pytest.raises(RuntimeError), torch.no_grad():
         network.eval()(torch.zeros(1, 3, stride // 2, stride // 2))
-    assert SMP_STRIDES == LARGER_STRIDES
+    assert RECORDS["smp"].strides == LARGER_STRIDES
 
 
 def test_a_trial_leaves_the_network_as_it_was() -> None:

@@ -13,8 +13,8 @@ from segpipe.losses.table import build as build_loss
 from segpipe.models.segmenter import Segmenter, n_logits_for
 from segpipe.models.table import MODELS, build
 from segpipe.params.load import load_params
-from segpipe.params.schema import ModelParams, stride_of
-from tests.models.suite import PARAMS, ROOT, SMALL, STYLED, images, segmenter_of, small, targets
+from segpipe.params.schema import ModelParams
+from tests.models.suite import ROOT, SMALL, STYLED, images, segmenter_of, small, targets
 
 LOSS = build_loss(load_params(ROOT / "params.yaml").loss, Classes(True))
 COUNTED = {
@@ -115,13 +115,6 @@ def test_one_logit_for_two_classes_else_one_each(name: str, n_classes: int) -> N
 
 
 @each_name
-@pytest.mark.parametrize("depth", [2, 4])
-def test_a_crop_that_params_let_through_is_never_padded(name: str, depth: int) -> None:
-    params = SMALL[name].model_copy(update={"depth": depth})
-    assert stride_of(params) % build(params, 3, 1).stride == 0
-
-
-@each_name
 def test_its_encoder_can_be_frozen_by_itself(name: str) -> None:
     network = small(name).network
     encoder = {id(weight) for weight in network.get_submodule("encoder").parameters()}
@@ -192,10 +185,6 @@ def test_its_weights_are_counted_in_a_test_of_its_own(name: str) -> None:
     file = ROOT / "tests" / "models" / COUNTED[name]
     assert file.is_file(), "each architecture has a file of its own in which its weights are counted by hand"
     assert "parameters()" in file.read_text(encoding="utf-8")
-
-
-def test_the_unet_reads_no_encoder_weights() -> None:
-    assert build(PARAMS.model_copy(update={"weights": "/nowhere.pth"}), 3, 1).weights_sha256 is None
 
 
 def test_a_model_imports_its_own_branch_only() -> None:

@@ -53,7 +53,7 @@ def run(folder: Path, *arguments: str) -> str:
 
 def test_the_readme_shows_a_model_and_a_loss() -> None:
     assert [path for path, _ in FILES] == ["segpipe/models/bare.py", "segpipe/losses/brier.py"]
-    assert [path for path, _ in EDITS] == ["segpipe/params/schema.py"] * 2
+    assert [path for path, _ in EDITS] == ["segpipe/params/architectures.py", "segpipe/params/schema.py"]
 
 
 def test_the_shared_suites_pass_over_both(extended: Path) -> None:
@@ -62,15 +62,23 @@ def test_the_shared_suites_pass_over_both(extended: Path) -> None:
     told = run(extended, "-m", "pytest", *rooms, "-k", words, "-p", "no:cacheprovider", "-v", "-m", "not slow")
     ran = re.findall(r"(\S+)::(test_\w+)\[.*(bare|brier).* PASSED", told)
     # Most of a suite of some twenty tests: a name that no test took would pass too.
+    assert len({test for file, test, name in ran if name == "bare" and file == "tests/models/test_architectures.py"}) > 5
+    assert ("tests/models/test_read_keys.py", "test_a_key_that_is_read_changes_the_network", "bare") in ran
     assert len({test for file, test, name in ran if name == "bare" and file == "tests/models/test_table.py"}) > 12
     assert len({test for file, test, name in ran if name == "brier" and file == "tests/losses/test_table.py"}) > 5
+
+
+def test_nothing_else_has_to_be_written_down(extended: Path) -> None:
+    """Neither in params.yaml nor on a page."""
+    files = [f"tests/params/test_{name}.py" for name in ("architectures", "descriptions", "reference")]
+    assert "bare" in run(extended, "-m", "pytest", *files, "tests/models/test_reference.py", "-p", "no:cacheprovider", "-v")
 
 
 def test_both_train_together_and_are_in_the_card(extended: Path) -> None:
     set_params(extended, {"model": {"name": "bare"}, "loss": {"name": "brier"}, "train": {"epochs": 1, "limit_images": 4}})
     told = run(extended, "-m", "stages.train", "--fold", "0")
     assert "epoch 1/1  train loss" in told
-    told = run(extended, "-c", "from pathlib import Path; from segpipe.models import weights; "
-               "card = weights.load(Path('models/fold0/model.safetensors'))[1]; "
+    told = run(extended, "-c", "from pathlib import Path; from segpipe.models import model_file; "
+               "card = model_file.load(Path('models/fold0/model.safetensors'))[1]; "
                "print(card.model.name, card.training['params']['loss']['name'])")  # fmt: skip
     assert told.split() == ["bare", "brier"]
