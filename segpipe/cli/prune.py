@@ -1,12 +1,12 @@
 """segpipe prune: what a trained U-Net++ costs and scores at each depth, and the file of a smaller one."""
 
-from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from segpipe.console import command
+from segpipe.console.tables import format_table
 from segpipe.errors import PipelineError
 
 if TYPE_CHECKING:
@@ -60,14 +60,12 @@ def _show(segmenter: "Segmenter", card: "Card", size: int) -> None:
     if card.model.deep_supervision == "mean":
         shown.append((f"{whole}, mean", segmenter))
     missing = _no_scores(card)
-    print(f"multiply-adds and milliseconds of one image of {size} x {size} pixels on the CPU; {missing or _validation(card)}")
-    print(_row(COLUMNS[: 4 if missing else 6]), flush=True)
-    for name, each in shown:
-        print(_row([name, *_costs(each, card, size), *([] if missing else _scores(each, card))]), flush=True)
-
-
-def _row(cells: "Iterator[str] | list[str] | tuple[str, ...]") -> str:
-    return "".join(f"{cell:>15}" for cell in cells)
+    print(
+        f"multiply-adds and milliseconds of one image of {size} x {size} pixels on the CPU; {missing or _validation(card)}",
+        flush=True,
+    )
+    rows = [[name, *_costs(each, card, size), *([] if missing else _scores(each, card))] for name, each in shown]
+    print(format_table(rows, COLUMNS[: 4 if missing else 6]))
 
 
 def _costs(segmenter: "Segmenter", card: "Card", size: int) -> list[str]:
