@@ -15,7 +15,6 @@ from segpipe.errors import PipelineError
 from segpipe.images.unsupported import POINTER, is_pointer
 from segpipe.storage import listing
 from segpipe.storage.archives import tar_members, unpack
-from segpipe.storage.download import fetch
 from segpipe.storage.files import sha256_of
 from segpipe.storage.lock import alone
 from segpipe.storage.workspace import main_root, partial_downloads
@@ -40,6 +39,8 @@ def _opened(where: str, sha256: str | None) -> Iterator[Path]:
     if where.startswith(("http://", "https://")):
         if not sha256:
             raise PipelineError(f"{where}: an address needs --sha256 HEX, so that everyone gets the same bytes.")
+        from segpipe.storage.download import fetch
+
         archive = partial_downloads() / (PurePosixPath(unquote(urlsplit(where).path)).name or "data")
         fetch((where,), sha256, archive, partial_downloads())
         with _unpacked(archive) as path:

@@ -6,6 +6,7 @@ from typing import Annotated, Any
 import typer
 
 from segpipe.console import command
+from segpipe.console.tables import format_table
 
 
 def info(
@@ -19,8 +20,7 @@ def info(
 
         print(json.dumps(content, indent=2, sort_keys=True, ensure_ascii=False))
         return
-    for name, value in _lines(content):
-        print(f"{name:<18} {value}")
+    print(format_table(_lines(content), n_left=2))
     command.done(f"{model}: whole, every byte fits its checksum", f"segpipe predict IMAGE --model {model}")
 
 

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from segpipe.console import command
+from segpipe.console.tables import format_table
 from segpipe.errors import PipelineError
 
 if TYPE_CHECKING:
@@ -15,10 +16,9 @@ if TYPE_CHECKING:
     from segpipe.params.schema import Params
 
 GIB, MIB = 2**30, 2**20
-COLUMNS = {"parameters": 12, "multiply-adds": 15, "memory": 11, "forward": 11, "largest batch": 15}
-"""Each column's width in characters; with the names all fit into WIDTH."""
-NAME_WIDTH = 28
+COLUMNS = ("parameters", "multiply-adds", "memory", "forward", "largest batch")
 WIDTH = 100
+"""Characters of a line of notes below the table."""
 
 
 def models(
@@ -48,7 +48,7 @@ def models(
         found = about | {"models": [_plain(every, each) for each in rows]}
         print(json.dumps(found | ({"layers": [asdict(each) for each in layers]} if name else {}), indent=2))
         return
-    for line in [*_layer_lines(layers), *_head_lines(about), "", *_table(every, rows), "", *_notes(about, rows)]:
+    for line in [*_layer_lines(layers), *_head_lines(about), "", _table(every, rows), "", *_notes(about, rows)]:
         print(line)
     _end(rows, name)
 
@@ -106,19 +106,12 @@ def _head_lines(about: dict[str, Any]) -> list[str]:
     ]
 
 
-def _table(every: "Params", rows: "list[Row | Failed]") -> list[str]:
+def _table(every: "Params", rows: "list[Row | Failed]") -> str:
     from segpipe.diagnostics.architecture_costs import Row
 
-    lines = [_line(" ", "model", [*COLUMNS])]
-    for each in rows:
-        cells = _cells(each) if isinstance(each, Row) else ["-"] * len(COLUMNS)
-        lines.append(_line(">" if each.name == every.model.name else " ", each.name, cells))
-    return lines
-
-
-def _line(mark: str, name: str, cells: list[str]) -> str:
-    values = "".join(cell.rjust(width) for cell, width in zip(cells, COLUMNS.values(), strict=True))
-    return f"{mark} {name.ljust(NAME_WIDTH)}{values}"
+    names = [f"{'>' if each.name == every.model.name else ' '} {each.name}" for each in rows]
+    cells = [_cells(each) if isinstance(each, Row) else ["-"] * len(COLUMNS) for each in rows]
+    return format_table([[name, *held] for name, held in zip(names, cells, strict=True)], ["  model", *COLUMNS])
 
 
 def _cells(row: "Row") -> list[str]:
@@ -154,25 +147,19 @@ def _layer_lines(layers: "list[Layer]") -> list[str]:
     """A line a layer, and the sums; nothing for no layers."""
     if not layers:
         return []
-    names = [each.name.removeprefix("network.") for each in layers]
-    kinds = [f"{each.kind} x {each.calls}" if each.calls > 1 else each.kind for each in layers]
-    shapes = ["x".join(map(str, each.shape)) if each.calls else "not called" for each in layers]
-    counts = [f"{each.parameters:,}" if each.parameters else "" for each in layers]
-    adds = [f"{each.multiply_adds / 1e6:,.2f} M" if each.multiply_adds else "" for each in layers]
-    sums = (f"{sum(each.parameters for each in layers):,}", f"{sum(each.multiply_adds for each in layers) / 1e6:,.2f} M")
-    columns = [
-        ["layer", *names, "sum"],
-        ["kind", *kinds, ""],
-        ["output", *shapes, ""],
-        ["parameters", *counts, sums[0]],
-        ["multiply-adds", *adds, sums[1]],
+    rows = [
+        [
+            each.name.removeprefix("network."),
+            f"{each.kind} x {each.calls}" if each.calls > 1 else each.kind,
+            "x".join(map(str, each.shape)) if each.calls else "not called",
+            f"{each.parameters:,}" if each.parameters else "",
+            f"{each.multiply_adds / 1e6:,.2f} M" if each.multiply_adds else "",
+        ]
+        for each in layers
     ]
-    widths = [max(map(len, column)) for column in columns]
-    lines = []
-    for cells in zip(*columns, strict=True):
-        left = "  ".join(cell.ljust(width) for cell, width in zip(cells[:3], widths[:3], strict=True))
-        lines.append(left + "".join(cell.rjust(width + 2) for cell, width in zip(cells[3:], widths[3:], strict=True)))
-    return [*lines, ""]
+    parameters, multiply_adds = sum(each.parameters for each in layers), sum(each.multiply_adds for each in layers)
+    rows.append(["sum", "", "", f"{parameters:,}", f"{multiply_adds / 1e6:,.2f} M"])
+    return [format_table(rows, ["layer", "kind", "output", "parameters", "multiply-adds"], n_left=3), ""]
 
 
 def _end(rows: "list[Row | Failed]", name: str) -> None:

@@ -5,6 +5,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from segpipe.console.tables import format_table
 from segpipe.evaluation import TEST, VAL, FoldResults
 from segpipe.scores import SCORES, Confusion, mean, scores
 
@@ -46,11 +47,9 @@ def pooled(results: Sequence[FoldResults], part: str) -> Confusion:
 def table(found: Summary) -> str:
     """The summary's means for the console, a line a score."""
     parts = [part for part in found if found[part]]
-    lines = [f"{'':<16}" + "".join(f"{part:>9}" for part in parts)]
-    for name in (*SCORES, COLOUR):
-        values = [found[part].get(name) for part in parts]
-        lines.append(f"{name:<16}" + "".join(f"{'-' if value is None else f'{value:.4f}':>9}" for value in values))
-    return "\n".join(lines)
+    values = {name: [found[part].get(name) for part in parts] for name in (*SCORES, COLOUR)}
+    rows = [[name, *("-" if each is None else f"{each:.4f}" for each in held)] for name, held in values.items()]
+    return format_table(rows, ["score", *parts])
 
 
 def _over_folds(of_folds: Sequence[dict[str, float | None]]) -> dict[str, float | None]:

@@ -33,6 +33,7 @@ DECIDES_NO_BYTE = {
     "segpipe.storage.yaml_mapping": "reads params.yaml for it",
     "segpipe.errors": "the words of refusals",
     "segpipe.console.progress": "what a terminal shows",
+    "segpipe.console.tables": "likewise",
     "segpipe.storage.lock": "who works and who waits",
     "segpipe.console.parent_watch": "when to give up",
     "segpipe.tracking": "what MLflow is told",

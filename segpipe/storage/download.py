@@ -1,6 +1,5 @@
 """A file from the network: mirrors in order, resumed where it broke, checked by SHA-256."""
 
-import contextlib
 import os
 import re
 import shutil
@@ -8,37 +7,24 @@ import sys
 import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from http.client import HTTPException
 from pathlib import Path
-from typing import Any, BinaryIO
-from urllib.error import HTTPError
+from typing import BinaryIO
 from urllib.parse import urlsplit
-from urllib.request import (
-    FileHandler,
-    HTTPDefaultErrorHandler,
-    HTTPErrorProcessor,
-    HTTPHandler,
-    HTTPRedirectHandler,
-    HTTPSHandler,
-    OpenerDirector,
-    ProxyHandler,
-    Request,
-    UnknownHandler,
-)
+from urllib.request import url2pathname
+
+import requests
+from urllib3 import exceptions as urllib3
 
 from segpipe.console.progress import track
 from segpipe.errors import PipelineError
 from segpipe.storage.files import sha256_of, write_with
-
-try:
-    import fcntl
-except ImportError:  # Windows: two downloads of the same file at once are not kept apart there
-    fcntl = None  # type: ignore[assignment]
+from segpipe.storage.lock import alone
 
 MIB = 2**20
 PIECE = 2**16  # bytes asked of the connection at once
 PROGRESS = MIB  # bytes that make a try worth another one
 PASSING = {408, 425, 429}  # answers that may be better a moment later, as are all from 500 on
+NOTHING_FOLLOWS = 416
 
 
 @dataclass(frozen=True)
@@ -86,13 +72,13 @@ def fetch(
         if _is_there(destination, sha256):
             return
         partial_dir.mkdir(parents=True, exist_ok=True)
-        with _alone(partial):
+        with alone(partial.with_suffix(".lock"), f"the download of {destination.name}"):
             if not _is_there(destination, sha256):  # another process may have brought it meanwhile
                 _fill(partial, urls, sha256, _Rules(timeout_s, attempts, pause_s, max_bytes), destination.name)
                 write_with(destination, lambda temporary: shutil.move(partial, temporary))
     except OSError as error:
-        where = error.filename or partial
-        raise PipelineError(f"{where}: could not be written ({_reason(error)}). Free space or mend the rights.") from error
+        where, why = error.filename or partial, error.strerror or error
+        raise PipelineError(f"{where}: could not be written ({why}). Free space or mend the rights.") from error
 
 
 def _check(urls: Sequence[str], sha256: str) -> None:
@@ -121,10 +107,12 @@ def _fill(partial: Path, urls: Sequence[str], sha256: str, rules: _Rules, name: 
         except _MirrorError as failure:
             happened.append(f"  {url}: {failure}")
             _say(f"{url}: {failure}")
+    if _size(partial) == 0:
+        partial.unlink(missing_ok=True)
     raise PipelineError(
         f"{name}: no mirror has brought the file with SHA-256 {sha256}.\n" + "\n".join(happened) + "\n"
-        "Check the network (a proxy is taken from https_proxy) and run this again: it goes on where it stopped. "
-        "Or download the file by hand and set data.path to it."
+        "Check the network (a proxy is taken from https_proxy, its certificate from REQUESTS_CA_BUNDLE) and run this again: "
+        "it goes on where it stopped. Or download the file by hand and set data.path to it."
     )
 
 
@@ -142,12 +130,15 @@ def _from_mirror(url: str, partial: Path, sha256: str, rules: _Rules) -> None:
 
 
 def _to_the_end(url: str, partial: Path, rules: _Rules) -> bool:
-    """Asks one mirror until the file is whole; returns what `_transfer` does."""
+    """Asks one mirror until the file is whole; returns what `_transfer` does.
+
+    urllib3's Retry is not enough: it knows no break within the body, and no try that was worth it by what it brought.
+    """
     fruitless = 0
     while True:
         before = _size(partial)
         try:
-            return _transfer(url, partial, rules)
+            return _copy(url, partial, rules) if url.startswith("file:") else _transfer(url, partial, rules)
         except _TransferError as interruption:
             fruitless = 0 if _size(partial) - before >= PROGRESS else fruitless + 1
             if fruitless >= rules.attempts:
@@ -157,16 +148,24 @@ def _to_the_end(url: str, partial: Path, rules: _Rules) -> bool:
             time.sleep(pause_s)
 
 
+def _copy(url: str, partial: Path, rules: _Rules) -> bool:
+    """Copies the file of a file address, from its first byte; returns False, since all of it is its own."""
+    original = Path(url2pathname(urlsplit(url).path))
+    if not original.is_file():
+        raise _MirrorError("No such file")
+    _refuse_larger(original.stat().st_size, rules)
+    shutil.copyfile(original, partial)
+    return False
+
+
 def _transfer(url: str, partial: Path, rules: _Rules) -> bool:
     """One request for what is missing. Returns whether the file was put together from several answers."""
     have = _size(partial)
-    response = _ask(url, have, rules.timeout_s)
-    if response is None:
-        return True
-    with response, partial.open("ab") as stream:
+    with _ask(url, have, rules.timeout_s) as response, partial.open("ab") as stream:
+        if response.status_code == NOTHING_FOLLOWS:
+            return True
         start, total = _span(response, have)
-        if rules.max_bytes is not None and (total or 0) > rules.max_bytes:
-            raise _MirrorError(f"offers {total} bytes, more than the {rules.max_bytes} allowed")
+        _refuse_larger(total or 0, rules)
         if start != have:
             stream.truncate(start or 0)
         if start is None:
@@ -179,46 +178,38 @@ def _transfer(url: str, partial: Path, rules: _Rules) -> bool:
     return start > 0
 
 
-def _ask(url: str, have: int, timeout_s: float) -> Any:
-    """Opens the address from byte `have` on. None: the server says that nothing comes after that."""
-    headers = {"User-Agent": "segpipe"}  # http.client adds that the file is wanted as it is, not encoded
+def _refuse_larger(total: int, rules: _Rules) -> None:
+    if rules.max_bytes is not None and total > rules.max_bytes:
+        raise _MirrorError(f"offers {total} bytes, more than the {rules.max_bytes} allowed")
+
+
+def _ask(url: str, have: int, timeout_s: float) -> requests.Response:
+    """What the address answers when asked for byte `have` and all after it; its status is 416 where nothing follows."""
+    headers = {"User-Agent": "segpipe", "Accept-Encoding": "identity"}
     if have:
         headers["Range"] = f"bytes={have}-"
     try:
-        return _opener().open(Request(url, headers=headers), timeout=timeout_s)
-    except HTTPError as error:
-        error.close()
-        if error.code == 416 and have:
-            return None
-        kind = _TransferError if error.code in PASSING or error.code >= 500 else _MirrorError
-        raise kind(f"answered {error.code} {error.reason}") from None
-    except (OSError, HTTPException, ValueError) as error:
-        kind = _MirrorError if url.startswith("file:") else _TransferError
+        response = requests.get(url, headers=headers, stream=True, timeout=timeout_s)
+    except requests.RequestException as error:
+        kind = _TransferError if isinstance(error, requests.ConnectionError | requests.Timeout) else _MirrorError
         raise kind(_reason(error)) from None
+    status = response.status_code
+    if status >= 400 and not (status == NOTHING_FOLLOWS and have):
+        response.close()
+        kind = _TransferError if status in PASSING or status >= 500 else _MirrorError
+        raise kind(f"answered {status} {response.reason}")
+    response.raw.enforce_content_length = False  # `_pour` does, and says how far it came
+    return response
 
 
-def _opener() -> OpenerDirector:
-    """Opens http, https and file. Python's own opener would also follow a redirect to ftp."""
-    opener = OpenerDirector()
-    opener.add_handler(ProxyHandler())
-    opener.add_handler(HTTPHandler())
-    opener.add_handler(HTTPSHandler())
-    opener.add_handler(HTTPRedirectHandler())
-    opener.add_handler(HTTPErrorProcessor())
-    opener.add_handler(HTTPDefaultErrorHandler())
-    opener.add_handler(FileHandler())
-    opener.add_handler(UnknownHandler())
-    return opener
-
-
-def _span(response: Any, have: int) -> tuple[int | None, int | None]:
+def _span(response: requests.Response, have: int) -> tuple[int | None, int | None]:
     """Where the answer begins in the file (None: in a wrong place), and how long the whole file is (None: unsaid)."""
-    if response.headers.get_content_type() == "text/html":  # a log-in or parking page; what is here already stays
-        raise _MirrorError("sends a web page, not a file")
+    if response.headers.get("Content-Type", "").lower().startswith("text/html"):
+        raise _MirrorError("sends a web page, not a file")  # to log in, or of a parked name; what is here already stays
     encoding = response.headers.get("Content-Encoding", "identity")
     if encoding.lower() != "identity":  # its bytes are not the file's, and cannot be resumed
         raise _MirrorError(f"sends the file encoded ({encoding}), though asked for it as it is")
-    if response.status != 206:
+    if response.status_code != requests.codes.partial_content:
         length = response.headers.get("Content-Length", "")
         return 0, int(length) if re.fullmatch("[0-9]+", length) else None
     said = re.fullmatch(r"bytes ([0-9]+)-([0-9]+)/([0-9]+|\*)", response.headers.get("Content-Range", ""))
@@ -227,7 +218,7 @@ def _span(response: Any, have: int) -> tuple[int | None, int | None]:
     return have, int(said[2]) + 1 if said[3] == "*" else int(said[3])
 
 
-def _pour(response: Any, stream: BinaryIO, total: int | None, max_bytes: int | None) -> Iterator[None]:
+def _pour(response: requests.Response, stream: BinaryIO, total: int | None, max_bytes: int | None) -> Iterator[None]:
     """Appends what arrives, never beyond `total` bytes; yields after each MiB. Raises where it ends too early."""
     size = os.fstat(stream.fileno()).st_size
     while total is None or size < total:
@@ -245,50 +236,12 @@ def _pour(response: Any, stream: BinaryIO, total: int | None, max_bytes: int | N
         raise _TransferError(f"stopped after {size} of {total} bytes")
 
 
-def _next_piece(response: Any, most: int) -> bytes:
-    """What has arrived, up to `most` bytes; read1 loses nothing when the next bytes never come."""
+def _next_piece(response: requests.Response, most: int) -> bytes:
+    """What has arrived, up to `most` bytes; unlike `iter_content`, read1 loses nothing when the next bytes never come."""
     try:
-        piece: bytes = response.read1(most)
-    except (OSError, HTTPException) as error:
+        return response.raw.read1(most)
+    except urllib3.HTTPError as error:
         raise _TransferError(_reason(error)) from None
-    return piece
-
-
-@contextlib.contextmanager
-def _alone(partial: Path) -> Iterator[None]:
-    """Lets one process at a time work on the partial file; an empty one is gone afterwards.
-
-    The lock lies on the file itself, which therefore is emptied but never replaced while it is held.
-    """
-    while fcntl is not None:
-        with partial.open("ab") as stream:
-            _lock(stream)
-            if not _is_same(stream, partial):  # the one before has moved it to its destination
-                continue
-            try:
-                yield
-            finally:
-                if _is_same(stream, partial) and _size(partial) == 0:  # once moved, the name is the next one's
-                    partial.unlink()
-            return
-    yield
-
-
-def _lock(stream: BinaryIO) -> None:
-    """Waits for the file's lock. Where the file system knows no locks, goes on without."""
-    with contextlib.suppress(OSError):
-        try:
-            fcntl.flock(stream, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            _say(f"{stream.name}: another process downloads this file; waiting for it")
-            fcntl.flock(stream, fcntl.LOCK_EX)
-
-
-def _is_same(stream: BinaryIO, path: Path) -> bool:
-    try:
-        return os.path.samestat(os.fstat(stream.fileno()), path.stat())
-    except FileNotFoundError:
-        return False
 
 
 def _size(path: Path) -> int:
@@ -299,10 +252,11 @@ def _name(url: str) -> str:
     return urlsplit(url).path.rsplit("/", 1)[-1]
 
 
-def _reason(error: Exception) -> str:
-    """What went wrong in a few words; a URLError wraps it."""
-    inner = getattr(error, "reason", error)
-    return getattr(inner, "strerror", None) or str(inner) or type(inner).__name__
+def _reason(error: BaseException) -> str:
+    """What went wrong in a few words: those of the first error, which requests and urllib3 wrap several times."""
+    while inner := error.__cause__ or error.__context__:
+        error = inner
+    return getattr(error, "strerror", None) or str(error) or type(error).__name__
 
 
 def _say(line: str) -> None:

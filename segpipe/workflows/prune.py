@@ -1,12 +1,12 @@
 """What a trained U-Net++ costs and scores at each depth, and the file of a smaller one (Zhou et al. 2018, figure 1c)."""
 
-from collections.abc import Sequence
 from pathlib import Path
 
 import torch
 
 from segpipe import paths
 from segpipe.console.progress import track
+from segpipe.console.tables import format_table
 from segpipe.dataset import loader, pack
 from segpipe.dataset.split import folds
 from segpipe.diagnostics import cost
@@ -44,14 +44,12 @@ def _show(segmenter: Segmenter, card: Card, size: int) -> None:
     if card.model.deep_supervision == "mean":
         shown.append((f"{whole}, mean", segmenter))
     missing = _no_scores(card)
-    print(f"multiply-adds and milliseconds of one image of {size} x {size} pixels on the CPU; {missing or _validation(card)}")
-    print(_row(COLUMNS[: 4 if missing else 6]), flush=True)
-    for name, each in shown:
-        print(_row([name, *_costs(each, card, size), *([] if missing else _scores(each, card))]), flush=True)
-
-
-def _row(cells: Sequence[str]) -> str:
-    return "".join(f"{cell:>15}" for cell in cells)
+    print(
+        f"multiply-adds and milliseconds of one image of {size} x {size} pixels on the CPU; {missing or _validation(card)}",
+        flush=True,
+    )
+    rows = [[name, *_costs(each, card, size), *([] if missing else _scores(each, card))] for name, each in shown]
+    print(format_table(rows, COLUMNS[: 4 if missing else 6]))
 
 
 def _costs(segmenter: Segmenter, card: Card, size: int) -> list[str]:

@@ -69,7 +69,7 @@ def test_scores_of_a_fold_are_the_bits_that_evaluate_got_from_its_images() -> No
 
 def test_the_consoles_table_has_a_line_a_score() -> None:
     lines = numbers.table(numbers.summary([results(0, val={"a": None})], True, 0.5)).splitlines()
-    assert lines[0].split() == ["val"]
+    assert lines[0].split() == ["score", "val"]
     assert lines[2].split() == ["dice", "0.8571"]
     assert lines[6].split() == ["dice_per_image", "-"]
     assert lines[7].split() == ["colour_dice", "0.5000"]

@@ -14,7 +14,7 @@ from tests.structure.imports import ROOT
 HOLD = """
 import sys, time
 from pathlib import Path
-from segpipe.lock import alone
+from segpipe.storage.lock import alone
 with alone(Path(sys.argv[1]), "the training of fold 0"):
     print("inside", time.time(), flush=True)
     time.sleep(float(sys.argv[2]))

@@ -10,6 +10,7 @@ import numpy as np
 import pandas as pd
 from pydantic import TypeAdapter, ValidationError
 
+from segpipe.console.tables import format_table
 from segpipe.dataset.split.assign import Assignment
 from segpipe.dataset.split.folds import TEST, TRAIN
 from segpipe.errors import PipelineError
@@ -127,13 +128,8 @@ def verdicts(proof: Proof) -> list[str]:
 
 def table(proof: Proof) -> str:
     """The proof for people, in columns."""
-    lines = cells(proof)
-    widths = [max(len(line[column]) for line in lines) for column in range(len(lines[0]))]
-    text = "\n".join(
-        "  ".join([line[0].ljust(widths[0]), *(cell.rjust(width) for cell, width in zip(line[1:], widths[1:], strict=True))])
-        for line in lines
-    )
-    return "\n".join([text, *verdicts(proof)])
+    head, *rows = cells(proof)
+    return "\n".join([format_table(rows, head), *verdicts(proof)])
 
 
 def warnings(proof: Proof, assignment: Assignment) -> list[str]:
