@@ -125,6 +125,7 @@ def spoken(contents: page.Contents, word: str) -> page.Contents:
     run = {"fingerprint": word, "device": word, "instruction_set": word, "versions": {word: word}}
     history = [{f"train_loss_{word}": "0.5"}]
     warning = doctor_section.Warned(word, word, (word,))
+    rows = tuple(dataclasses.replace(row, name=word) for row in contents.proof.rows)
     assert contents.sheet and contents.exported
     return dataclasses.replace(
         contents,
@@ -136,9 +137,7 @@ def spoken(contents: page.Contents, word: str) -> page.Contents:
         sheet=dataclasses.replace(contents.sheet, preset=word, rows=tuple((word, row) for _, row in contents.sheet.rows)),
         exported=Exported({word: word}, 1, word),
         doctor=dataclasses.replace(contents.doctor, warnings=(warning,)),
-        proof=dataclasses.replace(
-            contents.proof, rows=tuple(dataclasses.replace(row, name=word) for row in contents.proof.rows), notes=(word,)
-        ),
+        proof=dataclasses.replace(contents.proof, rows=rows, largest_deviation=(0.5, word, "0"), notes=(word,)),
         data_hash=word,
         folds_hash=word,
     )
