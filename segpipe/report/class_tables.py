@@ -2,7 +2,6 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -40,15 +39,12 @@ def matrix(counts: Confusion) -> dict[int, list[Cell]]:
     return {true: [_cell(int(counts[true, seen]), int(totals[true]), seen) for seen in shown] for true in shown}
 
 
-def balance(index: pd.DataFrame, info: DatasetInfo, parts: Parts) -> dict[str, list[dict[str, Any]]]:
-    """For each part that has images, class by class: `images` that hold the class, and its `share` of the part's pixels."""
-    found = {}
-    for part, ids in parts.items():
-        pixels = index.loc[list(ids), pixel_columns(info)]
-        images, sums = (pixels > 0).sum().tolist(), pixels.sum().tolist()
-        shares = [each / max(sum(sums), 1) for each in sums]
-        found[part] = [{"images": n, "share": share} for n, share in zip(images, shares, strict=True)]
-    return {part: rows for part, rows in found.items() if parts[part]}
+def balance(index: pd.DataFrame, info: DatasetInfo, parts: Parts) -> dict[str, list[int] | list[float]]:
+    """Columns over the classes: how many images of each part hold the class, then its share of the part's pixels."""
+    pixels = {part.capitalize(): index.loc[list(ids), pixel_columns(info)] for part, ids in parts.items() if ids}
+    images = {f"{part} images": (held > 0).sum().tolist() for part, held in pixels.items()}
+    shares = {f"{part} pixels": (held.sum() / max(int(held.sum().sum()), 1)).tolist() for part, held in pixels.items()}
+    return images | shares
 
 
 def _cell(pixels: int, total: int, predicted: int) -> Cell:

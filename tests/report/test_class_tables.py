@@ -32,7 +32,9 @@ def test_balance_is_of_each_part_that_has_images(tmp_path: Path) -> None:
     folder = finished(tmp_path) / "data/prepared"
     index, info = pack.read_index(folder), pack.read_info(folder)
     found = class_tables.balance(index, info, {"training": ["image00", "image01"], "validation": [], "test": ["image02"]})
-    assert list(found) == ["training", "test"]
-    assert [row["images"] for row in found["training"]] == [2, 1, 1]
-    assert [row["share"] for row in found["training"]] == [(640 - 24 - 32) / 640, 24 / 640, 32 / 640]
-    assert found["test"][2]["images"] == 0
+    assert found == {
+        "Training images": [2, 1, 1],
+        "Test images": [1, 1, 0],
+        "Training pixels": [(640 - 24 - 32) / 640, 24 / 640, 32 / 640],
+        "Test pixels": [(320 - 40) / 320, 40 / 320, 0.0],
+    }
