@@ -1,7 +1,6 @@
 """What the doctor found in the data before training: its warnings, the contact sheet, and charts of classes and sizes."""
 
 import json
-from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -9,9 +8,7 @@ import cv2
 import numpy as np
 
 from segpipe.errors import PipelineError
-from segpipe.report import markup
 
-SHOWN = 10
 QUALITY = 85
 
 
@@ -41,24 +38,6 @@ def read(folder: Path) -> Doctor:
         return Doctor(warnings, _jpeg(folder / "contact_sheet.png"), _jpeg(folder / "statistics.png"))
     except (OSError, ValueError, KeyError, TypeError, cv2.error) as error:
         raise PipelineError(f"{folder.as_posix()}: not whole ({error}). Run `dvc repro --force convert`.") from None
-
-
-def section(doctor: Doctor) -> str:
-    """The pictures, and a row a kind of warning."""
-    said = "The doctor had nothing to warn of." if not doctor.warnings else ""
-    rows = [
-        [markup.text(f"{each.problem}. {each.remedy}"), markup.count(len(each.files)), _files(each.files)]
-        for each in doctor.warnings
-    ]
-    warned = markup.table(["Warning", "How many", "Where"], rows) if rows else markup.note(said)
-    sheet = markup.jpeg(doctor.contact_sheet, "Images, each with its mask beside it")
-    charts = markup.jpeg(doctor.statistics, "How often each class occurs, and the sizes of the images")
-    return f'{warned}<div class="card wide">{sheet}</div><div class="card wide">{charts}</div>'
-
-
-def _files(names: Sequence[str]) -> str:
-    more = f" and {len(names) - SHOWN} more" if len(names) > SHOWN else ""
-    return markup.text(", ".join(names[:SHOWN]) + more)
 
 
 def _jpeg(path: Path) -> bytes:

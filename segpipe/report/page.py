@@ -1,36 +1,28 @@
 """The one page that tells everything about a run. It needs no network, and the same contents give the same bytes."""
 
+import base64
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from string import Template
+from functools import cache
+from pathlib import Path
 from typing import Any
 
 import pandas as pd
+from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
-from segpipe.dataset.split.balance_report import Proof
+from segpipe.dataset.split import balance_report
 from segpipe.evaluation import FoldResults
+from segpipe.images.overlay import WRONG
 from segpipe.images.palette import colours
 from segpipe.params.architectures import ARCHITECTURES
 from segpipe.record import DatasetInfo
-from segpipe.report import (
-    class_sections,
-    data_section,
-    doctor_section,
-    example_section,
-    folds_section,
-    markup,
-    run_sections,
-    score_sections,
-    skeleton,
-)
-from segpipe.report.augment_sheet import N_EPOCHS, Sheet
-from segpipe.report.data_section import Parts
-from segpipe.report.examples import Example
+from segpipe.report import augment_sheet, class_tables, examples, learning, run_sections
+from segpipe.report.class_tables import Parts
+from segpipe.report.doctor_section import Doctor
 from segpipe.report.numbers import Summary, pooled
-from segpipe.report.run_sections import Exported
+from segpipe.scores import SCORES
 
-Section = tuple[str, str, str]
-"""The name that links go to, the title, and the HTML."""
+TEMPLATES = Path(__file__).parent / "templates"
 
 LONGEST_LIST = 60
 """Characters of class names in the title; beyond that it says how many there are."""
@@ -50,30 +42,57 @@ class Contents:
     headline: str
     summary: Summary
     params: Mapping[str, Any]
-    best: Sequence[Example]
-    worst: Sequence[Example]
-    sheet: Sheet | None
-    exported: Exported | None
-    doctor: doctor_section.Doctor
-    proof: Proof
+    best: Sequence[examples.Example]
+    worst: Sequence[examples.Example]
+    sheet: augment_sheet.Sheet | None
+    exported: run_sections.Exported | None
+    doctor: Doctor
+    proof: balance_report.Proof
     data_hash: str
     folds_hash: str
 
 
 def render(contents: Contents) -> str:
     """The page as HTML."""
-    summary, part, results = contents.summary, contents.headline, contents.results
-    n_images = len({item for each in results for item in each.dice[part]})
-    sections = [*_results(contents), *_origins(contents)]
-    return Template(skeleton.PAGE).substitute(
-        style=skeleton.STYLE,
-        title=markup.text(title(contents.params["model"], contents.info)),
-        subtitle=markup.text(_subtitle(contents)),
-        verdict=score_sections.verdict(summary, part, n_images, len(results)),
-        tiles=score_sections.tiles(summary, part),
-        links="".join(f'<a href="#{name}">{heading}</a>' for name, heading, _ in sections),
-        sections="".join(markup.section(*section) for section in sections),
+    info, index, results, part = contents.info, contents.index, contents.results, contents.headline
+    counts = pooled(results, part)
+    template = environment().get_template("page.html")
+    return template.render(
+        vars(contents)
+        | {
+            "title": title(contents.params["model"], info),
+            "model_size": _size(contents.params["model"]),
+            "part": part,
+            "n_scored": len({item for each in results for item in each.dice[part]}),
+            "score_names": SCORES,
+            "charts": learning.charts(results),
+            "folds": learning.folds(results, info.has_background),
+            "classes": list(zip(info.classes, colours(len(info.classes)), strict=True)),
+            "class_scores": class_tables.scores(counts),
+            "matrix": class_tables.matrix(counts),
+            "captions": examples.CAPTIONS,
+            "wrong": WRONG,
+            "facts": _facts(index),
+            "balance": class_tables.balance(index, info, contents.parts),
+            "split_table": balance_report.cells(contents.proof),
+            "split_verdicts": balance_report.verdicts(contents.proof),
+            "sheet_captions": augment_sheet.CAPTIONS,
+            "params": run_sections.parameters(contents.params),
+            "parity": run_sections.parity(contents.exported.gate) if contents.exported else {},
+            "hashes": run_sections.hashes(results, contents.data_hash, contents.folds_hash),
+            "machine": run_sections.machine(results),
+        }
     )
+
+
+@cache
+def environment() -> Environment:
+    """The templates: whatever is filled in is escaped, since names may hold anything, and an unknown variable raises."""
+    found = Environment(
+        loader=FileSystemLoader(TEMPLATES), autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True
+    )
+    found.filters["base64"] = lambda content: base64.b64encode(content).decode("ascii")
+    return found
 
 
 def title(model: Mapping[str, Any], info: DatasetInfo) -> str:
@@ -82,15 +101,6 @@ def title(model: Mapping[str, Any], info: DatasetInfo) -> str:
     listed = " and ".join(filter(None, (", ".join(objects[:-1]), objects[-1])))
     what = listed if len(listed) <= LONGEST_LIST else f"{len(objects)} classes"
     return f"{ARCHITECTURES[model['name']].title or model['architecture']} finds {what}"
-
-
-def _subtitle(contents: Contents) -> str:
-    folds = [str(each.fold) for each in contents.results]
-    epochs = max(len(each.history) for each in contents.results)
-    which = f"fold {folds[0]}" if len(folds) == 1 else f"folds {', '.join(folds)}"
-    size = _size(contents.params["model"])
-    shown = (markup.counted(contents.info.n_images, "image"), size, markup.counted(epochs, "epoch"), which)
-    return " · ".join(filter(None, shown))
 
 
 def _size(model: Mapping[str, Any]) -> str:
@@ -104,51 +114,16 @@ def _size(model: Mapping[str, Any]) -> str:
     return f"width {width}, depth {model['depth']}"
 
 
-def _results(contents: Contents) -> list[Section]:
-    """How good the model is: overall, by class, by image."""
-    info, results, part = contents.info, contents.results, contents.headline
-    palette = colours(len(info.classes))
-    counts = pooled(results, part)
-    pooling = " The pixels of all folds are added." if len(results) > 1 else ""
-    where = markup.note(f"On the {score_sections.WORDS[part]} part.{pooling}")
-    found = [
-        ("scores", "Scores", score_sections.all_scores(contents.summary)),
-        ("learning", "Learning", score_sections.learning(results, info.has_background)),
-        ("classes", "Classes", where + class_sections.per_class(counts, info.classes, palette)),
-        ("confusion", "Confusion", where + class_sections.confusion(counts, info.classes, palette)),
-    ]
-    if contents.best or contents.worst:
-        whose = f" by the model of fold {results[0].fold}" if len(results) > 1 else ""
-        words = f"The {score_sections.WORDS[part]} images with the highest and the lowest Dice{whose}."
-        shown = example_section.examples(contents.best, contents.worst, info.classes, palette)
-        found.append(("predictions", "Predictions", markup.note(words) + shown))
-    return found
+def _facts(index: pd.DataFrame) -> dict[str, Any]:
+    """The number of images, their widths and heights as text, and the share of their pixels that is ignored."""
+    return {
+        "n_images": len(index),
+        "widths": _range(index["width"]),
+        "heights": _range(index["height"]),
+        "ignored": int(index["ignored"].sum()) / int((index["width"] * index["height"]).sum()),
+    }
 
 
-def _origins(contents: Contents) -> list[Section]:
-    """What it was made from, and how to make it again."""
-    info, index, results = contents.info, contents.index, contents.results
-    facts = markup.card(data_section.facts(index, info, contents.parts))
-    balance = data_section.class_balance(index, info, contents.parts, colours(len(info.classes)))
-    fold = markup.note(f"Training and validation are those of fold {results[0].fold}.")
-    found = [
-        ("data", "Data", facts + balance + fold),
-        ("folds", "Folds", folds_section.section(contents.proof)),
-        ("doctor", "Data check", doctor_section.section(contents.doctor)),
-    ]
-    if contents.sheet:
-        found.append(("augmentation", "Augmentation", _augmentation(contents.sheet, info)))
-    found.append(("parameters", "Parameters", run_sections.parameters(contents.params)))
-    if contents.exported:
-        found.append(("export", "Exported model", markup.card(run_sections.exported(contents.exported))))
-    again = run_sections.again(results, contents.data_hash, contents.folds_hash)
-    return [*found, ("again", "Get it again", markup.card(again))]
-
-
-def _augmentation(sheet: Sheet, info: DatasetInfo) -> str:
-    """What training makes of some of its images."""
-    words = (
-        f"{markup.counted(len(sheet.rows), 'training image')} of fold {sheet.fold}, and the crops that epochs 1 to {N_EPOCHS} "
-        f"make of them (augment.preset {sheet.preset})."
-    )
-    return markup.note(words) + example_section.augmented(sheet, info.classes, colours(len(info.classes)))
+def _range(values: "pd.Series[int]") -> str:
+    low, high = int(values.min()), int(values.max())
+    return f"{low}" if low == high else f"{low}\N{EN DASH}{high}"

@@ -1,4 +1,4 @@
-"""What the code of a stage says: one hash of every file it imports, comments and docstrings left out.
+"""What the code of a stage says: one hash of every file it imports, comments and docstrings left out, and of its templates.
 
 DVC sees these hashes in code.json, so an edit reruns the stages whose code now says something else, and only those.
 """
@@ -23,6 +23,9 @@ VARIANTS: dict[str, tuple[str, ...]] = {
     "losses": get_args(LossParams.model_fields["name"].annotation),
 }
 """Rooms of which a stage runs one file, by the name in params.yaml: a new one beside the old changes no other's hash."""
+
+TEMPLATES = ("templates/*.html", "templates/*.css")
+"""Files beside a module that take part in the hash of whoever imports it, as they are."""
 
 DECIDES_NO_BYTE = {
     "segpipe.params.schema": "checks values and passes them on; DVC sees the values themselves",
@@ -51,10 +54,12 @@ def code_hashes(root: Path) -> dict[str, dict[str, str]]:
 
 
 def code_hash(root: Path, modules: Iterable[str]) -> str:
-    """One hash of what the modules and all that they import say: 16 hexadecimal digits."""
+    """One hash of what the modules and all that they import say, templates too: 16 hexadecimal digits."""
     digest = hashlib.sha256()
-    for file in closure(root, modules):
-        digest.update(f"{file}\n{without_comments((root / file).read_text(encoding='utf-8'))}\n".encode())
+    files = closure(root, modules)
+    for file in files + templates(root, files):
+        text = (root / file).read_text(encoding="utf-8")
+        digest.update(f"{file}\n{without_comments(text) if file.endswith('.py') else text}\n".encode())
     return digest.hexdigest()[:16]
 
 
@@ -72,6 +77,13 @@ def closure(root: Path, modules: Iterable[str]) -> list[str]:
             waiting += imported_by(root, name)
     files = (file for name in seen if (file := file_of(root, name)) and file.stat().st_size)
     return sorted(file.relative_to(root).as_posix() for file in files)
+
+
+def templates(root: Path, files: Iterable[str]) -> list[str]:
+    """The files of TEMPLATES beside modules, sorted POSIX paths from the root."""
+    folders = {(root / file).parent for file in files}
+    found = {path for folder in folders for pattern in TEMPLATES for path in folder.glob(pattern)}
+    return sorted(path.relative_to(root).as_posix() for path in found)
 
 
 def imported_by(root: Path, module: str) -> list[str]:

@@ -31,7 +31,7 @@ OTHERS = {
     "--temp": "dvc exp run",
 }
 """Options of other programs than `segpipe`, and whose."""
-STYLED = {"segpipe.report.skeleton", "segpipe.report.figures", "segpipe.report.class_sections"}
+STYLED = {"segpipe.report.figures"}
 """Modules with variables of CSS, which begin as options do."""
 OPTION = r"(?<![\w(-])--[a-z][a-z0-9-]*"
 DVC = {"repro", "exp", "checkout", "pull", "push", "add", "plots", "commit", "diff", "dag", "queue", "metrics", "gc"}

@@ -29,7 +29,9 @@ GUARD = (
 PROBE = """<script>addEventListener("load", () => {
   const drawn = [...document.images].map(image => image.complete && image.naturalWidth > 0);
   const [content, ground] = [document.documentElement.scrollWidth, getComputedStyle(document.body).backgroundColor];
-  const found = {drawn, content, ground, width: innerWidth};
+  const links = [...document.querySelectorAll("nav a")].map(link => link.getBoundingClientRect());
+  const outside = links.filter(link => link.left < 0 || link.right > innerWidth).length;
+  const found = {drawn, content, ground, outside, width: innerWidth};
   parent.document.documentElement.setAttribute("data-probe", JSON.stringify(found));
 });</script>"""
 FRAME = """<!doctype html><meta charset="utf-8"><meta name="color-scheme" content="light dark">
@@ -71,22 +73,26 @@ def test_a_desktop_shows_everything_and_asks_for_nothing(page: str, tmp_path: Pa
     assert found["console"] == []
     assert found["content"] <= found["width"] == 1280
     assert found["ground"] == "rgb(246, 247, 249)"
+    assert found["outside"] == 0
 
 
 def test_a_phone_in_the_dark_needs_no_sideways_scrolling(page: str, tmp_path: Path) -> None:
     found = probed(page, tmp_path, 390, "--blink-settings=preferredColorScheme=0")
     assert found["content"] <= found["width"] == 390
     assert found["ground"] == "rgb(15, 18, 23)"
+    assert found["outside"] == 0
     assert found["console"] == []
 
 
 def test_the_probe_sees_what_is_wrong(tmp_path: Path) -> None:
     broken = (
         '<head></head><img src="data:image/png;base64,AAAA"><img src="http://localhost:9/gone.png">'
+        '<nav style="display: flex"><a>near</a><a style="padding-left: 900px">far</a></nav>'
         '<div style="width: 3000px">x</div><script>console.error("bad")</script>'
     )
     found = probed(broken, tmp_path, 390)
     assert found["drawn"] == [False, False]
     assert found["content"] > found["width"]
+    assert found["outside"] == 1
     assert any("bad" in line for line in found["console"])
     assert any("gone.png" in line for line in found["console"])

@@ -5,18 +5,20 @@ import re
 from collections.abc import Callable
 from html.parser import HTMLParser
 from pathlib import Path
+from typing import Any
 
 import pytest
+from jinja2.exceptions import UndefinedError
+from jinja2.meta import find_undeclared_variables
 
 from segpipe import evaluation
 from segpipe.dataset import pack
 from segpipe.dataset.split import balance_report
 from segpipe.dataset.split import folds as splits
 from segpipe.params.load import load_params
-from segpipe.report import augment_sheet, doctor_section, examples, numbers, page, score_sections
-from segpipe.report.definitions import MEANINGS, NAMES
+from segpipe.report import augment_sheet, doctor_section, examples, numbers, page
 from segpipe.report.run_sections import Exported
-from segpipe.scores import CLASS_SCORES, SCORES
+from segpipe.scores import SCORES
 from tests.report.projects import finished, trained_with, write_run
 
 HOSTILE = ("background", "<script>alert(1)</script>", '"><img src=x onerror=alert(2)>${style}')
@@ -25,7 +27,7 @@ Change = Callable[..., page.Contents]
 
 
 class Reader(HTMLParser):
-    """Collects tags with their attributes and the text, and checks that what is opened is closed."""
+    """Collects tags with their attributes and the text as it is seen, and checks that what is opened is closed."""
 
     def __init__(self, html: str) -> None:
         super().__init__()
@@ -34,6 +36,7 @@ class Reader(HTMLParser):
         self.open: list[str] = []
         self.feed(html)
         self.close()
+        self.text = " ".join(self.text.split())
         assert self.open == []
 
     def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
@@ -117,15 +120,88 @@ def test_names_are_text_and_never_markup(contents: page.Contents) -> None:
         assert name in reader.text
 
 
+def spoken(contents: page.Contents, word: str) -> page.Contents:
+    """The contents with a word in place of all that people, files and libraries name: the same word everywhere."""
+    run = {"fingerprint": word, "device": word, "instruction_set": word, "versions": {word: word}}
+    history = [{f"train_loss_{word}": "0.5"}]
+    warning = doctor_section.Warned(word, word, (word,))
+    rows = tuple(dataclasses.replace(row, name=word) for row in contents.proof.rows)
+    assert contents.sheet and contents.exported
+    return dataclasses.replace(
+        contents,
+        info=dataclasses.replace(contents.info, classes=(word,) * 3),
+        results=[dataclasses.replace(each, run=run, history=history) for each in contents.results],
+        params={"seed": word, word: {word: word}, "model": contents.params["model"] | {"name": word}},
+        best=[dataclasses.replace(each, id=word) for each in contents.best],
+        worst=[dataclasses.replace(each, id=word) for each in contents.worst],
+        sheet=dataclasses.replace(contents.sheet, preset=word, rows=tuple((word, row) for _, row in contents.sheet.rows)),
+        exported=Exported({word: word}, 1, word),
+        doctor=dataclasses.replace(contents.doctor, warnings=(warning,)),
+        proof=dataclasses.replace(contents.proof, rows=rows, largest_deviation=(0.5, word, "0"), notes=(word,)),
+        data_hash=word,
+        folds_hash=word,
+    )
+
+
+NAMING = {
+    "learning",
+    "classes",
+    "confusion",
+    "predictions",
+    "data",
+    "folds",
+    "doctor",
+    "augmentation",
+    "parameters",
+    "export",
+    "again",
+}
+"""The sections that show names from outside: all but the scores."""
+
+
+@pytest.mark.parametrize(
+    "word",
+    ["<script>alert(1)</script>", '"><img src=x onerror=alert(2)>', "' onload='alert(3)", "</style>&lt;{{ 7 * 7 }}", "x" * 5000],
+)
+def test_in_every_section_any_name_is_text(contents: page.Contents, word: str) -> None:
+    harmless = "w" * len(word)
+    html = page.render(spoken(contents, word))
+    reader, other = Reader(html), Reader(page.render(spoken(contents, harmless)))
+    assert reader.text.replace(word, harmless) == other.text
+    assert [(tag, list(attributes)) for tag, attributes in reader.tags] == [
+        (tag, list(attributes)) for tag, attributes in other.tags
+    ]
+    found = dict(re.findall(r'<section id="(\w+)">(.*?)</section>', html, re.DOTALL))
+    assert {name for name, body in found.items() if word in Reader(body).text} == NAMING
+
+
+def test_markup_that_is_not_escaped_is_a_drawing_of_our_own() -> None:
+    sources = [path.read_text(encoding="utf-8") for path in sorted(page.TEMPLATES.glob("*.html"))]
+    assert re.findall(r"\{\{[^}]*\bsafe\b[^}]*\}\}|\{%[^%]*\bautoescape\b", "".join(sources)) == ["{{ chart.svg|safe }}"]
+
+
+def test_an_unknown_variable_is_an_error() -> None:
+    for template in ("{{ colour }}", "{% if colour %}{% endif %}", "{{ chart.colour }}", '{{ chart["colour"] }}'):
+        with pytest.raises(UndefinedError):
+            page.environment().from_string(template).render(chart={})
+
+
+@pytest.mark.parametrize("name", ["macros.html", "results.html", "origins.html"])
+def test_macros_take_all_that_they_show_as_arguments(name: str) -> None:
+    source = (page.TEMPLATES / name).read_text(encoding="utf-8")
+    assert find_undeclared_variables(page.environment().parse(source)) == set()
+
+
 def test_each_part_of_a_loss_has_its_drawing(contents: page.Contents) -> None:
-    whole = score_sections.learning(contents.results, True)
+    whole = page.render(contents)
     assert "Part of the loss" not in whole
     parts = {"train_loss_dice": "0.5", "train_loss_<b>": "0.5", "val_loss_dice": "0.7"}
     results = [dataclasses.replace(each, history=[row | parts for row in each.history]) for each in contents.results]
-    drawn = score_sections.learning(results, True)
+    drawn = page.render(dataclasses.replace(contents, results=results))
     assert re.findall("Part of the loss: (.*?)</b>", drawn) == ["dice", "&lt;b&gt;"]
     assert drawn.count("<svg") == whole.count("<svg") + 2
-    assert score_sections.learning([dataclasses.replace(each, history=[]) for each in results], True).count("<svg") == 2
+    untrained = [dataclasses.replace(each, history=[]) for each in results]
+    assert page.render(dataclasses.replace(contents, results=untrained)).count("<svg") == 2
 
 
 def test_the_page_tells_what_there_is(contents: page.Contents) -> None:
@@ -177,8 +253,8 @@ def test_long_lists_of_classes_are_counted_in_the_title(contents: page.Contents)
 
 
 def test_every_score_has_a_name_and_a_meaning() -> None:
-    assert set(MEANINGS) == set(SCORES)
-    assert set(NAMES) == {*SCORES, *CLASS_SCORES}
+    template: Any = page.environment().get_template("results.html").module
+    assert set(template.NAMES) == set(template.MEANINGS) == set(SCORES)
 
 
 @pytest.mark.parametrize(

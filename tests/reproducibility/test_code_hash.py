@@ -7,7 +7,15 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from segpipe.reproducibility.code_hash import DECIDES_NO_BYTE, PACKAGES, VARIANTS, code_hashes, imported_by, without_comments
+from segpipe.reproducibility.code_hash import (
+    DECIDES_NO_BYTE,
+    PACKAGES,
+    VARIANTS,
+    code_hashes,
+    imported_by,
+    templates,
+    without_comments,
+)
 from tests.structure.imports import ROOT, modules
 
 Hashes = dict[str, dict[str, str]]
@@ -58,7 +66,10 @@ def test_comments_docstrings_and_blank_lines_change_nothing(copy: Path) -> None:
             {f"models.{name}" for name in ("unet", "simple_unet", "attention_unet", "unetpp")},
         ),
         ("segpipe/training/schedule.py", "0.5 *", "0.4 *", {"stages.train"}),
-        ("segpipe/report/skeleton.py", "15px", "16px", {"stages.report"}),
+        ("segpipe/report/learning.py", "Validation scores", "Scores", {"stages.report"}),
+        ("segpipe/report/templates/page.html", "Segmentation report", "Report", {"stages.report"}),
+        ("segpipe/report/templates/macros.html", "{# Small", "{# Little", {"stages.report"}),
+        ("segpipe/report/templates/style.css", "15px", "16px", {"stages.report"}),
         ("segpipe/acquire/voc_download.py", "2**32", "2**33", {"stages.download"}),
         ("segpipe/params/schema.py", "ge=10, le=20000", "ge=11, le=20000", set()),
         ("segpipe/params/architectures.py", "ARCHITECTURES = {", 'ARCHITECTURES = {"x": Architecture("X"),', {"stages.report"}),
@@ -74,6 +85,24 @@ def test_a_new_file_beside_the_old_concerns_nobody(copy: Path) -> None:
     before = code_hashes(copy)
     (copy / "segpipe" / "losses" / "another.py").write_text("from segpipe.losses.dice import dice\n", encoding="utf-8")
     assert code_hashes(copy) == before
+
+
+def test_a_new_template_concerns_the_report_and_an_editors_backup_nobody(copy: Path) -> None:
+    before = code_hashes(copy)
+    folder = copy / "segpipe/report/templates"
+    (folder / "page.html~").write_text("an earlier one", encoding="utf-8")
+    assert code_hashes(copy) == before
+    (folder / "another.html").write_text("", encoding="utf-8")
+    assert changed(before, code_hashes(copy)) == {"stages.report"}
+
+
+def test_every_file_that_we_ship_and_is_no_python_is_hashed_or_known_to_decide_nothing() -> None:
+    kept = {
+        path for package in PACKAGES for path in (ROOT / package).rglob("*") if path.is_file() and "__pycache__" not in path.parts
+    }
+    others = {path.relative_to(ROOT).as_posix() for path in kept if path.suffix != ".py"}
+    # Which folder is put on the path of programs that a stage starts.
+    assert others - {"segpipe/own_path.pth"} == set(templates(ROOT, [f"{name.replace('.', '/')}.py" for name in modules()]))
 
 
 @pytest.mark.parametrize("room", VARIANTS)
