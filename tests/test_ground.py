@@ -58,7 +58,7 @@ def test_a_write_removes_what_killed_processes_left_of_the_same_file_and_nothing
 
 
 def test_a_write_that_was_killed_leaves_nothing_after_the_next_one(tmp_path: Path) -> None:
-    code = "import os, sys, pathlib; from segpipe import files; path = pathlib.Path(sys.argv[1])"
+    code = "import os, sys, pathlib; from segpipe.storage import files; path = pathlib.Path(sys.argv[1])"
     die = "files.write_with(path, lambda temporary: (temporary.write_text('half'), os.kill(os.getpid(), 9)))"
     path = tmp_path / "a.txt"
     killed = subprocess.run([sys.executable, "-c", f"{code}; {die}", str(path)], check=False, cwd=ROOT)

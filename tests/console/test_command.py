@@ -10,7 +10,7 @@ from tests.structure.imports import ROOT
 
 SCRIPT = """
 import sys
-from segpipe import command
+from segpipe.console import command
 from segpipe.errors import PipelineError
 def main(how: str) -> None:
     '''Does as told.'''

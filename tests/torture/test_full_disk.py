@@ -16,7 +16,7 @@ SENTENCE = "error: models/a: could not be written (No space left on device). Fre
 CARELESS = """
 import sys, pathlib
 from tests.torture.failing_writes import Writes
-from segpipe.files import write_bytes
+from segpipe.storage.files import write_bytes
 folder = pathlib.Path(sys.argv[1])
 writes = Writes(folder.parent, int(sys.argv[2]), int(sys.argv[3]))
 writes.install()
