@@ -11,6 +11,7 @@ from pydantic import ValidationError
 from segpipe.dataset.pack import Pack, pixel_columns
 from segpipe.errors import PipelineError
 from segpipe.images import overlay
+from segpipe.images.encode import encode_png
 from segpipe.images.palette import colours
 from segpipe.images.resize import shrink_image, shrink_mask
 from segpipe.params.schema import AugmentParams
@@ -57,7 +58,7 @@ def sheet(data: Pack, ids: Sequence[str], fold: int, run: Mapping[str, Any]) -> 
         ) from None
     shown = [(item, _row(data, draws, item)) for item in chosen(data, ids)]
     rows = tuple((item, tuple(map(jpeg, pictures))) for item, pictures in shown)
-    return Sheet(fold, augment.preset, rows, overlay.encode_png(_together([pictures for _, pictures in shown])))
+    return Sheet(fold, augment.preset, rows, encode_png(_together([pictures for _, pictures in shown])))
 
 
 def chosen(data: Pack, ids: Sequence[str]) -> list[str]:

@@ -11,7 +11,9 @@ from torch.utils.data import DataLoader
 
 from segpipe.dataset import loader
 from segpipe.dataset.pack import Pack
-from segpipe.dataset.training_samples import Draws, as_values
+from segpipe.dataset.training_samples import Draws
+from segpipe.images.to_tensor import channels_first, unit_values
+from segpipe.images.value_range import as_values
 from segpipe.params.load import load_params
 from tests.dataset.packs import made, noise
 from tests.structure.imports import ROOT
@@ -173,13 +175,13 @@ def test_sixteen_bits_become_shares_of_the_largest() -> None:
     image = np.array([[[0], [65535]]], np.uint16)
     values: Any = as_values(image)
     assert values.dtype == np.float32
-    assert torch.equal(loader.unit_values(loader.channels_first(values)), torch.tensor([[[0.0, 1.0]]]))
-    assert loader.unit_values(torch.tensor([255, 51], dtype=torch.uint8)).tolist() == pytest.approx([1.0, 0.2])
+    assert torch.equal(unit_values(channels_first(values)), torch.tensor([[[0.0, 1.0]]]))
+    assert unit_values(torch.tensor([255, 51], dtype=torch.uint8)).tolist() == pytest.approx([1.0, 0.2])
 
 
 def test_a_tensor_has_memory_of_its_own() -> None:
     gray = np.frombuffer(bytes(12), np.uint8).reshape(3, 4, 1)
-    loader.channels_first(gray)[:] = 7
+    channels_first(gray)[:] = 7
     assert not gray.any()
 
 

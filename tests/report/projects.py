@@ -17,8 +17,7 @@ from segpipe.dataset.split import folds as splits
 from segpipe.dataset.split.assign import Assignment
 from segpipe.dataset.split.kept_folds import KeptFolds
 from segpipe.evaluation import FoldResults
-from segpipe.images.decode import encode_mask
-from segpipe.images.overlay import encode_png
+from segpipe.images.encode import encode_mask, encode_png
 from segpipe.params.load import load_params
 from segpipe.params.stage_keys import NEVER_A_RESULT, TrainKeys
 from segpipe.scores import Confusion, confusion, image_dice

@@ -16,7 +16,7 @@ from segpipe.annotations.examination.picture import Picture, picture_of
 from segpipe.annotations.items import Annotated, Item, Reader, Seen
 from segpipe.console.progress import track
 from segpipe.errors import DataError
-from segpipe.images.decode import encode_mask
+from segpipe.images.encode import encode_mask
 from segpipe.record import IGNORE, Record
 from segpipe.storage.byte_source import Held
 from segpipe.storage.examination_cache import Cache
