@@ -11,7 +11,6 @@ from segpipe.diagnostics.dry_run import TrainingShape
 from segpipe.errors import PipelineError
 from segpipe.models import table
 from segpipe.models.segmenter import Segmenter, clips, n_logits_for
-from segpipe.models.table import MODELS
 from segpipe.params.architectures import ARCHITECTURES
 from segpipe.params.load import model_params
 from segpipe.params.schema import ModelParams
@@ -105,8 +104,8 @@ def notes(asked: ModelParams, model: ModelParams, stride: int, crop: int) -> tup
 
 def refuse_unknown(name: str) -> None:
     """Raises PipelineError for a name that is not in the table, with the one that was probably meant."""
-    if name in MODELS:
+    if name in table.MODELS:
         return
-    near = difflib.get_close_matches(name.lower().replace("-", "_"), MODELS, n=1)
+    near = difflib.get_close_matches(name.lower().replace("-", "_"), table.MODELS, n=1)
     hint = f" Did you mean {near[0]}?" if near else ""
-    raise PipelineError(f"there is no model {name}.{hint} There are: {', '.join(MODELS)}.")
+    raise PipelineError(f"there is no model {name}.{hint} There are: {', '.join(table.MODELS)}.")

@@ -14,7 +14,7 @@ from segpipe.diagnostics.architecture_costs import Failed, Row
 from segpipe.diagnostics.dry_run import TrainingShape
 from segpipe.diagnostics.layer_table import Layer
 from segpipe.errors import PipelineError
-from segpipe.models.table import MODELS
+from segpipe.models import table
 from segpipe.params.load import load_params
 from segpipe.params.schema import DataParams, Params
 from segpipe.record import is_background
@@ -72,7 +72,7 @@ def model_costs(name: str, memory: float | None, crop: int | None, batch: int | 
     }
     model, normalise = params.model, params.input.normalise
     layers = _layers(params, name, shape) if name else []
-    names = track([name] if name else MODELS, "measuring")
+    names = track([name] if name else table.MODELS, "measuring")
     rows = [architecture_costs.row(model, each, shape, normalise, available, device) for each in names]
     return ModelCosts(model.name, about, rows, layers)
 
