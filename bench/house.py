@@ -20,7 +20,8 @@ def main() -> None:
     if len(sys.argv) > 1:
         with tempfile.TemporaryDirectory() as folder:
             archive = subprocess.run(["git", "archive", "--format=tar", sys.argv[1]], capture_output=True, check=True).stdout
-            tarfile.open(fileobj=io.BytesIO(archive)).extractall(folder, filter="data")
+            with tarfile.open(fileobj=io.BytesIO(archive)) as tar:
+                tar.extractall(folder, filter="data")
             columns = {sys.argv[1]: figures(Path(folder))} | columns
     print(f"{'':44}" + "".join(f"{name:>12}" for name in columns))
     for row in columns["here"]:

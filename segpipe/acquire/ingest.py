@@ -16,7 +16,7 @@ from segpipe.images.unsupported import POINTER, is_pointer
 from segpipe.storage import listing
 from segpipe.storage.archives import tar_members, unpack
 from segpipe.storage.files import sha256_of
-from segpipe.storage.lock import alone
+from segpipe.storage.lock import exclusive
 from segpipe.storage.workspace import main_root, partial_downloads
 
 SOURCE = Path("data/source")
@@ -30,7 +30,7 @@ def opened(where: str, sha256: str | None) -> Iterator[Path]:
     what is not there, an address without a hash, another hash, and an archive that cannot be unpacked.
     """
     # One at a time, so that what a killed one left behind can be told from what another is just making.
-    with alone(_own_folder() / "init.lock", "segpipe init"), _opened(where, sha256) as path:
+    with exclusive(_own_folder() / "init.lock", "segpipe init"), _opened(where, sha256) as path:
         yield path
 
 

@@ -13,7 +13,7 @@ from torch.utils.data import DataLoader, Dataset, Sampler
 
 from segpipe.dataset import rare_classes
 from segpipe.dataset.pack import Pack
-from segpipe.dataset.training_samples import Draws
+from segpipe.dataset.training_samples import AugmentedCrops
 from segpipe.images.to_tensor import channels_first
 from segpipe.reproducibility.seeds import seed_of
 
@@ -46,7 +46,7 @@ class WholeImage:
 class TrainingSamples(Dataset[tuple[str, Tensor, Tensor]]):
     """Augmented crops as tensors, looked up by (epoch, id, repeat)."""
 
-    def __init__(self, draws: Draws) -> None:
+    def __init__(self, draws: AugmentedCrops) -> None:
         self.draws = draws
 
     def __getitem__(self, key: Key) -> tuple[str, Tensor, Tensor]:
@@ -73,7 +73,7 @@ class EpochBatches(Sampler[list[Key]]):
 
     def __iter__(self) -> Iterator[list[Key]]:
         rng = np.random.default_rng(seed_of(self.seed, self.fold, self.epoch, "order"))
-        order = rng.permutation(len(self.ids)) if self.weights is None else rare_classes.drawn(self.weights, rng)
+        order = rng.permutation(len(self.ids)) if self.weights is None else rare_classes.sample_indices(self.weights, rng)
         keys, before = [], dict.fromkeys(self.ids, 0)
         for number in order:
             item_id = self.ids[number]

@@ -14,7 +14,7 @@ from segpipe.params.schema import AugmentParams
 from segpipe.reproducibility.seeds import seed_of
 
 
-class Draws:
+class AugmentedCrops:
     """Augmented crops of the images `ids` of a pack; `params` has its preset resolved."""
 
     def __init__(

@@ -44,14 +44,14 @@ def sheet(data: Pack, ids: Sequence[str], fold: int, run: Mapping[str, Any]) -> 
     """
     if "params" not in run:
         return None
-    from segpipe.dataset.training_samples import Draws
+    from segpipe.dataset.training_samples import AugmentedCrops
 
     try:
         params = run["params"]
         augment = AugmentParams.model_validate(params["augment"])
         crop, long_side = int(params["input"]["crop"]), int(params["input"]["long_side"])
         ids = list(ids)[: int(params["train"]["limit_images"]) or None]
-        draws = Draws(data, ids, augment, crop, long_side, int(params["seed"]), fold)
+        draws = AugmentedCrops(data, ids, augment, crop, long_side, int(params["seed"]), fold)
     except (KeyError, TypeError, ValidationError):
         raise PipelineError(
             f"data/eval/fold{fold}/run.json: its training had other parameters than this version knows. Run `dvc repro`."

@@ -68,7 +68,7 @@ def init(
     print(doctor.told(small), file=sys.stderr, end="")
     print("\n".join(f"{change}{_because(reasons.get(change.key))}" for change in changes) or "params.yaml fits already")
     if is_new:
-        files.write_text(paths.KEPT_FOLDS, "# no image was dealt out yet\n")
+        files.write_text(paths.KEPT_FOLDS, "# no image was assigned yet\n")
     tracked = ["params.yaml", paths.KEPT_FOLDS.name, *(["data/source.dvc"] if brought else [])]
     return ", ".join(tracked), f"{_git_add(tracked)}dvc repro"
 

@@ -113,7 +113,7 @@ def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 @pytest.mark.parametrize("key", SINGLE, ids=": ".join)
 @pytest.mark.usefixtures("project")
 def test_init_brings_in_what_it_can_mend(key: tuple[str, str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("segpipe.cli.split_groups.refuse_too_few", lambda *_: None)  # most sets are of one image or two
+    monkeypatch.setattr("segpipe.workflows.split_groups.refuse_too_few", lambda *_: None)  # most sets are of one image or two
     (case,) = (case for case in CASES if (case.source, case.name) == key)
     parameters(case, tmp_path / "mine")
     init(str(tmp_path / "mine"), kind=case.source, fix=True)  # type: ignore[arg-type]

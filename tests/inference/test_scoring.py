@@ -12,7 +12,7 @@ import torch
 from segpipe import evaluation
 from segpipe.dataset.loader import WholeImage
 from segpipe.errors import DataError
-from segpipe.evaluation import Scored
+from segpipe.evaluation import ScoredImage
 from segpipe.images.decode import decode_mask
 from segpipe.inference import scoring
 from segpipe.losses import table as losses
@@ -31,7 +31,7 @@ def objective(logits: torch.Tensor, target: torch.Tensor) -> Losses:
     return {"loss": cross_entropy(logits, target)}
 
 
-def scored(classes: int = 3) -> list[Scored]:
+def scored(classes: int = 3) -> list[ScoredImage]:
     segmenter, card = small(classes)
     images = [WholeImage(f"a/{k}", noise(k, 20 + k, 30), noise(k + 9, 20 + k, 30)[:, :, 0] % classes) for k in range(3)]
     images[1].mask[:5] = 255
@@ -67,7 +67,7 @@ def test_files_hold_what_was_scored(tmp_path: Path) -> None:
     assert np.array_equal(decode_mask(pictures["test/a/1.png"].read(), "a"), found[1].prediction)
 
 
-def with_an_ignored_image() -> list[Scored]:
+def with_an_ignored_image() -> list[ScoredImage]:
     """Three images, of which the second is ignored wholly."""
     segmenter, card = small(3)
     images = [WholeImage(f"a/{k}", noise(k, 20, 30), noise(k + 9, 20, 30)[:, :, 0] % 3) for k in range(3)]

@@ -51,7 +51,7 @@ def write_proof(folder: Path, parts: dict[str, str], classes: tuple[str, ...]) -
     index, info = pack.read_index(folder / "prepared"), pack.read_info(folder / "prepared")
     shares = {part: Fraction(1, len(set(parts.values()))) for part in parts.values()}
     split = Assignment(parts, dict(zip(parts, parts, strict=True)), {}, shares, KeptFolds("", "", {}))
-    balance_report.write(folder / "folds/proof.json", balance_report.prove(index, pack.pixel_columns(info), classes, split))
+    balance_report.write(folder / "folds/proof.json", balance_report.compute(index, pack.pixel_columns(info), classes, split))
 
 
 def write_doctor(folder: Path) -> None:
