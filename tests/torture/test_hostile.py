@@ -471,6 +471,7 @@ def play_training(every: Params) -> None:
     history.write_text("epoch,train_loss,val_loss,val_miou,val_dice\n0,-0.25,-1e-05,0.5,0.5\n")
     recorded = TrainKeys.of(every).model_dump(exclude=NEVER_A_RESULT, mode="json")
     evaluation.write_origin(folder, every.folds[0], "print", {"params": recorded}, history)
+    history.unlink()
 
 
 def test_hostile_labels_are_text_in_params_page_and_tables(labelled: Path) -> None:

@@ -117,9 +117,8 @@ def verdicts(report: BalanceReport) -> list[str]:
     """What the table proves, a sentence each, then what could not be balanced and why."""
     images = sum(report.rows[0].images)
     whole = f"{len(report.leaks)} cut by given lists" if report.leaks else "each in one part"
-    lines = [
-        f"{_many(report.n_groups, 'group')} of {_many(images, 'image')}, {whole}; {report.n_joined} images are not alone in theirs"
-    ]
+    groups = f"{_many(report.n_groups, 'group')} of {_many(images, 'image')}"
+    lines = [f"{groups}, {whole}; {report.n_joined} images are not alone in theirs"]
     if report.largest_deviation:
         value, name, part = report.largest_deviation
         lines.append(f"largest deviation of a class's share: {100 * value:.1f} % of the ideal ({name}, {_title(part)})")
