@@ -131,8 +131,11 @@ class Run:
     stop: Callable[[Sequence[Record]], bool] = lambda history: False
     """Whether the history so far ends the training."""
 
-    save_state: Callable[[Progress], None] = lambda progress: None
-    """Called after each batch and each epoch; saves what a resume needs when it is time."""
+    save_state: Callable[["Run"], None] = lambda run: None
+    """Called after each batch and each epoch; saves what a resume needs when it is time.
+
+    It is given the run as it is trained, so that it can be put in before the parts that change the run.
+    """
 
     hooks: tuple["Hook", ...] = ()
     """Called in this order at the end of each epoch."""
@@ -157,7 +160,7 @@ def fit(run: Run) -> Best:
         if progress.best is None or score > progress.best.score:
             progress.best = Best(progress.epoch, score, copy.deepcopy(run.weights()))
         progress.epoch, progress.batch, progress.sums, progress.seen = progress.epoch + 1, 0, {}, 0
-        run.save_state(progress)
+        run.save_state(run)
         for hook in run.hooks:
             hook(record, speed, run)
     assert progress.best is not None, "params allow no training without epochs"
@@ -185,7 +188,7 @@ def train_epoch(run: Run) -> tuple[Record, Speed]:
             progress.sums[name] = progress.sums.get(name, 0.0) + sum_over_images(values, counted)
         progress.seen += int(counted.sum())
         progress.batch += 1
-        run.save_state(progress)
+        run.save_state(run)
     sums = run.reduce({**progress.sums, SEEN: progress.seen})
     seen = sums.pop(SEEN)
     means = {f"train_{name}": total / seen for name, total in sums.items() if seen}

@@ -5,6 +5,7 @@ python -m tests.torture.damage --count 500 prints how many were, and fails with 
 
 import argparse
 import contextlib
+import dataclasses
 import io
 import random
 import shutil
@@ -113,13 +114,9 @@ class Cuts:
             keeper = resume.Keeper(kept, 0.0)
             training = fresh()
             with contextlib.suppress(CutError):
-                loop.fit(with_keep(training, cut_after(calls, keeper.saver(training, None))))
+                loop.fit(dataclasses.replace(training, save_state=cut_after(calls, keeper.saver(None))))
         shutil.rmtree(copy, ignore_errors=True)
         return Path(shutil.copytree(kept, copy))
-
-
-def with_keep(training: loop.Run, keep: Callable[[loop.Progress], None]) -> loop.Run:
-    return loop.Run(**vars(training) | {"keep": keep})
 
 
 def try_state(folder: Path, wanted: object, chance: random.Random, tally: Tally) -> None:
