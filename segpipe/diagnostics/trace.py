@@ -15,7 +15,7 @@ from torch import Tensor, nn
 from segpipe.dataset.loader import Batch
 from segpipe.losses.table import Losses
 from segpipe.training.first_steps import digest
-from segpipe.training.loop import Progress, Run
+from segpipe.training.loop import Run
 
 WEIGHTS = "weights"
 
@@ -67,10 +67,10 @@ def watched(run: Run, trace: Trace, steps: int) -> Run:
             trace.add(name, value)
         return record
 
-    def save_state(progress: Progress) -> None:
+    def save_state(trained: Run) -> None:
         trace.add(WEIGHTS, digest(run.weights().values()))
-        run.save_state(progress)
-        done[0] += progress.batch > 0
+        run.save_state(trained)
+        done[0] += trained.progress.batch > 0
         if steps and done[0] >= steps:
             raise EnoughError
 

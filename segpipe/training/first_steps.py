@@ -6,19 +6,20 @@ from typing import Any
 
 import torch
 
-from segpipe.training.loop import Progress, Run
+from segpipe.training.loop import Run
 
 FIRST = 4
 """After so many batches a training notes the hash of its weights (fewer, where the first epoch has fewer)."""
 
 
-def noting(save_state: Callable[[Progress], None], run: Run) -> Callable[[Progress], None]:
+def noting(save_state: Callable[[Run], None]) -> Callable[[Run], None]:
     """A `Run.save_state` that notes the hash of the weights after the first steps."""
 
-    def note(progress: Progress) -> None:
+    def note(run: Run) -> None:
+        progress = run.progress
         if progress.epoch == 0 and progress.batch == min(FIRST, run.n_batches):
             progress.first_steps = digest(run.weights().values())
-        save_state(progress)
+        save_state(run)
 
     return note
 

@@ -27,8 +27,8 @@ Images of which every pixel is ignored are in none of them; where there is no ot
 Batches = Callable[[int, int], Iterable[Batch]]
 """The batches of an epoch, from one of them on."""
 
-SEEN = "images"
-"""How many images a sum is over, among the sums."""
+SEEN, NOT_FINITE = "images", "not finite"
+"""Among the sums: how many images count, and how many have a loss that is not a finite number."""
 
 Sums = dict[str, float]
 """Numbers that add up over images and processes, by name."""
@@ -55,6 +55,7 @@ class Best:
 class Progress:
     """How far a training is: `batch` of `epoch` comes next. With weights and optimizer, all that a resume needs.
 
+    `sums` of the losses are over the `seen` images of this epoch so far, those of every process: all have the same progress.
     `first_steps` is the hash of the weights after a few batches, by which another machine sees soon whether it repeats them.
     """
 
@@ -127,13 +128,16 @@ class Run:
     """Sets the network up for the batch that comes at this epoch, a fraction inside one: what is frozen, what drops."""
 
     reduce: Callable[[Sums], Sums] = lambda sums: sums
-    """Adds up sums over all processes. Each calls it equally often, in the same order."""
+    """Adds up sums over all processes: after each forward pass, and once more at the end of an epoch."""
 
     stop: Callable[[Sequence[Record]], bool] = lambda history: False
     """Whether the history so far ends the training."""
 
-    save_state: Callable[[Progress], None] = lambda progress: None
-    """Called after each batch and each epoch; saves what a resume needs when it is time."""
+    save_state: Callable[["Run"], None] = lambda run: None
+    """Called after each batch and each epoch; saves what a resume needs when it is time.
+
+    It is given the run as it is trained, so that it can be put in before the parts that change the run.
+    """
 
     hooks: tuple["Hook", ...] = ()
     """Called in this order at the end of each epoch."""
@@ -158,7 +162,7 @@ def fit(run: Run) -> Best:
         if progress.best is None or score > progress.best.score:
             progress.best = Best(progress.epoch, score, copy.deepcopy(run.weights()))
         progress.epoch, progress.batch, progress.sums, progress.seen = progress.epoch + 1, 0, {}, 0
-        run.save_state(progress)
+        run.save_state(run)
         for hook in run.hooks:
             hook(record, speed, run)
     assert progress.best is not None, "params allow no training without epochs"
@@ -179,17 +183,16 @@ def train_epoch(run: Run) -> tuple[Record, Speed]:
         for group in run.optimizer.param_groups:
             group["lr"] = run.learning_rate(now, progress.history) * group["lr_scale"]
         losses = compute_losses(run, batch)
-        _refuse_non_finite(run, losses["loss"], batch.ids)
         counted = counted_images(batch.target)
+        sums = run.reduce(_sums(losses, counted))
+        _refuse_non_finite(run, sums, losses["loss"], batch.ids)
         run.step(losses["loss"], counted)
-        for name, values in losses.items():
-            progress.sums[name] = progress.sums.get(name, 0.0) + sum_over_images(values, counted)
-        progress.seen += int(counted.sum())
+        for name in losses:
+            progress.sums[name] = progress.sums.get(name, 0.0) + sums[name]
+        progress.seen += int(sums[SEEN])
         progress.batch += 1
-        run.save_state(progress)
-    sums = run.reduce({**progress.sums, SEEN: progress.seen})
-    seen = sums.pop(SEEN)
-    means = {f"train_{name}": total / seen for name, total in sums.items() if seen}
+        run.save_state(run)
+    means = {f"train_{name}": total / progress.seen for name, total in progress.sums.items() if progress.seen}
     last_rate = run.learning_rate(progress.epoch + (run.n_batches - 1) / run.n_batches, progress.history)
     return {"epoch": progress.epoch, "lr": last_rate} | means, clock.speed()
 
@@ -206,12 +209,17 @@ def _to_device(image: Tensor, device: torch.device) -> Tensor:
     return unit_values(image.to(device, non_blocking=True)).contiguous(memory_format=torch.channels_last)
 
 
-def _refuse_non_finite(run: Run, losses: Tensor, ids: tuple[str, ...]) -> None:
+def _sums(losses: Losses, counted: Tensor) -> Sums:
+    """Each loss summed over the images that count, how many those are, and how many images have a loss that is not finite."""
+    sums = {name: sum_over_images(values, counted) for name, values in losses.items()}
+    return sums | {SEEN: int(counted.sum()), NOT_FINITE: int((~losses["loss"].detach().isfinite()).sum())}
+
+
+def _refuse_non_finite(run: Run, sums: Sums, losses: Tensor, ids: tuple[str, ...]) -> None:
     """Raises PipelineError before the optimizer's step could carry the damage into the weights, in every process at once."""
-    finite = losses.detach().isfinite()
-    guilty = [] if bool(finite.all()) else [item for item, good in zip(ids, finite.tolist(), strict=True) if not good]
-    # A process that raised alone would leave the others waiting for its gradients.
-    if run.reduce({"not finite": len(guilty)})["not finite"]:
+    # A process that asked only its own losses would raise alone, and leave the others waiting for its gradients.
+    if sums[NOT_FINITE]:
+        guilty = [item for item, good in zip(ids, losses.detach().isfinite().tolist(), strict=True) if not good]
         raise PipelineError(
             f"the loss is not a finite number in epoch {run.progress.epoch}, batch {run.progress.batch}, "
             f"images {', '.join(guilty) or 'of another process'}. "
@@ -220,12 +228,16 @@ def _refuse_non_finite(run: Run, losses: Tensor, ids: tuple[str, ...]) -> None:
 
 
 def _refuse_broken_weights(run: Run) -> None:
-    """Raises PipelineError where a step, or a statistic of a finite loss, went beyond what a float can hold."""
+    """Raises PipelineError where a step, or a statistic of a finite loss, went beyond what a float can hold.
+
+    In every process at once: a statistic may be broken in one of them alone.
+    """
     state = run.model.state_dict() | run.weights()
     broken = [name for name, tensor in state.items() if not bool(tensor.isfinite().all())]
-    if broken:
+    if run.reduce({"broken": len(broken)})["broken"]:
         raise PipelineError(
-            f"the model holds numbers that are not finite after epoch {run.progress.epoch} (in {', '.join(broken[:3])}). "
+            f"the model holds numbers that are not finite after epoch {run.progress.epoch} "
+            f"(in {', '.join(broken[:3]) or 'another process'}). "
             "Lower optim.lr, set optim.clip_norm to 1, or train.precision to fp32."
         )
 

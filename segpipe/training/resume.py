@@ -17,7 +17,7 @@ from segpipe.reproducibility.fingerprint import differences
 from segpipe.storage import files
 from segpipe.storage.checksummed import DamagedError
 from segpipe.training import state
-from segpipe.training.loop import Progress, Run
+from segpipe.training.loop import Run
 
 KEPT = 2
 LARGEST_SHARE = 0.05
@@ -35,10 +35,10 @@ class SavedStates:
         self._last = time.monotonic()
         self._pause = every_s
 
-    def saver(self, run: Run, scaler: state.Scaler) -> Callable[[Progress], None]:
+    def saver(self, scaler: state.Scaler) -> Callable[[Run], None]:
         """A `Run.save_state` that saves a state when it is time. Raises PipelineError where it cannot be written."""
 
-        def save_state(progress: Progress) -> None:
+        def save_state(run: Run) -> None:
             if time.monotonic() - self._last >= self._pause:
                 self._save(run, scaler)
 

@@ -74,9 +74,8 @@ def _train(training: Training, states: resume.SavedStates) -> Trained:
         print(line)
     optim = training.params.optim
     watching = (hooks.console(training.params.train.monitor), track_training.epoch_hook(tracker, optim))
-    run = replace(training.run, hooks=watching)
+    run = replace(training.run, hooks=watching, save_state=first_steps.noting(states.saver(training.scaler)))
     _go_on(run, training, states)
-    run = replace(run, save_state=first_steps.noting(states.saver(run, training.scaler), run))
     track_training.replay(tracker, run.progress, optim)
     try:
         best = loop.fit(run)

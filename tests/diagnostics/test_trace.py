@@ -110,7 +110,7 @@ def test_a_score_that_differs_is_named() -> None:
 def test_the_first_steps_are_noted_once_and_follow_from_the_weights() -> None:
     first, again, other = run(), run(), run(seed=43)
     for each in (first, again, other):
-        loop.fit(dataclasses.replace(each, save_state=first_steps.noting(lambda progress: None, each)))
+        loop.fit(dataclasses.replace(each, save_state=first_steps.noting(lambda run: None)))
     assert first.progress.first_steps == again.progress.first_steps != other.progress.first_steps
     watched = trace.Trace()
     loop.fit(trace.watched(run(), watched, 0))

@@ -5,6 +5,7 @@ python -m tests.torture.damage --count 500 prints how many were, and fails with 
 
 import argparse
 import contextlib
+import dataclasses
 import io
 import random
 import shutil
@@ -113,13 +114,9 @@ class Cuts:
             states = resume.SavedStates(kept, 0.0)
             training = fresh()
             with contextlib.suppress(CutError):
-                loop.fit(with_saving(training, cut_after(calls, states.saver(training, None))))
+                loop.fit(dataclasses.replace(training, save_state=cut_after(calls, states.saver(None))))
         shutil.rmtree(copy, ignore_errors=True)
         return Path(shutil.copytree(kept, copy))
-
-
-def with_saving(training: loop.Run, save_state: Callable[[loop.Progress], None]) -> loop.Run:
-    return loop.Run(**vars(training) | {"save_state": save_state})
 
 
 def try_state(folder: Path, wanted: object, chance: random.Random, tally: Tally) -> None:

@@ -71,11 +71,11 @@ def test_it_grows_linearly_from_0_over_the_batches() -> None:
 
 @pytest.mark.parametrize("calls", [2, 3, 5, 7])
 def test_cut_off_anywhere_it_ends_in_the_same_bytes(calls: int, tmp_path: Path) -> None:
-    keeper, cut = resume.SavedStates(tmp_path, 0.0), training()
-    keep, left = keeper.saver(cut, None), [calls]
+    states, cut = resume.SavedStates(tmp_path, 0.0), training()
+    keep, left = states.saver(None), [calls]
 
-    def dying(progress: loop.Progress) -> None:
-        keep(progress)
+    def dying(run: loop.Run) -> None:
+        keep(run)
         left[0] -= 1
         if left[0] == 0:
             raise InterruptedError

@@ -42,8 +42,8 @@ def moves(training: loop.Run) -> Moved:
     """Whether each weight and each statistic changed a bit in each of the epochs."""
     states = [copy(training.model)]
 
-    def keep(progress: loop.Progress) -> None:
-        if progress.batch == 0:
+    def keep(run: loop.Run) -> None:
+        if run.progress.batch == 0:
             states.append(copy(training.model))
 
     loop.fit(dataclasses.replace(training, save_state=keep))

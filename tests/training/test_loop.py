@@ -193,8 +193,8 @@ def test_all_hooks_are_called_after_the_state_was_kept() -> None:
     def hook(name: str) -> loop.Hook:
         return lambda record, speed, run: called.append(f"{name}{int(record['epoch'])}")
 
-    def save_state(progress: loop.Progress) -> None:
-        called.append(f"kept {progress.epoch}:{progress.batch}")
+    def save_state(run: loop.Run) -> None:
+        called.append(f"kept {run.progress.epoch}:{run.progress.batch}")
 
     loop.fit(run(epochs=1, hooks=(hook("a"), hook("b")), save_state=save_state))
     assert called == ["kept 0:1", "kept 0:2", "kept 1:0", "a0", "b0"]

@@ -56,12 +56,12 @@ def bytes_of(tensors: dict[str, Any]) -> Bytes:
     return {name: tensor.contiguous().numpy().tobytes() for name, tensor in tensors.items()}
 
 
-def cut_after(calls: int, keep: Callable[[loop.Progress], None]) -> Callable[[loop.Progress], None]:
+def cut_after(calls: int, keep: Callable[[loop.Run], None]) -> Callable[[loop.Run], None]:
     """A keep that dies after so many calls."""
     left = [calls]
 
-    def dying(progress: loop.Progress) -> None:
-        keep(progress)
+    def dying(run: loop.Run) -> None:
+        keep(run)
         left[0] -= 1
         if left[0] == 0:
             raise CutError
@@ -73,7 +73,7 @@ def interrupted(folder: Path, calls: int, **how: Any) -> resume.SavedStates:
     """A training that saves after every batch and dies after `calls` of them."""
     states, training = resume.SavedStates(folder, 0.0), fresh(**how)
     with pytest.raises(CutError):
-        loop.fit(dataclasses.replace(training, save_state=cut_after(calls, states.saver(training, None))))
+        loop.fit(dataclasses.replace(training, save_state=cut_after(calls, states.saver(None))))
     return states
 
 
@@ -150,10 +150,10 @@ def test_saving_takes_a_small_share_of_the_time(tmp_path: Path, monkeypatch: pyt
 
     monkeypatch.setattr(state, "to_bytes", slow)
     training = fresh()
-    keep = resume.SavedStates(tmp_path, 60.0).saver(training, None)
+    keep = resume.SavedStates(tmp_path, 60.0).saver(None)
     while now[0] < 1000:
         now[0] += 1.0
-        keep(training.progress)
+        keep(training)
     assert saves == [60.0, 270.0, 480.0, 690.0, 900.0]
 
 
@@ -231,7 +231,7 @@ def test_a_state_that_cannot_be_written_stops_with_a_sentence_and_leaves_the_one
     with monkeypatch.context() as patch:
         patch.setattr(Path, "write_bytes", full)
         with pytest.raises(PipelineError, match=r"could not be written \(No space left on device\)\. Free space"):
-            loop.fit(dataclasses.replace(training, save_state=resume.SavedStates(tmp_path, 0.0).saver(training, None)))
+            loop.fit(dataclasses.replace(training, save_state=resume.SavedStates(tmp_path, 0.0).saver(None)))
     assert {path.name: path.read_bytes() for path in tmp_path.iterdir()} == before
     assert ended(resumed(tmp_path)) == ended(fresh())
 

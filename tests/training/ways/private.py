@@ -1,0 +1,57 @@
+"""Differentially private training (DP-SGD, Abadi et al. 2016, arXiv:1607.00133), with Opacus."""
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+import torch
+from opacus import GradSampleModule
+from opacus.accountants import RDPAccountant
+from opacus.optimizers import DPOptimizer
+from torch import Tensor
+
+from segpipe.errors import PipelineError
+from segpipe.reproducibility.seeds import seed_of
+from segpipe.training.loop import Record, Run
+
+
+def prepare(run: Run, clip: float, noise: float, batch_size: int, delta: float, budget: float) -> Run:
+    """The run with the gradient of each image clipped to the norm `clip`, and normal noise of `noise` times that in their sum.
+
+    The sum is divided by `batch_size`, however many images a batch has. The record's `epsilon` is what the epochs so far
+    spent at this `delta`, each image being once in an epoch; the training ends where another would spend more than `budget`.
+    Raises PipelineError where the first one would.
+    """
+    if epsilon(1, noise, delta) > budget:
+        raise PipelineError(f"the first epoch spends {epsilon(1, noise, delta):.2f} of the budget of {budget}. Raise the noise.")
+    for module in run.model.modules():
+        # What writes over its input would spoil what the gradients of single images are made of.
+        if hasattr(module, "inplace"):
+            module.inplace = False
+    # Opacus's own gradients of convolutions (1.6) are wrong, without a word, where their input lies channels last.
+    model = GradSampleModule(run.model, loss_reduction="sum", force_functorch=True)
+    generator = torch.Generator(run.device)
+    optimizer = DPOptimizer(
+        run.optimizer, noise_multiplier=noise, max_grad_norm=clip, expected_batch_size=batch_size, generator=generator
+    )
+
+    def step(losses: Tensor, counted: Tensor) -> None:
+        optimizer.zero_grad(set_to_none=True)
+        (losses * counted.to(losses)).sum().backward()
+        # Repeatable, as a test has to be; what is to stay private needs a seed that is in no file.
+        generator.manual_seed(seed_of(run.seed, run.fold, run.progress.epoch, run.progress.batch, "noise"))
+        optimizer.step()
+
+    def validate() -> Record:
+        return run.validate() | {"epsilon": epsilon(len(run.progress.history) + 1, noise, delta)}
+
+    def stop(history: Sequence[Record]) -> bool:
+        return run.stop(history) or epsilon(len(history) + 1, noise, delta) > budget
+
+    return replace(run, model=model, optimizer=optimizer, step=step, validate=validate, stop=stop)
+
+
+def epsilon(epochs: int, noise: float, delta: float) -> float:
+    """What so many epochs spend. The batches of one have no image in common, so all of them spend what a single one does."""
+    accountant = RDPAccountant()
+    accountant.history = [(noise, 1.0, epochs)]
+    return accountant.get_epsilon(delta)
