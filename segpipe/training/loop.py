@@ -212,7 +212,9 @@ def _to_device(image: Tensor, device: torch.device) -> Tensor:
 def _sums(losses: Losses, counted: Tensor) -> Sums:
     """Each loss summed over the images that count, how many those are, and how many images have a loss that is not finite."""
     sums = {name: sum_over_images(values, counted) for name, values in losses.items()}
-    return sums | {SEEN: int(counted.sum()), NOT_FINITE: int((~losses["loss"].detach().isfinite()).sum())}
+    finite = losses["loss"].detach().isfinite()
+    # Asked first, since a dry run's fake numbers are all finite and cannot be counted.
+    return sums | {SEEN: int(counted.sum()), NOT_FINITE: 0 if bool(finite.all()) else int((~finite).sum())}
 
 
 def _refuse_non_finite(run: Run, sums: Sums, losses: Tensor, ids: tuple[str, ...]) -> None:

@@ -5,7 +5,8 @@ from functools import partial
 import torch
 from torch import Tensor
 
-from segpipe.dataset.loader import Batch, unit_values
+from segpipe.dataset.loader import Batch
+from segpipe.images.to_tensor import unit_values
 from segpipe.losses.table import Classes, build
 from segpipe.training import loop
 from tests.training import suite
