@@ -8,6 +8,7 @@ from typing import Literal
 from segpipe.annotations import exported_names
 from segpipe.annotations.class_map import IGNORED
 from segpipe.errors import DataError, PipelineError, plain
+from segpipe.storage.text_file import read_text
 
 LISTS = ("classes.txt", "labels.txt", "class_names.txt")
 OBJECT = "object"
@@ -72,10 +73,8 @@ def read_file(path: Path) -> NameList:
     """The names in a file. Raises PipelineError where it is not there, or no list of classes."""
     if not path.is_file():
         raise PipelineError(f"{path}: no such file. Name a text file with a class name a line.")
-    try:
-        lines = [line.strip() for line in path.read_text(encoding="utf-8-sig").rstrip().splitlines()]
-    except UnicodeDecodeError:
-        raise PipelineError(f"{path}: not UTF-8 text. Save it as UTF-8, a class name a line.") from None
+    text = read_text(path, "Save it as UTF-8, a class name a line.")
+    lines = [line.strip() for line in text.rstrip().splitlines()]
     names = [line for line in lines if line]
     names = names[1:] if names and names[0] == IGNORED else names
     strange = next((name for name in names if plain(name) != name), None)

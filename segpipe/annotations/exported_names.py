@@ -9,6 +9,7 @@ from typing import Any
 
 from segpipe.annotations.items import PARTS
 from segpipe.errors import PipelineError, plain
+from segpipe.storage.text_file import read_text
 
 Named = tuple[str, tuple[str, ...]]
 """A file's name, and its classes in the order of their ids."""
@@ -42,7 +43,7 @@ def _roboflow(folder: Path) -> Named | None:
 
 def _roboflow_names(path: Path) -> tuple[str, ...]:
     """None of them where it is another file of that name: Roboflow has one for classes of whole images."""
-    rows = [row for row in csv.reader(io.StringIO(_text(path))) if any(cell.strip() for cell in row)]
+    rows = [row for row in csv.reader(io.StringIO(read_text(path))) if any(cell.strip() for cell in row)]
     if not rows or [cell.strip().lower() for cell in rows[0]] != ["pixel value", "class"]:
         return ()
     ids: dict[int, str] = {}
@@ -79,13 +80,13 @@ def _darknet(folder: Path) -> Named | None:
     path = next((path for path in _darknet_places(folder) if path.is_file()), None)
     if path is None:
         return None
-    names = [line.strip() for line in _text(path).splitlines()]
+    names = [line.strip() for line in read_text(path).splitlines()]
     return path.relative_to(folder).as_posix(), _checked(path, [name for name in names if name])
 
 
 def _darknet_places(folder: Path) -> list[Path]:
     listing = folder / "obj.data"
-    lines = [line.split("=", 1) for line in _text(listing).splitlines() if "=" in line] if listing.is_file() else []
+    lines = [line.split("=", 1) for line in read_text(listing).splitlines() if "=" in line] if listing.is_file() else []
     named = [value.strip().replace("\\", "/") for key, value in lines if key.strip() == "names"]
     # Of a path of another machine its end counts, so that nothing outside the folder is read.
     ends = [name.rpartition("/")[2] for name in named]
@@ -139,10 +140,3 @@ def _json(path: Path) -> Any:
         return json.loads(path.read_bytes())
     except (OSError, ValueError, RecursionError):
         return None
-
-
-def _text(path: Path) -> str:
-    try:
-        return path.read_text(encoding="utf-8-sig")
-    except UnicodeDecodeError:
-        raise PipelineError(f"{path}: not UTF-8 text. Save it as UTF-8.") from None

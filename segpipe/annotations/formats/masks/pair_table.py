@@ -11,6 +11,7 @@ from segpipe.annotations.items import PARTS, Found, Item, id_of, sorted_items, t
 from segpipe.errors import DataError, PipelineError
 from segpipe.images.decode import SUFFIXES
 from segpipe.storage.byte_source import Place, Readable
+from segpipe.storage.text_file import read_text
 
 COLUMNS = ("image", "mask", "part", "group", "class")
 DELIMITERS = ",;\t"
@@ -91,10 +92,7 @@ def _read(root: Path, table: str) -> tuple[bool, list[Row]]:
     path = root / table
     if not _is_inside(root, table) or not _is_file(path):
         raise PipelineError(f"data.masks.pairs: no file {table} in {root}. Write its path below data.path, or none.")
-    try:
-        lines = path.read_text(encoding="utf-8-sig").splitlines()
-    except UnicodeDecodeError:
-        raise PipelineError(f"{path}: not UTF-8 text. Save it as UTF-8.") from None
+    lines = read_text(path).splitlines()
     head = lines[0] if lines else ""
     delimiter = max(DELIMITERS, key=head.count)
     try:
