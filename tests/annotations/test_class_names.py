@@ -125,15 +125,6 @@ def test_a_name_for_no_class_in_the_middle_keeps_its_place(names: str, expected:
     assert (classes.names, classes.ignore_index) == (tuple(expected.split()), 255)
 
 
-def test_a_first_name_for_no_class_is_told() -> None:
-    (problem,) = of_ids([0, 1], NameList("classes.txt", ("void", "road")), is_voc=False).problems
-    assert problem.warning
-    assert str(problem) == (
-        'classes.txt: the first class is called "void", and counts as a class of objects. '
-        'In data.class_map write "void: background" if no object is there, or "void: __ignore__" if nobody looked.'
-    )
-
-
 def test_ids_without_a_list_get_names_by_number() -> None:
     classes = of_ids([0, 1, 3, 255], None, is_voc=False)
     assert (classes.names, classes.ignore_index) == (("background", "class_1", "class_2", "class_3"), 255)

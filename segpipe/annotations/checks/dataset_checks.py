@@ -3,6 +3,7 @@
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
 
+from segpipe.annotations.class_names import is_void
 from segpipe.annotations.crop import crop_of
 from segpipe.errors import DataError, Fix
 from segpipe.record import Record, is_background
@@ -23,7 +24,7 @@ def warnings_of(records: Sequence[Record], classes: Sequence[str]) -> list[DataE
         return []
     return [
         DataError(file, problem, remedy, warning=True)
-        for check in (_absent, _rare, _empty, _ignored, _flat, _small, _contradictory)
+        for check in (_void_first, _absent, _rare, _empty, _ignored, _flat, _small, _contradictory)
         for file, problem, remedy in check(records, classes)
     ]
 
@@ -41,6 +42,14 @@ def small_for(records: Sequence[Record], crop: int, stride: int) -> list[DataErr
 
 
 Found = Iterator[tuple[str, str, str]]
+
+
+def _void_first(records: Sequence[Record], classes: Sequence[str]) -> Found:
+    """A first class whose name means "no class". The classes are those after data.class_map, so mapping it silences this."""
+    if is_void(classes[0]):
+        name = classes[0]
+        remedy = f'In data.class_map write "{name}: background" if no object is there, or "{name}: __ignore__" if nobody looked.'
+        yield f"class {name}", 'the first class: its name means "no class", and yet it counts as a class of objects', remedy
 
 
 def _absent(records: Sequence[Record], classes: Sequence[str]) -> Found:

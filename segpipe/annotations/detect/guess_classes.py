@@ -90,7 +90,7 @@ def of_ids(found: Sequence[int], listed: NameList | None, is_voc: bool) -> Class
     if is_voc and not listed and len(names) <= len(VOC):
         names, origin = VOC, "PASCAL VOC"
     ids = [value for value in found if value != ignored]
-    problems = (*(listed.gaps() if listed else ()), *_void_first(listed), *_id_problems(ids, found, names, listed))
+    problems = (*(listed.gaps() if listed else ()), *_id_problems(ids, found, names, listed))
     names = (BACKGROUND, OBJECT) if problems and not listed and not is_voc else names
     return Classes(tuple(names), ignored, origin, problems)
 
@@ -106,23 +106,13 @@ def _without_void(names: Sequence[str], found: Sequence[int]) -> tuple[tuple[str
     """The names without those that mean "no class", and the value that a last one of these has in the masks.
 
     Elsewhere such a name becomes `__ignore__`: the ids after it keep their places. A first one stays, since many call
-    their background so: `_void_first` tells of it.
+    their background so: a check of the data set warns of it.
     """
     at = len(names) - 1
     kept = (names[0], *(IGNORED if is_void(name) else name for name in names[1:]))
     if not is_void(names[-1]):
         return kept, IGNORE
     return kept[:-1], IGNORE if IGNORE in found and at not in found else at
-
-
-def _void_first(listed: NameList | None) -> list[DataError]:
-    """A warning where the first name of a list means "no class", which yet counts as one."""
-    if not listed or not is_void(listed.names[0]) or any(map(is_background, listed.names)):
-        return []
-    name = listed.names[0]
-    what = f'the first class is called "{name}", and counts as a class of objects'
-    remedy = f'In data.class_map write "{name}: background" if no object is there, or "{name}: __ignore__" if nobody looked.'
-    return [DataError(listed.file, what, remedy, warning=True)]
 
 
 def _id_problems(ids: Sequence[int], found: Sequence[int], names: Sequence[str], listed: NameList | None) -> list[DataError]:
