@@ -29,6 +29,8 @@ from segpipe.storage.examination_cache import Cache
 
 Value = TypeVar("Value")
 LIBRARIES = ("numpy", "opencv-python-headless", "pillow")
+PACKAGE = Path(__file__).parents[2]
+ROOMS = ("annotations", "images", "params", "storage")
 WHOLE = (Place, Held, Page, Pieces)
 """Annotations whose bytes are all that they hold; what another kind of them says is not kept."""
 
@@ -132,12 +134,16 @@ def _key(*parts: str) -> str:
     return hashlib.sha256(json.dumps([_made_by(), *parts]).encode("ascii")).hexdigest()
 
 
+def code_files() -> list[Path]:
+    """The files that decide what an image or an annotation says, sorted; a few more are among them, which costs a second look."""
+    return sorted([*PACKAGE.glob("*.py"), *(path for room in ROOMS for path in (PACKAGE / room).rglob("*.py"))])
+
+
 @cache
 def _made_by() -> str:
-    """The code of this package and of the ground floor, and the versions and the processor's abilities that decide bytes."""
-    root = Path(__file__).parents[1]
+    """The code that reads, and the versions and the processor's abilities that decide bytes."""
     digest = hashlib.sha256()
-    for path in sorted([*root.glob("*.py"), *(root / "annotations").rglob("*.py")]):
-        digest.update(f"{path.relative_to(root).as_posix()}\n".encode() + path.read_bytes())
+    for path in code_files():
+        digest.update(f"{path.relative_to(PACKAGE).as_posix()}\n".encode() + path.read_bytes())
     versions = [platform.python_version(), *(metadata.version(each) for each in LIBRARIES), cv2.getCPUFeaturesLine()]
     return f"{digest.hexdigest()} {' '.join(versions)}"

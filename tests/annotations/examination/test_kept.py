@@ -18,6 +18,7 @@ from segpipe.annotations.examination.result import Examination
 from segpipe.annotations.formats.table import source_of
 from segpipe.annotations.near_duplicates import pairs
 from segpipe.errors import DataError, Fix
+from segpipe.reproducibility.code_hash import closure
 from segpipe.storage.examination_cache import Cache
 from segpipe.storage.workspace import AFRESH, examined
 from tests.annotations.data_params import data_params
@@ -121,6 +122,17 @@ def test_other_code_counts_as_another_reader(monkeypatch: pytest.MonkeyPatch) ->
     before = kept.image_key("a", "parts"), kept.pairs_key([b"a", b"b"])
     monkeypatch.setattr(kept, "_made_by", lambda: "another version")
     assert not {kept.image_key("a", "parts"), kept.pairs_key([b"a", b"b"])} & {*before}
+
+
+def test_all_code_that_reads_counts() -> None:
+    """Else an edit of it would be answered with what the old code saw."""
+    root = kept.PACKAGE.parent
+    reading = {
+        root / file for file in closure(root, ["segpipe.annotations.formats.table", "segpipe.annotations.examination.examine"])
+    }
+    assert reading
+    assert {file.relative_to(root).as_posix() for file in reading - {*kept.code_files()}} <= {"segpipe/console/progress.py"}
+    assert kept.PACKAGE / "images/decode.py" in kept.code_files()
 
 
 def test_the_order_and_the_lengths_of_fingerprints_count() -> None:
