@@ -8,11 +8,11 @@ from pathlib import Path
 
 from segpipe.annotations.checks.dataset_checks import warnings_of
 from segpipe.annotations.checks.findings import refuse
-from segpipe.annotations.examination import account, kept
+from segpipe.annotations.examination import result_cache, unread_files
 from segpipe.annotations.examination.examine import NOTHING, Examined, examine_all
-from segpipe.annotations.examination.kept import Looked
 from segpipe.annotations.examination.pages import split_pages
 from segpipe.annotations.examination.result import Examination
+from segpipe.annotations.examination.result_cache import Looked
 from segpipe.annotations.formats.table import source_of
 from segpipe.annotations.groups import with_groups
 from segpipe.annotations.items import Seen, Source, images_below
@@ -73,7 +73,7 @@ def examine(
     found = with_groups(source.found, root, data.groups)
     found = split_pages(found) if data.pages == "split" else found
     # Where other images lie, what is wrong with their annotations says more.
-    unread = [*files_below(root, sniff=not found.items and not any(images_below(root))), *account.links(root)]
+    unread = [*files_below(root, sniff=not found.items and not any(images_below(root))), *unread_files.links(root)]
     if not found.items and all(problem.warning for problem in (*found.problems, *unread)):
         raise PipelineError(f"{root}: no annotated images in it. data.source is {data.source}; does data.path fit it?")
     looked = examine_all(found.items, source.read, len(source.classes), data.near_duplicates, processes, cache)
@@ -83,7 +83,7 @@ def examine(
     names = sample_classes if data.source == "sample" else getattr(data, data.source).classes
     together = _together(source, [each.seen for each in examined], records, data, names)
     problems = (*found.problems, *unread, *own, *together, *alike)
-    left = account.passed_over(account.image_files(root, source.members), source.found, problems)
+    left = unread_files.passed_over(unread_files.image_files(root, source.members), source.found, problems)
     return Examination(records, source.classes, (*problems, *left))
 
 
@@ -115,7 +115,7 @@ def _pairs(fingerprints: Mapping[str, bytes], cache: Cache) -> list[twins.Pair]:
     number = {each: place for place, each in enumerate(ids)}
     looked = Looked(cache)
     pairs = looked.get(
-        kept.pairs_key([fingerprints[each] for each in ids]),
+        result_cache.pairs_key([fingerprints[each] for each in ids]),
         lambda: twins.pairs(fingerprints),
         lambda pairs: [(number[each.first], number[each.second], each.kind, each.distance) for each in pairs],
         lambda plain: [twins.Pair(ids[first], ids[second], kind, distance) for first, second, kind, distance in plain],

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
 
-from segpipe.annotations.tally import Tally
+from segpipe.annotations.code_counts import Tally
 from segpipe.errors import DataError, Fix, plain
 from segpipe.images.decode import SUFFIXES
 from segpipe.record import Mask
@@ -41,7 +41,7 @@ class Item:
 class Found:
     """What a format found: the items sorted by id, and what is wrong with the files themselves.
 
-    `told` are image files, as `segpipe.annotations.examination.account` calls them, of which a problem speaks without being named
+    `told` are image files, as `segpipe.annotations.examination.unread_files` calls them, of which a problem speaks without being named
     after them.
     """
 

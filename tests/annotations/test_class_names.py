@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from segpipe.annotations.class_names import Classes, NameList, read_list
-from segpipe.annotations.detect.guess_classes import VOC, of_ids, of_labels
+from segpipe.annotations.detect.infer_classes import VOC, of_ids, of_labels
 from segpipe.errors import PipelineError
 
 CAMVID = NameList("classes.txt", ("sky", "road", "unlabelled"))

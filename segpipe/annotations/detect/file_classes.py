@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 
 from segpipe.annotations.class_names import Classes, NameList
-from segpipe.annotations.formats.masks.layers import NOTHING
+from segpipe.annotations.formats.masks.mask_files import NOTHING
 from segpipe.errors import DataError
 from segpipe.record import BACKGROUND, IGNORE, is_background
 

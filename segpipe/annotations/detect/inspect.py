@@ -11,19 +11,19 @@ from typing import TypeVar
 
 from segpipe.annotations import class_names
 from segpipe.annotations.class_names import Classes, NameList
+from segpipe.annotations.code_counts import Tally
 from segpipe.annotations.detect import file_classes
 from segpipe.annotations.detect import mask_classes as mask_names
-from segpipe.annotations.detect.guess_classes import of_ids, of_labels, of_listed, of_other_colours
+from segpipe.annotations.detect.infer_classes import of_ids, of_labels, of_listed, of_other_colours
 from segpipe.annotations.detect.layout import Kind, Layout, recognise
-from segpipe.annotations.examination import kept
+from segpipe.annotations.examination import result_cache
 from segpipe.annotations.examination.examine import NOTHING, each_item, said_plainly
-from segpipe.annotations.examination.kept import Looked
 from segpipe.annotations.examination.pages import split_pages
-from segpipe.annotations.formats.masks import colour_table, layers
+from segpipe.annotations.examination.result_cache import Looked
+from segpipe.annotations.formats.masks import colour_table, mask_files
 from segpipe.annotations.formats.table import source_of
 from segpipe.annotations.groups import table_in
 from segpipe.annotations.items import Annotated, Item, Reader
-from segpipe.annotations.tally import Tally
 from segpipe.errors import DataError, PipelineError
 from segpipe.images.decode import Header, header
 from segpipe.params.schema import DataParams, YoloParams
@@ -107,7 +107,7 @@ def look(
     found = split_pages(source.found) if data.pages == "split" else source.found
     results = list(each_item(found.items, partial(_glance, read=source.read), "looking", cache))
     glances = [result for result in results if isinstance(result, Glance)]
-    told = (layers.classes_present(glance.values) if layout.classes else glance.values for glance in glances)
+    told = (mask_files.classes_present(glance.values) if layout.classes else glance.values for glance in glances)
     values = Counter(value for own in told for value in own)
     if layout.kind in LISTING:
         names, origin = (listed.names, listed.file) if listed else (source.listed, LISTING[layout.kind])
@@ -154,7 +154,7 @@ def _glance(item: Item, looked: Looked, read: Reader) -> Glance | DataError:
         if item.annotation is None:
             return Glance(top, (), ())
         said = looked.get(
-            kept.annotation_key("values", item, hashlib.sha256(content).hexdigest(), read),
+            result_cache.annotation_key("values", item, hashlib.sha256(content).hexdigest(), read),
             lambda: replace(read(item, top.width, top.height), mask=None),
             said_plainly,
             lambda plain: Annotated(None, **plain),

@@ -10,12 +10,12 @@ from typing import Literal
 
 from segpipe.annotations import foreign_files
 from segpipe.annotations.detect import label_studio, mask_folders, nnunet
-from segpipe.annotations.detect.guess_classes import VOC
+from segpipe.annotations.detect.infer_classes import VOC
 from segpipe.annotations.detect.mask_folders import IMAGE_NAMES, MASK_NAMES, PAIRS, MaskFolders
 from segpipe.annotations.formats.coco import file as coco
 from segpipe.annotations.formats.labelme.json_file import AGAIN, OTHER, read_json
 from segpipe.annotations.formats.masks import colour_table
-from segpipe.annotations.formats.masks.several import FORMS, words_in
+from segpipe.annotations.formats.masks.name_pattern import FORMS, words_in
 from segpipe.annotations.formats.masks.template import CLASS, STEM, parse
 from segpipe.annotations.formats.voc.tree import LABELMAP
 from segpipe.annotations.formats.yolo import source as yolo

@@ -5,12 +5,12 @@ from dataclasses import replace
 
 from segpipe.annotations.class_map import IGNORED
 from segpipe.annotations.class_names import OBJECT, PLAUSIBLE, Classes, NameList, is_void
-from segpipe.annotations.detect.guess_classes import of_ids
-from segpipe.annotations.formats.masks import colour_table, strays
+from segpipe.annotations.code_counts import Tally, masks_by_code
+from segpipe.annotations.detect.infer_classes import of_ids
+from segpipe.annotations.formats.masks import colour_table, stray_pixels
 from segpipe.annotations.formats.masks.codes import COLOUR, code_of, colour_code, colour_of, is_even, some, told
 from segpipe.annotations.formats.masks.colour_table import ColourTable
 from segpipe.annotations.formats.masks.palettes import why_colours
-from segpipe.annotations.tally import Tally, masks_by_code
 from segpipe.errors import DataError
 from segpipe.record import BACKGROUND, IGNORE
 
@@ -38,11 +38,11 @@ def _of_values(tallies: Collection[Tally], listed: NameList | None, table: Colou
     """The classes by the codes as they are, stray ones left out."""
     files = masks_by_code(tallies)
     classes = of_codes(_by_text(files), listed, table)
-    binary = strays.black_and_white(tallies)
+    binary = stray_pixels.black_and_white(tallies)
     if binary and len(listed.names if listed else table.names if table else ()) <= len(BINARY):
         left_out: Sequence[int] = binary.strays
     elif classes.problems or (classes.values == "codes" and not listed and not table):
-        left_out = strays.few_pixels(tallies)
+        left_out = stray_pixels.few_pixels(tallies)
     else:
         left_out = ()
     if not left_out:

@@ -8,17 +8,17 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
-from segpipe.annotations.formats.masks import folder_names, guess, pair_folders, pair_table, several
-from segpipe.annotations.formats.masks.guess import Guess, Owners
-from segpipe.annotations.formats.masks.layers import NOTHING
-from segpipe.annotations.formats.masks.several import words_in
+from segpipe.annotations.formats.masks import folder_names, infer_template, name_pattern, pair_folders, pair_table
+from segpipe.annotations.formats.masks.infer_template import Guess, Owners
+from segpipe.annotations.formats.masks.mask_files import NOTHING
+from segpipe.annotations.formats.masks.name_pattern import words_in
 from segpipe.annotations.formats.masks.template import STEM, Template, parse, stems_of
 from segpipe.annotations.items import PARTS, id_of, images_below
 
 IMAGE_NAMES = ("images", "image", "imgs", "img", "jpegimages", "leftimg8bit", "photos")
 MASK_NAMES = ("masks", "mask", "labels", "label", "annotations", "gt", "labelids", "segmentationclass")
 IMAGE_WORDS = {*IMAGE_NAMES, "imagestr", "photo"}
-MASK_WORDS = {*MASK_NAMES, *several.MASK_WORDS, "labelstr", "manual"}
+MASK_WORDS = {*MASK_NAMES, *name_pattern.MASK_WORDS, "labelstr", "manual"}
 """Words of folder names such as 1st_manual or Part1_GroundTruth."""
 VIEWS = {"human", "color", "colors", "colour", "colours", "colored", "coloured"}
 VIEWS |= {"overlay", "overlays", "preview", "previews", "vis"}
@@ -97,7 +97,7 @@ def between(root: Path, image_dir: str, mask_dir: str, template: str = "") -> Ma
     images, masks = {item_id for item_id, _ in found.images}, {item_id for item_id, _ in found.masks}
     if 2 * len(images & masks) >= len(masks):
         return MaskFolders(image_dir, mask_dir)
-    proposed = guess.guess(images, masks)
+    proposed = infer_template.guess(images, masks)
     if proposed and 2 * proposed.n_fitting >= len(masks):
         return _guessed(image_dir, mask_dir, proposed, _names(root, found.masks))
     return MaskFolders(image_dir, mask_dir)
@@ -114,7 +114,7 @@ def _guessed(image_dir: str, mask_dir: str, proposed: Guess, names: Mapping[str,
     elsewhere = "Move those that are no masks elsewhere, or list the pairs in pairs.csv (columns image and mask)."
     choices = [(MaskFolders(image_dir, mask_dir, text), meaning) for text, meaning in proposed.choices()]
     if image_dir == mask_dir:  # what is left out there would be an image
-        choices = [each for each in choices if each[1] not in (guess.ALONE, guess.SOME)]
+        choices = [each for each in choices if each[1] not in (infer_template.ALONE, infer_template.SOME)]
     lines = [f"  {each.as_init}\n  {each.as_convert}\n    {meaning}" for each, meaning in choices]
     how = ["Say it with one of these, after segpipe init PATH or segpipe convert SRC --out DIR:", *lines] if lines else []
     remedy = "\n".join(how if lines and image_dir != mask_dir else [*how, elsewhere])
@@ -189,7 +189,7 @@ def _of_classes(alike: Sequence[MaskFolders]) -> list[MaskFolders]:
     names = {each.mask_dir: ("a", "b") for each in alike}
     if len(alike) < 2 or len(images) > 1 or any("/" in name or not _words(name) & MASK_WORDS for name in names):
         return []
-    holes = several.classified(names)
+    holes = name_pattern.classified(names)
     if holes is None or not holes.classes or any(each.template != STEM for each in alike):
         return []
     return [MaskFolders(images.pop(), ".", f"{holes.text}/{STEM}", classes=holes.classes)]
@@ -270,7 +270,7 @@ def _beside(root: Path, folder: str) -> list[MaskFolders]:
     doubles = [each for each in images if any(suffixes[each] == {jpeg, ".png"} for jpeg in JPEG)]
     if len(doubles) > len(owning) and 2 * len(doubles) >= len(images):
         return [MaskFolders(folder, folder, f"{STEM}.png")]
-    proposed = guess.guess(images, masks) if masks and 2 * len(owning) >= len(images) else None
+    proposed = infer_template.guess(images, masks) if masks and 2 * len(owning) >= len(images) else None
     return [_guessed(folder, folder, proposed, _names(root, files))] if proposed else []
 
 

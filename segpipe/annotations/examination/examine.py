@@ -10,9 +10,9 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from segpipe.annotations import measure
-from segpipe.annotations.examination import kept
-from segpipe.annotations.examination.kept import Looked
-from segpipe.annotations.examination.picture import Picture, picture_of
+from segpipe.annotations.examination import result_cache
+from segpipe.annotations.examination.image_info import Picture, picture_of
+from segpipe.annotations.examination.result_cache import Looked
 from segpipe.annotations.items import Annotated, Item, Reader, Seen
 from segpipe.console.progress import track
 from segpipe.errors import DataError
@@ -131,7 +131,7 @@ def _words(problem: DataError) -> tuple[Any, ...]:
 
 def _picture(item: Item, content: bytes, sha256: str, near_duplicates: str, looked: Looked) -> Picture:
     return looked.get(
-        kept.image_key(sha256, near_duplicates),
+        result_cache.image_key(sha256, near_duplicates),
         lambda: picture_of(content, item.source, near_duplicates),
         vars,
         lambda plain: Picture(**plain),
@@ -140,7 +140,7 @@ def _picture(item: Item, content: bytes, sha256: str, near_duplicates: str, look
 
 def _drawn(item: Item, picture: Picture, sha256: str, read: Reader, looked: Looked) -> Drawn:
     return looked.get(
-        kept.annotation_key("mask", item, sha256, read),
+        result_cache.annotation_key("mask", item, sha256, read),
         lambda: _read(item, picture, read),
         lambda drawn: [said_plainly(drawn.said), drawn.mask_png, " ".join(map(str, drawn.counts))],
         lambda plain: Drawn(Annotated(None, **plain[0]), plain[1], tuple(map(int, plain[2].split()))),

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import PurePosixPath
 
-from segpipe.annotations.formats.masks.layers import Layers
+from segpipe.annotations.formats.masks.mask_files import Layers
 from segpipe.annotations.items import Found, Item, sorted_items
 from segpipe.errors import DataError
 from segpipe.images import tiff_directory

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from segpipe.annotations.detect.guess_classes import VOC
+from segpipe.annotations.detect.infer_classes import VOC
 from segpipe.annotations.detect.layout import EXPECTED, Layout, recognise
 from segpipe.errors import PipelineError
 

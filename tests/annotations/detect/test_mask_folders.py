@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from segpipe.annotations.detect.layout import Layout, recognise
 from segpipe.annotations.detect.mask_folders import MaskFolders
-from segpipe.annotations.formats.masks.layers import Layers
+from segpipe.annotations.formats.masks.mask_files import Layers
 from segpipe.annotations.formats.masks.source import source
 from segpipe.annotations.items import Item
 from segpipe.errors import PipelineError

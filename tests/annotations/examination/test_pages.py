@@ -10,7 +10,7 @@ from PIL import Image
 
 from segpipe.annotations.convert import examine
 from segpipe.annotations.examination.pages import Page, split_pages
-from segpipe.annotations.formats.masks.layers import Layer, Layers
+from segpipe.annotations.formats.masks.mask_files import Layer, Layers
 from segpipe.annotations.items import Found, Item
 from segpipe.dataset import pack
 from segpipe.errors import DataError

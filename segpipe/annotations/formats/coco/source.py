@@ -8,8 +8,8 @@ from segpipe.annotations import foreign_files, labels
 from segpipe.annotations.class_map import class_ids
 from segpipe.annotations.formats.coco import crowds
 from segpipe.annotations.formats.coco.file import CocoFile, Pieces, read_file
+from segpipe.annotations.formats.coco.image_lookup import Places, part_of
 from segpipe.annotations.formats.coco.mask import read
-from segpipe.annotations.formats.coco.places import Places, part_of
 from segpipe.annotations.items import (
     Found,
     Item,

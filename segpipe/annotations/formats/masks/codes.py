@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from segpipe.annotations import measure
-from segpipe.annotations.tally import Tally
+from segpipe.annotations.code_counts import Tally
 from segpipe.errors import DataError, PipelineError
 from segpipe.images.decode import STRIP, Pixels, mask_strips, strips_turn, value_colours
 

@@ -5,9 +5,9 @@ from dataclasses import dataclass
 from functools import cached_property
 
 from segpipe.annotations.class_map import IGNORED
+from segpipe.annotations.code_counts import Tally
 from segpipe.annotations.formats.masks.codes import COLOUR, told
 from segpipe.annotations.formats.masks.ids import Coding
-from segpipe.annotations.tally import Tally
 from segpipe.errors import DataError, Fix
 from segpipe.record import IGNORE
 

@@ -6,9 +6,9 @@ from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path, PurePosixPath
 
-from segpipe.annotations.formats.masks import folder_names, unpaired
+from segpipe.annotations.formats.masks import folder_names, pairing_problems
+from segpipe.annotations.formats.masks.pairing_problems import File, MaskFile, Naming, Pair
 from segpipe.annotations.formats.masks.template import Reading, Template, stems_of
-from segpipe.annotations.formats.masks.unpaired import File, MaskFile, Naming, Pair
 from segpipe.annotations.items import id_of, images_below, together
 from segpipe.errors import DataError
 
@@ -54,7 +54,7 @@ def pair(root: Path, found: Files, naming: Naming) -> tuple[list[Pair], list[Dat
     owned |= near
     # Two images of one name both get its mask: that they share a name is told, and neither is taken.
     pairs = [Pair(item_id, path, tuple(owned.get(item_id, ()))) for item_id, path in found.images]
-    kept, told = unpaired.diagnose(root, pairs, left, others, naming)
+    kept, told = pairing_problems.diagnose(root, pairs, left, others, naming)
     return kept, [*problems, *_several(root, owned, template), *warnings, *told]
 
 

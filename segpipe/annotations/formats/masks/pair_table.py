@@ -6,7 +6,7 @@ from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
-from segpipe.annotations.formats.masks.layers import Layer, Layers
+from segpipe.annotations.formats.masks.mask_files import Layer, Layers
 from segpipe.annotations.items import PARTS, Found, Item, id_of, sorted_items, together, unannotated
 from segpipe.errors import DataError, PipelineError
 from segpipe.images.decode import SUFFIXES

@@ -2,8 +2,8 @@
 
 from collections.abc import Collection, Sequence
 
-from segpipe.annotations.formats.masks.strays import BESIDE_WHITE
-from segpipe.annotations.tally import Tally, pixels_by_code
+from segpipe.annotations.code_counts import Tally, pixels_by_code
+from segpipe.annotations.formats.masks.stray_pixels import BESIDE_WHITE
 
 BLACK, WHITE = 0, 255
 

@@ -6,11 +6,11 @@ from pathlib import Path, PurePosixPath
 
 from segpipe.annotations.class_map import class_ids
 from segpipe.annotations.formats.masks import ids as mask_ids
-from segpipe.annotations.formats.masks import judge as mask_judge
-from segpipe.annotations.formats.masks import layers, pair_folders, pair_table, part_lists, template
+from segpipe.annotations.formats.masks import mask_files, pair_folders, pair_table, part_lists, template
+from segpipe.annotations.formats.masks import value_checks as mask_judge
 from segpipe.annotations.formats.masks.ids import Coding
-from segpipe.annotations.formats.masks.layers import Layer, Layers
-from segpipe.annotations.formats.masks.unpaired import Naming, Pair
+from segpipe.annotations.formats.masks.mask_files import Layer, Layers
+from segpipe.annotations.formats.masks.pairing_problems import Naming, Pair
 from segpipe.annotations.items import Found, Item, Judge, Source, given_by_folder, images_below, sorted_items, together
 from segpipe.errors import DataError, Fix
 from segpipe.params.schema import DataParams, MasksParams
@@ -22,14 +22,16 @@ def source(root: Path, data: DataParams) -> Source:
     own = data.masks
     ids = class_ids(own.classes, data.class_map)
     if _by_class(root, own):
-        numbers = layers.final_ids(own, ids)
+        numbers = mask_files.final_ids(own, ids)
         coding = Coding("binary", {0: 0, 1: 1}, own.ignore_index)
-        judge: Judge = partial(layers.judge, coding=coding)
+        judge: Judge = partial(mask_files.judge, coding=coding)
     else:
         numbers, coding = {}, mask_ids.coding_of(own, ids)
         judge = partial(mask_judge.judge, coding=coding, names=own.classes, max_ignored=data.max_ignored)
     found = find(root, own, data.unannotated, tuple(numbers))
-    return Source(found, ids.classes, partial(layers.read, coding=coding, numbers=numbers, overlap=data.shapes.overlap), judge)
+    return Source(
+        found, ids.classes, partial(mask_files.read, coding=coding, numbers=numbers, overlap=data.shapes.overlap), judge
+    )
 
 
 def _by_class(root: Path, own: MasksParams) -> bool:

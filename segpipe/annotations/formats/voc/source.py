@@ -8,7 +8,7 @@ from pathlib import Path, PurePosixPath
 from segpipe.annotations.class_map import class_ids
 from segpipe.annotations.formats.masks import codes as mask_codes
 from segpipe.annotations.formats.masks import ids as mask_ids
-from segpipe.annotations.formats.masks import judge as mask_judge
+from segpipe.annotations.formats.masks import value_checks as mask_judge
 from segpipe.annotations.formats.masks.codes import Coded, colour_code
 from segpipe.annotations.formats.masks.ids import Coding
 from segpipe.annotations.formats.voc.lists import Choice, Given, choose

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from segpipe.annotations.formats.masks import pair_table
-from segpipe.annotations.formats.masks.layers import Layer, Layers
+from segpipe.annotations.formats.masks.mask_files import Layer, Layers
 from segpipe.annotations.items import Found, Item
 from segpipe.errors import PipelineError
 

@@ -11,10 +11,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image
 
+from segpipe.annotations.code_counts import Tally
 from segpipe.annotations.detect import settings as first_settings
 from segpipe.annotations.detect.inspect import look
 from segpipe.annotations.formats.masks.palettes import why_colours
-from segpipe.annotations.tally import Tally
 from segpipe.images.decode import value_colours
 from tests.annotations.data_params import data_params
 from tests.annotations.formats.masks.folders import blocks, errors, examined, masks_of, mended, photo, save, with_settings

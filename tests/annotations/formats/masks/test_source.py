@@ -8,7 +8,7 @@ import pytest
 from PIL import Image
 
 from segpipe.annotations.formats.masks import source as masks
-from segpipe.annotations.formats.masks.layers import Layers
+from segpipe.annotations.formats.masks.mask_files import Layers
 from segpipe.annotations.items import Found
 from segpipe.errors import PipelineError
 from segpipe.storage.byte_source import Place

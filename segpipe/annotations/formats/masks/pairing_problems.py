@@ -5,9 +5,9 @@ from collections.abc import Collection, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path, PurePosixPath
 
-from segpipe.annotations.formats.masks import guess
-from segpipe.annotations.formats.masks.guess import Guess
-from segpipe.annotations.formats.masks.several import MASK_WORDS, words_in
+from segpipe.annotations.formats.masks import infer_template
+from segpipe.annotations.formats.masks.infer_template import Guess
+from segpipe.annotations.formats.masks.name_pattern import MASK_WORDS, words_in
 from segpipe.annotations.formats.masks.template import PART, STEM, Template, stems_of
 from segpipe.annotations.items import together, unannotated
 from segpipe.errors import DataError, Fix
@@ -53,7 +53,7 @@ def diagnose(
     """
     alone = [each for each in pairs if not each.masks]
     spare = [*left, *others]
-    proposed = guess.guess([each.id for each in alone], [mask_id for mask_id, _ in spare])
+    proposed = infer_template.guess([each.id for each in alone], [mask_id for mask_id, _ in spare])
     if proposed and proposed.n_fitting > len(pairs) - len(alone) and 2 * proposed.n_fitting >= len(spare):
         return [each for each in pairs if each.masks], [_renamed(_name(root, path), proposed) for _, path in spare]
     unknown = _unknown(root, pairs, left, naming.template)
@@ -116,10 +116,10 @@ def _is_beside(path: Path, owner: Pair) -> bool:
 def _further(root: Path, pairs: Sequence[Pair], left: Sequence[File], template: Template) -> list[tuple[Path, DataError]]:
     """Each file that seems to be one more mask of an image that has one, with the problem, which names all of this image."""
     owned = {each.id: each for each in pairs if each.masks}
-    of_image = guess.Owners(template, owned)
+    of_image = infer_template.Owners(template, owned)
     masks = {each.masks[0].path.relative_to(root).with_suffix("").as_posix(): each for each in owned.values()}
     renamed = [name for name, own in masks.items() if PurePosixPath(name).name != own.image.stem]
-    of_mask = guess.Owners(replace(template, image=STEM), renamed)
+    of_mask = infer_template.Owners(replace(template, image=STEM), renamed)
     more: dict[str, list[File]] = defaultdict(list)
     for item_id, path in left:
         owner = of_image.owner(item_id)

@@ -6,8 +6,8 @@ from dataclasses import dataclass
 from itertools import combinations
 from pathlib import PurePosixPath
 
-from segpipe.annotations.formats.masks import several
-from segpipe.annotations.formats.masks.several import Holes, holes_in
+from segpipe.annotations.formats.masks import name_pattern
+from segpipe.annotations.formats.masks.name_pattern import Holes, holes_in
 from segpipe.annotations.formats.masks.template import ANY, CLASS, PART, STEM, Template, parse, stems_of
 from segpipe.annotations.items import PARTS, together
 from segpipe.images.decode import SUFFIXES
@@ -48,9 +48,12 @@ class Guess:
     def choices(self) -> list[tuple[str, str]]:
         """Templates that say what the masks are, each with its meaning for people."""
         frames = [way for way, _ in self.ways]
-        texts = [(several.by_force(frames, CLASS), "each is of one class")]
+        texts = [(name_pattern.by_force(frames, CLASS), "each is of one class")]
         texts.append(
-            (several.by_force(frames, PART) or several.by_force(frames, ANY), "they are parts of one mask and are joined")
+            (
+                name_pattern.by_force(frames, PART) or name_pattern.by_force(frames, ANY),
+                "they are parts of one mask and are joined",
+            )
         )
         texts += [(each, SOME) for each in self._of_one_folder(frames)]
         texts += [(each, ALONE) for each in self._single(frames)]
@@ -60,7 +63,7 @@ class Guess:
         """The ways of one folder as classes, where there are ways of several folders."""
         folders = sorted({frame.rpartition("/")[0] for frame in frames})
         own = [[frame for frame in frames if frame.rpartition("/")[0] == folder] for folder in folders]
-        return [several.by_force(each, CLASS) for each in own if len(each) > 1 and len(folders) > 1]
+        return [name_pattern.by_force(each, CLASS) for each in own if len(each) > 1 and len(folders) > 1]
 
     def _single(self, frames: Sequence[str]) -> list[str]:
         """The ways in which most images have a mask, of which none is another one too."""

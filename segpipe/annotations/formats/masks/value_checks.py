@@ -2,14 +2,14 @@
 
 from collections.abc import Callable, Sequence
 
-from segpipe.annotations.formats.masks import strays
+from segpipe.annotations.code_counts import pixels_by_code
+from segpipe.annotations.formats.masks import stray_pixels
 from segpipe.annotations.formats.masks.codes import COLOUR, is_even, some, told
 from segpipe.annotations.formats.masks.evidence import Evidence, as_colour
 from segpipe.annotations.formats.masks.ids import Coding
 from segpipe.annotations.formats.masks.palettes import BLACK, WHITE, why_colours
-from segpipe.annotations.formats.masks.strays import FEW
+from segpipe.annotations.formats.masks.stray_pixels import FEW
 from segpipe.annotations.items import Seen
-from segpipe.annotations.tally import pixels_by_code
 from segpipe.errors import DataError, Fix
 from segpipe.record import BACKGROUND, IGNORE, is_background
 
@@ -58,7 +58,7 @@ def _palettes(all_masks: Evidence) -> list[DataError]:
 
 def _strays(all_masks: Evidence) -> list[DataError]:
     """Black and white but for a few pixels, which would decide what black and white mean."""
-    found = strays.black_and_white(all_masks.tallies.values())
+    found = stray_pixels.black_and_white(all_masks.tallies.values())
     coding = all_masks.coding
     is_class = found is not None and coding.kind != "binary" and coding.targets.get(found.white, IGNORE) != IGNORE
     if found is None or not found.strays or is_class or coding.kind == "codes" or len(all_masks.names) > 2:
@@ -158,8 +158,8 @@ def _few(all_masks: Evidence) -> list[DataError]:
     if all_masks.coding.kind == "binary" or not strange or strange == [n_names]:
         return []
     tallies = all_masks.tallies.values()
-    binary = strays.black_and_white(tallies)
-    few = binary.strays if binary else strays.few_pixels(tallies, above=0)
+    binary = stray_pixels.black_and_white(tallies)
+    few = binary.strays if binary else stray_pixels.few_pixels(tallies, above=0)
     if not set(strange) <= set(few):
         return []
     counts = pixels_by_code(tallies)

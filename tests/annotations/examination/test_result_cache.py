@@ -10,10 +10,10 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from segpipe.annotations import convert, entries
+from segpipe.annotations import cache_encoding, convert
 from segpipe.annotations.checks.findings import findings
 from segpipe.annotations.detect.inspect import look
-from segpipe.annotations.examination import examine, kept, picture
+from segpipe.annotations.examination import examine, image_info, result_cache
 from segpipe.annotations.examination.result import Examination
 from segpipe.annotations.formats.table import source_of
 from segpipe.annotations.near_duplicates import pairs
@@ -119,24 +119,26 @@ def test_entries_of_another_content_are_computed_again(tmp_path: Path, cache: Ca
 
 
 def test_other_code_counts_as_another_reader(monkeypatch: pytest.MonkeyPatch) -> None:
-    before = kept.image_key("a", "parts"), kept.pairs_key([b"a", b"b"])
-    monkeypatch.setattr(kept, "_made_by", lambda: "another version")
-    assert not {kept.image_key("a", "parts"), kept.pairs_key([b"a", b"b"])} & {*before}
+    before = result_cache.image_key("a", "parts"), result_cache.pairs_key([b"a", b"b"])
+    monkeypatch.setattr(result_cache, "_made_by", lambda: "another version")
+    assert not {result_cache.image_key("a", "parts"), result_cache.pairs_key([b"a", b"b"])} & {*before}
 
 
 def test_all_code_that_reads_counts() -> None:
     """Else an edit of it would be answered with what the old code saw."""
-    root = kept.PACKAGE.parent
+    root = result_cache.PACKAGE.parent
     reading = {
         root / file for file in closure(root, ["segpipe.annotations.formats.table", "segpipe.annotations.examination.examine"])
     }
     assert reading
-    assert {file.relative_to(root).as_posix() for file in reading - {*kept.code_files()}} <= {"segpipe/console/progress.py"}
-    assert kept.PACKAGE / "images/decode.py" in kept.code_files()
+    assert {file.relative_to(root).as_posix() for file in reading - {*result_cache.code_files()}} <= {
+        "segpipe/console/progress.py"
+    }
+    assert result_cache.PACKAGE / "images/decode.py" in result_cache.code_files()
 
 
 def test_the_order_and_the_lengths_of_fingerprints_count() -> None:
-    assert len({kept.pairs_key(each) for each in ([b"ab", b"c"], [b"c", b"ab"], [b"a", b"bc"], [b"abc"])}) == 4
+    assert len({result_cache.pairs_key(each) for each in ([b"ab", b"c"], [b"c", b"ab"], [b"a", b"bc"], [b"abc"])}) == 4
 
 
 @pytest.mark.parametrize("source", ["labelme", "masks", "coco", "yolo", "voc"])
@@ -145,15 +147,15 @@ def test_what_every_format_reads_by_can_be_told(source: str, tmp_path: Path) -> 
     case = next(case for case in CASES if case.source == source and not case.is_broken)
     data = parameters(case, tmp_path / "x")
     found = source_of(data, tmp_path / "x", ())
-    described = kept.described(found.read)
+    described = result_cache.described(found.read)
     assert described
     assert str(tmp_path) not in described
-    assert kept.annotation_key("mask", found.found.items[0], "hash", found.read)
+    assert result_cache.annotation_key("mask", found.found.items[0], "hash", found.read)
 
 
 @pytest.mark.parametrize("value", [lambda: 1, partial(lambda: 1), Path("x"), object(), {1: object()}, [np.zeros(2)]])
 def test_what_cannot_be_told_is_not_kept(value: Any) -> None:
-    assert kept.described(value) == ""
+    assert result_cache.described(value) == ""
 
 
 @pytest.mark.parametrize("case", [case for case in CASES if "everything" in case.name or case.warnings][:24], ids=names)
@@ -178,9 +180,9 @@ def test_a_look_reads_no_annotation_twice(tmp_path: Path, cache: Cache, monkeypa
 def test_values_come_back_as_they_were() -> None:
     error = DataError("a", "b", "c", (Fix("k", (1, "x"), adds=True), Fix("l", [1])), warning=True)
     value = {"a": (1, 2.5, None, True), "b": [b"\0\xff", {}], "c": (error,)}
-    content = entries.encode(value)
+    content = cache_encoding.encode(value)
     assert content is not None
-    back = entries.decode(content)
+    back = cache_encoding.decode(content)
     assert {**back, "c": [vars(each) for each in back["c"]]} == {**value, "c": [vars(error)]}
     assert json.loads(content)
 
@@ -191,7 +193,9 @@ def test_a_value_that_would_come_back_as_another_is_not_kept() -> None:
 
     grown = DataError("a", "b", "c")
     grown.cause = "d"  # type: ignore[attr-defined]
-    assert [entries.encode(each) for each in (np.int64(1), {1, 2}, OtherError("a", "b", "c"), grown, float("nan"))] == [None] * 5
+    assert [cache_encoding.encode(each) for each in (np.int64(1), {1, 2}, OtherError("a", "b", "c"), grown, float("nan"))] == [
+        None
+    ] * 5
 
 
 def test_only_a_project_keeps_anything(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -219,5 +223,5 @@ def test_the_same_bytes_under_two_names_are_told_under_both(tmp_path: Path, cach
 
 def test_a_picture_has_a_fingerprint_only_where_one_is_asked_for(tmp_path: Path) -> None:
     content = (folder(tmp_path / "x", 5) / "images/00.png").read_bytes()
-    sizes = [len(picture.picture_of(content, "a", how).fingerprint) for how in ("none", "whole", "parts")]
+    sizes = [len(image_info.picture_of(content, "a", how).fingerprint) for how in ("none", "whole", "parts")]
     assert sizes[0] == 0 < sizes[1] < sizes[2]

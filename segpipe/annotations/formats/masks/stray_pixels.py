@@ -3,7 +3,7 @@
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 
-from segpipe.annotations.tally import Tally, masks_by_code, pixels_by_code
+from segpipe.annotations.code_counts import Tally, masks_by_code, pixels_by_code
 
 FEW = 8
 """Ids up to this are believed, whatever gaps they have."""

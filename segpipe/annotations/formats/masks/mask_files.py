@@ -8,12 +8,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from segpipe.annotations.class_map import ClassIds
+from segpipe.annotations.code_counts import added
 from segpipe.annotations.formats.masks import codes as mask_codes
 from segpipe.annotations.formats.masks import ids as mask_ids
 from segpipe.annotations.formats.masks.codes import code_of, some, told
 from segpipe.annotations.formats.masks.ids import Coding
 from segpipe.annotations.items import Annotated, Item, Seen
-from segpipe.annotations.tally import added
 from segpipe.errors import DataError, Fix, PipelineError
 from segpipe.params.schema import MasksParams
 from segpipe.record import BACKGROUND_WORDS, IGNORE, Mask, is_background

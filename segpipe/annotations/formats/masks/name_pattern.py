@@ -5,7 +5,7 @@ from collections import defaultdict
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 
-from segpipe.annotations.formats.masks.layers import NOTHING
+from segpipe.annotations.formats.masks.mask_files import NOTHING
 from segpipe.annotations.formats.masks.template import ANY, CLASS, PART, STEM
 from segpipe.images.decode import SUFFIXES
 

@@ -8,11 +8,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from segpipe.annotations.class_map import class_ids
+from segpipe.annotations.code_counts import Tally
 from segpipe.annotations.formats.masks import ids as mask_ids
-from segpipe.annotations.formats.masks import judge as mask_judge
+from segpipe.annotations.formats.masks import value_checks as mask_judge
 from segpipe.annotations.formats.masks.codes import code_of, colour_code, told
 from segpipe.annotations.items import Item, Seen
-from segpipe.annotations.tally import Tally
 from segpipe.errors import DataError
 from segpipe.params.schema import DataParams
 from segpipe.storage.byte_source import Place

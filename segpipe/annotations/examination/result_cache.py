@@ -19,10 +19,10 @@ from typing import Any, TypeVar
 import cv2
 from pydantic import BaseModel
 
-from segpipe.annotations import entries
+from segpipe.annotations import cache_encoding
 from segpipe.annotations.examination.pages import Page
 from segpipe.annotations.formats.coco.file import Pieces
-from segpipe.annotations.formats.masks.layers import Layers
+from segpipe.annotations.formats.masks.mask_files import Layers
 from segpipe.annotations.items import Item, Reader
 from segpipe.storage.byte_source import Held, Place, Readable
 from segpipe.storage.examination_cache import Cache
@@ -51,7 +51,7 @@ class Looked:
         content = self.cache.get(key) if key else None
         if content is not None:
             try:
-                value = unpack(entries.decode(content))
+                value = unpack(cache_encoding.decode(content))
             except (
                 ValueError,
                 LookupError,
@@ -63,7 +63,7 @@ class Looked:
                 self.used.append(key)
                 return value
         value = make()
-        content = entries.encode(pack(value)) if key and self.cache.path else None
+        content = cache_encoding.encode(pack(value)) if key and self.cache.path else None
         if content is not None:
             self.new.append((key, content))
         return value

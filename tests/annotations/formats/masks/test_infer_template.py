@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from segpipe.annotations.formats.masks.guess import guess
+from segpipe.annotations.formats.masks.infer_template import guess
 from segpipe.annotations.formats.masks.template import parse, stems_of
 
 

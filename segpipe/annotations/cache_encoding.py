@@ -4,7 +4,7 @@ import base64
 import json
 from typing import Any
 
-from segpipe.annotations.tally import Tally
+from segpipe.annotations.code_counts import Tally
 from segpipe.errors import DataError, Fix
 
 KNOWN = {"error": DataError, "fix": Fix, "tally": Tally}

@@ -7,10 +7,10 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from segpipe.annotations.formats.masks import layers
+from segpipe.annotations.formats.masks import mask_files
 from segpipe.annotations.formats.masks import source as masks
 from segpipe.annotations.formats.masks.ids import Coding
-from segpipe.annotations.formats.masks.layers import Layer, Layers, classes_present, joined
+from segpipe.annotations.formats.masks.mask_files import Layer, Layers, classes_present, joined
 from segpipe.annotations.items import Annotated, Item, Seen
 from segpipe.errors import PipelineError
 from segpipe.storage.byte_source import Place
@@ -36,7 +36,7 @@ def item(root: Path, **files: Any) -> Item:
 
 
 def read(one: Item, coding: Coding = BINARY, overlap: str = "order", **numbers: int) -> Annotated:
-    return layers.read(one, 4, 1, coding, numbers or (NUMBERS if coding is BINARY else {}), overlap)
+    return mask_files.read(one, 4, 1, coding, numbers or (NUMBERS if coding is BINARY else {}), overlap)
 
 
 def told(annotated: Annotated) -> list[str]:
@@ -134,7 +134,7 @@ def test_a_mask_of_one_value_is_a_warning(tmp_path: Path) -> None:
 
 
 def test_parts_in_black_and_white_must_agree_on_the_object(tmp_path: Path) -> None:
-    result = layers.read(item(tmp_path, _=row(0, 255, 0, 0), _1=row(1, 0, 0, 0)), 4, 1, BINARY, {}, "order")
+    result = mask_files.read(item(tmp_path, _=row(0, 255, 0, 0), _1=row(1, 0, 0, 0)), 4, 1, BINARY, {}, "order")
     assert told(result) == ["all of a: masks of one image whose objects have different values: 1, 255. Make them alike."]
 
 
@@ -143,11 +143,11 @@ def test_the_ignored_value_as_the_object_of_some_masks_of_a_class_is_told(tmp_pa
     for name, values in (("x", row(0, 1, 255, 0)), ("y", row(0, 255, 0, 0)), ("z", row(0, 0, 0, 0))):
         one = item(tmp_path / name, cat=values, dog=row(0, 0, 0, 255))
         seen.append(Seen(one, read(one).values))
-    (problem,) = layers.judge(seen, BINARY)
+    (problem,) = mask_files.judge(seen, BINARY)
     assert str(problem) == (
         "cat.png: the object is 1 in some masks of its class and 255, the ignored value, in others. Make them alike."
     )
-    assert layers.judge(seen[1:], BINARY) == []
+    assert mask_files.judge(seen[1:], BINARY) == []
 
 
 def test_a_stray_pixel_in_a_mask_of_a_class_is_told_by_its_own_name(tmp_path: Path) -> None:
@@ -159,7 +159,7 @@ def test_a_stray_pixel_in_a_mask_of_a_class_is_told_by_its_own_name(tmp_path: Pa
         layer = Layer(f"{name}_cat.png", Place(tmp_path / f"{name}_cat.png"), "cat")
         one = Item(name, f"{name}.jpg", Place(tmp_path / "x"), Layers((layer,)), annotation_name=layer.name)
         seen.append(Seen(one, read(one).values))
-    assert [problem.file for problem in layers.judge(seen, BINARY)] == ["d_cat.png"]
+    assert [problem.file for problem in mask_files.judge(seen, BINARY)] == ["d_cat.png"]
 
 
 @pytest.mark.parametrize("colours", [[0, 0, 0, 255, 255, 255], [255, 255, 255, 0, 0, 0]])
