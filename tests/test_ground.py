@@ -17,7 +17,7 @@ from segpipe.images import palette, resize
 from segpipe.reproducibility import fingerprint, versions
 from segpipe.reproducibility.seeds import seed_of
 from segpipe.storage import files, workspace, zips
-from segpipe.storage.byte_source import Place
+from segpipe.storage.byte_source import FileRange
 from tests.structure.imports import ROOT
 
 
@@ -85,15 +85,15 @@ def test_json_is_sorted_and_refuses_nan(tmp_path: Path) -> None:
 
 def test_a_place_is_a_part_of_a_file(tmp_path: Path) -> None:
     (tmp_path / "a").write_bytes(b"0123456789")
-    assert Place(tmp_path / "a").read() == b"0123456789"
-    assert Place(tmp_path / "a", 3, 4).read() == b"3456"
+    assert FileRange(tmp_path / "a").read() == b"0123456789"
+    assert FileRange(tmp_path / "a", 3, 4).read() == b"3456"
 
 
 @given(st.dictionaries(st.text("abcé/", min_size=1, max_size=8), st.binary(max_size=50), max_size=6))
 def test_zip_places_hold_what_was_written(tmp_path_factory: pytest.TempPathFactory, members: dict[str, bytes]) -> None:
     path = tmp_path_factory.mktemp("zip") / "a.zip"
     zips.write_zip(path, members.items())
-    assert {name: place.read() for name, place in zips.places(path).items()} == members
+    assert {name: place.read() for name, place in zips.entries(path).items()} == members
     with zipfile.ZipFile(path) as archive:
         assert archive.testzip() is None
 

@@ -4,10 +4,10 @@ import base64
 import json
 from typing import Any
 
-from segpipe.annotations.code_counts import Tally
+from segpipe.annotations.code_counts import CodeCounts
 from segpipe.errors import DataError, Fix
 
-KNOWN = {"error": DataError, "fix": Fix, "tally": Tally}
+KNOWN = {"error": DataError, "fix": Fix, "tally": CodeCounts}
 """Classes that an entry may hold, made again from what stands in them."""
 
 

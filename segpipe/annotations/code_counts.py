@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 
 @dataclass(frozen=True)
-class Tally:
+class CodeCounts:
     """The `codes` of one mask (numbers and colours, as masks/codes.py has them) and how many `pixels` have each.
 
     `shown` are the codes of the colours in which the file shows them, where these are others: those of a palette, or of
@@ -17,27 +17,27 @@ class Tally:
     pixels: tuple[int, ...]
     shown: tuple[int, ...] = ()
 
-    def as_shown(self) -> "Tally":
+    def as_shown(self) -> "CodeCounts":
         """The same mask by the colours in which it is shown."""
         if not self.shown:
             return self
         counts: Counter[int] = Counter()
         for code, pixels in zip(self.shown, self.pixels, strict=True):
             counts[code] += pixels
-        return Tally(tuple(counts), tuple(counts.values()))
+        return CodeCounts(tuple(counts), tuple(counts.values()))
 
 
-def added(tallies: Sequence[Tally]) -> Tally:
+def merged(tallies: Sequence[CodeCounts]) -> CodeCounts:
     """What several files of one mask hold together."""
     pixels = pixels_by_code(tallies)
     shown: dict[int, int] = {}
     for each in tallies:
         shown.update(zip(each.codes, each.shown or each.codes, strict=True))
     has_colours = any(each.shown for each in tallies)
-    return Tally(tuple(pixels), tuple(pixels.values()), tuple(shown[code] for code in pixels) if has_colours else ())
+    return CodeCounts(tuple(pixels), tuple(pixels.values()), tuple(shown[code] for code in pixels) if has_colours else ())
 
 
-def pixels_by_code(tallies: Iterable[Tally]) -> Counter[int]:
+def pixels_by_code(tallies: Iterable[CodeCounts]) -> Counter[int]:
     """How many pixels of all masks have each code."""
     counts: Counter[int] = Counter()
     for each in tallies:
@@ -45,6 +45,6 @@ def pixels_by_code(tallies: Iterable[Tally]) -> Counter[int]:
     return counts
 
 
-def masks_by_code(tallies: Iterable[Tally]) -> Counter[int]:
+def masks_by_code(tallies: Iterable[CodeCounts]) -> Counter[int]:
     """How many masks hold each code."""
     return Counter(code for each in tallies for code in each.codes)

@@ -11,7 +11,7 @@ from segpipe.annotations.items import PARTS
 from segpipe.errors import PipelineError, plain
 from segpipe.storage.text_file import read_text
 
-Named = tuple[str, tuple[str, ...]]
+NamesOfFile = tuple[str, tuple[str, ...]]
 """A file's name, and its classes in the order of their ids."""
 ROBOFLOW, NNUNET, SUPERVISELY = "_classes.csv", "dataset.json", "meta.json"
 NNUNET_KEYS = {"channel_names", "modality", "numTraining", "file_ending", "tensorImageSize"}
@@ -20,7 +20,7 @@ MOST, LONGEST = 256, 255
 """Names in a list, and bytes of a file's name: a system refuses to look for longer ones."""
 
 
-def read(folder: Path) -> Named | None:
+def read(folder: Path) -> NamesOfFile | None:
     """The names in the folder: Roboflow's, nnU-Net's, Darknet's (as CVAT exports YOLO), Supervisely's; or nothing.
 
     Raises PipelineError where such a file is broken, or two of Roboflow's contradict one another.
@@ -28,7 +28,7 @@ def read(folder: Path) -> Named | None:
     return next((found for reader in READERS if (found := reader(folder))), None)
 
 
-def _roboflow(folder: Path) -> Named | None:
+def _roboflow(folder: Path) -> NamesOfFile | None:
     """`_classes.csv`, with the columns Pixel Value and Class, in the folder or in those of its parts."""
     places = [folder / ROBOFLOW, *(path / ROBOFLOW for path in sorted(folder.glob("*")) if path.name.lower() in PARTS)]
     found = [(path, names) for path in places if path.is_file() and (names := _roboflow_names(path))]
@@ -55,7 +55,7 @@ def _roboflow_names(path: Path) -> tuple[str, ...]:
     return _in_order(path, ids)
 
 
-def _nnunet(folder: Path) -> Named | None:
+def _nnunet(folder: Path) -> NamesOfFile | None:
     """The `labels` of nnU-Net's `dataset.json`: names with their ids, or, in its first version, ids with their names."""
     path = folder / NNUNET
     content = _json(path) if path.is_file() else None
@@ -75,7 +75,7 @@ def _nnunet(folder: Path) -> Named | None:
     return path.name, _in_order(path, ids)
 
 
-def _darknet(folder: Path) -> Named | None:
+def _darknet(folder: Path) -> NamesOfFile | None:
     """The file that `obj.data` calls its names, else `obj.names`: a name a line."""
     path = next((path for path in _darknet_places(folder) if path.is_file()), None)
     if path is None:
@@ -93,7 +93,7 @@ def _darknet_places(folder: Path) -> list[Path]:
     return [folder / end for end in (*ends, "obj.names") if end not in ("", ".", "..") and len(end.encode()) <= LONGEST]
 
 
-def _supervisely(folder: Path) -> Named | None:
+def _supervisely(folder: Path) -> NamesOfFile | None:
     """The titles of the classes in a project's meta.json."""
     path = folder / SUPERVISELY
     titles = class_titles(path) if path.is_file() else ()
@@ -112,7 +112,7 @@ def class_titles(path: Path) -> tuple[str, ...]:
     return tuple(title for title in titles if isinstance(title, str)) if len(titles) == len(rows) else ()
 
 
-READERS: tuple[Callable[[Path], Named | None], ...] = (_roboflow, _nnunet, _darknet, _supervisely)
+READERS: tuple[Callable[[Path], NamesOfFile | None], ...] = (_roboflow, _nnunet, _darknet, _supervisely)
 
 
 def _in_order(path: Path, ids: Mapping[int, str]) -> tuple[str, ...]:

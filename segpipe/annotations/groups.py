@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path, PurePosixPath
 
-from segpipe.annotations.items import Found, Item, id_of
+from segpipe.annotations.items import Item, ItemList, id_of
 from segpipe.errors import DataError, PipelineError
 from segpipe.images.decode import SUFFIXES
 from segpipe.storage.csv_table import unguarded
@@ -28,7 +28,7 @@ def table_in(root: Path) -> str:
     return FILE if head >= set(COLUMNS) else "none"
 
 
-def with_groups(found: Found, root: Path, table: str) -> Found:
+def with_groups(found: ItemList, root: Path, table: str) -> ItemList:
     """The items with the group that `table`, a CSV below `root`, gives them; `none` leaves them as they are.
 
     An image is named by its path below `root`, by its id, or by its bare name where only one image has it, each as it is or

@@ -6,12 +6,12 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
 
-from segpipe.annotations.code_counts import Tally
+from segpipe.annotations.code_counts import CodeCounts
 from segpipe.errors import DataError, Fix, plain
 from segpipe.images.decode import SUFFIXES
 from segpipe.record import Mask
 from segpipe.storage import listing
-from segpipe.storage.byte_source import Place, Readable
+from segpipe.storage.byte_source import ByteSource, FileRange
 
 PARTS = {"train": "train", "training": "train", "val": "val", "valid": "val", "validation": "val", "test": "test"}
 """Folder and list names that give a split, and the part each means."""
@@ -29,8 +29,8 @@ class Item:
 
     id: str
     source: str
-    image: Readable
-    annotation: Readable | None
+    image: ByteSource
+    annotation: ByteSource | None
     given: str = ""
     group: str = ""
     annotation_name: str = ""
@@ -38,7 +38,7 @@ class Item:
 
 
 @dataclass(frozen=True)
-class Found:
+class ItemList:
     """What a format found: the items sorted by id, and what is wrong with the files themselves.
 
     `told` are image files, as `segpipe.annotations.examination.unread_files` calls them, of which a problem speaks without being named
@@ -51,7 +51,7 @@ class Found:
 
 
 @dataclass(frozen=True)
-class Annotated:
+class ParsedAnnotation:
     """What one annotation says of its image: `mask` holds class ids, 255 ignored, or is None where there is none to give.
 
     `values` are the labels, ids or colours that the file holds, as text; `problems` what is wrong with this file alone.
@@ -61,22 +61,22 @@ class Annotated:
     mask: Mask | None
     values: tuple[str, ...] = ()
     problems: tuple[DataError, ...] = ()
-    tally: Tally | None = None
+    tally: CodeCounts | None = None
 
 
 @dataclass(frozen=True)
-class Seen:
+class AnnotationSummary:
     """An item and what its annotation holds, its `values` or the `tally` of a mask: what a format judges all files by."""
 
     item: Item
     values: tuple[str, ...]
-    tally: Tally | None = None
+    tally: CodeCounts | None = None
 
 
-Reader = Callable[[Item, int, int], Annotated]
+Reader = Callable[[Item, int, int], ParsedAnnotation]
 """Reads an item's annotation for an image of this width and height. Can be pickled; raises DataError as well."""
 
-Judge = Callable[[Sequence[Seen]], list[DataError]]
+DatasetCheck = Callable[[Sequence[AnnotationSummary]], list[DataError]]
 """What only all files together show: 0 and 255 in all masks, labels that no list names."""
 
 
@@ -89,23 +89,23 @@ class Source:
     that this data asks for, beside the classes.
     """
 
-    found: Found
+    found: ItemList
     classes: tuple[str, ...]
     read: Reader
-    judge: Judge
+    judge: DatasetCheck
     listed: tuple[str, ...] = ()
-    members: Mapping[str, Place] = field(default_factory=dict)
+    members: Mapping[str, FileRange] = field(default_factory=dict)
     fitting: Mapping[str, str] = field(default_factory=dict)
 
 
-def sorted_items(items: Iterable[Item], problems: Iterable[DataError], told: Iterable[str] = ()) -> Found:
+def sorted_items(items: Iterable[Item], problems: Iterable[DataError], told: Iterable[str] = ()) -> ItemList:
     """Sorts the items by id and adds a problem for each id that occurs twice or is no plain text; `told` as in `Found`."""
     ordered = tuple(sorted(items, key=lambda item: (item.id, item.source)))
     named: dict[str, list[str]] = defaultdict(list)
     for item in ordered:
         named[item.id].append(item.source)
     twice = [
-        DataError(together(names), "images of the same name up to its suffix", "Rename or remove all but one of them.")
+        DataError(join_names(names), "images of the same name up to its suffix", "Rename or remove all but one of them.")
         for names in named.values()
         if len(names) > 1
     ]
@@ -114,10 +114,10 @@ def sorted_items(items: Iterable[Item], problems: Iterable[DataError], told: Ite
         for item in ordered
         if plain(item.source) != item.source
     ]
-    return Found(ordered, (*problems, *twice, *strange), frozenset(told))
+    return ItemList(ordered, (*problems, *twice, *strange), frozenset(told))
 
 
-def together(names: Sequence[str]) -> str:
+def join_names(names: Sequence[str]) -> str:
     """The names of files that have one problem with one another: `a and b`, `a, b and c`, `a, b and 7 more`."""
     shown = list(names) if len(names) <= SHOWN else [*names[: SHOWN - 1], f"{len(names) - SHOWN + 1} more"]
     return " and ".join([", ".join(shown[:-1]), shown[-1]] if len(shown) > 1 else shown)

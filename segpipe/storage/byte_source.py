@@ -6,18 +6,18 @@ from pathlib import Path
 from typing import Protocol
 
 
-class Readable(Protocol):
+class ByteSource(Protocol):
     """Anything that gives the bytes of one file: a place on the disk, a picture inside a JSON, a page of a TIFF."""
 
     def read(self) -> bytes:
         """The bytes, the same each time, in whatever process."""
 
-    def places(self) -> "tuple[Place, ...]":
+    def places(self) -> "tuple[FileRange, ...]":
         """Where on the disk they come from; nothing for bytes in memory."""
 
 
 @dataclass(frozen=True)
-class Place:
+class FileRange:
     """`size` bytes from `offset` of `file`; without a size, the whole file. Can be pickled and shared by processes."""
 
     file: Path
@@ -34,13 +34,13 @@ class Place:
         finally:
             os.close(descriptor)
 
-    def places(self) -> "tuple[Place, ...]":
+    def places(self) -> "tuple[FileRange, ...]":
         """This place."""
         return (self,)
 
 
 @dataclass(frozen=True)
-class Held:
+class InMemory:
     """Bytes in memory."""
 
     content: bytes
@@ -49,6 +49,6 @@ class Held:
         """The bytes."""
         return self.content
 
-    def places(self) -> tuple[Place, ...]:
+    def places(self) -> tuple[FileRange, ...]:
         """None: the bytes are in memory."""
         return ()

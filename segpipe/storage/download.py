@@ -18,7 +18,7 @@ from urllib3 import exceptions as urllib3
 from segpipe.console.progress import track
 from segpipe.errors import PipelineError
 from segpipe.storage.files import sha256_of, write_with
-from segpipe.storage.lock import alone
+from segpipe.storage.lock import exclusive
 
 MIB = 2**20
 PIECE = 2**16  # bytes asked of the connection at once
@@ -72,7 +72,7 @@ def fetch(
         if _is_there(destination, sha256):
             return
         partial_dir.mkdir(parents=True, exist_ok=True)
-        with alone(partial.with_suffix(".lock"), f"the download of {destination.name}"):
+        with exclusive(partial.with_suffix(".lock"), f"the download of {destination.name}"):
             if not _is_there(destination, sha256):  # another process may have brought it meanwhile
                 _fill(partial, urls, sha256, _Rules(timeout_s, attempts, pause_s, max_bytes), destination.name)
                 write_with(destination, lambda temporary: shutil.move(partial, temporary))

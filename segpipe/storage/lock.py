@@ -16,7 +16,7 @@ from filelock import FileLock, Timeout
 
 
 @contextlib.contextmanager
-def alone(path: Path, what: str) -> Iterator[None]:
+def exclusive(path: Path, what: str) -> Iterator[None]:
     """Holds the lock file `path` while the block runs; waits for the process that has it, named on stderr."""
     holder = path.with_suffix(".holder")
     try:

@@ -39,7 +39,7 @@ def train(params: TrainKeys, fold: int) -> Trained:
     """
     training = prepare(params, fold)
     folder = resume.folder_of(workspace.main_root(), fold, training.card.fingerprint)
-    with lock.alone(folder.with_suffix(".lock"), f"the training of fold {fold}"), translate_norm_errors():
+    with lock.exclusive(folder.with_suffix(".lock"), f"the training of fold {fold}"), translate_norm_errors():
         keeper = resume.Keeper(folder, params.runtime.save_every)
         trained = _train(training, keeper)
         keeper.forget()

@@ -8,7 +8,7 @@ from pathlib import Path
 import filelock
 import pytest
 
-from segpipe.storage.lock import alone
+from segpipe.storage.lock import exclusive
 from tests.structure.imports import ROOT
 
 HOLD = """
@@ -50,12 +50,12 @@ def test_a_killed_holder_holds_nothing(tmp_path: Path) -> None:
     first.kill()
     first.wait()
     start = time.monotonic()
-    with alone(tmp_path / "a.lock", "it"):
+    with exclusive(tmp_path / "a.lock", "it"):
         assert time.monotonic() - start < 5
 
 
 def test_nothing_is_left_behind(tmp_path: Path) -> None:
-    with alone(tmp_path / "deep" / "a.lock", "it"):
+    with exclusive(tmp_path / "deep" / "a.lock", "it"):
         assert list((tmp_path / "deep").iterdir())
     assert list((tmp_path / "deep").iterdir()) == []
 
@@ -69,7 +69,7 @@ def test_where_nothing_can_be_locked_it_is_said_and_the_work_goes_on(
 
     monkeypatch.setattr(filelock.FileLock, "acquire", refuse)
     ran = []
-    with alone(tmp_path / "a.lock", "it"):
+    with exclusive(tmp_path / "a.lock", "it"):
         ran.append(True)
     assert ran
     said = capsys.readouterr().err
@@ -78,6 +78,6 @@ def test_where_nothing_can_be_locked_it_is_said_and_the_work_goes_on(
 
 
 def test_an_error_inside_comes_out_as_it_is(tmp_path: Path) -> None:
-    with pytest.raises(OSError, match="inside"), alone(tmp_path / "a.lock", "it"):
+    with pytest.raises(OSError, match="inside"), exclusive(tmp_path / "a.lock", "it"):
         raise OSError("inside")
     assert list(tmp_path.iterdir()) == []

@@ -24,13 +24,13 @@ INK, PAPER = (40, 40, 40), (255, 255, 255)
 def contact_sheet(records: Sequence[Record], classes: Sequence[str]) -> NDArray[np.uint8]:
     """(H, W, 3): up to MOST images, each with its mask laid over it at its side, and what each colour means."""
     palette = colours(len(classes))
-    tiles = [_tile(record, palette) for record in chosen(records, len(classes))]
+    tiles = [_tile(record, palette) for record in select_records(records, len(classes))]
     width = COLUMNS * (2 * TILE + 2 * GAP) + GAP
     rows = [tiles[at : at + COLUMNS] for at in range(0, len(tiles), COLUMNS)]
     return np.concatenate([_legend(classes, palette, width), *(_row(row, width) for row in rows)])
 
 
-def chosen(records: Sequence[Record], n_classes: int) -> list[Record]:
+def select_records(records: Sequence[Record], n_classes: int) -> list[Record]:
     """Up to MOST records in an order of their own (a hash of the id): in turn one for the class that was shown least."""
     left = sorted(records, key=lambda record: hashlib.sha256(record.id.encode("utf-8")).digest())
     images = [sum(record.pixels[number] > 0 for record in left) for number in range(n_classes)]
@@ -61,7 +61,7 @@ def _tile(record: Record, palette: Sequence[Colour]) -> NDArray[np.uint8]:
     tile = np.full((size[1] + LINE, 2 * TILE + GAP, 3), PAPER, np.uint8)
     tile[: size[1], : size[0]] = small
     tile[: size[1], TILE + GAP : TILE + GAP + size[0]] = marked
-    return _written(tile, [((0, size[1] + 2), _short(record.id))])
+    return _with_text(tile, [((0, size[1] + 2), _short(record.id))])
 
 
 def _row(tiles: Sequence[NDArray[np.uint8]], width: int) -> NDArray[np.uint8]:
@@ -82,10 +82,10 @@ def _legend(classes: Sequence[str], palette: Sequence[Colour], width: int) -> ND
         top, left = GAP + number // columns * (LINE + 4), GAP + number % columns * (width - GAP) // columns
         legend[top : top + 12, left : left + 12] = palette[number]
         texts.append(((left + 18, top - 1), _short(name)))
-    return _written(legend, texts)
+    return _with_text(legend, texts)
 
 
-def _written(picture: NDArray[np.uint8], texts: Sequence[tuple[tuple[int, int], str]]) -> NDArray[np.uint8]:
+def _with_text(picture: NDArray[np.uint8], texts: Sequence[tuple[tuple[int, int], str]]) -> NDArray[np.uint8]:
     canvas = Image.fromarray(picture)
     draw = ImageDraw.Draw(canvas)
     for place, text in texts:

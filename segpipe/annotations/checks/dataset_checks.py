@@ -29,7 +29,7 @@ def warnings_of(records: Sequence[Record], classes: Sequence[str]) -> list[DataE
     ]
 
 
-def small_for(records: Sequence[Record], crop: int, stride: int) -> list[DataError]:
+def smaller_than_crop(records: Sequence[Record], crop: int, stride: int) -> list[DataError]:
     """A warning for each image that is smaller than the training crop, where a smaller one suits the images; with that one."""
     sides = [min(record.width, record.height) for record in records]
     fitting = crop_of(sides, stride, crop) if sides else crop
@@ -41,10 +41,10 @@ def small_for(records: Sequence[Record], crop: int, stride: int) -> list[DataErr
     ]
 
 
-Found = Iterator[tuple[str, str, str]]
+Warnings = Iterator[tuple[str, str, str]]
 
 
-def _void_first(records: Sequence[Record], classes: Sequence[str]) -> Found:
+def _void_first(records: Sequence[Record], classes: Sequence[str]) -> Warnings:
     """A first class whose name means "no class". The classes are those after data.class_map, so mapping it silences this."""
     if is_void(classes[0]):
         name = classes[0]
@@ -52,7 +52,7 @@ def _void_first(records: Sequence[Record], classes: Sequence[str]) -> Found:
         yield f"class {name}", 'the first class: its name means "no class", and yet it counts as a class of objects', remedy
 
 
-def _absent(records: Sequence[Record], classes: Sequence[str]) -> Found:
+def _absent(records: Sequence[Record], classes: Sequence[str]) -> Warnings:
     """Classes that are in no mask, or in so few that not every fold can have one."""
     for number, name in enumerate(classes):
         images = sum(record.pixels[number] > 0 for record in records)
@@ -67,7 +67,7 @@ def _absent(records: Sequence[Record], classes: Sequence[str]) -> Found:
             yield f"class {name}", f"it occurs in fewer than {FEW_IMAGES} images", remedy
 
 
-def _rare(records: Sequence[Record], classes: Sequence[str]) -> Found:
+def _rare(records: Sequence[Record], classes: Sequence[str]) -> Warnings:
     """Classes that are there, with a very small share of the pixels."""
     totals = [sum(record.pixels[number] for record in records) for number in range(len(classes))]
     for name, total in zip(classes, totals, strict=True):
@@ -76,7 +76,7 @@ def _rare(records: Sequence[Record], classes: Sequence[str]) -> Found:
             yield f"class {name}", f"it covers less than a {RARE}th of the pixels", remedy
 
 
-def _empty(records: Sequence[Record], classes: Sequence[str]) -> Found:
+def _empty(records: Sequence[Record], classes: Sequence[str]) -> Warnings:
     """Images without an object, where most are such."""
     empty = [record for record in records if not sum(record.pixels[1:])]
     if 2 * len(empty) > len(records):
@@ -84,26 +84,26 @@ def _empty(records: Sequence[Record], classes: Sequence[str]) -> Found:
             yield record.source, "no object in it, as in most images here", "Check that their annotations are not missing."
 
 
-def _ignored(records: Sequence[Record], classes: Sequence[str]) -> Found:
+def _ignored(records: Sequence[Record], classes: Sequence[str]) -> Warnings:
     for record in records:
         if record.ignored == record.width * record.height:
             yield record.source, "every pixel of it is ignored, so it teaches nothing", "Take it out, or mend its annotation."
 
 
-def _flat(records: Sequence[Record], classes: Sequence[str]) -> Found:
+def _flat(records: Sequence[Record], classes: Sequence[str]) -> Warnings:
     for record in records:
         pixels = record.width * record.height
         if all(total**2 == square * pixels for total, square in zip(record.sums, record.squares, strict=True)):
             yield record.source, "an image of one single value", "Take it out, or copy it again from where it came."
 
 
-def _small(records: Sequence[Record], classes: Sequence[str]) -> Found:
+def _small(records: Sequence[Record], classes: Sequence[str]) -> Warnings:
     for record in records:
         if min(record.width, record.height) < SMALL:
             yield record.source, f"an image with a side below {SMALL} pixels", "Check that it is no thumbnail."
 
 
-def _contradictory(records: Sequence[Record], classes: Sequence[str]) -> Found:
+def _contradictory(records: Sequence[Record], classes: Sequence[str]) -> Warnings:
     """The same bytes under several names, with masks that contradict one another."""
     same: dict[str, list[Record]] = defaultdict(list)
     for record in records:

@@ -32,7 +32,7 @@ class Finding:
     fixes: tuple[Fix, ...]
 
     def __str__(self) -> str:
-        return "\n".join([_sentence(self), *_lines(self.fixes)])
+        return "\n".join([_format_finding(self), *_fix_lines(self.fixes)])
 
 
 def findings(problems: Iterable[DataError]) -> list[Finding]:
@@ -52,7 +52,7 @@ def refuse(problems: Iterable[DataError], hint: str = "") -> None:
     `hint` follows where some of them can be mended in params.yaml.
     """
     problems = [*problems]
-    print(told(problems), file=sys.stderr, end="")
+    print(format_warnings(problems), file=sys.stderr, end="")
     errors = [finding for finding in findings(problems) if not finding.warning]
     if errors:
         kinds = "1 kind" if len(errors) == 1 else f"{len(errors)} kinds"
@@ -60,7 +60,7 @@ def refuse(problems: Iterable[DataError], hint: str = "") -> None:
         raise PipelineError("\n".join([*map(str, errors), *hints, f"{kinds} of problem; nothing was converted."]))
 
 
-def told(problems: Iterable[DataError]) -> str:
+def format_warnings(problems: Iterable[DataError]) -> str:
     """The findings that stop nothing, for people: lines that begin with `warning:`."""
     warnings = [line for finding in findings(problems) if finding.warning for line in str(finding).splitlines()]
     return "".join(f"warning: {line}\n" for line in warnings)
@@ -70,7 +70,7 @@ def _fixes(problems: Iterable[DataError]) -> tuple[Fix, ...]:
     return tuple(dict.fromkeys(fix for problem in problems for fix in problem.fixes))
 
 
-def _sentence(finding: Finding) -> str:
+def _format_finding(finding: Finding) -> str:
     names = finding.files
     if len(names) == 1:
         return f"{names[0]}: {finding.problem}. {finding.remedy}"
@@ -79,6 +79,6 @@ def _sentence(finding: Finding) -> str:
     return f"{len(names)} {what}: {finding.problem}. {finding.remedy}\n  {shown}"
 
 
-def _lines(fixes: Iterable[Fix]) -> list[str]:
+def _fix_lines(fixes: Iterable[Fix]) -> list[str]:
     """What to write into params.yaml, a line a key."""
     return [f"  params.yaml: {each}" for each in lines(fixes)]

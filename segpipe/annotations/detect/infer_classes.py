@@ -32,7 +32,7 @@ VOC = (
 )
 
 
-def of_labels(labels: Collection[str], listed: NameList | None) -> Classes:
+def classes_from_labels(labels: Collection[str], listed: NameList | None) -> Classes:
     """Classes of labelled shapes: background first, then the list's names in its order, else the labels by name."""
     found = _objects(sorted(set(labels)))
     names = found if listed is None else _objects(listed.names)
@@ -48,7 +48,7 @@ def of_labels(labels: Collection[str], listed: NameList | None) -> Classes:
     return Classes((background, *kept), IGNORE, listed.file if listed else "the labels found", tuple(problems))
 
 
-def of_listed(names: Sequence[str], labels: Collection[str], origin: str) -> Classes:
+def classes_from_list(names: Sequence[str], labels: Collection[str], origin: str) -> Classes:
     """Classes that the files themselves list, in their order, background first; without a list, those of the labels found."""
     objects = _objects(names or _by_number(labels))
     background = _background(names)
@@ -71,7 +71,7 @@ def _by_number(labels: Collection[str]) -> list[str]:
     return [f"class_{number}" for number in range(1 + max((int(label.rpartition("_")[2]) for label in labels), default=-1))]
 
 
-def of_ids(found: Sequence[int], listed: NameList | None, is_voc: bool) -> Classes:
+def classes_from_ids(found: Sequence[int], listed: NameList | None, is_voc: bool) -> Classes:
     """Classes of the ids that the masks hold: the list's names, VOC's own, else class_1 and so on.
 
     A list that names the objects only, one fewer than the ids from 0 on, gets background before them.
@@ -95,7 +95,7 @@ def of_ids(found: Sequence[int], listed: NameList | None, is_voc: bool) -> Class
     return Classes(tuple(names), ignored, origin, problems)
 
 
-def of_other_colours(colours: Sequence[str]) -> Classes:
+def classes_from_unknown_colours(colours: Sequence[str]) -> Classes:
     """What cannot be classes of a VOC tree: masks in colours that are not VOC's."""
     what = f"colours that are not PASCAL VOC's: {', '.join(colours[:8])}{' ...' if len(colours) > 8 else ''}"
     remedy = "Read the tree as images and masks: --kind masks --image-dir JPEGImages --mask-dir SegmentationClass."

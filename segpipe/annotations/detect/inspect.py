@@ -11,36 +11,41 @@ from typing import TypeVar
 
 from segpipe.annotations import class_names
 from segpipe.annotations.class_names import Classes, NameList
-from segpipe.annotations.code_counts import Tally
+from segpipe.annotations.code_counts import CodeCounts
 from segpipe.annotations.detect import file_classes
 from segpipe.annotations.detect import mask_classes as mask_names
-from segpipe.annotations.detect.infer_classes import of_ids, of_labels, of_listed, of_other_colours
+from segpipe.annotations.detect.infer_classes import (
+    classes_from_ids,
+    classes_from_labels,
+    classes_from_list,
+    classes_from_unknown_colours,
+)
 from segpipe.annotations.detect.layout import Kind, Layout, recognise
 from segpipe.annotations.examination import result_cache
-from segpipe.annotations.examination.examine import NOTHING, each_item, said_plainly
+from segpipe.annotations.examination.examine import NO_CACHE, fields_without_mask, map_items
 from segpipe.annotations.examination.pages import split_pages
-from segpipe.annotations.examination.result_cache import Looked
+from segpipe.annotations.examination.result_cache import CacheView
 from segpipe.annotations.formats.masks import colour_table, mask_files
 from segpipe.annotations.formats.table import source_of
 from segpipe.annotations.groups import table_in
-from segpipe.annotations.items import Annotated, Item, Reader
+from segpipe.annotations.items import Item, ParsedAnnotation, Reader
 from segpipe.errors import DataError, PipelineError
 from segpipe.images.decode import Header, header
 from segpipe.params.schema import DataParams, YoloParams
 from segpipe.record import BACKGROUND, IGNORE
 from segpipe.storage import listing
-from segpipe.storage.byte_source import Place
+from segpipe.storage.byte_source import FileRange
 from segpipe.storage.examination_cache import Cache
 
 Value = TypeVar("Value")
-LISTING = {"coco": "COCO's categories", "yolo": "YOLO's names"}
+OWN_LISTS = {"coco": "COCO's categories", "yolo": "YOLO's names"}
 """The kinds whose files list their classes, and where."""
 UNNAMED = ("background", *(f"class_{number}" for number in range(254)))
 """What YOLO's class ids are called where no file names them."""
 
 
 @dataclass(frozen=True)
-class Look:
+class Inspection:
     """What a folder holds. `unannotated` are images without annotation; they count in `n_images` and all below it.
 
     `sizes` ((width, height), most common first), `depths` ((channels, bits)), `given` (train, val, test or empty) and
@@ -71,16 +76,16 @@ class Look:
 
 
 @dataclass(frozen=True)
-class Glance:
+class InspectedItem:
     """One image: its header, the different labels or ids of its annotation, and what is wrong with this."""
 
     header: Header
     values: tuple[str, ...]
     problems: tuple[DataError, ...]
-    tally: Tally | None = None
+    tally: CodeCounts | None = None
 
 
-def look(
+def inspect_folder(
     root: Path,
     data: DataParams,
     kind: Kind | None = None,
@@ -89,8 +94,8 @@ def look(
     listed: NameList | None = None,
     template: str = "",
     pairs: str = "none",
-    cache: Cache = NOTHING,
-) -> Look:
+    cache: Cache = NO_CACHE,
+) -> Inspection:
     """Looks at a folder, or at an uncompressed tar of PASCAL VOC: every header, and every mask or file of shapes.
 
     Of `data` only what does not tell the layout or the classes counts. `listed` names the classes in place of a list
@@ -103,21 +108,21 @@ def look(
         raise PipelineError(f"{root}: no such folder or file.")
     listing.refuse_links_out(root)
     layout = recognise(root, kind, image_dir, mask_dir, template, pairs)
-    source = source_of(_provisional(data, layout), root, ())
+    source = source_of(_provisional_params(data, layout), root, ())
     found = split_pages(source.found) if data.pages == "split" else source.found
-    results = list(each_item(found.items, partial(_glance, read=source.read), "looking", cache))
-    glances = [result for result in results if isinstance(result, Glance)]
+    results = list(map_items(found.items, partial(_inspect_item, read=source.read), "looking", cache))
+    glances = [result for result in results if isinstance(result, InspectedItem)]
     told = (mask_files.classes_present(glance.values) if layout.classes else glance.values for glance in glances)
     values = Counter(value for own in told for value in own)
-    if layout.kind in LISTING:
-        names, origin = (listed.names, listed.file) if listed else (source.listed, LISTING[layout.kind])
-        classes = of_listed(names, values, origin)
+    if layout.kind in OWN_LISTS:
+        names, origin = (listed.names, listed.file) if listed else (source.listed, OWN_LISTS[layout.kind])
+        classes = classes_from_list(names, values, origin)
     else:
         tallies = [glance.tally for glance in glances if glance.tally]
         classes = _classes(root, layout, found.items, values, tallies, listed)
-    broken = [problem for result in results for problem in (result.problems if isinstance(result, Glance) else [result])]
+    broken = [problem for result in results for problem in (result.problems if isinstance(result, InspectedItem) else [result])]
     problems = (*found.problems, *broken)
-    return Look(
+    return Inspection(
         root=root,
         layout=layout,
         classes=classes,
@@ -134,7 +139,7 @@ def look(
     )
 
 
-def _provisional(data: DataParams, layout: Layout) -> DataParams:
+def _provisional_params(data: DataParams, layout: Layout) -> DataParams:
     """What reads labels and ids before their classes are known: the files' own are asked for, not the masks."""
     folders = {key: getattr(layout, key) for key in ("image_dir", "mask_dir", "template", "pairs")} if layout.image_dir else {}
     own_values = {"ignore_index": -1, "values": "ids", "palette": "indices"}
@@ -146,20 +151,20 @@ def _provisional(data: DataParams, layout: Layout) -> DataParams:
     return data.model_copy(update=own | {"source": layout.kind, "unannotated": "background", "class_map": {}})
 
 
-def _glance(item: Item, looked: Looked, read: Reader) -> Glance | DataError:
+def _inspect_item(item: Item, looked: CacheView, read: Reader) -> InspectedItem | DataError:
     """One image and its annotation, or what is wrong with them."""
     try:
         content = item.image.read()
         top = header(content, item.source)
         if item.annotation is None:
-            return Glance(top, (), ())
+            return InspectedItem(top, (), ())
         said = looked.get(
             result_cache.annotation_key("values", item, hashlib.sha256(content).hexdigest(), read),
             lambda: replace(read(item, top.width, top.height), mask=None),
-            said_plainly,
-            lambda plain: Annotated(None, **plain),
+            fields_without_mask,
+            lambda plain: ParsedAnnotation(None, **plain),
         )
-        return Glance(top, said.values, said.problems, said.tally)
+        return InspectedItem(top, said.values, said.problems, said.tally)
     except DataError as problem:
         return problem
     except OSError as error:
@@ -171,27 +176,27 @@ def _classes(
     layout: Layout,
     items: Sequence[Item],
     values: Mapping[str, int],
-    tallies: Sequence[Tally],
+    tallies: Sequence[CodeCounts],
     listed: NameList | None,
 ) -> Classes:
     """The classes that the labels or ids stand for, by the list beside the data where there is one."""
     if layout.kind == "labelme":
-        return of_labels(values, listed or class_names.read_list(root))
+        return classes_from_labels(values, listed or class_names.read_list(root))
     if layout.classes:
         origin = "the list of pairs" if layout.pairs != "none" else "the names of the masks"
-        return file_classes.of_files(layout.classes, listed or class_names.read_list(root), origin)
+        return file_classes.classes_from_file_names(layout.classes, listed or class_names.read_list(root), origin)
     if layout.kind == "masks":
-        return mask_names.of_masks(tallies, listed or class_names.read_list(root), colour_table.read(root))
+        return mask_names.classes_from_masks(tallies, listed or class_names.read_list(root), colour_table.read(root))
     colours = sorted(value for value in values if not value.isdecimal())
     if colours:
-        return of_other_colours(colours)
+        return classes_from_unknown_colours(colours)
     ids = sorted(map(int, values))
     place = items[0].image if items else None
-    above = place.file.parents if isinstance(place, Place) and place.size is None else ()
+    above = place.file.parents if isinstance(place, FileRange) and place.size is None else ()
     tree = next((folder.parent for folder in above if folder.name == "JPEGImages"), root)
     listed = listed or class_names.read_list(root) or class_names.read_list(tree)
     is_voc = max((value for value in ids if value < 255), default=0) == 20 or bool(re.fullmatch(r"VOC20\d\d", tree.name))
-    return of_ids(ids, listed, is_voc)
+    return classes_from_ids(ids, listed, is_voc)
 
 
 def _counted(values: Iterable[Value]) -> tuple[tuple[Value, int], ...]:

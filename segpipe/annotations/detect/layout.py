@@ -15,7 +15,7 @@ from segpipe.annotations.detect.mask_folders import IMAGE_NAMES, MASK_NAMES, PAI
 from segpipe.annotations.formats.coco import file as coco
 from segpipe.annotations.formats.labelme.json_file import AGAIN, OTHER, read_json
 from segpipe.annotations.formats.masks import colour_table
-from segpipe.annotations.formats.masks.name_pattern import FORMS, words_in
+from segpipe.annotations.formats.masks.name_pattern import VARIANT_WORDS, words_in
 from segpipe.annotations.formats.masks.template import CLASS, STEM, parse
 from segpipe.annotations.formats.voc.tree import LABELMAP
 from segpipe.annotations.formats.yolo import source as yolo
@@ -72,14 +72,14 @@ def recognise(
     if bool(image_dir) != bool(mask_dir) or ((image_dir or template) and kind not in (None, "masks")):
         raise PipelineError("--image-dir and --mask-dir belong together, and like --template to --kind masks.")
     if pairs != "none":
-        return _sure(root, mask_folders.listed(root, pairs))
+        return _without_doubt(root, mask_folders.listed(root, pairs))
     if image_dir:
-        return _sure(root, mask_folders.between(root, image_dir, mask_dir, template))
+        return _without_doubt(root, mask_folders.naming_between(root, image_dir, mask_dir, template))
     if root.is_file():
         return Layout("voc")
     fitting = [each for each in _candidates(root, "masks" if template else kind, template) if kind in (None, _kind(each))]
     if len(fitting) == 1:
-        found = _sure(root, fitting[0])
+        found = _without_doubt(root, fitting[0])
         rival = mask_folders.rival(root, fitting[0]) if isinstance(fitting[0], MaskFolders) and not template else ""
         if rival:
             raise PipelineError(_two_kinds_of_masks(root, found, rival))
@@ -90,10 +90,10 @@ def recognise(
     if not fitting:
         raise PipelineError(_nothing_fits(root, kind))
     names = "; ".join(map(str, fitting))
-    raise PipelineError(f"{root}: fits several layouts ({names}). Say {_choice(fitting)}.")
+    raise PipelineError(f"{root}: fits several layouts ({names}). Say {_how_to_choose(fitting)}.")
 
 
-def _sure(root: Path, found: Layout | MaskFolders) -> Layout:
+def _without_doubt(root: Path, found: Layout | MaskFolders) -> Layout:
     """The layout. Raises PipelineError where the names of masks leave open what they are."""
     if isinstance(found, Layout):
         return found
@@ -114,14 +114,16 @@ def _kind(found: Layout | MaskFolders) -> Kind:
     return found.kind if isinstance(found, Layout) else "masks"
 
 
-def _choice(fitting: Sequence[Layout | MaskFolders]) -> str:
+def _how_to_choose(fitting: Sequence[Layout | MaskFolders]) -> str:
     """What to say where several layouts fit, and where these are folders of masks that may be classes, how to read all."""
     folders = [each for each in fitting if isinstance(each, MaskFolders)]
     if len(folders) < len(fitting):
         return "which, with --kind"
     both = "which folders, with --image-dir NAME --mask-dir NAME"
     images = {each.image_dir for each in folders}
-    plain = all("/" not in each.mask_dir and each.template == STEM and words_in(each.mask_dir) - FORMS for each in folders)
+    plain = all(
+        "/" not in each.mask_dir and each.template == STEM and words_in(each.mask_dir) - VARIANT_WORDS for each in folders
+    )
     if len(images) > 1 or not plain:
         return both
     whole = MaskFolders(images.pop(), ".", f"{CLASS}/{STEM}")
@@ -205,7 +207,7 @@ def _hints(root: Path, files: Iterable[Path], kind: Kind | None) -> list[str]:
     image, mask = (next((first[name] for name in names if name in first), None) for names in (IMAGE_NAMES, MASK_NAMES))
     if image and mask:
         hints.append(f"{image} and {mask}: no rule leads from the images' names to the masks'. Pair them in {PAIRS}.")
-    channels = nnunet.several_files(root, images_below(root))
+    channels = nnunet.multi_channel_hint(root, images_below(root))
     hints += [channels] if channels else []
     xml = next((program for path in files if (program := foreign_files.program_of_xml(path))), None)
     hints += [f"There is {xml.what} in it. {xml.remedy}"] if xml else []

@@ -3,13 +3,13 @@
 from collections.abc import Sequence
 from fractions import Fraction
 
-from segpipe.annotations.detect.inspect import Look
+from segpipe.annotations.detect.inspect import Inspection
 from segpipe.params.schema import SplitParams
 
 Settings = dict[str, str | int | float | Sequence[str] | Sequence[int]]
 
 
-def of_data(look: Look, path: str) -> Settings:
+def data_settings(look: Inspection, path: str) -> Settings:
     """The source, where it lies, the table of groups where there is one, and the source's own block."""
     kind = look.layout.kind
     settings: Settings = {"data.source": kind, "data.path": path}
@@ -25,7 +25,7 @@ def of_data(look: Look, path: str) -> Settings:
     return settings
 
 
-def of_folds(look: Look, n_groups: int, split: SplitParams, folds: Sequence[int], pinned: int = 0) -> Settings:
+def fold_settings(look: Inspection, n_groups: int, split: SplitParams, folds: Sequence[int], pinned: int = 0) -> Settings:
     """Folds and a test part that `n_groups` groups of images fill; a validation list is fold 0, the only one.
 
     The groups are those outside a given test list, two at least; `pinned` of them hold images of a validation list.

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 
-from segpipe.annotations.detect.inspect import Look
+from segpipe.annotations.detect.inspect import Inspection
 from segpipe.errors import plain
 
 BECOMES = {
@@ -21,7 +21,7 @@ NAMED = ("labelme", "coco", "yolo")
 """The kinds whose annotations name classes; masks hold ids."""
 
 
-def lines(look: Look, rule: str) -> Iterator[str]:
+def lines(look: Inspection, rule: str) -> Iterator[str]:
     """The kind, then a line each for images, sizes, pixels, classes and split; `rule` is for images without annotation."""
     yield f"{look.root}: {look.layout}"
     what = ANNOTATION[look.layout.kind]
@@ -37,7 +37,7 @@ def lines(look: Look, rule: str) -> Iterator[str]:
         yield _line("groups", f"those of {look.groups}: no split parts one")
 
 
-def _read(look: Look) -> Iterator[str]:
+def _read(look: Inspection) -> Iterator[str]:
     """What the files that could be read show: sizes, pixels, classes and how their masks are read."""
     yield _line("sizes", _sizes(look))
     kinds = (f"{_colours(channels)} of {bits} bits ({count})" for (channels, bits), count in look.depths)
@@ -56,7 +56,7 @@ def _line(name: str, text: str) -> str:
     return f"  {name:<9}{plain(text)}"
 
 
-def _unannotated(look: Look, rule: str) -> str:
+def _unannotated(look: Inspection, rule: str) -> str:
     """Which images have no annotation, what becomes of them, and the key that decides."""
     names = ", ".join(look.unannotated[:3]) + (" ..." if len(look.unannotated) > 3 else "")
     others = ", ".join(f"{other}: {BECOMES[other]}" for other in BECOMES if other != rule)
@@ -67,7 +67,7 @@ def _colours(channels: int) -> str:
     return {1: "gray", 3: "RGB"}.get(channels, f"{channels} bands")
 
 
-def _sizes(look: Look) -> str:
+def _sizes(look: Inspection) -> str:
     """The smallest size, the largest, and the most common."""
     if len(look.sizes) < 2:
         return ", ".join(f"{width} x {height}" for (width, height), _ in look.sizes)
@@ -77,7 +77,7 @@ def _sizes(look: Look) -> str:
     return f"{smallest} to {largest}, most often {width} x {height} ({count})"
 
 
-def _classes(look: Look) -> str:
+def _classes(look: Inspection) -> str:
     """Each class with the number of images that hold it, then those that occur nowhere."""
     names, images = look.classes.names, dict(look.values)
     if look.layout.kind in NAMED or look.layout.classes:
@@ -90,14 +90,14 @@ def _classes(look: Look) -> str:
     return f"{held}; in no image: {nowhere}" if nowhere else held
 
 
-def _masks(look: Look) -> str:
+def _masks(look: Inspection) -> str:
     """What becomes of several masks of one image."""
     if look.layout.classes:
         return "one for each class; where they overlap data.shapes.overlap says which wins"
     return "those of one image are joined; where they overlap data.shapes.overlap says which wins"
 
 
-def _values(look: Look) -> str:
+def _values(look: Inspection) -> str:
     """How the masks are read, and the value of each class."""
     if look.layout.classes:
         return "binary: 0 is nothing, any other value the mask's class"
@@ -107,7 +107,7 @@ def _values(look: Look) -> str:
     return "codes: " + ", ".join(f"{name} is {code}" for code, name in pairs)
 
 
-def _split(look: Look) -> str:
+def _split(look: Inspection) -> str:
     given = dict(look.given)
     parts = [f"{part} {given[part]}" for part in ("train", "val", "test") if part in given]
     rest = [f"the rest {given['']}"] if "" in given else []

@@ -21,22 +21,22 @@ from pydantic import BaseModel
 
 from segpipe.annotations import cache_encoding
 from segpipe.annotations.examination.pages import Page
-from segpipe.annotations.formats.coco.file import Pieces
-from segpipe.annotations.formats.masks.mask_files import Layers
+from segpipe.annotations.formats.coco.file import AnnotationSpans
+from segpipe.annotations.formats.masks.mask_files import MaskFiles
 from segpipe.annotations.items import Item, Reader
-from segpipe.storage.byte_source import Held, Place, Readable
+from segpipe.storage.byte_source import ByteSource, FileRange, InMemory
 from segpipe.storage.examination_cache import Cache
 
 Value = TypeVar("Value")
 LIBRARIES = ("numpy", "opencv-python-headless", "pillow")
 PACKAGE = Path(__file__).parents[2]
 ROOMS = ("annotations", "images", "params", "storage")
-WHOLE = (Place, Held, Page, Pieces)
+BYTES_ONLY = (FileRange, InMemory, Page, AnnotationSpans)
 """Annotations whose bytes are all that they hold; what another kind of them says is not kept."""
 
 
 @dataclass
-class Looked:
+class CacheView:
     """The cache as one piece of work sees it: `new` entries to add, and the keys `used`."""
 
     cache: Cache
@@ -76,19 +76,19 @@ def image_key(content_hash: str, near_duplicates: str) -> str:
 
 def annotation_key(what: str, item: Item, image_hash: str, read: Reader) -> str:
     """The key of `what` an item's annotation says, read so; empty where that cannot be told. Raises OSError as reading does."""
-    reader = described(read)
+    reader = describe_reader(read)
     own = "" if item.annotation is None else _hash_of(item.annotation)
     if not reader or own is None:
         return ""
     return _key(what, image_hash, own, item.id, item.source, item.annotation_name, item.suffix, reader)
 
 
-def _hash_of(annotation: Readable) -> str | None:
+def _hash_of(annotation: ByteSource) -> str | None:
     """What tells the annotation from any other; None for a kind that holds more than bytes."""
-    if isinstance(annotation, Layers):
+    if isinstance(annotation, MaskFiles):
         parts = [(each.name, each.class_name, _hash_of(each.place)) for each in annotation.files]
         return None if any(own is None for _, _, own in parts) else hashlib.sha256(json.dumps(parts).encode()).hexdigest()
-    return hashlib.sha256(annotation.read()).hexdigest() if isinstance(annotation, WHOLE) else None
+    return hashlib.sha256(annotation.read()).hexdigest() if isinstance(annotation, BYTES_ONLY) else None
 
 
 def pairs_key(fingerprints: Sequence[bytes]) -> str:
@@ -99,31 +99,31 @@ def pairs_key(fingerprints: Sequence[bytes]) -> str:
     return _key("pairs", digest.hexdigest())
 
 
-def described(value: Any) -> str:
+def describe_reader(value: Any) -> str:
     """A reader with all that it was given, as text; empty where some of it is of a kind whose text may not say all."""
     try:
-        return json.dumps(_described(value))
+        return json.dumps(_describe(value))
     except (TypeError, ValueError):
         return ""
 
 
-def _described(value: Any) -> Any:
+def _describe(value: Any) -> Any:
     if value is None or isinstance(value, bool | int | float | str):
         return value
     if isinstance(value, partial):
-        return ["partial", _named(value.func), _described(value.args), _described(value.keywords)]
+        return ["partial", _qualified_name(value.func), _describe(value.args), _describe(value.keywords)]
     if isinstance(value, Mapping):
-        return ["map", *([_described(key), _described(each)] for key, each in value.items())]
+        return ["map", *([_describe(key), _describe(each)] for key, each in value.items())]
     if isinstance(value, list | tuple):
-        return ["list", *map(_described, value)]
+        return ["list", *map(_describe, value)]
     if isinstance(value, BaseModel):
-        return [_named(type(value)), _described(value.model_dump())]
+        return [_qualified_name(type(value)), _describe(value.model_dump())]
     if dataclasses.is_dataclass(value) and not isinstance(value, type):
-        return [_named(type(value)), *(_described(getattr(value, each.name)) for each in dataclasses.fields(value))]
+        return [_qualified_name(type(value)), *(_describe(getattr(value, each.name)) for each in dataclasses.fields(value))]
     raise TypeError(type(value).__name__)
 
 
-def _named(thing: Any) -> str:
+def _qualified_name(thing: Any) -> str:
     name = f"{thing.__module__}.{thing.__qualname__}"
     if "<" in name:  # a function within another one may hold anything
         raise TypeError(name)
@@ -131,7 +131,7 @@ def _named(thing: Any) -> str:
 
 
 def _key(*parts: str) -> str:
-    return hashlib.sha256(json.dumps([_made_by(), *parts]).encode("ascii")).hexdigest()
+    return hashlib.sha256(json.dumps([_code_and_versions(), *parts]).encode("ascii")).hexdigest()
 
 
 def code_files() -> list[Path]:
@@ -140,7 +140,7 @@ def code_files() -> list[Path]:
 
 
 @cache
-def _made_by() -> str:
+def _code_and_versions() -> str:
     """The code that reads, and the versions and the processor's abilities that decide bytes."""
     digest = hashlib.sha256()
     for path in code_files():

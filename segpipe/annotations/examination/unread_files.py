@@ -6,33 +6,33 @@ from collections import defaultdict
 from collections.abc import Iterable, Mapping
 from pathlib import Path, PurePosixPath
 
-from segpipe.annotations.items import Found, images_below
+from segpipe.annotations.items import ItemList, images_below
 from segpipe.errors import DataError
 from segpipe.images.decode import SUFFIXES
 from segpipe.storage import listing
-from segpipe.storage.byte_source import Place
+from segpipe.storage.byte_source import FileRange
 
 EXAMPLES = 3
 READ = (*SUFFIXES, ".json", ".txt", ".csv", ".yaml", ".yml", ".tar")
 """Suffixes of files that some format reads: a link that should be one of them is no trifle."""
-DOCTORS = ("contact_sheet.png", "statistics.png")
+DOCTOR_FILES = ("contact_sheet.png", "statistics.png")
 """What segpipe itself leaves beside findings.json, in a folder that it unpacked."""
 ABOUT = re.compile(r"(?:page \d+ of |mask of |line \d+ of )*(.*)", re.DOTALL)
 """What a sentence may put before the name of a file."""
 
 
-def image_files(root: Path, members: Mapping[str, Place]) -> dict[str, Place]:
+def image_files(root: Path, members: Mapping[str, FileRange]) -> dict[str, FileRange]:
     """Every image file by its path below `root`, and those of the archive that stands for a folder.
 
     Hidden ones are left out, and the doctor's own pictures.
     """
     paths = images_below(root) if root.is_dir() else ()
-    own = {path.relative_to(root).as_posix(): Place(path) for path in paths if not _is_doctors(path)}
+    own = {path.relative_to(root).as_posix(): FileRange(path) for path in paths if not _is_doctor_file(path)}
     names = (name for name in members if PurePosixPath(name).suffix.lower() in SUFFIXES)
     return own | {name: members[name] for name in names if not _is_hidden(name)}
 
 
-def passed_over(files: Mapping[str, Place], found: Found, problems: Iterable[DataError]) -> list[DataError]:
+def unread_images(files: Mapping[str, FileRange], found: ItemList, problems: Iterable[DataError]) -> list[DataError]:
     """A warning for each folder with image files that are neither read for an item of `found` nor named by a problem."""
     read = {_key(place) for item in found.items for part in (item.image, item.annotation) if part for place in part.places()}
     told = found.told | {match[1] for problem in problems if (match := ABOUT.fullmatch(problem.file))}
@@ -46,7 +46,7 @@ def passed_over(files: Mapping[str, Place], found: Found, problems: Iterable[Dat
     ]
 
 
-def links(root: Path) -> list[DataError]:
+def link_problems(root: Path) -> list[DataError]:
     """What a person should know of the links below `root` that lead to no file, and of folders that may not be opened.
 
     An error for what would be read, if it could be.
@@ -65,7 +65,7 @@ def links(root: Path) -> list[DataError]:
     ]
 
 
-def _key(place: Place) -> tuple[str, int]:
+def _key(place: FileRange) -> tuple[str, int]:
     """The same for the same file, whatever links lead to it. DVC's cache has one file for all that are equal: they differ."""
     target = os.path.realpath(place.file)
     return str(place.file.absolute()) if listing.DVC_CACHE.search(target) else target, place.offset
@@ -78,8 +78,8 @@ def _folder(folder: str, names: list[str]) -> str:
     return f"{where} ({len(names)} image file{'s' if len(names) > 1 else ''}: {shown})"
 
 
-def _is_doctors(path: Path) -> bool:
-    return path.name in DOCTORS and (path.parent / "findings.json").is_file()
+def _is_doctor_file(path: Path) -> bool:
+    return path.name in DOCTOR_FILES and (path.parent / "findings.json").is_file()
 
 
 def _is_hidden(name: str) -> bool:

@@ -6,9 +6,9 @@ from dataclasses import dataclass
 from typing import Literal
 
 from segpipe.annotations.name_groups import suggest_pattern
-from segpipe.annotations.near_duplicates.fingerprint import Print, parsed
-from segpipe.annotations.near_duplicates.parts import same_parts
-from segpipe.annotations.near_duplicates.whole import same_whole
+from segpipe.annotations.near_duplicates.fingerprint import Fingerprint, parse_fingerprint
+from segpipe.annotations.near_duplicates.parts import find_overlaps
+from segpipe.annotations.near_duplicates.whole import find_same_images
 from segpipe.errors import DataError, Fix
 
 Kind = Literal["same", "resized", "flipped", "cropped"]
@@ -39,8 +39,8 @@ def pairs(fingerprints: Mapping[str, bytes]) -> list[Pair]:
     """All pairs that show the same picture or parts of it, sorted by their ids."""
     ids = sorted(fingerprints)
     found: dict[tuple[int, int], Pair] = {}
-    prints = [parsed(fingerprints[each]) for each in ids]
-    for first, second, kind, distance in _evidence(prints):
+    prints = [parse_fingerprint(fingerprints[each]) for each in ids]
+    for first, second, kind, distance in _find_pairs(prints):
         key = min(first, second), max(first, second)
         if key not in found:
             found[key] = Pair(ids[key[0]], ids[key[1]], kind, round(distance, 3))
@@ -72,7 +72,7 @@ def warnings(found: Sequence[Pair], ids: Sequence[str], sides: Mapping[str, str]
     together = "split.join_duplicates keeps them in one part; remove one if it is there by mistake."
     sides = sides or {}
     kept = [each for each in found if sides.get(each.first) == sides.get(each.second)]
-    told = [DataError(f"{each.first} = {each.second}", _WORDS[each.kind], together, warning=True) for each in kept]
+    told = [DataError(f"{each.first} = {each.second}", _DESCRIPTIONS[each.kind], together, warning=True) for each in kept]
     large = [(name, count) for name, count in Counter(clusters(found).values()).items() if count >= max(LARGE * len(ids), 10)]
     pattern = suggest_pattern(ids) if large else None
     remedy = "Frames of a video: put each sequence's name into the images' names and group by it."
@@ -84,7 +84,7 @@ def warnings(found: Sequence[Pair], ids: Sequence[str], sides: Mapping[str, str]
     return [*told, *chains]
 
 
-_WORDS = {
+_DESCRIPTIONS = {
     "same": "the same picture twice",
     "resized": "the same picture in two sizes",
     "flipped": "the same picture mirrored or turned",
@@ -92,20 +92,20 @@ _WORDS = {
 }
 
 
-def _evidence(prints: Sequence[Print]) -> Iterator[tuple[int, int, Kind, float]]:
+def _find_pairs(prints: Sequence[Fingerprint]) -> Iterator[tuple[int, int, Kind, float]]:
     """The strongest evidence first."""
     equal: dict[bytes, list[int]] = defaultdict(list)
     for index, each in enumerate(prints):
         equal[each.digest].append(index)
     for group in equal.values():
         yield from ((group[0], other, "same", 0.0) for other in group[1:])
-    for first, second, position, alike in same_whole(prints):
+    for first, second, position, alike in find_same_images(prints):
         yield first, second, _kind(prints[first], prints[second], position), 1 - alike
-    for first, second, laid in same_parts(prints):
+    for first, second, laid in find_overlaps(prints):
         yield first, second, "cropped", 1 - laid.alike
 
 
-def _kind(first: Print, second: Print, position: int) -> Kind:
+def _kind(first: Fingerprint, second: Fingerprint, position: int) -> Kind:
     if position:
         return "flipped"
     return "same" if (first.width, first.height) == (second.width, second.height) else "resized"

@@ -13,25 +13,25 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from segpipe.annotations.near_duplicates.fingerprint import BITS, THUMB, Print
-from segpipe.annotations.near_duplicates.whole import likeness
+from segpipe.annotations.near_duplicates.fingerprint import BITS, THUMBNAIL, Fingerprint
+from segpipe.annotations.near_duplicates.whole import gradient_correlation
 from segpipe.console.progress import track
 
 TABLES, KEY_BITS = 16, 20
-CROWD = 8
+MAX_BUCKET = 8
 """Points of one key that a point is compared with, at most: those that follow it, so that a crowd is linked as a chain."""
-NEAR = 64
+MAX_DISTANCE = 64
 """Bits of 256 in which two points of the same look differ at most; unrelated ones differ in 120 +- 20."""
-AGREEING = 4
+MIN_INLIERS = 4
 """Pairs of points that agree on one turn, scale and shift."""
-ALIKE = 0.6
+MIN_CORRELATION = 0.6
 """Least likeness of the small pictures where they overlap."""
-SURE = 8
+SURE_INLIERS = 8
 """So many pairs of points agree by no chance; with fewer the pictures must be as alike as DOUBTFUL says."""
-DOUBTFUL = 0.84
-CERTAIN, LESS_ALIKE = 24, 0.58
+DOUBTFUL_CORRELATION = 0.84
+CERTAIN_INLIERS, CERTAIN_CORRELATION = 24, 0.58
 """So many leave no doubt: the small pictures of a smooth one may differ a little more, as where a frame was added."""
-OVERLAP = 40
+MIN_OVERLAP = 40
 """Least number of pixels of the coarser small picture, of 1024, that both show."""
 
 _ANGLE, _SCALE = 0.35, 1.4  # radians and a factor by which a point's own turn and size may miss the picture's
@@ -54,7 +54,7 @@ Places = NDArray[np.complex128]
 
 
 @dataclass(frozen=True)
-class Laid:
+class Alignment:
     """How the first image lies on the second: a point z = x + iy of the first is at turn * z + shift in the second.
 
     Where `mirrored`, z is conjugated first. `agreeing` pairs of points say so; `alike` is how alike the overlap looks.
@@ -68,7 +68,7 @@ class Laid:
 
 
 @dataclass(frozen=True)
-class _Points:
+class _Keypoints:
     """The points of some images: what they look like (n, 4), whose they are, their places, and turn and size as size * e^it."""
 
     bits: NDArray[np.uint64]
@@ -89,40 +89,46 @@ class _Table:
     ranked: Indices
 
 
-def same_parts(prints: Sequence[Print]) -> Iterator[tuple[int, int, Laid]]:
+def find_overlaps(prints: Sequence[Fingerprint]) -> Iterator[tuple[int, int, Alignment]]:
     """Pairs of indices, first < second, of images that share a part, and how the first lies on the second."""
-    points = [_points([each]) for each in prints]
+    points = [_keypoints([each]) for each in prints]
     for first, second, mirrored in _candidates(prints):
-        laid = _laid(prints[first], prints[second], points[first], points[second], mirrored)
+        laid = _align(prints[first], prints[second], points[first], points[second], mirrored)
         if laid:
             yield first, second, laid
 
 
-def lay(first: Print, second: Print, mirrored: bool) -> Laid | None:
+def align(first: Fingerprint, second: Fingerprint, mirrored: bool) -> Alignment | None:
     """How the first lies on the second, where they share a part."""
-    return _laid(first, second, _points([first]), _points([second]), mirrored)
+    return _align(first, second, _keypoints([first]), _keypoints([second]), mirrored)
 
 
-def _laid(first: Print, second: Print, one: _Points, other: _Points, mirrored: bool) -> Laid | None:
-    i, j = _matches(_sought(one.bits, mirrored), other.bits)
-    if len(i) < AGREEING:
+def _align(first: Fingerprint, second: Fingerprint, one: _Keypoints, other: _Keypoints, mirrored: bool) -> Alignment | None:
+    i, j = _mutual_matches(_query(one.bits, mirrored), other.bits)
+    if len(i) < MIN_INLIERS:
         return None
-    z, w, pose = _pairs(one, other, i, j, mirrored)
+    z, w, pose = _matched_poses(one, other, i, j, mirrored)
     tolerance = _TOLERANCE * max(second.width, second.height)
-    agrees = _agreeing(z, w, pose, tolerance)
+    agrees = _inliers(z, w, pose, tolerance)
     for _ in range(2):
-        if agrees.sum() < AGREEING:
+        if agrees.sum() < MIN_INLIERS:
             return None
-        turn, shift = _fitted(z[agrees], w[agrees])
+        turn, shift = _least_squares(z[agrees], w[agrees])
         agrees = (np.abs(turn * z + shift - w) < tolerance) & _fits(pose, turn)
-    agreeing, alike = int(agrees.sum()), _alike(first, second, turn, shift, mirrored)
-    least = LESS_ALIKE if agreeing >= CERTAIN else ALIKE if agreeing >= SURE else DOUBTFUL
-    return Laid(turn, shift, mirrored, agreeing, alike) if agreeing >= AGREEING and alike >= least else None
+    agreeing, alike = int(agrees.sum()), _overlap_correlation(first, second, turn, shift, mirrored)
+    least = (
+        CERTAIN_CORRELATION
+        if agreeing >= CERTAIN_INLIERS
+        else MIN_CORRELATION
+        if agreeing >= SURE_INLIERS
+        else DOUBTFUL_CORRELATION
+    )
+    return Alignment(turn, shift, mirrored, agreeing, alike) if agreeing >= MIN_INLIERS and alike >= least else None
 
 
-def _points(prints: Sequence[Print]) -> _Points:
+def _keypoints(prints: Sequence[Fingerprint]) -> _Keypoints:
     turns, sizes = (np.concatenate(each) for each in zip(*((one.turns, one.sizes) for one in prints), strict=True))
-    return _Points(
+    return _Keypoints(
         np.concatenate([each.bits for each in prints]),
         np.repeat(np.arange(len(prints), dtype=np.int64), [len(each.bits) for each in prints]),
         np.concatenate([each.points for each in prints]) @ np.array([1, 1j]),
@@ -131,13 +137,13 @@ def _points(prints: Sequence[Print]) -> _Points:
     )
 
 
-def _sought(bits: NDArray[np.uint64], mirrored: bool) -> NDArray[np.uint64]:
+def _query(bits: NDArray[np.uint64], mirrored: bool) -> NDArray[np.uint64]:
     """What the points look like, or would in the mirrored picture."""
     return np.ascontiguousarray(bits[:, [2, 3, 0, 1]]) if mirrored else bits
 
 
-def _pairs(
-    points: _Points, others: _Points, i: Indices, j: Indices, mirrored: bool
+def _matched_poses(
+    points: _Keypoints, others: _Keypoints, i: Indices, j: Indices, mirrored: bool
 ) -> tuple[Places, Places, NDArray[np.complex128]]:
     """Places of the points i and of their partners j, and the turn and scale that each pair by itself says."""
     z, pose = points.places[i], points.poses[i]
@@ -146,21 +152,21 @@ def _pairs(
     return z, others.places[j], others.poses[j] / pose
 
 
-def _candidates(prints: Sequence[Print]) -> Iterator[tuple[int, int, bool]]:
+def _candidates(prints: Sequence[Fingerprint]) -> Iterator[tuple[int, int, bool]]:
     """Images, first < second, of which some points look alike and agree on turn and scale; and whether mirrored."""
     if sum(len(each.bits) for each in prints) == 0:
         return
-    points = _points(prints)
+    points = _keypoints(prints)
     tables = list(_tables(points, len(prints)))
     for start in track(range(0, len(prints), _IMAGES), "comparing"):
         low, high = np.searchsorted(points.owner, [start, start + _IMAGES]).tolist()
         for mirrored in (False, True):
-            i, j = _look_alike(points, tables, low, high, mirrored)
-            for pair in _supported(points, i, j, len(prints), mirrored).tolist():
+            i, j = _descriptor_matches(points, tables, low, high, mirrored)
+            for pair in _consistent_pairs(points, i, j, len(prints), mirrored).tolist():
                 yield *divmod(pair, len(prints)), mirrored
 
 
-def _tables(points: _Points, images: int) -> Iterator[_Table]:
+def _tables(points: _Keypoints, images: int) -> Iterator[_Table]:
     """Some bits of what each point looks like, as a key, and the points sorted by it, those of an image together."""
     random = np.random.RandomState(1)  # its stream never changes
     for _ in range(TABLES):
@@ -170,22 +176,24 @@ def _tables(points: _Points, images: int) -> Iterator[_Table]:
         yield _Table(images, chosen, order, keys[order])
 
 
-def _look_alike(points: _Points, tables: Sequence[_Table], low: int, high: int, mirrored: bool) -> tuple[Indices, Indices]:
+def _descriptor_matches(
+    points: _Keypoints, tables: Sequence[_Table], low: int, high: int, mirrored: bool
+) -> tuple[Indices, Indices]:
     """Points low .. high and points of later images that look alike."""
     n, images = len(points.bits), tables[0].images
-    bits, owner = _sought(points.bits[low:high], mirrored), points.owner[low:high]
+    bits, owner = _query(points.bits[low:high], mirrored), points.owner[low:high]
     found = [np.zeros(0, np.int64)]
     for table in tables:
         keys = _key(bits, table.chosen) * images
         order = np.argsort(keys)  # sorted keys are looked up in a quarter of the time
-        for at, place in _following(table.ranked, keys[order], owner[order], images):
+        for at, place in _same_keys(table.ranked, keys[order], owner[order], images):
             i, j = order[at], table.order[place].astype(np.int64)
-            near = _apart(bits[i], points.bits[j]) <= NEAR
+            near = _hamming(bits[i], points.bits[j]) <= MAX_DISTANCE
             found.append((i[near] + low) * n + j[near])
-    return divmod(_once(np.concatenate(found)), n)
+    return divmod(_sorted_unique(np.concatenate(found)), n)
 
 
-def _apart(bits: NDArray[np.uint64], others: NDArray[np.uint64]) -> NDArray[np.uint16]:
+def _hamming(bits: NDArray[np.uint64], others: NDArray[np.uint64]) -> NDArray[np.uint16]:
     """In how many bits the rows differ."""
     counts = np.bitwise_count(bits ^ others)
     total = counts[:, 0].astype(np.uint16)
@@ -194,16 +202,16 @@ def _apart(bits: NDArray[np.uint64], others: NDArray[np.uint64]) -> NDArray[np.u
     return total
 
 
-def _once(numbers: Indices) -> Indices:
+def _sorted_unique(numbers: Indices) -> Indices:
     """The different numbers, sorted. np.unique has a table of all of them, which takes ten times as long for millions."""
     numbers.sort()
     return numbers[np.diff(numbers, prepend=-1) > 0]
 
 
-def _following(ranked: Indices, keys: Indices, owner: Indices, images: int) -> Iterator[tuple[Indices, Indices]]:
+def _same_keys(ranked: Indices, keys: Indices, owner: Indices, images: int) -> Iterator[tuple[Indices, Indices]]:
     """For each key the places in `ranked` of the same key that belong to later images, CROWD at most; some at a time."""
     start = np.searchsorted(ranked, keys + owner, "right")
-    counts = np.minimum(np.searchsorted(ranked, keys + images, "left") - start, CROWD)
+    counts = np.minimum(np.searchsorted(ranked, keys + images, "left") - start, MAX_BUCKET)
     total = np.cumsum(counts)
     cuts = np.searchsorted(total, np.arange(_CHUNK, int(total[-1]) if len(total) else 0, _CHUNK)).tolist()
     for low, high in zip([0, *cuts], [*cuts, len(keys)], strict=True):
@@ -221,16 +229,16 @@ def _key(bits: NDArray[np.uint64], chosen: NDArray[np.int64]) -> Indices:
     return key
 
 
-def _supported(points: _Points, i: Indices, j: Indices, images: int, mirrored: bool) -> Indices:
+def _consistent_pairs(points: _Keypoints, i: Indices, j: Indices, images: int, mirrored: bool) -> Indices:
     """Pairs of images, as first * number of images + second, in which pairs of points agree on turn and scale, twice.
 
     Of each first image the _PARTNERS with which most pairs agree.
     """
     pair = points.owner[i] * images + points.owner[j]
     order = np.argsort(pair, kind="stable")
-    order = order[_often(pair[order])]
+    order = order[_frequent(pair[order])]
     pair, i, j = pair[order], i[order], j[order]
-    z, w, pose = _pairs(points, points, i, j, mirrored)
+    z, w, pose = _matched_poses(points, points, i, j, mirrored)
     turns, sizes = _rounded(pose)
     near = points.apart**2
     good = [np.zeros(0, np.int64)]
@@ -257,7 +265,7 @@ def _rounded(pose: NDArray[np.complex128]) -> tuple[NDArray[np.int8], NDArray[np
     return turns, np.clip(np.rint(8 * np.log(_squared(pose))), -63, 63).astype(np.int8)
 
 
-def _often(ranked: Indices) -> NDArray[np.bool_]:
+def _frequent(ranked: Indices) -> NDArray[np.bool_]:
     """Which of the sorted numbers occur more than _SUPPORT times: fewer points cannot agree in that many pairs."""
     starts = np.flatnonzero(np.diff(ranked, prepend=-1))
     counts = np.diff(starts, append=len(ranked))
@@ -277,7 +285,7 @@ def _squared(z: NDArray[np.complex128] | complex) -> NDArray[np.float64]:
     return z.real * z.real + z.imag * z.imag
 
 
-def _matches(bits: NDArray[np.uint64], others: NDArray[np.uint64]) -> tuple[Indices, Indices]:
+def _mutual_matches(bits: NDArray[np.uint64], others: NDArray[np.uint64]) -> tuple[Indices, Indices]:
     """Points of each that look most like one another, the likest first."""
     if not (len(bits) and len(others)):
         return np.zeros(0, np.int64), np.zeros(0, np.int64)
@@ -287,12 +295,12 @@ def _matches(bits: NDArray[np.uint64], others: NDArray[np.uint64]) -> tuple[Indi
     best = apart.argmin(axis=1)
     least = apart[np.arange(len(best)), best]
     mutual = apart.argmin(axis=0)[best] == np.arange(len(best))
-    chosen = np.flatnonzero((least <= NEAR) & mutual)
+    chosen = np.flatnonzero((least <= MAX_DISTANCE) & mutual)
     chosen = chosen[np.argsort(least[chosen], kind="stable")][:_MATCHES]
     return chosen, best[chosen]
 
 
-def _agreeing(z: Places, w: Places, pose: NDArray[np.complex128], tolerance: float) -> NDArray[np.bool_]:
+def _inliers(z: Places, w: Places, pose: NDArray[np.complex128], tolerance: float) -> NDArray[np.bool_]:
     """Of all ways to lay two points on their partners, the pairs that agree with the one most agree with."""
     i, j = np.triu_indices(len(z), 1)
     apart = (z[i] != z[j]) & (np.abs(w[i] - w[j]) > 2 * tolerance)
@@ -307,30 +315,30 @@ def _agreeing(z: Places, w: Places, pose: NDArray[np.complex128], tolerance: flo
     return agrees[agrees.sum(axis=1).argmax()]
 
 
-def _fitted(z: Places, w: Places) -> tuple[complex, complex]:
+def _least_squares(z: Places, w: Places) -> tuple[complex, complex]:
     """Turn and shift of least squares."""
     dz, dw = z - z.mean(), w - w.mean()
     turn = complex((dz.conj() * dw).sum() / (np.abs(dz) ** 2).sum())
     return turn, complex(w.mean() - turn * z.mean())
 
 
-def _alike(first: Print, second: Print, turn: complex, shift: complex, mirrored: bool) -> float:
+def _overlap_correlation(first: Fingerprint, second: Fingerprint, turn: complex, shift: complex, mirrored: bool) -> float:
     """How alike the small pictures are where they overlap, at the pixels of the coarser one; 0 for a small overlap."""
-    pixel = [np.sqrt(each.width * each.height) / THUMB for each in (first, second)]
+    pixel = [np.sqrt(each.width * each.height) / THUMBNAIL for each in (first, second)]
     forward = abs(turn) * pixel[0] > pixel[1]  # the first is the coarser one
     coarse, fine = (first, second) if forward else (second, first)
-    steps = (np.arange(_FINE * THUMB) + 0.5) / (_FINE * THUMB)
+    steps = (np.arange(_FINE * THUMBNAIL) + 0.5) / (_FINE * THUMBNAIL)
     places = steps * coarse.width + 1j * (steps * coarse.height)[:, None]
     if forward:
         places = turn * (places.conj() if mirrored else places) + shift
     else:
         places = (places - shift) / turn
         places = places.conj() if mirrored else places
-    x = np.floor(places.real * (THUMB / fine.width)).astype(np.int64)
-    y = np.floor(places.imag * (THUMB / fine.height)).astype(np.int64)
-    inside = (x >= 0) & (x < THUMB) & (y >= 0) & (y < THUMB)
-    shown = np.asarray(inside.reshape(THUMB, _FINE, THUMB, _FINE).all(axis=(1, 3)))
-    if shown.sum() < OVERLAP:
+    x = np.floor(places.real * (THUMBNAIL / fine.width)).astype(np.int64)
+    y = np.floor(places.imag * (THUMBNAIL / fine.height)).astype(np.int64)
+    inside = (x >= 0) & (x < THUMBNAIL) & (y >= 0) & (y < THUMBNAIL)
+    shown = np.asarray(inside.reshape(THUMBNAIL, _FINE, THUMBNAIL, _FINE).all(axis=(1, 3)))
+    if shown.sum() < MIN_OVERLAP:
         return 0.0
-    values = fine.small[np.clip(y, 0, THUMB - 1), np.clip(x, 0, THUMB - 1)].astype(np.int64)
-    return likeness(values.reshape(THUMB, _FINE, THUMB, _FINE).sum(axis=(1, 3)), coarse.small, shown)
+    values = fine.small[np.clip(y, 0, THUMBNAIL - 1), np.clip(x, 0, THUMBNAIL - 1)].astype(np.int64)
+    return gradient_correlation(values.reshape(THUMBNAIL, _FINE, THUMBNAIL, _FINE).sum(axis=(1, 3)), coarse.small, shown)

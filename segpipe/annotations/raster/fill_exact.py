@@ -11,7 +11,7 @@ from itertools import pairwise
 import numpy as np
 from numpy.typing import NDArray
 
-from segpipe.annotations.raster.scanlines import Integers, Spans, joined, points_of, rows_of, spans
+from segpipe.annotations.raster.scanlines import Integers, Spans, concatenated, points_of, rows_of, spans
 from segpipe.annotations.raster.shape import Point, Shape
 from segpipe.params.schema import ShapeParams
 
@@ -44,7 +44,7 @@ def covered(shapes: Sequence[Shape], top: int, bottom: int, width: int, how: Sha
                 discs += [_disc(owner, joint, how.line_width / 2, *window) for joint in joints]
             case "polygon" | "oriented_rectangle":
                 outlines.append((owner, shape.rings))
-    return joined([_even_odd(outlines, *window), *discs])
+    return concatenated([_even_odd(outlines, *window), *discs])
 
 
 def _even_odd(outlines: Sequence[Outline], top: int, bottom: int, width: int) -> Spans:

@@ -14,7 +14,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from segpipe.annotations.raster.scanlines import Integers, Spans, joined, points_of, rows_of, spans
+from segpipe.annotations.raster.scanlines import Integers, Spans, concatenated, points_of, rows_of, spans
 from segpipe.annotations.raster.shape import Point, Shape
 from segpipe.params.schema import ShapeParams
 
@@ -51,7 +51,7 @@ def covered(shapes: Sequence[Shape], top: int, bottom: int, width: int, how: Sha
                         outlines.append((owner, _band(*start, *end, how.line_width)))
             case "polygon" | "oriented_rectangle":
                 outlines.append((owner, points))
-    return joined([_filled(outlines, *window), *runs])
+    return concatenated([_filled(outlines, *window), *runs])
 
 
 def _distance(start: Point, end: Point) -> float:
@@ -132,7 +132,7 @@ def _filled(outlines: Sequence[Outline], top: int, bottom: int, width: int) -> S
     stops = np.ceil(x[1::2] - np.float32(0.5)) * away[1::2]
     outline, row = np.divmod(line[::2], bottom - top)
     runs = spans(owners[outline], row + top, starts.astype(np.int64), stops.astype(np.int64) + 1, width)
-    return joined([horizontal, runs]) if len(horizontal.rows) else runs
+    return concatenated([horizontal, runs]) if len(horizontal.rows) else runs
 
 
 def _edges(outline: Integers, x0: Integers, y0: Integers, x1: Integers, y1: Integers) -> _Edges:

@@ -46,7 +46,7 @@ def spans(owners: Integers | int, rows: Integers, starts: Integers | int, stops:
     return Spans(owners[some], rows[some], starts[some], stops[some])
 
 
-def joined(lists: Sequence[Spans]) -> Spans:
+def concatenated(lists: Sequence[Spans]) -> Spans:
     """All runs of one or more lists."""
     return lists[0] if len(lists) == 1 else Spans(*(np.concatenate(column) for column in zip(*lists, strict=True)))
 

@@ -13,7 +13,7 @@ from PIL import Image
 
 from segpipe.annotations.detect import inspect as first_look
 from segpipe.annotations.detect import settings, summary
-from segpipe.annotations.detect.inspect import Look
+from segpipe.annotations.detect.inspect import Inspection
 from segpipe.annotations.detect.layout import Kind, Layout
 from segpipe.annotations.examination import examine
 from segpipe.errors import PipelineError
@@ -45,15 +45,15 @@ def labelled(path: Path, *labels: object, size: tuple[int, int] = (4, 3)) -> Non
     path.with_suffix(".json").write_text(json.dumps({"shapes": shapes}))
 
 
-def look(root: Path, kind: Kind | None = None, image_dir: str = "", mask_dir: str = "") -> Look:
-    return first_look.look(root, DATA, kind, image_dir, mask_dir)
+def look(root: Path, kind: Kind | None = None, image_dir: str = "", mask_dir: str = "") -> Inspection:
+    return first_look.inspect_folder(root, DATA, kind, image_dir, mask_dir)
 
 
-def told(seen: Look, rule: str = "error") -> list[str]:
+def told(seen: Inspection, rule: str = "error") -> list[str]:
     return list(summary.lines(seen, rule))
 
 
-def problems(seen: Look) -> list[str]:
+def problems(seen: Inspection) -> list[str]:
     return [str(problem) for problem in seen.problems]
 
 
@@ -306,7 +306,7 @@ def test_a_list_of_pairs_tells_the_classes_of_its_column(tmp_path: Path) -> None
     seen = look(tmp_path)
     assert (seen.n_images, seen.problems, seen.classes.origin) == (1, (), "the list of pairs")
     assert seen.classes.names == ("background", "cat", "dog")
-    assert settings.of_data(seen, "data/source") == {
+    assert settings.data_settings(seen, "data/source") == {
         "data.source": "masks",
         "data.path": "data/source",
         "data.masks.classes": ("background", "cat", "dog"),

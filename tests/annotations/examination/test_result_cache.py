@@ -12,7 +12,7 @@ from PIL import Image
 
 from segpipe.annotations import cache_encoding, convert
 from segpipe.annotations.checks.findings import findings
-from segpipe.annotations.detect.inspect import look
+from segpipe.annotations.detect.inspect import inspect_folder
 from segpipe.annotations.examination import examine, image_info, result_cache
 from segpipe.annotations.examination.result import Examination
 from segpipe.annotations.formats.table import source_of
@@ -147,7 +147,7 @@ def test_what_every_format_reads_by_can_be_told(source: str, tmp_path: Path) -> 
     case = next(case for case in CASES if case.source == source and not case.is_broken)
     data = parameters(case, tmp_path / "x")
     found = source_of(data, tmp_path / "x", ())
-    described = result_cache.described(found.read)
+    described = result_cache.describe_reader(found.read)
     assert described
     assert str(tmp_path) not in described
     assert result_cache.annotation_key("mask", found.found.items[0], "hash", found.read)
@@ -155,7 +155,7 @@ def test_what_every_format_reads_by_can_be_told(source: str, tmp_path: Path) -> 
 
 @pytest.mark.parametrize("value", [lambda: 1, partial(lambda: 1), Path("x"), object(), {1: object()}, [np.zeros(2)]])
 def test_what_cannot_be_told_is_not_kept(value: Any) -> None:
-    assert result_cache.described(value) == ""
+    assert result_cache.describe_reader(value) == ""
 
 
 @pytest.mark.parametrize("case", [case for case in CASES if "everything" in case.name or case.warnings][:24], ids=names)
@@ -168,9 +168,9 @@ def test_the_corpus_is_told_alike_from_the_cache(case: Case, tmp_path: Path, cac
 def test_a_look_reads_no_annotation_twice(tmp_path: Path, cache: Cache, monkeypatch: pytest.MonkeyPatch) -> None:
     root = folder(tmp_path / "x", MANY)
     data = data_params(root, "masks")
-    first = look(root, data, cache=cache)
+    first = inspect_folder(root, data, cache=cache)
     monkeypatch.setattr("segpipe.annotations.formats.masks.codes.read", forbidden)
-    again = look(root, data, cache=cache)
+    again = inspect_folder(root, data, cache=cache)
     assert (replace(again, problems=()), [*map(str, again.problems)]) == (
         replace(first, problems=()),
         [*map(str, first.problems)],
@@ -223,5 +223,5 @@ def test_the_same_bytes_under_two_names_are_told_under_both(tmp_path: Path, cach
 
 def test_a_picture_has_a_fingerprint_only_where_one_is_asked_for(tmp_path: Path) -> None:
     content = (folder(tmp_path / "x", 5) / "images/00.png").read_bytes()
-    sizes = [len(image_info.picture_of(content, "a", how).fingerprint) for how in ("none", "whole", "parts")]
+    sizes = [len(image_info.image_info(content, "a", how).fingerprint) for how in ("none", "whole", "parts")]
     assert sizes[0] == 0 < sizes[1] < sizes[2]

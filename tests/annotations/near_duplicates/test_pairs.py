@@ -10,10 +10,10 @@ import pytest
 from numpy.typing import NDArray
 
 from segpipe.acquire.sample import pictures as sample
-from segpipe.annotations.near_duplicates.fingerprint import POINTS, fingerprint, parsed
+from segpipe.annotations.near_duplicates.fingerprint import MAX_KEYPOINTS, fingerprint, parse_fingerprint
 from segpipe.annotations.near_duplicates.pairs import LARGE, Pair, clusters, pairs, twins, warnings
-from segpipe.annotations.near_duplicates.parts import lay
-from segpipe.annotations.near_duplicates.whole import POSITIONS, _packed, _waves, likeness, moved
+from segpipe.annotations.near_duplicates.parts import align
+from segpipe.annotations.near_duplicates.whole import ORIENTATIONS, _dct, _sign_bits, gradient_correlation, reoriented
 from segpipe.errors import Fix
 from segpipe.images.decode import Pixels, decode_image
 
@@ -176,28 +176,28 @@ def test_more_copies_than_one_point_is_compared_with_are_still_one_cluster() -> 
 
 
 def test_the_signs_of_a_moved_picture_are_the_moved_signs() -> None:
-    small = parsed(fingerprint(scene(4))).small
-    for position in range(len(POSITIONS)):
-        there = _waves(np.ascontiguousarray(moved(small, position)))
-        assert np.array_equal(_packed(there, 0), _packed(_waves(small), position))
+    small = parse_fingerprint(fingerprint(scene(4))).small
+    for position in range(len(ORIENTATIONS)):
+        there = _dct(np.ascontiguousarray(reoriented(small, position)))
+        assert np.array_equal(_sign_bits(there, 0), _sign_bits(_dct(small), position))
 
 
 def test_likeness_is_the_correlation_of_steps_none_above_the_median() -> None:
     """One bright pixel among steps of 1 counts as 1: its four steps of 90 would hide all others."""
     steep = np.array([[0, 1, 0, 1], [1, 0, 1, 0], [0, 1, 90, 1], [1, 0, 1, 0]])
     even = np.where(steep == 90, 0, steep)
-    assert likeness(steep, steep) == 1
-    assert likeness(even, steep) == pytest.approx(16 / 24)  # 4 of 24 steps, beside the bright pixel, are turned round
-    assert likeness(steep, -steep) == pytest.approx(-1, abs=0.2)
-    assert likeness(steep, np.zeros_like(steep)) == 0
+    assert gradient_correlation(steep, steep) == 1
+    assert gradient_correlation(even, steep) == pytest.approx(16 / 24)  # 4 of 24 steps, beside the bright pixel, are turned round
+    assert gradient_correlation(steep, -steep) == pytest.approx(-1, abs=0.2)
+    assert gradient_correlation(steep, np.zeros_like(steep)) == 0
 
 
 def test_light_that_falls_off_to_one_side_is_not_likeness() -> None:
     random = np.random.default_rng(2)
     one, other = random.integers(-9, 10, (2, 32, 32))
     slope = 5 * np.arange(32) + 3 * np.arange(32)[:, None]
-    assert abs(likeness(one + slope, other + slope)) < 0.15
-    assert likeness(one, one + slope) > 0.95
+    assert abs(gradient_correlation(one + slope, other + slope)) < 0.15
+    assert gradient_correlation(one, one + slope) > 0.95
 
 
 def test_a_frame_that_all_images_share_does_not_make_them_alike() -> None:
@@ -218,15 +218,15 @@ def test_a_frame_that_all_images_share_does_not_make_them_alike() -> None:
 def test_how_a_crop_lies_on_its_whole_is_found_to_the_pixel() -> None:
     whole = scene(6)
     crop = resized(whole[40:200, 60:260], 1.5)[:, ::-1]
-    laid = lay(parsed(fingerprint(np.ascontiguousarray(crop))), parsed(fingerprint(whole)), mirrored=True)
+    laid = align(parse_fingerprint(fingerprint(np.ascontiguousarray(crop))), parse_fingerprint(fingerprint(whole)), mirrored=True)
     assert laid is not None
     assert laid.turn == pytest.approx(-1 / 1.5, abs=0.02)  # mirrored upside down, then turned by half
     assert laid.shift == pytest.approx(260 + 40j, abs=3)
 
 
 def test_points_are_bounded_and_lie_within_the_image() -> None:
-    image = parsed(fingerprint(scene(7)))
-    assert len(image.points) == POINTS
+    image = parse_fingerprint(fingerprint(scene(7)))
+    assert len(image.points) == MAX_KEYPOINTS
     assert (image.points >= 0).all()
     assert (image.points <= (320, 240)).all()
 

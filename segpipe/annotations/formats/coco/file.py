@@ -10,11 +10,11 @@ from pathlib import Path
 from typing import Any
 
 from segpipe.annotations import foreign_files, json_error
-from segpipe.annotations.formats.coco.crowds import Count, is_crowd
+from segpipe.annotations.formats.coco.crowds import AnnotationCount, is_crowd
 from segpipe.annotations.formats.coco.json_lists import scan
 from segpipe.errors import DataError, plain
 from segpipe.images.unsupported import POINTER, kind_of
-from segpipe.storage.byte_source import Place
+from segpipe.storage.byte_source import FileRange
 
 AGAIN = "Export it again, or remove it."
 LISTS = ("images", "annotations", "categories")
@@ -28,7 +28,7 @@ OTHERS = {"caption": "captions", "segments_info": "panoptic segments"}
 
 
 @dataclass(frozen=True)
-class Pieces:
+class AnnotationSpans:
     """The annotations of one image: parts of a file, put together to one JSON text with `head` before them."""
 
     file: Path
@@ -40,16 +40,16 @@ class Pieces:
         with self.file.open("rb") as stream:
             return b'{%s, "annotations": [%s]}' % (self.head.encode(), b",".join(self._parts(stream.fileno())))
 
-    def places(self) -> tuple[Place, ...]:
+    def places(self) -> tuple[FileRange, ...]:
         """The JSON file: all that is asked of them is which files are read."""
-        return (Place(self.file),)
+        return (FileRange(self.file),)
 
     def _parts(self, descriptor: int) -> list[bytes]:
         return [os.pread(descriptor, size, offset) for offset, size in self.spans]
 
 
 @dataclass(frozen=True)
-class Listed:
+class ListedImage:
     """An image as the file lists it. `size` is (width, height), or None where it says none."""
 
     key: str
@@ -68,21 +68,21 @@ class CocoFile:
 
     path: Path
     name: str
-    images: list[Listed] = field(default_factory=list)
+    images: list[ListedImage] = field(default_factory=list)
     categories: dict[str, str] = field(default_factory=dict)
     names: tuple[str, ...] = ()
     places: dict[str, list[tuple[int, int]]] = field(default_factory=lambda: defaultdict(list))
     used: dict[str, set[str]] = field(default_factory=lambda: defaultdict(set))
-    counts: dict[str, Count] = field(default_factory=lambda: defaultdict(Count))
+    counts: dict[str, AnnotationCount] = field(default_factory=lambda: defaultdict(AnnotationCount))
     other: str = ""
     keypoints: bool = False
     problems: list[DataError] = field(default_factory=list)
 
-    def pieces(self, image: Listed) -> Pieces:
+    def pieces(self, image: ListedImage) -> AnnotationSpans:
         """The annotations of one of its images, with the image's size and the names of the categories they use."""
         names = {key: self.categories[key] for key in sorted(self.used.get(image.key, ())) if key in self.categories}
         head = json.dumps({"size": image.size, "names": names})[1:-1]
-        return Pieces(self.path, head, tuple(self.places.get(image.key, ())))
+        return AnnotationSpans(self.path, head, tuple(self.places.get(image.key, ())))
 
 
 def is_coco(path: Path) -> bool:
@@ -172,7 +172,7 @@ class _Rows:
         self.categories: list[Any] = []
         self.places: dict[str, list[tuple[int, int]]] = defaultdict(list)
         self.used: dict[str, set[str]] = defaultdict(set)
-        self.counts: dict[str, Count] = defaultdict(Count)
+        self.counts: dict[str, AnnotationCount] = defaultdict(AnnotationCount)
         self.with_crowd: set[tuple[str, str]] = set()
         self.lost: list[tuple[int, int]] = []
         self.others: set[str] = set()
@@ -218,16 +218,16 @@ def _fill(file: CocoFile, rows: _Rows) -> None:
             remedy = "Give each an id and the name of its file, or remove it."
             file.problems.append(DataError(f"image number {number} of {file.name}", "no id or no file_name", remedy))
     _add_categories(file, rows.categories)
-    first: dict[str, Listed] = {}
+    first: dict[str, ListedImage] = {}
     for image in file.images:
         if first.setdefault(image.key, image) is not image:
             where = f"{first[image.key].file_name} and {image.file_name} in {file.name}"
             what = "two images of one id, so that annotations could belong to either"
             file.problems.append(DataError(where, what, "Give each image an id of its own."))
-    file.problems += _homeless(rows, first.keys(), file.name)
+    file.problems += _orphaned(rows, first.keys(), file.name)
 
 
-def _homeless(rows: "_Rows", known: Collection[str], name: str) -> list[DataError]:
+def _orphaned(rows: "_Rows", known: Collection[str], name: str) -> list[DataError]:
     """One problem for all annotations whose image is not listed; it names the first of them."""
     unknown = rows.lost + [place for key, places in rows.places.items() if key not in known for place in places]
     if not unknown:
@@ -235,11 +235,11 @@ def _homeless(rows: "_Rows", known: Collection[str], name: str) -> list[DataErro
     start, size = min(unknown)
     annotation = json.loads(rows.text[start : start + size].encode("latin-1"))
     own = annotation if isinstance(annotation, dict) else {}
-    what = f"annotations of images that it does not list ({len(unknown)}), the first with {_named(own)}"
+    what = f"annotations of images that it does not list ({len(unknown)}), the first with {_ids_of(own)}"
     return [DataError(name, what, "List the images, or remove the annotations.")]
 
 
-def _named(annotation: dict[str, Any]) -> str:
+def _ids_of(annotation: dict[str, Any]) -> str:
     """Its id and that of its image, as they stand in the file."""
     return ", ".join(f"{key} {short(annotation[key])}" if key in annotation else f"no {key}" for key in ("id", "image_id"))
 
@@ -252,7 +252,7 @@ def _add_image(file: CocoFile, row: Any) -> bool:
         return False
     size = row.get("width"), row.get("height")
     width, height = map(_side, size)
-    file.images.append(Listed(key, file_name, (width, height) if width and height else None))
+    file.images.append(ListedImage(key, file_name, (width, height) if width and height else None))
     if size != (None, None) and not (width and height):
         what, remedy = "a width or height that is no whole number above 0", "Correct the size, or remove it from the file."
         file.problems.append(DataError(f"{file_name} in {file.name}", what, remedy))

@@ -10,7 +10,7 @@ from segpipe.annotations.class_map import DROPPED, IGNORED, ClassIds
 from segpipe.annotations.formats.coco.crowds import IF_OBJECT, IGNORED_CROWD, NEITHER, is_crowd
 from segpipe.annotations.formats.coco.file import key_of, short
 from segpipe.annotations.formats.coco.segments import shapes_of
-from segpipe.annotations.items import Annotated, Item
+from segpipe.annotations.items import Item, ParsedAnnotation
 from segpipe.annotations.raster.paint import paint
 from segpipe.annotations.raster.shape import Shape
 from segpipe.errors import DataError
@@ -27,28 +27,28 @@ TOO_MUCH = (f"run lengths of more than {MOST_HELD} pixels in one image", "Cut th
 SIZE = "Bring back the image that was annotated, or export the file again."
 
 
-def read(item: Item, width: int, height: int, ids: ClassIds, how: ShapeParams, crowds_are: str) -> Annotated:
+def read(item: Item, width: int, height: int, ids: ClassIds, how: ShapeParams, crowds_are: str) -> ParsedAnnotation:
     """An item's annotations as a mask. `values` are its categories' names. By `crowds_are`, which is data.coco.crowds, crowds
     are ignored where no object is drawn, or objects like others.
 
     No mask where something is wrong with one of them. Raises DataError for another image's size.
     """
     if item.annotation is None:
-        return Annotated(np.zeros((height, width), np.uint8))
+        return ParsedAnnotation(np.zeros((height, width), np.uint8))
     try:
         entry = json.loads(item.annotation.read())
     except (ValueError, RecursionError):
         raise DataError(item.annotation_name, "a JSON file that is not text in UTF-8", "Export it again.") from None
     size, turned = _checked_size(item, entry["size"], (width, height))
-    objects, crowds, labels, wrong = _drawn(item, entry, size, ids, crowds_are)
+    objects, crowds, labels, wrong = _parse_shapes(item, entry, size, ids, crowds_are)
     values, problems = tuple(sorted(labels)), (*turned, *wrong)
     if not labels <= ids.ids.keys() or not all(problem.warning for problem in problems):
-        return Annotated(None, values, problems)
+        return ParsedAnnotation(None, values, problems)
     mask = _mask(objects, crowds, size, ids, how)
-    return Annotated(mask if size == (width, height) else _turned(mask, item), values, problems)
+    return ParsedAnnotation(mask if size == (width, height) else _reoriented(mask, item), values, problems)
 
 
-def _drawn(
+def _parse_shapes(
     item: Item, entry: dict[str, Any], size: Size, ids: ClassIds, crowds_are: str
 ) -> tuple[list[Shape], list[Shape], set[str], list[DataError]]:
     """The shapes of objects, those of crowds, the names of the categories of all, and what is wrong with them."""
@@ -63,7 +63,7 @@ def _drawn(
         label = entry["names"].get(key_of(annotation.get("category_id")), "")
         labels |= {label} if label else set()
         crowd = is_crowd(annotation) if crowds_are == "ignore" else False
-        for found in _found(annotation, label, name, size, crowd):
+        for found in _shapes_of_one(annotation, label, name, size, crowd):
             if isinstance(found, DataError):
                 problems.append(found)
             elif ids.ids.get(label) != DROPPED:
@@ -74,7 +74,9 @@ def _drawn(
     return objects, crowds, labels, problems
 
 
-def _found(annotation: dict[str, Any], label: str, name: str, size: Size, crowd: bool | None) -> Iterator[Shape | DataError]:
+def _shapes_of_one(
+    annotation: dict[str, Any], label: str, name: str, size: Size, crowd: bool | None
+) -> Iterator[Shape | DataError]:
     """The shapes of one annotation, and what is wrong with it; without a label it has no category."""
     if not label:
         what = "a category_id that the file's categories do not list"
@@ -111,7 +113,7 @@ def _mask(objects: Sequence[Shape], crowds: Sequence[Shape], size: Size, ids: Cl
     return mask
 
 
-def _turned(mask: Mask, item: Item) -> Mask:
+def _reoriented(mask: Mask, item: Item) -> Mask:
     """The mask of a photo that was annotated before its turn by EXIF, as the photo is read."""
     turn = turn_of(item.image.read(), item.source)
     return np.ascontiguousarray(turn(mask)) if turn else mask

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from segpipe.annotations.formats.coco.rle import RunError, decode
-from segpipe.annotations.raster.degenerate import oddities
+from segpipe.annotations.raster.degenerate import shape_warnings
 from segpipe.annotations.raster.shape import Shape
 from segpipe.errors import DataError
 
@@ -69,7 +69,7 @@ def _from_polygons(polygons: list[Any], label: str, name: str, size: tuple[int, 
         if not problem:
             points = tuple((float(x), float(y)) for x, y in zip(polygon[::2], polygon[1::2], strict=True))
             shape = Shape("polygon", label, (points,))
-            yield from (DataError(name, f"a polygon {what}", DRAW, warning=True) for what in oddities(shape, size))
+            yield from (DataError(name, f"a polygon {what}", DRAW, warning=True) for what in shape_warnings(shape, size))
             yield shape
 
 

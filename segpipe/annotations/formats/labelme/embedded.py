@@ -7,7 +7,7 @@ from typing import Any
 
 from segpipe.annotations.formats.labelme.json_file import read_json, text
 from segpipe.errors import DataError
-from segpipe.storage.byte_source import Place, Readable
+from segpipe.storage.byte_source import ByteSource, FileRange
 
 SIGNATURES = {
     b"\x89PNG": ".png",
@@ -25,14 +25,14 @@ SIGNATURES = {
 class Embedded:
     """The image inside the JSON file at `place`, called `name` in sentences. Nothing is decoded before `read`."""
 
-    place: Readable
+    place: ByteSource
     name: str
 
     def read(self) -> bytes:
         """The image file's bytes, as they were embedded. Raises DataError where there are none."""
         return decoded(read_json(self.place.read(), self.name), self.name)
 
-    def places(self) -> tuple[Place, ...]:
+    def places(self) -> tuple[FileRange, ...]:
         """The JSON file."""
         return self.place.places()
 

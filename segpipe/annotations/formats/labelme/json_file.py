@@ -47,11 +47,11 @@ def text(content: dict[str, Any], key: str) -> str:
 
 def short(value: object) -> str:
     """A value of a file as it may stand in a sentence: a stranger's text can be a megabyte."""
-    told = value if isinstance(value, str) else _told(value)
+    told = value if isinstance(value, str) else _format_value(value)
     return told if len(told) <= 60 else f"{told[:57]}..."
 
 
-def _told(value: object) -> str:
+def _format_value(value: object) -> str:
     return json.dumps(value) if value is None or isinstance(value, bool | int | float) else type(value).__name__
 
 

@@ -11,7 +11,7 @@ import numpy as np
 
 from segpipe.annotations.formats.labelme import supervisely
 from segpipe.annotations.formats.labelme.json_file import short
-from segpipe.annotations.raster.degenerate import oddities
+from segpipe.annotations.raster.degenerate import shape_warnings
 from segpipe.annotations.raster.shape import Kind, Point, Shape
 from segpipe.errors import DataError, plain
 from segpipe.images.decode import decode_mask
@@ -47,7 +47,7 @@ DRAW = "Draw it again, or remove it."
 
 
 @dataclass(frozen=True)
-class Drawn:
+class ParsedShapes:
     """The shapes that are sound, in their order; the labels of all shapes, sorted; what is wrong, each thing once."""
 
     shapes: tuple[Shape, ...]
@@ -55,7 +55,7 @@ class Drawn:
     problems: tuple[DataError, ...]
 
 
-def drawn(raw: Sequence[dict[str, Any]], name: str, size: tuple[int, int] | None) -> Drawn:
+def parse_shapes(raw: Sequence[dict[str, Any]], name: str, size: tuple[int, int] | None) -> ParsedShapes:
     """The shapes of a file called `name`. `size` is its image's width and height, None where it is not known.
 
     Problems name a shape by its place in the file, the first being 1, as in labelme's list. Raises DataError where masks
@@ -83,7 +83,7 @@ def drawn(raw: Sequence[dict[str, Any]], name: str, size: tuple[int, int] | None
         if label and shape:
             shapes.append(shape)
             problems += _warnings(each["label"], shape, where, size)
-    return Drawn(tuple(shapes), tuple(sorted(labels)), tuple({str(problem): problem for problem in problems}.values()))
+    return ParsedShapes(tuple(shapes), tuple(sorted(labels)), tuple({str(problem): problem for problem in problems}.values()))
 
 
 def _label(label: object, name: str) -> str:
@@ -109,7 +109,7 @@ def _shape(raw: dict[str, Any], label: str, name: str) -> Shape:
     if not isinstance(kind, str) or kind not in NEEDED:
         remedy = f"Draw it as one of {', '.join(KINDS)}."
         raise DataError(name, f'a shape of the type "{short(kind)}", which is not known', remedy)
-    who = _who(kind, label)
+    who = _describe_shape(kind, label)
     points = _points(raw.get("points"), who, name)
     needed, told = NEEDED[kind]
     if len(points) not in needed:
@@ -143,7 +143,7 @@ def _ring(raw: object, who: str, name: str) -> tuple[Point, ...]:
     return points
 
 
-def _who(kind: str, label: str) -> str:
+def _describe_shape(kind: str, label: str) -> str:
     return f'{kind} "{label}"' if label else kind
 
 
@@ -212,5 +212,5 @@ def _warnings(label: object, shape: Shape, name: str, size: tuple[int, int] | No
     if isinstance(label, str) and label != shape.label:
         what = f'a label with blanks around it ("{shape.label}")'
         yield DataError(name, what, "It is read without them; correct it in labelme.", warning=True)
-    for what in oddities(shape, size):
-        yield DataError(name, f"{_who(shape.kind, shape.label)} {what}", DRAW, warning=True)
+    for what in shape_warnings(shape, size):
+        yield DataError(name, f"{_describe_shape(shape.kind, shape.label)} {what}", DRAW, warning=True)

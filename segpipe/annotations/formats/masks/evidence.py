@@ -5,8 +5,8 @@ from dataclasses import dataclass
 from functools import cached_property
 
 from segpipe.annotations.class_map import IGNORED
-from segpipe.annotations.code_counts import Tally
-from segpipe.annotations.formats.masks.codes import COLOUR, told
+from segpipe.annotations.code_counts import CodeCounts
+from segpipe.annotations.formats.masks.codes import COLOUR, format_code
 from segpipe.annotations.formats.masks.ids import Coding
 from segpipe.errors import DataError, Fix
 from segpipe.record import IGNORE
@@ -15,7 +15,7 @@ BY_VALUES = "Save class ids, or let `segpipe init PATH --kind masks` read the tr
 
 
 @dataclass(frozen=True)
-class Counts:
+class PixelCounts:
     """Pixels of a mask: with the ignored value, of classes other than the first, and all of them."""
 
     ignored: int
@@ -30,7 +30,7 @@ class Evidence:
     `block` is the section of params.yaml, such as data.masks; `free` says that it has keys for values and codes.
     """
 
-    tallies: dict[str, Tally]
+    tallies: dict[str, CodeCounts]
     coding: Coding
     names: tuple[str, ...]
     block: str
@@ -59,13 +59,13 @@ class Evidence:
         """All codes that are no class."""
         return sorted({code for codes in self.strange.values() for code in codes})
 
-    def counts(self, tally: Tally) -> "Counts":
+    def counts(self, tally: CodeCounts) -> "PixelCounts":
         """The pixels of one mask that have the ignored value, those of classes other than the first, and all."""
         ids = self.coding.ids_of(tally.codes)
         pairs = list(zip(tally.codes, ids, tally.pixels, strict=True))
         ignored = sum(pixels for code, number, pixels in pairs if number == IGNORE and code == self.coding.ignored)
         objects = sum(pixels for _, number, pixels in pairs if number not in (None, 0, IGNORE))
-        return Counts(ignored, objects, sum(tally.pixels))
+        return PixelCounts(ignored, objects, sum(tally.pixels))
 
     def as_object(self) -> str:
         """What to do where the ignored value is an object."""
@@ -128,4 +128,4 @@ def as_values(codes: Sequence[int]) -> tuple[int | str, ...]:
 
 def as_colour(code: int) -> str | int:
     """The code as a colour's three numbers; a number above 255 as itself."""
-    return " ".join([told(code)] * 3) if code < 256 else told(code)
+    return " ".join([format_code(code)] * 3) if code < 256 else format_code(code)

@@ -7,9 +7,9 @@ from itertools import combinations
 from pathlib import PurePosixPath
 
 from segpipe.annotations.formats.masks import name_pattern
-from segpipe.annotations.formats.masks.name_pattern import Holes, holes_in
+from segpipe.annotations.formats.masks.name_pattern import NamePattern, infer_pattern
 from segpipe.annotations.formats.masks.template import ANY, CLASS, PART, STEM, Template, parse, stems_of
-from segpipe.annotations.items import PARTS, together
+from segpipe.annotations.items import PARTS, join_names
 from segpipe.images.decode import SUFFIXES
 
 TRIED = 8
@@ -17,12 +17,12 @@ ASKED = 6
 """As many ways of naming are listed where a person must say what they are."""
 UNUSABLE = set("{}>\\")
 """Letters that a template cannot hold as they are."""
-ALONE = "only these are masks, the others are left out"
-SOME = "these are of one class each, the others are left out"
+THESE_ONLY = "only these are masks, the others are left out"
+THESE_AS_CLASSES = "these are of one class each, the others are left out"
 
 
 @dataclass(frozen=True)
-class Guess:
+class InferredTemplate:
     """`template` fits `n_fitting` masks; `classes` are the names that `{class}` stands for in them, sorted.
 
     Where the names leave open what the masks of one image are, `ways` are the different ones, each with the number of images
@@ -42,28 +42,28 @@ class Guess:
         shown = [f"{way} ({count})" for way, count in self.ways[:ASKED]]
         more = [f"{len(self.ways) - ASKED} more"] if len(self.ways) > ASKED else []
         masks, image = [names.get(each, each) for each in self.example[:-1]], self.example[-1]
-        of_one = f"{together(masks)} are of {image}"
+        of_one = f"{join_names(masks)} are of {image}"
         return f"its images have masks that are called in several ways: {', '.join([*shown, *more])}; {of_one}"
 
     def choices(self) -> list[tuple[str, str]]:
         """Templates that say what the masks are, each with its meaning for people."""
         frames = [way for way, _ in self.ways]
-        texts = [(name_pattern.by_force(frames, CLASS), "each is of one class")]
+        texts = [(name_pattern.forced_pattern(frames, CLASS), "each is of one class")]
         texts.append(
             (
-                name_pattern.by_force(frames, PART) or name_pattern.by_force(frames, ANY),
+                name_pattern.forced_pattern(frames, PART) or name_pattern.forced_pattern(frames, ANY),
                 "they are parts of one mask and are joined",
             )
         )
-        texts += [(each, SOME) for each in self._of_one_folder(frames)]
-        texts += [(each, ALONE) for each in self._single(frames)]
-        return [(_both(self.side, text), meaning) for text, meaning in texts if text]
+        texts += [(each, THESE_AS_CLASSES) for each in self._of_one_folder(frames)]
+        texts += [(each, THESE_ONLY) for each in self._single(frames)]
+        return [(_both_sides(self.side, text), meaning) for text, meaning in texts if text]
 
     def _of_one_folder(self, frames: Sequence[str]) -> list[str]:
         """The ways of one folder as classes, where there are ways of several folders."""
         folders = sorted({frame.rpartition("/")[0] for frame in frames})
         own = [[frame for frame in frames if frame.rpartition("/")[0] == folder] for folder in folders]
-        return [name_pattern.by_force(each, CLASS) for each in own if len(each) > 1 and len(folders) > 1]
+        return [name_pattern.forced_pattern(each, CLASS) for each in own if len(each) > 1 and len(folders) > 1]
 
     def _single(self, frames: Sequence[str]) -> list[str]:
         """The ways in which most images have a mask, of which none is another one too."""
@@ -71,26 +71,26 @@ class Guess:
         return [way for way in often if not any(_fits(way, other) for other in frames if other != way)]
 
 
-Frames = Mapping[str, Mapping[str, str]]
+Patterns = Mapping[str, Mapping[str, str]]
 """What the names of masks say beside the image's, such as `{stem}_cat`: for each the masks, and each one's image."""
 
 
-def guess(image_ids: Collection[str], mask_ids: Collection[str]) -> Guess | None:
+def infer(image_ids: Collection[str], mask_ids: Collection[str]) -> InferredTemplate | None:
     """What the names show, or None where most masks are of no image by their names.
 
     Names that all differ from their images' in the same way give a template of one mask an image. Where images have
     several, the names must tell classes or numbered parts.
     """
     images, masks = sorted(set(image_ids)), sorted(set(mask_ids))
-    first = _frames(Template(STEM, STEM, ""), images, masks)
+    first = _patterns(Template(STEM, STEM, ""), images, masks)
     if masks and sum(map(len, first.values())) == len(masks):
-        return _of_frames(first, STEM)
+        return _from_patterns(first, STEM)
     template, count = single(image_ids, mask_ids)
-    for frames, side in _all_frames(first, images, masks):
+    for frames, side in _all_patterns(first, images, masks):
         n_fitting = sum(map(len, frames.values()))
         if n_fitting > count and 2 * n_fitting >= len(masks):
-            return _of_frames(frames, side)
-    return Guess(template, count) if count else None
+            return _from_patterns(frames, side)
+    return InferredTemplate(template, count) if count else None
 
 
 def single(image_ids: Collection[str], mask_ids: Collection[str]) -> tuple[str, int]:
@@ -101,21 +101,21 @@ def single(image_ids: Collection[str], mask_ids: Collection[str]) -> tuple[str, 
     stems = {_name(image_id) for image_id in image_ids}
     votes: Counter[str] = Counter()
     for name in sorted(map(_name, mask_ids)):
-        stem = inside(name, stems)
+        stem = stem_inside(name, stems)
         if stem and not UNUSABLE & set(name):
-            votes[_both(STEM, name.replace(stem, STEM, 1))] += 1
+            votes[_both_sides(STEM, name.replace(stem, STEM, 1))] += 1
     candidates = [template for template, _ in votes.most_common(TRIED)] + _by_ends(stems, {_name(each) for each in mask_ids})
     fitting = {template: _n_fitting(template, image_ids, mask_ids) for template in candidates}
     return max(fitting.items(), key=lambda vote: (vote[1], -len(vote[0]), vote[0]), default=("", 0))
 
 
-def inside(name: str, stems: Collection[str]) -> str:
+def stem_inside(name: str, stems: Collection[str]) -> str:
     """The longest of the stems that stands in the name, neither in the middle of a word nor of a number; empty for none."""
     parts = (name[start:end] for start, end in _parts(name))
     return max((part for part in parts if part in stems and part != name), key=len, default="")
 
 
-def _left_open(frames: Frames, side: str, n_fitting: int) -> Guess:
+def _undecided(frames: Patterns, side: str, n_fitting: int) -> InferredTemplate:
     """The ways in which masks are called; the most common one where no image has several masks."""
     owned: dict[str, list[str]] = defaultdict(list)
     for masks in frames.values():
@@ -124,12 +124,12 @@ def _left_open(frames: Frames, side: str, n_fitting: int) -> Guess:
     ways = sorted(frames, key=lambda frame: (-len(set(frames[frame].values())), frame))
     image_id, most = min(owned.items(), key=lambda own: (-len(own[1]), own[0]))
     if len(most) == 1:
-        return Guess(_both(side, ways[0]), len(frames[ways[0]]))
+        return InferredTemplate(_both_sides(side, ways[0]), len(frames[ways[0]]))
     counted = tuple((way, len(set(frames[way].values()))) for way in ways)
-    return Guess("", n_fitting, (), counted, side, (*sorted(most), image_id))
+    return InferredTemplate("", n_fitting, (), counted, side, (*sorted(most), image_id))
 
 
-def _both(side: str, mask: str) -> str:
+def _both_sides(side: str, mask: str) -> str:
     """The template of both sides. photo.jpg.png: with one suffix alone it would be taken for the mask's own."""
     mask += ".png" if PurePosixPath(mask).suffix.lower() in SUFFIXES else ""
     return mask if side == STEM else f"{side} > {mask}"
@@ -140,12 +140,12 @@ def _fits(frame: str, other: str) -> bool:
     return parse(frame).is_mask(other.replace(STEM, "x"), "")
 
 
-def _all_frames(first: Frames, image_ids: Sequence[str], mask_ids: Sequence[str]) -> Iterator[tuple[Frames, str]]:
+def _all_patterns(first: Patterns, image_ids: Sequence[str], mask_ids: Sequence[str]) -> Iterator[tuple[Patterns, str]]:
     """What names say beside the images', which comes first, in folders of one image each, and beside pieces of images' names."""
     yield first, STEM
     yield _by_folder(image_ids, mask_ids), STEM
     for side in _image_sides({_name(each) for each in image_ids})[1:]:
-        yield _frames(Template(side, STEM, ""), image_ids, mask_ids), side
+        yield _patterns(Template(side, STEM, ""), image_ids, mask_ids), side
 
 
 class Owners:
@@ -164,17 +164,17 @@ class Owners:
         return min(found, key=lambda each: (len(each[0]), each), default=("", ""))[1]
 
 
-def _of_frames(frames: Frames, side: str) -> Guess:
+def _from_patterns(frames: Patterns, side: str) -> InferredTemplate:
     """The template that the names of several masks an image show, or the ways in which they are called."""
     of_images = {frame: frozenset(masks.values()) for frame, masks in frames.items()}
     n_fitting = sum(map(len, frames.values()))
-    holes = Holes(next(iter(frames)), ()) if len(frames) == 1 else holes_in(of_images)
+    holes = NamePattern(next(iter(frames)), ()) if len(frames) == 1 else infer_pattern(of_images)
     if holes is None:
-        return _left_open(frames, side, n_fitting)
-    return Guess(_both(side, holes.text), n_fitting, holes.classes)
+        return _undecided(frames, side, n_fitting)
+    return InferredTemplate(_both_sides(side, holes.text), n_fitting, holes.classes)
 
 
-def _frames(template: Template, image_ids: Sequence[str], mask_ids: Sequence[str]) -> Frames:
+def _patterns(template: Template, image_ids: Sequence[str], mask_ids: Sequence[str]) -> Patterns:
     """Of each mask that holds an image's stem the frame that is most common, and of these the shortest."""
     stems = _stems(template, image_ids)
     candidates = {mask_id: set(_candidates(mask_id, stems)) for mask_id in mask_ids if not UNUSABLE & set(mask_id)}
@@ -202,24 +202,24 @@ def _candidates(mask_id: str, stems: Mapping[str, Mapping[str, str]]) -> Iterato
     folded = _folded(name)
     for start, end in _parts(name):
         own = stems.get(folded[start:end], {})
-        for rest, folder in _above(folders) if own else ():
+        for rest, folder in _folder_cuts(folders) if own else ():
             if folder in own:
                 yield "/".join([*rest, name[:start] + STEM + name[end:]]), own[folder]
     for at, word in enumerate(folders):
         own = stems.get(_folded(word), {})
-        for rest, folder in _above([*folders[:at], STEM, *folders[at + 1 :]]) if own else ():
+        for rest, folder in _folder_cuts([*folders[:at], STEM, *folders[at + 1 :]]) if own else ():
             if folder in own:
                 yield "/".join([*rest, name]), own[folder]
 
 
-def _above(folders: Sequence[str]) -> Iterator[tuple[Sequence[str], str]]:
+def _folder_cuts(folders: Sequence[str]) -> Iterator[tuple[Sequence[str], str]]:
     """Each piece of the folders, and the folder that is left without it."""
     yield (), "/".join(folders)
     for start, end in combinations(range(len(folders) + 1), 2):
         yield folders[start:end], "/".join([*folders[:start], *folders[end:]])
 
 
-def _by_folder(image_ids: Sequence[str], mask_ids: Sequence[str]) -> Frames:
+def _by_folder(image_ids: Sequence[str], mask_ids: Sequence[str]) -> Patterns:
     """Masks that lie where a single image does, in a folder of its own: their names alone; nothing where some lie elsewhere."""
     images: dict[str, list[str]] = defaultdict(list)
     for image_id in image_ids:

@@ -6,11 +6,11 @@ from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
-from segpipe.annotations.formats.masks.mask_files import Layer, Layers
-from segpipe.annotations.items import PARTS, Found, Item, id_of, sorted_items, together, unannotated
+from segpipe.annotations.formats.masks.mask_files import MaskFile, MaskFiles
+from segpipe.annotations.items import PARTS, Item, ItemList, id_of, join_names, sorted_items, unannotated
 from segpipe.errors import DataError, PipelineError
 from segpipe.images.decode import SUFFIXES
-from segpipe.storage.byte_source import Place, Readable
+from segpipe.storage.byte_source import ByteSource, FileRange
 from segpipe.storage.text_file import read_text
 
 COLUMNS = ("image", "mask", "part", "group", "class")
@@ -35,7 +35,7 @@ def class_names(root: Path, table: str) -> tuple[str, ...] | None:
     return tuple(sorted({row.class_name for row in listed if row.class_name})) if has_column else None
 
 
-def find(root: Path, table: str, rule: str, classes: Collection[str] | None = None) -> Found:
+def find(root: Path, table: str, rule: str, classes: Collection[str] | None = None) -> ItemList:
     """The images that the list names, with their masks, parts and groups; `rule` is data.unannotated, for an empty mask.
 
     With a column class each line names a mask of one class, of `classes`, and an image may have many. Paths are relative to
@@ -47,7 +47,7 @@ def find(root: Path, table: str, rule: str, classes: Collection[str] | None = No
     by_image: dict[str, list[Row]] = defaultdict(list)
     for row in rows(root, table):
         first = firsts.setdefault(row.image, row)
-        own = [*_problems(root, row, owners, rule, classes), *(_against(row, first, classes is not None))]
+        own = [*_problems(root, row, owners, rule, classes), *(_conflicts_with_first(row, first, classes is not None))]
         problems += own
         if not own:
             by_image[row.image].append(row)
@@ -58,15 +58,15 @@ def find(root: Path, table: str, rule: str, classes: Collection[str] | None = No
 def _item(root: Path, own: Sequence[Row], by_class: bool) -> Item:
     """An image with its mask, or with those of its classes."""
     first = own[0]
-    annotation: Readable | None = Place(root / first.mask) if first.mask else None
+    annotation: ByteSource | None = FileRange(root / first.mask) if first.mask else None
     if first.mask and by_class:
-        annotation = Layers(tuple(Layer(row.mask, Place(root / row.mask), row.class_name) for row in own))
-    name = together([row.mask for row in own])
+        annotation = MaskFiles(tuple(MaskFile(row.mask, FileRange(root / row.mask), row.class_name) for row in own))
+    name = join_names([row.mask for row in own])
     part, item_id = PARTS.get(first.part.lower(), ""), id_of(PurePosixPath(first.image))
-    return Item(item_id, first.image, Place(root / first.image), annotation, part, first.group, name)
+    return Item(item_id, first.image, FileRange(root / first.image), annotation, part, first.group, name)
 
 
-def _against(row: Row, first: Row, by_class: bool) -> list[DataError]:
+def _conflicts_with_first(row: Row, first: Row, by_class: bool) -> list[DataError]:
     """What is wrong with a line beside the first one of the same image; nothing with that one itself."""
     if row == first:
         return []
@@ -136,7 +136,7 @@ def _problems(root: Path, row: Row, owners: dict[Path, Row], rule: str, classes:
     if row.mask and row.mask == row.image:
         yield DataError(row.place, "names one file as image and as mask", "Name the mask of the image.")
     elif row.mask:
-        yield from _taken(row, owners.setdefault(root / row.mask, row))
+        yield from _mask_named_before(row, owners.setdefault(root / row.mask, row))
     if row.mask and classes is not None and row.class_name not in classes:
         what = f'names "{row.class_name}", no class of data.masks.classes' if row.class_name else "names a mask without its class"
         yield DataError(row.place, what, "Name the class there, or correct the line." if row.class_name else "Write the class.")
@@ -145,7 +145,7 @@ def _problems(root: Path, row: Row, owners: dict[Path, Row], rule: str, classes:
         yield problem
 
 
-def _taken(row: Row, owner: Row) -> Iterator[DataError]:
+def _mask_named_before(row: Row, owner: Row) -> Iterator[DataError]:
     """The problem of a line whose mask another line names already."""
     line = owner.place.rpartition(", ")[2]
     if owner.image != row.image:

@@ -6,10 +6,10 @@ from dataclasses import dataclass, replace
 from pathlib import Path, PurePosixPath
 
 from segpipe.annotations.formats.masks import infer_template
-from segpipe.annotations.formats.masks.infer_template import Guess
+from segpipe.annotations.formats.masks.infer_template import InferredTemplate
 from segpipe.annotations.formats.masks.name_pattern import MASK_WORDS, words_in
 from segpipe.annotations.formats.masks.template import PART, STEM, Template, stems_of
-from segpipe.annotations.items import together, unannotated
+from segpipe.annotations.items import join_names, unannotated
 from segpipe.errors import DataError, Fix
 from segpipe.record import BACKGROUND
 
@@ -19,7 +19,7 @@ LISTED = "list all masks with their classes in pairs.csv in this folder (columns
 
 
 @dataclass(frozen=True)
-class MaskFile:
+class PairedMask:
     """A mask of an image, and the class that it is of, empty where it is the whole mask or a part of it."""
 
     path: Path
@@ -32,7 +32,7 @@ class Pair:
 
     id: str
     image: Path
-    masks: tuple[MaskFile, ...]
+    masks: tuple[PairedMask, ...]
 
 
 @dataclass(frozen=True)
@@ -53,12 +53,12 @@ def diagnose(
     """
     alone = [each for each in pairs if not each.masks]
     spare = [*left, *others]
-    proposed = infer_template.guess([each.id for each in alone], [mask_id for mask_id, _ in spare])
+    proposed = infer_template.infer([each.id for each in alone], [mask_id for mask_id, _ in spare])
     if proposed and proposed.n_fitting > len(pairs) - len(alone) and 2 * proposed.n_fitting >= len(spare):
-        return [each for each in pairs if each.masks], [_renamed(_name(root, path), proposed) for _, path in spare]
-    unknown = _unknown(root, pairs, left, naming.template)
-    numbered = _numbered(others, pairs, naming.template)
-    further = _further(root, pairs, [*(each for each in left if each[1] not in unknown), *numbered], naming.template)
+        return [each for each in pairs if each.masks], [_other_template(_name(root, path), proposed) for _, path in spare]
+    unknown = _unknown_classes(root, pairs, left, naming.template)
+    numbered = _numbered_masks(others, pairs, naming.template)
+    further = _extra_masks(root, pairs, [*(each for each in left if each[1] not in unknown), *numbered], naming.template)
     seen = {*unknown, *(path for path, _ in further)}
     kept, problems = [], [*unknown.values(), *dict.fromkeys(problem for _, problem in further)]
     for each in pairs:
@@ -75,7 +75,7 @@ def diagnose(
     return kept, [*problems, *extra, *(_other_name(_name(root, path)) for _, path in others if path not in seen)]
 
 
-def _unknown(root: Path, pairs: Sequence[Pair], left: Sequence[File], template: Template) -> dict[Path, DataError]:
+def _unknown_classes(root: Path, pairs: Sequence[Pair], left: Sequence[File], template: Template) -> dict[Path, DataError]:
     """A problem for each file that is by its name the mask of a class which data.masks.classes does not name.
 
     Beside images, only files with the suffix that masks have there, and images have not.
@@ -98,7 +98,7 @@ def _unknown(root: Path, pairs: Sequence[Pair], left: Sequence[File], template: 
     return problems
 
 
-def _numbered(others: Sequence[File], pairs: Sequence[Pair], template: Template) -> list[File]:
+def _numbered_masks(others: Sequence[File], pairs: Sequence[Pair], template: Template) -> list[File]:
     """The files that are called as masks and by a number, where the masks' own name says nothing but that they are masks."""
     ending = words_in(template.mask.rpartition(STEM)[2])
     if not ending or not ending <= MASK_WORDS:
@@ -113,7 +113,7 @@ def _is_beside(path: Path, owner: Pair) -> bool:
     return path.parent == mask.parent and path.suffix == mask.suffix != owner.image.suffix
 
 
-def _further(root: Path, pairs: Sequence[Pair], left: Sequence[File], template: Template) -> list[tuple[Path, DataError]]:
+def _extra_masks(root: Path, pairs: Sequence[Pair], left: Sequence[File], template: Template) -> list[tuple[Path, DataError]]:
     """Each file that seems to be one more mask of an image that has one, with the problem, which names all of this image."""
     owned = {each.id: each for each in pairs if each.masks}
     of_image = infer_template.Owners(template, owned)
@@ -129,12 +129,14 @@ def _further(root: Path, pairs: Sequence[Pair], left: Sequence[File], template: 
         mask = "" if each.masks else of_mask.owner(each.image.relative_to(root).with_suffix("").as_posix())
         if mask:
             more[masks[mask].id].append((each.id, each.image))
-    return [(path, problem) for owner, own in more.items() for path, problem in _joined(root, owned[owner], own, template)]
+    return [
+        (path, problem) for owner, own in more.items() for path, problem in _extra_masks_of_one(root, owned[owner], own, template)
+    ]
 
 
-def _joined(root: Path, owner: Pair, more: Sequence[File], template: Template) -> list[tuple[Path, DataError]]:
+def _extra_masks_of_one(root: Path, owner: Pair, more: Sequence[File], template: Template) -> list[tuple[Path, DataError]]:
     """The problem of an image's mask and further ones, with the line that joins them where these have its name and a number."""
-    names = together([_name(root, path) for path in (owner.masks[0].path, *(path for _, path in more))])
+    names = join_names([_name(root, path) for path in (owner.masks[0].path, *(path for _, path in more))])
     what = "by their names masks of one image, which nothing joins"
     numbered = replace(template, mask=template.mask + PART)
     stems = stems_of(numbered, [owner.id])
@@ -149,7 +151,7 @@ def _joined(root: Path, owner: Pair, more: Sequence[File], template: Template) -
     return [(path, problem) for _, path in more]
 
 
-def _renamed(name: str, proposed: Guess) -> DataError:
+def _other_template(name: str, proposed: InferredTemplate) -> DataError:
     """The problem of a mask where all are called otherwise than data.masks.template says, but in a way that can be seen."""
     fix = Fix("data.masks.template", proposed.template)
     if proposed.ways:

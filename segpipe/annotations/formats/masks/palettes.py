@@ -2,13 +2,13 @@
 
 from collections.abc import Collection, Sequence
 
-from segpipe.annotations.code_counts import Tally, pixels_by_code
+from segpipe.annotations.code_counts import CodeCounts, pixels_by_code
 from segpipe.annotations.formats.masks.stray_pixels import BESIDE_WHITE
 
 BLACK, WHITE = 0, 255
 
 
-def why_colours(tallies: Collection[Tally], named: Sequence[int], only_by_look: bool) -> str:
+def why_colours(tallies: Collection[CodeCounts], named: Sequence[int], only_by_look: bool) -> str:
     """Why the colours of palette masks (and of gray below 8 bits) count and not their indices; empty where indices do.
 
     `named` are the codes of a table of colours in its order. `only_by_look` says that nothing else names the classes, so
@@ -31,7 +31,7 @@ def why_colours(tallies: Collection[Tally], named: Sequence[int], only_by_look: 
     return ""
 
 
-def _common(tallies: Collection[Tally]) -> set[int]:
+def _common(tallies: Collection[CodeCounts]) -> set[int]:
     """The codes of more than stray pixels."""
     pixels = pixels_by_code(tallies)
     objects = sum(count for code, count in pixels.items() if code)

@@ -3,7 +3,7 @@
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 
-from segpipe.annotations.code_counts import Tally, masks_by_code, pixels_by_code
+from segpipe.annotations.code_counts import CodeCounts, masks_by_code, pixels_by_code
 
 FEW = 8
 """Ids up to this are believed, whatever gaps they have."""
@@ -23,7 +23,7 @@ class BlackAndWhite:
     strays: tuple[int, ...]
 
 
-def black_and_white(tallies: Collection[Tally]) -> BlackAndWhite | None:
+def black_and_white(tallies: Collection[CodeCounts]) -> BlackAndWhite | None:
     """What the masks are in black and white, if that is what nearly all their pixels say; None for any other masks.
 
     Values up to `FEW` are ids rather than white.
@@ -40,7 +40,7 @@ def black_and_white(tallies: Collection[Tally]) -> BlackAndWhite | None:
     return BlackAndWhite(white, strays) if white > FEW and few and rare else None
 
 
-def few_pixels(tallies: Collection[Tally], above: int = FEW) -> Sequence[int]:
+def few_pixels(tallies: Collection[CodeCounts], above: int = FEW) -> Sequence[int]:
     """The codes `above` a number that a `BESIDE_CLASSES`-th of the pixels have at most, together, in a tenth of the masks or one.
 
     Nothing is rare where all masks are but three or fewer.
@@ -52,5 +52,5 @@ def few_pixels(tallies: Collection[Tally], above: int = FEW) -> Sequence[int]:
     return sorted(rare) if few and len(tallies) > 3 and len(rare) < len(pixels) - 1 else ()
 
 
-def _in_few(count: int, tallies: Collection[Tally]) -> bool:
+def _in_few(count: int, tallies: Collection[CodeCounts]) -> bool:
     return count <= max(1, len(tallies) // 10)

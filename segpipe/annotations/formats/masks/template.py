@@ -20,7 +20,7 @@ EXAMPLE = (
 
 
 @dataclass(frozen=True)
-class Reading:
+class NameMatch:
     """What the name of a mask says: the image's folder and its stem under the template, and the class, empty for none."""
 
     folder: str
@@ -65,7 +65,7 @@ class Template:
 
     def readings(
         self, mask_id: str, stems: Mapping[str, Collection[str]], classes: Collection[str] | None = None
-    ) -> set[Reading]:
+    ) -> set[NameMatch]:
         """All that the name of a mask may say, where `stems` are those of the images by folder.
 
         `classes` are the names that `{class}` may stand for; None for any. Folders of the template may stand above or
@@ -77,8 +77,8 @@ class Template:
         for at in range(len(folders) - depth + 1) if depth else (0,):
             folder = "/".join(folders[:at] + folders[at + depth :] if depth else folders)
             text = "/".join([*folders[at : at + depth], name] if depth else [name])
-            for stem, class_name in _parsed(_tokens(self.mask), text, 0, stems.get(folder, ()), classes, None, None):
-                found.add(Reading(folder, stem, class_name))
+            for stem, class_name in _matches(_tokens(self.mask), text, 0, stems.get(folder, ()), classes, None, None):
+                found.add(NameMatch(folder, stem, class_name))
         return found
 
     def is_mask(self, mask_id: str, suffix: str, classes: Collection[str] | None = None) -> bool:
@@ -136,7 +136,7 @@ def _pattern(mask: str, classes: frozenset[str] | None) -> re.Pattern[str]:
     return re.compile("".join(holes.get(token) or re.escape(token) for token in _tokens(mask)), re.DOTALL)
 
 
-def _parsed(
+def _matches(
     tokens: tuple[str, ...],
     text: str,
     at: int,
@@ -152,13 +152,13 @@ def _parsed(
         return
     head, rest = tokens[0], tokens[1:]
     known = {STEM: stem, CLASS: class_name}.get(head)
-    for word in (known,) if known is not None else _words(head, text, at, stems, classes):
+    for word in (known,) if known is not None else _candidates(head, text, at, stems, classes):
         if text.startswith(word, at):
             own = (word if head == STEM else stem), (word if head == CLASS else class_name)
-            yield from _parsed(rest, text, at + len(word), stems, classes, *own)
+            yield from _matches(rest, text, at + len(word), stems, classes, *own)
 
 
-def _words(head: str, text: str, at: int, stems: Collection[str], classes: Collection[str] | None) -> Iterator[str]:
+def _candidates(head: str, text: str, at: int, stems: Collection[str], classes: Collection[str] | None) -> Iterator[str]:
     """What a token may stand for at this place."""
     if head == PART:
         number = NUMBER.match(text, at)

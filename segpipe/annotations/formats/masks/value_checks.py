@@ -4,12 +4,12 @@ from collections.abc import Callable, Sequence
 
 from segpipe.annotations.code_counts import pixels_by_code
 from segpipe.annotations.formats.masks import stray_pixels
-from segpipe.annotations.formats.masks.codes import COLOUR, is_even, some, told
+from segpipe.annotations.formats.masks.codes import COLOUR, format_code, format_codes, is_evenly_spaced
 from segpipe.annotations.formats.masks.evidence import Evidence, as_colour
 from segpipe.annotations.formats.masks.ids import Coding
 from segpipe.annotations.formats.masks.palettes import BLACK, WHITE, why_colours
 from segpipe.annotations.formats.masks.stray_pixels import FEW
-from segpipe.annotations.items import Seen
+from segpipe.annotations.items import AnnotationSummary
 from segpipe.errors import DataError, Fix
 from segpipe.record import BACKGROUND, IGNORE, is_background
 
@@ -22,8 +22,8 @@ IN_ONE_MASK = 0.9
 OBJECTS = "They look like numbers of single objects. Save each pixel as the number of its class."
 
 
-def judge(
-    seen: Sequence[Seen], coding: Coding, names: Sequence[str], max_ignored: float, block: str = "data.masks"
+def check_values(
+    seen: Sequence[AnnotationSummary], coding: Coding, names: Sequence[str], max_ignored: float, block: str = "data.masks"
 ) -> list[DataError]:
     """The first cause that explains what is wrong, for each mask concerned; warnings where nothing is.
 
@@ -35,10 +35,10 @@ def judge(
         problems = cause(evidence)
         if problems:
             return problems
-    return [*_lost(evidence, max_ignored), *_unused(evidence), *_plain(evidence)]
+    return [*_too_much_ignored(evidence, max_ignored), *_unused_ignore_value(evidence), *_single_valued(evidence)]
 
 
-def _palettes(all_masks: Evidence) -> list[DataError]:
+def _palette_indices(all_masks: Evidence) -> list[DataError]:
     """Palettes by whose indices the masks cannot be read."""
     own = {name: tally for name, tally in all_masks.tallies.items() if tally.shown}
     why = "" if all_masks.coding.by_colour else why_colours(all_masks.tallies.values(), (), only_by_look=False)
@@ -56,7 +56,7 @@ def _palettes(all_masks: Evidence) -> list[DataError]:
     return all_masks.tell(what, "Let the colours count, or save them as gray class ids.", fixes, list(own))
 
 
-def _strays(all_masks: Evidence) -> list[DataError]:
+def _stray_pixels(all_masks: Evidence) -> list[DataError]:
     """Black and white but for a few pixels, which would decide what black and white mean."""
     found = stray_pixels.black_and_white(all_masks.tallies.values())
     coding = all_masks.coding
@@ -65,9 +65,9 @@ def _strays(all_masks: Evidence) -> list[DataError]:
         return []
     counts = pixels_by_code(all_masks.tallies.values())
     number = sum(counts[code] for code in found.strays)
-    what = f"{_counted(number)} of {some(found.strays)}, where nearly all others are 0 and {told(found.white)}"
+    what = f"{_counted(number)} of {format_codes(found.strays)}, where nearly all others are 0 and {format_code(found.white)}"
     holders = [name for name, codes in all_masks.masks.items() if set(codes) & set(found.strays)]
-    remedy = f"Correct them to 0 or {told(found.white)}, or let them be ignored."
+    remedy = f"Correct them to 0 or {format_code(found.white)}, or let them be ignored."
     names = dict(zip((0, found.white), all_masks.names, strict=True))
     return all_masks.tell(what, remedy, all_masks.ignoring(found.strays, names), holders)
 
@@ -77,7 +77,7 @@ def _colours(all_masks: Evidence) -> list[DataError]:
     if all_masks.coding.kind != "ids" or not any(code >= COLOUR for code in all_masks.all_strange):
         return []
     found = all_masks.found
-    what = f"{len(found)} colours and not class ids: {some(found)}"
+    what = f"{len(found)} colours and not class ids: {format_codes(found)}"
     if len(found) > PLAUSIBLE or (len(found) > SHARED and all_masks.each_alone):
         return all_masks.tell(what, "These hardly are classes. Save each pixel as the number of its class.")
     return all_masks.tell(what, all_masks.say("colour", len(found)), all_masks.coded(found))
@@ -88,7 +88,7 @@ def _black_and_white(all_masks: Evidence) -> list[DataError]:
     found = all_masks.found
     if all_masks.coding.kind != "ids" or len(found) != 2 or found[0] != 0 or found[1] in all_masks.coding.targets:
         return []
-    what = f"only the values 0 and {told(found[1])}, as in a picture in black and white"
+    what = f"only the values 0 and {format_code(found[1])}, as in a picture in black and white"
     names = Fix(f"{all_masks.block}.classes", ("background", "object")) if len(all_masks.names) != 2 else None
     fixes = [Fix(f"{all_masks.block}.values", "binary"), *([names] if names else [])]
     remedy = "Read them as background and object."
@@ -96,7 +96,7 @@ def _black_and_white(all_masks: Evidence) -> list[DataError]:
     return all_masks.tell(what, remedy, fixes, holders)
 
 
-def _stray(all_masks: Evidence) -> list[DataError]:
+def _other_ignore_value(all_masks: Evidence) -> list[DataError]:
     """One value far above the classes, where the ignored one occurs nowhere: the ignored one has another number."""
     coding, strange = all_masks.coding, all_masks.all_strange
     used = {code for codes in all_masks.masks.values() for code in codes}
@@ -104,12 +104,12 @@ def _stray(all_masks: Evidence) -> list[DataError]:
         return []
     if strange[0] not in (255, 65535) and not (coding.kind == "ids" and max(2 * len(all_masks.names), FEW) < strange[0] < COLOUR):
         return []
-    what = f"the value {told(strange[0])}, which is no class, while {coding.ignored}, the ignored one, is in no mask"
+    what = f"the value {format_code(strange[0])}, which is no class, while {coding.ignored}, the ignored one, is in no mask"
     remedy = "If it means that a pixel is not looked at, say so."
     return all_masks.tell(what, remedy, [Fix(f"{all_masks.block}.ignore_index", strange[0])])
 
 
-def _from_one(all_masks: Evidence) -> list[DataError]:
+def _counted_from_one(all_masks: Evidence) -> list[DataError]:
     """1 .. N for N classes, and no 0."""
     n_names = len(all_masks.names)
     if all_masks.coding.kind != "ids" or all_masks.all_strange != [n_names] or 0 in all_masks.found:
@@ -118,7 +118,7 @@ def _from_one(all_masks: Evidence) -> list[DataError]:
     return all_masks.tell(what, "Say that the first class is 1.", all_masks.coded(range(1, n_names + 1)))
 
 
-def _more(all_masks: Evidence) -> list[DataError]:
+def _more_ids_than_names(all_masks: Evidence) -> list[DataError]:
     """A few more ids than names."""
     strange, found = all_masks.all_strange, all_masks.found
     if all_masks.coding.kind != "ids" or not strange or max(strange) >= PLAUSIBLE:
@@ -126,7 +126,7 @@ def _more(all_masks: Evidence) -> list[DataError]:
     if max(strange) > FEW and 2 * len(found) <= max(strange):
         return []
     n_names = len(all_masks.names)
-    what = f"values that are no class: {some(strange)}. {all_masks.block}.classes names 0 to {n_names - 1}"
+    what = f"values that are no class: {format_codes(strange)}. {all_masks.block}.classes names 0 to {n_names - 1}"
     if strange == [n_names] and 0 in found and not any(map(is_background, all_masks.names)):
         remedy = "None of its names is background: if they are those of the objects, write background before them."
         return all_masks.tell(what, remedy, [Fix(f"{all_masks.block}.classes", (BACKGROUND, *all_masks.names))])
@@ -134,17 +134,17 @@ def _more(all_masks: Evidence) -> list[DataError]:
     return all_masks.tell(what, remedy if all_masks.free else "Name every class.", all_masks.named(max(strange) + 1))
 
 
-def _stretched(all_masks: Evidence) -> list[DataError]:
+def _far_apart(all_masks: Evidence) -> list[DataError]:
     """Few values far apart: ids that were spread over black to white, or grays that stand for classes."""
     strange = all_masks.all_strange
     if all_masks.coding.kind != "ids" or not strange:
         return []
     every = sorted({code for codes in all_masks.masks.values() for code in codes})
-    kept = every if is_even(every) else all_masks.found
+    kept = every if is_evenly_spaced(every) else all_masks.found
     if len(kept) > PLAUSIBLE:
-        what = f"{len(strange)} values that are no class: {some(strange)}"
+        what = f"{len(strange)} values that are no class: {format_codes(strange)}"
         return all_masks.tell(what, OBJECTS)
-    what = f"the values {some(kept)}, {'evenly spaced: class ids stretched to be visible' if is_even(kept) else 'far apart'}"
+    what = f"the values {format_codes(kept)}, {'evenly spaced: class ids stretched to be visible' if is_evenly_spaced(kept) else 'far apart'}"
     return all_masks.tell(what, all_masks.say("value", len(kept)), all_masks.coded(kept))
 
 
@@ -152,7 +152,7 @@ def _counted(number: int) -> str:
     return "1 stray pixel" if number == 1 else f"{number} stray pixels in all"
 
 
-def _few(all_masks: Evidence) -> list[DataError]:
+def _rare_values(all_masks: Evidence) -> list[DataError]:
     """Values that are no class, in a few pixels of a few masks."""
     strange, n_names = all_masks.all_strange, len(all_masks.names)
     if all_masks.coding.kind == "binary" or not strange or strange == [n_names]:
@@ -164,11 +164,11 @@ def _few(all_masks: Evidence) -> list[DataError]:
         return []
     counts = pixels_by_code(tallies)
     number = sum(counts[code] for code in strange)
-    what = f"{_counted(number)} of {some(strange)}, where no class is"
+    what = f"{_counted(number)} of {format_codes(strange)}, where no class is"
     return all_masks.tell(what, "Correct them, or let them be ignored.", all_masks.ignoring(strange, all_masks.named_codes))
 
 
-def _several_objects(all_masks: Evidence) -> list[DataError]:
+def _several_object_values(all_masks: Evidence) -> list[DataError]:
     """Under `binary`: more than one value beside 0, in one mask or from mask to mask."""
     coding = all_masks.coding
     if coding.kind != "binary":
@@ -179,12 +179,12 @@ def _several_objects(all_masks: Evidence) -> list[DataError]:
         return []  # 0/1 masks and 0/255 masks of one object are often mixed
     found = sorted({code for codes in all_masks.masks.values() for code in codes})
     if not all_masks.strange and different == {1, coding.ignored}:
-        what = f"the object is 1 in some masks and {told(coding.ignored)}, the ignored value, in others"
+        what = f"the object is 1 in some masks and {format_code(coding.ignored)}, the ignored value, in others"
         holders = [name for name, code in own.items() if code == coding.ignored]
         remedy = f"If it is the object there too, set {all_masks.block}.ignore_index to -1."
         return all_masks.tell(what, remedy, [Fix(f"{all_masks.block}.ignore_index", -1)], holders)
     files = list(all_masks.strange) or [name for name, code in own.items() if code > 0]
-    what = f"more values than 0 and one other: {some(found)}"
+    what = f"more values than 0 and one other: {format_codes(found)}"
     kept = [code for code in found if code != coding.ignored] if len(found) > 3 else found
     if len(kept) > PLAUSIBLE:
         return all_masks.tell(what, "Save the object's pixels as one value.", (), files)
@@ -199,7 +199,7 @@ def _not_listed(all_masks: Evidence) -> list[DataError]:
     strange = all_masks.all_strange
     if all_masks.coding.kind != "codes" or not strange:
         return []
-    what = f"values that {all_masks.block}.codes does not list: {some(strange)}"
+    what = f"values that {all_masks.block}.codes does not list: {format_codes(strange)}"
     if len(strange) > PLAUSIBLE:
         return all_masks.tell(what, "These hardly are classes. Were the masks smoothed, or once saved as JPEG?")
     colours = any(code >= COLOUR for code in (*all_masks.coding.targets, *strange))
@@ -211,21 +211,21 @@ def _not_listed(all_masks: Evidence) -> list[DataError]:
 
 
 CAUSES: Sequence[Callable[[Evidence], list[DataError]]] = (
-    _palettes,
-    _strays,
-    _few,
-    _several_objects,
+    _palette_indices,
+    _stray_pixels,
+    _rare_values,
+    _several_object_values,
     _colours,
     _black_and_white,
-    _stray,
+    _other_ignore_value,
     _not_listed,
-    _from_one,
-    _more,
-    _stretched,
+    _counted_from_one,
+    _more_ids_than_names,
+    _far_apart,
 )
 
 
-def _unused(all_masks: Evidence) -> list[DataError]:
+def _unused_ignore_value(all_masks: Evidence) -> list[DataError]:
     """A warning: an ignored value, other than the usual ones, that occurs nowhere."""
     used = {code for codes in all_masks.masks.values() for code in codes}
     ignored = all_masks.coding.ignored
@@ -235,7 +235,7 @@ def _unused(all_masks: Evidence) -> list[DataError]:
     return [DataError("all masks", what, f"Check {all_masks.block}.ignore_index.", warning=True)]
 
 
-def _lost(all_masks: Evidence, most: float) -> list[DataError]:
+def _too_much_ignored(all_masks: Evidence, most: float) -> list[DataError]:
     """Ignored pixels where objects should be: over all masks, or in single ones that hold hardly anything else.
 
     Masks that are ignored from edge to edge are not asked: that they teach nothing is told elsewhere. Nor is 0 asked about:
@@ -246,7 +246,7 @@ def _lost(all_masks: Evidence, most: float) -> list[DataError]:
     counts = {name: all_masks.counts(tally) for name, tally in all_masks.tallies.items()}
     asked = {name: each for name, each in counts.items() if each.ignored < each.all}
     ignored, objects = sum(each.ignored for each in asked.values()), sum(each.objects for each in asked.values())
-    value = told(all_masks.coding.ignored)
+    value = format_code(all_masks.coding.ignored)
     remedy = f"If {value} is an object there, {all_masks.as_object()}; if nobody looked there, set data.max_ignored to 1.0."
     if ignored > most * (ignored + objects):
         share = f"{100 * ignored / (ignored + objects):.0f} % of what is not the first class is {value}, the ignored value"
@@ -256,11 +256,13 @@ def _lost(all_masks: Evidence, most: float) -> list[DataError]:
     return [DataError(name, what, remedy) for name, each in asked.items() if each.ignored > bound * (each.ignored + each.objects)]
 
 
-def _plain(all_masks: Evidence) -> list[DataError]:
+def _single_valued(all_masks: Evidence) -> list[DataError]:
     """Warnings: masks that are one object from edge to edge."""
     coding = all_masks.coding
     return [
-        DataError(name, f"a mask with the value {told(codes[0])} in every pixel", "Check that it is finished.", warning=True)
+        DataError(
+            name, f"a mask with the value {format_code(codes[0])} in every pixel", "Check that it is finished.", warning=True
+        )
         for name, codes in all_masks.masks.items()
         if len(codes) == 1 and coding.ids_of(codes)[0] not in (0, IGNORE)
     ]

@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from segpipe.annotations.formats.yolo.names import KEYS, DataYaml, Written
+from segpipe.annotations.formats.yolo.names import KEYS, DataYaml, PathEntry
 from segpipe.storage.text_file import read_text
 
 FILE = "obj.data"
@@ -19,7 +19,7 @@ def find(root: Path) -> DataYaml | None:
     lines = (line.partition("=") for line in read_text(path).splitlines())
     pairs = [(key.strip(), value.strip()) for key, _, value in lines]
     # CVAT writes data/train.txt, whatever folder that lies in: what is in front is left off till something is there.
-    paths = tuple(Written(key, *_split(value)) for key, value in pairs if key in KEYS and value)
+    paths = tuple(PathEntry(key, *_split(value)) for key, value in pairs if key in KEYS and value)
     return DataYaml(FILE, {}, paths)
 
 

@@ -35,7 +35,7 @@ def read_lines(content: bytes, name: str) -> tuple[list[Polygon], list[DataError
     polygons: list[Polygon] = []
     problems: dict[str, DataError] = {}
     for number, line in enumerate(re.split("\r\n|\r|\n", text), start=1):
-        for read in _line(line.split(), number, where(number, name)):
+        for read in _line(line.split(), number, line_location(number, name)):
             if isinstance(read, Polygon):
                 polygons.append(read)
             else:
@@ -43,7 +43,7 @@ def read_lines(content: bytes, name: str) -> tuple[list[Polygon], list[DataError
     return polygons, list(problems.values())
 
 
-def where(line: int, name: str) -> str:
+def line_location(line: int, name: str) -> str:
     """A line of a file, as sentences call it."""
     return f"line {line} of {name}"
 

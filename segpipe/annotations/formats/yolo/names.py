@@ -20,7 +20,7 @@ NAMES = "Write the names as a list, or as lines id: name."
 
 
 @dataclass(frozen=True)
-class Written:
+class PathEntry:
     """A folder or a list of images as the file has it: under `train`, `val` or `test`, seen from its `path`."""
 
     key: str
@@ -34,7 +34,7 @@ class DataYaml:
 
     name: str
     names: dict[int, str]
-    paths: tuple[Written, ...]
+    paths: tuple[PathEntry, ...]
     problems: tuple[DataError, ...] = ()
 
 
@@ -119,16 +119,16 @@ def _names(value: Any, name: str) -> tuple[dict[int, str], list[DataError]]:
     return dict(sorted(names.items())), [warning] if twice else []
 
 
-def _paths(content: dict[Any, Any]) -> Iterable[Written]:
+def _paths(content: dict[Any, Any]) -> Iterable[PathEntry]:
     folder = content.get("path")
     for key in KEYS:
         value = content.get(key)
         for each in value if isinstance(value, list) else [value]:
             if isinstance(each, str) and each.strip().lower() not in NOTHING:
-                yield Written(key, folder if isinstance(folder, str) else "", each.strip())
+                yield PathEntry(key, folder if isinstance(folder, str) else "", each.strip())
 
 
-def _inside(written: Written, base: PurePosixPath, root: Path) -> PurePosixPath | None:
+def _inside(written: PathEntry, base: PurePosixPath, root: Path) -> PurePosixPath | None:
     """The folder or list that is meant. What lies before the data on another machine is left off till something is there."""
     own = _parts(written.entry)
     before = _parts(written.folder)

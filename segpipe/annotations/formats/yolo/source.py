@@ -16,9 +16,9 @@ from segpipe.annotations.formats.yolo.lines import EXPORT, Polygon, read_lines
 from segpipe.annotations.formats.yolo.names import DataYaml, find_yaml, parts_of
 from segpipe.annotations.formats.yolo.pairing import IMAGES, LABELS, Pairs, holds_labels, is_below, pair
 from segpipe.annotations.items import (
-    Annotated,
-    Found,
     Item,
+    ItemList,
+    ParsedAnnotation,
     Source,
     files_below,
     images_below,
@@ -27,13 +27,13 @@ from segpipe.annotations.items import (
     unannotated,
     without_folder,
 )
-from segpipe.annotations.raster.degenerate import oddities
+from segpipe.annotations.raster.degenerate import shape_warnings
 from segpipe.annotations.raster.paint import paint
 from segpipe.annotations.raster.shape import Shape
 from segpipe.errors import DataError, Fix
 from segpipe.params.schema import DataParams, ShapeParams
 from segpipe.record import is_background
-from segpipe.storage.byte_source import Place
+from segpipe.storage.byte_source import FileRange
 
 BLOCK = "data.yolo.classes"
 TRIED = 20
@@ -53,18 +53,18 @@ def source(root: Path, data: DataParams) -> Source:
         replace(files, problems=(*(listed.gaps() if listed else ()), *files.problems)),
         ids.classes,
         partial(read, names=known, where=where, ids=ids, how=data.shapes),
-        partial(labels.judge, ids=ids, key=BLOCK),
+        partial(labels.unknown_labels, ids=ids, key=BLOCK),
         listed=tuple(dict.fromkeys(names.values())),
     )
 
 
-def find(root: Path, yaml: DataYaml | None, rule: str) -> Found:
+def find(root: Path, yaml: DataYaml | None, rule: str) -> ItemList:
     """Every image that counts (see `pairing`), with its label file; `rule` is data.unannotated."""
     texts = _texts(root)
     paths = {path.relative_to(root).as_posix(): path for path in images_below(root)}
     parts, problems = parts_of(yaml, root, paths) if yaml else ({}, [])
     pairs = pair(paths, texts, parts)
-    problems += [*(yaml.problems if yaml else ()), *_near(pairs.near), *_alone(root, texts, pairs)]
+    problems += [*(yaml.problems if yaml else ()), *_other_folders(pairs.near), *_without_image(root, texts, pairs)]
     items: list[Item] = []
     told: list[str] = []
     for name, own in pairs.labels.items():
@@ -77,12 +77,12 @@ def find(root: Path, yaml: DataYaml | None, rule: str) -> Found:
         elif problem:
             problems.append(problem)
         elif own or rule == "background":
-            place, label = (Place(root / own[0]), own[0]) if own else (None, "")
-            items.append(Item(without_folder(name, IMAGES), name, Place(paths[name]), place, given, annotation_name=label))
+            place, label = (FileRange(root / own[0]), own[0]) if own else (None, "")
+            items.append(Item(without_folder(name, IMAGES), name, FileRange(paths[name]), place, given, annotation_name=label))
     return sorted_items(items, problems, told)
 
 
-def _near(names: Sequence[str]) -> list[DataError]:
+def _other_folders(names: Sequence[str]) -> list[DataError]:
     """A warning for each folder of another name than `images` that is read as one."""
     counts = Counter(PurePosixPath(name).parent.as_posix() for name in names)
     what = "read like a folder called images, since there are label files for it, or data.yaml names it"
@@ -93,7 +93,7 @@ def _near(names: Sequence[str]) -> list[DataError]:
     ]
 
 
-def _alone(root: Path, texts: Sequence[str], pairs: Pairs) -> list[DataError]:
+def _without_image(root: Path, texts: Sequence[str], pairs: Pairs) -> list[DataError]:
     """A problem for each label file that no image has."""
     used = {file for own in pairs.labels.values() for file in own}
     left = [file for file in texts if file not in used]
@@ -101,22 +101,24 @@ def _alone(root: Path, texts: Sequence[str], pairs: Pairs) -> list[DataError]:
     return [DataError(file, "a label file without an image", "Add its image, or remove it.") for file in labels]
 
 
-def read(item: Item, width: int, height: int, names: Mapping[int, str], where: str, ids: ClassIds, how: ShapeParams) -> Annotated:
+def read(
+    item: Item, width: int, height: int, names: Mapping[int, str], where: str, ids: ClassIds, how: ShapeParams
+) -> ParsedAnnotation:
     """The polygons of an item's label file as a mask; an empty file draws nothing. `values` are the classes' names.
 
     No mask where something is wrong with the file. `names` are those of the class ids, from the file `where`.
     """
     if item.annotation is None:
-        return Annotated(np.zeros((height, width), np.uint8))
+        return ParsedAnnotation(np.zeros((height, width), np.uint8))
     polygons, problems = read_lines(item.annotation.read(), item.annotation_name)
     problems += _unnamed(polygons, names, where, item.annotation_name)
     known = [polygon for polygon in polygons if polygon.class_id in names]
     values = tuple(sorted({names[polygon.class_id] for polygon in known}))
     if not set(values) <= ids.ids.keys() or not all(problem.warning for problem in problems):
-        return Annotated(None, values, tuple(problems))
+        return ParsedAnnotation(None, values, tuple(problems))
     shapes = [_shape(polygon, names[polygon.class_id], width, height) for polygon in known]
-    problems += _odd(known, shapes, item.annotation_name)
-    return Annotated(paint(shapes, ids.ids, height, width, how), values, tuple(problems))
+    problems += _shape_warnings(known, shapes, item.annotation_name)
+    return ParsedAnnotation(paint(shapes, ids.ids, height, width, how), values, tuple(problems))
 
 
 def _unnamed(polygons: Sequence[Polygon], names: Mapping[int, str], where: str, file: str) -> list[DataError]:
@@ -127,16 +129,16 @@ def _unnamed(polygons: Sequence[Polygon], names: Mapping[int, str], where: str, 
     what = f"class ids that {where} does not name: {', '.join(map(str, unnamed[:8]))}{' ...' if len(unnamed) > 8 else ''}"
     first = next(polygon.line for polygon in polygons if polygon.class_id in unnamed)
     fix = _named(unnamed, names) if where == BLOCK else None
-    return [DataError(lines.where(first, file), what, "Name every class id, or correct the label file.", fix)]
+    return [DataError(lines.line_location(first, file), what, "Name every class id, or correct the label file.", fix)]
 
 
-def _odd(polygons: Sequence[Polygon], shapes: Sequence[Shape], file: str) -> list[DataError]:
+def _shape_warnings(polygons: Sequence[Polygon], shapes: Sequence[Shape], file: str) -> list[DataError]:
     """A warning for each way in which polygons are strange, with the first line that is."""
     first: dict[str, int] = {}
     for polygon, shape in zip(polygons, shapes, strict=True):
-        for what in oddities(shape, None):
+        for what in shape_warnings(shape, None):
             first.setdefault(what, polygon.line)
-    return [DataError(lines.where(at, file), f"a polygon {what}", EXPORT, warning=True) for what, at in first.items()]
+    return [DataError(lines.line_location(at, file), f"a polygon {what}", EXPORT, warning=True) for what, at in first.items()]
 
 
 def _named(class_ids: Sequence[int], names: Mapping[int, str]) -> tuple[Fix, ...] | None:

@@ -14,9 +14,9 @@ from PIL import Image
 
 from segpipe.annotations.checks.findings import findings
 from segpipe.annotations.detect import summary
-from segpipe.annotations.detect.inspect import look
+from segpipe.annotations.detect.inspect import inspect_folder
 from segpipe.annotations.detect.layout import recognise
-from segpipe.annotations.detect.settings import of_data
+from segpipe.annotations.detect.settings import data_settings
 from segpipe.annotations.examination.result import Examination
 from segpipe.annotations.formats.coco import mask as coco_mask
 from segpipe.annotations.formats.coco import source as coco
@@ -495,7 +495,7 @@ def test_init_finds_classes_in_their_order_and_writes_them(tmp_path: Path) -> No
     save(tmp_path / "train/_annotations.coco.json", [image()], [drawn([SQUARE], 1)], names)
     save(tmp_path / "valid/_annotations.coco.json", [image()], [drawn([SQUARE], 1)], names)
     data = data_params(tmp_path, "masks")
-    seen = look(tmp_path, data)
+    seen = inspect_folder(tmp_path, data)
     assert not seen.problems
     assert list(summary.lines(seen, "error")) == [
         f"{tmp_path}: coco",
@@ -505,7 +505,7 @@ def test_init_finds_classes_in_their_order_and_writes_them(tmp_path: Path) -> No
         "  classes  3, from COCO's categories: background, zebra (in 2); in no image: ant",
         "  split    given: train 1, val 1",
     ]
-    assert of_data(seen, "data/source") == {
+    assert data_settings(seen, "data/source") == {
         "data.source": "coco",
         "data.path": "data/source",
         "data.coco.classes": ("background", "zebra", "ant"),
@@ -514,7 +514,7 @@ def test_init_finds_classes_in_their_order_and_writes_them(tmp_path: Path) -> No
 
 def test_init_tells_what_convert_would_refuse(tmp_path: Path) -> None:
     one(tmp_path, drawn([], bbox=[1, 1, 2, 2]), drawn([[1, 1]]))
-    seen = look(tmp_path, data_params(tmp_path, "masks"))
+    seen = inspect_folder(tmp_path, data_params(tmp_path, "masks"))
     assert sorted(str(problem) for problem in seen.problems) == problems(tmp_path)
 
 
@@ -612,7 +612,7 @@ def test_any_json_ends_in_masks_or_in_sentences(tmp_path_factory: pytest.TempPat
     (root / "x.json").write_text(json.dumps(content))
     for look_first in (True, False):
         try:
-            found = look(root, data_params(root, "masks")) if look_first else examined(root)
+            found = inspect_folder(root, data_params(root, "masks")) if look_first else examined(root)
             assert all("\n" not in str(problem) for problem in found.problems)
         except PipelineError as error:
             assert str(error)

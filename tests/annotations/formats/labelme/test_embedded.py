@@ -12,7 +12,7 @@ from PIL import Image
 from segpipe.annotations.formats.labelme.embedded import Embedded, suffix_of
 from segpipe.errors import DataError
 from segpipe.images.decode import decode_image
-from segpipe.storage.byte_source import Held
+from segpipe.storage.byte_source import InMemory
 
 FORMATS = {"PNG": ".png", "JPEG": ".jpg", "TIFF": ".tif", "BMP": ".bmp", "WEBP": ".webp", "GIF": ".gif"}
 
@@ -24,7 +24,7 @@ def file_of(file_format: str) -> bytes:
 
 
 def embedded(image_data: Any) -> Embedded:
-    return Embedded(Held(json.dumps({"shapes": [], "imageData": image_data}).encode()), "a.json")
+    return Embedded(InMemory(json.dumps({"shapes": [], "imageData": image_data}).encode()), "a.json")
 
 
 @pytest.mark.parametrize("file_format", FORMATS)
@@ -55,4 +55,4 @@ def test_what_is_no_image_is_told(image_data: Any) -> None:
 
 def test_a_broken_file_is_told() -> None:
     with pytest.raises(DataError, match="a JSON file that is broken"):
-        Embedded(Held(b"{"), "a.json").read()
+        Embedded(InMemory(b"{"), "a.json").read()

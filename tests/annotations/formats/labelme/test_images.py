@@ -14,8 +14,8 @@ from PIL import Image
 from segpipe.annotations.convert import examine
 from segpipe.annotations.formats.labelme import source as labelme
 from segpipe.annotations.formats.labelme.embedded import Embedded
-from segpipe.annotations.items import Found
-from segpipe.storage.byte_source import Place
+from segpipe.annotations.items import ItemList
+from segpipe.storage.byte_source import FileRange
 from tests.annotations.data_params import data_params
 
 GUESS = (
@@ -189,7 +189,7 @@ def image_data(tmp_path: Path) -> str:
     return base64.b64encode((tmp_path / "outside.png").read_bytes()).decode()
 
 
-def sentences(found: Found) -> list[str]:
+def sentences(found: ItemList) -> list[str]:
     return sorted(f"{'warning: ' if problem.warning else ''}{problem}" for problem in found.problems)
 
 
@@ -207,12 +207,12 @@ def test_the_image_that_was_found_is_the_one_that_is_read(tmp_path: Path, name: 
     folder = make(tmp_path, CASES[name], image_data)
     for item in labelme.find(folder, "error").items:
         if item.source == item.annotation_name:
-            assert item.image == Embedded(Place(folder / item.source), item.source)
+            assert item.image == Embedded(FileRange(folder / item.source), item.source)
             assert item.suffix == ".png"
         else:
-            assert item.image == Place(folder / item.source)
+            assert item.image == FileRange(folder / item.source)
             assert folder in (folder / item.source).resolve().parents
-        assert item.annotation == Place(folder / item.annotation_name)
+        assert item.annotation == FileRange(folder / item.annotation_name)
 
 
 @pytest.mark.parametrize("image", ["a.avif", "C:\\x\\a.avif"])

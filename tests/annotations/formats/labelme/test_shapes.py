@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from segpipe.annotations.formats.labelme import shapes as module
-from segpipe.annotations.formats.labelme.shapes import KINDS, Drawn, drawn
+from segpipe.annotations.formats.labelme.shapes import KINDS, ParsedShapes, parse_shapes
 from segpipe.annotations.raster.shape import Shape
 from segpipe.errors import DataError
 from segpipe.record import Mask
@@ -25,8 +25,8 @@ AGAIN = "Draw it again, or remove it."
 NAN, INF = math.nan, math.inf
 
 
-def of(*raw: dict[str, Any], size: tuple[int, int] | None = (6, 5)) -> Drawn:
-    return drawn(raw, "a.json", size)
+def of(*raw: dict[str, Any], size: tuple[int, int] | None = (6, 5)) -> ParsedShapes:
+    return parse_shapes(raw, "a.json", size)
 
 
 def only(raw: dict[str, Any]) -> Shape:

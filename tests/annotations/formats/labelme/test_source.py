@@ -17,10 +17,10 @@ from segpipe.annotations.convert import examine
 from segpipe.annotations.examination.examine import FEW
 from segpipe.annotations.formats.labelme import source as labelme
 from segpipe.annotations.formats.labelme.shapes import KINDS
-from segpipe.annotations.items import Annotated, Item, Reader
+from segpipe.annotations.items import Item, ParsedAnnotation, Reader
 from segpipe.errors import DataError
 from segpipe.images.decode import decode_image, decode_mask
-from segpipe.storage.byte_source import Held, Place
+from segpipe.storage.byte_source import FileRange, InMemory
 from tests.annotations.data_params import data_params
 
 CLASSES = ("background", "cat", "dog")
@@ -48,11 +48,11 @@ def reader(classes: tuple[str, ...]) -> Reader:
     return labelme.source(Path("unread"), data_params(Path("unread"), "labelme"), classes).read
 
 
-def read(item: Item, width: int, height: int, classes: tuple[str, ...] = CLASSES) -> Annotated:
+def read(item: Item, width: int, height: int, classes: tuple[str, ...] = CLASSES) -> ParsedAnnotation:
     return reader(classes)(item, width, height)
 
 
-def annotated(folder: Path, shapes: Any, classes: tuple[str, ...] = CLASSES, **more: Any) -> Annotated:
+def annotated(folder: Path, shapes: Any, classes: tuple[str, ...] = CLASSES, **more: Any) -> ParsedAnnotation:
     """What is read of a 6 x 5 image with these shapes."""
     save(folder / "a.json", shapes, **more)
     return read(only(folder), 6, 5, classes)
@@ -321,7 +321,7 @@ def test_images_without_annotation_follow_the_rule(tmp_path: Path) -> None:
     ]
     assert [item.id for item in labelme.find(tmp_path, "skip").items] == ["a"]
     found = labelme.find(tmp_path, "background")
-    assert [(item.id, item.annotation) for item in found.items] == [("a", Place(tmp_path / "a.json")), ("b", None)]
+    assert [(item.id, item.annotation) for item in found.items] == [("a", FileRange(tmp_path / "a.json")), ("b", None)]
     mask = read(found.items[1], 6, 5).mask
     assert mask is not None
     assert not mask.any()
@@ -430,9 +430,9 @@ def test_any_damage_to_a_file_ends_in_a_mask_or_in_sentences(at: int, old: int, 
     shapes = [shape(), shape("dog", [[0, 0], [2, 2]], "rectangle") | {"group_id": 1, "flags": {}}]
     content = json.dumps({"version": "5.5.0", "shapes": shapes, "imagePath": "a.png", "imageWidth": 6}).encode()
     start = at % len(content)
-    damaged = Held(content[:start] + new + content[start + old :])
+    damaged = InMemory(content[:start] + new + content[start + old :])
     try:
-        result = read(Item("a", "a.png", Held(b""), damaged, annotation_name="a.json"), 6, 5)
+        result = read(Item("a", "a.png", InMemory(b""), damaged, annotation_name="a.json"), 6, 5)
         assert result.mask is not None or result.problems or set(result.values) - set(CLASSES)
     except DataError as error:
         assert "\n" not in str(error)

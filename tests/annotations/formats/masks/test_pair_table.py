@@ -5,8 +5,8 @@ from pathlib import Path
 import pytest
 
 from segpipe.annotations.formats.masks import pair_table
-from segpipe.annotations.formats.masks.mask_files import Layer, Layers
-from segpipe.annotations.items import Found, Item
+from segpipe.annotations.formats.masks.mask_files import MaskFile, MaskFiles
+from segpipe.annotations.items import Item, ItemList
 from segpipe.errors import PipelineError
 
 
@@ -134,7 +134,7 @@ def test_text_of_another_code_is_refused(tmp_path: Path) -> None:
         pair_table.find(tmp_path, "pairs.csv", "error")
 
 
-def by_class(root: Path, *lines: str, rule: str = "error") -> Found:
+def by_class(root: Path, *lines: str, rule: str = "error") -> ItemList:
     text = "\n".join(["image,mask,class,part", *lines])
     return pair_table.find(write(root, text, "out/3.png", "out/4.png"), "pairs.csv", rule, ("cat", "dog"))
 
@@ -160,8 +160,8 @@ def test_a_column_class_gives_an_image_a_mask_for_each(tmp_path: Path) -> None:
     assert pair_table.class_names(write(tmp_path / "x", "image,mask\nin/a.jpg,out/1.png\n"), "pairs.csv") is None
 
 
-def layers_of(item: Item) -> tuple[Layer, ...]:
-    assert isinstance(item.annotation, Layers)
+def layers_of(item: Item) -> tuple[MaskFile, ...]:
+    assert isinstance(item.annotation, MaskFiles)
     return item.annotation.files
 
 

@@ -8,10 +8,10 @@ import pytest
 from PIL import Image
 
 from segpipe.annotations.formats.masks import source as masks
-from segpipe.annotations.formats.masks.mask_files import Layers
-from segpipe.annotations.items import Found
+from segpipe.annotations.formats.masks.mask_files import MaskFiles
+from segpipe.annotations.items import ItemList
 from segpipe.errors import PipelineError
-from segpipe.storage.byte_source import Place
+from segpipe.storage.byte_source import FileRange
 from tests.annotations.data_params import data_params
 
 CLASSES = ("background", "cat", "dog")
@@ -34,7 +34,7 @@ def write_lists(root: Path, **lists: str) -> None:
         (root / f"{name}.txt").write_text(text, encoding="utf-8")
 
 
-def find(root: Path, rule: str = "error", **keys: str) -> Found:
+def find(root: Path, rule: str = "error", **keys: str) -> ItemList:
     data = data_params(root, "masks", unannotated=rule, **keys)
     return masks.find(root, data.masks, data.unannotated)
 
@@ -55,9 +55,9 @@ def test_images_and_masks_are_matched_by_name(tmp_path: Path) -> None:
     found = find(tmp_path)
     assert all(problem.warning for problem in found.problems)
     assert [(item.id, item.source, item.annotation) for item in found.items] == [
-        ("a", "images/a.jpg", Place(tmp_path / "masks/a.png")),
-        ("c.d", "images/c.d.bmp", Place(tmp_path / "masks/c.d.bmp")),
-        ("deep/b", "images/deep/b.PNG", Place(tmp_path / "masks/deep/b.tif")),
+        ("a", "images/a.jpg", FileRange(tmp_path / "masks/a.png")),
+        ("c.d", "images/c.d.bmp", FileRange(tmp_path / "masks/c.d.bmp")),
+        ("deep/b", "images/deep/b.PNG", FileRange(tmp_path / "masks/deep/b.tif")),
     ]
 
 
@@ -238,7 +238,7 @@ def layered(root: Path, rule: str = "error", **keys: Any) -> tuple[dict[str, lis
     found = masks.source(root, data_params(root, "masks", unannotated=rule, **keys)).found
     own = {
         item.id: [(each.name, each.class_name) for each in item.annotation.files]
-        if isinstance(item.annotation, Layers)
+        if isinstance(item.annotation, MaskFiles)
         else [(item.annotation_name, "")]
         for item in found.items
     }

@@ -8,7 +8,7 @@ import pytest
 from PIL import Image
 
 from segpipe.annotations.formats.voc import source as voc
-from segpipe.annotations.items import Item, Seen, Source
+from segpipe.annotations.items import AnnotationSummary, Item, Source
 from segpipe.errors import PipelineError
 from segpipe.images import palette
 from tests.annotations.data_params import data_params
@@ -290,7 +290,9 @@ def test_masks_in_other_colours_or_beyond_the_classes_are_told(tmp_path: Path) -
     Image.fromarray(np.full((3, 4), 4, np.uint8)).save(tmp_path / "SegmentationClass/b.png")
     source = voc.source(tmp_path, data_params(tmp_path, "voc", classes=CLASSES))
     seen = [
-        Seen(item, annotated.values, annotated.tally) for item in source.found.items for annotated in [source.read(item, 4, 3)]
+        AnnotationSummary(item, annotated.values, annotated.tally)
+        for item in source.found.items
+        for annotated in [source.read(item, 4, 3)]
     ]
     problems = source.judge(seen)
     assert [problem.file for problem in problems] == ["SegmentationClass/a.png", "SegmentationClass/b.png"]

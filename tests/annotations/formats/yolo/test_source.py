@@ -9,9 +9,9 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from segpipe.annotations.detect import summary
-from segpipe.annotations.detect.inspect import look
+from segpipe.annotations.detect.inspect import inspect_folder
 from segpipe.annotations.detect.layout import recognise
-from segpipe.annotations.detect.settings import of_data
+from segpipe.annotations.detect.settings import data_settings
 from segpipe.annotations.examination.result import Examination
 from segpipe.errors import PipelineError
 from segpipe.images.decode import decode_mask
@@ -335,7 +335,7 @@ def test_init_finds_classes_in_their_order_and_writes_them(tmp_path: Path) -> No
     text(tmp_path / "train/labels/a.txt", f"0 {SQUARE}")
     picture(tmp_path / "valid/images/b.png")
     text(tmp_path / "data.yaml", "train: ../train/images\nval: ../valid/images\nnc: 2\nnames: [zebra, ant]\n")
-    seen = look(tmp_path, data_params(tmp_path, "masks"))
+    seen = inspect_folder(tmp_path, data_params(tmp_path, "masks"))
     assert not seen.problems
     assert list(summary.lines(seen, "error")) == [
         f"{tmp_path}: yolo",
@@ -347,7 +347,7 @@ def test_init_finds_classes_in_their_order_and_writes_them(tmp_path: Path) -> No
         "  classes  3, from YOLO's names: background, zebra (in 1); in no image: ant",
         "  split    given: train 1, val 1",
     ]
-    assert of_data(seen, "data/source") == {
+    assert data_settings(seen, "data/source") == {
         "data.source": "yolo",
         "data.path": "data/source",
         "data.yolo.classes": ("background", "zebra", "ant"),
@@ -357,14 +357,14 @@ def test_init_finds_classes_in_their_order_and_writes_them(tmp_path: Path) -> No
 def test_init_names_classes_that_no_file_names(tmp_path: Path) -> None:
     picture(tmp_path / "images/a.png")
     text(tmp_path / "labels/a.txt", f"2 {SQUARE}\n0 {SQUARE}")
-    seen = look(tmp_path, data_params(tmp_path, "masks"))
+    seen = inspect_folder(tmp_path, data_params(tmp_path, "masks"))
     assert seen.classes.names == ("background", "class_0", "class_1", "class_2")
     assert rows(tmp_path, classes=list(seen.classes.names))[1] == "01110000"
 
 
 def test_a_data_set_of_boxes_is_recognised_and_refused(tmp_path: Path) -> None:
     one(tmp_path, "0 0.5 0.5 0.25 0.25")
-    (problem,) = look(tmp_path, data_params(tmp_path, "masks")).problems
+    (problem,) = inspect_folder(tmp_path, data_params(tmp_path, "masks")).problems
     assert problem.problem.startswith("a box (five numbers)")
 
 
@@ -413,7 +413,7 @@ def test_any_files_end_in_masks_or_in_sentences(tmp_path_factory: pytest.TempPat
     one(root, label, yaml)
     for look_first in (True, False):
         try:
-            found = look(root, data_params(root, "masks")) if look_first else examined(root)
+            found = inspect_folder(root, data_params(root, "masks")) if look_first else examined(root)
             assert all("\n" not in str(problem) for problem in found.problems)
         except PipelineError as error:
             assert str(error)
