@@ -180,5 +180,5 @@ def _dvc_add() -> None:
     command = [sys.executable, "-m", "dvc", "add", "--quiet", SOURCE.as_posix()]
     result = subprocess.run(command, capture_output=True, text=True, check=False)
     if result.returncode:
-        said = " ".join((result.stderr or result.stdout).split())
-        raise PipelineError(f"data/source is there, but `dvc add data/source` failed: {said}")
+        output = " ".join((result.stderr or result.stdout).split())
+        raise PipelineError(f"data/source is there, but `dvc add data/source` failed: {output}")

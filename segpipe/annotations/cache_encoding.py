@@ -7,7 +7,7 @@ from typing import Any
 from segpipe.annotations.code_counts import CodeCounts
 from segpipe.errors import DataError, Fix
 
-KNOWN = {"error": DataError, "fix": Fix, "tally": CodeCounts}
+KNOWN = {"error": DataError, "fix": Fix, "code_counts": CodeCounts}
 """Classes that an entry may hold, made again from what stands in them."""
 
 

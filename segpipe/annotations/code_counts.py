@@ -27,24 +27,24 @@ class CodeCounts:
         return CodeCounts(tuple(counts), tuple(counts.values()))
 
 
-def merged(tallies: Sequence[CodeCounts]) -> CodeCounts:
+def merged(mask_counts: Sequence[CodeCounts]) -> CodeCounts:
     """What several files of one mask hold together."""
-    pixels = pixels_by_code(tallies)
+    pixels = pixels_by_code(mask_counts)
     shown: dict[int, int] = {}
-    for each in tallies:
+    for each in mask_counts:
         shown.update(zip(each.codes, each.shown or each.codes, strict=True))
-    has_colours = any(each.shown for each in tallies)
+    has_colours = any(each.shown for each in mask_counts)
     return CodeCounts(tuple(pixels), tuple(pixels.values()), tuple(shown[code] for code in pixels) if has_colours else ())
 
 
-def pixels_by_code(tallies: Iterable[CodeCounts]) -> Counter[int]:
+def pixels_by_code(mask_counts: Iterable[CodeCounts]) -> Counter[int]:
     """How many pixels of all masks have each code."""
     counts: Counter[int] = Counter()
-    for each in tallies:
+    for each in mask_counts:
         counts.update(dict(zip(each.codes, each.pixels, strict=True)))
     return counts
 
 
-def masks_by_code(tallies: Iterable[CodeCounts]) -> Counter[int]:
+def masks_by_code(mask_counts: Iterable[CodeCounts]) -> Counter[int]:
     """How many masks hold each code."""
-    return Counter(code for each in tallies for code in each.codes)
+    return Counter(code for each in mask_counts for code in each.codes)

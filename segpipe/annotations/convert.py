@@ -73,34 +73,34 @@ def examine(
     found = with_groups(source.found, root, data.groups)
     found = split_pages(found) if data.pages == "split" else found
     # Where other images lie, what is wrong with their annotations says more.
-    unread = [*files_below(root, sniff=not found.items and not any(images_below(root))), *unread_files.link_problems(root)]
-    if not found.items and all(problem.warning for problem in (*found.problems, *unread)):
+    unsupported = [*files_below(root, sniff=not found.items and not any(images_below(root))), *unread_files.link_problems(root)]
+    if not found.items and all(problem.warning for problem in (*found.problems, *unsupported)):
         raise PipelineError(f"{root}: no annotated images in it. data.source is {data.source}; does data.path fit it?")
-    looked = examine_all(found.items, source.read, len(source.classes), data.near_duplicates, processes, cache)
-    examined = list(_spooled(looked, spool))
-    records, alike = _with_clusters(examined, cache)
+    results = examine_all(found.items, source.read, len(source.classes), data.near_duplicates, processes, cache)
+    examined = list(_spooled(results, spool))
+    records, duplicates = _with_clusters(examined, cache)
     own = [problem for each in examined for problem in each.problems]
     names = sample_classes if data.source == "sample" else getattr(data, data.source).classes
-    together = _cross_file_problems(source, [each.seen for each in examined], records, data, names)
-    problems = (*found.problems, *unread, *own, *together, *alike)
-    left = unread_files.unread_images(unread_files.image_files(root, source.members), source.found, problems)
-    return Examination(records, source.classes, (*problems, *left))
+    across = _cross_file_problems(source, [each.summary for each in examined], records, data, names)
+    problems = (*found.problems, *unsupported, *own, *across, *duplicates)
+    unread_images = unread_files.unread_images(unread_files.image_files(root, source.members), source.found, problems)
+    return Examination(records, source.classes, (*problems, *unread_images))
 
 
 def _cross_file_problems(
-    source: Source, seen: Sequence[AnnotationSummary], records: Sequence[Record], data: DataParams, names: Sequence[str]
+    source: Source, summaries: Sequence[AnnotationSummary], records: Sequence[Record], data: DataParams, names: Sequence[str]
 ) -> list[DataError]:
     """What only all files together show."""
     from_masks = data.source in MASKS
-    judged = [*source.judge(seen), *unused_mappings([] if from_masks else seen, data.class_map, names)]
+    found = [*source.check_all(summaries), *unused_mappings([] if from_masks else summaries, data.class_map, names)]
     # What the values show is the cause of having nothing to learn.
-    shared = [] if any(not problem.warning for problem in judged) else _shared_problems(records, from_masks)
-    return [*judged, *shared, *similar_names(records, source.classes), *warnings_of(records, source.classes)]
+    shared = [] if any(not problem.warning for problem in found) else _shared_problems(records, from_masks)
+    return [*found, *shared, *similar_names(records, source.classes), *warnings_of(records, source.classes)]
 
 
 def _with_clusters(examined: Sequence[ExaminedItem], cache: Cache) -> tuple[tuple[Record, ...], list[DataError]]:
     """The sound records with the clusters of those that show one picture, and what a person should know of these."""
-    pairs = _pairs({each.seen.item.id: each.fingerprint for each in examined if each.fingerprint}, cache)
+    pairs = _pairs({each.summary.item.id: each.fingerprint for each in examined if each.fingerprint}, cache)
     names = twins.clusters(pairs)
     records = tuple(replace(each.record, twin=names.get(each.record.id, "")) for each in examined if each.record)
     return records, [
@@ -112,15 +112,15 @@ def _with_clusters(examined: Sequence[ExaminedItem], cache: Cache) -> tuple[tupl
 def _pairs(fingerprints: Mapping[str, bytes], cache: Cache) -> list[twins.Pair]:
     """All pairs of near-duplicates; the same images in the same order have the same ones."""
     ids = sorted(fingerprints)
-    number = {each: place for place, each in enumerate(ids)}
-    looked = CacheView(cache)
-    pairs = looked.get(
+    number = {each: position for position, each in enumerate(ids)}
+    cache_view = CacheView(cache)
+    pairs = cache_view.get_or_compute(
         result_cache.pairs_key([fingerprints[each] for each in ids]),
         lambda: twins.pairs(fingerprints),
         lambda pairs: [(number[each.first], number[each.second], each.kind, each.distance) for each in pairs],
         lambda plain: [twins.Pair(ids[first], ids[second], kind, distance) for first, second, kind, distance in plain],
     )
-    cache.keep(looked.new, looked.used)
+    cache.keep(cache_view.new, cache_view.used)
     return pairs
 
 
@@ -133,9 +133,9 @@ def _spooled(examined: Iterable[ExaminedItem], spool: Path) -> Iterator[Examined
                 yield each
                 continue
             mask_png = each.record.mask_png.read()
-            place = FileRange(spool, stream.tell(), len(mask_png))
+            file_range = FileRange(spool, stream.tell(), len(mask_png))
             stream.write(mask_png)
-            yield replace(each, record=replace(each.record, mask_png=place))
+            yield replace(each, record=replace(each.record, mask_png=file_range))
 
 
 def info_of(examination: Examination) -> DatasetInfo:

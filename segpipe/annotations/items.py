@@ -41,13 +41,13 @@ class Item:
 class ItemList:
     """What a format found: the items sorted by id, and what is wrong with the files themselves.
 
-    `told` are image files, as `segpipe.annotations.examination.unread_files` calls them, of which a problem speaks without being named
+    `mentioned` are image files, as `segpipe.annotations.examination.unread_files` calls them, of which a problem speaks without being named
     after them.
     """
 
     items: tuple[Item, ...]
     problems: tuple[DataError, ...]
-    told: frozenset[str] = frozenset()
+    mentioned: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True)
@@ -55,22 +55,22 @@ class ParsedAnnotation:
     """What one annotation says of its image: `mask` holds class ids, 255 ignored, or is None where there is none to give.
 
     `values` are the labels, ids or colours that the file holds, as text; `problems` what is wrong with this file alone.
-    A mask has a `tally` of its codes beside.
+    A mask has a `code_counts` of its codes beside.
     """
 
     mask: Mask | None
     values: tuple[str, ...] = ()
     problems: tuple[DataError, ...] = ()
-    tally: CodeCounts | None = None
+    code_counts: CodeCounts | None = None
 
 
 @dataclass(frozen=True)
 class AnnotationSummary:
-    """An item and what its annotation holds, its `values` or the `tally` of a mask: what a format judges all files by."""
+    """An item and what its annotation holds, its `values` or the `code_counts` of a mask: what a format judges all files by."""
 
     item: Item
     values: tuple[str, ...]
-    tally: CodeCounts | None = None
+    code_counts: CodeCounts | None = None
 
 
 Reader = Callable[[Item, int, int], ParsedAnnotation]
@@ -85,21 +85,21 @@ class Source:
     """A data set as its format sees it, nothing but names read yet. `classes` are the final ones, in the order of ids.
 
     `listed` are the names of objects that the files themselves list, in their order; empty where they list none.
-    `members` are the files of an archive that is read unpacked, by their names in it; `fitting` the keys of params.yaml
+    `members` are the files of an archive that is read unpacked, by their names in it; `suggested_keys` the keys of params.yaml
     that this data asks for, beside the classes.
     """
 
     found: ItemList
     classes: tuple[str, ...]
     read: Reader
-    judge: DatasetCheck
+    check_all: DatasetCheck
     listed: tuple[str, ...] = ()
     members: Mapping[str, FileRange] = field(default_factory=dict)
-    fitting: Mapping[str, str] = field(default_factory=dict)
+    suggested_keys: Mapping[str, str] = field(default_factory=dict)
 
 
-def sorted_items(items: Iterable[Item], problems: Iterable[DataError], told: Iterable[str] = ()) -> ItemList:
-    """Sorts the items by id and adds a problem for each id that occurs twice or is no plain text; `told` as in `Found`."""
+def sorted_items(items: Iterable[Item], problems: Iterable[DataError], mentioned: Iterable[str] = ()) -> ItemList:
+    """Sorts the items by id and adds a problem for each id that occurs twice or is no plain text; `mentioned` as in `Found`."""
     ordered = tuple(sorted(items, key=lambda item: (item.id, item.source)))
     named: dict[str, list[str]] = defaultdict(list)
     for item in ordered:
@@ -114,7 +114,7 @@ def sorted_items(items: Iterable[Item], problems: Iterable[DataError], told: Ite
         for item in ordered
         if plain(item.source) != item.source
     ]
-    return ItemList(ordered, (*problems, *twice, *strange), frozenset(told))
+    return ItemList(ordered, (*problems, *twice, *strange), frozenset(mentioned))
 
 
 def join_names(names: Sequence[str]) -> str:

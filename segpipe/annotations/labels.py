@@ -12,7 +12,7 @@ from segpipe.record import IGNORE, Record, is_background
 MAP = "data.class_map"
 
 
-def unknown_labels(seen: Sequence[AnnotationSummary], ids: ClassIds, key: str) -> list[DataError]:
+def unknown_labels(summaries: Sequence[AnnotationSummary], ids: ClassIds, key: str) -> list[DataError]:
     """A problem for each file with a label that neither `key` (such as data.labelme.classes) nor data.class_map knows."""
     near = _by_normalised(ids.ids)
     background = ids.classes[0] if is_background(ids.classes[0]) else ""
@@ -20,7 +20,7 @@ def unknown_labels(seen: Sequence[AnnotationSummary], ids: ClassIds, key: str) -
         _unknown_label(
             each.item.annotation_name, label, near.get(_normalised(label), [background * is_background(label)])[0], ids, key
         )
-        for each in seen
+        for each in summaries
         for label in each.values
         if label not in ids.ids
     ]
@@ -44,9 +44,11 @@ def similar_names(records: Sequence[Record], classes: Sequence[str]) -> list[Dat
     return problems
 
 
-def unused_mappings(seen: Sequence[AnnotationSummary], class_map: Mapping[str, str], names: Sequence[str]) -> list[DataError]:
+def unused_mappings(
+    summaries: Sequence[AnnotationSummary], class_map: Mapping[str, str], names: Sequence[str]
+) -> list[DataError]:
     """A warning for each name that data.class_map maps, though no class and no label in a file is called so."""
-    known = {*names, *(label for each in seen for label in each.values)}
+    known = {*names, *(label for each in summaries for label in each.values)}
     strange = [f'maps "{name}", but no class and no label is called so' for name in class_map if name not in known]
     return [DataError(MAP, what, "Correct its spelling, or take it out.", warning=True) for what in strange]
 

@@ -12,7 +12,7 @@ class ByteSource(Protocol):
     def read(self) -> bytes:
         """The bytes, the same each time, in whatever process."""
 
-    def places(self) -> "tuple[FileRange, ...]":
+    def file_ranges(self) -> "tuple[FileRange, ...]":
         """Where on the disk they come from; nothing for bytes in memory."""
 
 
@@ -34,7 +34,7 @@ class FileRange:
         finally:
             os.close(descriptor)
 
-    def places(self) -> "tuple[FileRange, ...]":
+    def file_ranges(self) -> "tuple[FileRange, ...]":
         """This place."""
         return (self,)
 
@@ -49,6 +49,6 @@ class InMemory:
         """The bytes."""
         return self.content
 
-    def places(self) -> tuple[FileRange, ...]:
+    def file_ranges(self) -> tuple[FileRange, ...]:
         """None: the bytes are in memory."""
         return ()

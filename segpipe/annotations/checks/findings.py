@@ -37,12 +37,12 @@ class Finding:
 
 def findings(problems: Iterable[DataError]) -> list[Finding]:
     """The problems, the same ones together, errors first, then by their words."""
-    alike: dict[tuple[bool, str, str], list[DataError]] = defaultdict(list)
+    grouped: dict[tuple[bool, str, str], list[DataError]] = defaultdict(list)
     for problem in problems:
-        alike[problem.warning, problem.problem, problem.remedy].append(problem)
+        grouped[problem.warning, problem.problem, problem.remedy].append(problem)
     return [
         Finding(warning, problem, remedy, tuple(sorted({each.file for each in own})), _fixes(own))
-        for (warning, problem, remedy), own in sorted(alike.items())
+        for (warning, problem, remedy), own in sorted(grouped.items())
     ]
 
 

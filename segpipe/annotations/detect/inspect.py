@@ -50,7 +50,7 @@ class Inspection:
 
     `sizes` ((width, height), most common first), `depths` ((channels, bits)), `given` (train, val, test or empty) and
     `values` (labels, or ids as text) come with the number of images. `problems` are what `convert` would refuse. `groups` is
-    what data.groups is to be: what it is, or the table that lies in the folder; `fitting` are other keys that the data asks
+    what data.groups is to be: what it is, or the table that lies in the folder; `suggested_keys` are other keys that the data asks
     for.
     """
 
@@ -65,7 +65,7 @@ class Inspection:
     values: tuple[tuple[str, int], ...]
     problems: tuple[DataError, ...]
     groups: str = "none"
-    fitting: Mapping[str, str] = field(default_factory=dict)
+    suggested_keys: Mapping[str, str] = field(default_factory=dict)
 
     def unsure(self, told: Sequence[DataError]) -> list[DataError]:
         """What is doubtful of the classes. `told` is what the doctor found: its errors say better what all files have."""
@@ -82,7 +82,7 @@ class InspectedItem:
     header: Header
     values: tuple[str, ...]
     problems: tuple[DataError, ...]
-    tally: CodeCounts | None = None
+    code_counts: CodeCounts | None = None
 
 
 def inspect_folder(
@@ -111,15 +111,15 @@ def inspect_folder(
     source = source_of(_provisional_params(data, layout), root, ())
     found = split_pages(source.found) if data.pages == "split" else source.found
     results = list(map_items(found.items, partial(_inspect_item, read=source.read), "looking", cache))
-    glances = [result for result in results if isinstance(result, InspectedItem)]
-    told = (mask_files.classes_present(glance.values) if layout.classes else glance.values for glance in glances)
+    inspected_items = [result for result in results if isinstance(result, InspectedItem)]
+    told = (mask_files.classes_present(inspected.values) if layout.classes else inspected.values for inspected in inspected_items)
     values = Counter(value for own in told for value in own)
     if layout.kind in OWN_LISTS:
         names, origin = (listed.names, listed.file) if listed else (source.listed, OWN_LISTS[layout.kind])
         classes = classes_from_list(names, values, origin)
     else:
-        tallies = [glance.tally for glance in glances if glance.tally]
-        classes = _classes(root, layout, found.items, values, tallies, listed)
+        mask_counts = [inspected.code_counts for inspected in inspected_items if inspected.code_counts]
+        classes = _classes(root, layout, found.items, values, mask_counts, listed)
     broken = [problem for result in results for problem in (result.problems if isinstance(result, InspectedItem) else [result])]
     problems = (*found.problems, *broken)
     return Inspection(
@@ -128,14 +128,14 @@ def inspect_folder(
         classes=classes,
         n_images=len(found.items),
         unannotated=tuple(item.source for item in found.items if item.annotation is None),
-        sizes=_counted((glance.header.width, glance.header.height) for glance in glances),
-        depths=_counted((glance.header.channels, glance.header.bits) for glance in glances),
+        sizes=_counted((inspected.header.width, inspected.header.height) for inspected in inspected_items),
+        depths=_counted((inspected.header.channels, inspected.header.bits) for inspected in inspected_items),
         given=_counted(item.given for item in found.items),
         values=tuple(sorted(values.items(), key=lambda pair: (len(pair[0]) if pair[0].isdecimal() else 0, pair[0]))),
         # Where files cannot be read, what the others hold says nothing about the whole.
         problems=problems if any(not problem.warning for problem in problems) else (*problems, *classes.problems),
         groups=table_in(root) if data.groups == "none" else data.groups,
-        fitting=source.fitting,
+        suggested_keys=source.suggested_keys,
     )
 
 
@@ -151,20 +151,20 @@ def _provisional_params(data: DataParams, layout: Layout) -> DataParams:
     return data.model_copy(update=own | {"source": layout.kind, "unannotated": "background", "class_map": {}})
 
 
-def _inspect_item(item: Item, looked: CacheView, read: Reader) -> InspectedItem | DataError:
+def _inspect_item(item: Item, cache_view: CacheView, read: Reader) -> InspectedItem | DataError:
     """One image and its annotation, or what is wrong with them."""
     try:
         content = item.image.read()
-        top = header(content, item.source)
+        head = header(content, item.source)
         if item.annotation is None:
-            return InspectedItem(top, (), ())
-        said = looked.get(
+            return InspectedItem(head, (), ())
+        parsed = cache_view.get_or_compute(
             result_cache.annotation_key("values", item, hashlib.sha256(content).hexdigest(), read),
-            lambda: replace(read(item, top.width, top.height), mask=None),
+            lambda: replace(read(item, head.width, head.height), mask=None),
             fields_without_mask,
             lambda plain: ParsedAnnotation(None, **plain),
         )
-        return InspectedItem(top, said.values, said.problems, said.tally)
+        return InspectedItem(head, parsed.values, parsed.problems, parsed.code_counts)
     except DataError as problem:
         return problem
     except OSError as error:
@@ -176,7 +176,7 @@ def _classes(
     layout: Layout,
     items: Sequence[Item],
     values: Mapping[str, int],
-    tallies: Sequence[CodeCounts],
+    mask_counts: Sequence[CodeCounts],
     listed: NameList | None,
 ) -> Classes:
     """The classes that the labels or ids stand for, by the list beside the data where there is one."""
@@ -186,7 +186,7 @@ def _classes(
         origin = "the list of pairs" if layout.pairs != "none" else "the names of the masks"
         return file_classes.classes_from_file_names(layout.classes, listed or class_names.read_list(root), origin)
     if layout.kind == "masks":
-        return mask_names.classes_from_masks(tallies, listed or class_names.read_list(root), colour_table.read(root))
+        return mask_names.classes_from_masks(mask_counts, listed or class_names.read_list(root), colour_table.read(root))
     colours = sorted(value for value in values if not value.isdecimal())
     if colours:
         return classes_from_unknown_colours(colours)

@@ -170,7 +170,11 @@ def _shape_layouts(root: Path) -> list[Layout]:
     """Layouts with outlines in JSON or text files."""
     listings = {path for path in files_below(root, (".json",)) if coco.is_coco(path)}
     is_labelme = any(_is_labelme(path) for path in files_below(root, (".json",)) if path not in listings)
-    fitting: tuple[tuple[Kind, bool], ...] = (("labelme", is_labelme), ("coco", bool(listings)), ("yolo", yolo.is_yolo(root)))
+    fitting: tuple[tuple[Kind, bool], ...] = (
+        ("labelme", is_labelme),
+        ("coco", bool(listings)),
+        ("yolo", yolo.is_yolo(root)),
+    )
     return [Layout(kind) for kind, fits in fitting if fits]
 
 

@@ -27,30 +27,30 @@ VOC_VOID = colour_code(224, 224, 192)
 BINARY = (BACKGROUND, OBJECT)
 
 
-def classes_from_masks(tallies: Collection[CodeCounts], listed: NameList | None, table: ColourTable | None) -> Classes:
+def classes_from_masks(mask_counts: Collection[CodeCounts], listed: NameList | None, table: ColourTable | None) -> Classes:
     """The classes, from what each mask holds, a list of names and a table of colours.
 
     Palette masks count by their colours where these contradict the indices. Stray pixels are no classes: the doctor tells
     in which files they are.
     """
-    why = why_colours(tallies, tuple(table.names) if table else (), only_by_look=listed is None)
+    why = why_colours(mask_counts, tuple(table.names) if table else (), only_by_look=listed is None)
     if not why:
-        return _from_values(tallies, listed, table)
-    classes = _from_values([each.as_shown() for each in tallies], listed, table)
+        return _from_values(mask_counts, listed, table)
+    classes = _from_values([each.as_shown() for each in mask_counts], listed, table)
     if any(not problem.warning for problem in classes.problems) and not table:
-        return _from_values(tallies, listed, table)  # the colours are no classes either
+        return _from_values(mask_counts, listed, table)  # the colours are no classes either
     return replace(classes, palette="colours", origin=f"{classes.origin}; palettes by their colours, since {why}")
 
 
-def _from_values(tallies: Collection[CodeCounts], listed: NameList | None, table: ColourTable | None) -> Classes:
+def _from_values(mask_counts: Collection[CodeCounts], listed: NameList | None, table: ColourTable | None) -> Classes:
     """The classes by the codes as they are, stray ones left out."""
-    files = masks_by_code(tallies)
+    files = masks_by_code(mask_counts)
     classes = classes_from_codes(_by_text(files), listed, table)
-    binary = stray_pixels.black_and_white(tallies)
+    binary = stray_pixels.black_and_white(mask_counts)
     if binary and len(listed.names if listed else table.names if table else ()) <= len(BINARY):
-        left_out: Sequence[int] = binary.strays
+        left_out: Sequence[int] = binary.stray_codes
     elif classes.problems or (classes.values == "codes" and not listed and not table):
-        left_out = stray_pixels.few_pixels(tallies)
+        left_out = stray_pixels.few_pixels(mask_counts)
     else:
         left_out = ()
     if not left_out:

@@ -109,7 +109,7 @@ def _names(root: Path, files: Iterable[tuple[str, Path]]) -> dict[str, str]:
 
 def _from_inferred(image_dir: str, mask_dir: str, proposed: InferredTemplate, names: Mapping[str, str]) -> MaskFolders:
     """What the names show, or what they leave open and what can be said of it; `names` are those of the files by their ids."""
-    if not proposed.ways:
+    if not proposed.alternatives:
         return MaskFolders(image_dir, mask_dir, proposed.template, classes=proposed.classes)
     elsewhere = "Move those that are no masks elsewhere, or list the pairs in pairs.csv (columns image and mask)."
     choices = [(MaskFolders(image_dir, mask_dir, text), meaning) for text, meaning in proposed.choices()]
@@ -189,10 +189,10 @@ def _as_class_folders(alike: Sequence[MaskFolders]) -> list[MaskFolders]:
     names = {each.mask_dir: ("a", "b") for each in alike}
     if len(alike) < 2 or len(images) > 1 or any("/" in name or not _words(name) & MASK_WORDS for name in names):
         return []
-    holes = name_pattern.classify_words(names)
-    if holes is None or not holes.classes or any(each.template != STEM for each in alike):
+    classes_pattern = name_pattern.classify_words(names)
+    if classes_pattern is None or not classes_pattern.classes or any(each.template != STEM for each in alike):
         return []
-    return [MaskFolders(images.pop(), ".", f"{holes.text}/{STEM}", classes=holes.classes)]
+    return [MaskFolders(images.pop(), ".", f"{classes_pattern.text}/{STEM}", classes=classes_pattern.classes)]
 
 
 def _other_naming(root: Path, template: str) -> list[MaskFolders]:
@@ -236,7 +236,7 @@ def _n_fitting(root: Path, folders: MaskFolders) -> int:
     template = parse(folders.template)
     found = pair_folders.files(root, folders.image_dir, folders.mask_dir, template, folders.classes or None)
     stems = stems_of(template, (each for each, _ in found.images))
-    return sum(bool(template.readings(mask_id, stems)) for mask_id, _ in found.masks)
+    return sum(bool(template.matches(mask_id, stems)) for mask_id, _ in found.masks)
 
 
 def _class_names(template: Template, image_ids: Sequence[str], mask_ids: Sequence[str]) -> tuple[str, ...]:
@@ -246,9 +246,9 @@ def _class_names(template: Template, image_ids: Sequence[str], mask_ids: Sequenc
     stems = stems_of(template, image_ids)
     names = set()
     for mask_id in mask_ids:
-        readings = template.readings(mask_id, stems)
-        if readings:
-            names.add(max(readings, key=lambda each: (len(each.stem), -len(each.class_name), each.class_name)).class_name)
+        matches = template.matches(mask_id, stems)
+        if matches:
+            names.add(max(matches, key=lambda each: (len(each.stem), -len(each.class_name), each.class_name)).class_name)
     return _objects(names)
 
 
@@ -277,7 +277,9 @@ def _side_by_side(root: Path, folder: str) -> list[MaskFolders]:
 def _is_named_as_mask(file_id: str, owners: Owners, suffixes: set[str]) -> bool:
     """Whether a file is called as a mask of another beside it: this one's name, and a word."""
     words = [
-        words_in(frame.replace(STEM, " ")) for frame, image in owners.frames(file_id) if image != file_id and "/" not in frame
+        words_in(pattern.replace(STEM, " "))
+        for pattern, image in owners.patterns(file_id)
+        if image != file_id and "/" not in pattern
     ]
     return any(own and (own & MASK_WORDS or not suffixes <= JPEG) for own in words)
 

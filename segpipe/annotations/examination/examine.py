@@ -37,7 +37,7 @@ class ExaminedItem:
     `fingerprint` tells images that look alike, empty where none was asked for.
     """
 
-    seen: AnnotationSummary
+    summary: AnnotationSummary
     record: Record | None
     problems: tuple[DataError, ...]
     fingerprint: bytes = b""
@@ -47,7 +47,7 @@ class ExaminedItem:
 class EncodedAnnotation:
     """What an annotation says, its mask as the PNG to keep and the count of each of the 256 values; none where it gives none."""
 
-    said: ParsedAnnotation
+    parsed: ParsedAnnotation
     mask_png: bytes | None
     counts: tuple[int, ...]
 
@@ -85,17 +85,17 @@ def map_items(
 
 
 def _run_one(item: Item, work: Callable[[Item, CacheView], Result], cache: Cache) -> tuple[Result, CacheView]:
-    looked = CacheView(cache)
-    return work(item, looked), looked
+    cache_view = CacheView(cache)
+    return work(item, cache_view), cache_view
 
 
-def _store_in_batches(worked: Iterator[tuple[Result, CacheView]], cache: Cache) -> Iterator[Result]:
+def _store_in_batches(results: Iterator[tuple[Result, CacheView]], cache: Cache) -> Iterator[Result]:
     """The results; what was new in the cache and what was used of it are written some at a time."""
     new: list[tuple[str, bytes]] = []
     used: list[str] = []
-    for number, (result, looked) in enumerate(worked, start=1):
-        new += looked.new
-        used += looked.used
+    for number, (result, cache_view) in enumerate(results, start=1):
+        new += cache_view.new
+        used += cache_view.used
         if number % BATCH == 0 and new:
             cache.keep(new, used)
             new, used = [], []
@@ -104,24 +104,26 @@ def _store_in_batches(worked: Iterator[tuple[Result, CacheView]], cache: Cache) 
         cache.keep(new, used)
 
 
-def _examine(item: Item, looked: CacheView, read: Reader, n_classes: int, near_duplicates: str) -> ExaminedItem:
-    said = ParsedAnnotation(None)
+def _examine(item: Item, cache_view: CacheView, read: Reader, n_classes: int, near_duplicates: str) -> ExaminedItem:
+    parsed = ParsedAnnotation(None)
     problems: list[DataError] = []
-    record, seen_as = None, b""
+    record, fingerprint = None, b""
     try:
         content = item.image.read()
         sha256 = hashlib.sha256(content).hexdigest()
-        picture = _image_info(item, content, sha256, near_duplicates, looked)
-        problems += [DataError(item.source, *_without_file(each)) for each in picture.problems]
-        drawn = _annotation(item, picture, sha256, read, looked)
-        said = drawn.said
-        if drawn.mask_png is not None:
-            record, seen_as = _record(item, picture, sha256, drawn, drawn.mask_png, n_classes), picture.fingerprint
+        info = _image_info(item, content, sha256, near_duplicates, cache_view)
+        problems += [DataError(item.source, *_without_file(each)) for each in info.problems]
+        encoded = _annotation(item, info, sha256, read, cache_view)
+        parsed = encoded.parsed
+        if encoded.mask_png is not None:
+            record, fingerprint = _record(item, info, sha256, encoded, encoded.mask_png, n_classes), info.fingerprint
     except DataError as problem:
         problems.append(problem)
     except OSError as error:
         problems.append(DataError(item.source, f"could not be read ({error.strerror})", "Mend its rights, or copy it again."))
-    return ExaminedItem(AnnotationSummary(item, said.values, said.tally), record, (*said.problems, *problems), seen_as)
+    return ExaminedItem(
+        AnnotationSummary(item, parsed.values, parsed.code_counts), record, (*parsed.problems, *problems), fingerprint
+    )
 
 
 def _without_file(problem: DataError) -> tuple[Any, ...]:
@@ -129,8 +131,8 @@ def _without_file(problem: DataError) -> tuple[Any, ...]:
     return problem.problem, problem.remedy, problem.fix, problem.warning
 
 
-def _image_info(item: Item, content: bytes, sha256: str, near_duplicates: str, looked: CacheView) -> ImageInfo:
-    return looked.get(
+def _image_info(item: Item, content: bytes, sha256: str, near_duplicates: str, cache_view: CacheView) -> ImageInfo:
+    return cache_view.get_or_compute(
         result_cache.image_key(sha256, near_duplicates),
         lambda: image_info(content, item.source, near_duplicates),
         vars,
@@ -138,49 +140,49 @@ def _image_info(item: Item, content: bytes, sha256: str, near_duplicates: str, l
     )
 
 
-def _annotation(item: Item, picture: ImageInfo, sha256: str, read: Reader, looked: CacheView) -> EncodedAnnotation:
-    return looked.get(
+def _annotation(item: Item, info: ImageInfo, sha256: str, read: Reader, cache_view: CacheView) -> EncodedAnnotation:
+    return cache_view.get_or_compute(
         result_cache.annotation_key("mask", item, sha256, read),
-        lambda: _read_annotation(item, picture, read),
-        lambda drawn: [fields_without_mask(drawn.said), drawn.mask_png, " ".join(map(str, drawn.counts))],
+        lambda: _read_annotation(item, info, read),
+        lambda encoded: [fields_without_mask(encoded.parsed), encoded.mask_png, " ".join(map(str, encoded.counts))],
         lambda plain: EncodedAnnotation(ParsedAnnotation(None, **plain[0]), plain[1], tuple(map(int, plain[2].split()))),
     )
 
 
-def fields_without_mask(said: ParsedAnnotation) -> dict[str, Any]:
+def fields_without_mask(parsed: ParsedAnnotation) -> dict[str, Any]:
     """All that an annotation says but its mask."""
-    return {each.name: getattr(said, each.name) for each in fields(said) if each.name != "mask"}
+    return {each.name: getattr(parsed, each.name) for each in fields(parsed) if each.name != "mask"}
 
 
-def _read_annotation(item: Item, picture: ImageInfo, read: Reader) -> EncodedAnnotation:
-    said = read(item, picture.width, picture.height)
-    if said.mask is None:
-        return EncodedAnnotation(said, None, ())
-    counts = tuple(int(count) for count in measure.class_counts(said.mask))
-    return EncodedAnnotation(replace(said, mask=None), encode_mask(said.mask), counts)
+def _read_annotation(item: Item, info: ImageInfo, read: Reader) -> EncodedAnnotation:
+    parsed = read(item, info.width, info.height)
+    if parsed.mask is None:
+        return EncodedAnnotation(parsed, None, ())
+    counts = tuple(int(count) for count in measure.class_counts(parsed.mask))
+    return EncodedAnnotation(replace(parsed, mask=None), encode_mask(parsed.mask), counts)
 
 
-def _record(item: Item, picture: ImageInfo, sha256: str, drawn: EncodedAnnotation, mask_png: bytes, n_classes: int) -> Record:
+def _record(item: Item, info: ImageInfo, sha256: str, encoded: EncodedAnnotation, mask_png: bytes, n_classes: int) -> Record:
     return Record(
         id=item.id,
         source=item.source,
         suffix=item.suffix or Path(item.source).suffix.lower(),
-        width=picture.width,
-        height=picture.height,
-        channels=picture.channels,
-        bits=picture.bits,
+        width=info.width,
+        height=info.height,
+        channels=info.channels,
+        bits=info.bits,
         image_sha256=sha256,
         mask_sha256=hashlib.sha256(mask_png).hexdigest(),
         given=item.given,
         group=item.group,
         twin="",
-        pixels=drawn.counts[:n_classes],
-        ignored=drawn.counts[IGNORE],
-        sums=picture.sums,
-        squares=picture.squares,
-        low=picture.low,
-        high=picture.high,
-        spacing=picture.spacing,
+        pixels=encoded.counts[:n_classes],
+        ignored=encoded.counts[IGNORE],
+        sums=info.sums,
+        squares=info.squares,
+        low=info.low,
+        high=info.high,
+        spacing=info.spacing,
         image=item.image,
         mask_png=InMemory(mask_png),
     )

@@ -22,20 +22,20 @@ BROKEN = (OSError, ValueError, struct.error, OverflowError)
 class Page:
     """The page of a TIFF whose directory begins at `directory`, as a TIFF of its own. Can be pickled."""
 
-    place: ByteSource
+    byte_source: ByteSource
     directory: int
 
     def read(self) -> bytes:
         """The bytes, the same each time; of a file on the disk only this page is read."""
         try:
-            with _buffer(self.place) as content:
+            with _buffer(self.byte_source) as content:
                 return tiff_directory.single_page(content, tiff_directory.directory(content, self.directory))
         except (ValueError, struct.error, OverflowError):
             raise OSError(5, "its pages are damaged or have changed") from None
 
-    def places(self) -> tuple[FileRange, ...]:
+    def file_ranges(self) -> tuple[FileRange, ...]:
         """The file that the page is in."""
-        return self.place.places()
+        return self.byte_source.file_ranges()
 
 
 def split_pages(found: ItemList) -> ItemList:
@@ -77,12 +77,14 @@ def _mask_pages(item: Item) -> Sequence[ByteSource]:
     """The pages of an item's mask, or of its several masks together; nothing where they are no TIFFs."""
     if not isinstance(item.annotation, MaskFiles):
         return _pages(item.annotation, item.annotation_name or item.source) if item.annotation else []
-    files = [(each, _pages(each.place, each.name)) for each in item.annotation.files]
+    files = [(each, _pages(each.byte_source, each.name)) for each in item.annotation.files]
     if len({len(pages) for _, pages in files}) > 1:
         remedy = "Save each with a page for each page of the image."
         raise DataError(item.annotation_name, "masks of one image that differ in their number of pages", remedy)
     return [
-        MaskFiles(tuple(replace(each, name=f"page {number + 1} of {each.name}", place=pages[number]) for each, pages in files))
+        MaskFiles(
+            tuple(replace(each, name=f"page {number + 1} of {each.name}", byte_source=pages[number]) for each, pages in files)
+        )
         for number in range(len(files[0][1]))
     ]
 
@@ -104,22 +106,24 @@ def _item(item: Item, number: int, page: ByteSource, mask: ByteSource | None) ->
     )
 
 
-def _pages(place: ByteSource, name: str) -> list[Page]:
+def _pages(byte_source: ByteSource, name: str) -> list[Page]:
     """The pages of a TIFF; nothing for any other file, or for a damaged one."""
-    if isinstance(place, FileRange) and PurePosixPath(place.file.name).suffix.lower() not in (*TIFF_SUFFIXES, ".tar"):
+    if isinstance(byte_source, FileRange) and PurePosixPath(byte_source.file.name).suffix.lower() not in (*TIFF_SUFFIXES, ".tar"):
         return []
     try:
-        with _buffer(place) as content:
-            return [Page(place, page.at) for page in tiff_directory.pages(content)] if tiff_directory.is_tiff(content) else []
+        with _buffer(byte_source) as content:
+            return (
+                [Page(byte_source, page.at) for page in tiff_directory.pages(content)] if tiff_directory.is_tiff(content) else []
+            )
     except BROKEN:
         return []
 
 
 @contextlib.contextmanager
-def _buffer(place: ByteSource) -> Iterator[tiff_directory.Buffer]:
+def _buffer(byte_source: ByteSource) -> Iterator[tiff_directory.Buffer]:
     """The file's bytes, mapped rather than read where they are a whole file: a page is a small part of some."""
-    if isinstance(place, FileRange) and place.size is None and place.file.stat().st_size:
-        with place.file.open("rb") as stream, mmap.mmap(stream.fileno(), 0, access=mmap.ACCESS_READ) as content:
+    if isinstance(byte_source, FileRange) and byte_source.size is None and byte_source.file.stat().st_size:
+        with byte_source.file.open("rb") as stream, mmap.mmap(stream.fileno(), 0, access=mmap.ACCESS_READ) as content:
             yield content
     else:
-        yield place.read()
+        yield byte_source.read()

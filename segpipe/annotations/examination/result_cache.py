@@ -43,7 +43,9 @@ class CacheView:
     new: list[tuple[str, bytes]] = field(default_factory=list)
     used: list[str] = field(default_factory=list)
 
-    def get(self, key: str, make: Callable[[], Value], pack: Callable[[Value], Any], unpack: Callable[[Any], Value]) -> Value:
+    def get_or_compute(
+        self, key: str, make: Callable[[], Value], pack: Callable[[Value], Any], unpack: Callable[[Any], Value]
+    ) -> Value:
         """What is kept under `key`, else what `make` gives, noted as new. `pack` makes plain values of it, `unpack` the reverse.
 
         Without a key it is made. What `make` raises is raised, and not kept.
@@ -86,7 +88,7 @@ def annotation_key(what: str, item: Item, image_hash: str, read: Reader) -> str:
 def _hash_of(annotation: ByteSource) -> str | None:
     """What tells the annotation from any other; None for a kind that holds more than bytes."""
     if isinstance(annotation, MaskFiles):
-        parts = [(each.name, each.class_name, _hash_of(each.place)) for each in annotation.files]
+        parts = [(each.name, each.class_name, _hash_of(each.byte_source)) for each in annotation.files]
         return None if any(own is None for _, _, own in parts) else hashlib.sha256(json.dumps(parts).encode()).hexdigest()
     return hashlib.sha256(annotation.read()).hexdigest() if isinstance(annotation, BYTES_ONLY) else None
 

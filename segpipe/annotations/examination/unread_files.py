@@ -34,15 +34,22 @@ def image_files(root: Path, members: Mapping[str, FileRange]) -> dict[str, FileR
 
 def unread_images(files: Mapping[str, FileRange], found: ItemList, problems: Iterable[DataError]) -> list[DataError]:
     """A warning for each folder with image files that are neither read for an item of `found` nor named by a problem."""
-    read = {_key(place) for item in found.items for part in (item.image, item.annotation) if part for place in part.places()}
-    told = found.told | {match[1] for problem in problems if (match := ABOUT.fullmatch(problem.file))}
-    left: dict[str, list[str]] = defaultdict(list)
-    for name, place in sorted(files.items()):
-        if name not in told and _key(place) not in read:
-            left[PurePosixPath(name).parent.as_posix()].append(PurePosixPath(name).name)
+    read = {
+        _key(file_range)
+        for item in found.items
+        for part in (item.image, item.annotation)
+        if part
+        for file_range in part.file_ranges()
+    }
+    mentioned = found.mentioned | {match[1] for problem in problems if (match := ABOUT.fullmatch(problem.file))}
+    unread: dict[str, list[str]] = defaultdict(list)
+    for name, file_range in sorted(files.items()):
+        if name not in mentioned and _key(file_range) not in read:
+            unread[PurePosixPath(name).parent.as_posix()].append(PurePosixPath(name).name)
     remedy = "They are left out; see whether something is missing that should lead to them."
     return [
-        DataError(_folder(*each), "read neither as an image nor as an annotation", remedy, warning=True) for each in left.items()
+        DataError(_folder(*each), "read neither as an image nor as an annotation", remedy, warning=True)
+        for each in unread.items()
     ]
 
 
@@ -65,10 +72,10 @@ def link_problems(root: Path) -> list[DataError]:
     ]
 
 
-def _key(place: FileRange) -> tuple[str, int]:
+def _key(file_range: FileRange) -> tuple[str, int]:
     """The same for the same file, whatever links lead to it. DVC's cache has one file for all that are equal: they differ."""
-    target = os.path.realpath(place.file)
-    return str(place.file.absolute()) if listing.DVC_CACHE.search(target) else target, place.offset
+    target = os.path.realpath(file_range.file)
+    return str(file_range.file.absolute()) if listing.DVC_CACHE.search(target) else target, file_range.offset
 
 
 def _folder(folder: str, names: list[str]) -> str:

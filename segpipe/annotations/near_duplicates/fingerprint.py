@@ -44,18 +44,18 @@ Thumbnail = NDArray[np.int8]
 class Fingerprint:
     """A fingerprint, taken apart.
 
-    Of its n points: `points` (n, 2) hold x and y in pixels, `turns` (n,) their angles in radians, `sizes` (n,) how large
-    they are in pixels (relative to one another), `bits` (n, 4) what they look like, as uint64.
+    Of its n points: `keypoints` (n, 2) hold x and y in pixels, `angles` (n,) their angles in radians, `scales` (n,) how large
+    they are in pixels (relative to one another), `descriptors` (n, 4) what they look like, as uint64.
     """
 
     digest: bytes
     width: int
     height: int
-    small: Thumbnail
-    points: NDArray[np.float64]
-    turns: NDArray[np.float64]
-    sizes: NDArray[np.float64]
-    bits: NDArray[np.uint64]
+    thumbnail: Thumbnail
+    keypoints: NDArray[np.float64]
+    angles: NDArray[np.float64]
+    scales: NDArray[np.float64]
+    descriptors: NDArray[np.uint64]
 
 
 def fingerprint(image: Pixels, with_points: bool = True) -> bytes:

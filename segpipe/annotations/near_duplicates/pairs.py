@@ -39,8 +39,8 @@ def pairs(fingerprints: Mapping[str, bytes]) -> list[Pair]:
     """All pairs that show the same picture or parts of it, sorted by their ids."""
     ids = sorted(fingerprints)
     found: dict[tuple[int, int], Pair] = {}
-    prints = [parse_fingerprint(fingerprints[each]) for each in ids]
-    for first, second, kind, distance in _find_pairs(prints):
+    parsed = [parse_fingerprint(fingerprints[each]) for each in ids]
+    for first, second, kind, distance in _find_pairs(parsed):
         key = min(first, second), max(first, second)
         if key not in found:
             found[key] = Pair(ids[key[0]], ids[key[1]], kind, round(distance, 3))
@@ -63,16 +63,18 @@ def clusters(found: Iterable[Pair]) -> dict[str, str]:
     return {each: root(each) for each in sorted(name)}
 
 
-def warnings(found: Sequence[Pair], ids: Sequence[str], sides: Mapping[str, str] | None = None) -> list[DataError]:
+def warnings(found: Sequence[Pair], ids: Sequence[str], subsets_of: Mapping[str, str] | None = None) -> list[DataError]:
     """What a person should know of the pairs: each of them, and clusters so large that they hinder a split.
 
     Where the names of all images, `ids`, show sequences, these are suggested as groups. Pairs that given lists part, as
-    `sides` of `parted` says, are told there.
+    `subsets_of` of `parted` says, are told there.
     """
-    together = "split.join_duplicates keeps them in one part; remove one if it is there by mistake."
-    sides = sides or {}
-    kept = [each for each in found if sides.get(each.first) == sides.get(each.second)]
-    told = [DataError(f"{each.first} = {each.second}", _DESCRIPTIONS[each.kind], together, warning=True) for each in kept]
+    remedy_for_pairs = "split.join_duplicates keeps them in one part; remove one if it is there by mistake."
+    subsets_of = subsets_of or {}
+    kept = [each for each in found if subsets_of.get(each.first) == subsets_of.get(each.second)]
+    of_pairs = [
+        DataError(f"{each.first} = {each.second}", _DESCRIPTIONS[each.kind], remedy_for_pairs, warning=True) for each in kept
+    ]
     large = [(name, count) for name, count in Counter(clusters(found).values()).items() if count >= max(LARGE * len(ids), 10)]
     pattern = suggest_pattern(ids) if large else None
     remedy = "Frames of a video: put each sequence's name into the images' names and group by it."
@@ -81,7 +83,7 @@ def warnings(found: Sequence[Pair], ids: Sequence[str], sides: Mapping[str, str]
         DataError(f"{count} images like {name}", "near-duplicates linked to a long chain", remedy, fix, True)
         for name, count in sorted(large)
     ]
-    return [*told, *chains]
+    return [*of_pairs, *chains]
 
 
 _DESCRIPTIONS = {
@@ -92,20 +94,20 @@ _DESCRIPTIONS = {
 }
 
 
-def _find_pairs(prints: Sequence[Fingerprint]) -> Iterator[tuple[int, int, Kind, float]]:
+def _find_pairs(parsed: Sequence[Fingerprint]) -> Iterator[tuple[int, int, Kind, float]]:
     """The strongest evidence first."""
     equal: dict[bytes, list[int]] = defaultdict(list)
-    for index, each in enumerate(prints):
+    for index, each in enumerate(parsed):
         equal[each.digest].append(index)
     for group in equal.values():
         yield from ((group[0], other, "same", 0.0) for other in group[1:])
-    for first, second, position, alike in find_same_images(prints):
-        yield first, second, _kind(prints[first], prints[second], position), 1 - alike
-    for first, second, laid in find_overlaps(prints):
-        yield first, second, "cropped", 1 - laid.alike
+    for first, second, orientation, correlation in find_same_images(parsed):
+        yield first, second, _kind(parsed[first], parsed[second], orientation), 1 - correlation
+    for first, second, alignment in find_overlaps(parsed):
+        yield first, second, "cropped", 1 - alignment.correlation
 
 
-def _kind(first: Fingerprint, second: Fingerprint, position: int) -> Kind:
-    if position:
+def _kind(first: Fingerprint, second: Fingerprint, orientation: int) -> Kind:
+    if orientation:
         return "flipped"
     return "same" if (first.width, first.height) == (second.width, second.height) else "resized"

@@ -36,7 +36,7 @@ MIN_OVERLAP = 40
 
 _ANGLE, _SCALE = 0.35, 1.4  # radians and a factor by which a point's own turn and size may miss the picture's
 _COSINE = math.cos(_ANGLE) ** 2
-_TURNS, _SIZES = math.ceil(2 * _ANGLE * 128 / math.pi) + 1, math.ceil(2 * math.log(_SCALE) * 16) + 1
+_ROTATIONS, _SIZES = math.ceil(2 * _ANGLE * 128 / math.pi) + 1, math.ceil(2 * math.log(_SCALE) * 16) + 1
 """How far two poses that fit the same turn are from one another at most, as `_rounded` gives them."""
 _APART = 0.05  # of an image's long side: two points that are nearer may be one and the same, seen twice
 _TOLERANCE = 0.03  # of the second image's long side
@@ -57,25 +57,25 @@ Places = NDArray[np.complex128]
 class Alignment:
     """How the first image lies on the second: a point z = x + iy of the first is at turn * z + shift in the second.
 
-    Where `mirrored`, z is conjugated first. `agreeing` pairs of points say so; `alike` is how alike the overlap looks.
+    Where `mirrored`, z is conjugated first. `inliers` pairs of points say so; `correlation` is how alike the overlap looks.
     """
 
-    turn: complex
-    shift: complex
+    rotation: complex
+    translation: complex
     mirrored: bool
-    agreeing: int
-    alike: float
+    inliers: int
+    correlation: float
 
 
 @dataclass(frozen=True)
 class _Keypoints:
     """The points of some images: what they look like (n, 4), whose they are, their places, and turn and size as size * e^it."""
 
-    bits: NDArray[np.uint64]
+    descriptors: NDArray[np.uint64]
     owner: Indices
-    places: Places
+    positions: Places
     poses: NDArray[np.complex128]
-    apart: NDArray[np.float64]
+    min_separation: NDArray[np.float64]
     """Pixels, from which on two points of the same image are surely two."""
 
 
@@ -89,13 +89,13 @@ class _Table:
     ranked: Indices
 
 
-def find_overlaps(prints: Sequence[Fingerprint]) -> Iterator[tuple[int, int, Alignment]]:
+def find_overlaps(fingerprints: Sequence[Fingerprint]) -> Iterator[tuple[int, int, Alignment]]:
     """Pairs of indices, first < second, of images that share a part, and how the first lies on the second."""
-    points = [_keypoints([each]) for each in prints]
-    for first, second, mirrored in _candidates(prints):
-        laid = _align(prints[first], prints[second], points[first], points[second], mirrored)
-        if laid:
-            yield first, second, laid
+    points = [_keypoints([each]) for each in fingerprints]
+    for first, second, mirrored in _candidates(fingerprints):
+        alignment = _align(fingerprints[first], fingerprints[second], points[first], points[second], mirrored)
+        if alignment:
+            yield first, second, alignment
 
 
 def align(first: Fingerprint, second: Fingerprint, mirrored: bool) -> Alignment | None:
@@ -104,36 +104,40 @@ def align(first: Fingerprint, second: Fingerprint, mirrored: bool) -> Alignment 
 
 
 def _align(first: Fingerprint, second: Fingerprint, one: _Keypoints, other: _Keypoints, mirrored: bool) -> Alignment | None:
-    i, j = _mutual_matches(_query(one.bits, mirrored), other.bits)
+    i, j = _mutual_matches(_query(one.descriptors, mirrored), other.descriptors)
     if len(i) < MIN_INLIERS:
         return None
     z, w, pose = _matched_poses(one, other, i, j, mirrored)
     tolerance = _TOLERANCE * max(second.width, second.height)
-    agrees = _inliers(z, w, pose, tolerance)
+    is_inlier = _inliers(z, w, pose, tolerance)
     for _ in range(2):
-        if agrees.sum() < MIN_INLIERS:
+        if is_inlier.sum() < MIN_INLIERS:
             return None
-        turn, shift = _least_squares(z[agrees], w[agrees])
-        agrees = (np.abs(turn * z + shift - w) < tolerance) & _fits(pose, turn)
-    agreeing, alike = int(agrees.sum()), _overlap_correlation(first, second, turn, shift, mirrored)
+        rotation, translation = _least_squares(z[is_inlier], w[is_inlier])
+        is_inlier = (np.abs(rotation * z + translation - w) < tolerance) & _fits(pose, rotation)
+    inliers, correlation = int(is_inlier.sum()), _overlap_correlation(first, second, rotation, translation, mirrored)
     least = (
         CERTAIN_CORRELATION
-        if agreeing >= CERTAIN_INLIERS
+        if inliers >= CERTAIN_INLIERS
         else MIN_CORRELATION
-        if agreeing >= SURE_INLIERS
+        if inliers >= SURE_INLIERS
         else DOUBTFUL_CORRELATION
     )
-    return Alignment(turn, shift, mirrored, agreeing, alike) if agreeing >= MIN_INLIERS and alike >= least else None
+    return (
+        Alignment(rotation, translation, mirrored, inliers, correlation)
+        if inliers >= MIN_INLIERS and correlation >= least
+        else None
+    )
 
 
-def _keypoints(prints: Sequence[Fingerprint]) -> _Keypoints:
-    turns, sizes = (np.concatenate(each) for each in zip(*((one.turns, one.sizes) for one in prints), strict=True))
+def _keypoints(fingerprints: Sequence[Fingerprint]) -> _Keypoints:
+    rotations, sizes = (np.concatenate(each) for each in zip(*((one.angles, one.scales) for one in fingerprints), strict=True))
     return _Keypoints(
-        np.concatenate([each.bits for each in prints]),
-        np.repeat(np.arange(len(prints), dtype=np.int64), [len(each.bits) for each in prints]),
-        np.concatenate([each.points for each in prints]) @ np.array([1, 1j]),
-        sizes * np.exp(1j * turns),
-        np.concatenate([np.full(len(each.bits), _APART * max(each.width, each.height)) for each in prints]),
+        np.concatenate([each.descriptors for each in fingerprints]),
+        np.repeat(np.arange(len(fingerprints), dtype=np.int64), [len(each.descriptors) for each in fingerprints]),
+        np.concatenate([each.keypoints for each in fingerprints]) @ np.array([1, 1j]),
+        sizes * np.exp(1j * rotations),
+        np.concatenate([np.full(len(each.descriptors), _APART * max(each.width, each.height)) for each in fingerprints]),
     )
 
 
@@ -146,24 +150,24 @@ def _matched_poses(
     points: _Keypoints, others: _Keypoints, i: Indices, j: Indices, mirrored: bool
 ) -> tuple[Places, Places, NDArray[np.complex128]]:
     """Places of the points i and of their partners j, and the turn and scale that each pair by itself says."""
-    z, pose = points.places[i], points.poses[i]
+    z, pose = points.positions[i], points.poses[i]
     if mirrored:
         z, pose = z.conj(), pose.conj()
-    return z, others.places[j], others.poses[j] / pose
+    return z, others.positions[j], others.poses[j] / pose
 
 
-def _candidates(prints: Sequence[Fingerprint]) -> Iterator[tuple[int, int, bool]]:
+def _candidates(fingerprints: Sequence[Fingerprint]) -> Iterator[tuple[int, int, bool]]:
     """Images, first < second, of which some points look alike and agree on turn and scale; and whether mirrored."""
-    if sum(len(each.bits) for each in prints) == 0:
+    if sum(len(each.descriptors) for each in fingerprints) == 0:
         return
-    points = _keypoints(prints)
-    tables = list(_tables(points, len(prints)))
-    for start in track(range(0, len(prints), _IMAGES), "comparing"):
+    points = _keypoints(fingerprints)
+    tables = list(_tables(points, len(fingerprints)))
+    for start in track(range(0, len(fingerprints), _IMAGES), "comparing"):
         low, high = np.searchsorted(points.owner, [start, start + _IMAGES]).tolist()
         for mirrored in (False, True):
             i, j = _descriptor_matches(points, tables, low, high, mirrored)
-            for pair in _consistent_pairs(points, i, j, len(prints), mirrored).tolist():
-                yield *divmod(pair, len(prints)), mirrored
+            for pair in _consistent_pairs(points, i, j, len(fingerprints), mirrored).tolist():
+                yield *divmod(pair, len(fingerprints)), mirrored
 
 
 def _tables(points: _Keypoints, images: int) -> Iterator[_Table]:
@@ -171,7 +175,7 @@ def _tables(points: _Keypoints, images: int) -> Iterator[_Table]:
     random = np.random.RandomState(1)  # its stream never changes
     for _ in range(TABLES):
         chosen = random.choice(BITS, KEY_BITS, replace=False)
-        keys = _key(points.bits, chosen) * images + points.owner
+        keys = _key(points.descriptors, chosen) * images + points.owner
         order = np.argsort(keys, kind="stable").astype(np.int32)
         yield _Table(images, chosen, order, keys[order])
 
@@ -180,15 +184,15 @@ def _descriptor_matches(
     points: _Keypoints, tables: Sequence[_Table], low: int, high: int, mirrored: bool
 ) -> tuple[Indices, Indices]:
     """Points low .. high and points of later images that look alike."""
-    n, images = len(points.bits), tables[0].images
-    bits, owner = _query(points.bits[low:high], mirrored), points.owner[low:high]
+    n, images = len(points.descriptors), tables[0].images
+    bits, owner = _query(points.descriptors[low:high], mirrored), points.owner[low:high]
     found = [np.zeros(0, np.int64)]
     for table in tables:
         keys = _key(bits, table.chosen) * images
         order = np.argsort(keys)  # sorted keys are looked up in a quarter of the time
         for at, place in _same_keys(table.ranked, keys[order], owner[order], images):
             i, j = order[at], table.order[place].astype(np.int64)
-            near = _hamming(bits[i], points.bits[j]) <= MAX_DISTANCE
+            near = _hamming(bits[i], points.descriptors[j]) <= MAX_DISTANCE
             found.append((i[near] + low) * n + j[near])
     return divmod(_sorted_unique(np.concatenate(found)), n)
 
@@ -239,18 +243,18 @@ def _consistent_pairs(points: _Keypoints, i: Indices, j: Indices, images: int, m
     order = order[_frequent(pair[order])]
     pair, i, j = pair[order], i[order], j[order]
     z, w, pose = _matched_poses(points, points, i, j, mirrored)
-    turns, sizes = _rounded(pose)
-    near = points.apart**2
+    rotations, sizes = _rounded(pose)
+    near = points.min_separation**2
     good = [np.zeros(0, np.int64)]
     for lag in range(1, _FOLLOWING):
         a = np.flatnonzero(pair[lag:] == pair[:-lag])
-        a = a[(np.abs(turns[a + lag] - turns[a]) <= _TURNS) & (np.abs(sizes[a + lag] - sizes[a]) <= _SIZES)]
+        a = a[(np.abs(rotations[a + lag] - rotations[a]) <= _ROTATIONS) & (np.abs(sizes[a + lag] - sizes[a]) <= _SIZES)]
         b = a + lag
         dz, dw = z[b] - z[a], w[b] - w[a]
         long = _squared(dz)
         apart = (long > near[i[a]]) & (_squared(dw) > near[j[a]])
-        a, b, turn = a[apart], b[apart], dw[apart] * dz[apart].conj() / long[apart]
-        good.append(pair[a[_fits(pose[a], turn) & _fits(pose[b], turn)]])
+        a, b, rotation = a[apart], b[apart], dw[apart] * dz[apart].conj() / long[apart]
+        good.append(pair[a[_fits(pose[a], rotation) & _fits(pose[b], rotation)]])
     pairs, counts = np.unique(np.concatenate(good), return_counts=True)
     pairs, counts = pairs[counts >= _SUPPORT], counts[counts >= _SUPPORT]
     order = np.lexsort((pairs, -counts, pairs // images))
@@ -261,8 +265,8 @@ def _consistent_pairs(points: _Keypoints, i: Indices, j: Indices, images: int, m
 
 def _rounded(pose: NDArray[np.complex128]) -> tuple[NDArray[np.int8], NDArray[np.int8]]:
     """The angles in 256ths of a turn, whose differences come round as angles do, and the logarithms of the sizes in 16ths."""
-    turns = np.rint(np.angle(pose) * (128 / np.pi)).astype(np.int16).astype(np.int8)
-    return turns, np.clip(np.rint(8 * np.log(_squared(pose))), -63, 63).astype(np.int8)
+    rotations = np.rint(np.angle(pose) * (128 / np.pi)).astype(np.int16).astype(np.int8)
+    return rotations, np.clip(np.rint(8 * np.log(_squared(pose))), -63, 63).astype(np.int8)
 
 
 def _frequent(ranked: Indices) -> NDArray[np.bool_]:
@@ -272,10 +276,10 @@ def _frequent(ranked: Indices) -> NDArray[np.bool_]:
     return np.repeat(counts > _SUPPORT, counts)
 
 
-def _fits(pose: NDArray[np.complex128], turn: NDArray[np.complex128] | complex) -> NDArray[np.bool_]:
+def _fits(pose: NDArray[np.complex128], rotation: NDArray[np.complex128] | complex) -> NDArray[np.bool_]:
     """Whether what a pair of points says of turn and scale is about that turn and scale."""
-    along = (pose * np.conj(turn)).real
-    own, size = _squared(pose), _squared(turn)
+    along = (pose * np.conj(rotation)).real
+    own, size = _squared(pose), _squared(rotation)
     return (along > 0) & (along * along > _COSINE * own * size) & (own < _SCALE**2 * size) & (size < _SCALE**2 * own)
 
 
@@ -305,34 +309,36 @@ def _inliers(z: Places, w: Places, pose: NDArray[np.complex128], tolerance: floa
     i, j = np.triu_indices(len(z), 1)
     apart = (z[i] != z[j]) & (np.abs(w[i] - w[j]) > 2 * tolerance)
     i, j = i[apart], j[apart]
-    turns = (w[i] - w[j]) / (z[i] - z[j])
-    own = _fits(pose[i], turns) & _fits(pose[j], turns)
-    i, turns = i[own], turns[own]
-    if not len(turns):
+    rotations = (w[i] - w[j]) / (z[i] - z[j])
+    own = _fits(pose[i], rotations) & _fits(pose[j], rotations)
+    i, rotations = i[own], rotations[own]
+    if not len(rotations):
         return np.zeros(len(z), np.bool_)
-    agrees = np.abs(turns[:, None] * (z - z[i][:, None]) + w[i][:, None] - w) < tolerance
-    agrees &= _fits(pose, turns[:, None])
-    return agrees[agrees.sum(axis=1).argmax()]
+    is_inlier = np.abs(rotations[:, None] * (z - z[i][:, None]) + w[i][:, None] - w) < tolerance
+    is_inlier &= _fits(pose, rotations[:, None])
+    return is_inlier[is_inlier.sum(axis=1).argmax()]
 
 
 def _least_squares(z: Places, w: Places) -> tuple[complex, complex]:
     """Turn and shift of least squares."""
     dz, dw = z - z.mean(), w - w.mean()
-    turn = complex((dz.conj() * dw).sum() / (np.abs(dz) ** 2).sum())
-    return turn, complex(w.mean() - turn * z.mean())
+    rotation = complex((dz.conj() * dw).sum() / (np.abs(dz) ** 2).sum())
+    return rotation, complex(w.mean() - rotation * z.mean())
 
 
-def _overlap_correlation(first: Fingerprint, second: Fingerprint, turn: complex, shift: complex, mirrored: bool) -> float:
+def _overlap_correlation(
+    first: Fingerprint, second: Fingerprint, rotation: complex, translation: complex, mirrored: bool
+) -> float:
     """How alike the small pictures are where they overlap, at the pixels of the coarser one; 0 for a small overlap."""
     pixel = [np.sqrt(each.width * each.height) / THUMBNAIL for each in (first, second)]
-    forward = abs(turn) * pixel[0] > pixel[1]  # the first is the coarser one
+    forward = abs(rotation) * pixel[0] > pixel[1]  # the first is the coarser one
     coarse, fine = (first, second) if forward else (second, first)
     steps = (np.arange(_FINE * THUMBNAIL) + 0.5) / (_FINE * THUMBNAIL)
     places = steps * coarse.width + 1j * (steps * coarse.height)[:, None]
     if forward:
-        places = turn * (places.conj() if mirrored else places) + shift
+        places = rotation * (places.conj() if mirrored else places) + translation
     else:
-        places = (places - shift) / turn
+        places = (places - translation) / rotation
         places = places.conj() if mirrored else places
     x = np.floor(places.real * (THUMBNAIL / fine.width)).astype(np.int64)
     y = np.floor(places.imag * (THUMBNAIL / fine.height)).astype(np.int64)
@@ -340,5 +346,5 @@ def _overlap_correlation(first: Fingerprint, second: Fingerprint, turn: complex,
     shown = np.asarray(inside.reshape(THUMBNAIL, _FINE, THUMBNAIL, _FINE).all(axis=(1, 3)))
     if shown.sum() < MIN_OVERLAP:
         return 0.0
-    values = fine.small[np.clip(y, 0, THUMBNAIL - 1), np.clip(x, 0, THUMBNAIL - 1)].astype(np.int64)
-    return gradient_correlation(values.reshape(THUMBNAIL, _FINE, THUMBNAIL, _FINE).sum(axis=(1, 3)), coarse.small, shown)
+    values = fine.thumbnail[np.clip(y, 0, THUMBNAIL - 1), np.clip(x, 0, THUMBNAIL - 1)].astype(np.int64)
+    return gradient_correlation(values.reshape(THUMBNAIL, _FINE, THUMBNAIL, _FINE).sum(axis=(1, 3)), coarse.thumbnail, shown)

@@ -27,28 +27,30 @@ _SCALE = 1 << 10
 _ROUNDING = 2  # times the deviation of a frequency whose pixels are rounded to whole numbers
 
 
-def reoriented(small: Thumbnail, position: int) -> Thumbnail:
+def reoriented(thumbnail: Thumbnail, orientation: int) -> Thumbnail:
     """The square picture in one of the eight positions."""
-    transposed, down, across = ORIENTATIONS[position]
-    small = small.T if transposed else small
-    small = small[::-1] if down else small
-    return small[:, ::-1] if across else small
+    transposed, down, across = ORIENTATIONS[orientation]
+    thumbnail = thumbnail.T if transposed else thumbnail
+    thumbnail = thumbnail[::-1] if down else thumbnail
+    return thumbnail[:, ::-1] if across else thumbnail
 
 
-def find_same_images(prints: Sequence[Fingerprint]) -> Iterator[tuple[int, int, int, float]]:
+def find_same_images(fingerprints: Sequence[Fingerprint]) -> Iterator[tuple[int, int, int, float]]:
     """Pairs of indices (first, second), the position that brings the first to the second, and their likeness."""
-    waves = [_dct(each.small) for each in prints]
-    usable = np.array([index for index, each in enumerate(waves) if _is_distinctive(each)], np.int64)
+    frequencies = [_dct(each.thumbnail) for each in fingerprints]
+    usable = np.array([index for index, each in enumerate(frequencies) if _is_distinctive(each)], np.int64)
     if not len(usable):
         return
-    signs = np.stack([_sign_bits(waves[index], 0) for index in usable])
-    for position in range(len(ORIENTATIONS)):
-        there = np.stack([_sign_bits(waves[index], position) for index in usable])
+    signs = np.stack([_sign_bits(frequencies[index], 0) for index in usable])
+    for orientation in range(len(ORIENTATIONS)):
+        there = np.stack([_sign_bits(frequencies[index], orientation) for index in usable])
         for a, b in _near_pairs(there, signs):
             first, second = int(usable[a]), int(usable[b])
-            alike = gradient_correlation(reoriented(prints[first].small, position), prints[second].small)
-            if alike >= MIN_CORRELATION:
-                yield first, second, position, alike
+            correlation = gradient_correlation(
+                reoriented(fingerprints[first].thumbnail, orientation), fingerprints[second].thumbnail
+            )
+            if correlation >= MIN_CORRELATION:
+                yield first, second, orientation, correlation
 
 
 def gradient_correlation(one: NDArray[np.integer], other: NDArray[np.integer], shown: NDArray[np.bool_] | None = None) -> float:
@@ -86,22 +88,22 @@ def _near_pairs(there: NDArray[np.uint64], signs: NDArray[np.uint64]) -> Iterato
                 yield start + a, start + b
 
 
-def _dct(small: Thumbnail) -> NDArray[np.int64]:
+def _dct(thumbnail: Thumbnail) -> NDArray[np.int64]:
     """The lowest frequencies, (FREQUENCIES, FREQUENCIES), vertical first, in whole numbers: orthonormal DCT-II x _SCALE**2."""
     n = np.arange(THUMBNAIL)
     basis = np.cos(np.pi * (2 * n + 1) * np.arange(FREQUENCIES)[:, None] / (2 * THUMBNAIL)) * np.sqrt(2 / THUMBNAIL)
     table = np.rint(basis * _SCALE).astype(np.int64)
-    return table @ small.astype(np.int64) @ table.T
+    return table @ thumbnail.astype(np.int64) @ table.T
 
 
-def _is_distinctive(waves: NDArray[np.int64]) -> bool:
-    return int((np.abs(waves) > _ROUNDING * np.sqrt(1 / 12) * _SCALE**2).sum()) >= MIN_DISTINCT
+def _is_distinctive(frequencies: NDArray[np.int64]) -> bool:
+    return int((np.abs(frequencies) > _ROUNDING * np.sqrt(1 / 12) * _SCALE**2).sum()) >= MIN_DISTINCT
 
 
-def _sign_bits(waves: NDArray[np.int64], position: int) -> NDArray[np.uint64]:
+def _sign_bits(frequencies: NDArray[np.int64], orientation: int) -> NDArray[np.uint64]:
     """The signs in one of the eight positions, as 4 words."""
-    transposed, down, across = ORIENTATIONS[position]
-    waves = waves.T if transposed else waves
+    transposed, down, across = ORIENTATIONS[orientation]
+    frequencies = frequencies.T if transposed else frequencies
     odd = np.where(np.arange(FREQUENCIES) % 2, -1, 1)
-    waves = waves * (odd[:, None] if down else 1) * (odd if across else 1)
-    return np.packbits(waves > 0).view(np.uint64)
+    frequencies = frequencies * (odd[:, None] if down else 1) * (odd if across else 1)
+    return np.packbits(frequencies > 0).view(np.uint64)

@@ -147,8 +147,8 @@ def test_stacks_of_masks_of_several_classes_go_along_page_by_page() -> None:
         assert isinstance(item.annotation, MaskFiles)
         cat, dog = item.annotation.files
         assert (cat.name, cat.class_name, dog.class_name) == (f"page {number + 1} of cat.tif", "cat", "dog")
-        assert np.array_equal(decode_image(cat.place.read(), "cat")[..., 0], MASKS[number])
-        assert np.array_equal(decode_image(dog.place.read(), "dog")[..., 0], MASKS[2 - number])
+        assert np.array_equal(decode_image(cat.byte_source.read(), "cat")[..., 0], MASKS[number])
+        assert np.array_equal(decode_image(dog.byte_source.read(), "dog")[..., 0], MASKS[2 - number])
 
 
 @pytest.mark.parametrize(

@@ -66,7 +66,7 @@ def test_a_second_time_gives_the_same_and_reads_nothing(
     data = data_params(folder(tmp_path / "x", n_images), "masks")
     plain = seen(convert.examine(data, (), tmp_path / "spool"))
     assert seen(convert.examine(data, (), tmp_path / "spool", cache=cache)) == plain
-    for place, name in ((examine, "picture_of"), (examine, "_read"), (pairs, "pairs")):
+    for place, name in ((examine, "image_info"), (examine, "_read_annotation"), (pairs, "pairs")):
         monkeypatch.setattr(place, name, forbidden)
     assert seen(convert.examine(data, (), tmp_path / "spool", cache=cache)) == plain
 
@@ -75,8 +75,8 @@ def test_data_that_moved_is_the_same_data(tmp_path: Path, cache: Cache, monkeypa
     root = folder(tmp_path / "x")
     convert.examine(data_params(root, "masks"), (), tmp_path / "spool", cache=cache)
     moved = root.rename(tmp_path / "y")
-    monkeypatch.setattr(examine, "picture_of", forbidden)
-    monkeypatch.setattr(examine, "_read", forbidden)
+    monkeypatch.setattr(examine, "image_info", forbidden)
+    monkeypatch.setattr(examine, "_read_annotation", forbidden)
     assert len(convert.examine(data_params(moved, "masks"), (), tmp_path / "spool", cache=cache).records) == 5
 
 
@@ -87,7 +87,7 @@ def test_other_classes_read_the_annotations_anew_and_no_image(
     convert.examine(data_params(root, "masks"), (), tmp_path / "spool", cache=cache)
     more = data_params(root, "masks", classes=["background", "a", "b"])
     plain = seen(convert.examine(more, (), tmp_path / "spool"))
-    monkeypatch.setattr(examine, "picture_of", forbidden)
+    monkeypatch.setattr(examine, "image_info", forbidden)
     assert seen(convert.examine(more, (), tmp_path / "spool", cache=cache)) == plain
 
 
@@ -120,7 +120,7 @@ def test_entries_of_another_content_are_computed_again(tmp_path: Path, cache: Ca
 
 def test_other_code_counts_as_another_reader(monkeypatch: pytest.MonkeyPatch) -> None:
     before = result_cache.image_key("a", "parts"), result_cache.pairs_key([b"a", b"b"])
-    monkeypatch.setattr(result_cache, "_made_by", lambda: "another version")
+    monkeypatch.setattr(result_cache, "_code_and_versions", lambda: "another version")
     assert not {result_cache.image_key("a", "parts"), result_cache.pairs_key([b"a", b"b"])} & {*before}
 
 

@@ -73,8 +73,8 @@ def test_of_twenty_framed_pictures_and_a_crop_the_one_true_pair_is_found(name: s
 
 def test_no_point_lies_on_a_frames_edge() -> None:
     framed = parse_fingerprint(fingerprint(cut(tile(3, 256), 0, 60)))  # black up to x = 68
-    assert len(framed.points) > 50
-    assert framed.points[:, 0].min() > 68 + 9
+    assert len(framed.keypoints) > 50
+    assert framed.keypoints[:, 0].min() > 68 + 9
 
 
 def shares(gray: NDArray[np.uint8]) -> float:

@@ -176,7 +176,7 @@ def test_more_copies_than_one_point_is_compared_with_are_still_one_cluster() -> 
 
 
 def test_the_signs_of_a_moved_picture_are_the_moved_signs() -> None:
-    small = parse_fingerprint(fingerprint(scene(4))).small
+    small = parse_fingerprint(fingerprint(scene(4))).thumbnail
     for position in range(len(ORIENTATIONS)):
         there = _dct(np.ascontiguousarray(reoriented(small, position)))
         assert np.array_equal(_sign_bits(there, 0), _sign_bits(_dct(small), position))
@@ -218,17 +218,19 @@ def test_a_frame_that_all_images_share_does_not_make_them_alike() -> None:
 def test_how_a_crop_lies_on_its_whole_is_found_to_the_pixel() -> None:
     whole = scene(6)
     crop = resized(whole[40:200, 60:260], 1.5)[:, ::-1]
-    laid = align(parse_fingerprint(fingerprint(np.ascontiguousarray(crop))), parse_fingerprint(fingerprint(whole)), mirrored=True)
-    assert laid is not None
-    assert laid.turn == pytest.approx(-1 / 1.5, abs=0.02)  # mirrored upside down, then turned by half
-    assert laid.shift == pytest.approx(260 + 40j, abs=3)
+    alignment = align(
+        parse_fingerprint(fingerprint(np.ascontiguousarray(crop))), parse_fingerprint(fingerprint(whole)), mirrored=True
+    )
+    assert alignment is not None
+    assert alignment.rotation == pytest.approx(-1 / 1.5, abs=0.02)  # mirrored upside down, then turned by half
+    assert alignment.translation == pytest.approx(260 + 40j, abs=3)
 
 
 def test_points_are_bounded_and_lie_within_the_image() -> None:
     image = parse_fingerprint(fingerprint(scene(7)))
-    assert len(image.points) == MAX_KEYPOINTS
-    assert (image.points >= 0).all()
-    assert (image.points <= (320, 240)).all()
+    assert len(image.keypoints) == MAX_KEYPOINTS
+    assert (image.keypoints >= 0).all()
+    assert (image.keypoints <= (320, 240)).all()
 
 
 def test_clusters_are_named_by_the_smallest_id_whatever_the_order_of_links() -> None:

@@ -40,7 +40,7 @@ class AnnotationSpans:
         with self.file.open("rb") as stream:
             return b'{%s, "annotations": [%s]}' % (self.head.encode(), b",".join(self._parts(stream.fileno())))
 
-    def places(self) -> tuple[FileRange, ...]:
+    def file_ranges(self) -> tuple[FileRange, ...]:
         """The JSON file: all that is asked of them is which files are read."""
         return (FileRange(self.file),)
 
@@ -61,7 +61,7 @@ class ListedImage:
 class CocoFile:
     """What a file holds. Images and categories have a `key`, their id as text; `names` are those of the objects.
 
-    `places` and `used` give each image's key the parts of the file with its annotations, and the keys of its categories;
+    `spans` and `used` give each image's key the parts of the file with its annotations, and the keys of its categories;
     `counts` the number of objects and crowds of each category's key.
     `other` says what the annotations are where they are no instances. `problems` are those of the lists.
     """
@@ -71,7 +71,7 @@ class CocoFile:
     images: list[ListedImage] = field(default_factory=list)
     categories: dict[str, str] = field(default_factory=dict)
     names: tuple[str, ...] = ()
-    places: dict[str, list[tuple[int, int]]] = field(default_factory=lambda: defaultdict(list))
+    spans: dict[str, list[tuple[int, int]]] = field(default_factory=lambda: defaultdict(list))
     used: dict[str, set[str]] = field(default_factory=lambda: defaultdict(set))
     counts: dict[str, AnnotationCount] = field(default_factory=lambda: defaultdict(AnnotationCount))
     other: str = ""
@@ -82,7 +82,7 @@ class CocoFile:
         """The annotations of one of its images, with the image's size and the names of the categories they use."""
         names = {key: self.categories[key] for key in sorted(self.used.get(image.key, ())) if key in self.categories}
         head = json.dumps({"size": image.size, "names": names})[1:-1]
-        return AnnotationSpans(self.path, head, tuple(self.places.get(image.key, ())))
+        return AnnotationSpans(self.path, head, tuple(self.spans.get(image.key, ())))
 
 
 def is_coco(path: Path) -> bool:
@@ -170,7 +170,7 @@ class _Rows:
         self.text = text
         self.images: list[Any] = []
         self.categories: list[Any] = []
-        self.places: dict[str, list[tuple[int, int]]] = defaultdict(list)
+        self.spans: dict[str, list[tuple[int, int]]] = defaultdict(list)
         self.used: dict[str, set[str]] = defaultdict(set)
         self.counts: dict[str, AnnotationCount] = defaultdict(AnnotationCount)
         self.with_crowd: set[tuple[str, str]] = set()
@@ -196,7 +196,7 @@ class _Rows:
         if not (image.isascii() and category.isascii()):
             own = json.loads(self.text[start:end].encode("latin-1"))
             image, category = key_of(own["image_id"]), key_of(own.get("category_id"))
-        self.places[image].append((start, end - start))
+        self.spans[image].append((start, end - start))
         self.used[image].add(category)
         self._count(image, category, bool(is_crowd(element)))
         self.others.update(OTHERS.keys() & element.keys() if "segmentation" not in element else ())
@@ -212,7 +212,7 @@ class _Rows:
 def _fill(file: CocoFile, rows: _Rows) -> None:
     """The lists checked: what is sound goes into the file, what is not into its problems."""
     file.other = " and ".join(OTHERS[key] for key in sorted(rows.others))
-    file.places, file.used, file.counts = rows.places, rows.used, rows.counts
+    file.spans, file.used, file.counts = rows.spans, rows.used, rows.counts
     for number, row in enumerate(rows.images, start=1):
         if not _add_image(file, row):
             remedy = "Give each an id and the name of its file, or remove it."
@@ -229,7 +229,7 @@ def _fill(file: CocoFile, rows: _Rows) -> None:
 
 def _orphaned(rows: "_Rows", known: Collection[str], name: str) -> list[DataError]:
     """One problem for all annotations whose image is not listed; it names the first of them."""
-    unknown = rows.lost + [place for key, places in rows.places.items() if key not in known for place in places]
+    unknown = rows.lost + [place for key, places in rows.spans.items() if key not in known for place in places]
     if not unknown:
         return []
     start, size = min(unknown)

@@ -56,7 +56,7 @@ def _parse_shapes(
     problems: list[DataError] = []
     crowds: list[Shape] = []
     labels: set[str] = set()
-    held = 0
+    n_pixels = 0
     for number, annotation in enumerate(entry["annotations"], start=1):
         own = short(annotation["id"]) if annotation.get("id") is not None else f"number {number}"
         name = f"annotation {own} of {item.source}"
@@ -68,8 +68,8 @@ def _parse_shapes(
                 problems.append(found)
             elif ids.ids.get(label) != DROPPED:
                 (crowds if crowd else objects).append(found)
-                held += 0 if found.pixels is None else found.pixels.size
-        if held > MOST_HELD:
+                n_pixels += 0 if found.pixels is None else found.pixels.size
+        if n_pixels > MOST_HELD:
             raise DataError(item.annotation_name, *TOO_MUCH)
     return objects, crowds, labels, problems
 
@@ -89,17 +89,17 @@ def _shapes_of_one(
     yield from shapes_of(annotation, IGNORED if crowd else label, name, size)
 
 
-def _checked_size(item: Item, said: Any, size: Size) -> tuple[Size, list[DataError]]:
+def _checked_size(item: Item, stated: Any, size: Size) -> tuple[Size, list[DataError]]:
     """The (width, height) that the annotations are in. Raises DataError where it is not that of the image, upright or not."""
-    said = tuple(said) if said else size
-    if said == size:
+    stated = tuple(stated) if stated else size
+    if stated == size:
         return size, []
     turn = turn_of(item.image.read(), item.source)
-    if said == size[::-1] and turn and turn(np.zeros((1, 2), np.uint8)).shape == (2, 1):
+    if stated == size[::-1] and turn and turn(np.zeros((1, 2), np.uint8)).shape == (2, 1):
         what = "a photo whose COCO size is that before its turn by EXIF; its annotations were turned with it"
         remedy = "See on the contact sheet whether they fit; if not, save the photo upright, without EXIF."
-        return said, [DataError(item.source, what, remedy, warning=True)]
-    what = f"made for an image of {said[0]} x {said[1]} pixels, but the image has {size[0]} x {size[1]}"
+        return stated, [DataError(item.source, what, remedy, warning=True)]
+    what = f"made for an image of {stated[0]} x {stated[1]} pixels, but the image has {size[0]} x {size[1]}"
     raise DataError(item.annotation_name, what, SIZE)
 
 

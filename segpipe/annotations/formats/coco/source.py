@@ -42,7 +42,7 @@ def source(root: Path, data: DataParams) -> Source:
         partial(read, ids=ids, how=data.shapes, crowds_are=data.coco.crowds),
         partial(labels.unknown_labels, ids=ids, key="data.coco.classes"),
         listed=tuple(dict.fromkeys(name for file in files for name in file.names)),
-        fitting={"data.coco.crowds": "object"} if any(count.is_crowds_alone for count in counts.values()) else {},
+        suggested_keys={"data.coco.crowds": "object"} if any(count.is_crowds_alone for count in counts.values()) else {},
     )
 
 

@@ -23,18 +23,18 @@ SIGNATURES = {
 
 @dataclass(frozen=True)
 class Embedded:
-    """The image inside the JSON file at `place`, called `name` in sentences. Nothing is decoded before `read`."""
+    """The image inside the JSON file at `byte_source`, called `name` in sentences. Nothing is decoded before `read`."""
 
-    place: ByteSource
+    byte_source: ByteSource
     name: str
 
     def read(self) -> bytes:
         """The image file's bytes, as they were embedded. Raises DataError where there are none."""
-        return decoded(read_json(self.place.read(), self.name), self.name)
+        return decoded(read_json(self.byte_source.read(), self.name), self.name)
 
-    def places(self) -> tuple[FileRange, ...]:
+    def file_ranges(self) -> tuple[FileRange, ...]:
         """The JSON file."""
-        return self.place.places()
+        return self.byte_source.file_ranges()
 
 
 def decoded(content: dict[str, Any], name: str) -> bytes:

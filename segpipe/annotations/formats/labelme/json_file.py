@@ -47,8 +47,8 @@ def text(content: dict[str, Any], key: str) -> str:
 
 def short(value: object) -> str:
     """A value of a file as it may stand in a sentence: a stranger's text can be a megabyte."""
-    told = value if isinstance(value, str) else _format_value(value)
-    return told if len(told) <= 60 else f"{told[:57]}..."
+    shown = value if isinstance(value, str) else _format_value(value)
+    return shown if len(shown) <= 60 else f"{shown[:57]}..."
 
 
 def _format_value(value: object) -> str:

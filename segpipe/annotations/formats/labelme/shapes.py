@@ -64,7 +64,7 @@ def parse_shapes(raw: Sequence[dict[str, Any]], name: str, size: tuple[int, int]
     shapes: list[Shape] = []
     labels: set[str] = set()
     problems: list[DataError] = []
-    held = 0
+    n_pixels = 0
     for number, each in enumerate(raw, start=1):
         label = shape = None
         where = f"shape {number} of {name}"
@@ -77,8 +77,8 @@ def parse_shapes(raw: Sequence[dict[str, Any]], name: str, size: tuple[int, int]
             shape = _shape(each, label or "", where)
         except DataError as problem:
             problems.append(problem)
-        held += shape.pixels.size if shape and shape.pixels is not None else 0
-        if held > MOST_HELD:
+        n_pixels += shape.pixels.size if shape and shape.pixels is not None else 0
+        if n_pixels > MOST_HELD:
             raise DataError(name, *TOO_MUCH)
         if label and shape:
             shapes.append(shape)
@@ -109,23 +109,23 @@ def _shape(raw: dict[str, Any], label: str, name: str) -> Shape:
     if not isinstance(kind, str) or kind not in NEEDED:
         remedy = f"Draw it as one of {', '.join(KINDS)}."
         raise DataError(name, f'a shape of the type "{short(kind)}", which is not known', remedy)
-    who = _describe_shape(kind, label)
-    points = _points(raw.get("points"), who, name)
+    shape_name = _describe_shape(kind, label)
+    points = _points(raw.get("points"), shape_name, name)
     needed, told = NEEDED[kind]
     if len(points) not in needed:
-        raise DataError(name, f"{who} needs {told}", DRAW)
-    group = _group(raw.get("group_id"), who, name)
+        raise DataError(name, f"{shape_name} needs {told}", DRAW)
+    group = _group(raw.get("group_id"), shape_name, name)
     if kind == "mask":
-        corner, pixels = _pixels(raw.get("mask"), points, who, name)
+        corner, pixels = _pixels(raw.get("mask"), points, shape_name, name)
         height, width = pixels.shape
         ring = (corner, (corner[0] + width - 1, corner[1] + height - 1))
         return Shape("mask", label, (ring,), group, pixels)
     if kind == "bitmap":
-        return _bitmap(supervisely.pixels(raw.get("bitmap"), who, name, DRAW), label, points[0])
+        return _bitmap(supervisely.pixels(raw.get("bitmap"), shape_name, name, DRAW), label, points[0])
     if kind == "rectangle" and len(points) == 4:
         kind, points = _corners(points)
     holes = raw.get("holes")
-    rings = [_ring(hole, who, name) for hole in holes] if kind == "polygon" and isinstance(holes, list) else []
+    rings = [_ring(hole, shape_name, name) for hole in holes] if kind == "polygon" and isinstance(holes, list) else []
     return Shape(SAME_AS.get(kind, kind), label, (points, *rings), group)
 
 
@@ -135,11 +135,11 @@ def _bitmap(pixels: Mask, label: str, origin: Point) -> Shape:
     return Shape("mask", label, ((origin, (origin[0] + width - 1, origin[1] + height - 1)),), "", pixels)
 
 
-def _ring(raw: object, who: str, name: str) -> tuple[Point, ...]:
+def _ring(raw: object, shape_name: str, name: str) -> tuple[Point, ...]:
     """The outline of a hole in a polygon."""
-    points = _points(raw, who, name)
+    points = _points(raw, shape_name, name)
     if len(points) < 3:
-        raise DataError(name, f"{who} with a hole of fewer than 3 points", DRAW)
+        raise DataError(name, f"{shape_name} with a hole of fewer than 3 points", DRAW)
     return points
 
 
@@ -147,14 +147,14 @@ def _describe_shape(kind: str, label: str) -> str:
     return f'{kind} "{label}"' if label else kind
 
 
-def _points(raw: object, who: str, name: str) -> tuple[Point, ...]:
+def _points(raw: object, shape_name: str, name: str) -> tuple[Point, ...]:
     if not isinstance(raw, list) or not all(map(_is_pair, raw)):
-        raise DataError(name, f"{who} with points that are no pairs of numbers", DRAW)
+        raise DataError(name, f"{shape_name} with points that are no pairs of numbers", DRAW)
     values = [value for pair in raw for value in pair]
     if not all(isinstance(value, int) or math.isfinite(value) for value in values):
-        raise DataError(name, f"{who} with a point that is NaN or infinite", DRAW)
+        raise DataError(name, f"{shape_name} with a point that is NaN or infinite", DRAW)
     if not all(abs(value) <= FAR for value in values):
-        raise DataError(name, f"{who} with a point more than {FAR} pixels away", DRAW)
+        raise DataError(name, f"{shape_name} with a point more than {FAR} pixels away", DRAW)
     return tuple((float(x), float(y)) for x, y in raw)
 
 
@@ -163,7 +163,7 @@ def _is_pair(raw: object) -> bool:
     return isinstance(raw, list) and len(raw) == 2 and all(isinstance(v, int | float) and not isinstance(v, bool) for v in raw)
 
 
-def _group(raw: object, who: str, name: str) -> str:
+def _group(raw: object, shape_name: str, name: str) -> str:
     """labelme writes a whole number or null; what converters write as text is kept as it is."""
     if raw is None:
         return ""
@@ -171,7 +171,7 @@ def _group(raw: object, who: str, name: str) -> str:
         return str(raw)
     if isinstance(raw, float) and raw.is_integer():
         return str(int(raw))
-    raise DataError(name, f"{who} with a group_id that is no whole number", "Set it again in labelme, or leave it out.")
+    raise DataError(name, f"{shape_name} with a group_id that is no whole number", "Set it again in labelme, or leave it out.")
 
 
 def _corners(points: Sequence[Point]) -> tuple[Kind, tuple[Point, ...]]:
@@ -182,7 +182,7 @@ def _corners(points: Sequence[Point]) -> tuple[Kind, tuple[Point, ...]]:
     return "oriented_rectangle", tuple(points)
 
 
-def _pixels(raw: object, points: Sequence[Point], who: str, name: str) -> tuple[Point, Mask]:
+def _pixels(raw: object, points: Sequence[Point], shape_name: str, name: str) -> tuple[Point, Mask]:
     """The upper left pixel of a mask, and its (H, W) pixels, 0 or 1.
 
     labelme's rule: corners that are whole numbers are the first and the last pixel; others were dragged, are rounded, and
@@ -193,15 +193,15 @@ def _pixels(raw: object, points: Sequence[Point], who: str, name: str) -> tuple[
     except (binascii.Error, ValueError):
         content = b""
     if not content:
-        raise DataError(name, f"{who} without pixels: its mask is no PNG in base64", DRAW)
+        raise DataError(name, f"{shape_name} without pixels: its mask is no PNG in base64", DRAW)
     try:
         pixels = (decode_mask(content, name) != 0).astype(np.uint8)
     except DataError as problem:
-        raise DataError(name, f"{who} with a mask that cannot be read: {problem.problem}", DRAW) from None
+        raise DataError(name, f"{shape_name} with a mask that cannot be read: {problem.problem}", DRAW) from None
     (x0, x1), (y0, y1) = (sorted(round(point[axis]) for point in points) for axis in (0, 1))
     height, width = y1 - y0 + 1, x1 - x0 + 1
     if abs(pixels.shape[0] - height) > 1 or abs(pixels.shape[1] - width) > 1:
-        raise DataError(name, f"{who} whose pixels do not fit its two corners", DRAW)
+        raise DataError(name, f"{shape_name} whose pixels do not fit its two corners", DRAW)
     if all(value.is_integer() for point in points for value in point):
         pixels = np.ascontiguousarray(pixels[:height, :width])
     return (float(x0), float(y0)), pixels

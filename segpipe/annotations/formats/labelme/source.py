@@ -50,7 +50,7 @@ def find(root: Path, rule: str) -> ItemList:
     index = Images(root, images)
     results = [index.match(path) for path in paths if path.suffix.lower() == ".json"]
     pointing = {result.image for result in results if isinstance(result, Match) and result.image}
-    results = [index.guess(each, pointing) if isinstance(each, Match) and not each.image else each for each in results]
+    results = [index.find_by_name(each, pointing) if isinstance(each, Match) and not each.image else each for each in results]
     matches, problems = _one_each([result for result in results if isinstance(result, Match)], index)
     problems += [result for result in results if isinstance(result, DataError)]
     items = [_item(match, root) for match in matches]
@@ -88,9 +88,9 @@ def _one_each(matches: Iterable[Match], index: Images) -> tuple[list[Match], lis
     problems: list[DataError] = []
     taken: dict[Path, str] = {}
     for match in matches:
-        name = index.told(match.path)
+        name = index.display_name(match.path)
         if match.image in taken:
-            what = f"two JSON files for one image, {index.told(match.image)}"
+            what = f"two JSON files for one image, {index.display_name(match.image)}"
             problems.append(DataError(f"{taken[match.image]} and {name}", what, "Remove one of the two."))
             continue
         kept.append(match)

@@ -37,7 +37,7 @@ class CodedMask:
         """(H, W) with `ids[i]` for `codes[i]`."""
         return apply_lookup_table(np.asarray(ids, np.uint8), self.indices)
 
-    def tally(self) -> CodeCounts:
+    def code_counts(self) -> CodeCounts:
         """The codes with their pixels."""
         counts = measure.histograms(self.indices[:, :, None])[0]
         return CodeCounts(self.codes, tuple(int(count) for count in counts[: len(self.codes)]), self.shown)

@@ -27,19 +27,19 @@ class PixelCounts:
 class Evidence:
     """What each mask holds, by its name, how it is read, and the names of the classes under `block`.
 
-    `block` is the section of params.yaml, such as data.masks; `free` says that it has keys for values and codes.
+    `block` is the section of params.yaml, such as data.masks; `has_value_keys` says that it has keys for values and codes.
     """
 
-    tallies: dict[str, CodeCounts]
+    mask_counts: dict[str, CodeCounts]
     coding: Coding
     names: tuple[str, ...]
     block: str
-    free: bool
+    has_value_keys: bool
 
     @cached_property
     def masks(self) -> dict[str, tuple[int, ...]]:
         """The codes that each mask holds."""
-        return {name: tally.codes for name, tally in self.tallies.items()}
+        return {name: code_counts.codes for name, code_counts in self.mask_counts.items()}
 
     @cached_property
     def found(self) -> list[int]:
@@ -59,17 +59,17 @@ class Evidence:
         """All codes that are no class."""
         return sorted({code for codes in self.strange.values() for code in codes})
 
-    def counts(self, tally: CodeCounts) -> "PixelCounts":
+    def counts(self, code_counts: CodeCounts) -> "PixelCounts":
         """The pixels of one mask that have the ignored value, those of classes other than the first, and all."""
-        ids = self.coding.ids_of(tally.codes)
-        pairs = list(zip(tally.codes, ids, tally.pixels, strict=True))
+        ids = self.coding.ids_of(code_counts.codes)
+        pairs = list(zip(code_counts.codes, ids, code_counts.pixels, strict=True))
         ignored = sum(pixels for code, number, pixels in pairs if number == IGNORE and code == self.coding.ignored)
         objects = sum(pixels for _, number, pixels in pairs if number not in (None, 0, IGNORE))
-        return PixelCounts(ignored, objects, sum(tally.pixels))
+        return PixelCounts(ignored, objects, sum(code_counts.pixels))
 
     def as_object(self) -> str:
         """What to do where the ignored value is an object."""
-        if not self.free:
+        if not self.has_value_keys:
             return "save it as the number of its class"
         if len(self.names) > 2:
             return f"save it as the number of its class, or let {self.block}.values be codes and list it"
@@ -81,10 +81,12 @@ class Evidence:
         colours = [code for codes in self.masks.values() for code in codes if code >= COLOUR]
         return len(set(colours)) == len(colours)
 
-    def tell(self, what: str, remedy: str, fixes: Sequence[Fix] = (), files: Sequence[str] | None = None) -> list[DataError]:
+    def problems_for(
+        self, what: str, remedy: str, fixes: Sequence[Fix] = (), files: Sequence[str] | None = None
+    ) -> list[DataError]:
         """The same problem for each of the files, or for each mask with a strange code."""
         own = tuple(fixes)
-        if not self.free and any(not fix.key.endswith(".classes") for fix in fixes):
+        if not self.has_value_keys and any(not fix.key.endswith(".classes") for fix in fixes):
             own, remedy = (), BY_VALUES
         return [DataError(name, what, remedy, own or None) for name in (self.strange if files is None else files)]
 
@@ -92,7 +94,7 @@ class Evidence:
         """The lines that make the classes `number` many: missing ones are called class_N."""
         return [Fix(f"{self.block}.classes", f"class_{at}", adds=True) for at in range(len(self.names), number)]
 
-    def say(self, each: str, number: int) -> str:
+    def how_to_list(self, each: str, number: int) -> str:
         """What to do about so many values or colours that stand for classes."""
         remedy = f"Say which class each {each} is, in the order of the classes."
         if number >= len(self.names):
@@ -113,9 +115,9 @@ class Evidence:
         codes = range(len(self.names)) if self.coding.kind == "ids" else targets
         return {code: name if code in targets else IGNORED for code, name in zip(codes, self.names, strict=True)}
 
-    def coded(self, codes: Sequence[int]) -> list[Fix]:
+    def listing(self, codes: Sequence[int]) -> list[Fix]:
         """The lines that list the codes, a class each; none where there are more classes: which do not occur?"""
-        if self.free and len(codes) < len(self.names):
+        if self.has_value_keys and len(codes) < len(self.names):
             return []
         listed = [Fix(f"{self.block}.values", "codes"), Fix(f"{self.block}.codes", as_values(codes))]
         return [*listed, *self.named(len(codes))]

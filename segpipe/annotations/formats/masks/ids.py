@@ -99,8 +99,8 @@ def parsed_from_codes(item: Item, coded: CodedMask, width: int, height: int, cod
     if len(ids) < len(coded.codes):
         mask_codes.refuse_halos(coded, item.annotation_name)
     if problem or len(ids) < len(coded.codes):
-        return ParsedAnnotation(None, values, (problem,) if problem else (), coded.tally())
-    return ParsedAnnotation(coded.mapped(ids), values, tally=coded.tally())
+        return ParsedAnnotation(None, values, (problem,) if problem else (), coded.code_counts())
+    return ParsedAnnotation(coded.mapped(ids), values, code_counts=coded.code_counts())
 
 
 def wrong_size(item: Item, coded: CodedMask, width: int, height: int) -> DataError | None:

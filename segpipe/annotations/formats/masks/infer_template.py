@@ -25,7 +25,7 @@ THESE_AS_CLASSES = "these are of one class each, the others are left out"
 class InferredTemplate:
     """`template` fits `n_fitting` masks; `classes` are the names that `{class}` stands for in them, sorted.
 
-    Where the names leave open what the masks of one image are, `ways` are the different ones, each with the number of images
+    Where the names leave open what the masks of one image are, `alternatives` are the different ones, each with the number of images
     that have a mask called so, `side` is how images are called, `example` are the masks of one image and last the image, and
     `template` is empty.
     """
@@ -33,42 +33,44 @@ class InferredTemplate:
     template: str
     n_fitting: int
     classes: tuple[str, ...] = ()
-    ways: tuple[tuple[str, int], ...] = ()
+    alternatives: tuple[tuple[str, int], ...] = ()
     side: str = STEM
     example: tuple[str, ...] = ()
 
     def doubt(self, names: Mapping[str, str]) -> str:
         """What is left open, for people; `names` are those of the files by their ids."""
-        shown = [f"{way} ({count})" for way, count in self.ways[:ASKED]]
-        more = [f"{len(self.ways) - ASKED} more"] if len(self.ways) > ASKED else []
+        shown = [f"{pattern} ({count})" for pattern, count in self.alternatives[:ASKED]]
+        more = [f"{len(self.alternatives) - ASKED} more"] if len(self.alternatives) > ASKED else []
         masks, image = [names.get(each, each) for each in self.example[:-1]], self.example[-1]
         of_one = f"{join_names(masks)} are of {image}"
         return f"its images have masks that are called in several ways: {', '.join([*shown, *more])}; {of_one}"
 
     def choices(self) -> list[tuple[str, str]]:
         """Templates that say what the masks are, each with its meaning for people."""
-        frames = [way for way, _ in self.ways]
-        texts = [(name_pattern.forced_pattern(frames, CLASS), "each is of one class")]
+        patterns = [pattern for pattern, _ in self.alternatives]
+        texts = [(name_pattern.forced_pattern(patterns, CLASS), "each is of one class")]
         texts.append(
             (
-                name_pattern.forced_pattern(frames, PART) or name_pattern.forced_pattern(frames, ANY),
+                name_pattern.forced_pattern(patterns, PART) or name_pattern.forced_pattern(patterns, ANY),
                 "they are parts of one mask and are joined",
             )
         )
-        texts += [(each, THESE_AS_CLASSES) for each in self._of_one_folder(frames)]
-        texts += [(each, THESE_ONLY) for each in self._single(frames)]
+        texts += [(each, THESE_AS_CLASSES) for each in self._of_one_folder(patterns)]
+        texts += [(each, THESE_ONLY) for each in self._single(patterns)]
         return [(_both_sides(self.side, text), meaning) for text, meaning in texts if text]
 
-    def _of_one_folder(self, frames: Sequence[str]) -> list[str]:
+    def _of_one_folder(self, patterns: Sequence[str]) -> list[str]:
         """The ways of one folder as classes, where there are ways of several folders."""
-        folders = sorted({frame.rpartition("/")[0] for frame in frames})
-        own = [[frame for frame in frames if frame.rpartition("/")[0] == folder] for folder in folders]
+        folders = sorted({pattern.rpartition("/")[0] for pattern in patterns})
+        own = [[pattern for pattern in patterns if pattern.rpartition("/")[0] == folder] for folder in folders]
         return [name_pattern.forced_pattern(each, CLASS) for each in own if len(each) > 1 and len(folders) > 1]
 
-    def _single(self, frames: Sequence[str]) -> list[str]:
+    def _single(self, patterns: Sequence[str]) -> list[str]:
         """The ways in which most images have a mask, of which none is another one too."""
-        often = [way for way, count in self.ways[:ASKED] if STEM in way and 2 * count >= self.ways[0][1]]
-        return [way for way in often if not any(_fits(way, other) for other in frames if other != way)]
+        often = [
+            pattern for pattern, count in self.alternatives[:ASKED] if STEM in pattern and 2 * count >= self.alternatives[0][1]
+        ]
+        return [pattern for pattern in often if not any(_fits(pattern, other) for other in patterns if other != pattern)]
 
 
 Patterns = Mapping[str, Mapping[str, str]]
@@ -86,10 +88,10 @@ def infer(image_ids: Collection[str], mask_ids: Collection[str]) -> InferredTemp
     if masks and sum(map(len, first.values())) == len(masks):
         return _from_patterns(first, STEM)
     template, count = single(image_ids, mask_ids)
-    for frames, side in _all_patterns(first, images, masks):
-        n_fitting = sum(map(len, frames.values()))
+    for patterns, side in _all_patterns(first, images, masks):
+        n_fitting = sum(map(len, patterns.values()))
         if n_fitting > count and 2 * n_fitting >= len(masks):
-            return _from_patterns(frames, side)
+            return _from_patterns(patterns, side)
     return InferredTemplate(template, count) if count else None
 
 
@@ -115,17 +117,17 @@ def stem_inside(name: str, stems: Collection[str]) -> str:
     return max((part for part in parts if part in stems and part != name), key=len, default="")
 
 
-def _undecided(frames: Patterns, side: str, n_fitting: int) -> InferredTemplate:
+def _undecided(patterns: Patterns, side: str, n_fitting: int) -> InferredTemplate:
     """The ways in which masks are called; the most common one where no image has several masks."""
     owned: dict[str, list[str]] = defaultdict(list)
-    for masks in frames.values():
+    for masks in patterns.values():
         for mask_id, image_id in masks.items():
             owned[image_id].append(mask_id)
-    ways = sorted(frames, key=lambda frame: (-len(set(frames[frame].values())), frame))
+    alternatives = sorted(patterns, key=lambda pattern: (-len(set(patterns[pattern].values())), pattern))
     image_id, most = min(owned.items(), key=lambda own: (-len(own[1]), own[0]))
     if len(most) == 1:
-        return InferredTemplate(_both_sides(side, ways[0]), len(frames[ways[0]]))
-    counted = tuple((way, len(set(frames[way].values()))) for way in ways)
+        return InferredTemplate(_both_sides(side, alternatives[0]), len(patterns[alternatives[0]]))
+    counted = tuple((pattern, len(set(patterns[pattern].values()))) for pattern in alternatives)
     return InferredTemplate("", n_fitting, (), counted, side, (*sorted(most), image_id))
 
 
@@ -135,9 +137,9 @@ def _both_sides(side: str, mask: str) -> str:
     return mask if side == STEM else f"{side} > {mask}"
 
 
-def _fits(frame: str, other: str) -> bool:
-    """Whether a mask called as `other` is called as `frame` too."""
-    return parse(frame).is_mask(other.replace(STEM, "x"), "")
+def _fits(pattern: str, other: str) -> bool:
+    """Whether a mask called as `other` is called as `pattern` too."""
+    return parse(pattern).is_mask(other.replace(STEM, "x"), "")
 
 
 def _all_patterns(first: Patterns, image_ids: Sequence[str], mask_ids: Sequence[str]) -> Iterator[tuple[Patterns, str]]:
@@ -154,23 +156,23 @@ class Owners:
     def __init__(self, template: Template, image_ids: Iterable[str]) -> None:
         self._stems = _stems(template, image_ids)
 
-    def frames(self, file_id: str) -> set[tuple[str, str]]:
+    def patterns(self, file_id: str) -> set[tuple[str, str]]:
         """What the file's name says beside that of an image, such as `{stem}_cat`, with the image, for each that fits."""
         return set(_candidates(file_id, self._stems))
 
     def owner(self, file_id: str) -> str:
         """The id of the image whose stem is the longest in the file's name, empty for none."""
-        found = {candidate for candidate in self.frames(file_id) if candidate[1] != file_id}
+        found = {candidate for candidate in self.patterns(file_id) if candidate[1] != file_id}
         return min(found, key=lambda each: (len(each[0]), each), default=("", ""))[1]
 
 
-def _from_patterns(frames: Patterns, side: str) -> InferredTemplate:
+def _from_patterns(patterns: Patterns, side: str) -> InferredTemplate:
     """The template that the names of several masks an image show, or the ways in which they are called."""
-    of_images = {frame: frozenset(masks.values()) for frame, masks in frames.items()}
-    n_fitting = sum(map(len, frames.values()))
-    holes = NamePattern(next(iter(frames)), ()) if len(frames) == 1 else infer_pattern(of_images)
+    of_images = {pattern: frozenset(masks.values()) for pattern, masks in patterns.items()}
+    n_fitting = sum(map(len, patterns.values()))
+    holes = NamePattern(next(iter(patterns)), ()) if len(patterns) == 1 else infer_pattern(of_images)
     if holes is None:
-        return _undecided(frames, side, n_fitting)
+        return _undecided(patterns, side, n_fitting)
     return InferredTemplate(_both_sides(side, holes.text), n_fitting, holes.classes)
 
 
@@ -178,13 +180,13 @@ def _patterns(template: Template, image_ids: Sequence[str], mask_ids: Sequence[s
     """Of each mask that holds an image's stem the frame that is most common, and of these the shortest."""
     stems = _stems(template, image_ids)
     candidates = {mask_id: set(_candidates(mask_id, stems)) for mask_id in mask_ids if not UNUSABLE & set(mask_id)}
-    counts = Counter(frame for own in candidates.values() for frame in {frame for frame, _ in own})
-    frames: dict[str, dict[str, str]] = defaultdict(dict)
+    counts = Counter(pattern for own in candidates.values() for pattern in {pattern for pattern, _ in own})
+    patterns: dict[str, dict[str, str]] = defaultdict(dict)
     for mask_id, found in candidates.items():
         if found:
-            frame, image_id = max(found, key=lambda each: (counts[each[0]], -len(each[0]), each))
-            frames[frame][mask_id] = image_id
-    return frames
+            pattern, image_id = max(found, key=lambda each: (counts[each[0]], -len(each[0]), each))
+            patterns[pattern][mask_id] = image_id
+    return patterns
 
 
 def _stems(template: Template, image_ids: Iterable[str]) -> dict[str, dict[str, str]]:
@@ -228,10 +230,10 @@ def _by_folder(image_ids: Sequence[str], mask_ids: Sequence[str]) -> Patterns:
     elsewhere = any(each.rpartition("/")[0] not in alone or UNUSABLE & set(each) for each in mask_ids)
     if len(alone) < 2 or elsewhere:
         return {}
-    frames: dict[str, dict[str, str]] = defaultdict(dict)
+    patterns: dict[str, dict[str, str]] = defaultdict(dict)
     for mask_id in mask_ids:
-        frames[_name(mask_id)][mask_id] = alone[mask_id.rpartition("/")[0]]
-    return {ANY: frames.popitem()[1]} if len(frames) == 1 else frames
+        patterns[_name(mask_id)][mask_id] = alone[mask_id.rpartition("/")[0]]
+    return {ANY: patterns.popitem()[1]} if len(patterns) == 1 else patterns
 
 
 def _image_sides(names: Collection[str]) -> list[str]:
@@ -243,7 +245,7 @@ def _image_sides(names: Collection[str]) -> list[str]:
 def _n_fitting(template: str, image_ids: Iterable[str], mask_ids: Collection[str]) -> int:
     parsed = parse(template)
     stems = stems_of(parsed, image_ids)
-    return len({mask_id for mask_id in mask_ids if parsed.readings(mask_id, stems)})
+    return len({mask_id for mask_id in mask_ids if parsed.matches(mask_id, stems)})
 
 
 def _name(any_id: str) -> str:

@@ -33,7 +33,7 @@ class MaskFile:
     """One of the files: its name for people, and the class that it is of, empty where it is a part of a whole mask."""
 
     name: str
-    place: ByteSource
+    byte_source: ByteSource
     class_name: str
 
 
@@ -45,11 +45,11 @@ class MaskFiles:
 
     def read(self) -> bytes:
         """The bytes of all files, one behind the other."""
-        return b"".join(each.place.read() for each in self.files)
+        return b"".join(each.byte_source.read() for each in self.files)
 
-    def places(self) -> tuple[FileRange, ...]:
+    def file_ranges(self) -> tuple[FileRange, ...]:
         """Where on the disk all of them lie."""
-        return tuple(place for each in self.files for place in each.place.places())
+        return tuple(place for each in self.files for place in each.byte_source.file_ranges())
 
 
 def final_ids(own: MasksParams, ids: ClassIds) -> dict[str, int]:
@@ -76,20 +76,22 @@ def read(item: Item, width: int, height: int, coding: Coding, numbers: Mapping[s
     """
     if not isinstance(item.annotation, MaskFiles):
         return mask_ids.read(item, width, height, coding)
-    found = [(layer, _read(item, layer, width, height, coding, numbers)) for layer in item.annotation.files]
-    named = [f"{layer.class_name}: {value}" if layer.class_name else value for layer, own in found for value in own.values]
+    found = [(mask_file, _read(item, mask_file, width, height, coding, numbers)) for mask_file in item.annotation.files]
+    named = [
+        f"{mask_file.class_name}: {value}" if mask_file.class_name else value for mask_file, own in found for value in own.values
+    ]
     problems = [problem for _, own in found for problem in own.problems]
     if not numbers:
         problems += _object_values_differ(item, coding, [own.values for _, own in found])
     masks = [own.mask for _, own in found if own.mask is not None]
     # Files of one class are judged by themselves: their values mean nothing beside one another.
-    tally = None if numbers else merged([own.tally for _, own in found if own.tally])
+    code_counts = None if numbers else merged([own.code_counts for _, own in found if own.code_counts])
     if len(masks) < len(found):
-        return ParsedAnnotation(None, tuple(sorted(set(named))), tuple(problems), tally)
+        return ParsedAnnotation(None, tuple(sorted(set(named))), tuple(problems), code_counts)
     mask, covered = merge_masks(masks, overlap)
     names = {number: name for name, number in numbers.items() if name not in NO_CLASS_NAMES}
     problems += _overlaps(item, covered, names, overlap)
-    return ParsedAnnotation(mask, tuple(sorted(set(named))), tuple(problems), tally)
+    return ParsedAnnotation(mask, tuple(sorted(set(named))), tuple(problems), code_counts)
 
 
 def merge_masks(masks: Sequence[Mask], overlap: str) -> tuple[Mask, dict[int, bool]]:
@@ -133,26 +135,28 @@ def _object_values_differ(item: Item, coding: Coding, values: Sequence[Sequence[
     return [DataError(item.annotation_name, what, "Make them alike.")] if len(objects) > 1 else []
 
 
-def _read(item: Item, layer: MaskFile, width: int, height: int, coding: Coding, numbers: Mapping[str, int]) -> ParsedAnnotation:
+def _read(
+    item: Item, mask_file: MaskFile, width: int, height: int, coding: Coding, numbers: Mapping[str, int]
+) -> ParsedAnnotation:
     """One of the files, with what is wrong with it alone."""
-    alone = replace(item, annotation=layer.place, annotation_name=layer.name)
-    if not layer.class_name:
+    alone = replace(item, annotation=mask_file.byte_source, annotation_name=mask_file.name)
+    if not mask_file.class_name:
         return mask_ids.read(alone, width, height, coding)
-    own = Coding("binary", {0: 0, 1: numbers[layer.class_name]}, coding.ignored)
-    coded = mask_codes.read(layer.place.read(), layer.name)
+    own = Coding("binary", {0: 0, 1: numbers[mask_file.class_name]}, coding.ignored)
+    coded = mask_codes.read(mask_file.byte_source.read(), mask_file.name)
     shown = coded.as_shown()  # black is where the class is not, whichever index a palette gives it
     coded = shown if len(shown.codes) == len(coded.codes) else coded
-    annotated = mask_ids.parsed_from_codes(alone, coded, width, height, own)
-    codes = sorted(map(parse_code, annotated.values))
+    parsed = mask_ids.parsed_from_codes(alone, coded, width, height, own)
+    codes = sorted(map(parse_code, parsed.values))
     if own.strange(codes):
         what = f"more values than 0 and one other in a mask of one class: {format_codes(codes)}"
         remedy = "Save the pixels of the class as one value, or take the file away if it is no mask of a class."
-        return replace(annotated, problems=(*annotated.problems, DataError(layer.name, what, remedy)))
+        return replace(parsed, problems=(*parsed.problems, DataError(mask_file.name, what, remedy)))
     if len(codes) == 1 and codes[0] != 0:
         what = f"a mask with the value {format_code(codes[0])} in every pixel"
-        warning = DataError(layer.name, what, "Check that it is finished.", warning=True)
-        return replace(annotated, problems=(*annotated.problems, warning))
-    return annotated
+        warning = DataError(mask_file.name, what, "Check that it is finished.", warning=True)
+        return replace(parsed, problems=(*parsed.problems, warning))
+    return parsed
 
 
 def classes_present(values: Sequence[str]) -> set[str]:
@@ -165,9 +169,9 @@ def check_object_values(seen: Sequence[AnnotationSummary], coding: Coding) -> li
     problems = []
     objects: dict[str, list[tuple[str, int]]] = defaultdict(list)
     for each in seen:
-        for layer in each.item.annotation.files if isinstance(each.item.annotation, MaskFiles) else ():
-            codes = [code for class_name, code in _split_values(each.values) if class_name == layer.class_name]
-            objects[layer.class_name].append((layer.name, coding.object_in(codes)))
+        for mask_file in each.item.annotation.files if isinstance(each.item.annotation, MaskFiles) else ():
+            codes = [code for class_name, code in _split_values(each.values) if class_name == mask_file.class_name]
+            objects[mask_file.class_name].append((mask_file.name, coding.object_in(codes)))
     for own in objects.values():
         others = [(name, code) for name, code in own if code > 0 and code != coding.ignored]
         doubtful = [name for name, code in own if code == coding.ignored]

@@ -66,12 +66,12 @@ class _SplitName:
         return _SplitName(pieces["folder"], pieces["before"], pieces["after"], self.has_stem)
 
 
-def infer_pattern(frames: Mapping[str, Images]) -> NamePattern | None:
+def infer_pattern(patterns: Mapping[str, Images]) -> NamePattern | None:
     """What tells names such as `{stem}_cat` and `{stem}_dog` apart, each with the images that have a mask called so.
 
     None where that is not sure: numbers alone, words that mean no class, a name that one image has and others have not.
     """
-    split = {_split(frame): images for frame, images in frames.items()}
+    split = {_split(pattern): images for pattern, images in patterns.items()}
     varying = [key for key in ("folder", "before", "after") if len({getattr(each, key) for each in split}) > 1]
     if len({each.has_stem for each in split}) > 1 or not varying or varying[-2:] == ["before", "after"]:
         return None
@@ -105,13 +105,13 @@ def classify_words(values: Mapping[str, Images]) -> NamePattern | None:
         return None
     if len(bases) == 1:
         return NamePattern(next(iter(bases)) + PART, ())
-    holes = _class_pattern({base: set().union(*numbers.values()) for base, numbers in bases.items()})
-    return NamePattern(holes.text + PART, holes.classes) if holes else None
+    found = _class_pattern({base: set().union(*numbers.values()) for base, numbers in bases.items()})
+    return NamePattern(found.text + PART, found.classes) if found else None
 
 
-def forced_pattern(frames: Sequence[str], placeholder: str) -> str:
+def forced_pattern(patterns: Sequence[str], placeholder: str) -> str:
     """The name with `{class}`, `{part}` or `{any}` where the names differ, whatever that means; empty where it cannot be."""
-    split = [_split(frame) for frame in frames]
+    split = [_split(pattern) for pattern in patterns]
     varying = [key for key in ("folder", "before", "after") if len({getattr(each, key) for each in split}) > 1]
     values = [getattr(each, varying[0]) for each in split] if len(varying) == 1 else []
     bases = {match["base"] for match in map(NUMBERED.fullmatch, values) if match}
@@ -128,48 +128,48 @@ def words_in(text: str) -> set[str]:
     return set(WORD.findall(text.lower()))
 
 
-def _split(frame: str) -> _SplitName:
-    folder, _, name = frame.rpartition("/")
+def _split(pattern: str) -> _SplitName:
+    folder, _, name = pattern.rpartition("/")
     before, stem, after = name.rpartition(STEM)
     return _SplitName(folder, before, after, bool(stem))
 
 
-def _name_pattern(frames: Mapping[_SplitName, Images], key: str) -> NamePattern | None:
+def _name_pattern(patterns: Mapping[_SplitName, Images], key: str) -> NamePattern | None:
     """What tells the names apart. In folders of one image each, names that hold numbers and never occur twice are parts."""
     values: dict[str, set[str]] = defaultdict(set)
-    for frame, images in frames.items():
-        values[getattr(frame, key)].update(images)
+    for pattern, images in patterns.items():
+        values[getattr(pattern, key)].update(images)
     n_images = len(set().union(*values.values()))
     alone = all(len(own) == 1 and re.search("[0-9]", name) for name, own in values.items())
-    return NamePattern(ANY, ()) if alone and n_images > 1 and not next(iter(frames)).has_stem else classify_words(values)
+    return NamePattern(ANY, ()) if alone and n_images > 1 and not next(iter(patterns)).has_stem else classify_words(values)
 
 
-def _folder_pattern(frames: Mapping[_SplitName, Images]) -> NamePattern | None:
+def _folder_pattern(patterns: Mapping[_SplitName, Images]) -> NamePattern | None:
     """What tells the folders apart: classes in the one place where their paths differ."""
-    at = _varying_folder(frames)
+    at = _varying_folder(patterns)
     if at is None:
         return None
     values: dict[str, set[str]] = defaultdict(set)
-    for frame, images in frames.items():
-        values[frame.folder.split("/")[at]].update(images)
-    holes = _class_pattern(values)
-    path = next(iter(frames)).folder.split("/")
-    return NamePattern("/".join([*path[:at], holes.text, *path[at + 1 :]]), holes.classes) if holes else None
+    for pattern, images in patterns.items():
+        values[pattern.folder.split("/")[at]].update(images)
+    found = _class_pattern(values)
+    path = next(iter(patterns)).folder.split("/")
+    return NamePattern("/".join([*path[:at], found.text, *path[at + 1 :]]), found.classes) if found else None
 
 
-def _varying_folder(frames: Mapping[_SplitName, Images]) -> int | None:
+def _varying_folder(patterns: Mapping[_SplitName, Images]) -> int | None:
     """The one place in which the paths differ, None where they do in several or in their length."""
-    paths = [frame.folder.split("/") for frame in frames]
+    paths = [pattern.folder.split("/") for pattern in patterns]
     if len({len(path) for path in paths}) > 1:
         return None
     varying = [at for at, names in enumerate(zip(*paths, strict=True)) if len(set(names)) > 1]
     return varying[0] if len(varying) == 1 else None
 
 
-def _any_folder(frames: Mapping[_SplitName, Images]) -> str:
+def _any_folder(patterns: Mapping[_SplitName, Images]) -> str:
     """The folders where names tell the classes already: `{any}` in the one place where the paths differ, empty for none."""
-    at = _varying_folder(frames)
-    path = next(iter(frames)).folder.split("/")
+    at = _varying_folder(patterns)
+    path = next(iter(patterns)).folder.split("/")
     return "" if at is None else "/".join([*path[:at], ANY, *path[at + 1 :]])
 
 

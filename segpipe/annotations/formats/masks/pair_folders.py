@@ -49,12 +49,14 @@ def pair(root: Path, found: Files, naming: Naming) -> tuple[list[Pair], list[Dat
     template = naming.template
     called = [each for each in found.masks if template.is_mask(each[0], each[1].suffix)]
     others = [each for each in found.masks if not template.is_mask(each[0], each[1].suffix)]
-    owned, left, problems = _masks_by_image(root, called, stems_of(template, (item_id for item_id, _ in found.images)), naming)
-    near, left, warnings = _by_case(root, found.images, owned, left, naming)
+    owned, unmatched, problems = _masks_by_image(
+        root, called, stems_of(template, (item_id for item_id, _ in found.images)), naming
+    )
+    near, unmatched, warnings = _by_case(root, found.images, owned, unmatched, naming)
     owned |= near
     # Two images of one name both get its mask: that they share a name is told, and neither is taken.
     pairs = [Pair(item_id, path, tuple(owned.get(item_id, ()))) for item_id, path in found.images]
-    kept, told = pairing_problems.diagnose(root, pairs, left, others, naming)
+    kept, told = pairing_problems.diagnose(root, pairs, unmatched, others, naming)
     return kept, [*problems, *_duplicate_masks(root, owned, template), *warnings, *told]
 
 
@@ -79,7 +81,7 @@ def _masks_among(files: Sequence[File], template: Template, classes: Collection[
         if is_called and template.only_by_suffix(path.suffix):
             is_called = (item_id, path.parent) in wanted
         elif is_called and stems is not None:
-            owners = {stems[each.folder][each.stem] for each in template.readings(item_id, stems, classes)}
+            owners = {stems[each.folder][each.stem] for each in template.matches(item_id, stems, classes)}
             is_called = bool(owners - {item_id})
         found |= {path} if is_called else set()
     return found
@@ -88,23 +90,23 @@ def _masks_among(files: Sequence[File], template: Template, classes: Collection[
 def _masks_by_image(root: Path, masks: Iterable[File], stems: Stems, naming: Naming) -> tuple[Owned, list[File], list[DataError]]:
     """The masks of each image, those of none, and a problem for each whose name fits several images or classes."""
     owned: Owned = defaultdict(list)
-    left: list[File] = []
+    unmatched: list[File] = []
     problems: list[DataError] = []
     for mask_id, path in masks:
-        readings = naming.template.readings(mask_id, stems, naming.classes)
-        if len(readings) == 1:
-            reading = readings.pop()
-            owned[stems[reading.folder][reading.stem]].append(PairedMask(path, reading.class_name))
-        elif readings:
-            problems.append(_ambiguous(path.relative_to(root).as_posix(), readings, stems))
+        matches = naming.template.matches(mask_id, stems, naming.classes)
+        if len(matches) == 1:
+            match = matches.pop()
+            owned[stems[match.folder][match.stem]].append(PairedMask(path, match.class_name))
+        elif matches:
+            problems.append(_ambiguous(path.relative_to(root).as_posix(), matches, stems))
         else:
-            left.append((mask_id, path))
-    return owned, left, problems
+            unmatched.append((mask_id, path))
+    return owned, unmatched, problems
 
 
-def _ambiguous(name: str, readings: Collection[NameMatch], stems: Stems) -> DataError:
+def _ambiguous(name: str, matches: Collection[NameMatch], stems: Stems) -> DataError:
     """The problem of a mask whose name fits several images or classes."""
-    fitting = sorted((stems[each.folder][each.stem], each.class_name) for each in readings)
+    fitting = sorted((stems[each.folder][each.stem], each.class_name) for each in matches)
     what = f"its name fits {join_names([f'{image}, class {name}' if name else image for image, name in fitting])}"
     return DataError(name, what, "Rename it, or list the pairs in a file that data.masks.pairs names.")
 
@@ -113,10 +115,12 @@ def _duplicate_masks(root: Path, owned: Owned, template: Template) -> list[DataE
     """A problem for masks of one image, and of one class, that nothing joins."""
     problems = []
     for masks in owned.values():
-        alike: dict[object, list[str]] = defaultdict(list)
+        same_name: dict[object, list[str]] = defaultdict(list)
         for each in masks:
-            alike[each.path.with_suffix("") if template.joins else each.class_name].append(each.path.relative_to(root).as_posix())
-        for names in alike.values():
+            same_name[each.path.with_suffix("") if template.joins else each.class_name].append(
+                each.path.relative_to(root).as_posix()
+            )
+        for names in same_name.values():
             same = len({name.rpartition("/")[0] for name in names}) == 1
             what = f"masks of one image and of the same name{' up to its suffix' if same else ''}"
             if len(names) > 1:
@@ -125,7 +129,7 @@ def _duplicate_masks(root: Path, owned: Owned, template: Template) -> list[DataE
 
 
 def _by_case(
-    root: Path, images: Sequence[File], owned: Owned, left: list[File], naming: Naming
+    root: Path, images: Sequence[File], owned: Owned, unmatched: list[File], naming: Naming
 ) -> tuple[Owned, list[File], list[DataError]]:
     """Pairs images with masks that are called alike but for upper and lower case or the make-up of accents; with warnings.
 
@@ -138,11 +142,11 @@ def _by_case(
     names = {_plain(name): name for name in naming.classes}
     stems = stems_of(template, folded)
     near: dict[str, list[PairedMask]] = defaultdict(list)
-    for mask_id, path in left:
-        readings = template.readings(_plain(mask_id), stems, names)
-        if len(readings) == 1:
-            reading = readings.pop()
-            near[stems[reading.folder][reading.stem]].append(PairedMask(path, names.get(reading.class_name, "")))
+    for mask_id, path in unmatched:
+        matches = template.matches(_plain(mask_id), stems, names)
+        if len(matches) == 1:
+            match = matches.pop()
+            near[stems[match.folder][match.stem]].append(PairedMask(path, names.get(match.class_name, "")))
     several = template.by_class or template.joins
     found = {folded[key][0]: own for key, own in near.items() if len(folded[key]) == 1 and (len(own) == 1 or several)}
     taken = {each.path for own in found.values() for each in own}
@@ -151,7 +155,7 @@ def _by_case(
     problems = [
         DataError(path.relative_to(root).as_posix(), what, remedy, warning=True) for item_id, path in images if item_id in found
     ]
-    return found, [each for each in left if each[1] not in taken], problems
+    return found, [each for each in unmatched if each[1] not in taken], problems
 
 
 def _plain(name: str) -> str:

@@ -19,9 +19,9 @@ DELIMITERS = ",;\t"
 
 @dataclass(frozen=True)
 class Row:
-    """A line of the list, as it stands there; `place` names it for people."""
+    """A line of the list, as it stands there; `location` names it for people."""
 
-    place: str
+    location: str
     image: str
     mask: str
     part: str
@@ -71,15 +71,15 @@ def _conflicts_with_first(row: Row, first: Row, by_class: bool) -> list[DataErro
     if row == first:
         return []
     if not by_class:
-        what = f"names the image {row.image} a second time, after {first.place.rpartition(', ')[2]}"
+        what = f"names the image {row.image} a second time, after {first.location.rpartition(', ')[2]}"
         remedy = "Remove one of the two lines, or add a column class where each mask is of one class."
-        return [DataError(row.place, what, remedy)]
+        return [DataError(row.location, what, remedy)]
     different = [key for key in ("part", "group") if getattr(row, key) != getattr(first, key)]
     if not row.mask or not first.mask:
-        what = f"names the image {row.image} with and without mask, as {first.place.rpartition(', ')[2]} shows"
-        return [DataError(row.place, what, "Remove the line without mask.")]
-    what = f"names another {' and '.join(different)} for {row.image} than {first.place.rpartition(', ')[2]}"
-    return [DataError(row.place, what, "Write the same in both.")] if different else []
+        what = f"names the image {row.image} with and without mask, as {first.location.rpartition(', ')[2]} shows"
+        return [DataError(row.location, what, "Remove the line without mask.")]
+    what = f"names another {' and '.join(different)} for {row.image} than {first.location.rpartition(', ')[2]}"
+    return [DataError(row.location, what, "Write the same in both.")] if different else []
 
 
 def rows(root: Path, table: str) -> Sequence[Row]:
@@ -111,35 +111,37 @@ def _read(root: Path, table: str) -> tuple[bool, list[Row]]:
     return "class" in names, [_row(f"{table}, line {number}", by_name) for number, by_name in listed]
 
 
-def _row(place: str, by_name: Mapping[str, str]) -> Row:
+def _row(location: str, by_name: Mapping[str, str]) -> Row:
     image, mask, part, group, class_name = (by_name.get(name, "") for name in COLUMNS)
-    return Row(place, _posix(image), _posix(mask), part, group, class_name)
+    return Row(location, _posix(image), _posix(mask), part, group, class_name)
 
 
 def _problems(root: Path, row: Row, owners: dict[Path, Row], rule: str, classes: Collection[str] | None) -> Iterator[DataError]:
     """What is wrong with a line. Notes whose each mask is."""
     for path, what in ((row.image, "image"), (row.mask, "mask")):
         if not path and what == "image":
-            yield DataError(row.place, "names no image", "Name one, or remove the line.")
+            yield DataError(row.location, "names no image", "Name one, or remove the line.")
         elif path and not _is_inside(root, path):
             yield DataError(
-                row.place, f"names an {what} outside data.path".replace("an mask", "a mask"), "Write a path below data.path."
+                row.location, f"names an {what} outside data.path".replace("an mask", "a mask"), "Write a path below data.path."
             )
         elif path and not _is_file(root / path):
             near = _other_case(root, path)
             cause = f"; {near} differs in upper and lower case only" if near else ""
-            yield DataError(row.place, f"names {path}, which is not there{cause}", "Correct the path, or remove the line.")
+            yield DataError(row.location, f"names {path}, which is not there{cause}", "Correct the path, or remove the line.")
         elif path and PurePosixPath(path).suffix.lower() not in SUFFIXES:
-            yield DataError(row.place, f"names {path}, which is no image by its suffix", f"Images are {', '.join(SUFFIXES)}.")
+            yield DataError(row.location, f"names {path}, which is no image by its suffix", f"Images are {', '.join(SUFFIXES)}.")
     if row.part and row.part.lower() not in PARTS:
-        yield DataError(row.place, f'names the part "{row.part}"', "Write train, val or test, or nothing.")
+        yield DataError(row.location, f'names the part "{row.part}"', "Write train, val or test, or nothing.")
     if row.mask and row.mask == row.image:
-        yield DataError(row.place, "names one file as image and as mask", "Name the mask of the image.")
+        yield DataError(row.location, "names one file as image and as mask", "Name the mask of the image.")
     elif row.mask:
         yield from _mask_named_before(row, owners.setdefault(root / row.mask, row))
     if row.mask and classes is not None and row.class_name not in classes:
         what = f'names "{row.class_name}", no class of data.masks.classes' if row.class_name else "names a mask without its class"
-        yield DataError(row.place, what, "Name the class there, or correct the line." if row.class_name else "Write the class.")
+        yield DataError(
+            row.location, what, "Name the class there, or correct the line." if row.class_name else "Write the class."
+        )
     problem = None if row.mask else unannotated(row.image, rule, "a mask")
     if problem and row.image:
         yield problem
@@ -147,12 +149,12 @@ def _problems(root: Path, row: Row, owners: dict[Path, Row], rule: str, classes:
 
 def _mask_named_before(row: Row, owner: Row) -> Iterator[DataError]:
     """The problem of a line whose mask another line names already."""
-    line = owner.place.rpartition(", ")[2]
+    line = owner.location.rpartition(", ")[2]
     if owner.image != row.image:
         what = f"names the mask of {owner.image} ({line}) for another image"
-        yield DataError(row.place, what, "Name the image's own mask.")
+        yield DataError(row.location, what, "Name the image's own mask.")
     elif owner.class_name != row.class_name:
-        yield DataError(row.place, f"names the mask of {line} for another class", "Name the class's own mask.")
+        yield DataError(row.location, f"names the mask of {line} for another class", "Name the class's own mask.")
 
 
 def _posix(path: str) -> str:

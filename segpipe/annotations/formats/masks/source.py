@@ -6,8 +6,7 @@ from pathlib import Path, PurePosixPath
 
 from segpipe.annotations.class_map import class_ids
 from segpipe.annotations.formats.masks import ids as mask_ids
-from segpipe.annotations.formats.masks import mask_files, pair_folders, pair_table, part_lists, template
-from segpipe.annotations.formats.masks import value_checks as mask_judge
+from segpipe.annotations.formats.masks import mask_files, pair_folders, pair_table, part_lists, template, value_checks
 from segpipe.annotations.formats.masks.ids import Coding
 from segpipe.annotations.formats.masks.mask_files import MaskFile, MaskFiles
 from segpipe.annotations.formats.masks.pairing_problems import Naming, Pair
@@ -33,13 +32,13 @@ def source(root: Path, data: DataParams) -> Source:
     if _by_class(root, own):
         numbers = mask_files.final_ids(own, ids)
         coding = Coding("binary", {0: 0, 1: 1}, own.ignore_index)
-        judge: DatasetCheck = partial(mask_files.check_object_values, coding=coding)
+        check_all: DatasetCheck = partial(mask_files.check_object_values, coding=coding)
     else:
         numbers, coding = {}, mask_ids.coding_of(own, ids)
-        judge = partial(mask_judge.check_values, coding=coding, names=own.classes, max_ignored=data.max_ignored)
+        check_all = partial(value_checks.check_values, coding=coding, names=own.classes, max_ignored=data.max_ignored)
     found = find(root, own, data.unannotated, tuple(numbers))
     return Source(
-        found, ids.classes, partial(mask_files.read, coding=coding, numbers=numbers, overlap=data.shapes.overlap), judge
+        found, ids.classes, partial(mask_files.read, coding=coding, numbers=numbers, overlap=data.shapes.overlap), check_all
     )
 
 

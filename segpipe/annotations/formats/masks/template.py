@@ -56,14 +56,14 @@ class Template:
         has_words = any(letter.isalpha() for letter in PLACEHOLDERS.sub("", self.mask))
         return (self.joins or self.by_class) and not has_words and not (self.by_class and classes)
 
-    def place_of(self, image_id: str) -> tuple[str, str] | None:
+    def split_id(self, image_id: str) -> tuple[str, str] | None:
         """The folder and the stem of an image, or None where it is not called so."""
         folder, _, name = image_id.rpartition("/")
         before, after = self.image.split(STEM)
         fits = name.startswith(before) and name.endswith(after) and len(name) > len(before) + len(after)
         return (folder, name[len(before) : len(name) - len(after)]) if fits else None
 
-    def readings(
+    def matches(
         self, mask_id: str, stems: Mapping[str, Collection[str]], classes: Collection[str] | None = None
     ) -> set[NameMatch]:
         """All that the name of a mask may say, where `stems` are those of the images by folder.
@@ -117,7 +117,7 @@ def stems_of(template: Template, image_ids: Iterable[str]) -> dict[str, dict[str
     """By folder and stem, the id of each image that is called as the template says."""
     stems: dict[str, dict[str, str]] = {}
     for image_id in image_ids:
-        place = template.place_of(image_id)
+        place = template.split_id(image_id)
         if place:
             stems.setdefault(place[0], {})[place[1]] = image_id
     return stems
@@ -132,8 +132,8 @@ def _tokens(mask: str) -> tuple[str, ...]:
 def _pattern(mask: str, classes: frozenset[str] | None) -> re.Pattern[str]:
     """What the name of any mask fits."""
     name = "[^/]+" if classes is None else "|".join(map(re.escape, sorted(classes))) or "(?!)"
-    holes = {STEM: "(.+)", CLASS: f"(?:{name})", PART: f"(?:{NUMBER.pattern})?", ANY: "[^/]+"}
-    return re.compile("".join(holes.get(token) or re.escape(token) for token in _tokens(mask)), re.DOTALL)
+    placeholders = {STEM: "(.+)", CLASS: f"(?:{name})", PART: f"(?:{NUMBER.pattern})?", ANY: "[^/]+"}
+    return re.compile("".join(placeholders.get(token) or re.escape(token) for token in _tokens(mask)), re.DOTALL)
 
 
 def _matches(

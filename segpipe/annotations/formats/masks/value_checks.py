@@ -23,14 +23,14 @@ OBJECTS = "They look like numbers of single objects. Save each pixel as the numb
 
 
 def check_values(
-    seen: Sequence[AnnotationSummary], coding: Coding, names: Sequence[str], max_ignored: float, block: str = "data.masks"
+    summaries: Sequence[AnnotationSummary], coding: Coding, names: Sequence[str], max_ignored: float, block: str = "data.masks"
 ) -> list[DataError]:
     """The first cause that explains what is wrong, for each mask concerned; warnings where nothing is.
 
     `max_ignored` is the share of what is not the first class that may have the ignored value.
     """
-    tallies = {each.item.annotation_name: each.tally for each in seen if each.tally}
-    evidence = Evidence(tallies, coding, tuple(names), block, free=block == "data.masks")
+    mask_counts = {each.item.annotation_name: each.code_counts for each in summaries if each.code_counts}
+    evidence = Evidence(mask_counts, coding, tuple(names), block, has_value_keys=block == "data.masks")
     for cause in CAUSES:
         problems = cause(evidence)
         if problems:
@@ -40,36 +40,38 @@ def check_values(
 
 def _palette_indices(all_masks: Evidence) -> list[DataError]:
     """Palettes by whose indices the masks cannot be read."""
-    own = {name: tally for name, tally in all_masks.tallies.items() if tally.shown}
-    why = "" if all_masks.coding.by_colour else why_colours(all_masks.tallies.values(), (), only_by_look=False)
+    own = {name: code_counts for name, code_counts in all_masks.mask_counts.items() if code_counts.shown}
+    why = "" if all_masks.coding.by_colour else why_colours(all_masks.mask_counts.values(), (), only_by_look=False)
     if not why:
         return []
-    found = sorted(pixels_by_code(tally.as_shown() for tally in all_masks.tallies.values()))
+    found = sorted(pixels_by_code(code_counts.as_shown() for code_counts in all_masks.mask_counts.values()))
     what = f"read by the indices of a palette, but {why}"
     if len(found) > PLAUSIBLE:
-        return all_masks.tell(what, "Save all masks with one palette, or as gray class ids.", (), list(own))
+        return all_masks.problems_for(what, "Save all masks with one palette, or as gray class ids.", (), list(own))
     fixes = [Fix(f"{all_masks.block}.palette", "colours")]
     if found == [BLACK, WHITE]:
         fixes.append(Fix(f"{all_masks.block}.values", "binary"))
     elif all_masks.coding.kind != "codes":
-        fixes += all_masks.coded(found)
-    return all_masks.tell(what, "Let the colours count, or save them as gray class ids.", fixes, list(own))
+        fixes += all_masks.listing(found)
+    return all_masks.problems_for(what, "Let the colours count, or save them as gray class ids.", fixes, list(own))
 
 
 def _stray_pixels(all_masks: Evidence) -> list[DataError]:
     """Black and white but for a few pixels, which would decide what black and white mean."""
-    found = stray_pixels.black_and_white(all_masks.tallies.values())
+    found = stray_pixels.black_and_white(all_masks.mask_counts.values())
     coding = all_masks.coding
     is_class = found is not None and coding.kind != "binary" and coding.targets.get(found.white, IGNORE) != IGNORE
-    if found is None or not found.strays or is_class or coding.kind == "codes" or len(all_masks.names) > 2:
+    if found is None or not found.stray_codes or is_class or coding.kind == "codes" or len(all_masks.names) > 2:
         return []
-    counts = pixels_by_code(all_masks.tallies.values())
-    number = sum(counts[code] for code in found.strays)
-    what = f"{_counted(number)} of {format_codes(found.strays)}, where nearly all others are 0 and {format_code(found.white)}"
-    holders = [name for name, codes in all_masks.masks.items() if set(codes) & set(found.strays)]
+    counts = pixels_by_code(all_masks.mask_counts.values())
+    number = sum(counts[code] for code in found.stray_codes)
+    what = (
+        f"{_counted(number)} of {format_codes(found.stray_codes)}, where nearly all others are 0 and {format_code(found.white)}"
+    )
+    holders = [name for name, codes in all_masks.masks.items() if set(codes) & set(found.stray_codes)]
     remedy = f"Correct them to 0 or {format_code(found.white)}, or let them be ignored."
     names = dict(zip((0, found.white), all_masks.names, strict=True))
-    return all_masks.tell(what, remedy, all_masks.ignoring(found.strays, names), holders)
+    return all_masks.problems_for(what, remedy, all_masks.ignoring(found.stray_codes, names), holders)
 
 
 def _colours(all_masks: Evidence) -> list[DataError]:
@@ -79,8 +81,8 @@ def _colours(all_masks: Evidence) -> list[DataError]:
     found = all_masks.found
     what = f"{len(found)} colours and not class ids: {format_codes(found)}"
     if len(found) > PLAUSIBLE or (len(found) > SHARED and all_masks.each_alone):
-        return all_masks.tell(what, "These hardly are classes. Save each pixel as the number of its class.")
-    return all_masks.tell(what, all_masks.say("colour", len(found)), all_masks.coded(found))
+        return all_masks.problems_for(what, "These hardly are classes. Save each pixel as the number of its class.")
+    return all_masks.problems_for(what, all_masks.how_to_list("colour", len(found)), all_masks.listing(found))
 
 
 def _black_and_white(all_masks: Evidence) -> list[DataError]:
@@ -93,7 +95,7 @@ def _black_and_white(all_masks: Evidence) -> list[DataError]:
     fixes = [Fix(f"{all_masks.block}.values", "binary"), *([names] if names else [])]
     remedy = "Read them as background and object."
     holders = [name for name, codes in all_masks.masks.items() if found[1] in codes]
-    return all_masks.tell(what, remedy, fixes, holders)
+    return all_masks.problems_for(what, remedy, fixes, holders)
 
 
 def _other_ignore_value(all_masks: Evidence) -> list[DataError]:
@@ -106,7 +108,7 @@ def _other_ignore_value(all_masks: Evidence) -> list[DataError]:
         return []
     what = f"the value {format_code(strange[0])}, which is no class, while {coding.ignored}, the ignored one, is in no mask"
     remedy = "If it means that a pixel is not looked at, say so."
-    return all_masks.tell(what, remedy, [Fix(f"{all_masks.block}.ignore_index", strange[0])])
+    return all_masks.problems_for(what, remedy, [Fix(f"{all_masks.block}.ignore_index", strange[0])])
 
 
 def _counted_from_one(all_masks: Evidence) -> list[DataError]:
@@ -115,7 +117,7 @@ def _counted_from_one(all_masks: Evidence) -> list[DataError]:
     if all_masks.coding.kind != "ids" or all_masks.all_strange != [n_names] or 0 in all_masks.found:
         return []
     what = f"the values 1 to {n_names} for the classes 0 to {n_names - 1}: they count from 1"
-    return all_masks.tell(what, "Say that the first class is 1.", all_masks.coded(range(1, n_names + 1)))
+    return all_masks.problems_for(what, "Say that the first class is 1.", all_masks.listing(range(1, n_names + 1)))
 
 
 def _more_ids_than_names(all_masks: Evidence) -> list[DataError]:
@@ -129,9 +131,11 @@ def _more_ids_than_names(all_masks: Evidence) -> list[DataError]:
     what = f"values that are no class: {format_codes(strange)}. {all_masks.block}.classes names 0 to {n_names - 1}"
     if strange == [n_names] and 0 in found and not any(map(is_background, all_masks.names)):
         remedy = "None of its names is background: if they are those of the objects, write background before them."
-        return all_masks.tell(what, remedy, [Fix(f"{all_masks.block}.classes", (BACKGROUND, *all_masks.names))])
+        return all_masks.problems_for(what, remedy, [Fix(f"{all_masks.block}.classes", (BACKGROUND, *all_masks.names))])
     remedy = f"Name every class, or let {all_masks.block}.ignore_index be the value that is not looked at."
-    return all_masks.tell(what, remedy if all_masks.free else "Name every class.", all_masks.named(max(strange) + 1))
+    return all_masks.problems_for(
+        what, remedy if all_masks.has_value_keys else "Name every class.", all_masks.named(max(strange) + 1)
+    )
 
 
 def _far_apart(all_masks: Evidence) -> list[DataError]:
@@ -143,9 +147,9 @@ def _far_apart(all_masks: Evidence) -> list[DataError]:
     kept = every if is_evenly_spaced(every) else all_masks.found
     if len(kept) > PLAUSIBLE:
         what = f"{len(strange)} values that are no class: {format_codes(strange)}"
-        return all_masks.tell(what, OBJECTS)
+        return all_masks.problems_for(what, OBJECTS)
     what = f"the values {format_codes(kept)}, {'evenly spaced: class ids stretched to be visible' if is_evenly_spaced(kept) else 'far apart'}"
-    return all_masks.tell(what, all_masks.say("value", len(kept)), all_masks.coded(kept))
+    return all_masks.problems_for(what, all_masks.how_to_list("value", len(kept)), all_masks.listing(kept))
 
 
 def _counted(number: int) -> str:
@@ -157,15 +161,17 @@ def _rare_values(all_masks: Evidence) -> list[DataError]:
     strange, n_names = all_masks.all_strange, len(all_masks.names)
     if all_masks.coding.kind == "binary" or not strange or strange == [n_names]:
         return []
-    tallies = all_masks.tallies.values()
-    binary = stray_pixels.black_and_white(tallies)
-    few = binary.strays if binary else stray_pixels.few_pixels(tallies, above=0)
+    mask_counts = all_masks.mask_counts.values()
+    binary = stray_pixels.black_and_white(mask_counts)
+    few = binary.stray_codes if binary else stray_pixels.few_pixels(mask_counts, above=0)
     if not set(strange) <= set(few):
         return []
-    counts = pixels_by_code(tallies)
+    counts = pixels_by_code(mask_counts)
     number = sum(counts[code] for code in strange)
     what = f"{_counted(number)} of {format_codes(strange)}, where no class is"
-    return all_masks.tell(what, "Correct them, or let them be ignored.", all_masks.ignoring(strange, all_masks.named_codes))
+    return all_masks.problems_for(
+        what, "Correct them, or let them be ignored.", all_masks.ignoring(strange, all_masks.named_codes)
+    )
 
 
 def _several_object_values(all_masks: Evidence) -> list[DataError]:
@@ -182,16 +188,16 @@ def _several_object_values(all_masks: Evidence) -> list[DataError]:
         what = f"the object is 1 in some masks and {format_code(coding.ignored)}, the ignored value, in others"
         holders = [name for name, code in own.items() if code == coding.ignored]
         remedy = f"If it is the object there too, set {all_masks.block}.ignore_index to -1."
-        return all_masks.tell(what, remedy, [Fix(f"{all_masks.block}.ignore_index", -1)], holders)
+        return all_masks.problems_for(what, remedy, [Fix(f"{all_masks.block}.ignore_index", -1)], holders)
     files = list(all_masks.strange) or [name for name, code in own.items() if code > 0]
     what = f"more values than 0 and one other: {format_codes(found)}"
     kept = [code for code in found if code != coding.ignored] if len(found) > 3 else found
     if len(kept) > PLAUSIBLE:
-        return all_masks.tell(what, "Save the object's pixels as one value.", (), files)
+        return all_masks.problems_for(what, "Save the object's pixels as one value.", (), files)
     if kept == list(range(len(kept))):
         ids = [Fix(f"{all_masks.block}.values", "ids"), *all_masks.named(len(kept))]
-        return all_masks.tell(what, "If each is a class, say so.", ids, files)
-    return all_masks.tell(what, "If each is a class, say which.", all_masks.coded(kept), files)
+        return all_masks.problems_for(what, "If each is a class, say so.", ids, files)
+    return all_masks.problems_for(what, "If each is a class, say which.", all_masks.listing(kept), files)
 
 
 def _not_listed(all_masks: Evidence) -> list[DataError]:
@@ -201,13 +207,15 @@ def _not_listed(all_masks: Evidence) -> list[DataError]:
         return []
     what = f"values that {all_masks.block}.codes does not list: {format_codes(strange)}"
     if len(strange) > PLAUSIBLE:
-        return all_masks.tell(what, "These hardly are classes. Were the masks smoothed, or once saved as JPEG?")
+        return all_masks.problems_for(what, "These hardly are classes. Were the masks smoothed, or once saved as JPEG?")
     colours = any(code >= COLOUR for code in (*all_masks.coding.targets, *strange))
     lines = []
     for at, code in enumerate(strange, len(all_masks.names)):
         lines.append(Fix(f"{all_masks.block}.codes", as_colour(code) if colours else code, adds=True))
         lines.append(Fix(f"{all_masks.block}.classes", f"class_{at}", adds=True))
-    return all_masks.tell(what, "Add each with its class (one called __ignore__ is ignored), or correct the masks.", lines)
+    return all_masks.problems_for(
+        what, "Add each with its class (one called __ignore__ is ignored), or correct the masks.", lines
+    )
 
 
 CAUSES: Sequence[Callable[[Evidence], list[DataError]]] = (
@@ -243,7 +251,7 @@ def _too_much_ignored(all_masks: Evidence, most: float) -> list[DataError]:
     """
     if all_masks.coding.ignored == 0:
         return []
-    counts = {name: all_masks.counts(tally) for name, tally in all_masks.tallies.items()}
+    counts = {name: all_masks.counts(code_counts) for name, code_counts in all_masks.mask_counts.items()}
     asked = {name: each for name, each in counts.items() if each.ignored < each.all}
     ignored, objects = sum(each.ignored for each in asked.values()), sum(each.objects for each in asked.values())
     value = format_code(all_masks.coding.ignored)

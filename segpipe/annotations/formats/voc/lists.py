@@ -24,13 +24,13 @@ class ListedImage:
 class Selection:
     """All that the lists name, the files that were read, and what is to be said of them.
 
-    `left` are the images of a test list without masks, as VOC's own is.
+    `without_masks` are the images of a test list without masks, as VOC's own is.
     """
 
     given: tuple[ListedImage, ...]
     files: tuple[str, ...]
     problems: tuple[DataError, ...]
-    left: tuple[str, ...] = ()
+    without_masks: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -58,7 +58,7 @@ def select_images(lists: Mapping[str, Sequence[str]], has_mask: Callable[[str], 
     """
     train, val, test, trainval, other = (_of_kind(lists, kind) for kind in ("train", "val", "test", TRAINVAL, ""))
     has_test = any(map(has_mask, test.ids))
-    left = () if has_test else tuple(sorted(test.ids))
+    without_masks = () if has_test else tuple(sorted(test.ids))
     test = test if has_test else _Lists(test.files)
     if not (train.images or val.images or test.images or trainval.images):
         return _of_others(other, (*train.files, *val.files, *trainval.files), tree)
@@ -67,7 +67,7 @@ def select_images(lists: Mapping[str, Sequence[str]], has_mask: Callable[[str], 
     parts = ((train, "train" if has_all else ""), (val, "val" if has_all else "test"), (test, "test"))
     given = tuple(ListedImage(image, file, part) for own, part in parts for image, file in own.images)
     files = tuple(dict.fromkeys(file for own in (train, val, test) for file in own.files))
-    return Selection(given, files, tuple(problems), left)
+    return Selection(given, files, tuple(problems), without_masks)
 
 
 def _of_kind(lists: Mapping[str, Sequence[str]], kind: str) -> _Lists:

@@ -8,7 +8,7 @@ from pathlib import Path, PurePosixPath
 from segpipe.annotations.class_map import class_ids
 from segpipe.annotations.formats.masks import codes as mask_codes
 from segpipe.annotations.formats.masks import ids as mask_ids
-from segpipe.annotations.formats.masks import value_checks as mask_judge
+from segpipe.annotations.formats.masks import value_checks
 from segpipe.annotations.formats.masks.codes import CodedMask, colour_code
 from segpipe.annotations.formats.masks.ids import Coding
 from segpipe.annotations.formats.voc.lists import ListedImage, Selection, select_images
@@ -28,10 +28,10 @@ def source(root: Path, data: DataParams) -> Source:
     names = data.voc.classes
     ids = class_ids(names, data.class_map)
     coding = Coding("ids", dict(enumerate(mask_ids.final_ids(names, ids))), IGNORE)
-    judge = partial(mask_judge.check_values, coding=coding, names=names, max_ignored=data.max_ignored, block="data.voc")
+    check_all = partial(value_checks.check_values, coding=coding, names=names, max_ignored=data.max_ignored, block="data.voc")
     tree = open_tree(root)
     members = {path.as_posix(): place for path, place in tree.files.items()} if tree.archive else {}
-    return Source(found_in(tree, root), ids.classes, partial(read, coding=coding), judge, members=members)
+    return Source(found_in(tree, root), ids.classes, partial(read, coding=coding), check_all, members=members)
 
 
 def read(item: Item, width: int, height: int, coding: Coding) -> ParsedAnnotation:
@@ -44,11 +44,11 @@ def read(item: Item, width: int, height: int, coding: Coding) -> ParsedAnnotatio
         return mask_ids.parsed_from_codes(item, coded, width, height, coding)
     shown = coded.as_shown()
     by_colour = replace(shown, codes=tuple(COLOURS[code] for code in shown.codes), coloured=False)
-    annotated = mask_ids.parsed_from_codes(item, by_colour, width, height, coding)
+    parsed = mask_ids.parsed_from_codes(item, by_colour, width, height, coding)
     kind = "in colours and not class ids" if coded.coloured else "whose palette has the colours of PASCAL VOC in another order"
     what = f"a mask {kind}: read by the colours of PASCAL VOC"
     warning = DataError(item.annotation_name, what, "Save masks with VOC's palette to be sure of them.", warning=True)
-    return replace(annotated, problems=(*annotated.problems, warning))
+    return replace(parsed, problems=(*parsed.problems, warning))
 
 
 def _is_in_colours(coded: CodedMask) -> bool:
@@ -73,12 +73,12 @@ def found_in(tree: Tree, root: Path) -> ItemList:
     images, masks = FilesById(tree, IMAGES), FilesById(tree, MASKS)
     written = _lists(tree)
     lists = {file: [_image_id(line, images, masks) for line in lines] for file, lines in written.items()}
-    choice = select_images(lists, lambda item_id: mask_of(images, masks, item_id) is not None, str(root))
-    problems = [*_duplicates(tree, images, masks), *choice.problems, *_tars_beside(tree)]
+    selection = select_images(lists, lambda item_id: mask_of(images, masks, item_id) is not None, str(root))
+    problems = [*_duplicates(tree, images, masks), *selection.problems, *_tars_beside(tree)]
     items: list[Item] = []
     listed: set[str] = set()
-    for each in choice.given:
-        problem = _problem(each, images, masks, choice.files, listed)
+    for each in selection.given:
+        problem = _problem(each, images, masks, selection.files, listed)
         if problem:
             problems.append(problem)
         else:
@@ -86,14 +86,14 @@ def found_in(tree: Tree, root: Path) -> ItemList:
         listed.add(each.image)
     unlisted = sorted(images.of_id.keys() - listed - _similar_names(listed, images)) if listed else []
     lost = [item_id for item_id in unlisted if mask_of(images, masks, item_id)]
-    problems += [_unlisted(tree.told(images.of_id[item_id]), choice.files) for item_id in lost]
-    problems += _left_out(tree, choice, images)
-    named = {*listed, *choice.left, *lost, *_similar_names(listed, images)}
-    told = [of.of_id[item_id].as_posix() for of in (images, masks) for item_id in named if item_id in of.of_id]
-    told += [path.as_posix() for of in (images, masks) for pair in of.doubles for path in pair]
-    told += [path.as_posix() for item_id in named if item_id in images.of_id and (path := mask_of(images, masks, item_id))]
-    told += [masks.of_id[near].as_posix() for item_id in listed - masks.of_id.keys() for near in masks.near(item_id)]
-    return sorted_items(items, problems, told)
+    problems += [_unlisted(tree.display_name(images.of_id[item_id]), selection.files) for item_id in lost]
+    problems += _left_out(tree, selection, images)
+    named = {*listed, *selection.without_masks, *lost, *_similar_names(listed, images)}
+    mentioned = [of.of_id[item_id].as_posix() for of in (images, masks) for item_id in named if item_id in of.of_id]
+    mentioned += [path.as_posix() for of in (images, masks) for pair in of.doubles for path in pair]
+    mentioned += [path.as_posix() for item_id in named if item_id in images.of_id and (path := mask_of(images, masks, item_id))]
+    mentioned += [masks.of_id[near].as_posix() for item_id in listed - masks.of_id.keys() for near in masks.near(item_id)]
+    return sorted_items(items, problems, mentioned)
 
 
 def _lists(tree: Tree) -> dict[str, list[str]]:
@@ -142,13 +142,13 @@ def _problem(
 def _item(tree: Tree, each: ListedImage, images: FilesById, masks: FilesById) -> Item:
     image, mask = images.of_id[each.image], mask_of(images, masks, each.image)
     assert mask
-    name = tree.told(mask)
-    return Item(each.image, tree.told(image), tree.files[image], tree.files[mask], each.part, annotation_name=name)
+    name = tree.display_name(mask)
+    return Item(each.image, tree.display_name(image), tree.files[image], tree.files[mask], each.part, annotation_name=name)
 
 
 def _duplicates(tree: Tree, images: FilesById, masks: FilesById) -> list[DataError]:
     what = "files of the same name up to its suffix"
-    pairs = [sorted(map(tree.told, pair)) for named in (images, masks) for pair in named.doubles]
+    pairs = [sorted(map(tree.display_name, pair)) for named in (images, masks) for pair in named.doubles]
     return [DataError(join_names(pair), what, "Remove all but one of them.") for pair in pairs]
 
 
@@ -170,8 +170,8 @@ def _unlisted(source: str, files: Sequence[str]) -> DataError:
     return DataError(source, what, f"Add it to one of them, or move its mask out of {MASKS}.")
 
 
-def _left_out(tree: Tree, choice: Selection, images: FilesById) -> list[DataError]:
+def _left_out(tree: Tree, selection: Selection, images: FilesById) -> list[DataError]:
     """The images of a test list without masks."""
     what = "listed for the test, for which the tree has no masks"
-    paths = (tree.told(images.of_id[item_id]) for item_id in choice.left if item_id in images.of_id)
+    paths = (tree.display_name(images.of_id[item_id]) for item_id in selection.without_masks if item_id in images.of_id)
     return [DataError(path, what, "They are left out.", warning=True) for path in paths]

@@ -27,7 +27,7 @@ class Tree:
     archive: Path | None
     unread: tuple[str, ...]
 
-    def told(self, path: PurePosixPath) -> str:
+    def display_name(self, path: PurePosixPath) -> str:
         """A file as sentences call it: by its path inside the tree."""
         return path.relative_to(self.path).as_posix()
 

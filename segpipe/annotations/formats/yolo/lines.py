@@ -48,18 +48,18 @@ def line_location(line: int, name: str) -> str:
     return f"line {line} of {name}"
 
 
-def _line(words: list[str], number: int, told: str) -> Iterator[Polygon | DataError]:
+def _line(words: list[str], number: int, location: str) -> Iterator[Polygon | DataError]:
     """The polygon of a line, with a warning where its points were moved, or what is wrong with it."""
     if not words:
         return
     problem = _problem(words)
     if problem:
-        yield problem.at(told)
+        yield problem.at(location)
         return
     values = [float(word) for word in words[1:]]
     if max(values) > 1 or min(values) < 0:
         what = "points a little outside 0 .. 1, which were moved to the border"
-        yield DataError(told, what, "Rounded numbers do that, and nothing need be done.", warning=True)
+        yield DataError(location, what, "Rounded numbers do that, and nothing need be done.", warning=True)
         values = [min(max(value, 0.0), 1.0) for value in values]
     yield Polygon(int(float(words[0])), tuple(zip(values[::2], values[1::2], strict=True)), number)
 
@@ -69,8 +69,8 @@ class _Problem:
     what: str
     remedy: str = EXPORT
 
-    def at(self, where: str) -> DataError:
-        return DataError(where, self.what, self.remedy)
+    def at(self, location: str) -> DataError:
+        return DataError(location, self.what, self.remedy)
 
 
 BOX = _Problem(

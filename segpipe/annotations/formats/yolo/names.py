@@ -56,21 +56,21 @@ def parts_of(found: DataYaml, root: Path, images: Iterable[str]) -> tuple[dict[s
     parts: dict[str, set[str]] = {name: set() for name in images}
     problems: list[DataError] = []
     base = PurePosixPath(found.name).parent
-    for written in found.paths:
-        target = _inside(written, base, root)
+    for path_entry in found.paths:
+        target = _inside(path_entry, base, root)
         if target is None:
-            what = f'its {written.key}, "{written.entry}", is not in the folder'
+            what = f'its {path_entry.key}, "{path_entry.entry}", is not in the folder'
             remedy = "Add it if its images are missing; those elsewhere get the part that their folders' names say."
             problems.append(DataError(found.name, what, remedy, warning=True))
         elif (root / target).is_dir():
             prefix = "" if target == PurePosixPath() else f"{target.as_posix()}/"
             for name, own in parts.items():
                 if name.startswith(prefix):
-                    own.add(KEYS[written.key])
+                    own.add(KEYS[path_entry.key])
         elif target.as_posix() in parts:
-            parts[target.as_posix()].add(KEYS[written.key])
+            parts[target.as_posix()].add(KEYS[path_entry.key])
         else:
-            problems += _take_list(target, root, KEYS[written.key], parts)
+            problems += _take_list(target, root, KEYS[path_entry.key], parts)
     several = [name for name, own in parts.items() if len(own) > 1]
     problems += [
         DataError(name, f"named as several parts by {found.name}, and so taken as none", "Name each image once.", warning=True)
@@ -128,13 +128,13 @@ def _paths(content: dict[Any, Any]) -> Iterable[PathEntry]:
                 yield PathEntry(key, folder if isinstance(folder, str) else "", each.strip())
 
 
-def _inside(written: PathEntry, base: PurePosixPath, root: Path) -> PurePosixPath | None:
+def _inside(path_entry: PathEntry, base: PurePosixPath, root: Path) -> PurePosixPath | None:
     """The folder or list that is meant. What lies before the data on another machine is left off till something is there."""
-    own = _parts(written.entry)
-    before = _parts(written.folder)
-    if not own and written.entry not in (".", "./"):
+    own = _parts(path_entry.entry)
+    before = _parts(path_entry.folder)
+    if not own and path_entry.entry not in (".", "./"):
         return None
-    if written.entry.startswith(("/", "\\")) or written.entry[1:2] == ":":
+    if path_entry.entry.startswith(("/", "\\")) or path_entry.entry[1:2] == ":":
         # Of a path from another machine at least `train/images` is kept: an end like `images` would mean any part.
         kept = 2 if own[-1:] == ["images"] else 1
         before, own = own[:-kept], own[-kept:]
@@ -146,9 +146,9 @@ def _inside(written: PathEntry, base: PurePosixPath, root: Path) -> PurePosixPat
     return None
 
 
-def _parts(written: str) -> list[str]:
+def _parts(path: str) -> list[str]:
     """The names in a path, of Windows too, without those that lead upwards."""
-    names = written[:4096].replace("\\", "/").split("/")
+    names = path[:4096].replace("\\", "/").split("/")
     return [name for name in names if name not in ("", ".", "..")]
 
 

@@ -66,20 +66,20 @@ def find(root: Path, yaml: DataYaml | None, rule: str) -> ItemList:
     pairs = pair(paths, texts, parts)
     problems += [*(yaml.problems if yaml else ()), *_other_folders(pairs.near), *_without_image(root, texts, pairs)]
     items: list[Item] = []
-    told: list[str] = []
+    mentioned: list[str] = []
     for name, own in pairs.labels.items():
         given = parts.get(name) or part_in_names(PurePosixPath(name).parts[-2::-1])
         problem = None if own else unannotated(name, rule, "a label file")
         if len(own) > 1:
             what = f"{'two' if len(own) == 2 else len(own)} label files for one image, {name}"
             problems.append(DataError(" and ".join(own), what, "Keep one of them."))
-            told.append(name)
+            mentioned.append(name)
         elif problem:
             problems.append(problem)
         elif own or rule == "background":
             place, label = (FileRange(root / own[0]), own[0]) if own else (None, "")
             items.append(Item(without_folder(name, IMAGES), name, FileRange(paths[name]), place, given, annotation_name=label))
-    return sorted_items(items, problems, told)
+    return sorted_items(items, problems, mentioned)
 
 
 def _other_folders(names: Sequence[str]) -> list[DataError]:

@@ -85,7 +85,7 @@ def named(*templates: str, images: tuple[str, ...] = FIVE) -> list[str]:
 def test_several_masks_of_an_image_are_told_apart(masks: list[str], template: str, classes: tuple[str, ...]) -> None:
     found = infer(FIVE, masks)
     assert found
-    assert (found.template, found.classes, found.n_fitting, found.ways) == (template, classes, len(masks), ())
+    assert (found.template, found.classes, found.n_fitting, found.alternatives) == (template, classes, len(masks), ())
 
 
 def test_images_with_an_ending_of_their_own_have_masks_of_classes() -> None:
@@ -130,7 +130,7 @@ def test_masks_in_the_folder_of_their_image_need_no_name_of_it() -> None:
 def test_what_names_leave_open_is_said_with_what_can_be_meant(masks: list[str], ways: list[str], choices: list[str]) -> None:
     found = infer(FIVE, masks)
     assert found
-    assert (found.template, [way for way, _ in found.ways]) == ("", ways)
+    assert (found.template, [way for way, _ in found.alternatives]) == ("", ways)
     texts = [text for text, _ in found.choices()]
     assert texts == choices
     for text in texts:
@@ -166,7 +166,7 @@ def test_classes_are_found_whatever_the_images_are_called(stems: set[str], class
     masks = [text.replace("{stem}", stem).replace("{class}", name) for stem in stems for name in classes]
     found = infer(stems, masks)
     assert found
-    if found.ways:  # where an image's name is another's with more: who is meant?
+    if found.alternatives:  # where an image's name is another's with more: who is meant?
         return
     template = parse(found.template)
     known = stems_of(template, stems)

@@ -162,8 +162,8 @@ def test_the_stage_refuses_what_init_would_read_by_colours(tmp_path: Path) -> No
         ([((0, 1), (0, 255)), ((0, 1, 255), ())], (), ""),
     ],
 )
-def test_the_reasons(tallies: Any, named: Any, why: str) -> None:
-    held = [CodeCounts(codes, (1,) * len(codes), shown) for codes, shown in tallies]
+def test_the_reasons(mask_counts: Any, named: Any, why: str) -> None:
+    held = [CodeCounts(codes, (1,) * len(codes), shown) for codes, shown in mask_counts]
     assert why_colours(held, named, only_by_look=False) == why
 
 

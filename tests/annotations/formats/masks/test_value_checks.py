@@ -24,12 +24,12 @@ def seen(*masks: str) -> list[AnnotationSummary]:
     """A mask for each text of values, parted by commas, `7:50` for 50 pixels of 7; 100 pixels where nothing is said."""
     place = FileRange(Path("x"))
     return [
-        AnnotationSummary(Item(f"{at}", f"{at}.jpg", place, place, annotation_name=f"{at}.png"), (), tally(values))
+        AnnotationSummary(Item(f"{at}", f"{at}.jpg", place, place, annotation_name=f"{at}.png"), (), code_counts(values))
         for at, values in enumerate(masks)
     ]
 
 
-def tally(values: str) -> CodeCounts | None:
+def code_counts(values: str) -> CodeCounts | None:
     parts = [each.partition(":") for each in values.split(",") if each]
     codes, pixels = tuple(parse_code(code) for code, _, _ in parts), tuple(int(count or 100) for _, _, count in parts)
     return CodeCounts(codes, pixels) if codes else None

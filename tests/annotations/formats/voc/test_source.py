@@ -290,14 +290,14 @@ def test_masks_in_other_colours_or_beyond_the_classes_are_told(tmp_path: Path) -
     Image.fromarray(np.full((3, 4), 4, np.uint8)).save(tmp_path / "SegmentationClass/b.png")
     source = voc.source(tmp_path, data_params(tmp_path, "voc", classes=CLASSES))
     seen = [
-        AnnotationSummary(item, annotated.values, annotated.tally)
+        AnnotationSummary(item, annotated.values, annotated.code_counts)
         for item in source.found.items
         for annotated in [source.read(item, 4, 3)]
     ]
-    problems = source.judge(seen)
+    problems = source.check_all(seen)
     assert [problem.file for problem in problems] == ["SegmentationClass/a.png", "SegmentationClass/b.png"]
     assert problems[0].fixes == ()
-    (problem,) = source.judge(seen[1:2] + seen[2:])
+    (problem,) = source.check_all(seen[1:2] + seen[2:])
     assert str(problem) == (
         "SegmentationClass/b.png: values that are no class: 4. data.voc.classes names 0 to 2. Name every class."
     )
@@ -326,7 +326,7 @@ def test_a_tree_on_the_disk_comes_before_a_tar_and_of_several_tars_one_must_be_n
     assert [str(problem) for problem in found.problems] == [
         "one.tar: a tar beside a VOC tree, which is read in its place. Let data.path name the tar if that is meant."
     ]
-    assert {place.file.suffix for item in found.items for place in item.image.places()} == {".jpg"}
+    assert {place.file.suffix for item in found.items for place in item.image.file_ranges()} == {".jpg"}
     (tmp_path / "only").mkdir()
     for name in ("one", "two"):
         (tmp_path / f"only/{name}.tar").write_bytes((tmp_path / "one.tar").read_bytes())
