@@ -1,6 +1,7 @@
 """Near-duplicates: how many planted copies are found, what is flagged besides, and what both steps cost.
 
-Run in the repository: python bench/twins.py [DATA [COPIES]]   (DATA holds camvid/ and concrete_voc/; what is absent is skipped)
+Run in the repository: python bench/near_duplicates.py [DATA [COPIES]]
+(DATA holds camvid/ and concrete_voc/; what is absent is skipped)
 """
 
 import statistics

@@ -1,4 +1,4 @@
-"""Brings a user's data in: from a folder, an archive or an address to data/source, and there under DVC."""
+"""Imports a user's data: from a folder, an archive or a URL to data/source, where DVC tracks it."""
 
 import contextlib
 import filecmp
@@ -29,7 +29,7 @@ def open_source(where: str, sha256: str | None) -> Iterator[Path]:
     What was downloaded or unpacked is deleted at the end, a download only when all went well. Raises PipelineError for
     what is not there, an address without a hash, another hash, and an archive that cannot be unpacked.
     """
-    # One at a time, so that what a killed one left behind can be told from what another is just making.
+    # One at a time, so that what a killed one left behind is not mistaken for what another is just making.
     with exclusive(_own_folder() / "init.lock", "segpipe init"), _open_source(where, sha256) as path:
         yield path
 

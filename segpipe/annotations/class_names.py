@@ -1,4 +1,4 @@
-"""The names of a data set's classes: what is known of them, and the lists that lie beside the data."""
+"""The names of a data set's classes, and the text files beside the data that list them."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -90,5 +90,5 @@ def read_file(path: Path) -> NameList:
 
 
 def is_void(name: str) -> bool:
-    """Whether a name of a list means pixels that nobody looks at."""
+    """Whether a name means unlabelled pixels rather than a class."""
     return name.casefold() in VOID

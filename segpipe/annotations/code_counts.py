@@ -1,4 +1,4 @@
-"""What a mask holds, counted: its codes, how many pixels have each, and the colours in which its file shows them."""
+"""The histogram of a mask: its codes, how many pixels have each, and the colours in which its file shows them."""
 
 from collections import Counter
 from collections.abc import Iterable, Sequence
@@ -28,7 +28,7 @@ class CodeCounts:
 
 
 def merged(mask_counts: Sequence[CodeCounts]) -> CodeCounts:
-    """What several files of one mask hold together."""
+    """The counts of several files of one mask, added."""
     pixels = pixels_by_code(mask_counts)
     shown: dict[int, int] = {}
     for each in mask_counts:

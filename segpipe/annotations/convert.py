@@ -1,4 +1,4 @@
-"""Any annotation to one canonical form, after every file was looked at: problems are told all at once."""
+"""Any annotation to one canonical form, after every file was examined: all problems are reported at once."""
 
 import contextlib
 from collections import Counter
@@ -17,7 +17,7 @@ from segpipe.annotations.formats.table import source_of
 from segpipe.annotations.groups import with_groups
 from segpipe.annotations.items import AnnotationSummary, Source, images_below
 from segpipe.annotations.labels import similar_names, unused_mappings
-from segpipe.annotations.near_duplicates import pairs as twins
+from segpipe.annotations.near_duplicates import pairs as near_duplicates
 from segpipe.annotations.near_duplicates import split_leaks
 from segpipe.errors import DataError, PipelineError
 from segpipe.images.unsupported import files_below
@@ -62,17 +62,17 @@ def convert(
 def examine(
     data: DataParams, sample_classes: Sequence[str], spool: Path, processes: int | None = None, cache: Cache = NO_CACHE
 ) -> Examination:
-    """Looks at every image and annotation of `data.path`, or finds in `cache` what was seen of it before.
+    """Examines every image and annotation of `data.path`, or takes the results from `cache`.
 
-    Accounts for every image file there. Raises PipelineError only where there is nothing to look at, or where links lead
-    out of the folder.
+    Every image file there is read or reported. Raises PipelineError only where there is nothing to examine, or where links
+    lead out of the folder.
     """
     root = _existing(data)
     listing.refuse_links_out(root)
     source = source_of(data, root, sample_classes)
     found = with_groups(source.found, root, data.groups)
     found = split_pages(found) if data.pages == "split" else found
-    # Where other images lie, what is wrong with their annotations says more.
+    # Where there are other images, the problems of their annotations say more.
     unsupported = [*files_below(root, sniff=not found.items and not any(images_below(root))), *unread_files.link_problems(root)]
     if not found.items and all(problem.warning for problem in (*found.problems, *unsupported)):
         raise PipelineError(f"{root}: no annotated images in it. data.source is {data.source}; does data.path fit it?")
@@ -90,42 +90,42 @@ def examine(
 def _cross_file_problems(
     source: Source, summaries: Sequence[AnnotationSummary], records: Sequence[Record], data: DataParams, names: Sequence[str]
 ) -> list[DataError]:
-    """What only all files together show."""
+    """Problems that only all files together show."""
     from_masks = data.source in MASKS
     found = [*source.check_all(summaries), *unused_mappings([] if from_masks else summaries, data.class_map, names)]
-    # What the values show is the cause of having nothing to learn.
+    # Where values are wrong, having nothing to learn is their consequence.
     shared = [] if any(not problem.warning for problem in found) else _shared_problems(records, from_masks)
     return [*found, *shared, *similar_names(records, source.classes), *warnings_of(records, source.classes)]
 
 
 def _with_clusters(examined: Sequence[ExaminedItem], cache: Cache) -> tuple[tuple[Record, ...], list[DataError]]:
-    """The sound records with the clusters of those that show one picture, and what a person should know of these."""
+    """The sound records with their clusters of near-duplicates, and the warnings about these."""
     pairs = _pairs({each.summary.item.id: each.fingerprint for each in examined if each.fingerprint}, cache)
-    names = twins.clusters(pairs)
+    names = near_duplicates.clusters(pairs)
     records = tuple(replace(each.record, twin=names.get(each.record.id, "")) for each in examined if each.record)
     return records, [
-        *twins.warnings(pairs, [record.id for record in records], split_leaks.subsets(records)),
+        *near_duplicates.warnings(pairs, [record.id for record in records], split_leaks.subsets(records)),
         *split_leaks.warnings(records),
     ]
 
 
-def _pairs(fingerprints: Mapping[str, bytes], cache: Cache) -> list[twins.Pair]:
+def _pairs(fingerprints: Mapping[str, bytes], cache: Cache) -> list[near_duplicates.Pair]:
     """All pairs of near-duplicates; the same images in the same order have the same ones."""
     ids = sorted(fingerprints)
     number = {each: position for position, each in enumerate(ids)}
     cache_view = CacheView(cache)
     pairs = cache_view.get_or_compute(
         result_cache.pairs_key([fingerprints[each] for each in ids]),
-        lambda: twins.pairs(fingerprints),
+        lambda: near_duplicates.pairs(fingerprints),
         lambda pairs: [(number[each.first], number[each.second], each.kind, each.distance) for each in pairs],
-        lambda plain: [twins.Pair(ids[first], ids[second], kind, distance) for first, second, kind, distance in plain],
+        lambda plain: [near_duplicates.Pair(ids[first], ids[second], kind, distance) for first, second, kind, distance in plain],
     )
     cache.keep(cache_view.new, cache_view.used)
     return pairs
 
 
 def _spooled(examined: Iterable[ExaminedItem], spool: Path) -> Iterator[ExaminedItem]:
-    """The same with the masks in one file: those of 20,000 images would not fit every memory."""
+    """The same, with the masks moved into one file: those of 20,000 images do not fit into every memory."""
     spool.parent.mkdir(parents=True, exist_ok=True)
     with spool.open("wb") as stream:
         for each in examined:

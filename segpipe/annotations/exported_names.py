@@ -1,4 +1,4 @@
-"""The names of classes that programs export beside the data under their own file names."""
+"""Class names in the files that annotation programs export beside the data."""
 
 import csv
 import io

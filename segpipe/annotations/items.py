@@ -39,10 +39,10 @@ class Item:
 
 @dataclass(frozen=True)
 class ItemList:
-    """What a format found: the items sorted by id, and what is wrong with the files themselves.
+    """What a format finds in a folder: the items sorted by id, and what is wrong with the files themselves.
 
-    `mentioned` are image files, as `segpipe.annotations.examination.unread_files` calls them, of which a problem speaks without being named
-    after them.
+    `mentioned` are paths of image files that some problem is about although it is filed under another name, so that
+    `segpipe.annotations.examination.unread_files` does not report them once more.
     """
 
     items: tuple[Item, ...]
@@ -52,10 +52,10 @@ class ItemList:
 
 @dataclass(frozen=True)
 class ParsedAnnotation:
-    """What one annotation says of its image: `mask` holds class ids, 255 ignored, or is None where there is none to give.
+    """One annotation, read: `mask` holds class ids, 255 ignored, or is None where the annotation gives none.
 
     `values` are the labels, ids or colours that the file holds, as text; `problems` what is wrong with this file alone.
-    A mask has a `code_counts` of its codes beside.
+    `code_counts` is the histogram of a mask file.
     """
 
     mask: Mask | None
@@ -66,7 +66,7 @@ class ParsedAnnotation:
 
 @dataclass(frozen=True)
 class AnnotationSummary:
-    """An item and what its annotation holds, its `values` or the `code_counts` of a mask: what a format judges all files by."""
+    """What an item's annotation holds, without its mask: all that checks across files need."""
 
     item: Item
     values: tuple[str, ...]
@@ -77,7 +77,7 @@ Reader = Callable[[Item, int, int], ParsedAnnotation]
 """Reads an item's annotation for an image of this width and height. Can be pickled; raises DataError as well."""
 
 DatasetCheck = Callable[[Sequence[AnnotationSummary]], list[DataError]]
-"""What only all files together show: 0 and 255 in all masks, labels that no list names."""
+"""Finds what only all files together show: 0 and 255 in all masks, labels that no list names."""
 
 
 @dataclass(frozen=True)
@@ -99,7 +99,7 @@ class Source:
 
 
 def sorted_items(items: Iterable[Item], problems: Iterable[DataError], mentioned: Iterable[str] = ()) -> ItemList:
-    """Sorts the items by id and adds a problem for each id that occurs twice or is no plain text; `mentioned` as in `Found`."""
+    """Sorts the items by id, with a problem for each id that occurs twice or is no plain text; `mentioned` as in `ItemList`."""
     ordered = tuple(sorted(items, key=lambda item: (item.id, item.source)))
     named: dict[str, list[str]] = defaultdict(list)
     for item in ordered:
@@ -161,7 +161,7 @@ def part_in_names(names: Iterable[str]) -> str:
 
 
 def unannotated(source: str, rule: str, what: str) -> DataError | None:
-    """What an image without annotation is by `data.unannotated`: an error, a warning that it was left out, or nothing."""
+    """The problem of an image without annotation under `data.unannotated`: an error, a warning that it was left out, or none."""
     if rule == "skip":
         return DataError(source, f"an image without {what}", "It was left out, as data.unannotated says.", warning=True)
     if rule != "error":

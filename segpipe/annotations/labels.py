@@ -1,4 +1,4 @@
-"""Labels of drawn shapes, in whatever format: those that no list of classes names, and those that hardly differ."""
+"""Labels of shapes, whatever the format: those missing from the list of classes, and those that hardly differ."""
 
 import unicodedata
 from collections import defaultdict
@@ -27,9 +27,9 @@ def unknown_labels(summaries: Sequence[AnnotationSummary], ids: ClassIds, key: s
 
 
 def similar_names(records: Sequence[Record], classes: Sequence[str]) -> list[DataError]:
-    """A warning for each class whose name differs from that of a more frequent one in its capitals or blanks only.
+    """A warning for each class whose name differs from that of a more frequent one in case or blanks only.
 
-    And for each that is background by its name, beside the class that is.
+    And for each further class with a name of background.
     """
     images = [sum(record.pixels[number] > 0 for record in records) for number in range(len(classes))]
     problems = []
@@ -72,7 +72,7 @@ def _by_normalised(names: Iterable[str]) -> dict[str, list[str]]:
 
 
 def _normalised(name: str) -> str:
-    """A name without what people write in one way and another: capitals, blanks and hyphens, the make-up of accents."""
+    """A name without what people write in different ways: case, blanks and hyphens, the composition of accents (NFC)."""
     plain = unicodedata.normalize("NFC", name)
     if len(plain) == 1:  # letters as classes: A is not a
         return plain

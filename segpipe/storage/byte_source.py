@@ -1,4 +1,4 @@
-"""Where some bytes lie: a whole file, or a part of one (a member of a tar, an entry of a stored zip)."""
+"""Where bytes come from: a file, a range of one (a member of a tar, an entry of a stored zip), or memory."""
 
 import os
 from dataclasses import dataclass
@@ -7,13 +7,13 @@ from typing import Protocol
 
 
 class ByteSource(Protocol):
-    """Anything that gives the bytes of one file: a place on the disk, a picture inside a JSON, a page of a TIFF."""
+    """Anything that gives the bytes of one file: a range of a file, an image inside a JSON, a page of a TIFF."""
 
     def read(self) -> bytes:
         """The bytes, the same each time, in whatever process."""
 
     def file_ranges(self) -> "tuple[FileRange, ...]":
-        """Where on the disk they come from; nothing for bytes in memory."""
+        """The ranges of files that they come from; empty for bytes in memory."""
 
 
 @dataclass(frozen=True)
@@ -35,7 +35,7 @@ class FileRange:
             os.close(descriptor)
 
     def file_ranges(self) -> "tuple[FileRange, ...]":
-        """This place."""
+        """This range."""
         return (self,)
 
 
@@ -50,5 +50,5 @@ class InMemory:
         return self.content
 
     def file_ranges(self) -> tuple[FileRange, ...]:
-        """None: the bytes are in memory."""
+        """Empty: the bytes are in memory."""
         return ()

@@ -49,7 +49,7 @@ def init(
         seen = _seen(folder, params, fix, kind=kind, image_dir=image_dir, mask_dir=mask_dir, template=template, cache=cache)
         print("\n".join(summary.lines(seen, params.data.unannotated)))
         values, examination = _examined(folder, seen, fix, cache)
-        unsure = [] if fix and values != settings.data_settings(seen, folder.as_posix()) else seen.unsure(examination.problems)
+        unsure = [] if fix and values != settings.data_settings(seen, folder.as_posix()) else seen.doubts(examination.problems)
         folders = {"--image-dir": image_dir, "--mask-dir": mask_dir, "--template": template}
         again = _again(path, in_place, {"--sha256": sha256, "--kind": kind} | folders)
         hint = "" if fix else f"`{again}` writes the lines above."

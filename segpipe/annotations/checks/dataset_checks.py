@@ -1,4 +1,4 @@
-"""What no single image shows and yet spoils a training: absent and rare classes, the same picture marked differently."""
+"""Checks of the data set as a whole: absent and rare classes, empty and flat images, the same image annotated differently."""
 
 from collections import defaultdict
 from collections.abc import Iterator, Sequence

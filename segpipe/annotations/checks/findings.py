@@ -18,7 +18,7 @@ WORDS = {
     "folders": r" \(\d+ image files?",
     "lines": r"(^|, )line \d+",
 }
-"""What findings are of that are not of files, and the pattern of their names."""
+"""What findings are about that are not about files, and a pattern of their names."""
 
 
 @dataclass(frozen=True)
@@ -47,7 +47,7 @@ def findings(problems: Iterable[DataError]) -> list[Finding]:
 
 
 def refuse(problems: Iterable[DataError], hint: str = "") -> None:
-    """Tells the warnings on stderr, and raises one PipelineError with all errors, the same ones together, if there are any.
+    """Prints the warnings to stderr, and raises one PipelineError with all errors, the same ones together, if there are any.
 
     `hint` follows where some of them can be mended in params.yaml.
     """
@@ -61,7 +61,7 @@ def refuse(problems: Iterable[DataError], hint: str = "") -> None:
 
 
 def format_warnings(problems: Iterable[DataError]) -> str:
-    """The findings that stop nothing, for people: lines that begin with `warning:`."""
+    """The warnings as text: lines that begin with `warning:`."""
     warnings = [line for finding in findings(problems) if finding.warning for line in str(finding).splitlines()]
     return "".join(f"warning: {line}\n" for line in warnings)
 

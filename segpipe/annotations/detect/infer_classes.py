@@ -1,4 +1,4 @@
-"""What the classes of a data set are called: by a list beside the data, by its labels, or by what its masks hold."""
+"""Infers the classes of a data set: from a list beside the data, from its labels, or from the values of its masks."""
 
 from collections.abc import Collection, Iterable, Sequence
 

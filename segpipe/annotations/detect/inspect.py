@@ -1,4 +1,4 @@
-"""Looks at a folder of annotated images and says what it is, before anything is copied, converted or trained."""
+"""Inspects a folder of annotated images: its format, classes, sizes and problems, before anything is copied or converted."""
 
 import hashlib
 import re
@@ -50,8 +50,8 @@ class Inspection:
 
     `sizes` ((width, height), most common first), `depths` ((channels, bits)), `given` (train, val, test or empty) and
     `values` (labels, or ids as text) come with the number of images. `problems` are what `convert` would refuse. `groups` is
-    what data.groups is to be: what it is, or the table that lies in the folder; `suggested_keys` are other keys that the data asks
-    for.
+    what data.groups is to be: what it is, or the table that lies in the folder; `suggested_keys` are other keys that the
+    data asks for.
     """
 
     root: Path
@@ -67,17 +67,17 @@ class Inspection:
     groups: str = "none"
     suggested_keys: Mapping[str, str] = field(default_factory=dict)
 
-    def unsure(self, told: Sequence[DataError]) -> list[DataError]:
-        """What is doubtful of the classes. `told` is what the doctor found: its errors say better what all files have."""
+    def doubts(self, found: Sequence[DataError]) -> list[DataError]:
+        """The problems of the classes, less those about all files where `found`, the examination's, has errors: they say more."""
         known = {id(problem) for problem in self.problems}
-        has_errors = any(not problem.warning for problem in told)
-        doubts = [problem for problem in self.classes.problems if id(problem) in known]
-        return [problem for problem in doubts if not (has_errors and problem.file.startswith("all "))]
+        has_errors = any(not problem.warning for problem in found)
+        own = [problem for problem in self.classes.problems if id(problem) in known]
+        return [problem for problem in own if not (has_errors and problem.file.startswith("all "))]
 
 
 @dataclass(frozen=True)
 class InspectedItem:
-    """One image: its header, the different labels or ids of its annotation, and what is wrong with this."""
+    """One image: its header, the different labels or ids of its annotation, and the problems of this."""
 
     header: Header
     values: tuple[str, ...]
@@ -96,7 +96,7 @@ def inspect_folder(
     pairs: str = "none",
     cache: Cache = NO_CACHE,
 ) -> Inspection:
-    """Looks at a folder, or at an uncompressed tar of PASCAL VOC: every header, and every mask or file of shapes.
+    """Inspects a folder, or an uncompressed tar of PASCAL VOC: every header, and every mask or file of shapes.
 
     Of `data` only what does not tell the layout or the classes counts. `listed` names the classes in place of a list
     beside the data, `template` says how masks are called, `pairs` names a list of them. What `cache` holds of an annotation
@@ -112,8 +112,10 @@ def inspect_folder(
     found = split_pages(source.found) if data.pages == "split" else source.found
     results = list(map_items(found.items, partial(_inspect_item, read=source.read), "looking", cache))
     inspected_items = [result for result in results if isinstance(result, InspectedItem)]
-    told = (mask_files.classes_present(inspected.values) if layout.classes else inspected.values for inspected in inspected_items)
-    values = Counter(value for own in told for value in own)
+    of_images = (
+        mask_files.classes_present(inspected.values) if layout.classes else inspected.values for inspected in inspected_items
+    )
+    values = Counter(value for present in of_images for value in present)
     if layout.kind in OWN_LISTS:
         names, origin = (listed.names, listed.file) if listed else (source.listed, OWN_LISTS[layout.kind])
         classes = classes_from_list(names, values, origin)

@@ -1,4 +1,4 @@
-"""Which format a folder is in: told by the files that are there and by matching names, not by folder names alone."""
+"""Detects the format of a folder: by the files that are there and by matching names, not by folder names alone."""
 
 import shlex
 from collections import Counter

@@ -1,4 +1,4 @@
-"""Classes of what masks hold: ids, black and white, grays or colours, named by a list or a table of colours beside them."""
+"""Infers classes from the values of masks: ids, black and white, grays or colours, named by a list or a table of colours."""
 
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace

@@ -1,4 +1,4 @@
-"""Which folders hold images and masks, and how masks are called: told by matching names, not by folder names alone."""
+"""Which folders hold images and masks, and how masks are named: by matching file names, not by folder names alone."""
 
 import re
 import shlex
@@ -62,20 +62,20 @@ class MaskFolders:
 
 
 def candidates(root: Path, by_name_alone: bool, template: str) -> list[MaskFolders]:
-    """The list of pairs; else the folders whose files are named alike; else in another way; else one folder of both.
+    """The list of pairs; else folders with the same file names; else with names that differ in one way; else one folder of both.
 
-    `by_name_alone` takes only folders whose files are named alike. A `template` says how masks are called.
+    `by_name_alone` takes only folders with the same file names. A `template` says how masks are named.
     """
     if template:
         return _other_naming(root, template)
     if _columns(root / PAIRS) >= {"image", "mask"}:
         return [listed(root, PAIRS)]
-    alike = _same_file_names(root, _each_folder)
-    if alike or by_name_alone:
-        return _as_class_folders(alike) or alike
+    same_names = _same_file_names(root, _each_folder)
+    if same_names or by_name_alone:
+        return _as_class_folders(same_names) or same_names
     below = _same_file_names(root, _whole_path)
-    alone = len(below) == 1 and not _has_others(root, below[0].mask_dir)
-    return below if alone else _other_naming(root, "") or _side_by_side(root, ".") or below
+    is_only = len(below) == 1 and not _has_others(root, below[0].mask_dir)
+    return below if is_only else _other_naming(root, "") or _side_by_side(root, ".") or below
 
 
 def listed(root: Path, table: str) -> MaskFolders:
@@ -85,7 +85,7 @@ def listed(root: Path, table: str) -> MaskFolders:
 
 
 def naming_between(root: Path, image_dir: str, mask_dir: str, template: str = "") -> MaskFolders:
-    """How masks are called below two folders: as the template says, else as at least half of them show, else alike."""
+    """How masks below two folders are named: as the template says, else as at least half of them show, else as their images."""
     if template:
         parsed = parse(template)
         found = pair_folders.files(root, image_dir, mask_dir, parsed)
@@ -183,14 +183,14 @@ def _ends_a_word(rest: str) -> bool:
     return bool(rest) and (not rest[0].isalpha() or bool({rest.lower(), rest[::-1].lower()} & (MASK_WORDS | IMAGE_WORDS)))
 
 
-def _as_class_folders(alike: Sequence[MaskFolders]) -> list[MaskFolders]:
+def _as_class_folders(folders: Sequence[MaskFolders]) -> list[MaskFolders]:
     """One layout for several folders of masks whose names tell classes: masks_cat and masks_dog; nothing for others."""
-    images = {each.image_dir for each in alike}
-    names = {each.mask_dir: ("a", "b") for each in alike}
-    if len(alike) < 2 or len(images) > 1 or any("/" in name or not _words(name) & MASK_WORDS for name in names):
+    images = {each.image_dir for each in folders}
+    names = {each.mask_dir: ("a", "b") for each in folders}
+    if len(folders) < 2 or len(images) > 1 or any("/" in name or not _words(name) & MASK_WORDS for name in names):
         return []
     classes_pattern = name_pattern.classify_words(names)
-    if classes_pattern is None or not classes_pattern.classes or any(each.template != STEM for each in alike):
+    if classes_pattern is None or not classes_pattern.classes or any(each.template != STEM for each in folders):
         return []
     return [MaskFolders(images.pop(), ".", f"{classes_pattern.text}/{STEM}", classes=classes_pattern.classes)]
 

@@ -1,4 +1,4 @@
-"""What params.yaml must say for a folder that was looked at, by dotted key."""
+"""The keys of params.yaml for a folder that was inspected, by dotted key."""
 
 from collections.abc import Sequence
 from fractions import Fraction

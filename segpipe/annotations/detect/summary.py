@@ -1,4 +1,4 @@
-"""What was seen in a folder, in a few lines for people."""
+"""The inspection of a folder in a few lines for people."""
 
 from collections.abc import Iterator
 

@@ -1,4 +1,4 @@
-"""Looks at every image with its annotation, on all cores: checked, measured, and its mask made, or found in the cache."""
+"""Examines every image with its annotation, on all cores: checks, statistics and the mask, computed or from the cache."""
 
 import hashlib
 import os
@@ -22,9 +22,9 @@ from segpipe.storage.byte_source import InMemory
 from segpipe.storage.examination_cache import Cache
 
 FEW = 32
-"""So few images are read in this process: starting others takes longer."""
+"""Up to so many images are read in this process: starting others takes longer."""
 BATCH = 256
-"""So many results go into the cache at once, so that an interrupted command has kept most of them."""
+"""Results that are written to the cache at once, so that an interrupted command has saved most of them."""
 NO_CACHE = Cache(None)
 
 Result = TypeVar("Result")
@@ -34,7 +34,7 @@ Result = TypeVar("Result")
 class ExaminedItem:
     """One item: its record where image and annotation are sound, what its annotation holds, and all that is wrong.
 
-    `fingerprint` tells images that look alike, empty where none was asked for.
+    `fingerprint` is for finding near-duplicates, empty where they are not looked for.
     """
 
     summary: AnnotationSummary
@@ -45,7 +45,7 @@ class ExaminedItem:
 
 @dataclass(frozen=True)
 class EncodedAnnotation:
-    """What an annotation says, its mask as the PNG to keep and the count of each of the 256 values; none where it gives none."""
+    """An annotation with its mask as a PNG, and the pixel count of each of the 256 values; None and empty without a mask."""
 
     parsed: ParsedAnnotation
     mask_png: bytes | None
@@ -72,7 +72,7 @@ def map_items(
     cache: Cache = NO_CACHE,
     processes: int | None = None,
 ) -> Iterator[Result]:
-    """What `work` gives for each item, in their order, on all cores where they are many; the cache gets what was new.
+    """The results of `work` for each item, in their order, on all cores where they are many; new ones go into the cache.
 
     `what` names the work while it goes on. Without `processes` all cores work.
     """
@@ -90,7 +90,7 @@ def _run_one(item: Item, work: Callable[[Item, CacheView], Result], cache: Cache
 
 
 def _store_in_batches(results: Iterator[tuple[Result, CacheView]], cache: Cache) -> Iterator[Result]:
-    """The results; what was new in the cache and what was used of it are written some at a time."""
+    """The results, passed through; new cache entries, and which ones were used, are written in batches."""
     new: list[tuple[str, bytes]] = []
     used: list[str] = []
     for number, (result, cache_view) in enumerate(results, start=1):
@@ -127,7 +127,7 @@ def _examine(item: Item, cache_view: CacheView, read: Reader, n_classes: int, ne
 
 
 def _without_file(problem: DataError) -> tuple[Any, ...]:
-    """A problem less the file's name: another file may hold the same bytes."""
+    """A problem without the file's name: another file may hold the same bytes."""
     return problem.problem, problem.remedy, problem.fix, problem.warning
 
 
@@ -150,7 +150,7 @@ def _annotation(item: Item, info: ImageInfo, sha256: str, read: Reader, cache_vi
 
 
 def fields_without_mask(parsed: ParsedAnnotation) -> dict[str, Any]:
-    """All that an annotation says but its mask."""
+    """All fields of an annotation but its mask, by name."""
     return {each.name: getattr(parsed, each.name) for each in fields(parsed) if each.name != "mask"}
 
 

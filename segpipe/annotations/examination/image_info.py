@@ -1,4 +1,4 @@
-"""What an image says by itself, whatever is annotated on it: its size, its statistics, and what it looks like."""
+"""What is known of an image without its annotation: size, pixel statistics, and a fingerprint."""
 
 from dataclasses import dataclass
 
@@ -12,7 +12,7 @@ from segpipe.images.decode import decode_image, pixel_size, transparency
 class ImageInfo:
     """`spacing`, `sums`, `squares`, `low` and `high` as a `Record` has them.
 
-    `problems` are told under the name of the file. `fingerprint` is empty where near-duplicates are not looked for.
+    `problems` are reported under the name of the file. `fingerprint` is empty where near-duplicates are not looked for.
     """
 
     width: int

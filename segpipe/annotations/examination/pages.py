@@ -1,4 +1,4 @@
-"""Files of several pages as an image of each page, where `data.pages` says so; masks of as many pages go along."""
+"""Splits files of several pages into an image a page, where `data.pages` says so, and their masks likewise."""
 
 import contextlib
 import mmap

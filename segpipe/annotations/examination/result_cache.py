@@ -1,8 +1,8 @@
-"""What is kept of each image and annotation between commands, and by what: their bytes, and all that reads them.
+"""Results of examinations cached between commands, under keys that cover all that decides them.
 
-An image counts by its bytes alone, so that other classes do not read it again. An annotation counts by its bytes, its
-image's, the names that sentences call it by, and the reader with what it was given. Both count by the code of this package
-and the versions of the libraries. Only what went well is kept: what is refused is read, and told, anew.
+The key of an image's results covers its bytes alone, so that other classes do not read it again. That of an annotation covers
+its bytes, its image's, the names that messages use, and the reader with its arguments. Both cover the code that reads and the
+versions of the libraries. Only successes are cached: what is refused is read, and reported, again.
 """
 
 import dataclasses
@@ -32,12 +32,12 @@ LIBRARIES = ("numpy", "opencv-python-headless", "pillow")
 PACKAGE = Path(__file__).parents[2]
 ROOMS = ("annotations", "images", "params", "storage")
 BYTES_ONLY = (FileRange, InMemory, Page, AnnotationSpans)
-"""Annotations whose bytes are all that they hold; what another kind of them says is not kept."""
+"""Annotations whose bytes are all that they hold; results of any other kind are not cached."""
 
 
 @dataclass
 class CacheView:
-    """The cache as one piece of work sees it: `new` entries to add, and the keys `used`."""
+    """The cache as one task sees it: it reads, and notes the `new` entries to add and the keys `used`."""
 
     cache: Cache
     new: list[tuple[str, bytes]] = field(default_factory=list)
@@ -46,9 +46,10 @@ class CacheView:
     def get_or_compute(
         self, key: str, make: Callable[[], Value], pack: Callable[[Value], Any], unpack: Callable[[Any], Value]
     ) -> Value:
-        """What is kept under `key`, else what `make` gives, noted as new. `pack` makes plain values of it, `unpack` the reverse.
+        """The value cached under `key`, else the one that `make` gives, noted as new.
 
-        Without a key it is made. What `make` raises is raised, and not kept.
+        `pack` turns it into values that `cache_encoding` takes, `unpack` does the reverse.
+        An empty key skips the cache. What `make` raises is raised, and not cached.
         """
         content = self.cache.get(key) if key else None
         if content is not None:
@@ -72,12 +73,15 @@ class CacheView:
 
 
 def image_key(content_hash: str, near_duplicates: str) -> str:
-    """The key of what an image says by itself."""
+    """The key of an image's own results."""
     return _key("image", content_hash, near_duplicates)
 
 
 def annotation_key(what: str, item: Item, image_hash: str, read: Reader) -> str:
-    """The key of `what` an item's annotation says, read so; empty where that cannot be told. Raises OSError as reading does."""
+    """The key of the result `what` of an annotation under this reader; empty for a reader that cannot be described.
+
+    Raises OSError as reading does.
+    """
     reader = describe_reader(read)
     own = "" if item.annotation is None else _hash_of(item.annotation)
     if not reader or own is None:
@@ -86,7 +90,7 @@ def annotation_key(what: str, item: Item, image_hash: str, read: Reader) -> str:
 
 
 def _hash_of(annotation: ByteSource) -> str | None:
-    """What tells the annotation from any other; None for a kind that holds more than bytes."""
+    """A hash of all that the annotation holds; None for a kind that holds more than bytes."""
     if isinstance(annotation, MaskFiles):
         parts = [(each.name, each.class_name, _hash_of(each.byte_source)) for each in annotation.files]
         return None if any(own is None for _, _, own in parts) else hashlib.sha256(json.dumps(parts).encode()).hexdigest()
@@ -102,7 +106,7 @@ def pairs_key(fingerprints: Sequence[bytes]) -> str:
 
 
 def describe_reader(value: Any) -> str:
-    """A reader with all that it was given, as text; empty where some of it is of a kind whose text may not say all."""
+    """A reader with its arguments as text; empty where some are of a kind whose text may not say all."""
     try:
         return json.dumps(_describe(value))
     except (TypeError, ValueError):
@@ -137,7 +141,7 @@ def _key(*parts: str) -> str:
 
 
 def code_files() -> list[Path]:
-    """The files that decide what an image or an annotation says, sorted; a few more are among them, which costs a second look."""
+    """The files whose code decides a result, sorted, and some more: too many cost a second reading, too few stale results."""
     return sorted([*PACKAGE.glob("*.py"), *(path for room in ROOMS for path in (PACKAGE / room).rglob("*.py"))])
 
 

@@ -1,4 +1,4 @@
-"""No file vanishes: every image below the folder is read, told of by a finding, or told here, folder by folder."""
+"""Image files that nothing read and no finding names: reported here, folder by folder, so that none is lost silently."""
 
 import os
 import re
@@ -14,11 +14,11 @@ from segpipe.storage.byte_source import FileRange
 
 EXAMPLES = 3
 READ = (*SUFFIXES, ".json", ".txt", ".csv", ".yaml", ".yml", ".tar")
-"""Suffixes of files that some format reads: a link that should be one of them is no trifle."""
+"""Suffixes of files that some format reads: a dangling link with one of them is an error, any other a warning."""
 DOCTOR_FILES = ("contact_sheet.png", "statistics.png")
 """What segpipe itself leaves beside findings.json, in a folder that it unpacked."""
 ABOUT = re.compile(r"(?:page \d+ of |mask of |line \d+ of )*(.*)", re.DOTALL)
-"""What a sentence may put before the name of a file."""
+"""What a finding may put before the name of a file."""
 
 
 def image_files(root: Path, members: Mapping[str, FileRange]) -> dict[str, FileRange]:

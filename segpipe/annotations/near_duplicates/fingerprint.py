@@ -1,9 +1,9 @@
-"""An image's fingerprint: its pixels' hash, a small picture of it, and its most telling points with what they look like.
+"""An image's fingerprint: the hash of its pixels, a thumbnail, and its strongest keypoints with their binary descriptors.
 
-Points are ORB's (Rublee et al. 2011: corners by FAST, an angle by the intensity centroid), spread by adaptive non-maximal
-suppression (Brown et al. 2005), so that a crop keeps its share of them. What a point looks like is 256 comparisons of
-smoothed pixels around it, turned by its angle (as in BRIEF, Calonder et al. 2010). Comparison k + 128 is the mirror image
-of comparison k: the description of a mirrored picture's point is the same with its halves swapped.
+Keypoints are ORB's (Rublee et al. 2011: corners by FAST, an angle by the intensity centroid), spread by adaptive non-maximal
+suppression (Brown et al. 2005), so that a crop keeps its share of them. A descriptor is 256 comparisons of smoothed pixels
+around the keypoint, rotated by its angle (as in BRIEF, Calonder et al. 2010). Comparison k + 128 is the mirror image of
+comparison k: the descriptor of the same keypoint in the mirrored image has its halves swapped.
 """
 
 import hashlib
@@ -19,20 +19,20 @@ from segpipe.annotations.near_duplicates.frame import Content, content_of
 from segpipe.images.decode import Pixels
 
 THUMBNAIL = 32
-"""Side of the small picture."""
+"""Side of the thumbnail, in pixels."""
 MAX_KEYPOINTS = 120
 LONG_SIDE = 512
 """Pixels: larger images are shrunk to it first."""
 
-_SHORT_SIDE = 48  # pixels: smaller images get no points
+_SHORT_SIDE = 48  # pixels: smaller images get no keypoints
 _LEAST_RANGE = 32  # gray levels between the 1 % and 99 % points; what is flatter is stretched no further
 _CANDIDATES, _STEP, _LEVELS, _BORDER = 400, 1.2, 8, 10
-_CORNER = 12  # gray levels, of the stretched picture, by which FAST's corner differs from its ring
+_CORNER = 12  # gray levels, after the contrast stretch, by which FAST's corner differs from its ring
 BITS = 256
-"""Comparisons that tell what a point looks like."""
+"""Comparisons in a descriptor."""
 
 _REACH, _ANGLES = 20, 64
-_FRAME_REACH = 10  # pixels, of the picture shrunk to a point's level, from a frame: nearer ones look like the frame's edge
+_FRAME_REACH = 10  # pixels, at a keypoint's pyramid level, from a frame: the descriptor of a nearer one shows the frame's edge
 _HEAD = 16 + 2 * 4
 _KEYPOINT = np.dtype([("x", "<u2"), ("y", "<u2"), ("turn", "u1"), ("level", "u1"), ("bits", "u1", BITS // 8)])
 
@@ -44,8 +44,9 @@ Thumbnail = NDArray[np.int8]
 class Fingerprint:
     """A fingerprint, taken apart.
 
-    Of its n points: `keypoints` (n, 2) hold x and y in pixels, `angles` (n,) their angles in radians, `scales` (n,) how large
-    they are in pixels (relative to one another), `descriptors` (n, 4) what they look like, as uint64.
+    `keypoints` (n, 2) hold x and y in pixels, `angles` (n,) radians, `scales` (n,) the pixels of the original image that one
+    pixel of the keypoint's pyramid level covers, `descriptors` (n, 4) 256 bits each, as uint64. `digest` is a hash of the
+    pixels, `thumbnail` the image at THUMBNAIL x THUMBNAIL.
     """
 
     digest: bytes
@@ -58,10 +59,10 @@ class Fingerprint:
     descriptors: NDArray[np.uint64]
 
 
-def fingerprint(image: Pixels, with_points: bool = True) -> bytes:
+def fingerprint(image: Pixels, with_keypoints: bool = True) -> bytes:
     """What tells whether (H, W, C) pixels of 8 or 16 bits show the same picture as others: at most 5.7 KB, the same each time.
 
-    Without points crops are not found, in a tenth of the time.
+    Without keypoints it takes a tenth of the time, and crops are not found.
     """
     height, width, _ = image.shape
     gray = _gray(image)
@@ -69,7 +70,7 @@ def fingerprint(image: Pixels, with_points: bool = True) -> bytes:
     head = hashlib.sha256(f"{image.shape}".encode() + b"\n")
     head.update(np.ascontiguousarray(image).data)
     sizes = np.array([width, height], "<u4").tobytes()
-    return head.digest()[:16] + sizes + small.tobytes() + (_keypoints(gray).tobytes() if with_points else b"")
+    return head.digest()[:16] + sizes + small.tobytes() + (_keypoints(gray).tobytes() if with_keypoints else b"")
 
 
 def parse_fingerprint(content: bytes) -> Fingerprint:
@@ -105,7 +106,7 @@ def _thumbnail(gray: Pixels) -> Thumbnail:
 
 
 def _keypoints(gray: Pixels) -> NDArray[np.void]:
-    """At most POINTS rows of _POINT, the most telling first, none of them on the edge of a frame: all frames are alike."""
+    """At most MAX_KEYPOINTS rows of _KEYPOINT, the strongest first; none on the edge of a frame: all frames look the same."""
     if min(gray.shape) < _SHORT_SIDE:
         return np.zeros(0, _KEYPOINT)
     content = content_of(gray)
@@ -121,7 +122,7 @@ def _keypoints(gray: Pixels) -> NDArray[np.void]:
 
 
 def _stretched(gray: Pixels, content: Content | None) -> NDArray[np.uint8]:
-    """8 bits, from the content's darkest to its lightest hundredth: points do not depend on light or depth then."""
+    """8 bits, stretched from the 1st to the 99th percentile of the content: keypoints then depend on neither light nor depth."""
     counts = histograms(gray[:, :, None])[0] if content is None else np.bincount(gray[content > 0])
     below = np.cumsum(counts)
     low, high = (int(np.searchsorted(below, share * below[-1] / 100)) for share in (1, 99))
@@ -131,7 +132,7 @@ def _stretched(gray: Pixels, content: Content | None) -> NDArray[np.uint8]:
 
 
 def _described_keypoints(gray: NDArray[np.uint8], table: NDArray[np.float64]) -> NDArray[np.void]:
-    """The points of a table of x, y, response, level and angle, described."""
+    """The keypoints of a table of x, y, response, level and angle, with their descriptors."""
     height, width = gray.shape
     table = table[_spread_out(table[:, :2], table[:, 2])]
     points = np.zeros(len(table), _KEYPOINT)
@@ -146,7 +147,7 @@ def _described_keypoints(gray: NDArray[np.uint8], table: NDArray[np.float64]) ->
 
 
 def _spread_out(places: NDArray[np.float64], strength: NDArray[np.float64]) -> NDArray[np.int64]:
-    """The POINTS places that are farthest from any stronger one, as indices."""
+    """Indices of the MAX_KEYPOINTS places that are farthest from any stronger one (adaptive non-maximal suppression)."""
     order = np.lexsort((places[:, 0], places[:, 1], -strength))
     x, y = places[order].astype(np.float32).T
     distances = (x[:, None] - x) ** 2 + (y[:, None] - y) ** 2
@@ -163,7 +164,7 @@ def _not_below(n: int) -> NDArray[np.bool_]:
 def _descriptors(
     gray: NDArray[np.uint8], places: NDArray[np.float64], turns: NDArray[np.int64], scale: float
 ) -> NDArray[np.uint8]:
-    """What the places look like in the picture shrunk by `scale`: (n, 32) packed bits."""
+    """The descriptors of the places in the image shrunk by `scale`: (n, 32) packed bits."""
     height, width = (max(1, round(side / scale)) for side in gray.shape)
     level = cv2.GaussianBlur(cv2.resize(gray, (width, height), interpolation=cv2.INTER_LINEAR), (7, 7), 2)
     offsets = _pattern()[turns]
@@ -175,10 +176,10 @@ def _descriptors(
 
 @cache
 def _pattern() -> NDArray[np.int64]:
-    """For each of the angles the places compared, relative to the point: (_ANGLES, 2, BITS, 2), x and y last.
+    """For each angle the places compared, relative to the point: (_ANGLES, 2, BITS, 2), x and y last.
 
-    The two places of a comparison lie side by side as seen along the point's angle. That way it is lighter than the other
-    way for nearly all points, which tells nothing.
+    The two places of a comparison lie across the keypoint's angle. Along the angle, which points from dark to light, nearly
+    all keypoints would give the same bit, which distinguishes nothing.
     """
     random = np.random.RandomState(0)  # its stream never changes
     half = random.normal(0, _REACH / 2, (8 * BITS, 2, 2))

@@ -1,4 +1,4 @@
-"""Near-duplicates: which images show the same picture, and the clusters that must not be parted by a split."""
+"""Near-duplicates: which images show the same picture, and the clusters that no split may separate."""
 
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -13,7 +13,7 @@ from segpipe.errors import DataError, Fix
 
 Kind = Literal["same", "resized", "flipped", "cropped"]
 LARGE = 0.1
-"""Share of all images from which on a cluster hinders the split, and is told of by itself."""
+"""Share of all images from which on a cluster hinders the split and gets a warning of its own."""
 
 
 @dataclass(frozen=True)
@@ -30,11 +30,6 @@ class Pair:
     distance: float
 
 
-def twins(fingerprints: Mapping[str, bytes]) -> dict[str, str]:
-    """For each image that is not alone, by its id, the name of its cluster: the smallest id in it."""
-    return clusters(pairs(fingerprints))
-
-
 def pairs(fingerprints: Mapping[str, bytes]) -> list[Pair]:
     """All pairs that show the same picture or parts of it, sorted by their ids."""
     ids = sorted(fingerprints)
@@ -48,7 +43,7 @@ def pairs(fingerprints: Mapping[str, bytes]) -> list[Pair]:
 
 
 def clusters(found: Iterable[Pair]) -> dict[str, str]:
-    """What the pairs link together: for each id the smallest one that it is linked to, sorted."""
+    """The connected components of the pairs: for each id in one its name, the smallest id in it; sorted by id."""
     name: dict[str, str] = {}
 
     def root(each: str) -> str:
@@ -66,8 +61,8 @@ def clusters(found: Iterable[Pair]) -> dict[str, str]:
 def warnings(found: Sequence[Pair], ids: Sequence[str], subsets_of: Mapping[str, str] | None = None) -> list[DataError]:
     """What a person should know of the pairs: each of them, and clusters so large that they hinder a split.
 
-    Where the names of all images, `ids`, show sequences, these are suggested as groups. Pairs that given lists part, as
-    `subsets_of` of `parted` says, are told there.
+    Where the names of all images, `ids`, show sequences, these are suggested as groups. Pairs that a given split separates,
+    by `subsets_of` (see `split_leaks.subsets`), are left to the warnings of split_leaks.
     """
     remedy_for_pairs = "split.join_duplicates keeps them in one part; remove one if it is there by mistake."
     subsets_of = subsets_of or {}
@@ -95,7 +90,7 @@ _DESCRIPTIONS = {
 
 
 def _find_pairs(parsed: Sequence[Fingerprint]) -> Iterator[tuple[int, int, Kind, float]]:
-    """The strongest evidence first."""
+    """Equal pixels first, then the same whole image, then shared parts."""
     equal: dict[bytes, list[int]] = defaultdict(list)
     for index, each in enumerate(parsed):
         equal[each.digest].append(index)

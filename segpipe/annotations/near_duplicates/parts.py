@@ -1,9 +1,9 @@
-"""Images that share a part of one picture (a crop, a border added, two crops that overlap), by their most telling points.
+"""Images that share a part of one picture (a crop, an added border, two crops that overlap), by matching their keypoints.
 
-Three steps, each dearer and for fewer images. Points that look alike are found by tables of some of their bits (locality
-sensitive hashing, Indyk and Motwani 1998), and some of them must agree on turn and scale. Of those images all points are
-compared, and several must agree on one turn, scale and shift. The small pictures, laid on one another by it, must show the
-same.
+Three steps, each more expensive and for fewer images. Keypoints of similar descriptors are found by locality-sensitive
+hashing (Indyk and Motwani 1998), and some pairs must agree on rotation and scale. For the images that are left all keypoints
+are matched, and several matches must agree on one similarity transform: rotation, scale, translation. The thumbnails,
+aligned by it, must be correlated where they overlap.
 """
 
 import math
@@ -19,33 +19,33 @@ from segpipe.console.progress import track
 
 TABLES, KEY_BITS = 16, 20
 MAX_BUCKET = 8
-"""Points of one key that a point is compared with, at most: those that follow it, so that a crowd is linked as a chain."""
+"""Keypoints of a hash bucket that one is compared with, at most: those that follow it, so that a full bucket links as a chain."""
 MAX_DISTANCE = 64
-"""Bits of 256 in which two points of the same look differ at most; unrelated ones differ in 120 +- 20."""
+"""Largest Hamming distance, of 256 bits, between descriptors of one keypoint; unrelated ones differ in 120 +- 20."""
 MIN_INLIERS = 4
-"""Pairs of points that agree on one turn, scale and shift."""
+"""Fewest matches that agree on one transform."""
 MIN_CORRELATION = 0.6
-"""Least likeness of the small pictures where they overlap."""
+"""Least correlation of the thumbnails where they overlap."""
 SURE_INLIERS = 8
-"""So many pairs of points agree by no chance; with fewer the pictures must be as alike as DOUBTFUL says."""
+"""So many matches do not agree by chance; with fewer the thumbnails must be correlated by DOUBTFUL_CORRELATION."""
 DOUBTFUL_CORRELATION = 0.84
 CERTAIN_INLIERS, CERTAIN_CORRELATION = 24, 0.58
-"""So many leave no doubt: the small pictures of a smooth one may differ a little more, as where a frame was added."""
+"""So many leave no doubt: thumbnails of smooth images may differ a little more, as where a frame was added."""
 MIN_OVERLAP = 40
-"""Least number of pixels of the coarser small picture, of 1024, that both show."""
+"""Fewest pixels of the coarser thumbnail, of 1024, that both show."""
 
-_ANGLE, _SCALE = 0.35, 1.4  # radians and a factor by which a point's own turn and size may miss the picture's
+_ANGLE, _SCALE = 0.35, 1.4  # radians and a factor by which a match's own rotation and scale may miss those of the image
 _COSINE = math.cos(_ANGLE) ** 2
 _ROTATIONS, _SIZES = math.ceil(2 * _ANGLE * 128 / math.pi) + 1, math.ceil(2 * math.log(_SCALE) * 16) + 1
-"""How far two poses that fit the same turn are from one another at most, as `_rounded` gives them."""
-_APART = 0.05  # of an image's long side: two points that are nearer may be one and the same, seen twice
+"""How far two poses that fit the same rotation and scale are from one another at most, as `_rounded` gives them."""
+_APART = 0.05  # of an image's long side: two keypoints that are nearer may be one and the same, detected twice
 _TOLERANCE = 0.03  # of the second image's long side
 _MATCHES = 32
 _FOLLOWING = 12
 _FINE = 4
 _SUPPORT = 2
-_PARTNERS = 16  # later images that an image is laid on, at most: those of which most points agree
-_IMAGES = 128  # that are looked for at once
+_PARTNERS = 16  # later images that an image is aligned with, at most: those with the most consistent matches
+_IMAGES = 128  # that are looked up at once
 _CHUNK = 1 << 20
 
 Indices = NDArray[np.int64]
@@ -55,9 +55,10 @@ Places = NDArray[np.complex128]
 
 @dataclass(frozen=True)
 class Alignment:
-    """How the first image lies on the second: a point z = x + iy of the first is at turn * z + shift in the second.
+    """The similarity transform from the first image to the second: a point z = x + iy goes to rotation * z + translation.
 
-    Where `mirrored`, z is conjugated first. `inliers` pairs of points say so; `correlation` is how alike the overlap looks.
+    `rotation` is a complex number: its angle rotates, its absolute value scales. Where `mirrored`, z is conjugated first.
+    `inliers` matches agree with it; `correlation` is that of the thumbnails where they overlap.
     """
 
     rotation: complex
@@ -69,19 +70,19 @@ class Alignment:
 
 @dataclass(frozen=True)
 class _Keypoints:
-    """The points of some images: what they look like (n, 4), whose they are, their places, and turn and size as size * e^it."""
+    """The keypoints of some images: descriptors (n, 4), the image of each, positions, and poses: scale * e^(i angle)."""
 
     descriptors: NDArray[np.uint64]
     owner: Indices
     positions: Places
     poses: NDArray[np.complex128]
     min_separation: NDArray[np.float64]
-    """Pixels, from which on two points of the same image are surely two."""
+    """Pixels, from which on two keypoints of the same image are surely two."""
 
 
 @dataclass(frozen=True)
 class _Table:
-    """The bits chosen, the points in the order of their keys, and these keys, sorted: key * `images` + image."""
+    """A hash table: the bits chosen, the keypoints in the order of their keys, and these keys, sorted: key * `images` + image."""
 
     images: int
     chosen: NDArray[np.int64]
@@ -90,7 +91,7 @@ class _Table:
 
 
 def find_overlaps(fingerprints: Sequence[Fingerprint]) -> Iterator[tuple[int, int, Alignment]]:
-    """Pairs of indices, first < second, of images that share a part, and how the first lies on the second."""
+    """Pairs of indices, first < second, of images that share a part, and the transform between them."""
     points = [_keypoints([each]) for each in fingerprints]
     for first, second, mirrored in _candidates(fingerprints):
         alignment = _align(fingerprints[first], fingerprints[second], points[first], points[second], mirrored)
@@ -99,7 +100,7 @@ def find_overlaps(fingerprints: Sequence[Fingerprint]) -> Iterator[tuple[int, in
 
 
 def align(first: Fingerprint, second: Fingerprint, mirrored: bool) -> Alignment | None:
-    """How the first lies on the second, where they share a part."""
+    """The transform from the first to the second, None where they share no part."""
     return _align(first, second, _keypoints([first]), _keypoints([second]), mirrored)
 
 
@@ -142,14 +143,14 @@ def _keypoints(fingerprints: Sequence[Fingerprint]) -> _Keypoints:
 
 
 def _query(bits: NDArray[np.uint64], mirrored: bool) -> NDArray[np.uint64]:
-    """What the points look like, or would in the mirrored picture."""
+    """The descriptors as they are, or as they would be in the mirrored image."""
     return np.ascontiguousarray(bits[:, [2, 3, 0, 1]]) if mirrored else bits
 
 
 def _matched_poses(
     points: _Keypoints, others: _Keypoints, i: Indices, j: Indices, mirrored: bool
 ) -> tuple[Places, Places, NDArray[np.complex128]]:
-    """Places of the points i and of their partners j, and the turn and scale that each pair by itself says."""
+    """Positions of the keypoints i and of their matches j, and the rotation and scale that each match by itself implies."""
     z, pose = points.positions[i], points.poses[i]
     if mirrored:
         z, pose = z.conj(), pose.conj()
@@ -157,7 +158,7 @@ def _matched_poses(
 
 
 def _candidates(fingerprints: Sequence[Fingerprint]) -> Iterator[tuple[int, int, bool]]:
-    """Images, first < second, of which some points look alike and agree on turn and scale; and whether mirrored."""
+    """Images, first < second, with matches that agree on rotation and scale; and whether mirrored."""
     if sum(len(each.descriptors) for each in fingerprints) == 0:
         return
     points = _keypoints(fingerprints)
@@ -171,7 +172,7 @@ def _candidates(fingerprints: Sequence[Fingerprint]) -> Iterator[tuple[int, int,
 
 
 def _tables(points: _Keypoints, images: int) -> Iterator[_Table]:
-    """Some bits of what each point looks like, as a key, and the points sorted by it, those of an image together."""
+    """Some bits of each descriptor as a key, and the keypoints sorted by it, those of an image together."""
     random = np.random.RandomState(1)  # its stream never changes
     for _ in range(TABLES):
         chosen = random.choice(BITS, KEY_BITS, replace=False)
@@ -183,7 +184,7 @@ def _tables(points: _Keypoints, images: int) -> Iterator[_Table]:
 def _descriptor_matches(
     points: _Keypoints, tables: Sequence[_Table], low: int, high: int, mirrored: bool
 ) -> tuple[Indices, Indices]:
-    """Points low .. high and points of later images that look alike."""
+    """Keypoints low .. high and those of later images with similar descriptors."""
     n, images = len(points.descriptors), tables[0].images
     bits, owner = _query(points.descriptors[low:high], mirrored), points.owner[low:high]
     found = [np.zeros(0, np.int64)]
@@ -198,7 +199,7 @@ def _descriptor_matches(
 
 
 def _hamming(bits: NDArray[np.uint64], others: NDArray[np.uint64]) -> NDArray[np.uint16]:
-    """In how many bits the rows differ."""
+    """The Hamming distances, row by row."""
     counts = np.bitwise_count(bits ^ others)
     total = counts[:, 0].astype(np.uint16)
     for word in range(1, counts.shape[1]):
@@ -225,7 +226,7 @@ def _same_keys(ranked: Indices, keys: Indices, owner: Indices, images: int) -> I
 
 
 def _key(bits: NDArray[np.uint64], chosen: NDArray[np.int64]) -> Indices:
-    """The chosen bits of each point as one number."""
+    """The chosen bits of each descriptor as one number."""
     octets = bits.view(np.uint8)
     key = np.zeros(len(bits), np.int64)
     for bit in chosen.tolist():
@@ -234,9 +235,9 @@ def _key(bits: NDArray[np.uint64], chosen: NDArray[np.int64]) -> Indices:
 
 
 def _consistent_pairs(points: _Keypoints, i: Indices, j: Indices, images: int, mirrored: bool) -> Indices:
-    """Pairs of images, as first * number of images + second, in which pairs of points agree on turn and scale, twice.
+    """Pairs of images, as first * number of images + second, in which matches agree on rotation and scale, twice.
 
-    Of each first image the _PARTNERS with which most pairs agree.
+    Of each first image the _PARTNERS with the most such matches.
     """
     pair = points.owner[i] * images + points.owner[j]
     order = np.argsort(pair, kind="stable")
@@ -264,33 +265,33 @@ def _consistent_pairs(points: _Keypoints, i: Indices, j: Indices, images: int, m
 
 
 def _rounded(pose: NDArray[np.complex128]) -> tuple[NDArray[np.int8], NDArray[np.int8]]:
-    """The angles in 256ths of a turn, whose differences come round as angles do, and the logarithms of the sizes in 16ths."""
+    """The angles in 256ths of a full rotation, whose differences wrap around, and the logarithms of the scales in 16ths."""
     rotations = np.rint(np.angle(pose) * (128 / np.pi)).astype(np.int16).astype(np.int8)
     return rotations, np.clip(np.rint(8 * np.log(_squared(pose))), -63, 63).astype(np.int8)
 
 
 def _frequent(ranked: Indices) -> NDArray[np.bool_]:
-    """Which of the sorted numbers occur more than _SUPPORT times: fewer points cannot agree in that many pairs."""
+    """Which of the sorted numbers occur more than _SUPPORT times: fewer matches cannot agree in that many pairs."""
     starts = np.flatnonzero(np.diff(ranked, prepend=-1))
     counts = np.diff(starts, append=len(ranked))
     return np.repeat(counts > _SUPPORT, counts)
 
 
 def _fits(pose: NDArray[np.complex128], rotation: NDArray[np.complex128] | complex) -> NDArray[np.bool_]:
-    """Whether what a pair of points says of turn and scale is about that turn and scale."""
+    """Whether the rotation and scale that a match implies are about these."""
     along = (pose * np.conj(rotation)).real
     own, size = _squared(pose), _squared(rotation)
     return (along > 0) & (along * along > _COSINE * own * size) & (own < _SCALE**2 * size) & (size < _SCALE**2 * own)
 
 
 def _squared(z: NDArray[np.complex128] | complex) -> NDArray[np.float64]:
-    """The squares of their absolute values, in a fraction of the time that these take."""
+    """Squared absolute values: np.abs takes several times as long."""
     z = np.asarray(z)
     return z.real * z.real + z.imag * z.imag
 
 
 def _mutual_matches(bits: NDArray[np.uint64], others: NDArray[np.uint64]) -> tuple[Indices, Indices]:
-    """Points of each that look most like one another, the likest first."""
+    """Mutual nearest neighbours among the descriptors, the closest first."""
     if not (len(bits) and len(others)):
         return np.zeros(0, np.int64), np.zeros(0, np.int64)
     apart = np.zeros((len(bits), len(others)), np.uint16)
@@ -305,7 +306,7 @@ def _mutual_matches(bits: NDArray[np.uint64], others: NDArray[np.uint64]) -> tup
 
 
 def _inliers(z: Places, w: Places, pose: NDArray[np.complex128], tolerance: float) -> NDArray[np.bool_]:
-    """Of all ways to lay two points on their partners, the pairs that agree with the one most agree with."""
+    """The matches that agree with the best transform that two matches define (consensus as in RANSAC, but over all pairs)."""
     i, j = np.triu_indices(len(z), 1)
     apart = (z[i] != z[j]) & (np.abs(w[i] - w[j]) > 2 * tolerance)
     i, j = i[apart], j[apart]
@@ -320,7 +321,7 @@ def _inliers(z: Places, w: Places, pose: NDArray[np.complex128], tolerance: floa
 
 
 def _least_squares(z: Places, w: Places) -> tuple[complex, complex]:
-    """Turn and shift of least squares."""
+    """Rotation and translation of least squares."""
     dz, dw = z - z.mean(), w - w.mean()
     rotation = complex((dz.conj() * dw).sum() / (np.abs(dz) ** 2).sum())
     return rotation, complex(w.mean() - rotation * z.mean())
@@ -329,7 +330,7 @@ def _least_squares(z: Places, w: Places) -> tuple[complex, complex]:
 def _overlap_correlation(
     first: Fingerprint, second: Fingerprint, rotation: complex, translation: complex, mirrored: bool
 ) -> float:
-    """How alike the small pictures are where they overlap, at the pixels of the coarser one; 0 for a small overlap."""
+    """The correlation of the thumbnails where they overlap, at the pixels of the coarser one; 0 for a small overlap."""
     pixel = [np.sqrt(each.width * each.height) / THUMBNAIL for each in (first, second)]
     forward = abs(rotation) * pixel[0] > pixel[1]  # the first is the coarser one
     coarse, fine = (first, second) if forward else (second, first)

@@ -1,4 +1,4 @@
-"""Near-duplicates that a given split parts: images of one part that the other has seen, more or less."""
+"""Data leaks of a given split: near-duplicates on both sides, so that the model has trained on what it is tested on."""
 
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
@@ -29,7 +29,7 @@ def warnings(records: Sequence[Record]) -> list[DataError]:
 
 
 def subsets(records: Iterable[Record]) -> dict[str, str]:
-    """What each image is for, by its id: train, val or test. All are for training where no list says otherwise."""
+    """train, val or test for each image, by its id. All are for training where no list says otherwise."""
     return {record.id: _subset(record) for record in records}
 
 
@@ -38,7 +38,7 @@ def _subset(record: Record) -> str:
 
 
 def _format_cluster(cluster: Sequence[Record]) -> str:
-    """Some of the images, each with its part, held out ones and others in turn."""
+    """Some of the images, each with its part; at least one of each part."""
     ordered = sorted(cluster, key=lambda record: record.id)
     first = {_subset(record): record for record in reversed(ordered)}
     chosen = [first[side] for side in sorted(first)]

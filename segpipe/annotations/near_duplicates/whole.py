@@ -1,7 +1,8 @@
-"""Images that show the same whole picture, upright, turned by quarters or mirrored: by the signs of a cosine transform.
+"""Images that show the same whole picture, upright, turned by quarters or mirrored: by a perceptual hash (pHash).
 
-A bit is the sign of one of the lowest 16 x 16 frequencies of the small picture. A mirrored picture has the same ones with
-every odd frequency's sign changed, a transposed one has them transposed: one transform gives all eight positions.
+A bit is the sign of one of the lowest 16 x 16 frequencies of the thumbnail's cosine transform (DCT). A mirrored image has the
+same ones with every odd frequency's sign changed, a transposed one has them transposed: one transform gives all eight
+orientations.
 """
 
 from collections.abc import Iterator, Sequence
@@ -14,13 +15,13 @@ from segpipe.annotations.near_duplicates.fingerprint import THUMBNAIL, Fingerpri
 FREQUENCIES = 16
 N_BITS = FREQUENCIES * FREQUENCIES
 MAX_DISTANCE = 48
-"""Bits of 256 in which two pictures differ that are not the same; unrelated ones differ in 128 +- 8."""
+"""Hamming distance, of 256 bits, from which on two images are not the same; unrelated ones differ in 128 +- 8."""
 MIN_CORRELATION = 0.6
-"""Least likeness of the two small pictures."""
+"""Least correlation of the two thumbnails."""
 MIN_DISTINCT = 96
-"""Frequencies that stand out of rounding; with fewer a picture is too plain to be told from another one."""
+"""Frequencies above the rounding noise; with fewer an image is too plain to be distinguished from another one."""
 ORIENTATIONS = [(transposed, down, across) for transposed in (False, True) for down in (False, True) for across in (False, True)]
-"""How a picture is brought to another's position: transposed first, then mirrored top to bottom, then left to right."""
+"""How an image is brought to another's orientation: transposed first, then mirrored top to bottom, then left to right."""
 
 _BLOCK = 512
 _SCALE = 1 << 10
@@ -28,7 +29,7 @@ _ROUNDING = 2  # times the deviation of a frequency whose pixels are rounded to 
 
 
 def reoriented(thumbnail: Thumbnail, orientation: int) -> Thumbnail:
-    """The square picture in one of the eight positions."""
+    """The square image in one of the eight orientations."""
     transposed, down, across = ORIENTATIONS[orientation]
     thumbnail = thumbnail.T if transposed else thumbnail
     thumbnail = thumbnail[::-1] if down else thumbnail
@@ -36,7 +37,7 @@ def reoriented(thumbnail: Thumbnail, orientation: int) -> Thumbnail:
 
 
 def find_same_images(fingerprints: Sequence[Fingerprint]) -> Iterator[tuple[int, int, int, float]]:
-    """Pairs of indices (first, second), the position that brings the first to the second, and their likeness."""
+    """Pairs of indices (first, second), the orientation that brings the first to the second, and their correlation."""
     frequencies = [_dct(each.thumbnail) for each in fingerprints]
     usable = np.array([index for index, each in enumerate(frequencies) if _is_distinctive(each)], np.int64)
     if not len(usable):
@@ -54,11 +55,11 @@ def find_same_images(fingerprints: Sequence[Fingerprint]) -> Iterator[tuple[int,
 
 
 def gradient_correlation(one: NDArray[np.integer], other: NDArray[np.integer], shown: NDArray[np.bool_] | None = None) -> float:
-    """How two pictures of one shape are correlated in their steps from pixel to pixel, -1 to 1; 0 where one is flat.
+    """The correlation of the gradients of two images of one shape, -1 to 1; 0 where one is flat.
 
-    Steps and not grays, less their mean: light that falls off to one side is alike in pictures of anything. No step counts
-    more than the median one: else a frame or a stamp that all images share would make them alike. `shown` tells which
-    pixels count.
+    Gradients and not grays, less their mean: light that falls off to one side looks the same in images of anything. No step
+    counts more than the median one: else a frame or a stamp that all images share would correlate them. `shown` is the mask
+    of the pixels that count.
     """
     x, y = (_steps(each.astype(np.int64), shown) for each in (one, other))
     size = float((x * x).sum()) * float((y * y).sum())
@@ -76,7 +77,7 @@ def _steps(picture: NDArray[np.int64], shown: NDArray[np.bool_] | None) -> NDArr
 
 
 def _near_pairs(there: NDArray[np.uint64], signs: NDArray[np.uint64]) -> Iterator[tuple[int, int]]:
-    """Pairs a < b that differ in fewer than FAR bits, some rows at a time."""
+    """Pairs a < b that differ in fewer than MAX_DISTANCE bits, some rows at a time."""
     for start in range(0, len(signs), _BLOCK):
         rows = there[start : start + _BLOCK]
         others = signs[start:]
@@ -101,7 +102,7 @@ def _is_distinctive(frequencies: NDArray[np.int64]) -> bool:
 
 
 def _sign_bits(frequencies: NDArray[np.int64], orientation: int) -> NDArray[np.uint64]:
-    """The signs in one of the eight positions, as 4 words."""
+    """The signs in one of the eight orientations, as 4 words."""
     transposed, down, across = ORIENTATIONS[orientation]
     frequencies = frequencies.T if transposed else frequencies
     odd = np.where(np.arange(FREQUENCIES) % 2, -1, 1)

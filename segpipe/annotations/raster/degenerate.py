@@ -1,4 +1,4 @@
-"""What is strange about a drawn shape, though it can be painted: no area, no length, wholly outside its image."""
+"""Degenerate shapes, which can be painted but hardly were meant: no area, no length, wholly outside the image."""
 
 import math
 from collections.abc import Iterator, Sequence

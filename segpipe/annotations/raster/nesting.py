@@ -1,4 +1,4 @@
-"""The parts of one object: those that lie wholly within the others are holes, all others are joined."""
+"""The parts of one object: those wholly inside the others are holes, all others are merged."""
 
 from collections.abc import Sequence
 

@@ -1,4 +1,4 @@
-"""Shapes to one mask: which pixels each covers, and which shape wins where they overlap."""
+"""Rasterises shapes to one mask: which pixels each covers, and which shape wins where they overlap."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace

@@ -1,6 +1,6 @@
 """Near-duplicates: the same picture is found however it was changed, and different pictures never are."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from functools import cache
 from pathlib import Path
 
@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from segpipe.acquire.sample import pictures as sample
 from segpipe.annotations.near_duplicates.fingerprint import MAX_KEYPOINTS, fingerprint, parse_fingerprint
-from segpipe.annotations.near_duplicates.pairs import LARGE, Pair, clusters, pairs, twins, warnings
+from segpipe.annotations.near_duplicates.pairs import LARGE, Pair, clusters, pairs, warnings
 from segpipe.annotations.near_duplicates.parts import align
 from segpipe.annotations.near_duplicates.whole import ORIENTATIONS, _dct, _sign_bits, gradient_correlation, reoriented
 from segpipe.errors import Fix
@@ -20,6 +20,10 @@ from segpipe.images.decode import Pixels, decode_image
 MOST = 6000
 """Bytes."""
 CONCRETE = Path(__file__).parents[4] / "shared" / "data" / "concrete_voc" / "JPEGImages"
+
+
+def cluster_names(fingerprints: Mapping[str, bytes]) -> dict[str, str]:
+    return clusters(pairs(fingerprints))
 
 
 @cache
@@ -83,12 +87,15 @@ def test_a_changed_copy_is_found_and_told_by_its_kind(name: str) -> None:
     found = pairs(prints)
     assert [(each.first, each.second, each.kind) for each in found] == [(f"{n}", f"{n} copy", kind) for n in range(5)]
     assert all(each.distance <= 0.3 for each in found)
-    assert twins(prints) == {each: each[0] for each in prints}
+    assert cluster_names(prints) == {each: each[0] for each in prints}
 
 
 def test_two_crops_that_overlap_are_one_cluster_without_the_whole() -> None:
     image = scene(3)
-    assert twins({"left": fingerprint(image[:, :210]), "right": fingerprint(image[:, 90:])}) == {"left": "left", "right": "left"}
+    assert cluster_names({"left": fingerprint(image[:, :210]), "right": fingerprint(image[:, 90:])}) == {
+        "left": "left",
+        "right": "left",
+    }
 
 
 def test_equal_pixels_have_distance_zero_even_where_there_is_nothing_to_see() -> None:
@@ -164,15 +171,15 @@ def test_the_order_of_images_changes_nothing() -> None:
 
 
 def test_no_images_and_one_image_have_no_pairs() -> None:
-    assert twins({}) == {}
-    assert twins({"a": fingerprint(scene(1))}) == {}
+    assert cluster_names({}) == {}
+    assert cluster_names({"a": fingerprint(scene(1))}) == {}
 
 
 def test_more_copies_than_one_point_is_compared_with_are_still_one_cluster() -> None:
     image = scene(2)
     prints = {f"{n:02}": fingerprint(image[n : n + 180, 2 * n : 2 * n + 230]) for n in range(20)}
-    assert set(twins(prints).values()) == {"00"}
-    assert len(twins(prints)) == 20
+    assert set(cluster_names(prints).values()) == {"00"}
+    assert len(cluster_names(prints)) == 20
 
 
 def test_the_signs_of_a_moved_picture_are_the_moved_signs() -> None:
@@ -263,4 +270,4 @@ def test_images_without_points_after_the_others_confuse_nobody() -> None:
     picture = scene(7, 300, 400)
     prints = {"a": fingerprint(scene(1, 300, 400)), "b": fingerprint(picture), "c": fingerprint(picture[20:260, 30:330])}
     flat = {f"z{number}": fingerprint(np.full((20, 20, 1), number, np.uint8)) for number in range(5)}
-    assert twins(prints | flat) == twins(prints) == {"b": "b", "c": "b"}
+    assert cluster_names(prints | flat) == cluster_names(prints) == {"b": "b", "c": "b"}

@@ -1,4 +1,4 @@
-"""Which image an entry of a COCO file means, and which part it belongs to."""
+"""Finds the image file of an entry in a COCO file, and the part it belongs to."""
 
 from collections import defaultdict
 from collections.abc import Iterable

@@ -1,4 +1,4 @@
-"""The annotations of one COCO image as its mask: objects, crowds, and photos that were annotated before their turn."""
+"""The annotations of one COCO image as its mask: objects, crowds, and photos annotated without their EXIF orientation."""
 
 import json
 from collections.abc import Iterator, Sequence
@@ -114,6 +114,6 @@ def _mask(objects: Sequence[Shape], crowds: Sequence[Shape], size: Size, ids: Cl
 
 
 def _reoriented(mask: Mask, item: Item) -> Mask:
-    """The mask of a photo that was annotated before its turn by EXIF, as the photo is read."""
+    """The mask in the orientation in which the photo is read, after EXIF."""
     turn = turn_of(item.image.read(), item.source)
     return np.ascontiguousarray(turn(mask)) if turn else mask

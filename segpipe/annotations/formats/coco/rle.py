@@ -1,4 +1,4 @@
-"""COCO's run lengths: a mask as lengths of runs of 0 and 1 in turn, column after column, as numbers or packed into text."""
+"""COCO's run-length encoding (RLE): runs of 0 and 1 in turn, column after column, as numbers or packed into text."""
 
 from typing import Any
 

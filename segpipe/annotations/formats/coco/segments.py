@@ -1,4 +1,4 @@
-"""An annotation of COCO as shapes: each polygon a shape, so that together they are one object; run lengths a mask."""
+"""A COCO annotation as shapes: a polygon each, which together are one object; run lengths (RLE) as a mask."""
 
 import math
 from collections.abc import Iterator

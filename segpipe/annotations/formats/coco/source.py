@@ -111,8 +111,8 @@ def _files(root: Path) -> tuple[list[CocoFile], list[DataError]]:
             advice = advice or ("" if remedy == LEFT_OUT else remedy)
             problems.append(DataError(name, what, remedy, warning=True))
     if not files and not any(not problem.warning for problem in problems):
-        told = f" ({'; '.join(others[:3])}{' ...' if len(others) > 3 else ''})" if others else ""
-        raise PipelineError(f"{root}: no COCO file of instances in it{told}. {advice or EXPORT}")
+        listed = f" ({'; '.join(others[:3])}{' ...' if len(others) > 3 else ''})" if others else ""
+        raise PipelineError(f"{root}: no COCO file of instances in it{listed}. {advice or EXPORT}")
     # COCO's own download repeats the persons of its instances in a file of keypoints.
     if not all(file.keypoints for file in files):
         problems += [_left_out(file) for file in files if file.keypoints]

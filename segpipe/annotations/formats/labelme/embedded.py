@@ -49,7 +49,7 @@ def decoded(content: dict[str, Any], name: str) -> bytes:
 
 
 def suffix_of(content: dict[str, Any]) -> str:
-    """The suffix of a JSON's image, told from its first bytes; empty where they are of no image."""
+    """The suffix of a JSON's image, by its first bytes; empty where they are of no image."""
     try:
         return _suffix(base64.b64decode(text(content, "imageData")[:64]))
     except (binascii.Error, ValueError):

@@ -87,7 +87,7 @@ class Images:
         return DataError(self.display_name(match.path), f'its image "{short(match.named)}" is not in the folder', remedy)
 
     def display_name(self, path: Path) -> str:
-        """A path as sentences call it."""
+        """A path as messages name it."""
         return path.relative_to(self.root).as_posix()
 
     def _at(self, path: Path) -> list[Path]:

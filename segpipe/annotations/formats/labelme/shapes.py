@@ -1,4 +1,4 @@
-"""labelme's shapes, from JSON to Shape: every bad one is told, and none is painted that is not what was drawn."""
+"""labelme's shapes, from JSON to Shape: every invalid one is reported, and none is repaired by a guess."""
 
 import base64
 import binascii
@@ -91,14 +91,14 @@ def _label(label: object, name: str) -> str:
     is_number = isinstance(label, int) or (isinstance(label, float) and math.isfinite(label))
     if isinstance(label, bool) or not (is_number or isinstance(label, str | None)):
         raise DataError(name, "a label that is no text", "Give the shape its label again in labelme.")
-    told = "" if label is None else str(label).strip()
-    if not told:
+    text = "" if label is None else str(label).strip()
+    if not text:
         raise DataError(name, "a shape without a label", "Give every shape its label in labelme, or remove it.")
-    if plain(told) != told:
-        raise DataError(name, f'a label with control characters ("{short(told)}")', "Write labels in one line of plain text.")
-    if len(told) > LONGEST_LABEL:
-        raise DataError(name, f'a label of more than {LONGEST_LABEL} characters ("{short(told)}")', "Give it a shorter one.")
-    return told
+    if plain(text) != text:
+        raise DataError(name, f'a label with control characters ("{short(text)}")', "Write labels in one line of plain text.")
+    if len(text) > LONGEST_LABEL:
+        raise DataError(name, f'a label of more than {LONGEST_LABEL} characters ("{short(text)}")', "Give it a shorter one.")
+    return text
 
 
 def _shape(raw: dict[str, Any], label: str, name: str) -> Shape:
@@ -111,9 +111,9 @@ def _shape(raw: dict[str, Any], label: str, name: str) -> Shape:
         raise DataError(name, f'a shape of the type "{short(kind)}", which is not known', remedy)
     shape_name = _describe_shape(kind, label)
     points = _points(raw.get("points"), shape_name, name)
-    needed, told = NEEDED[kind]
+    needed, how_many = NEEDED[kind]
     if len(points) not in needed:
-        raise DataError(name, f"{shape_name} needs {told}", DRAW)
+        raise DataError(name, f"{shape_name} needs {how_many}", DRAW)
     group = _group(raw.get("group_id"), shape_name, name)
     if kind == "mask":
         corner, pixels = _pixels(raw.get("mask"), points, shape_name, name)

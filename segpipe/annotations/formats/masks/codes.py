@@ -1,4 +1,4 @@
-"""What a mask file holds, before anyone says what it means: a code for each pixel, which is a number or a colour."""
+"""Reads a mask file as codes: a number or a colour for each pixel, before anything says which class it means."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
@@ -73,7 +73,7 @@ def colour_of(code: int) -> tuple[int, int, int]:
 
 
 def format_code(code: int) -> str:
-    """The code as `code_of` reads it."""
+    """The code as `parse_code` reads it."""
     return " ".join(map(str, colour_of(code))) if code >= COLOUR else str(code)
 
 
@@ -84,7 +84,7 @@ def format_codes(codes: Sequence[int]) -> str:
 
 
 def is_evenly_spaced(codes: Sequence[int]) -> bool:
-    """Whether three or more values divide 0 .. top evenly, rounded up or down: ids that were stretched to be visible."""
+    """Whether three or more values divide 0 .. top evenly, rounded up or down: ids that were scaled up to be visible."""
     last = len(codes) - 1
     if last < 2 or codes[0] != 0 or codes[-1] <= 2 * last:
         return False

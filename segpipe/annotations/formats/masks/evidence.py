@@ -1,4 +1,4 @@
-"""What all masks of a data set hold, how they are read, and the lines of params.yaml that would read them otherwise."""
+"""The values of all masks of a data set, how they are read, and the lines of params.yaml that would read them otherwise."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass

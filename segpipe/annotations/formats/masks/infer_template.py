@@ -1,4 +1,4 @@
-"""Which template the names of images and masks show, and where they leave it open."""
+"""Infers data.masks.template from the names of images and masks, or lists the alternatives where it is ambiguous."""
 
 from collections import Counter, defaultdict
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
@@ -14,7 +14,7 @@ from segpipe.images.decode import SUFFIXES
 
 TRIED = 8
 ASKED = 6
-"""As many ways of naming are listed where a person must say what they are."""
+"""Alternatives that are listed where a person must choose."""
 UNUSABLE = set("{}>\\")
 """Letters that a template cannot hold as they are."""
 THESE_ONLY = "only these are masks, the others are left out"
@@ -25,9 +25,8 @@ THESE_AS_CLASSES = "these are of one class each, the others are left out"
 class InferredTemplate:
     """`template` fits `n_fitting` masks; `classes` are the names that `{class}` stands for in them, sorted.
 
-    Where the names leave open what the masks of one image are, `alternatives` are the different ones, each with the number of images
-    that have a mask called so, `side` is how images are called, `example` are the masks of one image and last the image, and
-    `template` is empty.
+    Where the names are ambiguous, `template` is empty, `alternatives` are the patterns found, each with the number of images
+    that have such a mask, `side` is the template of the images, and `example` the masks of one image and last the image.
     """
 
     template: str
@@ -74,7 +73,7 @@ class InferredTemplate:
 
 
 Patterns = Mapping[str, Mapping[str, str]]
-"""What the names of masks say beside the image's, such as `{stem}_cat`: for each the masks, and each one's image."""
+"""By pattern, such as `{stem}_cat`: the masks that are named so, each with its image."""
 
 
 def infer(image_ids: Collection[str], mask_ids: Collection[str]) -> InferredTemplate | None:

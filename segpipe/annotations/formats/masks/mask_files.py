@@ -1,4 +1,4 @@
-"""Several mask files of one image, each of one class or a part of the whole, joined to one mask."""
+"""Several mask files of one image, one a class or in parts, merged into one mask."""
 
 from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
@@ -25,7 +25,7 @@ NO_CLASS_NAMES = (
     "__ignore__",
     *(spelt for word in _WORDS for spelt in (word, word.capitalize(), word.upper())),
 )
-"""What files may be called that are of no class: they show where there is nothing, or where nobody looks."""
+"""Names in the place of a class that mean none: background, or pixels to ignore."""
 
 
 @dataclass(frozen=True)
@@ -48,8 +48,8 @@ class MaskFiles:
         return b"".join(each.byte_source.read() for each in self.files)
 
     def file_ranges(self) -> tuple[FileRange, ...]:
-        """Where on the disk all of them lie."""
-        return tuple(place for each in self.files for place in each.byte_source.file_ranges())
+        """Those of all files."""
+        return tuple(file_range for each in self.files for file_range in each.byte_source.file_ranges())
 
 
 def final_ids(own: MasksParams, ids: ClassIds) -> dict[str, int]:
@@ -84,7 +84,7 @@ def read(item: Item, width: int, height: int, coding: Coding, numbers: Mapping[s
     if not numbers:
         problems += _object_values_differ(item, coding, [own.values for _, own in found])
     masks = [own.mask for _, own in found if own.mask is not None]
-    # Files of one class are judged by themselves: their values mean nothing beside one another.
+    # Files of one class are checked one by one: their values mean nothing beside one another.
     code_counts = None if numbers else merged([own.code_counts for _, own in found if own.code_counts])
     if len(masks) < len(found):
         return ParsedAnnotation(None, tuple(sorted(set(named))), tuple(problems), code_counts)
@@ -106,13 +106,13 @@ def merge_masks(masks: Sequence[Mask], overlap: str) -> tuple[Mask, dict[int, bo
     mask = np.zeros(masks[0].shape, np.uint8)
     for number in sorted(planes, key=lambda number: (number == IGNORE, number > 0, -areas[number] if small else 0, number)):
         mask[planes[number]] = number
-    seen = {number: int(np.count_nonzero(mask[plane] == number)) for number, plane in planes.items()}
-    over = {number: areas[number] - int(np.count_nonzero(mask[plane] == IGNORE)) for number, plane in planes.items()}
-    return mask, {number: not seen[number] for number in planes if 0 < number < IGNORE and seen[number] < over[number]}
+    visible = {number: int(np.count_nonzero(mask[plane] == number)) for number, plane in planes.items()}
+    unignored = {number: areas[number] - int(np.count_nonzero(mask[plane] == IGNORE)) for number, plane in planes.items()}
+    return mask, {number: not visible[number] for number in planes if 0 < number < IGNORE and visible[number] < unignored[number]}
 
 
 def _overlaps(item: Item, covered: Mapping[int, bool], names: Mapping[int, str], overlap: str) -> list[DataError]:
-    """What to tell of the classes that lost pixels to others: a warning, or an error where one lost all."""
+    """The problems of classes that lost pixels to others: a warning, or an error where one lost all."""
     gone = [names.get(number, f"class {number}") for number, is_gone in sorted(covered.items()) if is_gone]
     if gone and overlap == "smaller":
         what = f"the object of {', '.join(gone)} has the same pixels as that of a later class"
@@ -164,11 +164,11 @@ def classes_present(values: Sequence[str]) -> set[str]:
     return {class_name for class_name, code in _split_values(values) if code and class_name not in NO_CLASS_NAMES}
 
 
-def check_object_values(seen: Sequence[AnnotationSummary], coding: Coding) -> list[DataError]:
+def check_object_values(summaries: Sequence[AnnotationSummary], coding: Coding) -> list[DataError]:
     """What only all files of a class together show: the ignored value is the object in some of them."""
     problems = []
     objects: dict[str, list[tuple[str, int]]] = defaultdict(list)
-    for each in seen:
+    for each in summaries:
         for mask_file in each.item.annotation.files if isinstance(each.item.annotation, MaskFiles) else ():
             codes = [code for class_name, code in _split_values(each.values) if class_name == mask_file.class_name]
             objects[mask_file.class_name].append((mask_file.name, coding.object_in(codes)))

@@ -1,4 +1,4 @@
-"""What tells the masks of one image apart by their names: classes, numbered parts, or nothing that is sure."""
+"""What distinguishes the names of several masks of one image: classes, numbered parts, or nothing certain."""
 
 import re
 from collections import defaultdict
@@ -11,7 +11,7 @@ from segpipe.images.decode import SUFFIXES
 
 MASK_WORDS = {"mask", "masks", "gt", "gtfine", "gtcoarse", "label", "labels", "labelled", "annotation", "annotations", "annot"}
 MASK_WORDS |= {"seg", "segmentation", "segmentations", "groundtruth", "truth"}
-"""Words that say of a file that it is a mask, and nothing of its class."""
+"""Words that mark a file as a mask and say nothing of its class."""
 VARIANT_WORDS = MASK_WORDS | {"labelids", "labeltrainids", "trainids", "instance", "instances", "instanceids", "id", "ids", "rgb"}
 VARIANT_WORDS |= {"color", "colour", "colors", "colours", "colored", "coloured", "gray", "grey", "binary", "trimap", "trimaps"}
 VARIANT_WORDS |= {
@@ -28,9 +28,9 @@ VARIANT_WORDS |= {
     "img",
     "photo",
 }
-"""Words of names that tell forms of one mask apart, and not classes."""
+"""Words that distinguish variants of one mask (ids, colours, previews), not classes."""
 VERSION_WORDS = {"orig", "original", "old", "new", "copy", "backup", "bak", "tmp", "temp", "test", "final", "edited", "fixed"}
-"""Words of names that tell an older file from a newer one."""
+"""Words that distinguish versions of one file, not classes."""
 NUMBERED = re.compile(r"(?P<base>.*?)(?P<number>[-_. ]*[(\[]?[0-9]+[)\]]?)?", re.DOTALL)
 ENDS = re.compile("([-_. ]+)")
 WORD = re.compile(r"[^\W\d_]+")

@@ -54,10 +54,10 @@ def pair(root: Path, found: Files, naming: Naming) -> tuple[list[Pair], list[Dat
     )
     near, unmatched, warnings = _by_case(root, found.images, owned, unmatched, naming)
     owned |= near
-    # Two images of one name both get its mask: that they share a name is told, and neither is taken.
+    # Two images of one name both get its mask: that they share a name is reported as an error, so neither is used.
     pairs = [Pair(item_id, path, tuple(owned.get(item_id, ()))) for item_id, path in found.images]
-    kept, told = pairing_problems.diagnose(root, pairs, unmatched, others, naming)
-    return kept, [*problems, *_duplicate_masks(root, owned, template), *warnings, *told]
+    kept, unpaired = pairing_problems.diagnose(root, pairs, unmatched, others, naming)
+    return kept, [*problems, *_duplicate_masks(root, owned, template), *warnings, *unpaired]
 
 
 def below(root: Path, folder: str) -> Iterator[File]:
@@ -131,7 +131,7 @@ def _duplicate_masks(root: Path, owned: Owned, template: Template) -> list[DataE
 def _by_case(
     root: Path, images: Sequence[File], owned: Owned, unmatched: list[File], naming: Naming
 ) -> tuple[Owned, list[File], list[DataError]]:
-    """Pairs images with masks that are called alike but for upper and lower case or the make-up of accents; with warnings.
+    """Pairs images with masks whose names differ in case or in the composition of accents only; with warnings.
 
     Only where one image without mask and, unless the template has several masks for an image, one mask are called so.
     """

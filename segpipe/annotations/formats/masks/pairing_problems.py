@@ -1,4 +1,4 @@
-"""What is wrong with images and masks that names do not bring together, and the line that does where one is sure."""
+"""Images and masks that could not be paired by their names: what is wrong, and the line that pairs them where one is sure."""
 
 from collections import defaultdict
 from collections.abc import Collection, Sequence

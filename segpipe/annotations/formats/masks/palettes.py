@@ -1,4 +1,4 @@
-"""Whether a palette mask means its indices or the colours it is shown in: where both cannot be right, the colours are."""
+"""Whether the indices or the colours of palette masks are the classes: the colours, where the indices cannot be."""
 
 from collections.abc import Collection, Sequence
 

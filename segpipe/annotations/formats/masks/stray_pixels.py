@@ -1,4 +1,4 @@
-"""Stray pixels: values that a few pixels of a few masks have, where nearly all others agree (a slip of the pencil)."""
+"""Stray pixels: values of a few pixels in a few masks, where nearly all others agree (a slip while drawing)."""
 
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
@@ -10,7 +10,7 @@ FEW = 8
 BESIDE_WHITE = 200
 """Of black and white masks at most one in so many pixels that are not black is stray."""
 SLIP = 4
-"""Pixels of a slip of the pencil in a mask, on average; values of more pixels are stray only in a tenth of the masks."""
+"""Pixels of a slip in a mask, on average; values of more pixels are stray only in a tenth of the masks."""
 BESIDE_CLASSES = 1000
 """Of masks with several values at most one in so many is."""
 

@@ -1,4 +1,4 @@
-"""How masks are called after their images: `{stem}_mask`, `{stem}_{class}`, or both sides as `{stem}_photo > {stem}_mask`."""
+"""How masks are named after their images: `{stem}_mask`, `{stem}_{class}`, or both sides as `{stem}_photo > {stem}_mask`."""
 
 import re
 from collections.abc import Collection, Iterable, Iterator, Mapping
@@ -21,7 +21,7 @@ EXAMPLE = (
 
 @dataclass(frozen=True)
 class NameMatch:
-    """What the name of a mask says: the image's folder and its stem under the template, and the class, empty for none."""
+    """A mask's name taken apart: the image's folder and its stem under the template, and the class, empty for none."""
 
     folder: str
     stem: str
@@ -66,7 +66,7 @@ class Template:
     def matches(
         self, mask_id: str, stems: Mapping[str, Collection[str]], classes: Collection[str] | None = None
     ) -> set[NameMatch]:
-        """All that the name of a mask may say, where `stems` are those of the images by folder.
+        """All ways to match the name of a mask, where `stems` are those of the images by folder.
 
         `classes` are the names that `{class}` may stand for; None for any. Folders of the template may stand above or
         below those that the image is in: masks/train/cat/a and masks/cat/train/a are both of train/a.

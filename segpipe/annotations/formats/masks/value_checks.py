@@ -1,4 +1,4 @@
-"""What the values of all masks together show: the likely cause, and the lines of params.yaml that mend it."""
+"""Checks the values of all masks together: the likely cause of what is wrong, and the lines of params.yaml that mend it."""
 
 from collections.abc import Callable, Sequence
 
@@ -25,7 +25,7 @@ OBJECTS = "They look like numbers of single objects. Save each pixel as the numb
 def check_values(
     summaries: Sequence[AnnotationSummary], coding: Coding, names: Sequence[str], max_ignored: float, block: str = "data.masks"
 ) -> list[DataError]:
-    """The first cause that explains what is wrong, for each mask concerned; warnings where nothing is.
+    """The first cause that explains what is wrong, for each mask concerned; else warnings.
 
     `max_ignored` is the share of what is not the first class that may have the ignored value.
     """
@@ -148,7 +148,8 @@ def _far_apart(all_masks: Evidence) -> list[DataError]:
     if len(kept) > PLAUSIBLE:
         what = f"{len(strange)} values that are no class: {format_codes(strange)}"
         return all_masks.problems_for(what, OBJECTS)
-    what = f"the values {format_codes(kept)}, {'evenly spaced: class ids stretched to be visible' if is_evenly_spaced(kept) else 'far apart'}"
+    spacing = "evenly spaced: class ids stretched to be visible" if is_evenly_spaced(kept) else "far apart"
+    what = f"the values {format_codes(kept)}, {spacing}"
     return all_masks.problems_for(what, all_masks.how_to_list("value", len(kept)), all_masks.listing(kept))
 
 
@@ -246,14 +247,14 @@ def _unused_ignore_value(all_masks: Evidence) -> list[DataError]:
 def _too_much_ignored(all_masks: Evidence, most: float) -> list[DataError]:
     """Ignored pixels where objects should be: over all masks, or in single ones that hold hardly anything else.
 
-    Masks that are ignored from edge to edge are not asked: that they teach nothing is told elsewhere. Nor is 0 asked about:
-    nobody guesses that it is ignored, and most of a partly annotated image is.
+    Masks that are ignored from edge to edge do not count: the check of the data set reports them. Nor is 0 questioned:
+    it is ignored only where a person says so, and most of a partly annotated image is 0.
     """
     if all_masks.coding.ignored == 0:
         return []
     counts = {name: all_masks.counts(code_counts) for name, code_counts in all_masks.mask_counts.items()}
-    asked = {name: each for name, each in counts.items() if each.ignored < each.all}
-    ignored, objects = sum(each.ignored for each in asked.values()), sum(each.objects for each in asked.values())
+    partly = {name: each for name, each in counts.items() if each.ignored < each.all}
+    ignored, objects = sum(each.ignored for each in partly.values()), sum(each.objects for each in partly.values())
     value = format_code(all_masks.coding.ignored)
     remedy = f"If {value} is an object there, {all_masks.as_object()}; if nobody looked there, set data.max_ignored to 1.0."
     if ignored > most * (ignored + objects):
@@ -261,7 +262,9 @@ def _too_much_ignored(all_masks: Evidence, most: float) -> list[DataError]:
         return [DataError("all masks", share, remedy)]
     bound = max(most, IN_ONE_MASK)
     what = f"nearly all that is not the first class is {value}, the ignored value, while other masks hold objects"
-    return [DataError(name, what, remedy) for name, each in asked.items() if each.ignored > bound * (each.ignored + each.objects)]
+    return [
+        DataError(name, what, remedy) for name, each in partly.items() if each.ignored > bound * (each.ignored + each.objects)
+    ]
 
 
 def _single_valued(all_masks: Evidence) -> list[DataError]:

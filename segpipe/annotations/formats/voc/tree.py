@@ -28,7 +28,7 @@ class Tree:
     unread: tuple[str, ...]
 
     def display_name(self, path: PurePosixPath) -> str:
-        """A file as sentences call it: by its path inside the tree."""
+        """A file as messages name it: by its path inside the tree."""
         return path.relative_to(self.path).as_posix()
 
 

@@ -157,7 +157,7 @@ def is_yolo(root: Path) -> bool:
     pairs = pair((path.relative_to(root).as_posix() for path in images_below(root)), _texts(root))
     own = [file for name in sorted(pairs.labels) for file in pairs.labels[name]]
     lines = [line for file in own[:TRIED] if (line := _first_line(root / file))]
-    # Some may be broken: that is told when they are read.
+    # Some may be broken: reading them reports that.
     return bool(own) and (find_yaml(root) is not None or 2 * sum(map(_is_line, lines)) > len(lines))
 
 

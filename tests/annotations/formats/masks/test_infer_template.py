@@ -43,7 +43,7 @@ def test_an_added_ending_is_always_found(stems: set[str], ending: str) -> None:
     template = parse(found.template)
     known = stems_of(template, stems)
     for stem in stems:
-        assert {known[each.folder][each.stem] for each in template.readings(stem + ending, known)} == {stem}
+        assert {known[each.folder][each.stem] for each in template.matches(stem + ending, known)} == {stem}
 
 
 FIVE = ("a0", "a1", "a2", "a3", "a4")
@@ -138,7 +138,7 @@ def test_what_names_leave_open_is_said_with_what_can_be_meant(masks: list[str], 
         known = stems_of(template, FIVE)
         meant = [mask for mask in masks if template.is_mask(mask, ".png")]
         assert len(meant) >= len(FIVE)
-        assert all(len(template.readings(mask, known)) == 1 for mask in meant)
+        assert all(len(template.matches(mask, known)) == 1 for mask in meant)
 
 
 def test_a_doubt_names_the_masks_of_one_image() -> None:
@@ -170,5 +170,5 @@ def test_classes_are_found_whatever_the_images_are_called(stems: set[str], class
         return
     template = parse(found.template)
     known = stems_of(template, stems)
-    assert all(template.readings(mask, known, found.classes) for mask in masks)
+    assert all(template.matches(mask, known, found.classes) for mask in masks)
     assert found.classes == tuple(sorted(classes))

@@ -147,7 +147,7 @@ def test_the_stage_refuses_what_init_would_read_by_colours(tmp_path: Path) -> No
 
 
 @pytest.mark.parametrize(
-    ("tallies", "named", "why"),
+    ("mask_counts", "named", "why"),
     [
         ([((0, 1), ())], (), ""),
         ([((0, 1), (0, 9 << 8))], (), ""),
