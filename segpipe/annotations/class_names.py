@@ -13,7 +13,7 @@ from segpipe.storage.text_file import read_text
 LISTS = ("classes.txt", "labels.txt", "class_names.txt")
 OBJECT = "object"
 VOID = ("unlabelled", "unlabeled", "void", "ignore", "__ignore__")
-MOST = 255
+MAX_CLASSES = 255
 PLAUSIBLE = 64
 """More classes than this, or ids with so many gaps, are believed only where a list names them."""
 
@@ -81,10 +81,10 @@ def read_file(path: Path) -> NameList:
     if strange is not None:
         raise PipelineError(f'{path}: "{plain(strange)}" holds control characters. Write a class name a line, in plain text.')
     twice = sorted({name for name in names if names.count(name) > 1})
-    if twice or not 1 <= len(names) <= MOST + 1:
+    if twice or not 1 <= len(names) <= MAX_CLASSES + 1:
         what = f"names {', '.join(twice[:5])} twice" if twice else f"holds {len(names)} names"
         raise PipelineError(
-            f"{path}: {what}. Write 2 to {MOST} class names, a line each, or rename the file if it is another list."
+            f"{path}: {what}. Write 2 to {MAX_CLASSES} class names, a line each, or rename the file if it is another list."
         )
     return NameList(path.name, tuple(names), tuple(at for at, line in enumerate(lines, 1) if not line))
 

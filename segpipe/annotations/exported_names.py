@@ -16,7 +16,7 @@ NamesOfFile = tuple[str, tuple[str, ...]]
 ROBOFLOW, NNUNET, SUPERVISELY = "_classes.csv", "dataset.json", "meta.json"
 NNUNET_KEYS = {"channel_names", "modality", "numTraining", "file_ending", "tensorImageSize"}
 """One of these beside `labels` tells nnU-Net's dataset.json from others."""
-MOST, LONGEST = 256, 255
+MAX_NAMES, MAX_FILE_NAME_BYTES = 256, 255
 """Names in a list, and bytes of a file's name: a system refuses to look for longer ones."""
 
 
@@ -90,7 +90,9 @@ def _darknet_places(folder: Path) -> list[Path]:
     named = [value.strip().replace("\\", "/") for key, value in lines if key.strip() == "names"]
     # Of a path of another machine its end counts, so that nothing outside the folder is read.
     ends = [name.rpartition("/")[2] for name in named]
-    return [folder / end for end in (*ends, "obj.names") if end not in ("", ".", "..") and len(end.encode()) <= LONGEST]
+    return [
+        folder / end for end in (*ends, "obj.names") if end not in ("", ".", "..") and len(end.encode()) <= MAX_FILE_NAME_BYTES
+    ]
 
 
 def _supervisely(folder: Path) -> NamesOfFile | None:
@@ -127,7 +129,7 @@ def _checked(path: Path, names: Sequence[str]) -> tuple[str, ...]:
     """The names, if each is one line of plain text and stands there once."""
     strange = [plain(name) for name in names if not name or plain(name) != name]
     twice = sorted({name for name in names if names.count(name) > 1})
-    if strange or twice or not 1 <= len(names) <= MOST:
+    if strange or twice or not 1 <= len(names) <= MAX_NAMES:
         count = f"names {', '.join(twice[:5])} twice" if twice else f"holds {len(names)} names"
         what = f'"{strange[0]}" is no name' if strange else count
         raise PipelineError(f"{path}: {what}. Write each class once, in plain text, or rename the file if it is something else.")

@@ -255,12 +255,12 @@ def test_many_processes_give_the_same_as_one(tmp_path: Path, monkeypatch: pytest
     for number in range(40):
         shape = tuple(rng.integers(5, 20, 2))
         save(tmp_path, f"{number}", rng.integers(0, 256, (*shape, 3), np.uint8), rng.integers(0, 3, shape, np.uint8))
-    assert examine.FEW < 40
+    assert examine.SERIAL_UP_TO < 40
     parallel = converted(tmp_path)
-    monkeypatch.setattr(examine, "FEW", 1000)
+    monkeypatch.setattr(examine, "SERIAL_UP_TO", 1000)
     assert parallel == converted(tmp_path)
     (tmp_path / "images/7.png").write_bytes(b"")
     serial_refusal = refusal(tmp_path)
-    monkeypatch.setattr(examine, "FEW", 1)
+    monkeypatch.setattr(examine, "SERIAL_UP_TO", 1)
     assert refusal(tmp_path) == serial_refusal
     assert serial_refusal.startswith("images/7.png: an empty file. ")

@@ -63,7 +63,7 @@ def test_broken_and_large_files_are_of_none(tmp_path: Path, monkeypatch: pytest.
     (tmp_path / "x.json").write_text("[")
     assert foreign_files.program_of_file(tmp_path / "x.json") is None
     (tmp_path / "x.json").write_text(json.dumps(TASKS))
-    monkeypatch.setattr(foreign_files, "LARGEST", 50)
+    monkeypatch.setattr(foreign_files, "MAX_BYTES", 50)
     assert foreign_files.program_of_file(tmp_path / "x.json") is None
 
 

@@ -13,7 +13,7 @@ from segpipe.images.overlay import displayed, overlay
 from segpipe.images.palette import Colour, colours
 from segpipe.record import Record
 
-MOST = 24
+MAX_IMAGES = 24
 COLUMNS = 4
 TILE = 224
 """Pixels: the long side of an image on the sheet."""
@@ -22,7 +22,7 @@ INK, PAPER = (40, 40, 40), (255, 255, 255)
 
 
 def contact_sheet(records: Sequence[Record], classes: Sequence[str]) -> NDArray[np.uint8]:
-    """(H, W, 3): up to MOST images, each with its mask laid over it at its side, and what each colour means."""
+    """(H, W, 3): up to MAX_IMAGES images, each beside itself under its mask, and a legend of the colours."""
     palette = colours(len(classes))
     tiles = [_tile(record, palette) for record in select_records(records, len(classes))]
     width = COLUMNS * (2 * TILE + 2 * GAP) + GAP
@@ -31,12 +31,15 @@ def contact_sheet(records: Sequence[Record], classes: Sequence[str]) -> NDArray[
 
 
 def select_records(records: Sequence[Record], n_classes: int) -> list[Record]:
-    """Up to MOST records in an order of their own (a hash of the id): in turn one for the class that was shown least."""
+    """Up to MAX_IMAGES records, sorted by id.
+
+    They are taken in the order of a hash of the id, each time one with the class that was shown least so far.
+    """
     left = sorted(records, key=lambda record: hashlib.sha256(record.id.encode("utf-8")).digest())
     images = [sum(record.pixels[number] > 0 for record in left) for number in range(n_classes)]
     shown = [0] * n_classes
     taken: list[Record] = []
-    while any(images) and len(taken) < MOST:
+    while any(images) and len(taken) < MAX_IMAGES:
         wanted = min(
             (number for number in range(n_classes) if images[number]), key=lambda number: (shown[number], images[number])
         )
@@ -46,7 +49,7 @@ def select_records(records: Sequence[Record], n_classes: int) -> list[Record]:
         for number, count in enumerate(record.pixels):
             shown[number] += count > 0
             images[number] -= count > 0
-    taken += left[: MOST - len(taken)]
+    taken += left[: MAX_IMAGES - len(taken)]
     return sorted(taken, key=lambda record: record.id)
 
 

@@ -13,7 +13,7 @@ from segpipe.annotations.detect import label_studio, mask_folders, nnunet
 from segpipe.annotations.detect.infer_classes import VOC
 from segpipe.annotations.detect.mask_folders import IMAGE_NAMES, MASK_NAMES, PAIRS, MaskFolders
 from segpipe.annotations.formats.coco import file as coco
-from segpipe.annotations.formats.labelme.json_file import AGAIN, OTHER, read_json
+from segpipe.annotations.formats.labelme.json_file import NOT_LABELME, SAVE_AGAIN, read_json
 from segpipe.annotations.formats.masks import colour_table
 from segpipe.annotations.formats.masks.name_pattern import VARIANT_WORDS, words_in
 from segpipe.annotations.formats.masks.template import CLASS, STEM, parse
@@ -24,7 +24,7 @@ from segpipe.errors import DataError, PipelineError
 from segpipe.images.unsupported import POINTER, is_pointer, kind_of_name
 
 Kind = Literal["labelme", "masks", "voc", "coco", "yolo"]
-TRIED = 8
+MAX_TRIED = 8
 """So many JSON files tell which program wrote them."""
 EXPECTED = """Expected one of these:
   labelme  photo.jpg and photo.json side by side, flat or below train/, val/, test/
@@ -202,7 +202,7 @@ def _nothing_fits(root: Path, kind: Kind | None) -> str:
 def _hints(root: Path, files: Iterable[Path], kind: Kind | None) -> list[str]:
     """Sentences on what comes near: JSON of another kind, two folders whose files are named differently, links."""
     hints = []
-    others = list(islice((path for path in files if path.suffix.lower() == ".json" and not _is_labelme(path)), TRIED))
+    others = list(islice((path for path in files if path.suffix.lower() == ".json" and not _is_labelme(path)), MAX_TRIED))
     # The one whose program is known tells more than a file of settings that comes first.
     other = next((path for path in others if foreign_files.program_of_file(path)), others[0] if others else None)
     if other:
@@ -229,6 +229,6 @@ def _why_not(path: Path, name: str, kind: Kind | None) -> str:
     try:
         read_json(path.read_bytes(), name)
     except DataError as problem:
-        is_labelme = problem.problem != OTHER and (kind == "labelme" or problem.remedy != AGAIN)
+        is_labelme = problem.problem != NOT_LABELME and (kind == "labelme" or problem.remedy != SAVE_AGAIN)
         return str(problem) if is_labelme else coco.why_not(path, name)
     return coco.why_not(path, name)

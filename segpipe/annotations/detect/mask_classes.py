@@ -9,7 +9,7 @@ from segpipe.annotations.code_counts import CodeCounts, masks_by_code
 from segpipe.annotations.detect.infer_classes import classes_from_ids
 from segpipe.annotations.formats.masks import colour_table, stray_pixels
 from segpipe.annotations.formats.masks.codes import (
-    COLOUR,
+    COLOUR_OFFSET,
     colour_code,
     colour_of,
     format_code,
@@ -69,7 +69,7 @@ def classes_from_codes(files: Mapping[str, int], listed: NameList | None, table:
     `PLAUSIBLE` values a class each, those of a table by its names.
     """
     found = sorted(map(parse_code, files))
-    if found and found[-1] >= COLOUR:
+    if found and found[-1] >= COLOUR_OFFSET:
         return _from_colours(found, files, listed, table)
     if table and not listed:
         if set(found) <= table.names.keys() and max(found, default=0) >= len(table.names):
@@ -140,4 +140,4 @@ def _numbered(codes: Sequence[int]) -> tuple[str, ...]:
 
 def _format_colour(code: int) -> str:
     """A code among colours."""
-    return " ".join(map(str, colour_of(code))) if code >= COLOUR or code < 256 else str(code)
+    return " ".join(map(str, colour_of(code))) if code >= COLOUR_OFFSET or code < 256 else str(code)

@@ -21,7 +21,7 @@ from segpipe.record import IGNORE, Record
 from segpipe.storage.byte_source import InMemory
 from segpipe.storage.examination_cache import Cache
 
-FEW = 32
+SERIAL_UP_TO = 32
 """Up to so many images are read in this process: starting others takes longer."""
 BATCH = 256
 """Results that are written to the cache at once, so that an interrupted command has saved most of them."""
@@ -77,7 +77,7 @@ def map_items(
     `what` names the work while it goes on. Without `processes` all cores work.
     """
     task = partial(_run_one, work=work, cache=cache)
-    if len(items) <= FEW or processes == 1:
+    if len(items) <= SERIAL_UP_TO or processes == 1:
         yield from _store_in_batches(track(map(task, items), what, len(items)), cache)
         return
     with ProcessPoolExecutor(processes or os.cpu_count()) as pool:

@@ -13,11 +13,11 @@ from segpipe.storage import listing
 from segpipe.storage.byte_source import FileRange
 
 EXAMPLES = 3
-READ = (*SUFFIXES, ".json", ".txt", ".csv", ".yaml", ".yml", ".tar")
+READ_SUFFIXES = (*SUFFIXES, ".json", ".txt", ".csv", ".yaml", ".yml", ".tar")
 """Suffixes of files that some format reads: a dangling link with one of them is an error, any other a warning."""
 DOCTOR_FILES = ("contact_sheet.png", "statistics.png")
 """What segpipe itself leaves beside findings.json, in a folder that it unpacked."""
-ABOUT = re.compile(r"(?:page \d+ of |mask of |line \d+ of )*(.*)", re.DOTALL)
+FILE_OF_FINDING = re.compile(r"(?:page \d+ of |mask of |line \d+ of )*(.*)", re.DOTALL)
 """What a finding may put before the name of a file."""
 
 
@@ -41,7 +41,7 @@ def unread_images(files: Mapping[str, FileRange], found: ItemList, problems: Ite
         if part
         for file_range in part.file_ranges()
     }
-    mentioned = found.mentioned | {match[1] for problem in problems if (match := ABOUT.fullmatch(problem.file))}
+    mentioned = found.mentioned | {match[1] for problem in problems if (match := FILE_OF_FINDING.fullmatch(problem.file))}
     unread: dict[str, list[str]] = defaultdict(list)
     for name, file_range in sorted(files.items()):
         if name not in mentioned and _key(file_range) not in read:
@@ -65,7 +65,10 @@ def link_problems(root: Path) -> list[DataError]:
     moved = "Move the folder itself there, or remove the link."
     nothing, is_folder = "a link that leads to nothing", "a link to a folder, which is not followed"
     return [
-        *(DataError(name, nothing, back, warning=PurePosixPath(name).suffix.lower() not in READ) for name in found.dangling),
+        *(
+            DataError(name, nothing, back, warning=PurePosixPath(name).suffix.lower() not in READ_SUFFIXES)
+            for name in found.dangling
+        ),
         *(DataError(name, is_folder, "Its files count where they lie.", warning=True) for name in found.folders),
         *(DataError(name, f"{is_folder}, and whose files are hidden", moved) for name in found.hidden_folders),
         *(DataError(name, "a folder that may not be opened", "Mend its rights.") for name in found.closed),

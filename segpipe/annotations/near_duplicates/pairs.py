@@ -52,6 +52,7 @@ def clusters(found: Iterable[Pair]) -> dict[str, str]:
             each = name[each]
         return each
 
+    # Union-find: the smaller root stays, so that a cluster is named by its smallest id.
     for pair in found:
         low, high = sorted((root(pair.first), root(pair.second)))
         name[high] = low

@@ -36,17 +36,17 @@ MIN_OVERLAP = 40
 
 _ANGLE, _SCALE = 0.35, 1.4  # radians and a factor by which a match's own rotation and scale may miss those of the image
 _COSINE = math.cos(_ANGLE) ** 2
-_ROTATIONS, _SIZES = math.ceil(2 * _ANGLE * 128 / math.pi) + 1, math.ceil(2 * math.log(_SCALE) * 16) + 1
+_ANGLES, _SCALES = math.ceil(2 * _ANGLE * 128 / math.pi) + 1, math.ceil(2 * math.log(_SCALE) * 16) + 1
 """How far two poses that fit the same rotation and scale are from one another at most, as `_rounded` gives them."""
-_APART = 0.05  # of an image's long side: two keypoints that are nearer may be one and the same, detected twice
+_SEPARATION = 0.05  # of an image's long side: two keypoints that are nearer may be one and the same, detected twice
 _TOLERANCE = 0.03  # of the second image's long side
-_MATCHES = 32
-_FOLLOWING = 12
-_FINE = 4
-_SUPPORT = 2
+_MATCHES = 32  # of two images that are tried for a transform, at most: all pairs of them are
+_FOLLOWING = 12  # each match is compared with the next ones of the same two images, this many less one
+_FINE = 4  # samples along each side of a pixel of the coarser thumbnail
+_SUPPORT = 2  # pairs of matches that agree, at least, before two images are aligned
 _PARTNERS = 16  # later images that an image is aligned with, at most: those with the most consistent matches
 _IMAGES = 128  # that are looked up at once
-_CHUNK = 1 << 20
+_CHUNK = 1 << 20  # entries that are looked up at a time, so that memory stays small
 
 Indices = NDArray[np.int64]
 Places = NDArray[np.complex128]
@@ -92,9 +92,9 @@ class _Table:
 
 def find_overlaps(fingerprints: Sequence[Fingerprint]) -> Iterator[tuple[int, int, Alignment]]:
     """Pairs of indices, first < second, of images that share a part, and the transform between them."""
-    points = [_keypoints([each]) for each in fingerprints]
+    keypoints = [_keypoints([each]) for each in fingerprints]
     for first, second, mirrored in _candidates(fingerprints):
-        alignment = _align(fingerprints[first], fingerprints[second], points[first], points[second], mirrored)
+        alignment = _align(fingerprints[first], fingerprints[second], keypoints[first], keypoints[second], mirrored)
         if alignment:
             yield first, second, alignment
 
@@ -132,13 +132,13 @@ def _align(first: Fingerprint, second: Fingerprint, one: _Keypoints, other: _Key
 
 
 def _keypoints(fingerprints: Sequence[Fingerprint]) -> _Keypoints:
-    rotations, sizes = (np.concatenate(each) for each in zip(*((one.angles, one.scales) for one in fingerprints), strict=True))
+    rotations, scales = (np.concatenate(each) for each in zip(*((one.angles, one.scales) for one in fingerprints), strict=True))
     return _Keypoints(
         np.concatenate([each.descriptors for each in fingerprints]),
         np.repeat(np.arange(len(fingerprints), dtype=np.int64), [len(each.descriptors) for each in fingerprints]),
         np.concatenate([each.keypoints for each in fingerprints]) @ np.array([1, 1j]),
-        sizes * np.exp(1j * rotations),
-        np.concatenate([np.full(len(each.descriptors), _APART * max(each.width, each.height)) for each in fingerprints]),
+        scales * np.exp(1j * rotations),
+        np.concatenate([np.full(len(each.descriptors), _SEPARATION * max(each.width, each.height)) for each in fingerprints]),
     )
 
 
@@ -148,10 +148,10 @@ def _query(bits: NDArray[np.uint64], mirrored: bool) -> NDArray[np.uint64]:
 
 
 def _matched_poses(
-    points: _Keypoints, others: _Keypoints, i: Indices, j: Indices, mirrored: bool
+    keypoints: _Keypoints, others: _Keypoints, i: Indices, j: Indices, mirrored: bool
 ) -> tuple[Places, Places, NDArray[np.complex128]]:
     """Positions of the keypoints i and of their matches j, and the rotation and scale that each match by itself implies."""
-    z, pose = points.positions[i], points.poses[i]
+    z, pose = keypoints.positions[i], keypoints.poses[i]
     if mirrored:
         z, pose = z.conj(), pose.conj()
     return z, others.positions[j], others.poses[j] / pose
@@ -161,40 +161,40 @@ def _candidates(fingerprints: Sequence[Fingerprint]) -> Iterator[tuple[int, int,
     """Images, first < second, with matches that agree on rotation and scale; and whether mirrored."""
     if sum(len(each.descriptors) for each in fingerprints) == 0:
         return
-    points = _keypoints(fingerprints)
-    tables = list(_tables(points, len(fingerprints)))
+    keypoints = _keypoints(fingerprints)
+    tables = list(_tables(keypoints, len(fingerprints)))
     for start in track(range(0, len(fingerprints), _IMAGES), "comparing"):
-        low, high = np.searchsorted(points.owner, [start, start + _IMAGES]).tolist()
+        low, high = np.searchsorted(keypoints.owner, [start, start + _IMAGES]).tolist()
         for mirrored in (False, True):
-            i, j = _descriptor_matches(points, tables, low, high, mirrored)
-            for pair in _consistent_pairs(points, i, j, len(fingerprints), mirrored).tolist():
+            i, j = _descriptor_matches(keypoints, tables, low, high, mirrored)
+            for pair in _consistent_pairs(keypoints, i, j, len(fingerprints), mirrored).tolist():
                 yield *divmod(pair, len(fingerprints)), mirrored
 
 
-def _tables(points: _Keypoints, images: int) -> Iterator[_Table]:
+def _tables(keypoints: _Keypoints, images: int) -> Iterator[_Table]:
     """Some bits of each descriptor as a key, and the keypoints sorted by it, those of an image together."""
     random = np.random.RandomState(1)  # its stream never changes
     for _ in range(TABLES):
         chosen = random.choice(BITS, KEY_BITS, replace=False)
-        keys = _key(points.descriptors, chosen) * images + points.owner
+        keys = _key(keypoints.descriptors, chosen) * images + keypoints.owner
         order = np.argsort(keys, kind="stable").astype(np.int32)
         yield _Table(images, chosen, order, keys[order])
 
 
 def _descriptor_matches(
-    points: _Keypoints, tables: Sequence[_Table], low: int, high: int, mirrored: bool
+    keypoints: _Keypoints, tables: Sequence[_Table], low: int, high: int, mirrored: bool
 ) -> tuple[Indices, Indices]:
     """Keypoints low .. high and those of later images with similar descriptors."""
-    n, images = len(points.descriptors), tables[0].images
-    bits, owner = _query(points.descriptors[low:high], mirrored), points.owner[low:high]
+    n, images = len(keypoints.descriptors), tables[0].images
+    bits, owner = _query(keypoints.descriptors[low:high], mirrored), keypoints.owner[low:high]
     found = [np.zeros(0, np.int64)]
     for table in tables:
         keys = _key(bits, table.chosen) * images
         order = np.argsort(keys)  # sorted keys are looked up in a quarter of the time
         for at, place in _same_keys(table.ranked, keys[order], owner[order], images):
             i, j = order[at], table.order[place].astype(np.int64)
-            near = _hamming(bits[i], points.descriptors[j]) <= MAX_DISTANCE
-            found.append((i[near] + low) * n + j[near])
+            min_squared = _hamming(bits[i], keypoints.descriptors[j]) <= MAX_DISTANCE
+            found.append((i[min_squared] + low) * n + j[min_squared])
     return divmod(_sorted_unique(np.concatenate(found)), n)
 
 
@@ -234,27 +234,29 @@ def _key(bits: NDArray[np.uint64], chosen: NDArray[np.int64]) -> Indices:
     return key
 
 
-def _consistent_pairs(points: _Keypoints, i: Indices, j: Indices, images: int, mirrored: bool) -> Indices:
+def _consistent_pairs(keypoints: _Keypoints, i: Indices, j: Indices, images: int, mirrored: bool) -> Indices:
     """Pairs of images, as first * number of images + second, in which matches agree on rotation and scale, twice.
 
     Of each first image the _PARTNERS with the most such matches.
     """
-    pair = points.owner[i] * images + points.owner[j]
+    pair = keypoints.owner[i] * images + keypoints.owner[j]
     order = np.argsort(pair, kind="stable")
     order = order[_frequent(pair[order])]
     pair, i, j = pair[order], i[order], j[order]
-    z, w, pose = _matched_poses(points, points, i, j, mirrored)
-    rotations, sizes = _rounded(pose)
-    near = points.min_separation**2
+    z, w, pose = _matched_poses(keypoints, keypoints, i, j, mirrored)
+    rotations, scales = _rounded(pose)
+    min_squared = keypoints.min_separation**2
     good = [np.zeros(0, np.int64)]
+    # Matches of the same two images stand side by side now. All pairs of them would be too many: near ones are enough.
     for lag in range(1, _FOLLOWING):
         a = np.flatnonzero(pair[lag:] == pair[:-lag])
-        a = a[(np.abs(rotations[a + lag] - rotations[a]) <= _ROTATIONS) & (np.abs(sizes[a + lag] - sizes[a]) <= _SIZES)]
+        a = a[(np.abs(rotations[a + lag] - rotations[a]) <= _ANGLES) & (np.abs(scales[a + lag] - scales[a]) <= _SCALES)]
         b = a + lag
+        # Two matches define a rotation and scale, which must fit what each of them implies by itself.
         dz, dw = z[b] - z[a], w[b] - w[a]
-        long = _squared(dz)
-        apart = (long > near[i[a]]) & (_squared(dw) > near[j[a]])
-        a, b, rotation = a[apart], b[apart], dw[apart] * dz[apart].conj() / long[apart]
+        squared_length = _squared(dz)
+        apart = (squared_length > min_squared[i[a]]) & (_squared(dw) > min_squared[j[a]])
+        a, b, rotation = a[apart], b[apart], dw[apart] * dz[apart].conj() / squared_length[apart]
         good.append(pair[a[_fits(pose[a], rotation) & _fits(pose[b], rotation)]])
     pairs, counts = np.unique(np.concatenate(good), return_counts=True)
     pairs, counts = pairs[counts >= _SUPPORT], counts[counts >= _SUPPORT]

@@ -23,8 +23,8 @@ MIN_DISTINCT = 96
 ORIENTATIONS = [(transposed, down, across) for transposed in (False, True) for down in (False, True) for across in (False, True)]
 """How an image is brought to another's orientation: transposed first, then mirrored top to bottom, then left to right."""
 
-_BLOCK = 512
-_SCALE = 1 << 10
+_BLOCK = 512  # images that are compared with all others at a time
+_SCALE = 1 << 10  # of the cosines as whole numbers: sums of these are the same on every processor
 _ROUNDING = 2  # times the deviation of a frequency whose pixels are rounded to whole numbers
 
 

@@ -18,7 +18,7 @@ from segpipe.annotations.raster.scanlines import Integers, Spans, concatenated, 
 from segpipe.annotations.raster.shape import Point, Shape
 from segpipe.params.schema import ShapeParams
 
-LARGEST_WALK = 55_000
+MAX_WALK_DIAMETER = 55_000
 """Pixels: above this diameter Pillow's ellipses overflow 64 bits, so there is nothing to be equal to."""
 
 Floats = NDArray[np.float32]
@@ -210,7 +210,7 @@ def _disc(owner: int, centre: Point, radius: float, top: int, bottom: int, width
     a, b = right - left, lower - upper
     rows = np.arange(max(upper, top), min(lower + 1, bottom) if a + b else 0)
     height = np.abs(2 * (rows - upper) - b)
-    if max(a, b) > LARGEST_WALK:
+    if max(a, b) > MAX_WALK_DIAMETER:
         half = np.rint((a * np.sqrt(1 - (height / b) ** 2) - a % 2) / 2).astype(np.int64) * 2 + a % 2
     else:
         half = _half_widths(a, b)[height // 2]

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from segpipe.annotations.checks import files as doctor_files
-from segpipe.annotations.checks.contact_sheet import MOST, contact_sheet, select_records
+from segpipe.annotations.checks.contact_sheet import MAX_IMAGES, contact_sheet, select_records
 from segpipe.annotations.checks.statistics import statistics_png
 from segpipe.annotations.examination.result import Examination
 from segpipe.errors import DataError
@@ -28,7 +28,7 @@ def test_a_rare_class_is_on_the_sheet() -> None:
     records = [record(f"{number:03}", (100, 0)) for number in range(200)] + [record("rare", (50, 50))]
     ids = [each.id for each in select_records(records, 2)]
     assert "rare" in ids
-    assert len(ids) == MOST
+    assert len(ids) == MAX_IMAGES
     assert ids == [each.id for each in select_records(records[::-1], 2)]
 
 

@@ -256,7 +256,7 @@ def test_many_processes_see_the_same_as_one(tmp_path: Path, monkeypatch: pytest.
     (tmp_path / "images/9.png").write_bytes(b"no image")
     parallel = look(tmp_path)
     assert (parallel.n_images, len(parallel.problems)) == (40, 1)
-    monkeypatch.setattr(examine, "FEW", 100)
+    monkeypatch.setattr(examine, "SERIAL_UP_TO", 100)
     serial = look(tmp_path)
     assert replace(serial, problems=()) == replace(parallel, problems=())
     assert problems(serial) == problems(parallel)

@@ -16,14 +16,14 @@ from segpipe.errors import DataError, plain
 from segpipe.images.unsupported import POINTER, kind_of
 from segpipe.storage.byte_source import FileRange
 
-AGAIN = "Export it again, or remove it."
+EXPORT_AGAIN = "Export it again, or remove it."
 LISTS = ("images", "annotations", "categories")
 BOM = b"\xef\xbb\xbf"
-SNIFFED = 2**16
+SNIFFED_BYTES = 2**16
 """Bytes at a file's beginning and at its end that tell COCO from other JSON without reading gigabytes."""
-SMALL = 2**20
+SMALL_BYTES = 2**20
 """Bytes: files up to this are read whole to tell what they are."""
-OTHERS = {"caption": "captions", "segments_info": "panoptic segments"}
+OTHER_KINDS = {"caption": "captions", "segments_info": "panoptic segments"}
 """Keys of annotations that are no instances, and what they are."""
 
 
@@ -89,10 +89,11 @@ def is_coco(path: Path) -> bool:
     """Whether a JSON file has COCO's lists of images and annotations of instances; a large one is believed by its looks."""
     size = path.stat().st_size
     with path.open("rb") as stream:
-        ends = os.pread(stream.fileno(), SNIFFED, 0) + os.pread(stream.fileno(), SNIFFED, max(0, size - SNIFFED))
+        offsets = 0, max(0, size - SNIFFED_BYTES)
+        ends = b"".join(os.pread(stream.fileno(), SNIFFED_BYTES, offset) for offset in offsets)
     if not any(key in ends for key in (b'"images"', b'"image_id"', b'"file_name"')):
         return False
-    if size > SMALL:
+    if size > SMALL_BYTES:
         return b'"segments_info"' not in ends and b'"caption"' not in ends
     try:
         read = read_file(path, path.name)
@@ -126,7 +127,7 @@ def read_file(path: Path, name: str) -> CocoFile | None:
     del content
     file, rows = CocoFile(path, name), _Rows(text)
     try:
-        if not text[skipped : skipped + SNIFFED].lstrip(" \t\r\n").startswith("{"):
+        if not text[skipped : skipped + SNIFFED_BYTES].lstrip(" \t\r\n").startswith("{"):
             json.loads(" " * skipped + text[skipped:])
             return None
         if not {"images", "annotations"} <= scan(text, skipped, LISTS, rows.take):
@@ -147,7 +148,7 @@ def _broken(error: ValueError | RecursionError, content: bytes, name: str) -> Da
             content.decode("utf-8")
         except UnicodeDecodeError as first:
             error = first
-    return json_error.problem(error, content, name, AGAIN)
+    return json_error.problem(error, content, name, EXPORT_AGAIN)
 
 
 def key_of(value: Any) -> str:
@@ -199,7 +200,7 @@ class _Rows:
         self.spans[image].append((start, end - start))
         self.used[image].add(category)
         self._count(image, category, bool(is_crowd(element)))
-        self.others.update(OTHERS.keys() & element.keys() if "segmentation" not in element else ())
+        self.others.update(OTHER_KINDS.keys() & element.keys() if "segmentation" not in element else ())
 
     def _count(self, image: str, category: str, crowd: bool) -> None:
         count = self.counts[category]
@@ -211,7 +212,7 @@ class _Rows:
 
 def _fill(file: CocoFile, rows: _Rows) -> None:
     """The lists checked: what is sound goes into the file, what is not into its problems."""
-    file.other = " and ".join(OTHERS[key] for key in sorted(rows.others))
+    file.other = " and ".join(OTHER_KINDS[key] for key in sorted(rows.others))
     file.spans, file.used, file.counts = rows.spans, rows.used, rows.counts
     for number, row in enumerate(rows.images, start=1):
         if not _add_image(file, row):

@@ -21,10 +21,10 @@ from segpipe.record import IGNORE, Mask
 
 Size = tuple[int, int]
 """Width and height, in pixels."""
-MOST_HELD = MAX_PIXELS
+MAX_RLE_PIXELS = MAX_PIXELS
 """Pixels of all masks of one image: a few bytes of run lengths can stand for each of them."""
-TOO_MUCH = (f"run lengths of more than {MOST_HELD} pixels in one image", "Cut the image into parts, or draw polygons.")
-SIZE = "Bring back the image that was annotated, or export the file again."
+TOO_MANY_PIXELS = f"run lengths of more than {MAX_RLE_PIXELS} pixels in one image", "Cut the image into parts, or draw polygons."
+OTHER_IMAGE = "Bring back the image that was annotated, or export the file again."
 
 
 def read(item: Item, width: int, height: int, ids: ClassIds, how: ShapeParams, crowds_are: str) -> ParsedAnnotation:
@@ -69,8 +69,8 @@ def _parse_shapes(
             elif ids.ids.get(label) != DROPPED:
                 (crowds if crowd else objects).append(found)
                 n_pixels += 0 if found.pixels is None else found.pixels.size
-        if n_pixels > MOST_HELD:
-            raise DataError(item.annotation_name, *TOO_MUCH)
+        if n_pixels > MAX_RLE_PIXELS:
+            raise DataError(item.annotation_name, *TOO_MANY_PIXELS)
     return objects, crowds, labels, problems
 
 
@@ -100,7 +100,7 @@ def _checked_size(item: Item, stated: Any, size: Size) -> tuple[Size, list[DataE
         remedy = "See on the contact sheet whether they fit; if not, save the photo upright, without EXIF."
         return stated, [DataError(item.source, what, remedy, warning=True)]
     what = f"made for an image of {stated[0]} x {stated[1]} pixels, but the image has {size[0]} x {size[1]}"
-    raise DataError(item.annotation_name, what, SIZE)
+    raise DataError(item.annotation_name, what, OTHER_IMAGE)
 
 
 def _mask(objects: Sequence[Shape], crowds: Sequence[Shape], size: Size, ids: ClassIds, how: ShapeParams) -> Mask:

@@ -19,7 +19,7 @@ from segpipe.images.limits import MAX_PIXELS
 from segpipe.record import Mask
 
 KINDS: tuple[str, ...] = get_args(Kind)
-NEEDED: dict[str, tuple[range, str]] = {
+POINTS_OF_KIND: dict[str, tuple[range, str]] = {
     "polygon": (range(3, 2**31), "3 points or more"),
     "rectangle": (range(2, 5, 2), "2 points, or 4"),
     "oriented_rectangle": (range(4, 5), "4 points"),
@@ -37,13 +37,13 @@ NEEDED: dict[str, tuple[range, str]] = {
 }
 SAME_AS: dict[str, Kind] = {"rotation": "oriented_rectangle", "quadrilateral": "polygon"}
 """Kinds of other programs that are drawn as one of labelme's."""
-FAR = 1_000_000
+MAX_COORDINATE = 1_000_000
 """Pixels: Pillow loses count of coordinates much larger than this, and paints something else or nothing."""
-LONGEST_LABEL = 200
-MOST_HELD = MAX_PIXELS
+MAX_LABEL_LENGTH = 200
+MAX_MASK_PIXELS = MAX_PIXELS
 """Pixels of all masks of one image: a few bytes of a PNG can stand for many."""
-TOO_MUCH = (f"masks of more than {MOST_HELD} pixels in one image", "Cut the image into parts, or draw polygons.")
-DRAW = "Draw it again, or remove it."
+TOO_MANY_PIXELS = (f"masks of more than {MAX_MASK_PIXELS} pixels in one image", "Cut the image into parts, or draw polygons.")
+REDRAW = "Draw it again, or remove it."
 
 
 @dataclass(frozen=True)
@@ -78,8 +78,8 @@ def parse_shapes(raw: Sequence[dict[str, Any]], name: str, size: tuple[int, int]
         except DataError as problem:
             problems.append(problem)
         n_pixels += shape.pixels.size if shape and shape.pixels is not None else 0
-        if n_pixels > MOST_HELD:
-            raise DataError(name, *TOO_MUCH)
+        if n_pixels > MAX_MASK_PIXELS:
+            raise DataError(name, *TOO_MANY_PIXELS)
         if label and shape:
             shapes.append(shape)
             problems += _warnings(each["label"], shape, where, size)
@@ -96,8 +96,8 @@ def _label(label: object, name: str) -> str:
         raise DataError(name, "a shape without a label", "Give every shape its label in labelme, or remove it.")
     if plain(text) != text:
         raise DataError(name, f'a label with control characters ("{short(text)}")', "Write labels in one line of plain text.")
-    if len(text) > LONGEST_LABEL:
-        raise DataError(name, f'a label of more than {LONGEST_LABEL} characters ("{short(text)}")', "Give it a shorter one.")
+    if len(text) > MAX_LABEL_LENGTH:
+        raise DataError(name, f'a label of more than {MAX_LABEL_LENGTH} characters ("{short(text)}")', "Give it a shorter one.")
     return text
 
 
@@ -106,14 +106,14 @@ def _shape(raw: dict[str, Any], label: str, name: str) -> Shape:
     kind: Any = raw.get("shape_type")
     if kind is None or kind == "":
         kind = "polygon"
-    if not isinstance(kind, str) or kind not in NEEDED:
+    if not isinstance(kind, str) or kind not in POINTS_OF_KIND:
         remedy = f"Draw it as one of {', '.join(KINDS)}."
         raise DataError(name, f'a shape of the type "{short(kind)}", which is not known', remedy)
     shape_name = _describe_shape(kind, label)
     points = _points(raw.get("points"), shape_name, name)
-    needed, how_many = NEEDED[kind]
+    needed, how_many = POINTS_OF_KIND[kind]
     if len(points) not in needed:
-        raise DataError(name, f"{shape_name} needs {how_many}", DRAW)
+        raise DataError(name, f"{shape_name} needs {how_many}", REDRAW)
     group = _group(raw.get("group_id"), shape_name, name)
     if kind == "mask":
         corner, pixels = _pixels(raw.get("mask"), points, shape_name, name)
@@ -121,7 +121,7 @@ def _shape(raw: dict[str, Any], label: str, name: str) -> Shape:
         ring = (corner, (corner[0] + width - 1, corner[1] + height - 1))
         return Shape("mask", label, (ring,), group, pixels)
     if kind == "bitmap":
-        return _bitmap(supervisely.pixels(raw.get("bitmap"), shape_name, name, DRAW), label, points[0])
+        return _bitmap(supervisely.pixels(raw.get("bitmap"), shape_name, name, REDRAW), label, points[0])
     if kind == "rectangle" and len(points) == 4:
         kind, points = _corners(points)
     holes = raw.get("holes")
@@ -139,7 +139,7 @@ def _ring(raw: object, shape_name: str, name: str) -> tuple[Point, ...]:
     """The outline of a hole in a polygon."""
     points = _points(raw, shape_name, name)
     if len(points) < 3:
-        raise DataError(name, f"{shape_name} with a hole of fewer than 3 points", DRAW)
+        raise DataError(name, f"{shape_name} with a hole of fewer than 3 points", REDRAW)
     return points
 
 
@@ -149,12 +149,12 @@ def _describe_shape(kind: str, label: str) -> str:
 
 def _points(raw: object, shape_name: str, name: str) -> tuple[Point, ...]:
     if not isinstance(raw, list) or not all(map(_is_pair, raw)):
-        raise DataError(name, f"{shape_name} with points that are no pairs of numbers", DRAW)
+        raise DataError(name, f"{shape_name} with points that are no pairs of numbers", REDRAW)
     values = [value for pair in raw for value in pair]
     if not all(isinstance(value, int) or math.isfinite(value) for value in values):
-        raise DataError(name, f"{shape_name} with a point that is NaN or infinite", DRAW)
-    if not all(abs(value) <= FAR for value in values):
-        raise DataError(name, f"{shape_name} with a point more than {FAR} pixels away", DRAW)
+        raise DataError(name, f"{shape_name} with a point that is NaN or infinite", REDRAW)
+    if not all(abs(value) <= MAX_COORDINATE for value in values):
+        raise DataError(name, f"{shape_name} with a point more than {MAX_COORDINATE} pixels away", REDRAW)
     return tuple((float(x), float(y)) for x, y in raw)
 
 
@@ -193,15 +193,15 @@ def _pixels(raw: object, points: Sequence[Point], shape_name: str, name: str) ->
     except (binascii.Error, ValueError):
         content = b""
     if not content:
-        raise DataError(name, f"{shape_name} without pixels: its mask is no PNG in base64", DRAW)
+        raise DataError(name, f"{shape_name} without pixels: its mask is no PNG in base64", REDRAW)
     try:
         pixels = (decode_mask(content, name) != 0).astype(np.uint8)
     except DataError as problem:
-        raise DataError(name, f"{shape_name} with a mask that cannot be read: {problem.problem}", DRAW) from None
+        raise DataError(name, f"{shape_name} with a mask that cannot be read: {problem.problem}", REDRAW) from None
     (x0, x1), (y0, y1) = (sorted(round(point[axis]) for point in points) for axis in (0, 1))
     height, width = y1 - y0 + 1, x1 - x0 + 1
     if abs(pixels.shape[0] - height) > 1 or abs(pixels.shape[1] - width) > 1:
-        raise DataError(name, f"{shape_name} whose pixels do not fit its two corners", DRAW)
+        raise DataError(name, f"{shape_name} whose pixels do not fit its two corners", REDRAW)
     if all(value.is_integer() for point in points for value in point):
         pixels = np.ascontiguousarray(pixels[:height, :width])
     return (float(x0), float(y0)), pixels
@@ -213,4 +213,4 @@ def _warnings(label: object, shape: Shape, name: str, size: tuple[int, int] | No
         what = f'a label with blanks around it ("{shape.label}")'
         yield DataError(name, what, "It is read without them; correct it in labelme.", warning=True)
     for what in shape_warnings(shape, size):
-        yield DataError(name, f"{_describe_shape(shape.kind, shape.label)} {what}", DRAW, warning=True)
+        yield DataError(name, f"{_describe_shape(shape.kind, shape.label)} {what}", REDRAW, warning=True)

@@ -12,12 +12,12 @@ from segpipe.annotations.code_counts import CodeCounts
 from segpipe.errors import DataError, PipelineError
 from segpipe.images.decode import STRIP, Pixels, mask_strips, strips_turn, value_colours
 
-COLOUR = 1 << 24
+COLOUR_OFFSET = 1 << 24
 """Added to red << 16 | green << 8 | blue. Black, white and all grays are numbers, in whatever file they are."""
-MOST = 512
+MAX_CODES = 512
 """More different codes than this are no mask of at most 255 classes."""
 SHOWN = 8
-AGAIN = "Make the mask again at the image's size, without smoothing, and save it as PNG."
+MAKE_AGAIN = "Make the mask again at the image's size, without smoothing, and save it as PNG."
 Indices = NDArray[np.uint8] | NDArray[np.uint16]
 
 
@@ -64,17 +64,17 @@ def parse_code(text: int | str) -> int:
 
 def colour_code(red: int, green: int, blue: int) -> int:
     """The code of a colour of 8 bits."""
-    return red if red == green == blue else COLOUR | red << 16 | green << 8 | blue
+    return red if red == green == blue else COLOUR_OFFSET | red << 16 | green << 8 | blue
 
 
 def colour_of(code: int) -> tuple[int, int, int]:
     """Red, green and blue of a code below 256 or of a colour."""
-    return (code >> 16 & 255, code >> 8 & 255, code & 255) if code >= COLOUR else (code, code, code)
+    return (code >> 16 & 255, code >> 8 & 255, code & 255) if code >= COLOUR_OFFSET else (code, code, code)
 
 
 def format_code(code: int) -> str:
     """The code as `parse_code` reads it."""
-    return " ".join(map(str, colour_of(code))) if code >= COLOUR else str(code)
+    return " ".join(map(str, colour_of(code))) if code >= COLOUR_OFFSET else str(code)
 
 
 def format_codes(codes: Sequence[int]) -> str:
@@ -137,7 +137,7 @@ def refuse_halos(coded: CodedMask, name: str) -> None:
     thin = len(coded.codes) - solid
     if solid >= 2 and thin >= 3 and thin > solid:
         what = "values between those of the classes along the edges: it was resized with smoothing, or once was a JPEG"
-        raise DataError(name, what, f"{AGAIN} One of black and white can be cut in the middle: from 128 on 255, below 0.")
+        raise DataError(name, what, f"{MAKE_AGAIN} One of black and white can be cut in the middle: from 128 on 255, below 0.")
 
 
 def _chain(first: Pixels, rest: Iterator[Pixels]) -> Iterator[Pixels]:
@@ -208,11 +208,9 @@ def _gray_of_16_bits(strip: Pixels, name: str) -> Pixels:
 
 
 def _refuse_many(n_codes: int, name: str) -> None:
-    if n_codes > MOST:
-        what = (
-            f"more than {MOST} different values: a photo, numbers of single objects, or a mask that was smoothed or once a JPEG"
-        )
-        raise DataError(name, what, AGAIN)
+    if n_codes > MAX_CODES:
+        cause = "a photo, numbers of single objects, or a mask that was smoothed or once a JPEG"
+        raise DataError(name, f"more than {MAX_CODES} different values: {cause}", MAKE_AGAIN)
 
 
 def _solid(indices: Indices) -> NDArray[np.generic]:

@@ -6,7 +6,7 @@ from functools import cached_property
 
 from segpipe.annotations.class_map import IGNORED
 from segpipe.annotations.code_counts import CodeCounts
-from segpipe.annotations.formats.masks.codes import COLOUR, format_code
+from segpipe.annotations.formats.masks.codes import COLOUR_OFFSET, format_code
 from segpipe.annotations.formats.masks.ids import Coding
 from segpipe.errors import DataError, Fix
 from segpipe.record import IGNORE
@@ -25,15 +25,15 @@ class PixelCounts:
 
 @dataclass(frozen=True)
 class Evidence:
-    """What each mask holds, by its name, how it is read, and the names of the classes under `block`.
+    """What each mask holds, by its name, how it is read, and the names of the classes under `section`.
 
-    `block` is the section of params.yaml, such as data.masks; `has_value_keys` says that it has keys for values and codes.
+    `section` is the section of params.yaml, such as data.masks; `has_value_keys` says that it has keys for values and codes.
     """
 
     mask_counts: dict[str, CodeCounts]
     coding: Coding
     names: tuple[str, ...]
-    block: str
+    section: str
     has_value_keys: bool
 
     @cached_property
@@ -49,15 +49,15 @@ class Evidence:
         return sorted(kept)
 
     @cached_property
-    def strange(self) -> dict[str, list[int]]:
+    def unknown(self) -> dict[str, list[int]]:
         """The masks that hold codes which are no class, with these."""
-        each = {name: self.coding.strange(codes) for name, codes in self.masks.items()}
+        each = {name: self.coding.unknown(codes) for name, codes in self.masks.items()}
         return {name: codes for name, codes in each.items() if codes}
 
     @cached_property
-    def all_strange(self) -> list[int]:
+    def all_unknown(self) -> list[int]:
         """All codes that are no class."""
-        return sorted({code for codes in self.strange.values() for code in codes})
+        return sorted({code for codes in self.unknown.values() for code in codes})
 
     def counts(self, code_counts: CodeCounts) -> "PixelCounts":
         """The pixels of one mask that have the ignored value, those of classes other than the first, and all."""
@@ -72,13 +72,13 @@ class Evidence:
         if not self.has_value_keys:
             return "save it as the number of its class"
         if len(self.names) > 2:
-            return f"save it as the number of its class, or let {self.block}.values be codes and list it"
-        return f"set {self.block}.values to binary and {self.block}.ignore_index to -1"
+            return f"save it as the number of its class, or let {self.section}.values be codes and list it"
+        return f"set {self.section}.values to binary and {self.section}.ignore_index to -1"
 
     @cached_property
-    def each_alone(self) -> bool:
+    def no_shared_colour(self) -> bool:
         """Whether no colour is in more than one mask."""
-        colours = [code for codes in self.masks.values() for code in codes if code >= COLOUR]
+        colours = [code for codes in self.masks.values() for code in codes if code >= COLOUR_OFFSET]
         return len(set(colours)) == len(colours)
 
     def problems_for(
@@ -88,25 +88,25 @@ class Evidence:
         own = tuple(fixes)
         if not self.has_value_keys and any(not fix.key.endswith(".classes") for fix in fixes):
             own, remedy = (), BY_VALUES
-        return [DataError(name, what, remedy, own or None) for name in (self.strange if files is None else files)]
+        return [DataError(name, what, remedy, own or None) for name in (self.unknown if files is None else files)]
 
     def named(self, number: int) -> list[Fix]:
         """The lines that make the classes `number` many: missing ones are called class_N."""
-        return [Fix(f"{self.block}.classes", f"class_{at}", adds=True) for at in range(len(self.names), number)]
+        return [Fix(f"{self.section}.classes", f"class_{at}", adds=True) for at in range(len(self.names), number)]
 
     def how_to_list(self, each: str, number: int) -> str:
         """What to do about so many values or colours that stand for classes."""
         remedy = f"Say which class each {each} is, in the order of the classes."
         if number >= len(self.names):
             return remedy
-        names = f"{self.block}.classes names {len(self.names)}"
-        return f"{remedy} {names}: set {self.block}.values to codes, and list as many in {self.block}.codes."
+        names = f"{self.section}.classes names {len(self.names)}"
+        return f"{remedy} {names}: set {self.section}.values to codes, and list as many in {self.section}.codes."
 
-    def ignoring(self, strange: Sequence[int], names: Mapping[int, str]) -> list[Fix]:
+    def ignoring(self, unknown: Sequence[int], names: Mapping[int, str]) -> list[Fix]:
         """The lines that list the codes with their names, and the strange ones as ignored."""
-        classes = (*names.values(), *[IGNORED] * len(strange))
-        listed = [Fix(f"{self.block}.values", "codes"), Fix(f"{self.block}.codes", as_values((*names, *strange)))]
-        return [*listed, Fix(f"{self.block}.classes", classes)]
+        classes = (*names.values(), *[IGNORED] * len(unknown))
+        listed = [Fix(f"{self.section}.values", "codes"), Fix(f"{self.section}.codes", as_values((*names, *unknown)))]
+        return [*listed, Fix(f"{self.section}.classes", classes)]
 
     @property
     def named_codes(self) -> dict[int, str]:
@@ -119,13 +119,13 @@ class Evidence:
         """The lines that list the codes, a class each; none where there are more classes: which do not occur?"""
         if self.has_value_keys and len(codes) < len(self.names):
             return []
-        listed = [Fix(f"{self.block}.values", "codes"), Fix(f"{self.block}.codes", as_values(codes))]
+        listed = [Fix(f"{self.section}.values", "codes"), Fix(f"{self.section}.codes", as_values(codes))]
         return [*listed, *self.named(len(codes))]
 
 
 def as_values(codes: Sequence[int]) -> tuple[int | str, ...]:
     """The codes as data.masks.codes lists them: all as colours where one is."""
-    return tuple(map(as_colour, codes)) if any(code >= COLOUR for code in codes) else tuple(codes)
+    return tuple(map(as_colour, codes)) if any(code >= COLOUR_OFFSET for code in codes) else tuple(codes)
 
 
 def as_colour(code: int) -> str | int:

@@ -46,7 +46,7 @@ class Coding:
             others = [code for code in others if code != self.ignored]
         return others[0] if len(others) == 1 else -1
 
-    def strange(self, codes: Sequence[int]) -> list[int]:
+    def unknown(self, codes: Sequence[int]) -> list[int]:
         """The codes of one mask that are no class."""
         return [code for code, number in zip(codes, self.ids_of(codes), strict=True) if number is None]
 

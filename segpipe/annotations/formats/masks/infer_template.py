@@ -12,10 +12,10 @@ from segpipe.annotations.formats.masks.template import ANY, CLASS, PART, STEM, T
 from segpipe.annotations.items import PARTS, join_names
 from segpipe.images.decode import SUFFIXES
 
-TRIED = 8
-ASKED = 6
+MAX_TRIED = 8
+MAX_LISTED = 6
 """Alternatives that are listed where a person must choose."""
-UNUSABLE = set("{}>\\")
+RESERVED_CHARACTERS = set("{}>\\")
 """Letters that a template cannot hold as they are."""
 THESE_ONLY = "only these are masks, the others are left out"
 THESE_AS_CLASSES = "these are of one class each, the others are left out"
@@ -38,8 +38,8 @@ class InferredTemplate:
 
     def doubt(self, names: Mapping[str, str]) -> str:
         """What is left open, for people; `names` are those of the files by their ids."""
-        shown = [f"{pattern} ({count})" for pattern, count in self.alternatives[:ASKED]]
-        more = [f"{len(self.alternatives) - ASKED} more"] if len(self.alternatives) > ASKED else []
+        shown = [f"{pattern} ({count})" for pattern, count in self.alternatives[:MAX_LISTED]]
+        more = [f"{len(self.alternatives) - MAX_LISTED} more"] if len(self.alternatives) > MAX_LISTED else []
         masks, image = [names.get(each, each) for each in self.example[:-1]], self.example[-1]
         of_one = f"{join_names(masks)} are of {image}"
         return f"its images have masks that are called in several ways: {', '.join([*shown, *more])}; {of_one}"
@@ -66,9 +66,8 @@ class InferredTemplate:
 
     def _single(self, patterns: Sequence[str]) -> list[str]:
         """The ways in which most images have a mask, of which none is another one too."""
-        often = [
-            pattern for pattern, count in self.alternatives[:ASKED] if STEM in pattern and 2 * count >= self.alternatives[0][1]
-        ]
+        most = max((count for _, count in self.alternatives), default=0)
+        often = [pattern for pattern, count in self.alternatives[:MAX_LISTED] if STEM in pattern and 2 * count >= most]
         return [pattern for pattern in often if not any(_fits(pattern, other) for other in patterns if other != pattern)]
 
 
@@ -103,9 +102,9 @@ def single(image_ids: Collection[str], mask_ids: Collection[str]) -> tuple[str, 
     votes: Counter[str] = Counter()
     for name in sorted(map(_name, mask_ids)):
         stem = stem_inside(name, stems)
-        if stem and not UNUSABLE & set(name):
+        if stem and not RESERVED_CHARACTERS & set(name):
             votes[_both_sides(STEM, name.replace(stem, STEM, 1))] += 1
-    candidates = [template for template, _ in votes.most_common(TRIED)] + _by_ends(stems, {_name(each) for each in mask_ids})
+    candidates = [template for template, _ in votes.most_common(MAX_TRIED)] + _by_ends(stems, {_name(each) for each in mask_ids})
     fitting = {template: _n_fitting(template, image_ids, mask_ids) for template in candidates}
     return max(fitting.items(), key=lambda vote: (vote[1], -len(vote[0]), vote[0]), default=("", 0))
 
@@ -178,7 +177,7 @@ def _from_patterns(patterns: Patterns, side: str) -> InferredTemplate:
 def _patterns(template: Template, image_ids: Sequence[str], mask_ids: Sequence[str]) -> Patterns:
     """Of each mask that holds an image's stem the frame that is most common, and of these the shortest."""
     stems = _stems(template, image_ids)
-    candidates = {mask_id: set(_candidates(mask_id, stems)) for mask_id in mask_ids if not UNUSABLE & set(mask_id)}
+    candidates = {mask_id: set(_candidates(mask_id, stems)) for mask_id in mask_ids if not RESERVED_CHARACTERS & set(mask_id)}
     counts = Counter(pattern for own in candidates.values() for pattern in {pattern for pattern, _ in own})
     patterns: dict[str, dict[str, str]] = defaultdict(dict)
     for mask_id, found in candidates.items():
@@ -226,7 +225,7 @@ def _by_folder(image_ids: Sequence[str], mask_ids: Sequence[str]) -> Patterns:
     for image_id in image_ids:
         images[image_id.rpartition("/")[0]].append(image_id)
     alone = {folder: own[0] for folder, own in images.items() if len(own) == 1 and _name(folder).lower() not in PARTS}
-    elsewhere = any(each.rpartition("/")[0] not in alone or UNUSABLE & set(each) for each in mask_ids)
+    elsewhere = any(each.rpartition("/")[0] not in alone or RESERVED_CHARACTERS & set(each) for each in mask_ids)
     if len(alone) < 2 or elsewhere:
         return {}
     patterns: dict[str, dict[str, str]] = defaultdict(dict)
@@ -237,7 +236,9 @@ def _by_folder(image_ids: Sequence[str], mask_ids: Sequence[str]) -> Patterns:
 
 def _image_sides(names: Collection[str]) -> list[str]:
     """How images may be called: by a stem alone, or by one between what all of them begin and end with."""
-    before, after = _shared_ends(names) if len(names) > 1 and not any(UNUSABLE & set(each) for each in names) else ("", "")
+    before, after = (
+        _shared_ends(names) if len(names) > 1 and not any(RESERVED_CHARACTERS & set(each) for each in names) else ("", "")
+    )
     return list(dict.fromkeys([STEM, f"{STEM}{after}", f"{before}{STEM}", f"{before}{STEM}{after}"]))
 
 
@@ -272,7 +273,7 @@ def _is_end(name: str, at: int) -> bool:
 
 def _by_ends(image_names: Collection[str], mask_names: Collection[str]) -> list[str]:
     """The template of names that share all but their beginnings or ends: 21_photo and 21_manual1, img_7 and mask_7."""
-    if min(len(image_names), len(mask_names)) < 2 or any(UNUSABLE & set(name) for name in (*image_names, *mask_names)):
+    if min(len(image_names), len(mask_names)) < 2 or any(RESERVED_CHARACTERS & set(name) for name in (*image_names, *mask_names)):
         return []
     (before, after), (mask_before, mask_after) = _shared_ends(image_names), _shared_ends(mask_names)
     before, mask_before = ("", "") if before == mask_before else (before, mask_before)

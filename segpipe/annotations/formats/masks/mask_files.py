@@ -148,7 +148,7 @@ def _read(
     coded = shown if len(shown.codes) == len(coded.codes) else coded
     parsed = mask_ids.parsed_from_codes(alone, coded, width, height, own)
     codes = sorted(map(parse_code, parsed.values))
-    if own.strange(codes):
+    if own.unknown(codes):
         what = f"more values than 0 and one other in a mask of one class: {format_codes(codes)}"
         remedy = "Save the pixels of the class as one value, or take the file away if it is no mask of a class."
         return replace(parsed, problems=(*parsed.problems, DataError(mask_file.name, what, remedy)))

@@ -5,11 +5,11 @@ from dataclasses import dataclass
 
 from segpipe.annotations.code_counts import CodeCounts, masks_by_code, pixels_by_code
 
-FEW = 8
+PLAUSIBLE_IDS = 8
 """Ids up to this are believed, whatever gaps they have."""
 BESIDE_WHITE = 200
 """Of black and white masks at most one in so many pixels that are not black is stray."""
-SLIP = 4
+SLIP_PIXELS = 4
 """Pixels of a slip in a mask, on average; values of more pixels are stray only in a tenth of the masks."""
 BESIDE_CLASSES = 1000
 """Of masks with several values at most one in so many is."""
@@ -36,11 +36,11 @@ def black_and_white(mask_counts: Collection[CodeCounts]) -> BlackAndWhite | None
     stray_codes = tuple(sorted(objects.keys() - {white}))
     few = BESIDE_WHITE * sum(objects[code] for code in stray_codes) <= sum(objects.values())
     rare = all(2 * masks[code] <= masks[white] for code in stray_codes)
-    rare = rare and all(pixels[code] <= SLIP * masks[code] or _in_few(masks[code], mask_counts) for code in stray_codes)
-    return BlackAndWhite(white, stray_codes) if white > FEW and few and rare else None
+    rare = rare and all(pixels[code] <= SLIP_PIXELS * masks[code] or _in_few(masks[code], mask_counts) for code in stray_codes)
+    return BlackAndWhite(white, stray_codes) if white > PLAUSIBLE_IDS and few and rare else None
 
 
-def few_pixels(mask_counts: Collection[CodeCounts], above: int = FEW) -> Sequence[int]:
+def few_pixels(mask_counts: Collection[CodeCounts], above: int = PLAUSIBLE_IDS) -> Sequence[int]:
     """The codes `above` a number that a `BESIDE_CLASSES`-th of the pixels have at most, together, in a tenth of the masks or one.
 
     Nothing is rare where all masks are but three or fewer.

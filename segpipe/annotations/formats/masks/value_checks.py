@@ -4,11 +4,11 @@ from collections.abc import Callable, Sequence
 
 from segpipe.annotations.code_counts import pixels_by_code
 from segpipe.annotations.formats.masks import stray_pixels
-from segpipe.annotations.formats.masks.codes import COLOUR, format_code, format_codes, is_evenly_spaced
+from segpipe.annotations.formats.masks.codes import COLOUR_OFFSET, format_code, format_codes, is_evenly_spaced
 from segpipe.annotations.formats.masks.evidence import Evidence, as_colour
 from segpipe.annotations.formats.masks.ids import Coding
 from segpipe.annotations.formats.masks.palettes import BLACK, WHITE, why_colours
-from segpipe.annotations.formats.masks.stray_pixels import FEW
+from segpipe.annotations.formats.masks.stray_pixels import PLAUSIBLE_IDS
 from segpipe.annotations.items import AnnotationSummary
 from segpipe.errors import DataError, Fix
 from segpipe.record import BACKGROUND, IGNORE, is_background
@@ -23,14 +23,14 @@ OBJECTS = "They look like numbers of single objects. Save each pixel as the numb
 
 
 def check_values(
-    summaries: Sequence[AnnotationSummary], coding: Coding, names: Sequence[str], max_ignored: float, block: str = "data.masks"
+    summaries: Sequence[AnnotationSummary], coding: Coding, names: Sequence[str], max_ignored: float, section: str = "data.masks"
 ) -> list[DataError]:
     """The first cause that explains what is wrong, for each mask concerned; else warnings.
 
     `max_ignored` is the share of what is not the first class that may have the ignored value.
     """
     mask_counts = {each.item.annotation_name: each.code_counts for each in summaries if each.code_counts}
-    evidence = Evidence(mask_counts, coding, tuple(names), block, has_value_keys=block == "data.masks")
+    evidence = Evidence(mask_counts, coding, tuple(names), section, has_value_keys=section == "data.masks")
     for cause in CAUSES:
         problems = cause(evidence)
         if problems:
@@ -48,9 +48,9 @@ def _palette_indices(all_masks: Evidence) -> list[DataError]:
     what = f"read by the indices of a palette, but {why}"
     if len(found) > PLAUSIBLE:
         return all_masks.problems_for(what, "Save all masks with one palette, or as gray class ids.", (), list(own))
-    fixes = [Fix(f"{all_masks.block}.palette", "colours")]
+    fixes = [Fix(f"{all_masks.section}.palette", "colours")]
     if found == [BLACK, WHITE]:
-        fixes.append(Fix(f"{all_masks.block}.values", "binary"))
+        fixes.append(Fix(f"{all_masks.section}.values", "binary"))
     elif all_masks.coding.kind != "codes":
         fixes += all_masks.listing(found)
     return all_masks.problems_for(what, "Let the colours count, or save them as gray class ids.", fixes, list(own))
@@ -76,11 +76,11 @@ def _stray_pixels(all_masks: Evidence) -> list[DataError]:
 
 def _colours(all_masks: Evidence) -> list[DataError]:
     """Colours where numbers were expected."""
-    if all_masks.coding.kind != "ids" or not any(code >= COLOUR for code in all_masks.all_strange):
+    if all_masks.coding.kind != "ids" or not any(code >= COLOUR_OFFSET for code in all_masks.all_unknown):
         return []
     found = all_masks.found
     what = f"{len(found)} colours and not class ids: {format_codes(found)}"
-    if len(found) > PLAUSIBLE or (len(found) > SHARED and all_masks.each_alone):
+    if len(found) > PLAUSIBLE or (len(found) > SHARED and all_masks.no_shared_colour):
         return all_masks.problems_for(what, "These hardly are classes. Save each pixel as the number of its class.")
     return all_masks.problems_for(what, all_masks.how_to_list("colour", len(found)), all_masks.listing(found))
 
@@ -91,8 +91,8 @@ def _black_and_white(all_masks: Evidence) -> list[DataError]:
     if all_masks.coding.kind != "ids" or len(found) != 2 or found[0] != 0 or found[1] in all_masks.coding.targets:
         return []
     what = f"only the values 0 and {format_code(found[1])}, as in a picture in black and white"
-    names = Fix(f"{all_masks.block}.classes", ("background", "object")) if len(all_masks.names) != 2 else None
-    fixes = [Fix(f"{all_masks.block}.values", "binary"), *([names] if names else [])]
+    names = Fix(f"{all_masks.section}.classes", ("background", "object")) if len(all_masks.names) != 2 else None
+    fixes = [Fix(f"{all_masks.section}.values", "binary"), *([names] if names else [])]
     remedy = "Read them as background and object."
     holders = [name for name, codes in all_masks.masks.items() if found[1] in codes]
     return all_masks.problems_for(what, remedy, fixes, holders)
@@ -100,21 +100,22 @@ def _black_and_white(all_masks: Evidence) -> list[DataError]:
 
 def _other_ignore_value(all_masks: Evidence) -> list[DataError]:
     """One value far above the classes, where the ignored one occurs nowhere: the ignored one has another number."""
-    coding, strange = all_masks.coding, all_masks.all_strange
+    coding, unknown = all_masks.coding, all_masks.all_unknown
     used = {code for codes in all_masks.masks.values() for code in codes}
-    if len(strange) != 1 or coding.kind == "binary" or coding.ignored in used:
+    if len(unknown) != 1 or coding.kind == "binary" or coding.ignored in used:
         return []
-    if strange[0] not in (255, 65535) and not (coding.kind == "ids" and max(2 * len(all_masks.names), FEW) < strange[0] < COLOUR):
+    far_above = max(2 * len(all_masks.names), PLAUSIBLE_IDS) < unknown[0] < COLOUR_OFFSET
+    if unknown[0] not in (255, 65535) and not (coding.kind == "ids" and far_above):
         return []
-    what = f"the value {format_code(strange[0])}, which is no class, while {coding.ignored}, the ignored one, is in no mask"
+    what = f"the value {format_code(unknown[0])}, which is no class, while {coding.ignored}, the ignored one, is in no mask"
     remedy = "If it means that a pixel is not looked at, say so."
-    return all_masks.problems_for(what, remedy, [Fix(f"{all_masks.block}.ignore_index", strange[0])])
+    return all_masks.problems_for(what, remedy, [Fix(f"{all_masks.section}.ignore_index", unknown[0])])
 
 
 def _counted_from_one(all_masks: Evidence) -> list[DataError]:
     """1 .. N for N classes, and no 0."""
     n_names = len(all_masks.names)
-    if all_masks.coding.kind != "ids" or all_masks.all_strange != [n_names] or 0 in all_masks.found:
+    if all_masks.coding.kind != "ids" or all_masks.all_unknown != [n_names] or 0 in all_masks.found:
         return []
     what = f"the values 1 to {n_names} for the classes 0 to {n_names - 1}: they count from 1"
     return all_masks.problems_for(what, "Say that the first class is 1.", all_masks.listing(range(1, n_names + 1)))
@@ -122,31 +123,31 @@ def _counted_from_one(all_masks: Evidence) -> list[DataError]:
 
 def _more_ids_than_names(all_masks: Evidence) -> list[DataError]:
     """A few more ids than names."""
-    strange, found = all_masks.all_strange, all_masks.found
-    if all_masks.coding.kind != "ids" or not strange or max(strange) >= PLAUSIBLE:
+    unknown, found = all_masks.all_unknown, all_masks.found
+    if all_masks.coding.kind != "ids" or not unknown or max(unknown) >= PLAUSIBLE:
         return []
-    if max(strange) > FEW and 2 * len(found) <= max(strange):
+    if max(unknown) > PLAUSIBLE_IDS and 2 * len(found) <= max(unknown):
         return []
     n_names = len(all_masks.names)
-    what = f"values that are no class: {format_codes(strange)}. {all_masks.block}.classes names 0 to {n_names - 1}"
-    if strange == [n_names] and 0 in found and not any(map(is_background, all_masks.names)):
+    what = f"values that are no class: {format_codes(unknown)}. {all_masks.section}.classes names 0 to {n_names - 1}"
+    if unknown == [n_names] and 0 in found and not any(map(is_background, all_masks.names)):
         remedy = "None of its names is background: if they are those of the objects, write background before them."
-        return all_masks.problems_for(what, remedy, [Fix(f"{all_masks.block}.classes", (BACKGROUND, *all_masks.names))])
-    remedy = f"Name every class, or let {all_masks.block}.ignore_index be the value that is not looked at."
+        return all_masks.problems_for(what, remedy, [Fix(f"{all_masks.section}.classes", (BACKGROUND, *all_masks.names))])
+    remedy = f"Name every class, or let {all_masks.section}.ignore_index be the value that is not looked at."
     return all_masks.problems_for(
-        what, remedy if all_masks.has_value_keys else "Name every class.", all_masks.named(max(strange) + 1)
+        what, remedy if all_masks.has_value_keys else "Name every class.", all_masks.named(max(unknown) + 1)
     )
 
 
 def _far_apart(all_masks: Evidence) -> list[DataError]:
     """Few values far apart: ids that were spread over black to white, or grays that stand for classes."""
-    strange = all_masks.all_strange
-    if all_masks.coding.kind != "ids" or not strange:
+    unknown = all_masks.all_unknown
+    if all_masks.coding.kind != "ids" or not unknown:
         return []
     every = sorted({code for codes in all_masks.masks.values() for code in codes})
     kept = every if is_evenly_spaced(every) else all_masks.found
     if len(kept) > PLAUSIBLE:
-        what = f"{len(strange)} values that are no class: {format_codes(strange)}"
+        what = f"{len(unknown)} values that are no class: {format_codes(unknown)}"
         return all_masks.problems_for(what, OBJECTS)
     spacing = "evenly spaced: class ids stretched to be visible" if is_evenly_spaced(kept) else "far apart"
     what = f"the values {format_codes(kept)}, {spacing}"
@@ -159,19 +160,19 @@ def _counted(number: int) -> str:
 
 def _rare_values(all_masks: Evidence) -> list[DataError]:
     """Values that are no class, in a few pixels of a few masks."""
-    strange, n_names = all_masks.all_strange, len(all_masks.names)
-    if all_masks.coding.kind == "binary" or not strange or strange == [n_names]:
+    unknown, n_names = all_masks.all_unknown, len(all_masks.names)
+    if all_masks.coding.kind == "binary" or not unknown or unknown == [n_names]:
         return []
     mask_counts = all_masks.mask_counts.values()
     binary = stray_pixels.black_and_white(mask_counts)
     few = binary.stray_codes if binary else stray_pixels.few_pixels(mask_counts, above=0)
-    if not set(strange) <= set(few):
+    if not set(unknown) <= set(few):
         return []
     counts = pixels_by_code(mask_counts)
-    number = sum(counts[code] for code in strange)
-    what = f"{_counted(number)} of {format_codes(strange)}, where no class is"
+    number = sum(counts[code] for code in unknown)
+    what = f"{_counted(number)} of {format_codes(unknown)}, where no class is"
     return all_masks.problems_for(
-        what, "Correct them, or let them be ignored.", all_masks.ignoring(strange, all_masks.named_codes)
+        what, "Correct them, or let them be ignored.", all_masks.ignoring(unknown, all_masks.named_codes)
     )
 
 
@@ -182,38 +183,38 @@ def _several_object_values(all_masks: Evidence) -> list[DataError]:
         return []
     own = {name: coding.object_in(codes) for name, codes in all_masks.masks.items()}
     different = {code for code in own.values() if code > 0}
-    if not all_masks.strange and (len(different) < 2 or different <= {1, 255, 65535} - {coding.ignored}):
+    if not all_masks.unknown and (len(different) < 2 or different <= {1, 255, 65535} - {coding.ignored}):
         return []  # 0/1 masks and 0/255 masks of one object are often mixed
     found = sorted({code for codes in all_masks.masks.values() for code in codes})
-    if not all_masks.strange and different == {1, coding.ignored}:
+    if not all_masks.unknown and different == {1, coding.ignored}:
         what = f"the object is 1 in some masks and {format_code(coding.ignored)}, the ignored value, in others"
         holders = [name for name, code in own.items() if code == coding.ignored]
-        remedy = f"If it is the object there too, set {all_masks.block}.ignore_index to -1."
-        return all_masks.problems_for(what, remedy, [Fix(f"{all_masks.block}.ignore_index", -1)], holders)
-    files = list(all_masks.strange) or [name for name, code in own.items() if code > 0]
+        remedy = f"If it is the object there too, set {all_masks.section}.ignore_index to -1."
+        return all_masks.problems_for(what, remedy, [Fix(f"{all_masks.section}.ignore_index", -1)], holders)
+    files = list(all_masks.unknown) or [name for name, code in own.items() if code > 0]
     what = f"more values than 0 and one other: {format_codes(found)}"
     kept = [code for code in found if code != coding.ignored] if len(found) > 3 else found
     if len(kept) > PLAUSIBLE:
         return all_masks.problems_for(what, "Save the object's pixels as one value.", (), files)
     if kept == list(range(len(kept))):
-        ids = [Fix(f"{all_masks.block}.values", "ids"), *all_masks.named(len(kept))]
+        ids = [Fix(f"{all_masks.section}.values", "ids"), *all_masks.named(len(kept))]
         return all_masks.problems_for(what, "If each is a class, say so.", ids, files)
     return all_masks.problems_for(what, "If each is a class, say which.", all_masks.listing(kept), files)
 
 
 def _not_listed(all_masks: Evidence) -> list[DataError]:
     """Under `codes`: values that the list lacks."""
-    strange = all_masks.all_strange
-    if all_masks.coding.kind != "codes" or not strange:
+    unknown = all_masks.all_unknown
+    if all_masks.coding.kind != "codes" or not unknown:
         return []
-    what = f"values that {all_masks.block}.codes does not list: {format_codes(strange)}"
-    if len(strange) > PLAUSIBLE:
+    what = f"values that {all_masks.section}.codes does not list: {format_codes(unknown)}"
+    if len(unknown) > PLAUSIBLE:
         return all_masks.problems_for(what, "These hardly are classes. Were the masks smoothed, or once saved as JPEG?")
-    colours = any(code >= COLOUR for code in (*all_masks.coding.targets, *strange))
+    colours = any(code >= COLOUR_OFFSET for code in (*all_masks.coding.targets, *unknown))
     lines = []
-    for at, code in enumerate(strange, len(all_masks.names)):
-        lines.append(Fix(f"{all_masks.block}.codes", as_colour(code) if colours else code, adds=True))
-        lines.append(Fix(f"{all_masks.block}.classes", f"class_{at}", adds=True))
+    for at, code in enumerate(unknown, len(all_masks.names)):
+        lines.append(Fix(f"{all_masks.section}.codes", as_colour(code) if colours else code, adds=True))
+        lines.append(Fix(f"{all_masks.section}.classes", f"class_{at}", adds=True))
     return all_masks.problems_for(
         what, "Add each with its class (one called __ignore__ is ignored), or correct the masks.", lines
     )
@@ -241,7 +242,7 @@ def _unused_ignore_value(all_masks: Evidence) -> list[DataError]:
     if all_masks.coding.kind == "binary" or not used or ignored in {*used, -1, 255, 65535}:
         return []
     what = f"no pixel of {ignored}, the ignored value"
-    return [DataError("all masks", what, f"Check {all_masks.block}.ignore_index.", warning=True)]
+    return [DataError("all masks", what, f"Check {all_masks.section}.ignore_index.", warning=True)]
 
 
 def _too_much_ignored(all_masks: Evidence, most: float) -> list[DataError]:

@@ -28,7 +28,7 @@ def source(root: Path, data: DataParams) -> Source:
     names = data.voc.classes
     ids = class_ids(names, data.class_map)
     coding = Coding("ids", dict(enumerate(mask_ids.final_ids(names, ids))), IGNORE)
-    check_all = partial(value_checks.check_values, coding=coding, names=names, max_ignored=data.max_ignored, block="data.voc")
+    check_all = partial(value_checks.check_values, coding=coding, names=names, max_ignored=data.max_ignored, section="data.voc")
     tree = open_tree(root)
     members = {path.as_posix(): place for path, place in tree.files.items()} if tree.archive else {}
     return Source(found_in(tree, root), ids.classes, partial(read, coding=coding), check_all, members=members)

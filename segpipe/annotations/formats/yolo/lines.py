@@ -8,11 +8,11 @@ from segpipe.errors import DataError
 from segpipe.images.unsupported import POINTER, kind_of
 
 NUMBER = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?", re.ASCII)
-SMALL = 0.02
+ROUNDING = 0.02
 """So far outside 0 .. 1 a share is taken for a rounded border and moved back; beyond it is a mistake."""
-PIXELS = 2.0
+PIXELS_ABOVE = 2.0
 """Numbers above this are pixels."""
-EXPORT = "Export the labels again as YOLO segmentation."
+EXPORT_AGAIN = "Export the labels again as YOLO segmentation."
 
 
 @dataclass(frozen=True)
@@ -31,7 +31,7 @@ def read_lines(content: bytes, name: str) -> tuple[list[Polygon], list[DataError
     try:
         text = content.decode("utf-8-sig")
     except UnicodeDecodeError:
-        return [], [DataError(name, "a label file that is no text", EXPORT)]
+        return [], [DataError(name, "a label file that is no text", EXPORT_AGAIN)]
     polygons: list[Polygon] = []
     problems: dict[str, DataError] = {}
     for number, line in enumerate(re.split("\r\n|\r|\n", text), start=1):
@@ -67,7 +67,7 @@ def _line(words: list[str], number: int, location: str) -> Iterator[Polygon | Da
 @dataclass(frozen=True)
 class _Problem:
     what: str
-    remedy: str = EXPORT
+    remedy: str = EXPORT_AGAIN
 
     def at(self, location: str) -> DataError:
         return DataError(location, self.what, self.remedy)
@@ -95,9 +95,9 @@ def _problem_of(values: list[float]) -> _Problem | None:
         return _Problem("an odd number of coordinates")
     if len(values) < 6:
         return _Problem("a polygon of fewer than three points, which has no inside")
-    if max(values) > PIXELS:
+    if max(values) > PIXELS_ABOVE:
         remedy = "Divide x by the image's width and y by its height."
         return _Problem("coordinates in pixels, where shares of the image (0 .. 1) belong", remedy)
-    if max(values) > 1 + SMALL or min(values) < -SMALL:
+    if max(values) > 1 + ROUNDING or min(values) < -ROUNDING:
         return _Problem("coordinates outside the image: they must be from 0 to 1")
     return None

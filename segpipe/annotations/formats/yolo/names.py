@@ -7,16 +7,16 @@ from typing import Any
 
 import yaml
 
-from segpipe.annotations.class_names import MOST
+from segpipe.annotations.class_names import MAX_CLASSES
 from segpipe.annotations.items import files_below
 from segpipe.errors import DataError, plain
 from segpipe.storage.yaml_mapping import UNREADABLE
 
 NOTHING = ("", "~", "null", "none")
 KEYS = {"train": "train", "val": "val", "valid": "val", "test": "test"}
-LARGEST = 2**20
+MAX_BYTES = 2**20
 """Bytes: a data.yaml has a few lines."""
-NAMES = "Write the names as a list, or as lines id: name."
+HOW_TO_NAME = "Write the names as a list, or as lines id: name."
 
 
 @dataclass(frozen=True)
@@ -82,14 +82,14 @@ def parts_of(found: DataYaml, root: Path, images: Iterable[str]) -> tuple[dict[s
 def _read(path: Path, name: str) -> DataYaml | None:
     """The file, or None where it is another YAML file. Only text, lists and maps are made: `no` is a name, no tag is run."""
     try:
-        if path.stat().st_size > LARGEST:
+        if path.stat().st_size > MAX_BYTES:
             return None
         content = yaml.load(path.read_text(encoding="utf-8-sig"), Loader=yaml.BaseLoader)
     except (*UNREADABLE, OSError) as error:
         if path.stem != "data":
             return None
         reason = "not in UTF-8" if isinstance(error, UnicodeDecodeError) else "no YAML"
-        return DataYaml(name, {}, (), (DataError(name, f"a broken file ({reason})", NAMES),))
+        return DataYaml(name, {}, (), (DataError(name, f"a broken file ({reason})", HOW_TO_NAME),))
     if not isinstance(content, dict) or "names" not in content:
         return None
     names, problems = _names(content["names"], name)
@@ -103,7 +103,7 @@ def _read(path: Path, name: str) -> DataYaml | None:
 def _names(value: Any, name: str) -> tuple[dict[int, str], list[DataError]]:
     """Names by id of a list, or of a map from ids."""
     pairs = list(value.items()) if isinstance(value, dict) else list(enumerate(value)) if isinstance(value, list) else []
-    is_sound = 0 < len(pairs) < MOST and all(
+    is_sound = 0 < len(pairs) < MAX_CLASSES and all(
         (isinstance(key, int) or (isinstance(key, str) and key.isascii() and key.isdecimal() and len(key) < 6))
         and isinstance(each, str)
         and each.strip()
@@ -111,7 +111,7 @@ def _names(value: Any, name: str) -> tuple[dict[int, str], list[DataError]]:
         for key, each in pairs
     )
     if not is_sound:
-        return {}, [DataError(name, f"names that are no list of 1 to {MOST - 1} class names", NAMES)]
+        return {}, [DataError(name, f"names that are no list of 1 to {MAX_CLASSES - 1} class names", HOW_TO_NAME)]
     names = {int(key): each for key, each in pairs}
     twice = sorted({each for each in names.values() if list(names.values()).count(each) > 1})
     what = f"the same name for several classes ({', '.join(twice[:5])}), which count as one"

@@ -12,7 +12,7 @@ from segpipe.annotations import labels
 from segpipe.annotations.class_map import ClassIds, class_ids
 from segpipe.annotations.class_names import LISTS, PLAUSIBLE, read_list
 from segpipe.annotations.formats.yolo import darknet, lines
-from segpipe.annotations.formats.yolo.lines import EXPORT, Polygon, read_lines
+from segpipe.annotations.formats.yolo.lines import EXPORT_AGAIN, Polygon, read_lines
 from segpipe.annotations.formats.yolo.names import DataYaml, find_yaml, parts_of
 from segpipe.annotations.formats.yolo.pairing import IMAGES, LABELS, Pairs, holds_labels, is_below, pair
 from segpipe.annotations.items import (
@@ -35,8 +35,8 @@ from segpipe.params.schema import DataParams, ShapeParams
 from segpipe.record import is_background
 from segpipe.storage.byte_source import FileRange
 
-BLOCK = "data.yolo.classes"
-TRIED = 20
+CLASSES_KEY = "data.yolo.classes"
+MAX_TRIED = 20
 """So many label files tell whether a folder is YOLO's."""
 
 
@@ -46,14 +46,14 @@ def source(root: Path, data: DataParams) -> Source:
     found = find_yaml(root) or darknet.find(root)
     listed = None if found and found.names else read_list(root) or read_list(root / LABELS)
     names = found.names if found and found.names else dict(enumerate(listed.names)) if listed else {}
-    where = found.name if found and found.names else listed.file if listed else BLOCK
+    where = found.name if found and found.names else listed.file if listed else CLASSES_KEY
     known = names or dict(enumerate(name for name in data.yolo.classes if not is_background(name)))
     files = find(root, found, data.unannotated)
     return Source(
         replace(files, problems=(*(listed.gaps() if listed else ()), *files.problems)),
         ids.classes,
         partial(read, names=known, where=where, ids=ids, how=data.shapes),
-        partial(labels.unknown_labels, ids=ids, key=BLOCK),
+        partial(labels.unknown_labels, ids=ids, key=CLASSES_KEY),
         listed=tuple(dict.fromkeys(names.values())),
     )
 
@@ -128,7 +128,7 @@ def _unnamed(polygons: Sequence[Polygon], names: Mapping[int, str], where: str, 
         return []
     what = f"class ids that {where} does not name: {', '.join(map(str, unnamed[:8]))}{' ...' if len(unnamed) > 8 else ''}"
     first = next(polygon.line for polygon in polygons if polygon.class_id in unnamed)
-    fix = _named(unnamed, names) if where == BLOCK else None
+    fix = _named(unnamed, names) if where == CLASSES_KEY else None
     return [DataError(lines.line_location(first, file), what, "Name every class id, or correct the label file.", fix)]
 
 
@@ -138,13 +138,15 @@ def _shape_warnings(polygons: Sequence[Polygon], shapes: Sequence[Shape], file: 
     for polygon, shape in zip(polygons, shapes, strict=True):
         for what in shape_warnings(shape, None):
             first.setdefault(what, polygon.line)
-    return [DataError(lines.line_location(at, file), f"a polygon {what}", EXPORT, warning=True) for what, at in first.items()]
+    return [
+        DataError(lines.line_location(at, file), f"a polygon {what}", EXPORT_AGAIN, warning=True) for what, at in first.items()
+    ]
 
 
 def _named(class_ids: Sequence[int], names: Mapping[int, str]) -> tuple[Fix, ...] | None:
     """The lines that name the classes up to the last of these ids; none where so many are hardly classes."""
     missing = range(len(names), max(class_ids) + 1)
-    return tuple(Fix(BLOCK, f"class_{number}", adds=True) for number in missing) if missing.stop <= PLAUSIBLE else None
+    return tuple(Fix(CLASSES_KEY, f"class_{number}", adds=True) for number in missing) if missing.stop <= PLAUSIBLE else None
 
 
 def _shape(polygon: Polygon, label: str, width: int, height: int) -> Shape:
@@ -156,7 +158,7 @@ def is_yolo(root: Path) -> bool:
     """Whether images have text files of their names, and there is a data.yaml or most hold a class id and numbers."""
     pairs = pair((path.relative_to(root).as_posix() for path in images_below(root)), _texts(root))
     own = [file for name in sorted(pairs.labels) for file in pairs.labels[name]]
-    lines = [line for file in own[:TRIED] if (line := _first_line(root / file))]
+    lines = [line for file in own[:MAX_TRIED] if (line := _first_line(root / file))]
     # Some may be broken: reading them reports that.
     return bool(own) and (find_yaml(root) is not None or 2 * sum(map(_is_line, lines)) > len(lines))
 

@@ -140,9 +140,9 @@ def test_crowds_are_told(tmp_path: Path) -> None:
 
 def test_masks_that_would_fill_the_memory_are_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     one(tmp_path, *(drawn({"counts": [0, 30], "size": [5, 6]}) for _ in range(4)))
-    monkeypatch.setattr(coco_mask, "MOST_HELD", 120)
+    monkeypatch.setattr(coco_mask, "MAX_RLE_PIXELS", 120)
     assert problems(tmp_path) == []
-    monkeypatch.setattr(coco_mask, "MOST_HELD", 119)
+    monkeypatch.setattr(coco_mask, "MAX_RLE_PIXELS", 119)
     assert problems(tmp_path)[0].startswith("a.png in instances.json: run lengths of more than ")
 
 

@@ -387,7 +387,7 @@ def test_a_bomb_of_a_mask_is_refused_from_its_header() -> None:
 
 def test_masks_that_would_fill_the_memory_are_refused(monkeypatch: pytest.MonkeyPatch) -> None:
     raw = masked([[1, 1], [3, 2]], png([[1, 1, 1], [1, 1, 1]]))
-    monkeypatch.setattr(module, "MOST_HELD", 12)
+    monkeypatch.setattr(module, "MAX_MASK_PIXELS", 12)
     assert len(of(raw, raw).shapes) == 2
     with pytest.raises(DataError, match=r"^a\.json: masks of more than \d+ pixels in one image\. Cut the image into parts"):
         of(raw, raw, raw)

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from segpipe.annotations.convert import examine
-from segpipe.annotations.examination.examine import FEW
+from segpipe.annotations.examination.examine import SERIAL_UP_TO
 from segpipe.annotations.formats.labelme import source as labelme
 from segpipe.annotations.formats.labelme.shapes import KINDS
 from segpipe.annotations.items import Item, ParsedAnnotation, Reader
@@ -254,14 +254,16 @@ def test_an_image_inside_is_not_looked_at_where_there_is_a_file(tmp_path: Path) 
 
 
 def test_many_images_inside_their_files_are_read_in_many_processes(tmp_path: Path) -> None:
-    for number in range(FEW + 2):
+    for number in range(SERIAL_UP_TO + 2):
         Image.new("L", (6, 5), number).save(tmp_path / "photo.png")
         content = base64.b64encode((tmp_path / "photo.png").read_bytes()).decode()
         save(tmp_path / f"test/{number:02}.json", [shape()], image="a.jpg", imageData=content)
     (tmp_path / "photo.png").unlink()
     found = examine(data_params(tmp_path, "labelme", classes=CLASSES), (), tmp_path / "spool")
     assert not [problem for problem in found.problems if not problem.warning]
-    expected = [(f"test/{number:02}", f"test/{number:02}.json", ".png", "test", (30 * number,)) for number in range(FEW + 2)]
+    expected = [
+        (f"test/{number:02}", f"test/{number:02}.json", ".png", "test", (30 * number,)) for number in range(SERIAL_UP_TO + 2)
+    ]
     assert [(each.id, each.source, each.suffix, each.given, each.sums) for each in found.records] == expected
 
 

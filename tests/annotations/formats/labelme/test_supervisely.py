@@ -123,7 +123,7 @@ def test_the_bitmap_of_superviselys_own_example(tmp_path: Path) -> None:
 
 def test_no_more_of_a_bitmap_is_unpacked_than_an_image_can_have(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     project(tmp_path, bitmap(packed(np.ones((3, 3)))))
-    monkeypatch.setattr(supervisely, "LARGEST", 50)
+    monkeypatch.setattr(supervisely, "MAX_BITMAP_BYTES", 50)
     assert errors(tmp_path)[0].startswith('shape 1 of ds/ann/a.jpg.json: bitmap "cat" with a bitmap that cannot be read: ')
 
 

@@ -11,7 +11,7 @@ from hypothesis.extra.numpy import arrays
 from PIL import Image
 
 from segpipe.annotations.formats.masks import codes as mask_codes
-from segpipe.annotations.formats.masks.codes import COLOUR, colour_code, format_code, is_evenly_spaced, parse_code
+from segpipe.annotations.formats.masks.codes import COLOUR_OFFSET, colour_code, format_code, is_evenly_spaced, parse_code
 from segpipe.errors import DataError, PipelineError
 from tests.annotations.formats.masks.folders import BLUE, GREEN, RED, blocks
 
@@ -183,7 +183,7 @@ def test_codes_are_told_as_they_are_read(code: int) -> None:
 
 def test_what_names_a_code() -> None:
     assert [parse_code(text) for text in (7, "7", "7 7 7", "65535", "1 2 3", "1, 2,3")] == [7, 7, 7, 65535] + 2 * [
-        COLOUR | 0x10203
+        COLOUR_OFFSET | 0x10203
     ]
     for text in ("red", "", "1 2", "256 0 0", "65536", "-1", "1 2 3 4", "1.5", "\u0661"):
         with pytest.raises(PipelineError):

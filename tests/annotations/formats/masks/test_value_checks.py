@@ -228,7 +228,7 @@ def test_any_values_end_in_a_sentence_and_its_lines_mend(masks: list[set[int]], 
     data = data_params(Path(), "masks", **keys)
     own = seen(*(",".join(format_code(code) for code in sorted(codes)) for codes in masks))
     coding = mask_ids.coding_of(data.masks, class_ids(data.masks.classes, {}))
-    strange = {each.item.annotation_name for each, codes in zip(own, masks, strict=True) if coding.strange(sorted(codes))}
+    strange = {each.item.annotation_name for each, codes in zip(own, masks, strict=True) if coding.unknown(sorted(codes))}
     for _ in range(4):
         errors = [problem for problem in judged(data, own) if not problem.warning]
         assert strange <= {problem.file for problem in errors}
