@@ -55,7 +55,7 @@ def test_labels_keep_the_order_of_their_list() -> None:
     assert classes_from_labels(["cat"], NameList("labels.txt", ("cat",))).names == ("background", "cat")
 
 
-def test_labels_that_the_list_lacks_are_told() -> None:
+def test_labels_that_the_list_lacks_are_reported() -> None:
     (problem,) = classes_from_labels(["cat", "dgo", "dog", "cow"], NameList("labels.txt", ("dog",))).problems
     assert str(problem) == "labels.txt: does not list the labels cat, cow, dgo. Add them, or correct them in labelme."
 
@@ -137,7 +137,7 @@ def test_voc_has_names_of_its_own() -> None:
     assert classes_from_ids([0, 1], NameList("classes.txt", ("sound", "crack")), is_voc=True).names == ("sound", "crack")
 
 
-def test_black_and_white_masks_are_told_from_classes() -> None:
+def test_black_and_white_masks_are_reported_from_classes() -> None:
     sentence = (
         "all masks: only the values 0 and 255 in them, as in a picture in black and white. "
         "Save the object's pixels as 1: 255 means a pixel that is not looked at."
@@ -147,13 +147,13 @@ def test_black_and_white_masks_are_told_from_classes() -> None:
 
 
 @pytest.mark.parametrize("found", [[], [0], [255]])
-def test_masks_without_objects_are_told(found: list[int]) -> None:
+def test_masks_without_objects_are_reported(found: list[int]) -> None:
     assert sentences(found) == [
         "all masks: only class 0 in them, so there is nothing to learn. Annotate objects, or check that the masks hold class ids."
     ]
 
 
-def test_ids_that_the_list_does_not_name_are_told() -> None:
+def test_ids_that_the_list_does_not_name_are_reported() -> None:
     assert sentences([0, 1, 5, 255], NameList("classes.txt", ("a", "b"))) == [
         "classes.txt: names 2 classes, but the masks hold 5 too. Name every id from 0 to 5, a line each, or correct the masks."
     ]

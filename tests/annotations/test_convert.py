@@ -125,7 +125,7 @@ def test_every_source_gives_the_same_masks(tmp_path: Path) -> None:
         assert (record.id, record.width, record.height) == ("a", 8, 6)
 
 
-def test_everything_wrong_is_told_at_once(tmp_path: Path) -> None:
+def test_everything_wrong_is_reported_at_once(tmp_path: Path) -> None:
     for number in range(12):
         save(tmp_path, f"bad{number:02}", mask=np.array([[0, 7, 0], [0, 1, 0]], np.uint8))
     save(tmp_path, "fine")
@@ -238,7 +238,7 @@ def test_a_folder_of_another_source_is_refused(tmp_path: Path) -> None:
     )
 
 
-def test_files_that_vanish_or_may_not_be_read_are_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_files_that_vanish_or_may_not_be_read_are_reported(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     save(tmp_path, "a")
 
     def refuse_to_read(path: Path) -> bytes:

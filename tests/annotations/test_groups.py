@@ -37,7 +37,7 @@ def test_none_leaves_all_as_it_was(tmp_path: Path) -> None:
     assert with_groups(found, tmp_path, "none") is found
 
 
-def test_all_wrong_lines_are_told_at_once(tmp_path: Path) -> None:
+def test_all_wrong_lines_are_reported_at_once(tmp_path: Path) -> None:
     found = grouped(tmp_path, "image,group\na.jpg,p1\na,p2\nc,p3\nz,p4\nright/c,p5\n")
     assert [str(problem) for problem in found.problems] == [
         'groups.csv, line 3: puts "a" into two groups. An image belongs to one group: take off one line.',

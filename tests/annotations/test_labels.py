@@ -57,7 +57,7 @@ def test_the_more_frequent_spelling_stays_and_background_always() -> None:
     assert similar_names(records, ("background", "A", "a", "-")) == []
 
 
-def test_a_line_that_maps_nothing_is_told() -> None:
+def test_a_line_that_maps_nothing_is_reported() -> None:
     class_map = {"kat": "cat", "dog": "cat", "cow": "__drop__"}
     (problem,) = unused_mappings([seen("cow")], class_map, ("background", "dog"))
     assert str(problem) == (

@@ -13,7 +13,7 @@ def test_background_comes_first_and_a_list_gives_the_order() -> None:
     assert listed.problems == ()
 
 
-def test_a_list_that_lacks_a_class_is_told() -> None:
+def test_a_list_that_lacks_a_class_is_reported() -> None:
     found = classes_from_file_names(("cat", "dog"), NameList("labels.txt", ("dog",)), "the names")
     assert found.names == ("background", "dog", "cat")
     assert list(map(str, found.problems)) == [

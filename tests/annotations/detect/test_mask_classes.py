@@ -73,7 +73,7 @@ def test_a_list_of_names_may_hold_their_colours() -> None:
     assert (found.names, found.codes, found.origin) == (("car", "sky"), ("255 0 0", "0 0 0"), "own.txt")
 
 
-def test_what_cannot_be_named_is_told() -> None:
+def test_what_cannot_be_named_is_reported() -> None:
     assert sentences(classes("255 0 0", "0", "7 7 8", table={"255 0 0": "car", "0": "sky"})) == [
         "label_colors.txt: does not name the colours 7 7 8 of the masks. Add a line for each, or correct the masks."
     ]

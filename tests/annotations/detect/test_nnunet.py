@@ -35,7 +35,7 @@ def test_one_file_a_case_is_read(suffix: str, tmp_path: Path) -> None:
     assert (seen.classes.names, seen.classes.ignore_index) == (("background", "cat", "dog"), 3)
 
 
-def test_several_files_a_case_are_told(tmp_path: Path) -> None:
+def test_several_files_a_case_are_reported(tmp_path: Path) -> None:
     with pytest.raises(PipelineError) as caught:
         recognise(data_set(tmp_path, 2))
     assert (
@@ -44,7 +44,7 @@ def test_several_files_a_case_are_told(tmp_path: Path) -> None:
     ) in str(caught.value).splitlines()
 
 
-def test_other_folders_are_not_told(tmp_path: Path) -> None:
+def test_other_folders_are_not_reported(tmp_path: Path) -> None:
     photos(tmp_path, "a/x_0000.png", "a/x_0001.png", "imagesTr/x_0000.png", "imagesTr/y_0000.png", "imagesTr/z.png")
     assert nnunet.multi_channel_hint(tmp_path, tmp_path.rglob("*.png")) == ""
 

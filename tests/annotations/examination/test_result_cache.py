@@ -142,7 +142,7 @@ def test_the_order_and_the_lengths_of_fingerprints_count() -> None:
 
 
 @pytest.mark.parametrize("source", ["labelme", "masks", "coco", "yolo", "voc"])
-def test_what_every_format_reads_by_can_be_told(source: str, tmp_path: Path) -> None:
+def test_what_every_format_reads_by_can_be_described(source: str, tmp_path: Path) -> None:
     """Else its annotations would be read each time, without a word."""
     case = next(case for case in CASES if case.source == source and not case.is_broken)
     data = parameters(case, tmp_path / "x")
@@ -154,12 +154,12 @@ def test_what_every_format_reads_by_can_be_told(source: str, tmp_path: Path) -> 
 
 
 @pytest.mark.parametrize("value", [lambda: 1, partial(lambda: 1), Path("x"), object(), {1: object()}, [np.zeros(2)]])
-def test_what_cannot_be_told_is_not_kept(value: Any) -> None:
+def test_what_cannot_be_described_is_not_cached(value: Any) -> None:
     assert result_cache.describe_reader(value) == ""
 
 
 @pytest.mark.parametrize("case", [case for case in CASES if "everything" in case.name or case.warnings][:24], ids=names)
-def test_the_corpus_is_told_alike_from_the_cache(case: Case, tmp_path: Path, cache: Cache) -> None:
+def test_the_corpus_is_reported_alike_from_the_cache(case: Case, tmp_path: Path, cache: Cache) -> None:
     data = parameters(case, tmp_path / "x")
     told = [seen(convert.examine(data, (), tmp_path / "spool", 1, own)) for own in (Cache(None), cache, cache)]
     assert told[0] == told[1] == told[2]
@@ -209,7 +209,7 @@ def test_only_a_project_keeps_anything(tmp_path: Path, monkeypatch: pytest.Monke
     assert examined() is None
 
 
-def test_the_same_bytes_under_two_names_are_told_under_both(tmp_path: Path, cache: Cache) -> None:
+def test_the_same_bytes_under_two_names_are_reported_under_both(tmp_path: Path, cache: Cache) -> None:
     rgba = np.random.default_rng(1).integers(0, 255, (40, 40, 4), np.uint8)
     for name in "ab":
         (tmp_path / "x/images").mkdir(parents=True, exist_ok=True)

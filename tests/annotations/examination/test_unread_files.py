@@ -21,7 +21,7 @@ def told(root: Path, source: str, **keys: object) -> list[str]:
     return [str(each) for each in examined(root, source, **keys).problems if LEFT in str(each)]
 
 
-def test_a_folder_is_told_with_its_number_and_some_names(tmp_path: Path) -> None:
+def test_a_folder_is_reported_with_its_number_and_some_names(tmp_path: Path) -> None:
     folder(tmp_path, a=blocks(0, 1))
     photos(tmp_path, *(f"previews/{name}.PNG" for name in "abcde"), "previews/deep/x.webp", "top.jpg", ".hidden/y.png")
     assert told(tmp_path, "masks") == [
@@ -68,7 +68,7 @@ def test_files_that_a_problem_names_are_not_left() -> None:
     assert unread_files.unread_images(files, ItemList((item,), (), frozenset(["f.png"])), problems) == []
 
 
-def test_all_that_lies_beside_the_data_of_each_format_is_told(tmp_path: Path) -> None:
+def test_all_that_lies_beside_the_data_of_each_format_is_reported(tmp_path: Path) -> None:
     labelme(tmp_path / "labelme/a", shape("object"))
     yolo(tmp_path / "yolo", {"a": half(0)})
     voc(tmp_path / "voc", {"train": "a", "val": "b"}, {"a": blocks(0, 1), "b": blocks(1, 0)})
@@ -93,7 +93,7 @@ def test_the_members_of_a_tar_are_accounted_for_by_their_names(tmp_path: Path) -
     assert told(tmp_path / "data", "voc") == [inside, f"the folder itself (1 image file: beside.png): {LEFT}"]
 
 
-def test_links_that_lead_to_no_file_are_told(tmp_path: Path) -> None:
+def test_links_that_lead_to_no_file_are_reported(tmp_path: Path) -> None:
     folder(tmp_path, a=blocks(0, 1))
     photos(tmp_path, ".store/x.png")
     for name, target in {"images/b.PNG": "gone", "latest.log": "gone", "again": "images", "more": ".store"}.items():

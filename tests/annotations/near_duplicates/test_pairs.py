@@ -246,7 +246,7 @@ def test_clusters_are_named_by_the_smallest_id_whatever_the_order_of_links() -> 
     assert clusters(links) == clusters(links[::-1]) == expected
 
 
-def test_pairs_and_long_chains_are_told_as_warnings() -> None:
+def test_pairs_and_long_chains_are_reported_as_warnings() -> None:
     chain = [Pair(f"{n:02}", f"{n + 1:02}", "cropped", 0.1) for n in range(14)]
     told = warnings([*chain, Pair("x", "y", "flipped", 0)], [f"{number}" for number in range(100)])
     assert all(each.warning for each in told)

@@ -216,7 +216,7 @@ def test_the_image_that_was_found_is_the_one_that_is_read(tmp_path: Path, name: 
 
 
 @pytest.mark.parametrize("image", ["a.avif", "C:\\x\\a.avif"])
-def test_an_image_of_a_kind_that_is_not_read_is_told(tmp_path: Path, image: str, image_data: str) -> None:
+def test_an_image_of_a_kind_that_is_not_read_is_reported(tmp_path: Path, image: str, image_data: str) -> None:
     folder = make(tmp_path, Case([], {"a.json": image}), image_data)
     (folder / "a.avif").touch()
     assert sentences(labelme.find(folder, "error")) == [
@@ -260,7 +260,7 @@ def test_several_images_of_a_name_are_one_id_too_many(tmp_path: Path, image_data
         ),
     ],
 )
-def test_a_file_that_is_no_labelme_json_is_told_with_and_without_image(tmp_path: Path, content: str, sentence: str) -> None:
+def test_a_file_that_is_no_labelme_json_is_reported_with_and_without_image(tmp_path: Path, content: str, sentence: str) -> None:
     (tmp_path / "a.json").write_text(content)
     found = labelme.find(tmp_path, "error")
     assert ([str(problem) for problem in found.problems], found.items) == ([sentence], ())
@@ -282,7 +282,7 @@ def test_a_file_that_is_no_labelme_json_is_told_with_and_without_image(tmp_path:
         ),
     ],
 )
-def test_an_image_inside_that_is_none_is_told(tmp_path: Path, image_data: Any, sentence: str) -> None:
+def test_an_image_inside_that_is_none_is_reported(tmp_path: Path, image_data: Any, sentence: str) -> None:
     content = {"shapes": [], "imagePath": "a.png", "imageData": image_data}
     (tmp_path / "a.json").write_text(json.dumps(content))
     whole = examine(data_params(tmp_path, "labelme"), (), tmp_path / "spool")

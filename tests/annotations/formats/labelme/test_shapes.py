@@ -223,7 +223,7 @@ BAD: list[tuple[dict[str, Any], str]] = [
 
 
 @pytest.mark.parametrize("number", range(len(BAD)))
-def test_a_shape_that_cannot_be_is_told_in_one_sentence(number: int) -> None:
+def test_a_shape_that_cannot_be_is_reported_in_one_sentence(number: int) -> None:
     wrong, sentence = BAD[number]
     raw = {"label": "cat", "points": TRIANGLE, "shape_type": "polygon"} | wrong
     assert told(raw) == [sentence]
@@ -276,7 +276,7 @@ def test_blanks_around_a_label_are_taken_off_with_a_warning() -> None:
     assert of(raw).shapes[0].label == "cat"
 
 
-def test_every_bad_shape_is_told_once_and_the_sound_ones_stay_in_order() -> None:
+def test_every_bad_shape_is_reported_once_and_the_sound_ones_stay_in_order() -> None:
     dog, cat = {"label": "dog", "points": TRIANGLE}, {"label": "cat", "points": TRIANGLE}
     few = {"label": "cow", "points": []}
     result = of(dog, few, {"label": None, "points": None}, few, {"points": TRIANGLE}, cat)
@@ -366,11 +366,11 @@ def test_a_mask_comes_back_as_it_was(mask: list[list[int]]) -> None:
         ([[7, 2], [9, 3]], png(L_SHAPE), f'warning: mask "cat" wholly outside the image. {AGAIN}'),
     ],
 )
-def test_a_mask_that_does_not_fit_is_told(points: Any, mask: Any, sentence: str) -> None:
+def test_a_mask_that_does_not_fit_is_reported(points: Any, mask: Any, sentence: str) -> None:
     assert told(masked(points, mask)) == [sentence]
 
 
-def test_a_damaged_mask_is_told() -> None:
+def test_a_damaged_mask_is_reported() -> None:
     cut = png(np.random.default_rng(3).integers(0, 2, (40, 50)))[:80]
     (sentence,) = told(masked([[0, 0], [49, 39]], cut))
     assert sentence.startswith('mask "cat" with a mask that cannot be read: a damaged image (')

@@ -146,7 +146,7 @@ def test_an_image_without_shapes_is_background(tmp_path: Path) -> None:
     assert painted(tmp_path, []) == ["000000"] * 5
 
 
-def test_unknown_labels_give_no_mask_and_are_told_of_all_files_together(tmp_path: Path) -> None:
+def test_unknown_labels_give_no_mask_and_are_reported_of_all_files_together(tmp_path: Path) -> None:
     save(tmp_path / "a.json", [shape("cow"), shape("cat"), shape("Cat"), shape("cow")])
     save(tmp_path / "b.json", [shape("cat")])
     found = examine(data_params(tmp_path, "labelme", classes=CLASSES), (), tmp_path / "spool")
@@ -159,12 +159,12 @@ def test_unknown_labels_give_no_mask_and_are_told_of_all_files_together(tmp_path
     assert [record.id for record in found.records] == ["b"]
 
 
-def test_all_labels_are_told_even_of_bad_shapes(tmp_path: Path) -> None:
+def test_all_labels_are_reported_even_of_bad_shapes(tmp_path: Path) -> None:
     read = annotated(tmp_path, [shape("cow"), shape("ant", [[1, 1]]), shape("", kind="cube"), shape(7, kind="circle")])
     assert (read.mask, read.values) == (None, ("7", "ant", "cow"))
 
 
-def test_all_that_is_wrong_with_a_file_is_told_at_once(tmp_path: Path) -> None:
+def test_all_that_is_wrong_with_a_file_is_reported_at_once(tmp_path: Path) -> None:
     shapes = [shape(kind="cube"), shape(None), shape("dog", [[1, 1]]), shape("dog", [[0, 0]]), shape("cat ")]
     assert told(tmp_path, shapes, imageWidth=60) == [
         "a.json: made for an image of 60 x 5 pixels, but the image has 6 x 5. "

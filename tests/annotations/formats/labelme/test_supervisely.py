@@ -150,13 +150,13 @@ def test_other_figures(tmp_path: Path) -> None:
         (polygon(*BOX, kind="graph"), 'a shape of the type "graph", which is not known'),
     ],
 )
-def test_a_bad_figure_is_told_with_its_place(figure: Any, sentence: str, tmp_path: Path) -> None:
+def test_a_bad_figure_is_reported_with_its_place(figure: Any, sentence: str, tmp_path: Path) -> None:
     project(tmp_path, polygon(*BOX, label="dog"), figure)
     (told,) = errors(tmp_path)
     assert told.startswith(f"shape 2 of ds/ann/a.jpg.json: {sentence}")
 
 
-def test_another_size_is_told(tmp_path: Path) -> None:
+def test_another_size_is_reported(tmp_path: Path) -> None:
     project(tmp_path, polygon(*BOX), size={"height": 8, "width": 16})
     assert errors(tmp_path)[0].startswith("ds/ann/a.jpg.json: made for an image of 16 x 8 pixels, but the image has 8 x 4.")
 

@@ -140,7 +140,7 @@ AGAIN = "Make the mask again at the image's size, without smoothing, and save it
         ),
     ],
 )
-def test_what_is_no_mask_is_told(picture: Any, kind: str, sentence: str) -> None:
+def test_what_is_no_mask_is_reported(picture: Any, kind: str, sentence: str) -> None:
     assert refusal(encoded(picture, kind)) == f"m.png: {sentence}"
 
 
@@ -177,7 +177,7 @@ def test_any_colours_come_back(colours: np.ndarray) -> None:
 @given(
     st.one_of(st.integers(0, 65535), st.integers(0, 2**24 - 1).map(lambda rgb: colour_code(rgb >> 16, rgb >> 8 & 255, rgb & 255)))
 )
-def test_codes_are_told_as_they_are_read(code: int) -> None:
+def test_codes_are_reported_as_they_are_read(code: int) -> None:
     assert parse_code(format_code(code)) == code
 
 
@@ -212,7 +212,7 @@ def disc(top: Any, below: Any = 0) -> np.ndarray:
 
 @pytest.mark.parametrize("kind", ["jpeg", "bilinear", "lanczos"])
 @pytest.mark.parametrize("colours", [False, True])
-def test_halos_of_smoothing_and_jpeg_are_told(kind: str, colours: bool) -> None:
+def test_halos_of_smoothing_and_jpeg_are_reported(kind: str, colours: bool) -> None:
     ids = disc((255, 40, 0)) if colours else disc(255)[..., 0]
     sharp = mask_codes.read(encoded(ids), "m.png")
     mask_codes.refuse_halos(sharp, "m.png")

@@ -120,7 +120,7 @@ def test_nothing_can_be_dropped_without_a_background() -> None:
         ((1, 1), "3 x 2 pixels, but the image has 1 x 1. Make the mask again from the image it belongs to."),
     ],
 )
-def test_a_mask_of_another_size_is_told(tmp_path: Path, size: tuple[int, int], sentence: str) -> None:
+def test_a_mask_of_another_size_is_reported(tmp_path: Path, size: tuple[int, int], sentence: str) -> None:
     photo(tmp_path / "a.jpg", *size)
     annotated = read(tmp_path, IDS, size=size)
     assert annotated.mask is None
@@ -128,13 +128,13 @@ def test_a_mask_of_another_size_is_told(tmp_path: Path, size: tuple[int, int], s
     assert annotated.values == ("0", "1", "2"), "what it holds is judged with the others all the same"
 
 
-def test_a_mask_larger_than_its_image_is_told(tmp_path: Path) -> None:
+def test_a_mask_larger_than_its_image_is_reported(tmp_path: Path) -> None:
     (problem,) = read(tmp_path, np.zeros((9, 6), np.uint8), size=(2, 3)).problems
     assert problem.problem == "made at another resolution: 3 times larger than its image"
 
 
 @pytest.mark.parametrize("orientation", [1, 3, 6, 8])
-def test_a_mask_drawn_before_the_photo_was_turned_is_told(tmp_path: Path, orientation: int) -> None:
+def test_a_mask_drawn_before_the_photo_was_turned_is_reported(tmp_path: Path, orientation: int) -> None:
     photo(tmp_path / "a.jpg", 3, 2, orientation)
     shown = (2, 3) if orientation in (6, 8) else (3, 2)
     annotated = read(tmp_path, IDS, size=shown)

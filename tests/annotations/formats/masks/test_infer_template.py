@@ -82,7 +82,7 @@ def named(*templates: str, images: tuple[str, ...] = FIVE) -> list[str]:
         (["A0_cat", "A0_dog", "a1_cat", "a2_cat", "a2_dog"], "{stem}_{class}", ("cat", "dog")),
     ],
 )
-def test_several_masks_of_an_image_are_told_apart(masks: list[str], template: str, classes: tuple[str, ...]) -> None:
+def test_several_masks_of_an_image_are_reported_apart(masks: list[str], template: str, classes: tuple[str, ...]) -> None:
     found = infer(FIVE, masks)
     assert found
     assert (found.template, found.classes, found.n_fitting, found.alternatives) == (template, classes, len(masks), ())

@@ -112,7 +112,7 @@ def test_what_is_ignored_away_is_no_overlap() -> None:
     assert merge_masks([row(1, 1, 1, 0), row(255, 2, 0, 2)], "order")[1] == {1: False}
 
 
-def test_a_mask_of_a_class_with_more_values_is_told(tmp_path: Path) -> None:
+def test_a_mask_of_a_class_with_more_values_is_reported(tmp_path: Path) -> None:
     result = read(item(tmp_path, cat=row(0, 1, 2, 3), dog=row(0, 1, 0, 0)))
     assert result.mask is None
     assert told(result) == [
@@ -138,7 +138,7 @@ def test_parts_in_black_and_white_must_agree_on_the_object(tmp_path: Path) -> No
     assert told(result) == ["all of a: masks of one image whose objects have different values: 1, 255. Make them alike."]
 
 
-def test_the_ignored_value_as_the_object_of_some_masks_of_a_class_is_told(tmp_path: Path) -> None:
+def test_the_ignored_value_as_the_object_of_some_masks_of_a_class_is_reported(tmp_path: Path) -> None:
     seen = []
     for name, values in (("x", row(0, 1, 255, 0)), ("y", row(0, 255, 0, 0)), ("z", row(0, 0, 0, 0))):
         one = item(tmp_path / name, cat=values, dog=row(0, 0, 0, 255))

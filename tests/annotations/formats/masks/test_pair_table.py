@@ -84,7 +84,7 @@ def test_images_without_a_mask_follow_the_rule(tmp_path: Path) -> None:
         ),
     ],
 )
-def test_a_line_that_cannot_be_followed_is_told(tmp_path: Path, line: str, sentence: str) -> None:
+def test_a_line_that_cannot_be_followed_is_reported(tmp_path: Path, line: str, sentence: str) -> None:
     (tmp_path / "elsewhere").mkdir()
     (tmp_path / "elsewhere/1.png").touch()
     (tmp_path / "x").mkdir()
@@ -187,11 +187,11 @@ def layers_of(item: Item) -> tuple[MaskFile, ...]:
         ),
     ],
 )
-def test_lines_of_classes_that_cannot_be_followed_are_told(tmp_path: Path, lines: list[str], sentence: str) -> None:
+def test_lines_of_classes_that_cannot_be_followed_are_reported(tmp_path: Path, lines: list[str], sentence: str) -> None:
     assert list(map(str, by_class(tmp_path, *lines).problems)) == [f"pairs.csv, {sentence}"]
 
 
-def test_an_image_with_and_without_mask_is_told(tmp_path: Path) -> None:
+def test_an_image_with_and_without_mask_is_reported(tmp_path: Path) -> None:
     found = by_class(tmp_path, "in/a.jpg,out/1.png,cat,", "in/a.jpg,,,", rule="background")
     assert list(map(str, found.problems)) == [
         "pairs.csv, line 3: names the image in/a.jpg with and without mask, as line 2 shows. Remove the line without mask."

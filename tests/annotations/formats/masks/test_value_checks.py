@@ -166,7 +166,7 @@ def test_background_that_the_list_lacks_comes_before_its_names() -> None:
     assert lines("0,1,2,3", classes=("cat", "dog"))["classes"] == "class_3"
 
 
-def test_numbers_of_objects_are_told() -> None:
+def test_numbers_of_objects_are_reported() -> None:
     many = ",".join(map(str, range(90)))
     assert problems(many) == [
         "0.png: 88 values that are no class: 2, 3, 4, 5, 6, 7, 8, 9 and 80 more. "
@@ -177,7 +177,7 @@ def test_numbers_of_objects_are_told() -> None:
     ]
 
 
-def test_many_colours_are_told() -> None:
+def test_many_colours_are_reported() -> None:
     assert problems(",".join(f"{red} 0 1" for red in range(90))) == [
         "0.png: 90 colours and not class ids: 0 0 1, 1 0 1, 2 0 1, 3 0 1, 4 0 1, 5 0 1, 6 0 1, 7 0 1 and 82 more. "
         "These hardly are classes. Save each pixel as the number of its class."

@@ -78,7 +78,7 @@ def test_a_folder_a_tar_and_a_folder_with_the_tar_give_the_same(tmp_path: Path) 
         assert contents(root) == expected
 
 
-def test_listed_but_missing_files_are_told(tmp_path: Path) -> None:
+def test_listed_but_missing_files_are_reported(tmp_path: Path) -> None:
     tree(tmp_path, train="a b c d", val="d e")
     (tmp_path / "JPEGImages/a.jpg").unlink()
     (tmp_path / "SegmentationClass/b.png").unlink()
@@ -157,7 +157,7 @@ def write_lists(root: Path, lists: dict[str, str]) -> None:
         ),
     ],
 )
-def test_a_list_that_is_derived_is_told(tmp_path: Path, lists: dict[str, str], sentence: str) -> None:
+def test_a_list_that_is_derived_is_reported(tmp_path: Path, lists: dict[str, str], sentence: str) -> None:
     tree(tmp_path, train="a b c", val="")
     write_lists(tmp_path, lists)
     (problem,) = voc.find(tmp_path).problems
@@ -181,7 +181,7 @@ def test_val_is_never_trained_on(tmp_path: Path, lists: dict[str, str], sentence
     assert "" not in {item.given for item in found.items}
 
 
-def test_a_test_list_without_masks_is_told(tmp_path: Path) -> None:
+def test_a_test_list_without_masks_is_reported(tmp_path: Path) -> None:
     tree(tmp_path, train="a b", val="c")
     write_lists(tmp_path, {"train": "a b", "val": "c", "test": "2007_9 gone"})
     found = voc.find(tmp_path)
@@ -210,7 +210,7 @@ def test_folders_inside_the_folders_are_looked_into(tmp_path: Path) -> None:
     ]
 
 
-def test_a_name_that_several_folders_have_is_told(tmp_path: Path) -> None:
+def test_a_name_that_several_folders_have_is_reported(tmp_path: Path) -> None:
     tree(tmp_path, train="a b", val="c")
     for folder in ("JPEGImages", "SegmentationClass"):
         (path,) = (tmp_path / folder).glob("a.*")
@@ -284,7 +284,7 @@ def test_masks_in_the_colours_of_voc_are_read_by_them(tmp_path: Path) -> None:
     )
 
 
-def test_masks_in_other_colours_or_beyond_the_classes_are_told(tmp_path: Path) -> None:
+def test_masks_in_other_colours_or_beyond_the_classes_are_reported(tmp_path: Path) -> None:
     tree(tmp_path, train="a b c", val="")
     Image.new("RGB", (4, 3), (1, 2, 3)).save(tmp_path / "SegmentationClass/a.png")
     Image.fromarray(np.full((3, 4), 4, np.uint8)).save(tmp_path / "SegmentationClass/b.png")

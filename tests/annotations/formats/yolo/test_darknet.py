@@ -49,7 +49,7 @@ def test_without_the_file_there_is_nothing(tmp_path: Path) -> None:
     assert darknet.find(tmp_path) is None
 
 
-def test_another_encoding_is_told(tmp_path: Path) -> None:
+def test_another_encoding_is_reported(tmp_path: Path) -> None:
     (tmp_path / "obj.data").write_bytes(b"train = \xe9.txt")
     with pytest.raises(PipelineError, match=r"obj\.data: not UTF-8 text\. Save it as UTF-8\."):
         darknet.find(tmp_path)

@@ -211,7 +211,7 @@ def test_names_of_background_and_ignore_are_that(tmp_path: Path) -> None:
         (b"names: [\xff]", "data.yaml: a broken file (not in UTF-8)"),
     ],
 )
-def test_a_data_yaml_that_is_wrong_is_told(tmp_path: Path, yaml: str | bytes, what: str) -> None:
+def test_a_data_yaml_that_is_wrong_is_reported(tmp_path: Path, yaml: str | bytes, what: str) -> None:
     one(tmp_path, f"0 {SQUARE}", yaml)
     (sentence,) = told(tmp_path)
     assert sentence.startswith(f"{what}. ")
@@ -223,7 +223,7 @@ def test_the_same_name_twice_is_one_class_with_a_warning(tmp_path: Path) -> None
     assert told(tmp_path, warning=True)[0].startswith("data.yaml: the same name for several classes (cat), which count as one.")
 
 
-def test_two_files_of_other_names_are_told(tmp_path: Path) -> None:
+def test_two_files_of_other_names_are_reported(tmp_path: Path) -> None:
     one(tmp_path, f"0 {SQUARE}")
     text(tmp_path / "coco8.yaml", "names: [person]")
     text(tmp_path / "args.yaml", "epochs: 5")
@@ -273,14 +273,14 @@ def test_names_that_params_do_not_list_get_the_line_that_adds_them(tmp_path: Pat
         (f"{'9' * 5000} {SQUARE}", "a class id that is no whole number from 0 on"),
     ],
 )
-def test_lines_that_are_no_polygon_are_told(tmp_path: Path, line: str, what: str) -> None:
+def test_lines_that_are_no_polygon_are_reported(tmp_path: Path, line: str, what: str) -> None:
     one(tmp_path, f"0 {SQUARE}\n{line}\n{line}\n")
     (sentence,) = told(tmp_path)
     assert sentence.startswith(f"line 2 of labels/a.txt: {what}")
     assert not examined(tmp_path).records
 
 
-def test_all_mistakes_of_a_file_are_told_at_once(tmp_path: Path) -> None:
+def test_all_mistakes_of_a_file_are_reported_at_once(tmp_path: Path) -> None:
     one(tmp_path, f"0 0.5 0.5 0.25 0.25\n7 {SQUARE}\n0 a\n0 0.5 0.5 0.2 0.2\n300 {SQUARE}\n")
     sentences = told(tmp_path)
     assert len(sentences) == 3
@@ -298,19 +298,19 @@ def test_a_small_overshoot_is_moved_to_the_border_with_a_warning(tmp_path: Path)
     assert not told(tmp_path, warning=True)
 
 
-def test_polygons_without_area_are_told(tmp_path: Path) -> None:
+def test_polygons_without_area_are_reported(tmp_path: Path) -> None:
     one(tmp_path, f"0 {SQUARE}\n0 0.5 0.5 0.5 0.5 0.5 0.5\n0 0.125 0.25 0.25 0.25 0.375 0.25")
     assert told(tmp_path, warning=True) == [
         "line 2 of labels/a.txt: a polygon with no area. Export the labels again as YOLO segmentation."
     ]
 
 
-def test_text_in_another_encoding_is_told(tmp_path: Path) -> None:
+def test_text_in_another_encoding_is_reported(tmp_path: Path) -> None:
     one(tmp_path, f"0 {SQUARE}".encode("utf-16"))
     assert told(tmp_path)[0].startswith("labels/a.txt: a label file that is no text. ")
 
 
-def test_label_files_and_images_that_do_not_pair_are_told(tmp_path: Path) -> None:
+def test_label_files_and_images_that_do_not_pair_are_reported(tmp_path: Path) -> None:
     one(tmp_path, f"0 {SQUARE}")
     text(tmp_path / "labels/gone.txt", "")
     text(tmp_path / "images/a.txt", "")
