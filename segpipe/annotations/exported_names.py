@@ -15,7 +15,7 @@ NamesOfFile = tuple[str, tuple[str, ...]]
 """A file's name, and its classes in the order of their ids."""
 ROBOFLOW, NNUNET, SUPERVISELY = "_classes.csv", "dataset.json", "meta.json"
 NNUNET_KEYS = {"channel_names", "modality", "numTraining", "file_ending", "tensorImageSize"}
-"""One of these beside `labels` tells nnU-Net's dataset.json from others."""
+"""One of these beside `labels` marks nnU-Net's dataset.json."""
 MAX_NAMES, MAX_FILE_NAME_BYTES = 256, 255
 """Names in a list, and bytes of a file's name: a system refuses to look for longer ones."""
 

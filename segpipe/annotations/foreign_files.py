@@ -1,4 +1,4 @@
-"""Files of programs whose own formats are not read: how to tell them, and which of their exports is read."""
+"""Files of programs whose own formats are not read: how to recognise them, and which of their exports is read."""
 
 import json
 from collections.abc import Mapping, Sequence

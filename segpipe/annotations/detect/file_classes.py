@@ -9,7 +9,7 @@ from segpipe.record import BACKGROUND, IGNORE, is_background
 
 
 def classes_from_file_names(names: Sequence[str], listed: NameList | None, origin: str) -> Classes:
-    """Background and the names of the files, or those of the list, which must hold them all; `origin` tells where they stand."""
+    """Background and the names of the files, or those of the list, which must hold them all; `origin` says where they stand."""
     own = [name for name in (listed.names if listed else names) if name not in NO_CLASS_NAMES and not is_background(name)]
     background = next(filter(is_background, listed.names if listed else ()), BACKGROUND)
     missing = [name for name in names if name not in own]

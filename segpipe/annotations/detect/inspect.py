@@ -98,7 +98,7 @@ def inspect_folder(
 ) -> Inspection:
     """Inspects a folder, or an uncompressed tar of PASCAL VOC: every header, and every mask or file of shapes.
 
-    Of `data` only what does not tell the layout or the classes counts. `listed` names the classes in place of a list
+    Of `data` only what does not decide the layout or the classes counts. `listed` names the classes in place of a list
     beside the data, `template` says how masks are called, `pairs` names a list of them. What `cache` holds of an annotation
     is not read again.
 

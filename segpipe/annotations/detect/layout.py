@@ -25,7 +25,7 @@ from segpipe.images.unsupported import POINTER, is_pointer, kind_of_name
 
 Kind = Literal["labelme", "masks", "voc", "coco", "yolo"]
 MAX_TRIED = 8
-"""So many JSON files tell which program wrote them."""
+"""JSON files that are opened to find out which program wrote them."""
 EXPECTED = """Expected one of these:
   labelme  photo.jpg and photo.json side by side, flat or below train/, val/, test/
   masks    images/photo.jpg and masks/photo.png: class ids, black and white, or colours; or photo.jpg beside photo_mask.png;
@@ -40,7 +40,7 @@ Folders of other names: --kind masks --image-dir NAME --mask-dir NAME."""
 class Layout:
     """A format, and for `masks` the names of the two folders, how masks are called, or the list that pairs them.
 
-    `classes` are those that the names of masks of one class each, or the list, tell; empty where values do.
+    `classes` are those in the names of masks of one class each, or in the list; empty where values decide.
     """
 
     kind: Kind
@@ -203,7 +203,7 @@ def _hints(root: Path, files: Iterable[Path], kind: Kind | None) -> list[str]:
     """Sentences on what comes near: JSON of another kind, two folders whose files are named differently, links."""
     hints = []
     others = list(islice((path for path in files if path.suffix.lower() == ".json" and not _is_labelme(path)), MAX_TRIED))
-    # The one whose program is known tells more than a file of settings that comes first.
+    # One whose program is known says more than a file of settings that comes first.
     other = next((path for path in others if foreign_files.program_of_file(path)), others[0] if others else None)
     if other:
         hints.append(_why_not(other, other.relative_to(root).as_posix(), kind))

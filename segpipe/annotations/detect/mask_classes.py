@@ -30,7 +30,7 @@ BINARY = (BACKGROUND, OBJECT)
 def classes_from_masks(mask_counts: Collection[CodeCounts], listed: NameList | None, table: ColourTable | None) -> Classes:
     """The classes, from what each mask holds, a list of names and a table of colours.
 
-    Palette masks count by their colours where these contradict the indices. Stray pixels are no classes: the doctor tells
+    The colours of palette masks count where they contradict the indices. Stray pixels are no classes: the doctor reports
     in which files they are.
     """
     why = why_colours(mask_counts, tuple(table.names) if table else (), only_by_look=listed is None)

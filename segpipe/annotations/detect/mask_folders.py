@@ -31,7 +31,7 @@ JPEG = {".jpg", ".jpeg"}
 
 @dataclass(frozen=True)
 class MaskFolders:
-    """The names of the two folders, how masks are called, the list that pairs them, and the classes that their names tell.
+    """The names of the two folders, how masks are called, the list that pairs them, and the classes in their names.
 
     Where the names of masks leave open what they are, `doubt` says so.
     """
@@ -184,7 +184,7 @@ def _ends_a_word(rest: str) -> bool:
 
 
 def _as_class_folders(folders: Sequence[MaskFolders]) -> list[MaskFolders]:
-    """One layout for several folders of masks whose names tell classes: masks_cat and masks_dog; nothing for others."""
+    """One layout for several folders of masks named by class: masks_cat and masks_dog; nothing for others."""
     images = {each.image_dir for each in folders}
     names = {each.mask_dir: ("a", "b") for each in folders}
     if len(folders) < 2 or len(images) > 1 or any("/" in name or not _words(name) & MASK_WORDS for name in names):
@@ -240,7 +240,7 @@ def _n_fitting(root: Path, folders: MaskFolders) -> int:
 
 
 def _class_names(template: Template, image_ids: Sequence[str], mask_ids: Sequence[str]) -> tuple[str, ...]:
-    """The classes that the names of masks tell under the template, sorted; of several readings that with the longest stem."""
+    """The classes in the names of masks under the template, sorted; of several matches that with the longest stem."""
     if not template.by_class:
         return ()
     stems = stems_of(template, image_ids)

@@ -60,7 +60,7 @@ class Fingerprint:
 
 
 def fingerprint(image: Pixels, with_keypoints: bool = True) -> bytes:
-    """What tells whether (H, W, C) pixels of 8 or 16 bits show the same picture as others: at most 5.7 KB, the same each time.
+    """The fingerprint of (H, W, C) pixels of 8 or 16 bits: at most 5.7 KB, the same each time.
 
     Without keypoints it takes a tenth of the time, and crops are not found.
     """

@@ -1,7 +1,7 @@
 """The fill rule `labelme`: the pixels that labelme's own export gives, whatever Pillow is installed, or none.
 
 labelme draws with Pillow, and Pillow's polygons changed in 11.1 and again in 11.2. The rule is labelme 5 and 6 with Pillow
-9.5 to 11.0, of which the public reference masks are; docs/reference/shapes.md tells the differences. Pillow reckons in
+9.5 to 11.0, of which the public reference masks are; docs/reference/shapes.md lists the differences. Pillow computes in
 32-bit floats, and so must this.
 """
 

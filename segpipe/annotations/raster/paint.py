@@ -14,7 +14,7 @@ from segpipe.params.schema import ShapeParams
 from segpipe.record import IGNORE, Mask
 
 MAX_CROSSINGS = 3_000_000
-"""Crossings of edges with rows that are reckoned at a time; a shape that may have more is filled some rows at a time."""
+"""Crossings of edges with rows that are computed at a time; a shape that may have more is filled some rows at a time."""
 CUTTING = ("polygon", "rectangle", "oriented_rectangle", "circle", "mask")
 """Kinds that have an inside, so that one in a group can be a hole in another."""
 

@@ -20,9 +20,9 @@ EXPORT_AGAIN = "Export it again, or remove it."
 LISTS = ("images", "annotations", "categories")
 BOM = b"\xef\xbb\xbf"
 SNIFFED_BYTES = 2**16
-"""Bytes at a file's beginning and at its end that tell COCO from other JSON without reading gigabytes."""
+"""Bytes at a file's beginning and at its end by which COCO is recognised without reading gigabytes."""
 SMALL_BYTES = 2**20
-"""Bytes: files up to this are read whole to tell what they are."""
+"""Bytes: files up to this are read whole to recognise them."""
 OTHER_KINDS = {"caption": "captions", "segments_info": "panoptic segments"}
 """Keys of annotations that are no instances, and what they are."""
 

@@ -84,7 +84,7 @@ class Evidence:
     def problems_for(
         self, what: str, remedy: str, fixes: Sequence[Fix] = (), files: Sequence[str] | None = None
     ) -> list[DataError]:
-        """The same problem for each of the files, or for each mask with a strange code."""
+        """The same problem for each of the files, or for each mask with an unknown code."""
         own = tuple(fixes)
         if not self.has_value_keys and any(not fix.key.endswith(".classes") for fix in fixes):
             own, remedy = (), BY_VALUES
@@ -103,7 +103,7 @@ class Evidence:
         return f"{remedy} {names}: set {self.section}.values to codes, and list as many in {self.section}.codes."
 
     def ignoring(self, unknown: Sequence[int], names: Mapping[int, str]) -> list[Fix]:
-        """The lines that list the codes with their names, and the strange ones as ignored."""
+        """The lines that list the codes with their names, and the unknown ones as ignored."""
         classes = (*names.values(), *[IGNORED] * len(unknown))
         listed = [Fix(f"{self.section}.values", "codes"), Fix(f"{self.section}.codes", as_values((*names, *unknown)))]
         return [*listed, Fix(f"{self.section}.classes", classes)]

@@ -59,13 +59,13 @@ class InferredTemplate:
         return [(_both_sides(self.side, text), meaning) for text, meaning in texts if text]
 
     def _of_one_folder(self, patterns: Sequence[str]) -> list[str]:
-        """The ways of one folder as classes, where there are ways of several folders."""
+        """The patterns of one folder as classes, where there are patterns of several folders."""
         folders = sorted({pattern.rpartition("/")[0] for pattern in patterns})
         own = [[pattern for pattern in patterns if pattern.rpartition("/")[0] == folder] for folder in folders]
         return [name_pattern.forced_pattern(each, CLASS) for each in own if len(each) > 1 and len(folders) > 1]
 
     def _single(self, patterns: Sequence[str]) -> list[str]:
-        """The ways in which most images have a mask, of which none is another one too."""
+        """The patterns by which most images have a mask, less those that another pattern matches too."""
         most = max((count for _, count in self.alternatives), default=0)
         often = [pattern for pattern, count in self.alternatives[:MAX_LISTED] if STEM in pattern and 2 * count >= most]
         return [pattern for pattern in often if not any(_fits(pattern, other) for other in patterns if other != pattern)]
@@ -79,7 +79,7 @@ def infer(image_ids: Collection[str], mask_ids: Collection[str]) -> InferredTemp
     """What the names show, or None where most masks are of no image by their names.
 
     Names that all differ from their images' in the same way give a template of one mask an image. Where images have
-    several, the names must tell classes or numbered parts.
+    several, the names must distinguish classes or numbered parts.
     """
     images, masks = sorted(set(image_ids)), sorted(set(mask_ids))
     first = _patterns(Template(STEM, STEM, ""), images, masks)
@@ -110,13 +110,13 @@ def single(image_ids: Collection[str], mask_ids: Collection[str]) -> tuple[str, 
 
 
 def stem_inside(name: str, stems: Collection[str]) -> str:
-    """The longest of the stems that stands in the name, neither in the middle of a word nor of a number; empty for none."""
+    """The longest of the stems that the name contains, beginning and ending between words and numbers; empty for none."""
     parts = (name[start:end] for start, end in _parts(name))
     return max((part for part in parts if part in stems and part != name), key=len, default="")
 
 
 def _undecided(patterns: Patterns, side: str, n_fitting: int) -> InferredTemplate:
-    """The ways in which masks are called; the most common one where no image has several masks."""
+    """All patterns as alternatives; the most common one alone where no image has several masks."""
     owned: dict[str, list[str]] = defaultdict(list)
     for masks in patterns.values():
         for mask_id, image_id in masks.items():
@@ -149,7 +149,7 @@ def _all_patterns(first: Patterns, image_ids: Sequence[str], mask_ids: Sequence[
 
 
 class Owners:
-    """Finds the image in whose name's way a file is called: `a_1` and `cat/a` after `a`."""
+    """Finds the image whose name a file's own contains: `a_1` and `cat/a` belong to `a`."""
 
     def __init__(self, template: Template, image_ids: Iterable[str]) -> None:
         self._stems = _stems(template, image_ids)
@@ -165,7 +165,7 @@ class Owners:
 
 
 def _from_patterns(patterns: Patterns, side: str) -> InferredTemplate:
-    """The template that the names of several masks an image show, or the ways in which they are called."""
+    """The template of images with several masks, or its alternatives."""
     of_images = {pattern: frozenset(masks.values()) for pattern, masks in patterns.items()}
     n_fitting = sum(map(len, patterns.values()))
     holes = NamePattern(next(iter(patterns)), ()) if len(patterns) == 1 else infer_pattern(of_images)

@@ -67,7 +67,7 @@ class _SplitName:
 
 
 def infer_pattern(patterns: Mapping[str, Images]) -> NamePattern | None:
-    """What tells names such as `{stem}_cat` and `{stem}_dog` apart, each with the images that have a mask called so.
+    """What distinguishes names such as `{stem}_cat` and `{stem}_dog`, each given with the images that have such a mask.
 
     None where that is not sure: numbers alone, words that mean no class, a name that one image has and others have not.
     """
@@ -90,7 +90,7 @@ def infer_pattern(patterns: Mapping[str, Images]) -> NamePattern | None:
 
 
 def classify_words(values: Mapping[str, Images]) -> NamePattern | None:
-    """What tells words such as `_cat`, `_dog_1` and `_dog_2` apart, each with its images: classes, numbered parts, or both.
+    """What distinguishes words such as `_cat`, `_dog_1` and `_dog_2`, each with its images: classes, numbered parts, or both.
 
     A number is that of a part where the word without it occurs too. None where nothing is sure.
     """
@@ -135,7 +135,7 @@ def _split(pattern: str) -> _SplitName:
 
 
 def _name_pattern(patterns: Mapping[_SplitName, Images], key: str) -> NamePattern | None:
-    """What tells the names apart. In folders of one image each, names that hold numbers and never occur twice are parts."""
+    """What distinguishes the names. In folders of one image each, names that hold numbers and never occur twice are parts."""
     values: dict[str, set[str]] = defaultdict(set)
     for pattern, images in patterns.items():
         values[getattr(pattern, key)].update(images)
@@ -145,7 +145,7 @@ def _name_pattern(patterns: Mapping[_SplitName, Images], key: str) -> NamePatter
 
 
 def _folder_pattern(patterns: Mapping[_SplitName, Images]) -> NamePattern | None:
-    """What tells the folders apart: classes in the one place where their paths differ."""
+    """What distinguishes the folders: classes in the one place where their paths differ."""
     at = _varying_folder(patterns)
     if at is None:
         return None
@@ -167,7 +167,7 @@ def _varying_folder(patterns: Mapping[_SplitName, Images]) -> int | None:
 
 
 def _any_folder(patterns: Mapping[_SplitName, Images]) -> str:
-    """The folders where names tell the classes already: `{any}` in the one place where the paths differ, empty for none."""
+    """The folders where the names hold the classes already: `{any}` in the one place where the paths differ, empty for none."""
     at = _varying_folder(patterns)
     path = next(iter(patterns)).folder.split("/")
     return "" if at is None else "/".join([*path[:at], ANY, *path[at + 1 :]])
@@ -210,7 +210,7 @@ def _shared_start(pieces: Sequence[Sequence[str]]) -> list[str]:
 
 
 def _are_plausible_classes(classes: Mapping[str, Images]) -> bool:
-    """Whether words can only be classes: letters tell them apart, they say nothing else, and not one image alone has one."""
+    """Whether words can only be classes: letters distinguish them, they mean nothing else, and not one image alone has one."""
     n_images = len(set().union(*classes.values()))
     counts = sorted(map(len, classes.values()))
     letters = {re.sub("[0-9]+(?:st|nd|rd|th)?", "", name).strip("-_. ()") for name in classes}

@@ -16,7 +16,7 @@ def why_colours(mask_counts: Collection[CodeCounts], named: Sequence[int], only_
     """
     own = [each for each in mask_counts if each.shown]
     if any(len(set(each.shown)) < len(each.shown) for each in own):
-        return ""  # some classes have one colour: only the indices tell them apart
+        return ""  # some classes have one colour: only the indices distinguish them
     pairs = {pair for each in own for pair in zip(each.codes, each.shown, strict=True)}
     indices, colours = {index for index, _ in pairs}, {colour for _, colour in pairs}
     plain = _common([each for each in mask_counts if not each.shown])

@@ -82,7 +82,7 @@ def _kind(file: str) -> str:
 
 
 def _of_others(other: _Lists, empty: Sequence[str], tree: str) -> Selection:
-    """All images of lists that tell no part."""
+    """All images, where the lists say no part."""
     if not other.images and not (empty or other.files):
         raise PipelineError(f"{tree}: {FOLDER} has no train.txt. {NEEDED}")
     what = DataError(f"{FOLDER}/{(*empty, *other.files)[0]}", "a list without any image in it", "List the images, an id a line.")

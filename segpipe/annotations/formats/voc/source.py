@@ -52,7 +52,7 @@ def read(item: Item, width: int, height: int, coding: Coding) -> ParsedAnnotatio
 
 
 def _is_in_colours(coded: CodedMask) -> bool:
-    """Whether VOC's colours tell the ids: in RGB, or by a palette that has them at other indices."""
+    """Whether the ids follow from VOC's colours: in RGB, or by a palette that has them at other indices."""
     if not coded.coloured:
         pairs = zip(coded.codes, coded.shown, strict=False)  # nothing is shown without a palette
         moved = any(COLOURS.get(colour) != code for code, colour in pairs)

@@ -37,7 +37,7 @@ from segpipe.storage.byte_source import FileRange
 
 CLASSES_KEY = "data.yolo.classes"
 MAX_TRIED = 20
-"""So many label files tell whether a folder is YOLO's."""
+"""Label files that are opened to find out whether a folder is YOLO's."""
 
 
 def source(root: Path, data: DataParams) -> Source:
