@@ -17,7 +17,8 @@ import cv2
 import numpy as np
 from PIL import Image
 
-from segpipe.images.decode import decode_image, decode_mask, encode_mask
+from segpipe.images.decode import decode_image, decode_mask
+from segpipe.images.encode import encode_mask
 from segpipe.images.palette import flat_palette
 
 ROOT = Path(__file__).parents[1]

@@ -25,7 +25,7 @@ from sklearn.model_selection import StratifiedGroupKFold, StratifiedKFold
 from segpipe.dataset import pack
 from segpipe.dataset.split import balance_report, folds, kept_folds
 from segpipe.dataset.split.assign import Assignment, assign, keys_of
-from segpipe.dataset.split.balance import deal
+from segpipe.dataset.split.balance import assign_groups
 from segpipe.dataset.split.groups import groups_of
 from segpipe.params.schema import SplitParams
 from segpipe.storage.csv_table import csv_text
@@ -105,7 +105,7 @@ def bound(index: pd.DataFrame, groups: dict[str, str], n_folds: int) -> float:
     amounts = np.zeros((kin.max() + 1, counts(index).shape[1]), np.int64)
     np.add.at(amounts, kin, counts(index))
     free, shares = np.full(len(amounts), -1), [1] * n_folds
-    alone = [deal(column[:, None], shares, free, shares) for column in amounts.T]
+    alone = [assign_groups(column[:, None], shares, free, shares) for column in amounts.T]
     held = [[column[parts == fold].sum() for fold in range(n_folds)] for column, parts in zip(amounts.T, alone, strict=True)]
     return float(max(np.abs(np.array(each) / sum(each) * n_folds - 1).max() for each in held))
 
@@ -145,7 +145,7 @@ def _timed(index: pd.DataFrame, split: SplitParams) -> float:
         read = pack.read_index(folder)
         found = assigned(read, split)
         pixels = [name for name in read.columns if name.startswith("pixels_")]
-        proved = balance_report.prove(read, pixels, pixels, found)
+        proved = balance_report.compute(read, pixels, pixels, found)
         kept_folds.write(folder / "kept_folds.csv", found.kept)
         folds.write(folder / "folds.csv", found.parts)
         balance_report.write(folder / "proof.json", proved)

@@ -39,14 +39,15 @@ def one(name: str, batch_size: int) -> None:
     from segpipe.diagnostics.dry_run import dry_run
     from segpipe.params.load import load_params
     from segpipe.training import device
+    from segpipe.workflows import model_costs
 
     every = load_params()
     device.configure_determinism(every.threads, every.train.deterministic)
-    setting, _ = architecture_costs.setting_of(every)
-    segmenter = architecture_costs.build(every, architecture_costs.configured(every.model, name), setting)
+    setting, _ = model_costs.training_shape(every)
+    segmenter = architecture_costs.build(architecture_costs.with_name(every.model, name), setting, every.input.normalise)
     computed = memory.computed(segmenter, setting).peak(batch_size)
     # Once on a small image: what torch loads and keeps at its first step is no part of a step.
-    small = architecture_costs.build(every, architecture_costs.configured(every.model, "simple_unet"), setting)
+    small = architecture_costs.build(architecture_costs.with_name(every.model, "simple_unet"), setting, every.input.normalise)
     dry_run(small, setting, 1, torch.device("cpu"))
     before = status("VmRSS")
     with open("/proc/self/clear_refs", "w") as reset:  # noqa: PTH123

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from segpipe.dataset.split import folds as splits
 from segpipe.errors import PipelineError
-from segpipe.images.decode import encode_mask
+from segpipe.images.encode import encode_mask
 from segpipe.scores import Confusion, class_scores, image_dice
 from segpipe.storage import zips
 from segpipe.storage.byte_source import FileRange
@@ -25,7 +25,7 @@ VAL, TEST = "val", "test"
 
 
 @dataclass(frozen=True)
-class Scored:
+class ScoredImage:
     """One image: `prediction` (H, W) class ids at full size, `counts` against its mask, its loss and the terms of that.
 
     The losses are None where every pixel is ignored: nothing was asked, so nothing was right or wrong.
@@ -53,10 +53,10 @@ class FoldResults:
     predictions: dict[str, FileRange]
 
 
-def write(folder: Path, parts: Mapping[str, Sequence[Scored]], classes: Sequence[str], has_background: bool) -> None:
+def write(folder: Path, parts: Mapping[str, Sequence[ScoredImage]], classes: Sequence[str], has_background: bool) -> None:
     """Writes counts.csv (part, truth, prediction, pixels), per_image.csv and predictions.zip (PART/ID.png).
 
-    per_image.csv has the image's loss, the parts of that where it is a mixture (loss_PART), and its scores; all of them are
+    per_image.csv has the image's loss, the terms of that where it is a mixture (loss_TERM), and its scores; all of them are
     empty for an image of which every pixel is ignored.
     """
     counts = [
@@ -162,12 +162,12 @@ def _image_dice(path: Path) -> dict[str, dict[str, float | None]]:
     return found
 
 
-def _accuracy(scored: Scored) -> float | None:
+def _accuracy(scored: ScoredImage) -> float | None:
     total = int(scored.counts.sum())
     return float(np.trace(scored.counts) / total) if total else None
 
 
-def _dices(scored: Scored) -> list[str]:
+def _dices(scored: ScoredImage) -> list[str]:
     return [_text(value) for value in class_scores(scored.counts)["dice"]]
 
 

@@ -99,8 +99,8 @@ def _plain(model: onnx.ModelProto, card: Card) -> bytes:
         for axis, dimension in zip(AXES, value.type.tensor_type.shape.dim, strict=True):
             if dimension.dim_param:
                 dimension.dim_param = axis
-    told = json.dumps(card.to_dict(), sort_keys=True, ensure_ascii=False)
-    onnx.helper.set_model_props(model, {checksummed.KEY: told, SEAL_KEY: checksummed.BLANK})
+    card_json = json.dumps(card.to_dict(), sort_keys=True, ensure_ascii=False)
+    onnx.helper.set_model_props(model, {checksummed.KEY: card_json, SEAL_KEY: checksummed.BLANK})
     onnx.checker.check_model(model)
     return checksummed.closed(model.SerializeToString(deterministic=True), MARK)
 

@@ -13,7 +13,8 @@ from torch.utils.data import DataLoader, Dataset, Sampler
 
 from segpipe.dataset import rare_classes
 from segpipe.dataset.pack import Pack
-from segpipe.dataset.training_samples import Draws
+from segpipe.dataset.training_samples import AugmentedCrops
+from segpipe.images.to_tensor import channels_first
 from segpipe.reproducibility.seeds import seed_of
 
 Key = tuple[int, str, int]
@@ -45,7 +46,7 @@ class WholeImage:
 class TrainingSamples(Dataset[tuple[str, Tensor, Tensor]]):
     """Augmented crops as tensors, looked up by (epoch, id, repeat)."""
 
-    def __init__(self, draws: Draws) -> None:
+    def __init__(self, draws: AugmentedCrops) -> None:
         self.draws = draws
 
     def __getitem__(self, key: Key) -> tuple[str, Tensor, Tensor]:
@@ -72,7 +73,7 @@ class EpochBatches(Sampler[list[Key]]):
 
     def __iter__(self) -> Iterator[list[Key]]:
         rng = np.random.default_rng(seed_of(self.seed, self.fold, self.epoch, "order"))
-        order = rng.permutation(len(self.ids)) if self.weights is None else rare_classes.drawn(self.weights, rng)
+        order = rng.permutation(len(self.ids)) if self.weights is None else rare_classes.sample_indices(self.weights, rng)
         keys, before = [], dict.fromkeys(self.ids, 0)
         for number in order:
             item_id = self.ids[number]
@@ -112,16 +113,6 @@ def training_loader(samples: TrainingSamples, batches: EpochBatches, workers: in
 def whole_image_loader(images: WholeImages, workers: int) -> DataLoader[Any]:
     """Yields one `WholeImage` at a time, in the order of the ids."""
     return DataLoader(images, batch_size=None, num_workers=workers, collate_fn=_as_is, worker_init_fn=_one_thread)
-
-
-def unit_values(image: Tensor) -> Tensor:
-    """The image as float32 in [0, 1], on whatever device it is."""
-    return image.float() / 255 if image.dtype == torch.uint8 else image
-
-
-def channels_first(image: NDArray[Any]) -> Tensor:
-    """(H, W, C) array to (C, H, W) tensor with memory of its own."""
-    return torch.from_numpy(np.array(image.transpose(2, 0, 1), order="C"))
 
 
 def _collate(samples: list[tuple[str, Tensor, Tensor]]) -> Batch:

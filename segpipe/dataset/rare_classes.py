@@ -35,7 +35,7 @@ def image_weights(pixels: Counts, strength: float, has_background: bool) -> Weig
     return wanted * (len(wanted) / wanted.sum())
 
 
-def drawn(weights: Weights, rng: np.random.Generator) -> NDArray[np.int64]:
+def sample_indices(weights: Weights, rng: np.random.Generator) -> NDArray[np.int64]:
     """The numbers of the images of an epoch in the order they come, as many as there are weights, which sum to that.
 
     Each comes as often as its weight says, rounded down or up by chance (systematic sampling over a shuffled list).

@@ -9,11 +9,12 @@ from numpy.typing import NDArray
 from segpipe.dataset import augment, rare_classes
 from segpipe.dataset.pack import Pack, pixel_columns
 from segpipe.images.resize import shrink_image, shrink_mask
+from segpipe.images.value_range import as_values
 from segpipe.params.schema import AugmentParams
 from segpipe.reproducibility.seeds import seed_of
 
 
-class Draws:
+class AugmentedCrops:
     """Augmented crops of the images `ids` of a pack; `params` has its preset resolved."""
 
     def __init__(
@@ -40,11 +41,6 @@ class Draws:
 def image_weights(pack: Pack, ids: Sequence[str], preference: float) -> rare_classes.Weights | None:
     """How often an epoch should draw each image, or None where each comes once."""
     return rare_classes.image_weights(_pixels(pack, ids), preference, pack.info.has_background) if preference else None
-
-
-def as_values(image: NDArray[Any]) -> NDArray[Any]:
-    """8-bit images as they are; 16-bit ones as float32 in [0, 1], since augmentation and torch know no uint16."""
-    return image if image.dtype == np.uint8 else image.astype(np.float32) / 65535
 
 
 def _pixels(pack: Pack, ids: Sequence[str]) -> rare_classes.Counts:

@@ -8,7 +8,7 @@ import torch
 from torch import Tensor, nn
 from torch.utils.flop_counter import FlopCounterMode
 
-from segpipe.diagnostics.fake_tensors import shadow, shapes_only
+from segpipe.diagnostics.fake_tensors import fake_copy, shapes_only
 
 ROUNDS = 5
 """Forward passes that are timed, after one that is not."""
@@ -26,7 +26,7 @@ def multiply_adds(network: nn.Module, size: tuple[int, int, int]) -> int:
     attention. Normalisation, activation and resizing are not among them.
     """
     with shapes_only(), torch.no_grad(), FlopCounterMode(display=False) as counter:
-        shadow(network).eval()(torch.empty(1, *size))
+        fake_copy(network).eval()(torch.empty(1, *size))
     return int(counter.get_total_flops()) // 2
 
 

@@ -22,7 +22,7 @@ def shapes_only() -> Iterator[None]:
         yield
 
 
-def shadow(network: Network) -> Network:
+def fake_copy(network: Network) -> Network:
     """A copy whose weights and buffers are new tensors; to be called inside `shapes_only`. The network stays as it is."""
     twins: dict[int, Tensor] = {id(buffer): torch.empty_like(buffer) for buffer in network.buffers()}
     for weight in network.parameters():

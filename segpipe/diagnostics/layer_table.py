@@ -8,7 +8,7 @@ import torch
 from torch import Tensor, nn
 from torch.utils.flop_counter import FlopCounterMode
 
-from segpipe.diagnostics.fake_tensors import shadow, shapes_only
+from segpipe.diagnostics.fake_tensors import fake_copy, shapes_only
 
 
 @dataclass
@@ -34,7 +34,7 @@ def layers(network: nn.Module, size: tuple[int, int, int]) -> list[Layer]:
     to those of the network.
     """
     with shapes_only(), torch.no_grad(), FlopCounterMode(display=False) as counter:
-        twin = shadow(network).eval()
+        twin = fake_copy(network).eval()
         found: dict[str, Layer] = {}
         for name, module in twin.named_modules():
             own = sum(weight.numel() for weight in module.parameters(recurse=False))

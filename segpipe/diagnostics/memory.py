@@ -18,7 +18,7 @@ from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_leaves
 
 from segpipe.diagnostics.dry_run import TrainingShape, dry_run
-from segpipe.diagnostics.fake_tensors import shadow, shapes_only
+from segpipe.diagnostics.fake_tensors import fake_copy, shapes_only
 from segpipe.errors import PipelineError
 from segpipe.models.segmenter import Segmenter
 
@@ -62,7 +62,7 @@ def timeline(segmenter: Segmenter, shape: TrainingShape, batch_size: int) -> lis
     """The bytes alive after each operation of two steps, weights and optimizer included; nothing is computed."""
     meter = Meter()
     with shapes_only(), meter:
-        dry_run(shadow(segmenter), shape, batch_size, torch.device("cpu"))
+        dry_run(fake_copy(segmenter), shape, batch_size, torch.device("cpu"))
     return meter.bytes_alive
 
 

@@ -80,18 +80,18 @@ def watched(run: Run, trace: Trace, steps: int) -> Run:
     return replace(run, loss=loss if steps else run.loss, step=step, validate=validate, save_state=save_state, batches=batches)
 
 
-def price(step: Callable[[], object], settle: Callable[[bool], None], rounds: int = 5) -> float:
+def determinism_slowdown(step: Callable[[], object], configure: Callable[[bool], None], rounds: int = 5) -> float:
     """How many times longer a step takes with deterministic algorithms than without: the ratio of two medians."""
     times: dict[bool, list[float]] = {True: [], False: []}
     for number in range(2 * (rounds + 1)):
         deterministic = number % 2 == 0
-        settle(deterministic)
+        configure(deterministic)
         start = time.perf_counter()
         step()
         if torch.cuda.is_available():
             torch.cuda.synchronize()
         times[deterministic].append(time.perf_counter() - start)
-    settle(True)
+    configure(True)
     return statistics.median(times[True][1:]) / statistics.median(times[False][1:])
 
 

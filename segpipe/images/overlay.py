@@ -60,11 +60,6 @@ def panel(image: NDArray[Any], truth: NDArray[np.uint8], prediction: NDArray[np.
     return np.concatenate([part for each in parts for part in (each, gap)][:-1], axis=1)
 
 
-def encode_png(picture: Picture) -> bytes:
-    """RGB to PNG bytes."""
-    return bytes(cv2.imencode(".png", picture[:, :, ::-1])[1])
-
-
 def _edges(mask: NDArray[np.uint8]) -> NDArray[np.bool_]:
     """Pixels of a class of objects whose right or lower neighbour is of another class."""
     edge = np.zeros(mask.shape, bool)

@@ -10,10 +10,10 @@ from numpy.typing import NDArray
 from torch import Tensor
 from torch.nn import functional as F
 
-from segpipe.dataset.loader import channels_first, unit_values
-from segpipe.dataset.training_samples import as_values
 from segpipe.errors import DataError
 from segpipe.images.resize import shrink_image
+from segpipe.images.to_tensor import channels_first, unit_values
+from segpipe.images.value_range import as_values
 from segpipe.models.segmenter import classes_of
 from segpipe.params.schema import InferParams
 

@@ -6,7 +6,7 @@ import numpy as np
 import torch
 
 from segpipe.dataset.loader import WholeImage
-from segpipe.evaluation import Scored
+from segpipe.evaluation import ScoredImage
 from segpipe.inference.predict import Forward, predict_classes
 from segpipe.losses.table import LossFunction
 from segpipe.params.schema import InferParams
@@ -22,7 +22,7 @@ def score_images(
     params: InferParams,
     long_side: int,
     device: torch.device,
-) -> Iterator[Scored]:
+) -> Iterator[ScoredImage]:
     """Predicts each image at original resolution and compares it with its mask, in their order.
 
     Raises DataError where the logits of an image are not finite.
@@ -33,4 +33,4 @@ def score_images(
         counted = bool((item.mask != IGNORE).any())
         terms = loss(predicted.logits[None], target[None])
         losses = {name: float(value[0]) if counted else None for name, value in terms.items()}
-        yield Scored(item.id, predicted.classes, confusion(item.mask, predicted.classes, n_classes), losses)
+        yield ScoredImage(item.id, predicted.classes, confusion(item.mask, predicted.classes, n_classes), losses)

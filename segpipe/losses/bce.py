@@ -6,7 +6,7 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from segpipe.losses.cross_entropy import cross_entropy
-from segpipe.losses.pixels import mean_over_valid, wide
+from segpipe.losses.pixels import mean_over_valid, to_float32
 from segpipe.losses.table import Classes, Loss
 from segpipe.params.schema import LossParams
 from segpipe.record import IGNORE
@@ -26,7 +26,7 @@ def binary_cross_entropy(logits: Tensor, target: Tensor, weights: tuple[float, .
     if logits.shape[1] == 1:
         return cross_entropy(logits, target, weights, smoothing)
     # In training they come with the channels last, of which torch's backward pass of a pick knows nothing.
-    logits = wide(logits).contiguous()
+    logits = to_float32(logits).contiguous()
     # A term is softplus(z) - q z with the truth q: only the logit of the pixel's class is picked, and no planes are made.
     picked = F.nll_loss(logits, target, ignore_index=IGNORE, reduction="none")
     losses = F.softplus(logits).sum(dim=1) + (1 - smoothing) * picked

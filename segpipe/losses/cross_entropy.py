@@ -5,7 +5,7 @@ from functools import partial
 from torch import Tensor
 from torch.nn import functional as F
 
-from segpipe.losses.pixels import mean_over_valid, wide
+from segpipe.losses.pixels import mean_over_valid, to_float32
 from segpipe.losses.table import Classes, Loss
 from segpipe.params.schema import LossParams
 from segpipe.record import IGNORE
@@ -32,7 +32,7 @@ def pixel_cross_entropy(logits: Tensor, target: Tensor, weights: tuple[float, ..
     2016, arXiv:1512.00567, section 7). As in torch.nn.CrossEntropyLoss, each term of a smoothed pixel has the weight of
     its own class. What stands at ignored pixels is to be left out.
     """
-    logits = wide(logits)
+    logits = to_float32(logits)
     if logits.shape[1] == 1:
         return _of_one_logit(logits[:, 0], target, weights, smoothing)
     weight = logits.new_tensor(weights) if weights else None

@@ -10,7 +10,7 @@ from functools import partial
 import torch
 from torch import Tensor
 
-from segpipe.losses.pixels import class_planes
+from segpipe.losses.pixels import one_hot
 from segpipe.losses.regions import class_probabilities, counted_classes, mean_over_classes
 from segpipe.losses.table import Classes, Loss
 from segpipe.params.schema import LossParams
@@ -25,7 +25,7 @@ def from_params(params: LossParams, classes: Classes) -> Loss:
 def lovasz(logits: Tensor, target: Tensor, has_background: bool, weights: tuple[float, ...] = ()) -> Tensor:
     """(N, K, H, W) logits and (N, H, W) class ids to (N,): the mean over the classes that Dice counts too."""
     probabilities = class_probabilities(logits).flatten(2)
-    truth = class_planes(target, probabilities.shape[1]).flatten(2)
+    truth = one_hot(target, probabilities.shape[1]).flatten(2)
     errors = (truth.to(probabilities.dtype) - probabilities).abs()
     counted = counted_classes(truth.sum(dim=2), has_background)
     with torch.no_grad():

@@ -6,12 +6,12 @@ from torch import Tensor
 from segpipe.record import IGNORE
 
 
-def wide(logits: Tensor) -> Tensor:
+def to_float32(logits: Tensor) -> Tensor:
     """In float32 or better: a sum over a large image does not fit into half precision."""
     return logits if logits.dtype == torch.float64 else logits.float()
 
 
-def class_planes(target: Tensor, n_logits: int) -> Tensor:
+def one_hot(target: Tensor, n_logits: int) -> Tensor:
     """(N, H, W) class ids to (N, K, H, W) booleans, one plane a logit; ignored pixels are false in each."""
     ids = target.new_tensor([1] if n_logits == 1 else range(n_logits))
     return target[:, None] == ids.view(1, -1, 1, 1)

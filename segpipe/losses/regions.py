@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from segpipe.losses.pixels import class_planes, wide
+from segpipe.losses.pixels import one_hot, to_float32
 from segpipe.record import IGNORE
 
 SMOOTH = 0.5
@@ -28,9 +28,9 @@ class SoftCounts:
 def soft_counts(logits: Tensor, target: Tensor) -> SoftCounts:
     """(N, K, H, W) logits and (N, H, W) class ids to counts in float32 or better; ignored pixels are in none of them."""
     if logits.shape[1] == 1:
-        return _of_one_logit(wide(logits)[:, 0].sigmoid(), target)
+        return _of_one_logit(to_float32(logits)[:, 0].sigmoid(), target)
     probabilities = class_probabilities(logits).flatten(2)
-    truth = class_planes(target, probabilities.shape[1]).flatten(2)
+    truth = one_hot(target, probabilities.shape[1]).flatten(2)
     # Products with zeros and ones: faster than a choice, forward and backward (bench/losses.py).
     overlap = (probabilities * truth.to(probabilities.dtype)).sum(dim=2)
     predicted = (probabilities * (target != IGNORE).flatten(1)[:, None].to(probabilities.dtype)).sum(dim=2)
@@ -54,7 +54,7 @@ def _of_one_logit(probability: Tensor, target: Tensor) -> SoftCounts:
 
 def class_probabilities(logits: Tensor) -> Tensor:
     """(N, C, H, W) in float32 or better, a probability a class; a single logit becomes those of background and object."""
-    logits = wide(logits)
+    logits = to_float32(logits)
     if logits.shape[1] > 1:
         return logits.softmax(dim=1)
     return torch.cat([(-logits).sigmoid(), logits.sigmoid()], dim=1)

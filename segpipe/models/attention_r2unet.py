@@ -29,8 +29,8 @@ def attention_r2unet(in_channels: int, n_logits: int, widths: Sequence[int], ste
     """The network with `widths` channels from the top level to the bottom; dropout as in the U-Net."""
     upward = [*pairwise(reversed(widths))]
     decoder = Decoder(
-        up=[style.up(below, own) for below, own in upward],
-        gates=[AttentionGate(own, below) for below, own in upward],
+        up=[style.up(deep, own) for deep, own in upward],
+        gates=[AttentionGate(own, deep) for deep, own in upward],
         blocks=[RecurrentResidualUnit(2 * own, own, steps, style) for _, own in upward],
     )
     return UShape(recurrent_encoder(in_channels, widths, steps, style), decoder, nn.Conv2d(widths[0], n_logits, 1))

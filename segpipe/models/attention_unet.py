@@ -12,7 +12,7 @@ from torch import nn
 from segpipe.models.layers import style as styles
 from segpipe.models.layers.attention_gate import AttentionGate
 from segpipe.models.layers.style import Style
-from segpipe.models.layers.u_shape import Decoder, Open, UShape
+from segpipe.models.layers.u_shape import Decoder, PassThrough, UShape
 from segpipe.models.table import Built
 from segpipe.models.unet import double_conv_encoder
 from segpipe.params.schema import ModelParams
@@ -29,8 +29,8 @@ def attention_unet(in_channels: int, n_logits: int, widths: Sequence[int], style
     encoder = double_conv_encoder(in_channels, widths, style)
     upward = [*pairwise(reversed(widths))]
     decoder = Decoder(
-        up=[style.up(below, own) for below, own in upward],
-        gates=[*(AttentionGate(own, below) for below, own in upward[:-1]), Open()],
+        up=[style.up(deep, own) for deep, own in upward],
+        gates=[*(AttentionGate(own, deep) for deep, own in upward[:-1]), PassThrough()],
         blocks=[style.double_conv(2 * own, own) for _, own in upward],
     )
     return UShape(encoder, decoder, nn.Conv2d(widths[0], n_logits, 1))

@@ -8,7 +8,7 @@ from segpipe.models.model_file import Card
 from segpipe.record import DatasetInfo
 
 MOST_NAMES = 12
-"""Longer lists of classes are told by the first name that differs."""
+"""Longer lists of classes are described by the first name that differs."""
 
 
 def image_kind(channels: int, bits: int) -> str:

@@ -39,8 +39,8 @@ def attention_resnet(encoder: ResNetEncoder, n_logits: int, widths: Sequence[int
     upward = [*pairwise([bottom, *reversed(widths)])]
     decoder = BottomedDecoder(
         bottom=RecurrentResidualUnit(deepest, bottom, steps, style, dropout=True),
-        up=[style.up(below, own) for below, own in upward],
-        gates=[AttentionGate(skip, below) for skip, (below, _) in zip(reversed(skips), upward, strict=False)],
+        up=[style.up(deep, own) for deep, own in upward],
+        gates=[AttentionGate(skip, deep) for skip, (deep, _) in zip(reversed(skips), upward, strict=False)],
         blocks=[RecurrentResidualUnit(own + skip, own, steps, style) for (_, own), skip in zip(upward, beside, strict=True)],
     )
     return UShape(encoder, decoder, nn.Conv2d(widths[0], n_logits, 1))

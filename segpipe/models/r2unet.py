@@ -8,7 +8,7 @@ from torch import nn
 from segpipe.models.layers import style as styles
 from segpipe.models.layers.recurrent import RecurrentResidualUnit
 from segpipe.models.layers.style import Style
-from segpipe.models.layers.u_shape import Decoder, Encoder, Open, UShape
+from segpipe.models.layers.u_shape import Decoder, Encoder, PassThrough, UShape
 from segpipe.models.table import Built
 from segpipe.params.schema import ModelParams
 
@@ -24,8 +24,8 @@ def r2unet(in_channels: int, n_logits: int, widths: Sequence[int], steps: int, s
     """The network with `widths` channels from the top level to the bottom; dropout as in the U-Net."""
     upward = [*pairwise(reversed(widths))]
     decoder = Decoder(
-        up=[style.up(below, own) for below, own in upward],
-        gates=[Open() for _ in upward],
+        up=[style.up(deep, own) for deep, own in upward],
+        gates=[PassThrough() for _ in upward],
         blocks=[RecurrentResidualUnit(2 * own, own, steps, style) for _, own in upward],
     )
     return UShape(recurrent_encoder(in_channels, widths, steps, style), decoder, nn.Conv2d(widths[0], n_logits, 1))

@@ -9,7 +9,7 @@ from segpipe.models.layers import resnet_encoder
 from segpipe.models.layers import style as styles
 from segpipe.models.layers.resnet_encoder import STRIDE, ResNetEncoder
 from segpipe.models.layers.style import Style
-from segpipe.models.layers.u_shape import Decoder, Open, UShape
+from segpipe.models.layers.u_shape import Decoder, PassThrough, UShape
 from segpipe.models.table import Built
 from segpipe.params.schema import ModelParams
 
@@ -28,8 +28,8 @@ def resnet_unet(encoder: ResNetEncoder, n_logits: int, widths: Sequence[int], st
     beside = [*reversed(skips), 0]
     upward = [*pairwise([bottom, *reversed(widths)])]
     decoder = Decoder(
-        up=[style.up(below, own) for below, own in upward],
-        gates=[Open() for _ in skips],
+        up=[style.up(deep, own) for deep, own in upward],
+        gates=[PassThrough() for _ in skips],
         blocks=[style.double_conv(own + skip, own) for (_, own), skip in zip(upward, beside, strict=True)],
     )
     return UShape(encoder, decoder, nn.Conv2d(widths[0], n_logits, 1))

@@ -17,7 +17,7 @@ from segpipe.models.layers import style as styles
 from segpipe.models.layers.drop_block import DropBlock
 from segpipe.models.layers.spatial_attention import SpatialAttention
 from segpipe.models.layers.style import Style
-from segpipe.models.layers.u_shape import Decoder, Encoder, Open, UShape
+from segpipe.models.layers.u_shape import Decoder, Encoder, PassThrough, UShape
 from segpipe.models.table import Built
 from segpipe.params.schema import ModelParams
 
@@ -37,8 +37,8 @@ def sa_unet(in_channels: int, n_logits: int, widths: Sequence[int], rate: float,
     encoder.append(nn.Sequential(*block(previous, bottom), SpatialAttention(), *block(bottom, bottom)))
     upward = [*pairwise(reversed(widths))]
     decoder = Decoder(
-        up=[_up(below, own, style) for below, own in upward],
-        gates=[Open() for _ in upward],
+        up=[_up(deep, own, style) for deep, own in upward],
+        gates=[PassThrough() for _ in upward],
         blocks=[nn.Sequential(*block(2 * own, own), *block(own, own)) for _, own in upward],
     )
     return UShape(Encoder(encoder), decoder, nn.Conv2d(widths[0], n_logits, 1))
@@ -47,7 +47,7 @@ def sa_unet(in_channels: int, n_logits: int, widths: Sequence[int], rate: float,
 def _block(in_channels: int, out_channels: int, rate: float, size: int, style: Style) -> list[nn.Module]:
     """Convolution, DropBlock, normalisation, activation: figure 2 of the paper."""
     conv = nn.Conv2d(in_channels, out_channels, 3, padding=1)
-    return [conv, DropBlock(rate, size), style.normal(out_channels), style.act()]
+    return [conv, DropBlock(rate, size), style.norm_layer(out_channels), style.activation_layer()]
 
 
 def _up(in_channels: int, out_channels: int, style: Style) -> nn.Module:

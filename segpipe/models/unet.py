@@ -11,7 +11,7 @@ from torch import nn
 
 from segpipe.models.layers import style as styles
 from segpipe.models.layers.style import Style
-from segpipe.models.layers.u_shape import Decoder, Encoder, Open, UShape
+from segpipe.models.layers.u_shape import Decoder, Encoder, PassThrough, UShape
 from segpipe.models.table import Built
 from segpipe.params.schema import ModelParams
 
@@ -27,8 +27,8 @@ def unet(in_channels: int, n_logits: int, widths: Sequence[int], style: Style) -
     encoder = double_conv_encoder(in_channels, widths, style)
     upward = [*pairwise(reversed(widths))]
     decoder = Decoder(
-        up=[style.up(below, own) for below, own in upward],
-        gates=[Open() for _ in upward],
+        up=[style.up(deep, own) for deep, own in upward],
+        gates=[PassThrough() for _ in upward],
         blocks=[style.double_conv(2 * own, own) for _, own in upward],
     )
     return UShape(encoder, decoder, nn.Conv2d(widths[0], n_logits, 1))

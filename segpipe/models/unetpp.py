@@ -46,8 +46,8 @@ class UNetPlusPlus(nn.Module):
         self.nodes = nn.ModuleDict()
         for column in range(1, depth + 1):
             for level in range(depth + 1 - column):
-                own, below = widths[level], widths[level + 1]
-                self.up[f"{level}_{column}"] = style.up(below, own)
+                own, deep = widths[level], widths[level + 1]
+                self.up[f"{level}_{column}"] = style.up(deep, own)
                 self.nodes[f"{level}_{column}"] = style.double_conv((column + 1) * own, own)
         first = depth if deep_supervision == "none" else 1
         self.heads = nn.ModuleDict({str(column): nn.Conv2d(widths[0], n_logits, 1) for column in range(first, depth + 1)})
@@ -66,8 +66,8 @@ class UNetPlusPlus(nn.Module):
         rows = [[features] for features in self.encoder(image)]
         for column in range(1, len(rows)):
             for level in range(len(rows) - column):
-                larger = self.up[f"{level}_{column}"](rows[level + 1][column - 1])
-                rows[level].append(self.nodes[f"{level}_{column}"](torch.cat([*rows[level], larger], dim=1)))
+                upsampled = self.up[f"{level}_{column}"](rows[level + 1][column - 1])
+                rows[level].append(self.nodes[f"{level}_{column}"](torch.cat([*rows[level], upsampled], dim=1)))
         return rows[0]
 
 

@@ -34,7 +34,7 @@ class Change:
     new: Value
 
     def __str__(self) -> str:
-        return f"{self.key}: {_told(self.old)} -> {_told(self.new)}"
+        return f"{self.key}: {_format(self.old)} -> {_format(self.new)}"
 
 
 def write(path: Path, values: Mapping[str, Value], reasons: Mapping[str, str] | None = None) -> list[Change]:
@@ -175,7 +175,7 @@ def _plain(value: Any) -> Any:
     return [_plain(item) for item in value] if _is_list(value) else value
 
 
-def _told(value: Any) -> str:
+def _format(value: Any) -> str:
     if isinstance(value, Mapping):
         return ", ".join(f"{name}: {each}" for name, each in value.items()) or "{}"
     if not _is_list(value):

@@ -16,8 +16,8 @@ def all_sentences(error: ValidationError, whole: type[BaseModel], section: tuple
     details: list[dict[str, Any]] = [dict(detail) | {"loc": section + detail["loc"]} for detail in error.errors()]
     meant = {(*detail["loc"][:-1], _near(detail["loc"], whole)) for detail in details if detail["type"] == "extra_forbidden"}
     # A key that is missing because it was misspelt is one mistake and not two.
-    told = [detail for detail in details if detail["type"] != "missing" or detail["loc"] not in meant]
-    return [line for detail in told for line in _sentences(detail, whole)]
+    kept = [detail for detail in details if detail["type"] != "missing" or detail["loc"] not in meant]
+    return [line for detail in kept for line in _sentences(detail, whole)]
 
 
 def _sentences(detail: dict[str, Any], whole: type[BaseModel]) -> list[str]:

@@ -11,6 +11,7 @@ from pydantic import ValidationError
 from segpipe.dataset.pack import Pack, pixel_columns
 from segpipe.errors import PipelineError
 from segpipe.images import overlay
+from segpipe.images.encode import encode_png
 from segpipe.images.palette import colours
 from segpipe.images.resize import shrink_image, shrink_mask
 from segpipe.params.schema import AugmentParams
@@ -43,21 +44,21 @@ def sheet(data: Pack, ids: Sequence[str], fold: int, run: Mapping[str, Any]) -> 
     """
     if "params" not in run:
         return None
-    from segpipe.dataset.training_samples import Draws
+    from segpipe.dataset.training_samples import AugmentedCrops
 
     try:
         params = run["params"]
         augment = AugmentParams.model_validate(params["augment"])
         crop, long_side = int(params["input"]["crop"]), int(params["input"]["long_side"])
         ids = list(ids)[: int(params["train"]["limit_images"]) or None]
-        draws = Draws(data, ids, augment, crop, long_side, int(params["seed"]), fold)
+        draws = AugmentedCrops(data, ids, augment, crop, long_side, int(params["seed"]), fold)
     except (KeyError, TypeError, ValidationError):
         raise PipelineError(
             f"data/eval/fold{fold}/run.json: its training had other parameters than this version knows. Run `dvc repro`."
         ) from None
     shown = [(item, _row(data, draws, item)) for item in chosen(data, ids)]
     rows = tuple((item, tuple(map(jpeg, pictures))) for item, pictures in shown)
-    return Sheet(fold, augment.preset, rows, overlay.encode_png(_together([pictures for _, pictures in shown])))
+    return Sheet(fold, augment.preset, rows, encode_png(_together([pictures for _, pictures in shown])))
 
 
 def chosen(data: Pack, ids: Sequence[str]) -> list[str]:

@@ -33,8 +33,8 @@ class Doctor:
 def read(folder: Path) -> Doctor:
     """Raises PipelineError where stage convert left none of it, or it is damaged."""
     try:
-        told = json.loads((folder / "findings.json").read_text(encoding="utf-8"))
-        warnings = tuple(Warned(each["problem"], each["remedy"], tuple(each["files"])) for each in told)
+        findings = json.loads((folder / "findings.json").read_text(encoding="utf-8"))
+        warnings = tuple(Warned(each["problem"], each["remedy"], tuple(each["files"])) for each in findings)
         return Doctor(warnings, _jpeg(folder / "contact_sheet.png"), _jpeg(folder / "statistics.png"))
     except (OSError, ValueError, KeyError, TypeError, cv2.error) as error:
         raise PipelineError(f"{folder.as_posix()}: not whole ({error}). Run `dvc repro --force convert`.") from None

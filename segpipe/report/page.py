@@ -47,7 +47,7 @@ class Contents:
     sheet: augment_sheet.Sheet | None
     exported: run_sections.Exported | None
     doctor: Doctor
-    proof: balance_report.Proof
+    proof: balance_report.BalanceReport
     data_hash: str
     folds_hash: str
 
@@ -100,12 +100,15 @@ def title(model: Mapping[str, Any], info: DatasetInfo) -> str:
     objects = info.classes[1:] if info.has_background else info.classes
     listed = " and ".join(filter(None, (", ".join(objects[:-1]), objects[-1])))
     what = listed if len(listed) <= LONGEST_LIST else f"{len(objects)} classes"
-    return f"{ARCHITECTURES[model['name']].title or model['architecture']} finds {what}"
+    known = ARCHITECTURES.get(model["name"])  # what trained it may be of another version
+    name = (known.title or model["architecture"]) if known else model["name"]
+    return f"{name} finds {what}"
 
 
 def _size(model: Mapping[str, Any]) -> str:
     """What makes the model large or small: its encoder where it has one by name, else width and depth where it reads them."""
-    reads = ARCHITECTURES[model["name"]].reads
+    known = ARCHITECTURES.get(model["name"])
+    reads = known.reads if known else ()
     if "encoder" in reads:
         return f"encoder {model['encoder']}"
     if "width" not in reads:

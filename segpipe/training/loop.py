@@ -11,8 +11,9 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from segpipe.dataset.loader import Batch, unit_values
+from segpipe.dataset.loader import Batch
 from segpipe.errors import PipelineError
+from segpipe.images.to_tensor import unit_values
 from segpipe.losses.table import Losses, LossFunction
 from segpipe.reproducibility.seeds import seed_of
 from segpipe.training.counted_images import counted_images, sum_over_images

@@ -27,7 +27,7 @@ FORGOTTEN_S = 30 * 24 * 3600.0
 ABOUT = "about.json"
 
 
-class Keeper:
+class SavedStates:
     """The states of one training in one folder."""
 
     def __init__(self, folder: Path, every_s: float) -> None:

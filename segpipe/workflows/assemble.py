@@ -7,7 +7,7 @@ import torch
 from torch import nn
 
 from segpipe.dataset import class_weights, loader, normalise, presets
-from segpipe.dataset.training_samples import Draws, image_weights
+from segpipe.dataset.training_samples import AugmentedCrops, image_weights
 from segpipe.losses import table as losses
 from segpipe.losses.table import Classes, LossFunction
 from segpipe.models import table as models
@@ -118,7 +118,7 @@ def _run(
 def _batches(params: TrainKeys, data: TrainingData, pin: bool) -> loop.Batches:
     """The augmented batches of an epoch, from one of them on."""
     ids, sizes = data.train_ids, params.input
-    draws = Draws(data.pack, ids, params.augment, sizes.crop, sizes.long_side, params.seed, data.fold)
+    draws = AugmentedCrops(data.pack, ids, params.augment, sizes.crop, sizes.long_side, params.seed, data.fold)
     weights = image_weights(data.pack, ids, params.augment.rare_classes)
     order = loader.EpochBatches(ids, params.train.batch_size, params.seed, data.fold, weights)
     batches = loader.training_loader(loader.TrainingSamples(draws), order, params.runtime.workers, pin)

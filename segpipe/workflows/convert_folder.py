@@ -120,8 +120,8 @@ def _params(
     for key, value in settings.data_settings(seen, str(src)).items():
         if key not in given:
             _put(content, key, value)
-    told = given.keys() & {"data.masks.values", "data.masks.codes", f"data.{seen.layout.kind}.classes"}
-    return data_params(content["data"]), () if told else seen.classes.problems
+    decided = given.keys() & {"data.masks.values", "data.masks.codes", f"data.{seen.layout.kind}.classes"}
+    return data_params(content["data"]), () if decided else seen.classes.problems
 
 
 def _hint(problems: Sequence[DataError], data: DataParams) -> str:

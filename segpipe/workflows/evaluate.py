@@ -7,7 +7,7 @@ import torch
 from segpipe import evaluation, paths, tracking
 from segpipe.dataset import loader, pack
 from segpipe.dataset.split import folds
-from segpipe.evaluation import Scored
+from segpipe.evaluation import ScoredImage
 from segpipe.inference import scoring
 from segpipe.losses import table as losses
 from segpipe.losses.table import Classes
@@ -32,7 +32,7 @@ def evaluate(params: EvaluateKeys, fold: int) -> list[str]:
     segmenter, card = load_own_model(fold, data.info)
     segmenter = segmenter.to(memory_format=torch.channels_last).to(device)
     loss = losses.build(params.loss, Classes(card.has_background, tuple(card.training.get("class_weights", ()))))
-    found: dict[str, Sequence[Scored]] = {}
+    found: dict[str, Sequence[ScoredImage]] = {}
     for part, ids in ((evaluation.VAL, folds.train_and_validation(parts, fold)[1]), (evaluation.TEST, folds.test(parts))):
         images = loader.whole_image_loader(loader.WholeImages(data, ids), params.runtime.workers)
         scored = scoring.score_images(segmenter, images, len(card.classes), loss, params.infer, card.long_side, device)
@@ -43,7 +43,7 @@ def evaluate(params: EvaluateKeys, fold: int) -> list[str]:
     return _tracked(params.tracking.experiment, card, found)
 
 
-def _tracked(experiment: str, card: Card, found: dict[str, Sequence[Scored]]) -> list[str]:
+def _tracked(experiment: str, card: Card, found: dict[str, Sequence[ScoredImage]]) -> list[str]:
     """Logs the scores to the training's MLflow run; returns them in words, a line a part."""
     tracker = tracking.reopen(experiment, card.fingerprint)
     lines = []

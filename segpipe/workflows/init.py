@@ -60,23 +60,22 @@ def init(
         brought = where == ingest.SOURCE.as_posix()
         if brought:
             ingest.import_data(folder)
-    small = (
-        [] if is_new else dataset_checks.smaller_than_crop(examination.records, params.input.crop, schema.stride_of(params.model))
-    )
+    stride = schema.stride_of(params.model)
+    small = [] if is_new else dataset_checks.smaller_than_crop(examination.records, params.input.crop, stride)
     mended = fixes.values_of(small, params.model_dump()) if fix else {}
     reasons = {each.key: each.reason for each in advised}
-    told = {each.key: each.value for each in advised}
-    changes = edit.write(paths.PARAMS, values | {"data.path": where} | told | mended, reasons)
+    advised_values = {each.key: each.value for each in advised}
+    changes = edit.write(paths.PARAMS, values | {"data.path": where} | advised_values | mended, reasons)
     print(doctor.format_warnings(small), file=sys.stderr, end="")
     print("\n".join(f"{change}{_because(reasons.get(change.key))}" for change in changes) or "params.yaml fits already")
     if is_new:
-        files.write_text(paths.KEPT_FOLDS, "# no image was dealt out yet\n")
+        files.write_text(paths.KEPT_FOLDS, "# no image was assigned yet\n")
     tracked = ["params.yaml", paths.KEPT_FOLDS.name, *(["data/source.dvc"] if brought else [])]
     return ", ".join(tracked), f"{_git_add(tracked)}dvc repro"
 
 
 def _seen(folder: Path, params: Params, fix: bool, **how: Any) -> Inspection:
-    """What the folder holds, looked at as the options of `look` say."""
+    """What the folder holds, inspected with the options of `inspect_folder`."""
     seen = inspect_folder(folder, params.data, **how)
     if fix and "data.pages" in fixes.values_of(seen.problems, params.model_dump()):
         # What the pages hold decides the classes.
@@ -102,8 +101,8 @@ def _examined(folder: Path, seen: Inspection, fix: bool, cache: Cache) -> tuple[
 def _advised(seen: Inspection, examination: Examination, params: Params) -> list[Advice]:
     """What the sizes, the number and the names of the images ask for. Raises PipelineError where they cannot be split."""
     ids = [record.id for record in examination.records]
-    told = any(record.group for record in examination.records)
-    grouped = [] if told or dict(seen.given).keys() - {""} else starting_point.suggest_groups(ids)
+    has_groups = any(record.group for record in examination.records)
+    grouped = [] if has_groups or dict(seen.given).keys() - {""} else starting_point.suggest_groups(ids)
     split = params.split.model_copy(update={each.key.removeprefix("split."): each.value for each in grouped})
     found = split_groups.of_records(examination.records, split)
     if grouped and found.outside < 2:  # together with near-duplicates, what the names suggest would leave nothing to part
@@ -128,8 +127,8 @@ def _machine() -> Machine:
     """This computer. Without torch, whose import takes seconds: a GPU's driver says what is there."""
     own = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") if hasattr(os, "sysconf") else 2**33
     query = ["nvidia-smi", "--query-gpu=memory.total", "--format=csv,noheader,nounits"]
-    told = subprocess.run(query, capture_output=True, text=True, check=False).stdout if shutil.which("nvidia-smi") else ""
-    first = told.strip().split("\n")[0].strip()
+    answer = subprocess.run(query, capture_output=True, text=True, check=False).stdout if shutil.which("nvidia-smi") else ""
+    first = answer.strip().split("\n")[0].strip()
     return Machine(True, int(first) * 2**20) if first.isdecimal() else Machine(False, own)
 
 

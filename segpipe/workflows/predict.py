@@ -13,7 +13,8 @@ from segpipe.console.progress import track
 from segpipe.dataset import pack
 from segpipe.errors import DataError, PipelineError
 from segpipe.images import overlay
-from segpipe.images.decode import decode_image, encode_mask, with_channels
+from segpipe.images.decode import decode_image, with_channels
+from segpipe.images.encode import encode_mask, encode_png
 from segpipe.images.palette import colours
 from segpipe.inference import onnx_session, written
 from segpipe.inference.attention import predict_attention
@@ -124,10 +125,10 @@ def _predict_one(item: Item, out: Written, forward: Forward, card: Card, device:
     classes = predict_classes(forward, image, card.infer, card.long_side, device, item.source).classes
     out.write(f"masks/{item.id}.png", encode_mask(classes))
     picture = overlay.overlay(overlay.displayed(image), classes, colours(len(card.classes)))
-    out.write(f"overlays/{item.id}.png", overlay.encode_png(picture))
+    out.write(f"overlays/{item.id}.png", encode_png(picture))
     if looks:
         levels = predict_attention(looks, image, card.infer, card.long_side, device)
-        out.write(f"attention/{item.id}.png", overlay.encode_png(heat_maps(overlay.displayed(image), levels)))
+        out.write(f"attention/{item.id}.png", encode_png(heat_maps(overlay.displayed(image), levels)))
 
 
 def _fitting(item: Item, card: Card) -> Any:

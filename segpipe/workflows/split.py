@@ -21,15 +21,15 @@ def split(params: SplitKeys) -> str:
     kept = kept_folds.read(paths.KEPT_FOLDS, keys, index.index.tolist())
     assigned = assign.assign(index, pixels, params.split, params.seed, kept)
     folds.check(assigned.parts, params.folds)
-    proved = balance_report.prove(index, pixels, info.classes, assigned)
+    report = balance_report.compute(index, pixels, info.classes, assigned)
     # Remembered before it is shown: whatever is killed in between, the next run finds the same parts.
     kept_folds.write(paths.KEPT_FOLDS, assigned.kept)
     folds.write(paths.FOLDS, assigned.parts)
-    balance_report.write(paths.BALANCE_REPORT, proved)
+    balance_report.write(paths.BALANCE_REPORT, report)
     # Where near-duplicates count as one group, those that lists part are among the leaks.
     cut = [] if params.split.join_duplicates else balance_report.parted_duplicates(index, assigned.parts)
-    for warning in [*balance_report.warnings(proved, assigned), *cut]:
+    for warning in [*balance_report.warnings(report, assigned), *cut]:
         print(f"warning: {plain(warning)}", file=sys.stderr)
     if not folds.test(assigned.parts):
         print("no test part, so scores are out of fold: raise split.test_share, lower split.n_folds, or add images")
-    return balance_report.table(proved)
+    return balance_report.table(report)

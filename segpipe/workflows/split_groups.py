@@ -1,4 +1,4 @@
-"""How many groups stage split will have to deal out, and whether they are enough, before anything is brought in."""
+"""How many groups stage split will have to assign, and whether they are enough, before anything is brought in."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass

@@ -48,7 +48,7 @@ def main(
             loop.fit(watched)
         except tracing.EnoughError:
             watched.validate()
-    price = tracing.price(backward, lambda on: devices.configure_determinism(params.threads, on))
+    price = tracing.determinism_slowdown(backward, lambda on: devices.configure_determinism(params.threads, on))
     found = {"card": training.card.to_dict(), "entries": trace.entries, "price": price, "n_batches": run.n_batches}
     files.write_json(out, found | {"warnings": deterministic_ops.warnings(operations)})
 

@@ -5,6 +5,7 @@ from pathlib import Path
 
 from segpipe import tracking
 from segpipe.images import overlay
+from segpipe.images.encode import encode_png
 from segpipe.images.palette import colours
 from segpipe.inference.predict import predict_classes
 from segpipe.params.schema import OptimParams
@@ -62,7 +63,7 @@ def finish(tracker: Tracker, training: Training, model: Path, best_epoch: int) -
         image = data.pack.image(item)
         predicted = predict_classes(segmenter, image, params.infer, params.input.long_side, training.device, item)
         picture = overlay.panel(image, data.pack.mask(item), predicted.classes, palette)
-        tracker.content(f"{item.replace('/', '-')}.png", overlay.encode_png(picture), "predictions")
+        tracker.content(f"{item.replace('/', '-')}.png", encode_png(picture), "predictions")
     tracker.end()
 
 

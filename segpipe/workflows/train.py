@@ -40,9 +40,9 @@ def train(params: TrainKeys, fold: int) -> Trained:
     training = prepare(params, fold)
     folder = resume.folder_of(workspace.main_root(), fold, training.card.fingerprint)
     with lock.exclusive(folder.with_suffix(".lock"), f"the training of fold {fold}"), translate_norm_errors():
-        keeper = resume.Keeper(folder, params.runtime.save_every)
-        trained = _train(training, keeper)
-        keeper.forget()
+        states = resume.SavedStates(folder, params.runtime.save_every)
+        trained = _train(training, states)
+        states.forget()
     return trained
 
 
@@ -64,19 +64,19 @@ def class_weights_sentence(training: Training) -> str:
     return class_weights.sentence(found, data.pack.index.loc[data.train_ids], data.pack.info) if found else ""
 
 
-def _train(training: Training, keeper: resume.Keeper) -> Trained:
+def _train(training: Training, states: resume.SavedStates) -> Trained:
     """From the saved state, or the start, to the model file."""
     where = devices.describe(training.device)
     weighted = class_weights_sentence(training)
     _announce(training, where, weighted)
-    tracker = track_training.start(training, where, weighted, keeper.interrupted())
+    tracker = track_training.start(training, where, weighted, states.interrupted())
     for line in encoder_notes(training):
         print(line)
     optim = training.params.optim
     watching = (hooks.console(training.params.train.monitor), track_training.epoch_hook(tracker, optim))
     run = replace(training.run, hooks=watching)
-    _go_on(run, training, keeper)
-    run = replace(run, save_state=first_steps.noting(keeper.saver(run, training.scaler), run))
+    _go_on(run, training, states)
+    run = replace(run, save_state=first_steps.noting(states.saver(run, training.scaler), run))
     track_training.replay(tracker, run.progress, optim)
     try:
         best = loop.fit(run)
@@ -106,15 +106,15 @@ def encoder_notes(training: Training) -> list[str]:
     return [line for line in (learning, advice) if line]
 
 
-def _go_on(run: loop.Run, training: Training, keeper: resume.Keeper) -> None:
+def _go_on(run: loop.Run, training: Training, states: resume.SavedStates) -> None:
     """Restores the newest saved state into the run, and says in a line from where it goes on, or why it does not."""
     progress, recorded = run.progress, training.card.training
-    if keeper.restore(run, training.scaler):
+    if states.restore(run, training.scaler):
         place = f"epoch {progress.epoch + 1}, batch {progress.batch + 1} of {run.n_batches}"
         print(f"goes on at {place}: the state was saved by the same code, data, folds, parameters and versions", flush=True)
-    elif reason := resume.why_not(keeper.folder, recorded):
+    elif reason := resume.why_not(states.folder, recorded):
         print(f"starts anew: the training that was interrupted differs in {reason}", flush=True)
-    keeper.note(recorded)
+    states.note(recorded)
 
 
 def _write(training: Training, progress: loop.Progress, best: loop.Best) -> Path:

@@ -4,7 +4,7 @@ from typing import Any
 
 import numpy as np
 
-from segpipe.images.decode import encode_mask
+from segpipe.images.encode import encode_mask
 from segpipe.record import Record
 from segpipe.storage.byte_source import InMemory
 

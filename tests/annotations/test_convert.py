@@ -15,7 +15,8 @@ from segpipe.annotations import measure
 from segpipe.annotations.convert import convert
 from segpipe.annotations.examination import examine
 from segpipe.errors import PipelineError
-from segpipe.images.decode import decode_mask, encode_mask
+from segpipe.images.decode import decode_mask
+from segpipe.images.encode import encode_mask
 from segpipe.params.schema import DataParams
 from segpipe.record import DatasetInfo, Record
 from tests.annotations.data_params import data_params

@@ -16,11 +16,12 @@ import yaml
 from PIL import Image
 
 from segpipe.acquire import ingest
-from segpipe.cli.convert import PLAIN, convert
+from segpipe.cli.convert import convert
 from segpipe.cli.main import app
 from segpipe.cli.unpack import unpack
 from segpipe.dataset.pack import open_pack
 from segpipe.errors import PipelineError
+from segpipe.workflows.convert_folder import PLAIN
 from tests.annotations.formats.masks.folders import blocks, save
 from tests.corpus.build import voc
 

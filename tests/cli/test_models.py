@@ -22,6 +22,7 @@ from segpipe.params import edit
 from segpipe.params.load import load_params
 from segpipe.params.schema import Params
 from segpipe.storage.files import write_json
+from segpipe.workflows import model_costs
 from tests.structure.imports import ROOT
 
 WIDTHS = [4, 8]
@@ -136,7 +137,7 @@ def test_channels_and_classes_are_those_of_the_data_that_lies_there(project: Pat
 def test_an_encoder_that_is_no_resnet_gives_way_in_rows_that_need_one_unless_it_is_asked_for(project: Path) -> None:
     change(project, depth=4, width=4, encoder="mobilenet_v2")
     every = params_of(project)
-    other = architecture_costs.configured(every.model, "resnet_unet")
+    other = architecture_costs.with_name(every.model, "resnet_unet")
     assert other.encoder == "resnet18"
     assert architecture_costs.notes(every.model, other, 32, 64) == (
         "encoder resnet18, since model.encoder mobilenet_v2 is no ResNet",
@@ -149,7 +150,7 @@ def test_an_encoder_that_is_no_resnet_gives_way_in_rows_that_need_one_unless_it_
 
 def test_trained_weights_are_not_read(project: Path) -> None:
     change(project, weights="nowhere.pth", weights_sha256="0" * 64)
-    assert architecture_costs.configured(params_of(project).model, "unet").weights == "none"
+    assert architecture_costs.with_name(params_of(project).model, "unet").weights == "none"
 
 
 def test_a_crop_that_gets_padded_is_told(project: Path) -> None:
@@ -163,7 +164,8 @@ def params_of(project: Path) -> Params:
 
 
 def row_of(every: Params, name: str) -> architecture_costs.Row | architecture_costs.Failed:
-    return architecture_costs.row(every, name, architecture_costs.setting_of(every)[0], 2**30, torch.device("cpu"))
+    shape, _ = model_costs.training_shape(every)
+    return architecture_costs.row(every.model, name, shape, every.input.normalise, 2**30, torch.device("cpu"))
 
 
 @pytest.mark.parametrize(

@@ -6,8 +6,8 @@ from typing import Any
 
 import pytest
 
-from segpipe.cli import verify
 from segpipe.storage.workspace import AFRESH
+from segpipe.workflows import verify
 
 
 def test_the_whole_pipeline_examines_every_file_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

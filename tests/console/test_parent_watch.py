@@ -12,7 +12,10 @@ import pytest
 from segpipe.console import parent_watch
 from tests.structure.imports import ROOT
 
-STAGE = "import time; from segpipe.console import parent_watch; parent_watch.end_with_dvc(); print('started', flush=True); time.sleep({seconds})"
+STAGE = (
+    "import time; from segpipe.console import parent_watch; parent_watch.end_with_dvc(); "
+    "print('started', flush=True); time.sleep({seconds})"
+)
 DVC = """
 import shlex, subprocess, sys
 stage = {stage!r}

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from segpipe.dataset import pack
-from segpipe.images.decode import encode_mask
+from segpipe.images.encode import encode_mask
 from segpipe.record import DatasetInfo, Record
 from segpipe.storage.byte_source import FileRange, InMemory
 from segpipe.storage.files import write_bytes

@@ -11,7 +11,9 @@ from torch.utils.data import DataLoader
 
 from segpipe.dataset import loader
 from segpipe.dataset.pack import Pack
-from segpipe.dataset.training_samples import Draws, as_values
+from segpipe.dataset.training_samples import AugmentedCrops
+from segpipe.images.to_tensor import channels_first, unit_values
+from segpipe.images.value_range import as_values
 from segpipe.params.load import load_params
 from tests.dataset.packs import made, noise
 from tests.structure.imports import ROOT
@@ -28,7 +30,7 @@ def data(tmp_path_factory: pytest.TempPathFactory) -> Pack:
 
 
 def epochs(data: Pack, workers: int, numbers: tuple[int, ...] = (0, 1), ids: list[str] = IDS) -> list[loader.Batch]:
-    samples = loader.TrainingSamples(Draws(data, ids, AUGMENT, 16, 0, seed=3, fold=0))
+    samples = loader.TrainingSamples(AugmentedCrops(data, ids, AUGMENT, 16, 0, seed=3, fold=0))
     order = loader.EpochBatches(ids, 4, seed=3, fold=0)
     batches = loader.training_loader(samples, order, workers, pin=False)
     found = []
@@ -71,7 +73,7 @@ def test_the_rest_of_an_epoch_is_the_end_of_the_whole_one(data: Pack) -> None:
 
 
 def training_batches(data: Pack, workers: int) -> "DataLoader[Any]":
-    samples = loader.TrainingSamples(Draws(data, IDS, AUGMENT, 16, 0, seed=3, fold=0))
+    samples = loader.TrainingSamples(AugmentedCrops(data, IDS, AUGMENT, 16, 0, seed=3, fold=0))
     return loader.training_loader(samples, loader.EpochBatches(IDS, 4, seed=3, fold=0), workers, pin=False)
 
 
@@ -118,7 +120,7 @@ def test_batches_are_what_they_say(data: Pack) -> None:
 
 def weighted(data: Pack, workers: int) -> "DataLoader[Any]":
     """Two images are wanted three times as often as the others."""
-    samples = loader.TrainingSamples(Draws(data, IDS, AUGMENT, 16, 0, seed=3, fold=0))
+    samples = loader.TrainingSamples(AugmentedCrops(data, IDS, AUGMENT, 16, 0, seed=3, fold=0))
     weights = np.array([3.0, 3.0, *[1.0] * 11])
     order = loader.EpochBatches(IDS, 4, seed=3, fold=0, weights=weights * (13 / weights.sum()))
     return loader.training_loader(samples, order, workers, pin=False)
@@ -140,7 +142,7 @@ def test_preferred_images_are_the_same_for_any_workers_and_from_any_batch_on(dat
 
 
 def test_the_first_draw_of_an_image_does_not_depend_on_what_is_preferred(data: Pack) -> None:
-    draws = Draws(data, IDS, AUGMENT, 16, 0, seed=3, fold=0)
+    draws = AugmentedCrops(data, IDS, AUGMENT, 16, 0, seed=3, fold=0)
     assert np.array_equal(draws.draw(2, "i4")[0], draws.draw(2, "i4", 0)[0])
     assert not np.array_equal(draws.draw(2, "i4")[0], draws.draw(2, "i4", 1)[0])
 
@@ -154,7 +156,7 @@ def test_objects_are_found_by_the_index_and_the_mask(tmp_path: Path) -> None:
 
     def seen(probability: float) -> int:
         keys = AUGMENT.model_copy(update={"object_crop": probability})
-        draws = Draws(data, ids, keys, 16, 0, seed=3, fold=0)
+        draws = AugmentedCrops(data, ids, keys, 16, 0, seed=3, fold=0)
         return sum(bool((draws.draw(0, item)[1] == 1).any()) for item in ids)
 
     assert seen(0.0) < 16
@@ -173,18 +175,18 @@ def test_sixteen_bits_become_shares_of_the_largest() -> None:
     image = np.array([[[0], [65535]]], np.uint16)
     values: Any = as_values(image)
     assert values.dtype == np.float32
-    assert torch.equal(loader.unit_values(loader.channels_first(values)), torch.tensor([[[0.0, 1.0]]]))
-    assert loader.unit_values(torch.tensor([255, 51], dtype=torch.uint8)).tolist() == pytest.approx([1.0, 0.2])
+    assert torch.equal(unit_values(channels_first(values)), torch.tensor([[[0.0, 1.0]]]))
+    assert unit_values(torch.tensor([255, 51], dtype=torch.uint8)).tolist() == pytest.approx([1.0, 0.2])
 
 
 def test_a_tensor_has_memory_of_its_own() -> None:
     gray = np.frombuffer(bytes(12), np.uint8).reshape(3, 4, 1)
-    loader.channels_first(gray)[:] = 7
+    channels_first(gray)[:] = 7
     assert not gray.any()
 
 
 def test_large_images_are_shrunk_with_their_masks(tmp_path: Path) -> None:
     data = made(tmp_path, {"a": (noise(0, 40, 80), np.ones((40, 80), np.uint8))})
-    samples = loader.TrainingSamples(Draws(data, ["a"], AUGMENT, 16, 32, seed=3, fold=0))
+    samples = loader.TrainingSamples(AugmentedCrops(data, ["a"], AUGMENT, 16, 32, seed=3, fold=0))
     _, image, target = samples[(0, "a", 0)]
     assert image.shape[1:] == target.shape == (16, 16)

@@ -42,7 +42,7 @@ def test_no_image_is_drawn_without_end() -> None:
 def test_an_epoch_is_as_long_as_ever(table: list[list[int]], strength: float, has_background: bool) -> None:
     weights = rare_classes.image_weights(np.array(table, np.int64), strength, has_background)
     assert weights.sum() == pytest.approx(len(table))
-    drawn = rare_classes.drawn(weights, np.random.default_rng(3))
+    drawn = rare_classes.sample_indices(weights, np.random.default_rng(3))
     assert len(drawn) == len(table)
     counts = np.bincount(drawn, minlength=len(table))
     assert (np.abs(counts - weights) < 1 + 1e-9).all()
@@ -50,11 +50,13 @@ def test_an_epoch_is_as_long_as_ever(table: list[list[int]], strength: float, ha
 
 @given(st.integers(1, 50), st.integers(0, 2**32))
 def test_equal_weights_draw_each_once(n: int, seed: int) -> None:
-    assert sorted(rare_classes.drawn(np.ones(n), np.random.default_rng(seed))) == list(range(n))
+    assert sorted(rare_classes.sample_indices(np.ones(n), np.random.default_rng(seed))) == list(range(n))
 
 
 def test_over_epochs_each_comes_as_often_as_its_weight() -> None:
     weights = rare_classes.image_weights(PIXELS, 0.5, True)
-    counts = Counter(int(number) for seed in range(1000) for number in rare_classes.drawn(weights, np.random.default_rng(seed)))
+    counts = Counter(
+        int(number) for seed in range(1000) for number in rare_classes.sample_indices(weights, np.random.default_rng(seed))
+    )
     for number, weight in enumerate(weights):
         assert counts[number] / 1000 == pytest.approx(weight, abs=0.05)

@@ -5,7 +5,7 @@ import torch
 from torch import Tensor, nn
 
 from segpipe.diagnostics import cost
-from segpipe.diagnostics.fake_tensors import shadow, shapes_only
+from segpipe.diagnostics.fake_tensors import fake_copy, shapes_only
 from segpipe.models.segmenter import Segmenter
 
 
@@ -49,7 +49,7 @@ def test_a_shadow_has_the_shapes_and_leaves_the_network_alone() -> None:
     network[0].weight.requires_grad_(False)
     before = {name: tensor.clone() for name, tensor in network.state_dict().items()}
     with shapes_only():
-        twin = shadow(network)
+        twin = fake_copy(network)
         twin(torch.empty(2, 3, 9, 9)).sum().backward()
         state = twin.state_dict()
     assert {name: each.shape for name, each in state.items()} == {name: each.shape for name, each in before.items()}

@@ -125,5 +125,5 @@ def test_the_price_is_a_ratio_of_times(monkeypatch: pytest.MonkeyPatch) -> None:
     def step() -> None:
         now[0] += 3.0 if mode[0] else 2.0
 
-    assert trace.price(step, lambda on: mode.__setitem__(0, on)) == 1.5
+    assert trace.determinism_slowdown(step, lambda on: mode.__setitem__(0, on)) == 1.5
     assert mode == [True], "the setting is put back"

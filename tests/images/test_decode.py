@@ -15,17 +15,8 @@ from hypothesis.extra.numpy import array_shapes, arrays
 from PIL import Image, ImageOps
 
 from segpipe.errors import DataError
-from segpipe.images.decode import (
-    Header,
-    decode_image,
-    decode_mask,
-    encode_mask,
-    header,
-    mask_strips,
-    pixel_size,
-    transparency,
-    with_channels,
-)
+from segpipe.images.decode import Header, decode_image, decode_mask, header, mask_strips, pixel_size, transparency, with_channels
+from segpipe.images.encode import encode_mask
 from tests.images.tiff_files import Page
 from tests.images.tiff_files import tiff as tiff_of
 

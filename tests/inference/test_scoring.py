@@ -12,7 +12,7 @@ import torch
 from segpipe import evaluation
 from segpipe.dataset.loader import WholeImage
 from segpipe.errors import DataError
-from segpipe.evaluation import Scored
+from segpipe.evaluation import ScoredImage
 from segpipe.images.decode import decode_mask
 from segpipe.inference import scoring
 from segpipe.losses import table as losses
@@ -31,7 +31,7 @@ def objective(logits: torch.Tensor, target: torch.Tensor) -> Losses:
     return {"loss": cross_entropy(logits, target)}
 
 
-def scored(classes: int = 3) -> list[Scored]:
+def scored(classes: int = 3) -> list[ScoredImage]:
     segmenter, card = small(classes)
     images = [WholeImage(f"a/{k}", noise(k, 20 + k, 30), noise(k + 9, 20 + k, 30)[:, :, 0] % classes) for k in range(3)]
     images[1].mask[:5] = 255
@@ -47,7 +47,7 @@ def test_a_model_that_knows_the_answer_scores_fully() -> None:
     image = WholeImage("a", np.repeat(np.where(mask == 1, 255, 0).astype(np.uint8)[:, :, None], 1, axis=2), mask)
     (found,) = scoring.score_images(lambda x: x * 200 - 100, [image], 2, objective, INFER, 0, CPU)
     assert found.counts.tolist() == [[1, 0], [0, 2]]
-    assert found.costs["loss"] < 1e-6
+    assert found.losses["loss"] < 1e-6
     assert found.prediction.tolist() == [[0, 1], [1, 0]]
 
 
@@ -62,12 +62,12 @@ def test_files_hold_what_was_scored(tmp_path: Path) -> None:
     assert np.array_equal(test, found[1].counts + found[2].counts)
     images = list(csv.DictReader((tmp_path / "per_image.csv").open(encoding="utf-8")))
     assert [(row["part"], row["id"]) for row in images] == [("val", "a/0"), ("test", "a/1"), ("test", "a/2")]
-    assert float(images[0]["loss"]) == found[0].costs["loss"]
+    assert float(images[0]["loss"]) == found[0].losses["loss"]
     pictures = entries(tmp_path / "predictions.zip")
     assert np.array_equal(decode_mask(pictures["test/a/1.png"].read(), "a"), found[1].prediction)
 
 
-def with_an_ignored_image() -> list[Scored]:
+def with_an_ignored_image() -> list[ScoredImage]:
     """Three images, of which the second is ignored wholly."""
     segmenter, card = small(3)
     images = [WholeImage(f"a/{k}", noise(k, 20, 30), noise(k + 9, 20, 30)[:, :, 0] % 3) for k in range(3)]
@@ -78,8 +78,8 @@ def with_an_ignored_image() -> list[Scored]:
 
 def test_an_image_that_is_ignored_wholly_has_no_loss_and_no_score(tmp_path: Path) -> None:
     found = with_an_ignored_image()
-    assert found[1].costs == {"loss": None, "loss_dice": None, "loss_cross_entropy": None}
-    assert all(value is not None and value > 0 for each in (found[0], found[2]) for value in each.costs.values())
+    assert found[1].losses == {"loss": None, "loss_dice": None, "loss_cross_entropy": None}
+    assert all(value is not None and value > 0 for each in (found[0], found[2]) for value in each.losses.values())
     evaluation.write(tmp_path, {"val": found, "test": found[1:2]}, ("background", "a", "b"), has_background=True)
     rows = list(csv.DictReader((tmp_path / "per_image.csv").open(encoding="utf-8")))
     empty = [[*row.values()][2:] for row in rows if row["id"] == "a/1"]
@@ -103,12 +103,12 @@ def test_logits_that_are_no_numbers_are_no_prediction() -> None:
 
 
 def test_the_parts_of_a_loss_have_their_columns(tmp_path: Path) -> None:
-    found = [replace(each, costs=each.costs | {"loss_dice": number / 4}) for number, each in enumerate(scored())]
+    found = [replace(each, losses=each.losses | {"loss_dice": number / 4}) for number, each in enumerate(scored())]
     evaluation.write(tmp_path, {"val": [], "test": found}, ("background", "a", "b"), has_background=True)
     images = list(csv.DictReader((tmp_path / "per_image.csv").open(encoding="utf-8")))
     assert list(images[0])[4:7] == ["loss", "loss_dice", "dice_0"]
     assert [float(row["loss_dice"]) for row in images] == [0, 0.25, 0.5]
-    assert [float(row["loss"]) for row in images] == [each.costs["loss"] for each in found]
+    assert [float(row["loss"]) for row in images] == [each.losses["loss"] for each in found]
 
 
 def test_an_empty_test_part_is_no_mistake(tmp_path: Path) -> None:

@@ -10,7 +10,7 @@ from torch.nn import functional as F
 
 from segpipe.losses.bce import binary_cross_entropy
 from segpipe.losses.cross_entropy import cross_entropy
-from segpipe.losses.pixels import class_planes, mean_over_valid
+from segpipe.losses.pixels import mean_over_valid, one_hot
 from segpipe.record import IGNORE
 from tests.losses.suite import cases, gradient, random_case
 
@@ -57,7 +57,7 @@ def test_the_gradient_is_probability_minus_truth(case: tuple[int, int, int]) -> 
     probability = logits.sigmoid() if logits.shape[1] == 1 else logits.softmax(dim=1)
     valid = (target != IGNORE)[:, None]
     pixels = valid.sum(dim=(2, 3), keepdim=True).clamp(min=1)
-    wanted = (probability - class_planes(target, logits.shape[1]).float()) * valid / pixels / len(logits)
+    wanted = (probability - one_hot(target, logits.shape[1]).float()) * valid / pixels / len(logits)
     torch.testing.assert_close(found, wanted, rtol=1e-4, atol=1e-7)
 
 
@@ -82,8 +82,8 @@ def test_many_classes_against_the_rest_are_the_mean_of_each(case: tuple[int, int
 
 def test_planes_of_classes() -> None:
     target = torch.tensor([[[0, 1, 2, IGNORE]]])
-    assert class_planes(target, 3).int().tolist() == [[[[1, 0, 0, 0]], [[0, 1, 0, 0]], [[0, 0, 1, 0]]]]
-    assert class_planes(target.clamp(max=1).masked_fill(target == IGNORE, IGNORE), 1).int().tolist() == [[[[0, 1, 1, 0]]]]
+    assert one_hot(target, 3).int().tolist() == [[[[1, 0, 0, 0]], [[0, 1, 0, 0]], [[0, 0, 1, 0]]]]
+    assert one_hot(target.clamp(max=1).masked_fill(target == IGNORE, IGNORE), 1).int().tolist() == [[[[0, 1, 1, 0]]]]
 
 
 def test_the_mean_is_each_images_own() -> None:
@@ -118,7 +118,7 @@ def test_smoothing_by_hand() -> None:
 @given(cases, st.floats(0, 0.9))
 def test_each_class_against_the_rest_is_torchs_bce_on_planes(case: tuple[int, int, int], smoothing: float) -> None:
     logits, target = random_case(case[0], case[1], 4)
-    truth = class_planes(target, 4).float() * (1 - smoothing) + smoothing / 2
+    truth = one_hot(target, 4).float() * (1 - smoothing) + smoothing / 2
     each = F.binary_cross_entropy_with_logits(logits, truth, reduction="none").mean(dim=1)
     pixel_weights = torch.tensor([0.5, 2.0, 1.0, 0.0])[target.where(target != IGNORE, 0)]
     wanted = mean_over_valid(each * pixel_weights, target)

@@ -8,7 +8,7 @@ from segpipe.diagnostics import deterministic_ops
 from segpipe.models.attention_unet import attention_unet
 from segpipe.models.layers.attention_gate import AttentionGate
 from segpipe.models.layers.style import Style, widths
-from segpipe.models.layers.u_shape import Open, UShape
+from segpipe.models.layers.u_shape import PassThrough, UShape
 from segpipe.models.unet import unet
 
 PLAIN = Style("relu", "batch", 0.0, "transposed")
@@ -36,7 +36,7 @@ def test_size_at_the_width_of_the_classic_unet() -> None:
 
 def test_every_skip_but_the_one_at_full_size_is_gated() -> None:
     kinds = [type(gate) for gate in network(depth=4).decoder.gates]
-    assert kinds == [AttentionGate, AttentionGate, AttentionGate, Open]
+    assert kinds == [AttentionGate, AttentionGate, AttentionGate, PassThrough]
 
 
 def test_the_decoder_reads_alpha_times_the_skip_gated_by_the_map_below() -> None:

@@ -7,7 +7,7 @@ from torch import nn
 from segpipe.models.layers.drop_block import DropBlock
 from segpipe.models.layers.spatial_attention import SpatialAttention
 from segpipe.models.layers.style import Style, widths
-from segpipe.models.layers.u_shape import Open, UShape
+from segpipe.models.layers.u_shape import PassThrough, UShape
 from segpipe.models.sa_unet import sa_unet
 
 SD = [nn.Conv2d, DropBlock, nn.BatchNorm2d, nn.ReLU]
@@ -46,7 +46,7 @@ def test_every_convolution_has_dropblock_and_normalisation_behind_it() -> None:
     assert above == 3 * [SD + SD]
     assert bottom == [*SD, SpatialAttention, *SD]
     assert [[type(layer) for layer in block] for block in model.decoder.blocks] == 3 * [SD + SD]
-    assert all(isinstance(gate, Open) for gate in model.decoder.gates)
+    assert all(isinstance(gate, PassThrough) for gate in model.decoder.gates)
     drops = [module for module in model.modules() if isinstance(module, DropBlock)]
     assert [(drop.rate, drop.size) for drop in drops] == 14 * [(0.18, 7)]
 

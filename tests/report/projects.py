@@ -17,8 +17,7 @@ from segpipe.dataset.split import folds as splits
 from segpipe.dataset.split.assign import Assignment
 from segpipe.dataset.split.kept_folds import KeptFolds
 from segpipe.evaluation import FoldResults
-from segpipe.images.decode import encode_mask
-from segpipe.images.overlay import encode_png
+from segpipe.images.encode import encode_mask, encode_png
 from segpipe.params.load import load_params
 from segpipe.params.stage_keys import NEVER_A_RESULT, TrainKeys
 from segpipe.scores import Confusion, confusion, image_dice
@@ -52,7 +51,7 @@ def write_proof(folder: Path, parts: dict[str, str], classes: tuple[str, ...]) -
     index, info = pack.read_index(folder / "prepared"), pack.read_info(folder / "prepared")
     shares = {part: Fraction(1, len(set(parts.values()))) for part in parts.values()}
     split = Assignment(parts, dict(zip(parts, parts, strict=True)), {}, shares, KeptFolds("", "", {}))
-    balance_report.write(folder / "folds/proof.json", balance_report.prove(index, pack.pixel_columns(info), classes, split))
+    balance_report.write(folder / "folds/proof.json", balance_report.compute(index, pack.pixel_columns(info), classes, split))
 
 
 def write_doctor(folder: Path) -> None:

@@ -9,7 +9,7 @@ import pytest
 from numpy.typing import NDArray
 
 from segpipe.dataset import pack
-from segpipe.dataset.training_samples import Draws
+from segpipe.dataset.training_samples import AugmentedCrops
 from segpipe.errors import PipelineError
 from segpipe.images import overlay
 from segpipe.images.palette import colours
@@ -34,7 +34,7 @@ def sheet(data: pack.Pack, params: dict[str, Any] | None = None, ids: list[str] 
 
 def test_it_shows_what_the_first_epochs_draw(data: pack.Pack) -> None:
     params = trained_with()
-    draws = Draws(data, IDS, AugmentParams.model_validate(params["augment"]), 16, 0, params["seed"], 0)
+    draws = AugmentedCrops(data, IDS, AugmentParams.model_validate(params["augment"]), 16, 0, params["seed"], 0)
     found = sheet(data)
     assert len(found.rows) == 4
     for item, pictures in found.rows:

@@ -14,8 +14,8 @@ from tests.structure.imports import ROOT
 HOLD = """
 import sys, time
 from pathlib import Path
-from segpipe.storage.lock import alone
-with alone(Path(sys.argv[1]), "the training of fold 0"):
+from segpipe.storage.lock import exclusive
+with exclusive(Path(sys.argv[1]), "the training of fold 0"):
     print("inside", time.time(), flush=True)
     time.sleep(float(sys.argv[2]))
     print("outside", time.time(), flush=True)

@@ -110,16 +110,16 @@ class Cuts:
         """A fresh copy of the folder: a resumed training changes it."""
         kept, copy = self.place / f"cut after {calls}", self.place / "states"
         if not kept.exists():
-            keeper = resume.Keeper(kept, 0.0)
+            states = resume.SavedStates(kept, 0.0)
             training = fresh()
             with contextlib.suppress(CutError):
-                loop.fit(with_keep(training, cut_after(calls, keeper.saver(training, None))))
+                loop.fit(with_saving(training, cut_after(calls, states.saver(training, None))))
         shutil.rmtree(copy, ignore_errors=True)
         return Path(shutil.copytree(kept, copy))
 
 
-def with_keep(training: loop.Run, keep: Callable[[loop.Progress], None]) -> loop.Run:
-    return loop.Run(**vars(training) | {"keep": keep})
+def with_saving(training: loop.Run, save_state: Callable[[loop.Progress], None]) -> loop.Run:
+    return loop.Run(**vars(training) | {"save_state": save_state})
 
 
 def try_state(folder: Path, wanted: object, chance: random.Random, tally: Tally) -> None:
@@ -129,7 +129,7 @@ def try_state(folder: Path, wanted: object, chance: random.Random, tally: Tally)
     newest.write_bytes(content)
     training, said = fresh(), io.StringIO()
     with contextlib.redirect_stderr(said):
-        restored = resume.Keeper(folder, 0.0).restore(training, None)
+        restored = resume.SavedStates(folder, 0.0).restore(training, None)
     if f"{newest} is damaged" not in said.getvalue() or newest.exists():
         tally.unseen.append(f"state {newest.name}: {what}")
         return

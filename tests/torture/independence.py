@@ -21,7 +21,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from segpipe.dataset import augment, loader
-from segpipe.dataset.training_samples import Draws
+from segpipe.dataset.training_samples import AugmentedCrops
 from segpipe.params.load import load_params
 from segpipe.reproducibility.seeds import seed_of
 from segpipe.storage.files import sha256_of
@@ -206,7 +206,7 @@ def draws(place: Path, images: int, epochs: int, workers: int) -> Iterator[bytes
     ids = [f"image {number}" for number in range(images)]
     data = made(place, dict.fromkeys(ids, (noise(0), noise(1, channels=1)[:, :, 0] % 2)))
     params = load_params(ROOT / "params.yaml").augment.model_copy(update={"affine": 1.0})
-    samples = loader.TrainingSamples(Draws(data, ids, params, 16, 0, seed=42, fold=0))
+    samples = loader.TrainingSamples(AugmentedCrops(data, ids, params, 16, 0, seed=42, fold=0))
     order = loader.EpochBatches(ids, 8, seed=42, fold=0)
     batches = loader.training_loader(samples, order, workers, pin=False)
     for order.epoch in range(epochs):

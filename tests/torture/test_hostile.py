@@ -24,11 +24,12 @@ from segpipe.cli.main import app
 from segpipe.console import command
 from segpipe.dataset import pack
 from segpipe.dataset.split import folds
-from segpipe.evaluation import Scored
+from segpipe.evaluation import ScoredImage
 from segpipe.models import pretrained
 from segpipe.params import edit
 from segpipe.params.load import load_params
 from segpipe.params.schema import Params
+from segpipe.params.stage_keys import NEVER_A_RESULT, TrainKeys
 from segpipe.scores import confusion
 from segpipe.storage.files import sha256_of
 from segpipe.training import resume
@@ -199,7 +200,7 @@ def test_weights_that_become_another_file_once_they_are_loaded(
 )
 def test_a_state_to_go_on_from(build: Builder, project: Path, capsys: pytest.CaptureFixture[str]) -> None:
     state = build(project)
-    assert not resume.Keeper(project, 0.0).restore(training_run(), None)
+    assert not resume.SavedStates(project, 0.0).restore(training_run(), None)
     assert f"warning: {state} is damaged" in capsys.readouterr().err
     assert not state.exists()
 
@@ -242,7 +243,9 @@ def test_an_archive_for_init(build: Builder, reason: str, project: Path, refused
 def test_the_same_archive_without_malice_is_taken(build: Builder, project: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Else the refusals above could be of something else."""
     monkeypatch.setattr("segpipe.acquire.ingest._dvc_add", lambda: None)
-    monkeypatch.setattr("segpipe.cli.split_groups.refuse_too_few", lambda *_: None)  # the archive holds one picture 12 times
+    monkeypatch.setattr(
+        "segpipe.workflows.split_groups.refuse_too_few", lambda *_: None
+    )  # the archive holds one picture 12 times
     monkeypatch.setattr(sys, "argv", ["segpipe", "init", str(build(project.parent))])
     with pytest.raises(SystemExit) as ended:
         segpipe()
@@ -461,10 +464,14 @@ def play_training(every: Params) -> None:
     for part, ids in (("val", folds.train_and_validation(parts, every.folds[0])[1]), ("test", folds.test(parts))):
         masks = [(item, data.mask(item)) for item in ids]
         moved = [(item, mask, np.roll(mask, 2, axis=1)) for item, mask in masks]
-        found[part] = [Scored(item, seen, confusion(mask, seen, len(names)), {"loss": -0.5}) for item, mask, seen in moved]
+        found[part] = [ScoredImage(item, seen, confusion(mask, seen, len(names)), {"loss": -0.5}) for item, mask, seen in moved]
     folder = Path(f"data/eval/fold{every.folds[0]}")
     evaluation.write(folder, found, names, data.info.has_background)
-    (folder / "history.csv").write_text("epoch,train_loss,val_loss,val_miou,val_dice\n0,-0.25,-1e-05,0.5,0.5\n")
+    history = folder.parent / "history.csv"
+    history.write_text("epoch,train_loss,val_loss,val_miou,val_dice\n0,-0.25,-1e-05,0.5,0.5\n")
+    recorded = TrainKeys.of(every).model_dump(exclude=NEVER_A_RESULT, mode="json")
+    evaluation.write_origin(folder, every.folds[0], "print", {"params": recorded}, history)
+    history.unlink()
 
 
 def test_hostile_labels_are_text_in_params_page_and_tables(labelled: Path) -> None:

@@ -71,7 +71,7 @@ def test_it_grows_linearly_from_0_over_the_batches() -> None:
 
 @pytest.mark.parametrize("calls", [2, 3, 5, 7])
 def test_cut_off_anywhere_it_ends_in_the_same_bytes(calls: int, tmp_path: Path) -> None:
-    keeper, cut = resume.Keeper(tmp_path, 0.0), training()
+    keeper, cut = resume.SavedStates(tmp_path, 0.0), training()
     keep, left = keeper.saver(cut, None), [calls]
 
     def dying(progress: loop.Progress) -> None:
@@ -83,7 +83,7 @@ def test_cut_off_anywhere_it_ends_in_the_same_bytes(calls: int, tmp_path: Path) 
     with pytest.raises(InterruptedError):
         loop.fit(dataclasses.replace(cut, save_state=dying))
     again = training()
-    assert resume.Keeper(tmp_path, 0.0).restore(again, None)
+    assert resume.SavedStates(tmp_path, 0.0).restore(again, None)
     assert ended(again) == ended(training())
 
 

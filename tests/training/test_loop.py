@@ -9,8 +9,9 @@ import pytest
 import torch
 from torch import Tensor
 
-from segpipe.dataset.loader import Batch, unit_values
+from segpipe.dataset.loader import Batch
 from segpipe.errors import PipelineError
+from segpipe.images.to_tensor import unit_values
 from segpipe.losses.table import Losses
 from segpipe.training import loop, precision
 from tests.training.suite import CPU, batches, model, run, scripted

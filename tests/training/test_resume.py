@@ -69,17 +69,17 @@ def cut_after(calls: int, keep: Callable[[loop.Progress], None]) -> Callable[[lo
     return dying
 
 
-def interrupted(folder: Path, calls: int, **how: Any) -> resume.Keeper:
+def interrupted(folder: Path, calls: int, **how: Any) -> resume.SavedStates:
     """A training that saves after every batch and dies after `calls` of them."""
-    keeper, training = resume.Keeper(folder, 0.0), fresh(**how)
+    states, training = resume.SavedStates(folder, 0.0), fresh(**how)
     with pytest.raises(CutError):
-        loop.fit(dataclasses.replace(training, save_state=cut_after(calls, keeper.saver(training, None))))
-    return keeper
+        loop.fit(dataclasses.replace(training, save_state=cut_after(calls, states.saver(training, None))))
+    return states
 
 
 def resumed(folder: Path, **how: Any) -> loop.Run:
     training = fresh(**how)
-    assert resume.Keeper(folder, 0.0).restore(training, None)
+    assert resume.SavedStates(folder, 0.0).restore(training, None)
     return training
 
 
@@ -132,9 +132,9 @@ def test_a_killed_early_stop_stops_where_it_would_have(tmp_path: Path) -> None:
 
 def test_two_states_are_kept_and_none_in_the_end(tmp_path: Path) -> None:
     folder = tmp_path / "train-0-abc"
-    keeper = interrupted(folder, 5)
+    states = interrupted(folder, 5)
     assert sorted(path.name for path in folder.iterdir()) == ["000001-00000001.state", "000001-00000002.state"]
-    keeper.forget()
+    states.forget()
     assert not folder.exists()
 
 
@@ -150,7 +150,7 @@ def test_saving_takes_a_small_share_of_the_time(tmp_path: Path, monkeypatch: pyt
 
     monkeypatch.setattr(state, "to_bytes", slow)
     training = fresh()
-    keep = resume.Keeper(tmp_path, 60.0).saver(training, None)
+    keep = resume.SavedStates(tmp_path, 60.0).saver(training, None)
     while now[0] < 1000:
         now[0] += 1.0
         keep(training.progress)
@@ -191,7 +191,7 @@ def test_without_a_whole_state_it_starts_anew(tmp_path: Path) -> None:
     for path in states(tmp_path):
         path.write_bytes(path.read_bytes()[:100])
     training = fresh()
-    assert not resume.Keeper(tmp_path, 0.0).restore(training, None)
+    assert not resume.SavedStates(tmp_path, 0.0).restore(training, None)
     assert training.progress == loop.Progress()
     assert states(tmp_path) == []
 
@@ -231,7 +231,7 @@ def test_a_state_that_cannot_be_written_stops_with_a_sentence_and_leaves_the_one
     with monkeypatch.context() as patch:
         patch.setattr(Path, "write_bytes", full)
         with pytest.raises(PipelineError, match=r"could not be written \(No space left on device\)\. Free space"):
-            loop.fit(dataclasses.replace(training, save_state=resume.Keeper(tmp_path, 0.0).saver(training, None)))
+            loop.fit(dataclasses.replace(training, save_state=resume.SavedStates(tmp_path, 0.0).saver(training, None)))
     assert {path.name: path.read_bytes() for path in tmp_path.iterdir()} == before
     assert ended(resumed(tmp_path)) == ended(fresh())
 
@@ -239,7 +239,7 @@ def test_a_state_that_cannot_be_written_stops_with_a_sentence_and_leaves_the_one
 def test_another_training_is_never_taken_and_the_reason_is_named(tmp_path: Path) -> None:
     parts = {"params": {"optim": {"lr": 0.1}, "seed": 1}, "code": "a", "versions": {"torch": "2"}}
     old = resume.folder_of(tmp_path, 0, "a" * 64)
-    resume.Keeper(old, 0.0).note(parts)
+    resume.SavedStates(old, 0.0).note(parts)
     new = resume.folder_of(tmp_path, 0, "b" * 64)
     assert new != old
     other = parts | {"params": {"optim": {"lr": 0.2}, "seed": 1}, "code": "b"}
@@ -250,7 +250,7 @@ def test_another_training_is_never_taken_and_the_reason_is_named(tmp_path: Path)
 
 def test_what_nobody_went_on_with_for_long_is_deleted(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     old = resume.folder_of(tmp_path, 0, "a" * 64)
-    resume.Keeper(old, 0.0).note({"code": "a"})
+    resume.SavedStates(old, 0.0).note({"code": "a"})
     monkeypatch.setattr(resume, "FORGOTTEN_S", -1.0)
     assert resume.why_not(resume.folder_of(tmp_path, 0, "b" * 64), {"code": "b"}) == ""
     assert not old.exists()

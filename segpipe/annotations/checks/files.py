@@ -6,7 +6,7 @@ from segpipe.annotations.checks.contact_sheet import contact_sheet
 from segpipe.annotations.checks.findings import findings
 from segpipe.annotations.checks.statistics import statistics_png
 from segpipe.annotations.examination.result import Examination
-from segpipe.images.overlay import encode_png
+from segpipe.images.encode import encode_png
 from segpipe.storage.files import write_bytes, write_json
 
 

@@ -16,7 +16,7 @@ from segpipe.annotations.examination.result_cache import CacheView
 from segpipe.annotations.items import AnnotationSummary, Item, ParsedAnnotation, Reader
 from segpipe.console.progress import track
 from segpipe.errors import DataError
-from segpipe.images.decode import encode_mask
+from segpipe.images.encode import encode_mask
 from segpipe.record import IGNORE, Record
 from segpipe.storage.byte_source import InMemory
 from segpipe.storage.examination_cache import Cache

@@ -1,4 +1,4 @@
-"""Who goes where: given lists first, then what is remembered, and the rest dealt out in whole groups, balanced by class."""
+"""Who goes where: given lists first, then what is remembered, and the rest assigned in whole groups, balanced by class."""
 
 import math
 from collections import Counter, defaultdict
@@ -22,7 +22,7 @@ from segpipe.reproducibility.seeds import seed_of
 class Assignment:
     """The part and the group of each image by id, the images that left their remembered part, and what to remember now.
 
-    `shares` are the ideal shares of the parts that were dealt out; given lists have none.
+    `shares` are the ideal shares of the parts that were assigned; given lists have none.
     """
 
     parts: dict[str, str]
@@ -45,64 +45,71 @@ def keys_of(index: pd.DataFrame, split: SplitParams, seed: int, source: str) -> 
 
 
 def assign(index: pd.DataFrame, pixels: Sequence[str], split: SplitParams, seed: int, kept: KeptFolds) -> Assignment:
-    """Deals all images of `index` out to `test`, folds `0` .. `n - 1`, and `train` (never validated).
+    """Assigns all images of `index` to `test`, folds `0` .. `n - 1`, and `train` (never validated).
 
     `index` has a row an image with the columns given, group and twin, and the counts of each class named by `pixels`. A
     given test list is the test part; a given validation list is fold 0, the only one; with `split.val_share` fold 0 is
     the only one too. `kept` holds the remembered parts by hash: they stay, but where groups that lay apart became one:
-    those go where most of their images are. The same images and the same memory give the same parts, and to deal again
+    those go where most of their images are. The same images and the same memory give the same parts, and to assign again
     with the new memory changes nothing. Raises PipelineError where there are too few groups.
     """
     groups = groups_of(index, split)
     given = dict(zip(index.index.tolist(), index["given"].tolist(), strict=True))
     hashes = {item: hash_of(item) for item in groups}
     known = {item: kept.parts[image] for item, image in hashes.items() if image in kept.parts}
-    dealer = _Dealer(index, pixels, groups, seed)
+    assigner = _Assigner(index, pixels, groups, seed)
     parts = {item: TEST for item in groups if given[item] == "test"}
     validated = [item for item in groups if given[item] == "val"]
     shares: dict[str, Fraction] = {}
     if not parts and split.test_share:
         shares[TEST] = Fraction(repr(split.test_share))
-        parts = dict.fromkeys(_test_part(dealer, groups, shares[TEST], {groups[item] for item in validated}, known, split), TEST)
+        parts = dict.fromkeys(
+            _test_part(assigner, groups, shares[TEST], {groups[item] for item in validated}, known, split), TEST
+        )
     rest = {item: group for item, group in groups.items() if item not in parts}
     if validated:
         parts |= dict.fromkeys(rest, TRAIN) | dict.fromkeys(validated, "0")
     else:
         ideal = _fold_shares(split)
-        parts |= _fold_parts(dealer, rest, ideal, known, split)
+        parts |= _fold_parts(assigner, rest, ideal, known, split)
         shares |= {part: share * (1 - shares.get(TEST, 0)) for part, share in ideal.items()}
-    dealt = [item for item in groups if given[item] not in ("test", "val")] if shares else []
-    moved = {item: known[item] for item in dealt if item in known and not _same(known[item], parts[item])}
+    assigned = [item for item in groups if given[item] not in ("test", "val")] if shares else []
+    moved = {item: known[item] for item in assigned if item in known and not _same(known[item], parts[item])}
     here = set(hashes.values())
     memory = {image: part for image, part in kept.parts.items() if image not in here}
-    memory |= {hashes[item]: parts[item] for item in dealt}
+    memory |= {hashes[item]: parts[item] for item in assigned}
     return Assignment(dict(sorted(parts.items())), groups, moved, shares, KeptFolds(kept.test_key, kept.fold_key, memory))
 
 
 def _test_part(
-    dealer: "_Dealer", groups: Mapping[str, str], share: Fraction, pinned: set[str], known: Mapping[str, str], split: SplitParams
+    assigner: "_Assigner",
+    groups: Mapping[str, str],
+    share: Fraction,
+    pinned: set[str],
+    known: Mapping[str, str],
+    split: SplitParams,
 ) -> list[str]:
     """The images of the test part. The groups `pinned` stay out: validation lists hold some of their images."""
     fixed = _majority(groups, {item: TEST if part == TEST else REST for item, part in known.items()})
     needed = len(pinned) + 1 if pinned else 2 if split.val_share else split.n_folds
     _enough_left(groups, share, needed, split)
     shares = {TEST: share, REST: 1 - share}
-    dealt = dealer.deal(groups, shares, fixed | dict.fromkeys(pinned, REST), {TEST: 0, REST: needed})
-    return [item for item, group in groups.items() if dealt[group] == TEST]
+    assigned = assigner.assign(groups, shares, fixed | dict.fromkeys(pinned, REST), {TEST: 0, REST: needed})
+    return [item for item, group in groups.items() if assigned[group] == TEST]
 
 
 def _fold_parts(
-    dealer: "_Dealer", rest: Mapping[str, str], ideal: Mapping[str, Fraction], known: Mapping[str, str], split: SplitParams
+    assigner: "_Assigner", rest: Mapping[str, str], ideal: Mapping[str, Fraction], known: Mapping[str, str], split: SplitParams
 ) -> dict[str, str]:
     """The fold of each image outside the test part, or `train`."""
-    _enough_groups(rest, len(dealer.rank), len(ideal), split)
+    _enough_groups(rest, len(assigner.rank), len(ideal), split)
     fixed = _majority(rest, {item: part for item, part in known.items() if part in ideal})
-    dealt = dealer.deal(rest, ideal, fixed, dict.fromkeys(ideal, 1))
-    return {item: dealt[group] for item, group in rest.items()}
+    assigned = assigner.assign(rest, ideal, fixed, dict.fromkeys(ideal, 1))
+    return {item: assigned[group] for item, group in rest.items()}
 
 
-class _Dealer:
-    """Deals groups of images: what each holds of every class, and the order that the seed gives them."""
+class _Assigner:
+    """Assigns groups of images: what each holds of every class, and the order that the seed gives them."""
 
     def __init__(self, index: pd.DataFrame, pixels: Sequence[str], groups: Mapping[str, str], seed: int) -> None:
         counts = index[list(pixels)].to_numpy(dtype=np.int64)
@@ -110,7 +117,7 @@ class _Dealer:
         self.amounts = np.concatenate([counts, counts > 0, np.ones((len(counts), 1))], axis=1, dtype=np.int64, casting="unsafe")
         self.rank = {group: seed_of(seed, "split", group) for group in set(groups.values())}
 
-    def deal(
+    def assign(
         self, groups: Mapping[str, str], shares: Mapping[str, Fraction], fixed: Mapping[str, str], least: Mapping[str, int]
     ) -> dict[str, str]:
         """The part of each group of these images."""
@@ -123,8 +130,10 @@ class _Dealer:
         np.add.at(amounts, [number[group] for group in groups.values()], self.amounts[[self.row[item] for item in groups]])
         held = np.array([names.index(fixed[group]) if group in fixed else -1 for group in order], np.int64)
         scale = math.lcm(*(share.denominator for share in shares.values()))
-        dealt = balance.deal(amounts, [int(share * scale) for share in shares.values()], held, [least[name] for name in names])
-        return {group: names[part] for group, part in zip(order, dealt, strict=True)}
+        assigned = balance.assign_groups(
+            amounts, [int(share * scale) for share in shares.values()], held, [least[name] for name in names]
+        )
+        return {group: names[part] for group, part in zip(order, assigned, strict=True)}
 
 
 def _fold_shares(split: SplitParams) -> dict[str, Fraction]:

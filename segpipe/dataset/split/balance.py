@@ -1,6 +1,6 @@
-"""Deals groups out to parts so that each part gets its share of every class: dealt largest first, then improved by swaps.
+"""Assigns groups to parts so that each part gets its share of every class: largest first, then improved by swaps.
 
-All of it is whole numbers, in an order that the names of the groups decide, so every machine deals alike.
+All of it is whole numbers, in an order that the names of the groups decide, so every machine assigns alike.
 """
 
 from collections.abc import Sequence
@@ -26,16 +26,16 @@ KICKS = 40
 ENOUGH = FINE // 64
 """The search ends where no share is further than this from its ideal, 1.6 % of it."""
 BUDGET, BUDGET_A_GROUP = 300_000, 300
-"""Amounts that the search may look at: a count and not a clock, or a slow machine would deal otherwise. So much takes a
+"""Amounts that the search may look at: a count and not a clock, or a slow machine would assign otherwise. So much takes a
 twentieth of the time that reading the masks would (bench/folds.py)."""
 
 
-def deal(amounts: Whole, shares: Sequence[int], fixed: Whole, least: Sequence[int]) -> Whole:
+def assign_groups(amounts: Whole, shares: Sequence[int], fixed: Whole, least: Sequence[int]) -> Whole:
     """The part of each group, 0 .. `len(shares) - 1`.
 
     `amounts` (groups, kinds) holds what is to be balanced, not below 0. `shares` are the parts' ideal shares, as whole
     numbers above 0 whose sum is the whole. `fixed` (groups,) holds the part of groups that stay, and -1 for those to be
-    dealt; `least` is the smallest number of groups of each part, kept as far as there are groups. Minimised is the sum
+    assigned; `least` is the smallest number of groups of each part, kept as far as there are groups. Minimised is the sum
     over parts and kinds of the fourth power of a share's deviation, relative to the ideal: the largest one decides.
     Earlier groups win ties.
     """
@@ -45,7 +45,7 @@ def deal(amounts: Whole, shares: Sequence[int], fixed: Whole, least: Sequence[in
         return parts
     scaled = _scaled(amounts)
     ideal = _ideal(shares)
-    _deal_largest_first(scaled, ideal, parts, least)
+    _assign_largest_first(scaled, ideal, parts, least)
     return _Search(scaled, ideal, parts, free, least).best()
 
 
@@ -65,28 +65,28 @@ def _ideal(shares: Sequence[int]) -> Whole:
     return np.array([max(1, TOTAL * share // sum(shares)) for share in shares], np.int64)
 
 
-def _deal_largest_first(scaled: Whole, ideal: Whole, parts: Whole, least: Sequence[int]) -> None:
+def _assign_largest_first(scaled: Whole, ideal: Whole, parts: Whole, least: Sequence[int]) -> None:
     """Each group goes where it lowers the squared deviations most; those that hold much of some kind, as of a rare one, first."""
-    # Twice what each part lacks: a group's gain is what the squares sink by, amount * (2 * missing - amount).
+    # Twice what each part is missing: a group's gain is what the squares sink by, amount * (2 * missing - amount).
     twice = np.stack([2 * (ideal[part] - scaled[parts == part].sum(axis=0)) for part in range(len(ideal))])
-    owed = [max(0, number - int((parts == part).sum())) for part, number in enumerate(least)]
+    missing = [max(0, number - int((parts == part).sum())) for part, number in enumerate(least)]
     free = np.flatnonzero(parts < 0)
     largest = scaled[free].max(axis=1, initial=0)
     # Squares over the ideal share (chi-square), so that parts of any size fill at one pace: 256ths of largest over own share.
     weight = np.minimum(256 * int(ideal.max()) // ideal, 1 << 14)
-    left, still_owed = len(free), sum(owed)
+    remaining, still_missing = len(free), sum(missing)
     for group in free[np.argsort(-largest, kind="stable")].tolist():
         amount = scaled[group]
         gain = (((twice - amount) @ amount) >> 8) * weight
-        if 0 < left <= still_owed:
-            gain[np.array(owed) == 0] = np.iinfo(np.int64).min
+        if 0 < remaining <= still_missing:
+            gain[np.array(missing) == 0] = np.iinfo(np.int64).min
         part = int(gain.argmax())
         parts[group] = part
         twice[part] -= 2 * amount
-        left -= 1
-        if owed[part]:
-            owed[part] -= 1
-            still_owed -= 1
+        remaining -= 1
+        if missing[part]:
+            missing[part] -= 1
+            still_missing -= 1
 
 
 class _Search:

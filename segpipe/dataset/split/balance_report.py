@@ -1,4 +1,4 @@
-"""The proof of a split: groups are whole, each part has its share of every class, and if not, why not."""
+"""The balance of a split: groups are whole, each part has its share of every class, and if not, why not."""
 
 from collections import Counter, defaultdict
 from collections.abc import Mapping, Sequence
@@ -47,7 +47,7 @@ class Leak:
 
 
 @dataclass(frozen=True)
-class Proof:
+class BalanceReport:
     """What data/folds/proof.json holds. The first of `rows` counts the images themselves, and all pixels.
 
     `largest_deviation` is that of any class's share of pixels or images in a part, relative to the ideal, with the class
@@ -63,21 +63,21 @@ class Proof:
     notes: tuple[str, ...]
 
 
-def prove(index: pd.DataFrame, pixels: Sequence[str], classes: Sequence[str], assignment: Assignment) -> Proof:
-    """Checks and counts the assignment. All counts are whole, so the same split gives the same proof everywhere."""
+def compute(index: pd.DataFrame, pixels: Sequence[str], classes: Sequence[str], assignment: Assignment) -> BalanceReport:
+    """Checks and counts the assignment. All counts are whole, so the same split gives the same report everywhere."""
     parts, groups = assignment.parts, assignment.groups
     names = sorted(set(parts.values()) | set(assignment.shares), key=lambda part: (part != TEST, part == TRAIN, len(part), part))
     counts = index[list(pixels)].to_numpy(dtype=np.int64)
     ids = index.index.tolist()
     where = np.array([names.index(parts[item]) for item in ids])
-    kin = np.unique([groups[item] for item in ids], return_inverse=True)[1]
+    group_numbers = np.unique([groups[item] for item in ids], return_inverse=True)[1]
     columns = [("all images", counts.sum(axis=1), np.ones(len(counts), bool))]
     columns += [(name, counts[:, number], counts[:, number] > 0) for number, name in enumerate(classes)]
-    rows = tuple(_row(name, held, present, where, kin, names, assignment.shares) for name, held, present in columns)
+    rows = tuple(_row(name, held, present, where, group_numbers, names, assignment.shares) for name, held, present in columns)
     leaks = _leaks(parts, groups)
     size = Counter(groups.values())
     worst = [found for row in rows if (found := _worst(row, names))]
-    return Proof(
+    return BalanceReport(
         parts=tuple(names),
         n_groups=len(size),
         n_joined=sum(number for number in size.values() if number > 1),
@@ -88,69 +88,68 @@ def prove(index: pd.DataFrame, pixels: Sequence[str], classes: Sequence[str], as
     )
 
 
-def write(path: Path, proof: Proof) -> None:
+def write(path: Path, report: BalanceReport) -> None:
     """Writes proof.json, sorted and indented."""
-    write_json(path, asdict(proof))
+    write_json(path, asdict(report))
 
 
-def read(path: Path) -> Proof:
+def read(path: Path) -> BalanceReport:
     """Reads it again. Raises PipelineError where it is missing or broken."""
     try:
-        return TypeAdapter(Proof).validate_json(path.read_bytes())
+        return TypeAdapter(BalanceReport).validate_json(path.read_bytes())
     except FileNotFoundError:
         raise PipelineError(f"{path}: not there yet. Run `dvc repro split`.") from None
     except ValidationError as error:
         raise PipelineError(f"{path}: broken ({error.errors()[0]['msg']}). Run `dvc repro --force split`.") from None
 
 
-def cells(proof: Proof) -> list[list[str]]:
+def cells(report: BalanceReport) -> list[list[str]]:
     """A head, the ideal, and a row a class: in each part the share of its pixels and the number of its images."""
-    ideal = ["-" if share is None else f"{100 * share:.1f} %" for share in proof.rows[0].ideal_images]
-    lines = [["share of pixels (images)", *(_title(part) for part in proof.parts)], ["ideal", *ideal]]
-    for row in proof.rows:
+    ideal = ["-" if share is None else f"{100 * share:.1f} %" for share in report.rows[0].ideal_images]
+    lines = [["share of pixels (images)", *(_title(part) for part in report.parts)], ["ideal", *ideal]]
+    for row in report.rows:
         shares = [f"{100 * _share(each, row.pixels):.1f} % ({n})" for each, n in zip(row.pixels, row.images, strict=True)]
         lines.append([row.name, *shares])
     return lines
 
 
-def verdicts(proof: Proof) -> list[str]:
+def verdicts(report: BalanceReport) -> list[str]:
     """What the table proves, a sentence each, then what could not be balanced and why."""
-    images = sum(proof.rows[0].images)
-    whole = f"{len(proof.leaks)} cut by given lists" if proof.leaks else "each in one part"
-    lines = [
-        f"{_many(proof.n_groups, 'group')} of {_many(images, 'image')}, {whole}; {proof.n_joined} images are not alone in theirs"
-    ]
-    if proof.largest_deviation:
-        value, name, part = proof.largest_deviation
+    images = sum(report.rows[0].images)
+    whole = f"{len(report.leaks)} cut by given lists" if report.leaks else "each in one part"
+    groups = f"{_many(report.n_groups, 'group')} of {_many(images, 'image')}"
+    lines = [f"{groups}, {whole}; {report.n_joined} images are not alone in theirs"]
+    if report.largest_deviation:
+        value, name, part = report.largest_deviation
         lines.append(f"largest deviation of a class's share: {100 * value:.1f} % of the ideal ({name}, {_title(part)})")
-    return [*lines, *proof.notes]
+    return [*lines, *report.notes]
 
 
-def table(proof: Proof) -> str:
-    """The proof for people, in columns."""
-    head, *rows = cells(proof)
-    return "\n".join([format_table(rows, head), *verdicts(proof)])
+def table(report: BalanceReport) -> str:
+    """The report for people, in columns."""
+    head, *rows = cells(report)
+    return "\n".join([format_table(rows, head), *verdicts(report)])
 
 
-def warnings(proof: Proof, assignment: Assignment) -> list[str]:
+def warnings(report: BalanceReport, assignment: Assignment) -> list[str]:
     """What a person must know: groups that given lists cut, and images that had to leave the part they were in."""
     told = []
-    if proof.leaks:
-        images = sum(sum(leak.images.values()) for leak in proof.leaks)
+    if report.leaks:
+        images = sum(sum(leak.images.values()) for leak in report.leaks)
         named = "; ".join(
             f"that of {leak.group} ({', '.join(f'{number} in {_title(part)}' for part, number in leak.images.items())})"
-            for leak in proof.leaks[:NAMED]
+            for leak in report.leaks[:NAMED]
         )
         told.append(
-            f"the given lists cut through {_many(len(proof.leaks), 'group')} of {images} images, so images that belong "
-            f"together lie on both sides: {named}{_more(proof.leaks)}. They stay as given; mend the lists."
+            f"the given lists cut through {_many(len(report.leaks), 'group')} of {images} images, so images that belong "
+            f"together lie on both sides: {named}{_more(report.leaks)}. They stay as given; mend the lists."
         )
     if assignment.moved:
         moves = [f"{item} from {_title(part)} to {_title(assignment.parts[item])}" for item, part in assignment.moved.items()]
         told.append(
             f"{_many(len(moves), 'image')} had to leave the earlier part, for groups that lay apart are one now: "
             f"{'; '.join(moves[:NAMED])}{_more(moves)}. Scores from before are not of the same parts; "
-            "an empty kept_folds.csv deals all images afresh."
+            "an empty kept_folds.csv assigns all images afresh."
         )
     return told
 
@@ -175,17 +174,17 @@ def _row(
     held: np.ndarray,
     present: np.ndarray,
     where: np.ndarray,
-    kin: np.ndarray,
+    group_numbers: np.ndarray,
     names: Sequence[str],
     shares: Mapping[str, Fraction],
 ) -> ClassRow:
     images = [int(present[where == part].sum()) for part in range(len(names))]
     pixels = [int(held[where == part].sum()) for part in range(len(names))]
-    of_groups = np.zeros(int(kin.max(initial=-1)) + 1, np.int64)
-    np.add.at(of_groups, kin, held)
+    of_groups = np.zeros(int(group_numbers.max(initial=-1)) + 1, np.int64)
+    np.add.at(of_groups, group_numbers, held)
     return ClassRow(
         name,
-        len(set(kin[present].tolist())),
+        len(set(group_numbers[present].tolist())),
         round(_share(int(of_groups.max(initial=0)), pixels), 6),
         tuple(images),
         tuple(pixels),
@@ -230,7 +229,7 @@ def _note(row: ClassRow, names: Sequence[str], grouped: bool) -> str:
     elif worst is None:
         why = "given lists decide"
     else:
-        why = f"no better way found to deal out its {_many(row.groups, unit)} while earlier images stay"
+        why = f"no better way found to assign its {_many(row.groups, unit)} while earlier images stay"
     return f"{row.name}: {how_far}: {why}"
 
 

@@ -18,19 +18,19 @@ PATIENCE = 10.0
 
 
 def groups_of(index: pd.DataFrame, split: SplitParams) -> dict[str, str]:
-    """The group of each image of index.csv, named by the smallest id in it. An image without kin is its own group.
+    """The group of each image of index.csv, named by the smallest id in it. An image that belongs to no other is its own group.
 
     The column `group` (a table's, or the pages of one file) joins images, their names where `split.group` says so, and
     near-duplicates (`twin`) where `split.join_duplicates` is true: a group is all that hangs together by any of them.
     Raises PipelineError where the names show no group.
     """
     ids = sorted(index.index.tolist())
-    kin: list[Mapping[str, str]] = [_column(index, "group")]
+    relations: list[Mapping[str, str]] = [_column(index, "group")]
     if split.group == "name":
-        kin.append(matched(split.group_pattern, ids))
+        relations.append(matched(split.group_pattern, ids))
     if split.join_duplicates:
-        kin.append(_column(index, "twin"))
-    return _joined(ids, kin)
+        relations.append(_column(index, "twin"))
+    return _joined(ids, relations)
 
 
 def matched(pattern: str, ids: Sequence[str]) -> dict[str, str]:
@@ -66,7 +66,7 @@ def _column(index: pd.DataFrame, name: str) -> dict[str, str]:
     return {item: value for item, value in zip(index.index.tolist(), index[name].tolist(), strict=True) if value}
 
 
-def _joined(ids: Sequence[str], kin: Sequence[Mapping[str, str]]) -> dict[str, str]:
+def _joined(ids: Sequence[str], relations: Sequence[Mapping[str, str]]) -> dict[str, str]:
     """Union-find: images that share a name in one of the mappings, over however many others, share a group."""
     parent = {item: item for item in ids}
 
@@ -76,7 +76,7 @@ def _joined(ids: Sequence[str], kin: Sequence[Mapping[str, str]]) -> dict[str, s
             item = parent[item]
         return item
 
-    for names in kin:
+    for names in relations:
         first: dict[str, str] = {}
         for item in ids:
             if item in names:

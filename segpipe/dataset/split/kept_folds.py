@@ -1,6 +1,6 @@
-"""The memory of the split: kept_folds.csv in Git holds the part of each image ever dealt, so that new ones move no old one.
+"""The memory of the split: kept_folds.csv in Git holds the part of each image ever assigned, so that new ones move no old one.
 
-Images stand there as hashes, for their names may be patients. The first lines say under which settings they were dealt.
+Images stand there as hashes, for their names may be patients. The first lines say under which settings they were assigned.
 """
 
 import hashlib
@@ -20,7 +20,7 @@ REST = "rest"
 @dataclass(frozen=True)
 class KeptFolds:
     """The part of each image by the hash of its id. `test_key` are the settings that the test part follows from, and
-    `fold_key` those of the folds: other ones deal afresh.
+    `fold_key` those of the folds: other ones assign afresh.
     """
 
     test_key: str
@@ -60,7 +60,7 @@ def _read(path: Path) -> KeptFolds | None:
     except FileNotFoundError:
         return None
     except ValueError:
-        raise PipelineError(f"{path}: not text. `git checkout {path}` brings it back; an empty file deals afresh.") from None
+        raise PipelineError(f"{path}: not text. `git checkout {path}` brings it back; an empty file assigns afresh.") from None
     if not lines:
         return None
     keys = [line.removeprefix("# ") for line in lines[:2] if line.startswith("# ")]
@@ -70,6 +70,6 @@ def _read(path: Path) -> KeptFolds | None:
         if len(keys) != 2 or not LINE.fullmatch(line) or parts.setdefault(image, part) != part:
             raise PipelineError(
                 f"{path}, line {number}: {plain(line[:60])!r} is not one part of one image. Merge it by hand, or "
-                f"`git checkout {path}`; an empty file deals all images afresh."
+                f"`git checkout {path}`; an empty file assigns all images afresh."
             )
     return KeptFolds(keys[0], keys[1], parts) if len(keys) == 2 else None

@@ -18,23 +18,26 @@ settles is taken from there, and the equations stand where the two differ:
 import torch
 from torch import Tensor, nn
 
-from segpipe.models.layers.double_size import double_size
+from segpipe.models.layers.upsample2x import upsample2x_bilinear
 
 
 class AttentionGate(nn.Module):
-    """Maps a skip (N, C, 2h, 2w) and the map below it (N, G, h, w) to the skip times alpha, one number in [0, 1] a pixel."""
+    """Maps a skip (N, C, 2h, 2w) and the gating signal (N, G, h, w), the map of the level below, to the skip times alpha.
 
-    def __init__(self, skip_channels: int, below_channels: int) -> None:
+    alpha is one number in [0, 1] a pixel.
+    """
+
+    def __init__(self, skip_channels: int, gating_channels: int) -> None:
         super().__init__()
         inner = max(1, skip_channels // 2)
         self.skip = nn.Conv2d(skip_channels, inner, 2, stride=2, bias=False)
-        self.below = nn.Conv2d(below_channels, inner, 1)
+        self.below = nn.Conv2d(gating_channels, inner, 1)
         self.psi = nn.Conv2d(inner, 1, 1)
 
-    def forward(self, skip: Tensor, below: Tensor) -> Tensor:
-        return skip * self.attention(skip, below)
+    def forward(self, skip: Tensor, gating: Tensor) -> Tensor:
+        return skip * self.attention(skip, gating)
 
-    def attention(self, skip: Tensor, below: Tensor) -> Tensor:
+    def attention(self, skip: Tensor, gating: Tensor) -> Tensor:
         """alpha, (N, 1, 2h, 2w)."""
         # The sum has the size of its first part, and so a trace for ONNX knows it by the name that the decoder has for it.
-        return double_size(torch.sigmoid(self.psi(torch.relu(self.below(below) + self.skip(skip)))))
+        return upsample2x_bilinear(torch.sigmoid(self.psi(torch.relu(self.below(gating) + self.skip(skip)))))

@@ -35,8 +35,8 @@ class RecurrentConv(nn.Module):
         self.forward_conv = nn.Conv2d(channels, channels, 3, padding=1, bias=False)
         if steps:
             self.recurrent_conv = nn.Conv2d(channels, channels, 3, padding=1, bias=False)
-        self.normal = RecurrentBatchNorm(channels, steps + 1) if style.norm == "batch" else style.normal(channels)
-        self.act = style.act()
+        self.normal = RecurrentBatchNorm(channels, steps + 1) if style.norm == "batch" else style.norm_layer(channels)
+        self.act = style.activation_layer()
 
     def forward(self, features: Tensor) -> Tensor:
         given = self.forward_conv(features)

@@ -40,10 +40,10 @@ class ResNetEncoder(nn.Module):
 
     def forward(self, image: Tensor) -> list[Tensor]:
         features = [self.relu(self.bn1(self.conv1(image)))]
-        below = self.maxpool(features[0])
+        deep = self.maxpool(features[0])
         for layer in (self.layer1, self.layer2, self.layer3, self.layer4):
-            below = layer(below)
-            features.append(below)
+            deep = layer(deep)
+            features.append(deep)
         return features
 
 

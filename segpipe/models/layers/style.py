@@ -41,12 +41,12 @@ class Style:
     dropout: float
     upsample: str
 
-    def act(self) -> nn.Module:
+    def activation_layer(self) -> nn.Module:
         """The activation. It writes over the normalisation's result, which nothing else reads."""
         # So LeakyReLU and ELU keep one map less for the backward pass, a quarter of a network's. SiLU would copy its input.
         return nn.SiLU() if self.activation == "silu" else ACTIVATIONS[self.activation](inplace=True)
 
-    def normal(self, channels: int) -> nn.Module:
+    def norm_layer(self, channels: int) -> nn.Module:
         """The normalisation, with a scale and a shift a channel."""
         if self.norm == "group":
             return nn.GroupNorm(groups(channels), channels)
@@ -57,7 +57,7 @@ class Style:
     def conv(self, in_channels: int, out_channels: int) -> list[nn.Module]:
         """A 3 x 3 convolution, normalisation and activation; the size stays. The shift of the norm is the bias."""
         plain = nn.Conv2d(in_channels, out_channels, 3, padding=1, bias=False)
-        return [plain, self.normal(out_channels), self.act()]
+        return [plain, self.norm_layer(out_channels), self.activation_layer()]
 
     def double_conv(self, in_channels: int, out_channels: int, dropout: bool = False) -> nn.Sequential:
         """Two of `conv`, and with `dropout` the dropout of whole maps behind them (Tompson et al. 2015, arXiv:1411.4280)."""

@@ -51,18 +51,18 @@ class Decoder(nn.Module):
         self.blocks = nn.ModuleList(blocks)
 
     def forward(self, features: list[Tensor]) -> Tensor:
-        *skips, below = features
+        *skips, deep = features
         for level, (up, block) in enumerate(zip(self.up, self.blocks, strict=True)):
-            larger = up(below)
+            upsampled = up(deep)
             if skips:
-                skip = self.gates[level](skips.pop(), below)
-                larger = torch.cat([skip, larger], dim=1)
-            below = block(larger)
-        return below
+                skip = self.gates[level](skips.pop(), deep)
+                upsampled = torch.cat([skip, upsampled], dim=1)
+            deep = block(upsampled)
+        return deep
 
 
-class Open(nn.Module):
+class PassThrough(nn.Module):
     """The gate of a plain U-Net: the skip passes as it is."""
 
-    def forward(self, skip: Tensor, below: Tensor) -> Tensor:
+    def forward(self, skip: Tensor, deep: Tensor) -> Tensor:
         return skip

@@ -10,8 +10,7 @@ from segpipe.annotations.checks.contact_sheet import MAX_IMAGES, contact_sheet, 
 from segpipe.annotations.checks.statistics import statistics_png
 from segpipe.annotations.examination.result import Examination
 from segpipe.errors import DataError
-from segpipe.images.decode import encode_mask
-from segpipe.images.overlay import encode_png
+from segpipe.images.encode import encode_mask, encode_png
 from segpipe.record import Record
 from segpipe.storage.byte_source import InMemory
 from tests.annotations.records import record

@@ -8,14 +8,14 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from segpipe.dataset.split.balance import deal
+from segpipe.dataset.split.balance import assign_groups
 
 FREE = -1
 
 
 def dealt(amounts: NDArray[np.int64], shares: list[int], fixed: list[int] | None = None, least: int = 1) -> list[int]:
     held = np.full(len(amounts), FREE) if fixed is None else np.array(fixed)
-    return deal(amounts, shares, held, [least] * len(shares)).tolist()
+    return assign_groups(amounts, shares, held, [least] * len(shares)).tolist()
 
 
 def deviation(amounts: NDArray[np.int64], parts: list[int], shares: list[int]) -> float:

@@ -9,7 +9,7 @@ import pytest
 
 from segpipe.dataset.split import balance_report
 from segpipe.dataset.split.assign import Assignment
-from segpipe.dataset.split.balance_report import Leak, Proof, prove
+from segpipe.dataset.split.balance_report import BalanceReport, Leak
 from segpipe.dataset.split.kept_folds import KeptFolds
 from segpipe.errors import PipelineError
 from tests.dataset.indexes import pixels, split, table
@@ -28,8 +28,8 @@ def made(
     return table(rows), Assignment(parts, own, {}, EQUAL if shares is None else shares, KeptFolds("", "", {}))
 
 
-def proved(index: pd.DataFrame, assignment: Assignment) -> Proof:
-    return prove(index, pixels(3), CLASSES, assignment)
+def proved(index: pd.DataFrame, assignment: Assignment) -> BalanceReport:
+    return balance_report.compute(index, pixels(3), CLASSES, assignment)
 
 
 def test_it_counts_what_a_hand_counts() -> None:
@@ -46,7 +46,7 @@ def test_it_counts_what_a_hand_counts() -> None:
     assert (rust.images, rust.pixels, rust.ideal_pixels) == ((1, 1), (4, 12), (0.5, 0.5))
     assert found.largest_deviation == (0.5, "rust", "0")
     assert found.notes == (
-        "all images: 13 % off its ideal in fold 0: no better way found to deal out its 3 groups while earlier images stay",
+        "all images: 13 % off its ideal in fold 0: no better way found to assign its 3 groups while earlier images stay",
         "rust: 50 % off its ideal in fold 0: one group has 75 % of it",
         "crack: in no image",
     )

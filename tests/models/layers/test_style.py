@@ -26,7 +26,7 @@ def random(*shape: int) -> Tensor:
 
 @pytest.mark.parametrize("name", ACTIVATIONS)
 def test_each_activation_is_its_formula(name: str) -> None:
-    act = Style(name, "batch", 0.0, "transposed").act()
+    act = Style(name, "batch", 0.0, "transposed").activation_layer()
     values = random(1000)
     torch.testing.assert_close(act(values.clone()), BY_HAND[name](values))
 
@@ -55,20 +55,20 @@ def test_the_maps_that_a_block_keeps_for_its_backward_pass(name: str, maps: int)
     [("batch", (0, 2, 3)), ("instance", (2, 3))],
 )
 def test_normalises_over_what_its_name_says(norm: str, axes: tuple[int, ...]) -> None:
-    found = styled(norm).normal(6)(random(4, 6, 8, 10))
+    found = styled(norm).norm_layer(6)(random(4, 6, 8, 10))
     torch.testing.assert_close(found.mean(dim=axes), torch.zeros_like(found.mean(dim=axes)), atol=1e-5, rtol=0)
     torch.testing.assert_close(found.var(dim=axes, correction=0), torch.ones_like(found.mean(dim=axes)), atol=1e-4, rtol=0)
 
 
 def test_group_normalisation_takes_16_channels_of_an_image_together() -> None:
-    found = styled("group").normal(32)(random(3, 32, 8, 10)).view(3, 2, 16, 8, 10)
+    found = styled("group").norm_layer(32)(random(3, 32, 8, 10)).view(3, 2, 16, 8, 10)
     for count, take in ((0.0, found.mean(dim=(2, 3, 4))), (1.0, found.var(dim=(2, 3, 4), correction=0))):
         torch.testing.assert_close(take, torch.full_like(take, count), atol=1e-4, rtol=0)
 
 
 @pytest.mark.parametrize("norm", ["batch", "group", "instance"])
 def test_each_norm_learns_a_scale_and_a_shift_a_channel_and_starts_without(norm: str) -> None:
-    layer = styled(norm).normal(32)
+    layer = styled(norm).norm_layer(32)
     assert sorted((name, tuple(weight.shape)) for name, weight in layer.named_parameters()) == [
         ("bias", (32,)),
         ("weight", (32,)),

@@ -3,7 +3,7 @@
 import torch
 from torch import Tensor, nn
 
-from segpipe.models.layers.u_shape import Decoder, Encoder, Open, UShape
+from segpipe.models.layers.u_shape import Decoder, Encoder, PassThrough, UShape
 
 
 class Add(nn.Module):
@@ -39,7 +39,7 @@ def test_each_block_of_the_encoder_reads_the_halved_map_of_the_one_before() -> N
 
 def test_the_skip_stands_before_the_enlarged_map() -> None:
     skip, below = torch.full((1, 2, 4, 4), 1.0), torch.full((1, 3, 2, 2), 2.0)
-    found = Decoder([twice()], [Open()], [nn.Identity()])([skip, below])
+    found = Decoder([twice()], [PassThrough()], [nn.Identity()])([skip, below])
     assert found[0, :, 0, 0].tolist() == [1, 1, 2, 2, 2]
 
 
@@ -56,12 +56,12 @@ def test_a_gate_sees_the_skip_and_the_map_below_before_it_is_enlarged() -> None:
 
 def test_a_level_without_a_skip_needs_no_gate() -> None:
     features = [torch.rand(1, 1, 4, 4), torch.rand(1, 2, 2, 2)]
-    found = Decoder([twice(), twice()], [Open()], [Add(1.0), Add(10.0)])(features)
+    found = Decoder([twice(), twice()], [PassThrough()], [Add(1.0), Add(10.0)])(features)
     inner = torch.cat([features[0], twice()(features[1])], dim=1) + 1
     assert torch.equal(found, twice()(inner) + 10)
 
 
 def test_the_whole_is_head_of_decoder_of_encoder() -> None:
-    encoder, decoder = Encoder([Add(1.0), Add(2.0)]), Decoder([twice()], [Open()], [nn.Identity()])
+    encoder, decoder = Encoder([Add(1.0), Add(2.0)]), Decoder([twice()], [PassThrough()], [nn.Identity()])
     head, image = nn.Conv2d(6, 2, 1), torch.rand(1, 3, 4, 4)
     assert torch.equal(UShape(encoder, decoder, head)(image), head(decoder(encoder(image))))

@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 
-def double_size(features: Tensor) -> Tensor:
+def upsample2x_bilinear(features: Tensor) -> Tensor:
     """(N, C, h, w) to (N, C, 2h, 2w), pixel centres kept apart evenly: `interpolate` without aligned corners."""
     return _twice_as_wide(_twice_as_wide(features.mT).mT)
 

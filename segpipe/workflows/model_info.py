@@ -1,0 +1,49 @@
+"""What a model file says of itself, as a person asks for it."""
+
+from pathlib import Path
+from typing import Any
+
+from segpipe.inference import onnx_session
+from segpipe.models import model_file
+
+
+def read_card(model: Path) -> dict[str, Any]:
+    """The card as plain values. Raises PipelineError for what is no model of segpipe, or damaged."""
+    if model.suffix == ".onnx":
+        return onnx_session.load(model)[1].to_dict()
+    return model_file.load(model)[1].to_dict()
+
+
+def lines(card: dict[str, Any]) -> list[tuple[str, str]]:
+    """What a person asks first, in that order."""
+    training = card["training"]
+    versions = training.get("versions", {})
+    shown = {
+        "classes": ", ".join(card["classes"]),
+        "images": f"{card['channels']} channels of {card['bits']} bits",
+        "fold": card["fold"],
+        "epochs": f"{training.get('epochs')}, the best was number {training.get('best_epoch', -1) + 1}",
+        "fingerprint": card["fingerprint"],
+        "data": training.get("data"),
+        "folds": training.get("folds"),
+        "code": training.get("code"),
+        "class weights": ", ".join(f"{name} {weight:.4g}" for name, weight in _weights(card)) or "none",
+        "encoder weights": training.get("encoder_weights") or "none",
+        "first steps": training.get("first_steps"),
+        "device": f"{training.get('device')}, {training.get('instruction_set')}, {training['params'].get('threads')} threads",
+        "versions": ", ".join(f"{name} {version}" for name, version in versions.items()) + f", python {training.get('python')}",
+    }
+    if "pruned_from" in training:
+        shown |= {"pruned": f"to depth {card['model']['depth']}, from {training['pruned_from']} that params names"}
+    params = [(f"params: {section}", _flat(content)) for section, content in sorted(training["params"].items())]
+    return [*((name, str(value)) for name, value in shown.items()), *params]
+
+
+def _weights(card: dict[str, Any]) -> list[tuple[str, float]]:
+    """Each class with its weight in the loss; empty where all count alike."""
+    found = card["training"].get("class_weights", [])
+    return list(zip(card["classes"], found, strict=True)) if found else []
+
+
+def _flat(content: Any) -> str:
+    return ", ".join(f"{key} {value}" for key, value in content.items()) if isinstance(content, dict) else str(content)
