@@ -17,7 +17,7 @@ from segpipe.errors import PipelineError
 from segpipe.images.encode import encode_mask
 from segpipe.scores import Confusion, class_scores, image_dice
 from segpipe.storage import zips
-from segpipe.storage.byte_source import Place
+from segpipe.storage.byte_source import FileRange
 from segpipe.storage.csv_table import csv_rows, csv_text
 from segpipe.storage.files import write_json, write_text, write_with
 
@@ -50,7 +50,7 @@ class FoldResults:
     dice: dict[str, dict[str, float | None]]
     history: list[dict[str, str]]
     run: dict[str, Any]
-    predictions: dict[str, Place]
+    predictions: dict[str, FileRange]
 
 
 def write(folder: Path, parts: Mapping[str, Sequence[ScoredImage]], classes: Sequence[str], has_background: bool) -> None:
@@ -118,7 +118,7 @@ def _read_fold(folder: Path, fold: int, parts: dict[str, str], n_classes: int) -
         counts = _counts(folder / "counts.csv", n_classes)
         dice = _image_dice(folder / "per_image.csv")
         history = csv_rows(folder / "history.csv")
-        predictions = zips.places(folder / "predictions.zip")
+        predictions = zips.entries(folder / "predictions.zip")
         run = _origin(folder / "run.json")
     except FileNotFoundError as error:
         name = Path(error.filename).name

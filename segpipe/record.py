@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from segpipe.storage.byte_source import Readable
+from segpipe.storage.byte_source import ByteSource
 
 Mask = NDArray[np.uint8]
 """(H, W) class ids, 255 ignored."""
@@ -44,8 +44,8 @@ class Record:
     low: tuple[int, ...]
     high: tuple[int, ...]
     spacing: tuple[int, int]
-    image: Readable
-    mask_png: Readable
+    image: ByteSource
+    mask_png: ByteSource
 
 
 @dataclass(frozen=True)

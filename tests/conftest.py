@@ -1,6 +1,8 @@
 """What holds for every test: threads that get along with each other, no telemetry, the same examples each time."""
 
 import os
+import shutil
+from pathlib import Path
 
 import pytest
 from hypothesis import settings
@@ -13,6 +15,8 @@ os.environ.setdefault(AFRESH, "1")
 for name, value in ENVIRONMENT.items():
     os.environ.setdefault(name, value)
 
+DVC_CONFIG = "[core]\n    no_scm = true\n    analytics = false\n    check_update = false\n"
+
 # A loaded machine is slow and not wrong, and a test that fails today must fail tomorrow.
 settings.register_profile("segpipe", deadline=None, derandomize=True, database=None)
 settings.load_profile("segpipe")
@@ -21,3 +25,21 @@ settings.load_profile("segpipe")
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """DVC's tests take about half of the time, and come first, so that the two processes of `make test` end together."""
     items.sort(key=lambda item: "pipeline" not in item.path.parts)
+
+
+@pytest.fixture
+def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A project with this one's params.yaml and without Git, as the current folder."""
+    root = tmp_path / "project"
+    (root / ".dvc").mkdir(parents=True)
+    (root / ".dvc" / "config").write_text(DVC_CONFIG)
+    shutil.copy(Path(__file__).parents[1] / "params.yaml", root)
+    monkeypatch.chdir(root)
+    monkeypatch.delenv("DVC_ROOT", raising=False)
+    return root
+
+
+@pytest.fixture
+def without_dvc(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Spares the second that `dvc add` takes."""
+    monkeypatch.setattr("segpipe.acquire.ingest._dvc_add", lambda: None)

@@ -1,4 +1,4 @@
-"""Brings a user's data in: from a folder, an archive or an address to data/source, and there under DVC."""
+"""Imports a user's data: from a folder, an archive or a URL to data/source, where DVC tracks it."""
 
 import contextlib
 import filecmp
@@ -23,19 +23,19 @@ SOURCE = Path("data/source")
 
 
 @contextlib.contextmanager
-def opened(where: str, sha256: str | None) -> Iterator[Path]:
+def open_source(where: str, sha256: str | None) -> Iterator[Path]:
     """A folder on this disk, or a VOC tar as it came, for a folder, an archive or an address.
 
     What was downloaded or unpacked is deleted at the end, a download only when all went well. Raises PipelineError for
     what is not there, an address without a hash, another hash, and an archive that cannot be unpacked.
     """
-    # One at a time, so that what a killed one left behind can be told from what another is just making.
-    with exclusive(_own_folder() / "init.lock", "segpipe init"), _opened(where, sha256) as path:
+    # One at a time, so that what a killed one left behind is not mistaken for what another is just making.
+    with exclusive(_own_folder() / "init.lock", "segpipe init"), _open_source(where, sha256) as path:
         yield path
 
 
 @contextlib.contextmanager
-def _opened(where: str, sha256: str | None) -> Iterator[Path]:
+def _open_source(where: str, sha256: str | None) -> Iterator[Path]:
     if where.startswith(("http://", "https://")):
         if not sha256:
             raise PipelineError(f"{where}: an address needs --sha256 HEX, so that everyone gets the same bytes.")
@@ -54,7 +54,7 @@ def _opened(where: str, sha256: str | None) -> Iterator[Path]:
         raise PipelineError(f"{where}: {POINTER.name}. {POINTER.remedy}")
     _check_hash(path, sha256)
     if path.is_dir():
-        yield _inside(path)
+        yield _unwrapped(path)
     else:
         with _unpacked(path) as folder:
             yield folder
@@ -78,7 +78,7 @@ def data_path(where: Path, named: str, in_place: bool) -> str:
     return where.as_posix()
 
 
-def bring(where: Path) -> None:
+def import_data(where: Path) -> None:
     """Copies a folder or a tar to data/source, whole or not at all, and puts it under DVC.
 
     Hidden files stay behind. Where data/source is the same already nothing is copied. Raises PipelineError where it
@@ -90,7 +90,7 @@ def bring(where: Path) -> None:
         members = _members(where)
         if not target.exists():
             _copy(members, target)
-        elif not _same(members, target):
+        elif not _is_same(members, target):
             raise PipelineError("data/source holds other data already. Move it away (mv data/source ELSEWHERE), then try again.")
     _dvc_add()
 
@@ -112,7 +112,7 @@ def _unpacked(archive: Path) -> Iterator[Path]:
         folder = scratch / archive.name.split(".")[0]
         scratch.mkdir(parents=True)
         unpack(archive, folder)
-        yield _inside(folder)
+        yield _unwrapped(folder)
     finally:
         shutil.rmtree(scratch, ignore_errors=True)
 
@@ -127,12 +127,12 @@ def _is_voc_tar(path: Path) -> bool:
     return is_voc and not any(PurePosixPath(name).name == "labelmap.txt" for name in names)
 
 
-def _inside(folder: Path) -> Path:
+def _unwrapped(folder: Path) -> Path:
     """The folder, or the one that is all it holds, as in most archives; a single `train` is no wrapping."""
     entries = [path for path in folder.iterdir() if not path.name.startswith(".") and path.name != "__MACOSX"]
     one = entries[0] if len(entries) == 1 else folder
     is_wrapping = one != folder and one.is_dir() and not one.is_symlink() and one.name.lower() not in ("train", "val", "test")
-    return _inside(entries[0]) if is_wrapping else folder
+    return _unwrapped(entries[0]) if is_wrapping else folder
 
 
 def _check_hash(path: Path, sha256: str | None) -> None:
@@ -149,7 +149,7 @@ def _members(where: Path) -> dict[str, Path]:
     return {path.relative_to(where).as_posix(): path for path in listing.files(where)}
 
 
-def _same(members: dict[str, Path], target: Path) -> bool:
+def _is_same(members: dict[str, Path], target: Path) -> bool:
     others = _members(target)
     return members.keys() == others.keys() and all(
         filecmp.cmp(path, others[name], shallow=False) for name, path in track(members.items(), "comparing")
@@ -180,5 +180,5 @@ def _dvc_add() -> None:
     command = [sys.executable, "-m", "dvc", "add", "--quiet", SOURCE.as_posix()]
     result = subprocess.run(command, capture_output=True, text=True, check=False)
     if result.returncode:
-        said = " ".join((result.stderr or result.stdout).split())
-        raise PipelineError(f"data/source is there, but `dvc add data/source` failed: {said}")
+        output = " ".join((result.stderr or result.stdout).split())
+        raise PipelineError(f"data/source is there, but `dvc add data/source` failed: {output}")

@@ -1,4 +1,4 @@
-"""The names of a data set's classes: what is known of them, and the lists that lie beside the data."""
+"""The names of a data set's classes, and the text files beside the data that list them."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -8,11 +8,12 @@ from typing import Literal
 from segpipe.annotations import exported_names
 from segpipe.annotations.class_map import IGNORED
 from segpipe.errors import DataError, PipelineError, plain
+from segpipe.storage.text_file import read_text
 
 LISTS = ("classes.txt", "labels.txt", "class_names.txt")
 OBJECT = "object"
 VOID = ("unlabelled", "unlabeled", "void", "ignore", "__ignore__")
-MOST = 255
+MAX_CLASSES = 255
 PLAUSIBLE = 64
 """More classes than this, or ids with so many gaps, are believed only where a list names them."""
 
@@ -72,24 +73,22 @@ def read_file(path: Path) -> NameList:
     """The names in a file. Raises PipelineError where it is not there, or no list of classes."""
     if not path.is_file():
         raise PipelineError(f"{path}: no such file. Name a text file with a class name a line.")
-    try:
-        lines = [line.strip() for line in path.read_text(encoding="utf-8-sig").rstrip().splitlines()]
-    except UnicodeDecodeError:
-        raise PipelineError(f"{path}: not UTF-8 text. Save it as UTF-8, a class name a line.") from None
+    text = read_text(path, "Save it as UTF-8, a class name a line.")
+    lines = [line.strip() for line in text.rstrip().splitlines()]
     names = [line for line in lines if line]
     names = names[1:] if names and names[0] == IGNORED else names
     strange = next((name for name in names if plain(name) != name), None)
     if strange is not None:
         raise PipelineError(f'{path}: "{plain(strange)}" holds control characters. Write a class name a line, in plain text.')
     twice = sorted({name for name in names if names.count(name) > 1})
-    if twice or not 1 <= len(names) <= MOST + 1:
+    if twice or not 1 <= len(names) <= MAX_CLASSES + 1:
         what = f"names {', '.join(twice[:5])} twice" if twice else f"holds {len(names)} names"
         raise PipelineError(
-            f"{path}: {what}. Write 2 to {MOST} class names, a line each, or rename the file if it is another list."
+            f"{path}: {what}. Write 2 to {MAX_CLASSES} class names, a line each, or rename the file if it is another list."
         )
     return NameList(path.name, tuple(names), tuple(at for at, line in enumerate(lines, 1) if not line))
 
 
 def is_void(name: str) -> bool:
-    """Whether a name of a list means pixels that nobody looks at."""
+    """Whether a name means unlabelled pixels rather than a class."""
     return name.casefold() in VOID

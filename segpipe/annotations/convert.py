@@ -1,4 +1,4 @@
-"""Any annotation to one canonical form, after every file was looked at: problems are told all at once."""
+"""Any annotation to one canonical form, after every file was examined: all problems are reported at once."""
 
 import contextlib
 from collections import Counter
@@ -8,23 +8,23 @@ from pathlib import Path
 
 from segpipe.annotations.checks.dataset_checks import warnings_of
 from segpipe.annotations.checks.findings import refuse
-from segpipe.annotations.examination import account, kept
-from segpipe.annotations.examination.examine import NOTHING, Examined, examine_all
-from segpipe.annotations.examination.kept import Looked
+from segpipe.annotations.examination import result_cache, unread_files
+from segpipe.annotations.examination.examine import NO_CACHE, ExaminedItem, examine_all
 from segpipe.annotations.examination.pages import split_pages
 from segpipe.annotations.examination.result import Examination
+from segpipe.annotations.examination.result_cache import CacheView
 from segpipe.annotations.formats.table import source_of
 from segpipe.annotations.groups import with_groups
-from segpipe.annotations.items import Seen, Source, images_below
-from segpipe.annotations.labels import spelt_alike, unused
-from segpipe.annotations.near_duplicates import pairs as twins
+from segpipe.annotations.items import AnnotationSummary, Source, images_below
+from segpipe.annotations.labels import similar_names, unused_mappings
+from segpipe.annotations.near_duplicates import pairs as near_duplicates
 from segpipe.annotations.near_duplicates import split_leaks
 from segpipe.errors import DataError, PipelineError
 from segpipe.images.unsupported import files_below
 from segpipe.params.schema import DataParams
 from segpipe.record import DatasetInfo, Record, is_background
 from segpipe.storage import listing
-from segpipe.storage.byte_source import Place
+from segpipe.storage.byte_source import FileRange
 from segpipe.storage.examination_cache import Cache
 
 
@@ -48,7 +48,7 @@ MASKS = ("masks", "voc")
 
 
 def convert(
-    data: DataParams, sample_classes: Sequence[str], spool: Path, processes: int | None = None, cache: Cache = NOTHING
+    data: DataParams, sample_classes: Sequence[str], spool: Path, processes: int | None = None, cache: Cache = NO_CACHE
 ) -> tuple[Examination, DatasetInfo]:
     """Reads and checks all images of `data.path`. Returns the records, with all warnings, and what they share.
 
@@ -60,72 +60,72 @@ def convert(
 
 
 def examine(
-    data: DataParams, sample_classes: Sequence[str], spool: Path, processes: int | None = None, cache: Cache = NOTHING
+    data: DataParams, sample_classes: Sequence[str], spool: Path, processes: int | None = None, cache: Cache = NO_CACHE
 ) -> Examination:
-    """Looks at every image and annotation of `data.path`, or finds in `cache` what was seen of it before.
+    """Examines every image and annotation of `data.path`, or takes the results from `cache`.
 
-    Accounts for every image file there. Raises PipelineError only where there is nothing to look at, or where links lead
-    out of the folder.
+    Every image file there is read or reported. Raises PipelineError only where there is nothing to examine, or where links
+    lead out of the folder.
     """
     root = _existing(data)
     listing.refuse_links_out(root)
     source = source_of(data, root, sample_classes)
     found = with_groups(source.found, root, data.groups)
     found = split_pages(found) if data.pages == "split" else found
-    # Where other images lie, what is wrong with their annotations says more.
-    unread = [*files_below(root, sniff=not found.items and not any(images_below(root))), *account.links(root)]
-    if not found.items and all(problem.warning for problem in (*found.problems, *unread)):
+    # Where there are other images, the problems of their annotations say more.
+    unsupported = [*files_below(root, sniff=not found.items and not any(images_below(root))), *unread_files.link_problems(root)]
+    if not found.items and all(problem.warning for problem in (*found.problems, *unsupported)):
         raise PipelineError(f"{root}: no annotated images in it. data.source is {data.source}; does data.path fit it?")
-    looked = examine_all(found.items, source.read, len(source.classes), data.near_duplicates, processes, cache)
-    examined = list(_spooled(looked, spool))
-    records, alike = _with_twins(examined, cache)
+    results = examine_all(found.items, source.read, len(source.classes), data.near_duplicates, processes, cache)
+    examined = list(_spooled(results, spool))
+    records, duplicates = _with_clusters(examined, cache)
     own = [problem for each in examined for problem in each.problems]
     names = sample_classes if data.source == "sample" else getattr(data, data.source).classes
-    together = _together(source, [each.seen for each in examined], records, data, names)
-    problems = (*found.problems, *unread, *own, *together, *alike)
-    left = account.passed_over(account.image_files(root, source.members), source.found, problems)
-    return Examination(records, source.classes, (*problems, *left))
+    across = _cross_file_problems(source, [each.summary for each in examined], records, data, names)
+    problems = (*found.problems, *unsupported, *own, *across, *duplicates)
+    unread_images = unread_files.unread_images(unread_files.image_files(root, source.members), source.found, problems)
+    return Examination(records, source.classes, (*problems, *unread_images))
 
 
-def _together(
-    source: Source, seen: Sequence[Seen], records: Sequence[Record], data: DataParams, names: Sequence[str]
+def _cross_file_problems(
+    source: Source, summaries: Sequence[AnnotationSummary], records: Sequence[Record], data: DataParams, names: Sequence[str]
 ) -> list[DataError]:
-    """What only all files together show."""
+    """Problems that only all files together show."""
     from_masks = data.source in MASKS
-    judged = [*source.judge(seen), *unused([] if from_masks else seen, data.class_map, names)]
-    # What the values show is the cause of having nothing to learn.
-    shared = [] if any(not problem.warning for problem in judged) else _shared_problems(records, from_masks)
-    return [*judged, *shared, *spelt_alike(records, source.classes), *warnings_of(records, source.classes)]
+    found = [*source.check_all(summaries), *unused_mappings([] if from_masks else summaries, data.class_map, names)]
+    # Where values are wrong, having nothing to learn is their consequence.
+    shared = [] if any(not problem.warning for problem in found) else _shared_problems(records, from_masks)
+    return [*found, *shared, *similar_names(records, source.classes), *warnings_of(records, source.classes)]
 
 
-def _with_twins(examined: Sequence[Examined], cache: Cache) -> tuple[tuple[Record, ...], list[DataError]]:
-    """The sound records with the clusters of those that show one picture, and what a person should know of these."""
-    pairs = _pairs({each.seen.item.id: each.fingerprint for each in examined if each.fingerprint}, cache)
-    names = twins.clusters(pairs)
+def _with_clusters(examined: Sequence[ExaminedItem], cache: Cache) -> tuple[tuple[Record, ...], list[DataError]]:
+    """The sound records with their clusters of near-duplicates, and the warnings about these."""
+    pairs = _pairs({each.summary.item.id: each.fingerprint for each in examined if each.fingerprint}, cache)
+    names = near_duplicates.clusters(pairs)
     records = tuple(replace(each.record, twin=names.get(each.record.id, "")) for each in examined if each.record)
     return records, [
-        *twins.warnings(pairs, [record.id for record in records], split_leaks.sides(records)),
+        *near_duplicates.warnings(pairs, [record.id for record in records], split_leaks.subsets(records)),
         *split_leaks.warnings(records),
     ]
 
 
-def _pairs(fingerprints: Mapping[str, bytes], cache: Cache) -> list[twins.Pair]:
+def _pairs(fingerprints: Mapping[str, bytes], cache: Cache) -> list[near_duplicates.Pair]:
     """All pairs of near-duplicates; the same images in the same order have the same ones."""
     ids = sorted(fingerprints)
-    number = {each: place for place, each in enumerate(ids)}
-    looked = Looked(cache)
-    pairs = looked.get(
-        kept.pairs_key([fingerprints[each] for each in ids]),
-        lambda: twins.pairs(fingerprints),
+    number = {each: position for position, each in enumerate(ids)}
+    cache_view = CacheView(cache)
+    pairs = cache_view.get_or_compute(
+        result_cache.pairs_key([fingerprints[each] for each in ids]),
+        lambda: near_duplicates.pairs(fingerprints),
         lambda pairs: [(number[each.first], number[each.second], each.kind, each.distance) for each in pairs],
-        lambda plain: [twins.Pair(ids[first], ids[second], kind, distance) for first, second, kind, distance in plain],
+        lambda plain: [near_duplicates.Pair(ids[first], ids[second], kind, distance) for first, second, kind, distance in plain],
     )
-    cache.keep(looked.new, looked.used)
+    cache.keep(cache_view.new, cache_view.used)
     return pairs
 
 
-def _spooled(examined: Iterable[Examined], spool: Path) -> Iterator[Examined]:
-    """The same with the masks in one file: those of 20,000 images would not fit every memory."""
+def _spooled(examined: Iterable[ExaminedItem], spool: Path) -> Iterator[ExaminedItem]:
+    """The same, with the masks moved into one file: those of 20,000 images do not fit into every memory."""
     spool.parent.mkdir(parents=True, exist_ok=True)
     with spool.open("wb") as stream:
         for each in examined:
@@ -133,9 +133,9 @@ def _spooled(examined: Iterable[Examined], spool: Path) -> Iterator[Examined]:
                 yield each
                 continue
             mask_png = each.record.mask_png.read()
-            place = Place(spool, stream.tell(), len(mask_png))
+            file_range = FileRange(spool, stream.tell(), len(mask_png))
             stream.write(mask_png)
-            yield replace(each, record=replace(each.record, mask_png=place))
+            yield replace(each, record=replace(each.record, mask_png=file_range))
 
 
 def info_of(examination: Examination) -> DatasetInfo:

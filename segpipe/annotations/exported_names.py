@@ -1,4 +1,4 @@
-"""The names of classes that programs export beside the data under their own file names."""
+"""Class names in the files that annotation programs export beside the data."""
 
 import csv
 import io
@@ -9,17 +9,18 @@ from typing import Any
 
 from segpipe.annotations.items import PARTS
 from segpipe.errors import PipelineError, plain
+from segpipe.storage.text_file import read_text
 
-Named = tuple[str, tuple[str, ...]]
+NamesOfFile = tuple[str, tuple[str, ...]]
 """A file's name, and its classes in the order of their ids."""
 ROBOFLOW, NNUNET, SUPERVISELY = "_classes.csv", "dataset.json", "meta.json"
 NNUNET_KEYS = {"channel_names", "modality", "numTraining", "file_ending", "tensorImageSize"}
-"""One of these beside `labels` tells nnU-Net's dataset.json from others."""
-MOST, LONGEST = 256, 255
+"""One of these beside `labels` marks nnU-Net's dataset.json."""
+MAX_NAMES, MAX_FILE_NAME_BYTES = 256, 255
 """Names in a list, and bytes of a file's name: a system refuses to look for longer ones."""
 
 
-def read(folder: Path) -> Named | None:
+def read(folder: Path) -> NamesOfFile | None:
     """The names in the folder: Roboflow's, nnU-Net's, Darknet's (as CVAT exports YOLO), Supervisely's; or nothing.
 
     Raises PipelineError where such a file is broken, or two of Roboflow's contradict one another.
@@ -27,7 +28,7 @@ def read(folder: Path) -> Named | None:
     return next((found for reader in READERS if (found := reader(folder))), None)
 
 
-def _roboflow(folder: Path) -> Named | None:
+def _roboflow(folder: Path) -> NamesOfFile | None:
     """`_classes.csv`, with the columns Pixel Value and Class, in the folder or in those of its parts."""
     places = [folder / ROBOFLOW, *(path / ROBOFLOW for path in sorted(folder.glob("*")) if path.name.lower() in PARTS)]
     found = [(path, names) for path in places if path.is_file() and (names := _roboflow_names(path))]
@@ -42,7 +43,7 @@ def _roboflow(folder: Path) -> Named | None:
 
 def _roboflow_names(path: Path) -> tuple[str, ...]:
     """None of them where it is another file of that name: Roboflow has one for classes of whole images."""
-    rows = [row for row in csv.reader(io.StringIO(_text(path))) if any(cell.strip() for cell in row)]
+    rows = [row for row in csv.reader(io.StringIO(read_text(path))) if any(cell.strip() for cell in row)]
     if not rows or [cell.strip().lower() for cell in rows[0]] != ["pixel value", "class"]:
         return ()
     ids: dict[int, str] = {}
@@ -54,7 +55,7 @@ def _roboflow_names(path: Path) -> tuple[str, ...]:
     return _in_order(path, ids)
 
 
-def _nnunet(folder: Path) -> Named | None:
+def _nnunet(folder: Path) -> NamesOfFile | None:
     """The `labels` of nnU-Net's `dataset.json`: names with their ids, or, in its first version, ids with their names."""
     path = folder / NNUNET
     content = _json(path) if path.is_file() else None
@@ -74,25 +75,27 @@ def _nnunet(folder: Path) -> Named | None:
     return path.name, _in_order(path, ids)
 
 
-def _darknet(folder: Path) -> Named | None:
+def _darknet(folder: Path) -> NamesOfFile | None:
     """The file that `obj.data` calls its names, else `obj.names`: a name a line."""
     path = next((path for path in _darknet_places(folder) if path.is_file()), None)
     if path is None:
         return None
-    names = [line.strip() for line in _text(path).splitlines()]
+    names = [line.strip() for line in read_text(path).splitlines()]
     return path.relative_to(folder).as_posix(), _checked(path, [name for name in names if name])
 
 
 def _darknet_places(folder: Path) -> list[Path]:
     listing = folder / "obj.data"
-    lines = [line.split("=", 1) for line in _text(listing).splitlines() if "=" in line] if listing.is_file() else []
+    lines = [line.split("=", 1) for line in read_text(listing).splitlines() if "=" in line] if listing.is_file() else []
     named = [value.strip().replace("\\", "/") for key, value in lines if key.strip() == "names"]
     # Of a path of another machine its end counts, so that nothing outside the folder is read.
     ends = [name.rpartition("/")[2] for name in named]
-    return [folder / end for end in (*ends, "obj.names") if end not in ("", ".", "..") and len(end.encode()) <= LONGEST]
+    return [
+        folder / end for end in (*ends, "obj.names") if end not in ("", ".", "..") and len(end.encode()) <= MAX_FILE_NAME_BYTES
+    ]
 
 
-def _supervisely(folder: Path) -> Named | None:
+def _supervisely(folder: Path) -> NamesOfFile | None:
     """The titles of the classes in a project's meta.json."""
     path = folder / SUPERVISELY
     titles = class_titles(path) if path.is_file() else ()
@@ -111,7 +114,7 @@ def class_titles(path: Path) -> tuple[str, ...]:
     return tuple(title for title in titles if isinstance(title, str)) if len(titles) == len(rows) else ()
 
 
-READERS: tuple[Callable[[Path], Named | None], ...] = (_roboflow, _nnunet, _darknet, _supervisely)
+READERS: tuple[Callable[[Path], NamesOfFile | None], ...] = (_roboflow, _nnunet, _darknet, _supervisely)
 
 
 def _in_order(path: Path, ids: Mapping[int, str]) -> tuple[str, ...]:
@@ -126,7 +129,7 @@ def _checked(path: Path, names: Sequence[str]) -> tuple[str, ...]:
     """The names, if each is one line of plain text and stands there once."""
     strange = [plain(name) for name in names if not name or plain(name) != name]
     twice = sorted({name for name in names if names.count(name) > 1})
-    if strange or twice or not 1 <= len(names) <= MOST:
+    if strange or twice or not 1 <= len(names) <= MAX_NAMES:
         count = f"names {', '.join(twice[:5])} twice" if twice else f"holds {len(names)} names"
         what = f'"{strange[0]}" is no name' if strange else count
         raise PipelineError(f"{path}: {what}. Write each class once, in plain text, or rename the file if it is something else.")
@@ -139,10 +142,3 @@ def _json(path: Path) -> Any:
         return json.loads(path.read_bytes())
     except (OSError, ValueError, RecursionError):
         return None
-
-
-def _text(path: Path) -> str:
-    try:
-        return path.read_text(encoding="utf-8-sig")
-    except UnicodeDecodeError:
-        raise PipelineError(f"{path}: not UTF-8 text. Save it as UTF-8.") from None

@@ -1,4 +1,4 @@
-"""Files of programs whose own formats are not read: how to tell them, and which of their exports is read."""
+"""Files of programs whose own formats are not read: how to recognise them, and which of their exports is read."""
 
 import json
 from collections.abc import Mapping, Sequence
@@ -6,9 +6,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-LARGEST = 2**26
+MAX_BYTES = 2**26
 """Bytes: what is held as objects takes ten times as many."""
-SNIFFED = 2**12
+SNIFFED_BYTES = 2**12
 AS_COCO = "Export it from there as COCO, which is read."
 
 
@@ -38,7 +38,7 @@ ISAT = Program("ISAT's JSON", "Convert it to COCO with ISAT's own converter; tha
 def program_of_file(path: Path) -> Program | None:
     """The program that wrote a JSON file; None where it is not known, or the file is broken or very large."""
     try:
-        return program_of(json.loads(path.read_bytes())) if path.stat().st_size <= LARGEST else None
+        return program_of(json.loads(path.read_bytes())) if path.stat().st_size <= MAX_BYTES else None
     except (OSError, ValueError, RecursionError):
         return None
 
@@ -48,7 +48,7 @@ def program_of_xml(path: Path) -> Program | None:
     if path.suffix.lower() != ".xml":
         return None
     with path.open("rb") as stream:
-        beginning = stream.read(SNIFFED)
+        beginning = stream.read(SNIFFED_BYTES)
     if b"<annotations>" in beginning:
         return CVAT
     return BOXES if b"<annotation" in beginning and b"<bndbox" in beginning else None

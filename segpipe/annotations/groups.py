@@ -7,10 +7,11 @@ from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path, PurePosixPath
 
-from segpipe.annotations.items import Found, Item, id_of
+from segpipe.annotations.items import Item, ItemList, id_of
 from segpipe.errors import DataError, PipelineError
 from segpipe.images.decode import SUFFIXES
 from segpipe.storage.csv_table import unguarded
+from segpipe.storage.text_file import read_text
 
 COLUMNS = ("image", "group")
 FILE = "groups.csv"
@@ -27,7 +28,7 @@ def table_in(root: Path) -> str:
     return FILE if head >= set(COLUMNS) else "none"
 
 
-def with_groups(found: Found, root: Path, table: str) -> Found:
+def with_groups(found: ItemList, root: Path, table: str) -> ItemList:
     """The items with the group that `table`, a CSV below `root`, gives them; `none` leaves them as they are.
 
     An image is named by its path below `root`, by its id, or by its bare name where only one image has it, each as it is or
@@ -69,10 +70,7 @@ def _inside(root: Path, table: str) -> Path:
 
 def _rows(path: Path, table: str) -> list[tuple[str, str]]:
     """The table's two columns, wherever they stand in it. Semicolons and tabs part cells as commas do."""
-    try:
-        text = path.read_text(encoding="utf-8-sig")
-    except UnicodeDecodeError:
-        raise PipelineError(f"{table}: not UTF-8 text. Save it as UTF-8, with the columns image and group.") from None
+    text = read_text(path, "Save it as UTF-8, with the columns image and group.", table)
     first = text.split("\n", 1)[0]
     delimiter = max(",;\t", key=first.count)
     try:

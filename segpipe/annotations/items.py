@@ -6,12 +6,12 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
 
-from segpipe.annotations.tally import Tally
+from segpipe.annotations.code_counts import CodeCounts
 from segpipe.errors import DataError, Fix, plain
 from segpipe.images.decode import SUFFIXES
 from segpipe.record import Mask
 from segpipe.storage import listing
-from segpipe.storage.byte_source import Place, Readable
+from segpipe.storage.byte_source import ByteSource, FileRange
 
 PARTS = {"train": "train", "training": "train", "val": "val", "valid": "val", "validation": "val", "test": "test"}
 """Folder and list names that give a split, and the part each means."""
@@ -29,8 +29,8 @@ class Item:
 
     id: str
     source: str
-    image: Readable
-    annotation: Readable | None
+    image: ByteSource
+    annotation: ByteSource | None
     given: str = ""
     group: str = ""
     annotation_name: str = ""
@@ -38,46 +38,46 @@ class Item:
 
 
 @dataclass(frozen=True)
-class Found:
-    """What a format found: the items sorted by id, and what is wrong with the files themselves.
+class ItemList:
+    """What a format finds in a folder: the items sorted by id, and what is wrong with the files themselves.
 
-    `told` are image files, as `segpipe.annotations.examination.account` calls them, of which a problem speaks without being named
-    after them.
+    `mentioned` are paths of image files that some problem is about although it is filed under another name, so that
+    `segpipe.annotations.examination.unread_files` does not report them once more.
     """
 
     items: tuple[Item, ...]
     problems: tuple[DataError, ...]
-    told: frozenset[str] = frozenset()
+    mentioned: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True)
-class Annotated:
-    """What one annotation says of its image: `mask` holds class ids, 255 ignored, or is None where there is none to give.
+class ParsedAnnotation:
+    """One annotation, read: `mask` holds class ids, 255 ignored, or is None where the annotation gives none.
 
     `values` are the labels, ids or colours that the file holds, as text; `problems` what is wrong with this file alone.
-    A mask has a `tally` of its codes beside.
+    `code_counts` is the histogram of a mask file.
     """
 
     mask: Mask | None
     values: tuple[str, ...] = ()
     problems: tuple[DataError, ...] = ()
-    tally: Tally | None = None
+    code_counts: CodeCounts | None = None
 
 
 @dataclass(frozen=True)
-class Seen:
-    """An item and what its annotation holds, its `values` or the `tally` of a mask: what a format judges all files by."""
+class AnnotationSummary:
+    """What an item's annotation holds, without its mask: all that checks across files need."""
 
     item: Item
     values: tuple[str, ...]
-    tally: Tally | None = None
+    code_counts: CodeCounts | None = None
 
 
-Reader = Callable[[Item, int, int], Annotated]
+Reader = Callable[[Item, int, int], ParsedAnnotation]
 """Reads an item's annotation for an image of this width and height. Can be pickled; raises DataError as well."""
 
-Judge = Callable[[Sequence[Seen]], list[DataError]]
-"""What only all files together show: 0 and 255 in all masks, labels that no list names."""
+DatasetCheck = Callable[[Sequence[AnnotationSummary]], list[DataError]]
+"""Finds what only all files together show: 0 and 255 in all masks, labels that no list names."""
 
 
 @dataclass(frozen=True)
@@ -85,27 +85,27 @@ class Source:
     """A data set as its format sees it, nothing but names read yet. `classes` are the final ones, in the order of ids.
 
     `listed` are the names of objects that the files themselves list, in their order; empty where they list none.
-    `members` are the files of an archive that is read unpacked, by their names in it; `fitting` the keys of params.yaml
+    `members` are the files of an archive that is read unpacked, by their names in it; `suggested_keys` the keys of params.yaml
     that this data asks for, beside the classes.
     """
 
-    found: Found
+    found: ItemList
     classes: tuple[str, ...]
     read: Reader
-    judge: Judge
+    check_all: DatasetCheck
     listed: tuple[str, ...] = ()
-    members: Mapping[str, Place] = field(default_factory=dict)
-    fitting: Mapping[str, str] = field(default_factory=dict)
+    members: Mapping[str, FileRange] = field(default_factory=dict)
+    suggested_keys: Mapping[str, str] = field(default_factory=dict)
 
 
-def sorted_items(items: Iterable[Item], problems: Iterable[DataError], told: Iterable[str] = ()) -> Found:
-    """Sorts the items by id and adds a problem for each id that occurs twice or is no plain text; `told` as in `Found`."""
+def sorted_items(items: Iterable[Item], problems: Iterable[DataError], mentioned: Iterable[str] = ()) -> ItemList:
+    """Sorts the items by id, with a problem for each id that occurs twice or is no plain text; `mentioned` as in `ItemList`."""
     ordered = tuple(sorted(items, key=lambda item: (item.id, item.source)))
     named: dict[str, list[str]] = defaultdict(list)
     for item in ordered:
         named[item.id].append(item.source)
     twice = [
-        DataError(together(names), "images of the same name up to its suffix", "Rename or remove all but one of them.")
+        DataError(join_names(names), "images of the same name up to its suffix", "Rename or remove all but one of them.")
         for names in named.values()
         if len(names) > 1
     ]
@@ -114,10 +114,10 @@ def sorted_items(items: Iterable[Item], problems: Iterable[DataError], told: Ite
         for item in ordered
         if plain(item.source) != item.source
     ]
-    return Found(ordered, (*problems, *twice, *strange), frozenset(told))
+    return ItemList(ordered, (*problems, *twice, *strange), frozenset(mentioned))
 
 
-def together(names: Sequence[str]) -> str:
+def join_names(names: Sequence[str]) -> str:
     """The names of files that have one problem with one another: `a and b`, `a, b and c`, `a, b and 7 more`."""
     shown = list(names) if len(names) <= SHOWN else [*names[: SHOWN - 1], f"{len(names) - SHOWN + 1} more"]
     return " and ".join([", ".join(shown[:-1]), shown[-1]] if len(shown) > 1 else shown)
@@ -161,7 +161,7 @@ def part_in_names(names: Iterable[str]) -> str:
 
 
 def unannotated(source: str, rule: str, what: str) -> DataError | None:
-    """What an image without annotation is by `data.unannotated`: an error, a warning that it was left out, or nothing."""
+    """The problem of an image without annotation under `data.unannotated`: an error, a warning that it was left out, or none."""
     if rule == "skip":
         return DataError(source, f"an image without {what}", "It was left out, as data.unannotated says.", warning=True)
     if rule != "error":

@@ -1,4 +1,4 @@
-"""What is counted in an image and a mask: exact whole numbers, from histograms, in little memory."""
+"""Pixel statistics of images and masks: exact whole numbers, from histograms, in little memory."""
 
 import cv2
 import numpy as np

@@ -1,4 +1,4 @@
-"""What images' names say about who belongs together: patients, slides, sequences. A suggestion for split.group_pattern."""
+"""Groups that the names of images show (patients, slides, sequences), as a suggestion for split.group_pattern."""
 
 import re
 from collections import Counter

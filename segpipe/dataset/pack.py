@@ -17,7 +17,7 @@ from segpipe.errors import PipelineError, plain
 from segpipe.images.decode import Pixels, decode_image, decode_mask, with_channels
 from segpipe.record import DatasetInfo, Record
 from segpipe.storage import zips
-from segpipe.storage.byte_source import Place
+from segpipe.storage.byte_source import FileRange
 from segpipe.storage.csv_table import csv_text, unguarded
 from segpipe.storage.files import write_json, write_text
 
@@ -36,9 +36,9 @@ class Pack:
 
     info: DatasetInfo
     index: pd.DataFrame
-    images: dict[str, Place]
+    images: dict[str, FileRange]
     suffixes: dict[str, str]
-    masks: dict[str, Place]
+    masks: dict[str, FileRange]
     sha256: dict[str, tuple[str, str]]
 
     def image(self, item_id: str) -> Pixels:
@@ -146,7 +146,7 @@ def _total(index: pd.DataFrame, kind: str, own: NDArray[np.int64]) -> int:
     return sum(int(index[f"{kind}_{channel}"].iloc[row]) for row, channel in enumerate(own))
 
 
-def _whole(place: Place, sha256: str, item_id: str) -> bytes:
+def _whole(place: FileRange, sha256: str, item_id: str) -> bytes:
     """The bytes, which are those that convert wrote: hashing costs a hundredth of decoding."""
     content = place.read()
     if hashlib.sha256(content).hexdigest() != sha256:
@@ -177,8 +177,8 @@ def _not_whole(folder: Path, reason: object) -> PipelineError:
     return PipelineError(f"{folder}: not whole ({reason}). Run `dvc repro convert`.")
 
 
-def _places(folder: Path, kind: str) -> tuple[dict[str, Place], dict[str, str]]:
+def _places(folder: Path, kind: str) -> tuple[dict[str, FileRange], dict[str, str]]:
     """Where each image's or mask's bytes lie, and the suffix of its name, by id."""
-    files = {name: place for path in sorted(folder.glob(f"{kind}-*.zip")) for name, place in zips.places(path).items()}
+    files = {name: place for path in sorted(folder.glob(f"{kind}-*.zip")) for name, place in zips.entries(path).items()}
     ids = {name: name.rsplit(".", 1)[0] for name in files}
     return {ids[name]: place for name, place in files.items()}, {ids[name]: PurePosixPath(name).suffix for name in files}

@@ -1,4 +1,4 @@
-"""Where some bytes lie: a whole file, or a part of one (a member of a tar, an entry of a stored zip)."""
+"""Where bytes come from: a file, a range of one (a member of a tar, an entry of a stored zip), or memory."""
 
 import os
 from dataclasses import dataclass
@@ -6,18 +6,18 @@ from pathlib import Path
 from typing import Protocol
 
 
-class Readable(Protocol):
-    """Anything that gives the bytes of one file: a place on the disk, a picture inside a JSON, a page of a TIFF."""
+class ByteSource(Protocol):
+    """Anything that gives the bytes of one file: a range of a file, an image inside a JSON, a page of a TIFF."""
 
     def read(self) -> bytes:
         """The bytes, the same each time, in whatever process."""
 
-    def places(self) -> "tuple[Place, ...]":
-        """Where on the disk they come from; nothing for bytes in memory."""
+    def file_ranges(self) -> "tuple[FileRange, ...]":
+        """The ranges of files that they come from; empty for bytes in memory."""
 
 
 @dataclass(frozen=True)
-class Place:
+class FileRange:
     """`size` bytes from `offset` of `file`; without a size, the whole file. Can be pickled and shared by processes."""
 
     file: Path
@@ -34,13 +34,13 @@ class Place:
         finally:
             os.close(descriptor)
 
-    def places(self) -> "tuple[Place, ...]":
-        """This place."""
+    def file_ranges(self) -> "tuple[FileRange, ...]":
+        """This range."""
         return (self,)
 
 
 @dataclass(frozen=True)
-class Held:
+class InMemory:
     """Bytes in memory."""
 
     content: bytes
@@ -49,6 +49,6 @@ class Held:
         """The bytes."""
         return self.content
 
-    def places(self) -> tuple[Place, ...]:
-        """None: the bytes are in memory."""
+    def file_ranges(self) -> tuple[FileRange, ...]:
+        """Empty: the bytes are in memory."""
         return ()

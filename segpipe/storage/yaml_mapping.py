@@ -7,6 +7,7 @@ from typing import Any
 import yaml
 
 from segpipe.errors import PipelineError
+from segpipe.storage.text_file import read_text
 
 UNREADABLE = (yaml.YAMLError, ValueError, LookupError, AttributeError, TypeError, RecursionError)
 """What PyYAML raises for broken YAML, and lets through for values that are not what their tag says."""
@@ -38,11 +39,9 @@ def read(path: Path) -> dict[Any, Any]:
 
 def _text(path: Path) -> str:
     try:
-        return path.read_text(encoding="utf-8")
+        return read_text(path)
     except FileNotFoundError:
         raise PipelineError(f"{path}: no such file. Run this in the folder that holds {path.name}.") from None
-    except UnicodeDecodeError:
-        raise PipelineError(f"{path} is not text in UTF-8. Save it as UTF-8.") from None
     except OSError as error:
         raise PipelineError(f"{path} cannot be read ({error.strerror}). {BRING_BACK.format(path=path)}") from None
 

@@ -5,7 +5,7 @@ import zipfile
 from collections.abc import Iterable
 from pathlib import Path
 
-from segpipe.storage.byte_source import Place
+from segpipe.storage.byte_source import FileRange
 from segpipe.storage.files import write_with
 
 EPOCH = (1980, 1, 1, 0, 0, 0)
@@ -26,7 +26,7 @@ def write_zip(path: Path, members: Iterable[tuple[str, bytes]]) -> None:
     write_with(path, write)
 
 
-def places(path: Path) -> dict[str, Place]:
+def entries(path: Path) -> dict[str, FileRange]:
     """Where each member's bytes lie, by the member's name.
 
     For `os.pread`: a ZipFile opened before a fork shares its position and misreads. Raises zipfile.BadZipFile, also for
@@ -41,5 +41,5 @@ def places(path: Path) -> dict[str, Place]:
             start = entry.header_offset + LOCAL_HEADER.size + sum(lengths)
             if entry.header_offset < 0 or start + entry.file_size > end or entry.compress_type != zipfile.ZIP_STORED:
                 raise zipfile.BadZipFile(f"{path.name}: {entry.filename!r} is not stored as it says")
-            found[entry.filename] = Place(path, start, entry.file_size)
+            found[entry.filename] = FileRange(path, start, entry.file_size)
     return found

@@ -14,7 +14,7 @@ from segpipe.annotations.checks import files as doctor_files
 from segpipe.annotations.checks import findings as doctor
 from segpipe.annotations.checks import fixes
 from segpipe.annotations.detect import settings
-from segpipe.annotations.detect.inspect import look
+from segpipe.annotations.detect.inspect import inspect_folder
 from segpipe.annotations.detect.layout import Kind
 from segpipe.dataset import pack
 from segpipe.dataset import unpack as plain
@@ -116,8 +116,8 @@ def _params(
     folders = [own.get(key, "") for key in ("image_dir", "mask_dir")]
     image_dir, mask_dir = folders if all(folders) else ("", "")
     masks = own.get("template", ""), own.get("pairs", "none")
-    seen = look(src, data_params(content["data"]), kind, image_dir, mask_dir, listed, *masks, cache)
-    for key, value in settings.of_data(seen, str(src)).items():
+    seen = inspect_folder(src, data_params(content["data"]), kind, image_dir, mask_dir, listed, *masks, cache)
+    for key, value in settings.data_settings(seen, str(src)).items():
         if key not in given:
             _put(content, key, value)
     decided = given.keys() & {"data.masks.values", "data.masks.codes", f"data.{seen.layout.kind}.classes"}

@@ -16,7 +16,7 @@ from segpipe.annotations import convert
 from segpipe.annotations.checks import dataset_checks, fixes
 from segpipe.annotations.checks import findings as doctor
 from segpipe.annotations.detect import settings, starting_point, summary
-from segpipe.annotations.detect.inspect import Look, look
+from segpipe.annotations.detect.inspect import Inspection, inspect_folder
 from segpipe.annotations.detect.layout import Kind
 from segpipe.annotations.detect.starting_point import Advice, Machine
 from segpipe.annotations.examination.result import Examination
@@ -44,28 +44,29 @@ def init(
         raise PipelineError(f".dvc: not in {Path.cwd()}. Run this in the project's root, where params.yaml and .dvc are.")
     cache = Cache(workspace.examined())
     params = load_params(paths.PARAMS)
-    with ingest.opened(path, sha256) as folder:
+    with ingest.open_source(path, sha256) as folder:
         where = ingest.data_path(folder, path, in_place)
         seen = _seen(folder, params, fix, kind=kind, image_dir=image_dir, mask_dir=mask_dir, template=template, cache=cache)
         print("\n".join(summary.lines(seen, params.data.unannotated)))
         values, examination = _examined(folder, seen, fix, cache)
-        unsure = [] if fix and values != settings.of_data(seen, folder.as_posix()) else seen.unsure(examination.problems)
+        unsure = [] if fix and values != settings.data_settings(seen, folder.as_posix()) else seen.doubts(examination.problems)
         folders = {"--image-dir": image_dir, "--mask-dir": mask_dir, "--template": template}
         again = _again(path, in_place, {"--sha256": sha256, "--kind": kind} | folders)
         hint = "" if fix else f"`{again}` writes the lines above."
         doctor.refuse([*unsure, *examination.problems], hint)
         # Where the file is about this data already, its other values are the user's own by now.
-        is_new = edit.with_values(paths.PARAMS, settings.of_data(seen, where)) != params
+        is_new = edit.with_values(paths.PARAMS, settings.data_settings(seen, where)) != params
         advised = _advised(seen, examination, params) if is_new else []
         brought = where == ingest.SOURCE.as_posix()
         if brought:
-            ingest.bring(folder)
-    small = [] if is_new else dataset_checks.small_for(examination.records, params.input.crop, schema.stride_of(params.model))
+            ingest.import_data(folder)
+    stride = schema.stride_of(params.model)
+    small = [] if is_new else dataset_checks.smaller_than_crop(examination.records, params.input.crop, stride)
     mended = fixes.values_of(small, params.model_dump()) if fix else {}
     reasons = {each.key: each.reason for each in advised}
     advised_values = {each.key: each.value for each in advised}
     changes = edit.write(paths.PARAMS, values | {"data.path": where} | advised_values | mended, reasons)
-    print(doctor.told(small), file=sys.stderr, end="")
+    print(doctor.format_warnings(small), file=sys.stderr, end="")
     print("\n".join(f"{change}{_because(reasons.get(change.key))}" for change in changes) or "params.yaml fits already")
     if is_new:
         files.write_text(paths.KEPT_FOLDS, "# no image was assigned yet\n")
@@ -73,18 +74,18 @@ def init(
     return ", ".join(tracked), f"{_git_add(tracked)}dvc repro"
 
 
-def _seen(folder: Path, params: Params, fix: bool, **how: Any) -> Look:
-    """What the folder holds, looked at as the options of `look` say."""
-    seen = look(folder, params.data, **how)
+def _seen(folder: Path, params: Params, fix: bool, **how: Any) -> Inspection:
+    """What the folder holds, inspected with the options of `inspect_folder`."""
+    seen = inspect_folder(folder, params.data, **how)
     if fix and "data.pages" in fixes.values_of(seen.problems, params.model_dump()):
         # What the pages hold decides the classes.
-        return look(folder, params.data.model_copy(update={"pages": "split"}), **how)
+        return inspect_folder(folder, params.data.model_copy(update={"pages": "split"}), **how)
     return seen
 
 
-def _examined(folder: Path, seen: Look, fix: bool, cache: Cache) -> tuple[dict[str, Value], Examination]:
+def _examined(folder: Path, seen: Inspection, fix: bool, cache: Cache) -> tuple[dict[str, Value], Examination]:
     """What params.yaml must say of the data, and what the doctor finds then; with `fix`, after all that mends itself."""
-    values: dict[str, Value] = {**settings.of_data(seen, folder.as_posix())}
+    values: dict[str, Value] = {**settings.data_settings(seen, folder.as_posix())}
     with tempfile.TemporaryDirectory() as scratch:
         for _ in range(ROUNDS):
             current = edit.with_values(paths.PARAMS, values)
@@ -97,21 +98,21 @@ def _examined(folder: Path, seen: Look, fix: bool, cache: Cache) -> tuple[dict[s
     return values, examination
 
 
-def _advised(seen: Look, examination: Examination, params: Params) -> list[Advice]:
+def _advised(seen: Inspection, examination: Examination, params: Params) -> list[Advice]:
     """What the sizes, the number and the names of the images ask for. Raises PipelineError where they cannot be split."""
     ids = [record.id for record in examination.records]
     has_groups = any(record.group for record in examination.records)
-    grouped = [] if has_groups or dict(seen.given).keys() - {""} else starting_point.groups(ids)
+    grouped = [] if has_groups or dict(seen.given).keys() - {""} else starting_point.suggest_groups(ids)
     split = params.split.model_copy(update={each.key.removeprefix("split."): each.value for each in grouped})
     found = split_groups.of_records(examination.records, split)
     if grouped and found.outside < 2:  # together with near-duplicates, what the names suggest would leave nothing to part
         grouped, split = [], params.split
         found = split_groups.of_records(examination.records, split)
     split_groups.refuse_too_few(examination.records, found, split)
-    folds = settings.of_folds(seen, found.outside, split, params.folds, found.validated)
+    folds = settings.fold_settings(seen, found.outside, split, params.folds, found.validated)
     few = f"{found.outside} groups of images" if found.outside < found.images else f"{found.images} images"
     return [
-        *starting_point.advice(examination, _machine(), schema.stride_of(params.model), _width(params)),
+        *starting_point.suggest_training(examination, _machine(), schema.stride_of(params.model), _width(params)),
         *grouped,
         *(Advice(key, value, few) for key, value in folds.items()),
     ]

@@ -7,11 +7,11 @@ from pathlib import Path
 
 from segpipe.annotations.checks import findings
 from segpipe.annotations.examination.pages import split_pages
-from segpipe.annotations.items import Found, Item, images_below
+from segpipe.annotations.items import Item, ItemList, images_below
 from segpipe.errors import DataError, PipelineError, plain
 from segpipe.images import unsupported
 from segpipe.inference.written import TABLE, Written, conflicts, without_own
-from segpipe.storage.byte_source import Place
+from segpipe.storage.byte_source import FileRange
 
 SHOWN = 5
 
@@ -60,7 +60,7 @@ def require_writable(inputs: Inputs, written: Written, kinds: Sequence[str]) -> 
 
 
 def _pages(name: str, file: Path) -> Sequence[Item]:
-    return split_pages(Found((Item(name, str(file), Place(file), None),), ())).items
+    return split_pages(ItemList((Item(name, str(file), FileRange(file), None),), ())).items
 
 
 def _say_left_out(inputs: Sequence[Path], own: int) -> None:
@@ -72,7 +72,7 @@ def _say_left_out(inputs: Sequence[Path], own: int) -> None:
         for path in inputs
         for each in unsupported.files_below(path, sniff=True)
     ]
-    print(findings.told(unknown), file=sys.stderr, end="")
+    print(findings.format_warnings(unknown), file=sys.stderr, end="")
 
 
 def _strange(items: Sequence[Item]) -> list[str]:

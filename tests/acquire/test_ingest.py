@@ -37,7 +37,7 @@ def folder(tmp_path: Path) -> Path:
 
 
 def refusal(where: str, sha256: str | None = None) -> str:
-    with pytest.raises(PipelineError) as caught, ingest.opened(where, sha256):
+    with pytest.raises(PipelineError) as caught, ingest.open_source(where, sha256):
         pass
     return str(caught.value)
 
@@ -66,23 +66,23 @@ DATA = ["classes.txt", "images/a.jpg", "masks/a.png"]
 
 
 def test_a_folder_is_copied_without_hidden_files(project: Path, folder: Path) -> None:
-    with ingest.opened(str(folder), None) as where:
+    with ingest.open_source(str(folder), None) as where:
         assert where == folder
-        ingest.bring(where)
+        ingest.import_data(where)
     assert files(project / "data") == [f"source/{name}" for name in DATA]
     assert (project / "data/source/images/a.jpg").read_text() == "images/a.jpg"
 
 
 def test_the_same_data_is_brought_once_and_other_data_is_refused(project: Path, folder: Path) -> None:
-    ingest.bring(folder)
+    ingest.import_data(folder)
     before = (project / "data/source").stat().st_ino
-    ingest.bring(folder)
-    ingest.bring(project / "data/source")
+    ingest.import_data(folder)
+    ingest.import_data(project / "data/source")
     assert (project / "data/source").stat().st_ino == before
     for name, text in (("classes.txt", "classes.tx!"), ("more.txt", "")):
         (folder / name).write_text(text)
         with pytest.raises(PipelineError) as caught:
-            ingest.bring(folder)
+            ingest.import_data(folder)
         assert (
             str(caught.value) == "data/source holds other data already. Move it away (mv data/source ELSEWHERE), then try again."
         )
@@ -98,7 +98,7 @@ def test_a_copy_that_breaks_off_leaves_nothing(project: Path, folder: Path, monk
 
     monkeypatch.setattr(ingest.shutil, "copyfile", full)
     with pytest.raises(PipelineError, match=r"a\.png: could not be copied \(No space left on device\)"):
-        ingest.bring(folder)
+        ingest.import_data(folder)
     assert list((project / "data").iterdir()) == []
 
 
@@ -128,7 +128,7 @@ def test_archives_are_unpacked_and_their_wrapping_taken_off(project: Path, folde
             for name in DATA:
                 tar.add(folder / name, arcname=f"{prefix}{name}")
     sha256 = hashlib.sha256(archive.read_bytes()).hexdigest()
-    with ingest.opened(str(archive), sha256) as where:
+    with ingest.open_source(str(archive), sha256) as where:
         assert [name for name in files(where) if "__MACOSX" not in name] == DATA
         assert "an archive cannot stay where it is" in refused_path(where, "x", in_place=True)
         kept = where
@@ -138,7 +138,7 @@ def test_archives_are_unpacked_and_their_wrapping_taken_off(project: Path, folde
 
 def test_a_single_part_is_no_wrapping(project: Path, tmp_path: Path) -> None:
     (tmp_path / "data/mine/train/images").mkdir(parents=True)
-    with ingest.opened(str(tmp_path / "data"), None) as where:
+    with ingest.open_source(str(tmp_path / "data"), None) as where:
         assert where == tmp_path / "data/mine"
 
 
@@ -149,11 +149,11 @@ def test_a_tar_of_voc_stays_packed(project: Path, tmp_path: Path) -> None:
         archive = tmp_path / f"voc{len(mode)}"
         with tarfile.open(archive, mode) as tar:  # type: ignore[call-overload]
             tar.add(listing, arcname="VOCdevkit/VOC2012/ImageSets/Segmentation/train.txt")
-        with ingest.opened(str(archive), None) as where:
+        with ingest.open_source(str(archive), None) as where:
             assert (where == archive) == stays
             if stays:
                 assert ingest.data_path(where, "x", in_place=True) == str(archive)
-                ingest.bring(where)
+                ingest.import_data(where)
     assert files(project / "data") == ["source/voc1.tar"]
 
 
@@ -190,14 +190,14 @@ def address(tmp_path: Path) -> Iterator[str]:
 
 def test_an_address_is_downloaded_checked_and_cleaned_up(project: Path, folder: Path, address: str) -> None:
     sha256 = zipped(folder, folder.parent / "my data.zip", "mine/")
-    with ingest.opened(f"{address}/my%20data.zip", sha256) as where:
-        ingest.bring(where)
+    with ingest.open_source(f"{address}/my%20data.zip", sha256) as where:
+        ingest.import_data(where)
     assert files(project) == [f"data/source/{name}" for name in DATA]
 
 
 def test_a_download_is_kept_where_something_goes_wrong_later(project: Path, folder: Path, address: str) -> None:
     sha256 = zipped(folder, folder.parent / "mine.zip")
-    with pytest.raises(PipelineError, match="later"), ingest.opened(f"{address}/mine.zip", sha256):
+    with pytest.raises(PipelineError, match="later"), ingest.open_source(f"{address}/mine.zip", sha256):
         raise PipelineError("later")
     assert files(project) == [".resume/download/mine.zip"]
 
@@ -210,7 +210,7 @@ def test_an_address_needs_a_hash(project: Path, address: str) -> None:
 
 def test_links_to_files_are_copied_as_files(project: Path, folder: Path) -> None:
     (folder / "labels.txt").symlink_to(folder / "classes.txt")
-    ingest.bring(folder)
+    ingest.import_data(folder)
     assert not (project / "data/source/labels.txt").is_symlink()
     assert (project / "data/source/labels.txt").read_text() == "classes.txt"
 
@@ -219,16 +219,16 @@ def test_links_that_lead_out_are_not_copied(project: Path, folder: Path) -> None
     (folder.parent / "secret").write_text("x")
     (folder / "images/notes.md").symlink_to(folder.parent / "secret")
     with pytest.raises(PipelineError, match=r"^images/notes\.md: a link that leads out of "):
-        ingest.bring(folder)
+        ingest.import_data(folder)
     assert not (project / "data/source").exists()
 
 
 def test_a_folder_that_holds_one_link_is_no_wrapping(project: Path, tmp_path: Path, folder: Path) -> None:
     (tmp_path / "wrapping").mkdir()
     (tmp_path / "wrapping/mine").symlink_to(folder, target_is_directory=True)
-    with ingest.opened(str(tmp_path / "wrapping"), None) as where:
+    with ingest.open_source(str(tmp_path / "wrapping"), None) as where:
         assert where == tmp_path / "wrapping"
-    with ingest.opened(str(tmp_path / "wrapping/mine"), None) as where:
+    with ingest.open_source(str(tmp_path / "wrapping/mine"), None) as where:
         assert where == folder
 
 
@@ -239,6 +239,6 @@ def test_what_a_killed_copy_left_behind_is_gone_after_the_next(project: Path, tm
     left = project / "data" / ".source.partial"
     left.mkdir(parents=True)
     (left / "half").write_bytes(b"2")
-    ingest.bring(where)
+    ingest.import_data(where)
     assert not left.exists()
     assert files(project / "data" / "source") == ["images/a.png"]

@@ -6,7 +6,7 @@ import numpy as np
 
 from segpipe.images.encode import encode_mask
 from segpipe.record import Record
-from segpipe.storage.byte_source import Held
+from segpipe.storage.byte_source import InMemory
 
 
 def record(item: str = "a", pixels: tuple[int, ...] = (90, 10), **keys: Any) -> Record:
@@ -31,7 +31,7 @@ def record(item: str = "a", pixels: tuple[int, ...] = (90, 10), **keys: Any) -> 
         "low": (0,),
         "high": (255,),
         "spacing": (0, 0),
-        "image": Held(encode_mask(np.zeros((10, 10), np.uint8))),
-        "mask_png": Held(encode_mask(np.zeros((10, 10), np.uint8))),
+        "image": InMemory(encode_mask(np.zeros((10, 10), np.uint8))),
+        "mask_png": InMemory(encode_mask(np.zeros((10, 10), np.uint8))),
     }
     return Record(**(own | keys))

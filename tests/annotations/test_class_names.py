@@ -5,14 +5,14 @@ from pathlib import Path
 import pytest
 
 from segpipe.annotations.class_names import Classes, NameList, read_list
-from segpipe.annotations.detect.guess_classes import VOC, of_ids, of_labels
+from segpipe.annotations.detect.infer_classes import VOC, classes_from_ids, classes_from_labels
 from segpipe.errors import PipelineError
 
 CAMVID = NameList("classes.txt", ("sky", "road", "unlabelled"))
 
 
 def sentences(found: list[int], listed: NameList | None = None) -> list[str]:
-    return [str(problem) for problem in of_ids(found, listed, is_voc=False).problems]
+    return [str(problem) for problem in classes_from_ids(found, listed, is_voc=False).problems]
 
 
 def test_a_list_has_a_name_a_line(tmp_path: Path) -> None:
@@ -42,43 +42,43 @@ def test_a_file_that_is_no_list_of_classes_is_refused(tmp_path: Path) -> None:
 
 
 def test_labels_without_a_list_are_sorted_after_background() -> None:
-    classes = of_labels(["dog", "__ignore__", "cat", "ignore"], None)
+    classes = classes_from_labels(["dog", "__ignore__", "cat", "ignore"], None)
     assert (classes.names, classes.origin, classes.problems) == (("background", "cat", "dog"), "the labels found", ())
-    assert of_labels(["dog", "_background_"], None).names == ("_background_", "dog")
+    assert classes_from_labels(["dog", "_background_"], None).names == ("_background_", "dog")
 
 
 def test_labels_keep_the_order_of_their_list() -> None:
     listed = NameList("labels.txt", ("_background_", "dog", "cat", "cow"))
-    classes = of_labels(["cat", "background", "dog"], listed)
+    classes = classes_from_labels(["cat", "background", "dog"], listed)
     assert (classes.names, classes.origin, classes.problems) == (("_background_", "dog", "cat", "cow"), "labels.txt", ())
-    assert of_labels(["cat"], NameList("labels.txt", ("cat", "background"))).names == ("background", "cat")
-    assert of_labels(["cat"], NameList("labels.txt", ("cat",))).names == ("background", "cat")
+    assert classes_from_labels(["cat"], NameList("labels.txt", ("cat", "background"))).names == ("background", "cat")
+    assert classes_from_labels(["cat"], NameList("labels.txt", ("cat",))).names == ("background", "cat")
 
 
-def test_labels_that_the_list_lacks_are_told() -> None:
-    (problem,) = of_labels(["cat", "dgo", "dog", "cow"], NameList("labels.txt", ("dog",))).problems
+def test_labels_that_the_list_lacks_are_reported() -> None:
+    (problem,) = classes_from_labels(["cat", "dgo", "dog", "cow"], NameList("labels.txt", ("dog",))).problems
     assert str(problem) == "labels.txt: does not list the labels cat, cow, dgo. Add them, or correct them in labelme."
 
 
 def test_without_any_label_there_is_nothing_to_learn() -> None:
-    (problem,) = of_labels(["background", "__ignore__"], None).problems
+    (problem,) = classes_from_labels(["background", "__ignore__"], None).problems
     assert str(problem) == "all JSON files: no label but background in them. Annotate objects in labelme."
 
 
 def test_ids_are_named_by_the_list() -> None:
-    classes = of_ids([0, 1, 255], NameList("classes.txt", ("sky", "road", "car")), is_voc=False)
+    classes = classes_from_ids([0, 1, 255], NameList("classes.txt", ("sky", "road", "car")), is_voc=False)
     assert (classes.names, classes.ignore_index, classes.problems) == (("sky", "road", "car"), 255, ())
 
 
 @pytest.mark.parametrize("name", ["unlabelled", "Unlabeled", "void", "Void", "ignore", "__ignore__"])
 def test_a_last_name_that_means_no_class_is_ignored(name: str) -> None:
-    classes = of_ids([0, 1, 2], NameList("classes.txt", ("sky", "road", name)), is_voc=False)
+    classes = classes_from_ids([0, 1, 2], NameList("classes.txt", ("sky", "road", name)), is_voc=False)
     assert (classes.names, classes.ignore_index, classes.problems) == (("sky", "road"), 2, ())
 
 
 def test_a_last_name_that_means_no_class_may_stand_for_255() -> None:
-    assert of_ids([0, 1, 255], CAMVID, is_voc=False).ignore_index == 255
-    assert of_ids([0, 1], CAMVID, is_voc=False).ignore_index == 2
+    assert classes_from_ids([0, 1, 255], CAMVID, is_voc=False).ignore_index == 255
+    assert classes_from_ids([0, 1], CAMVID, is_voc=False).ignore_index == 2
     assert sentences([0, 1, 2, 255], CAMVID) == [
         "classes.txt: names 2 classes, but the masks hold 255 too. "
         "Name every id from 0 to 255, a line each, or correct the masks."
@@ -97,7 +97,7 @@ def test_a_last_name_that_means_no_class_may_stand_for_255() -> None:
     ],
 )
 def test_a_list_of_objects_alone_gets_background_before_them(found: list[int], names: str, expected: str, ignored: int) -> None:
-    classes = of_ids(found, NameList("classes.txt", tuple(names.split())), is_voc=False)
+    classes = classes_from_ids(found, NameList("classes.txt", tuple(names.split())), is_voc=False)
     assert (classes.names, classes.ignore_index) == (tuple(expected.split()), ignored)
 
 
@@ -109,7 +109,7 @@ def test_a_blank_line_among_ids_is_a_question(tmp_path: Path) -> None:
         "classes.txt: a blank line above other names (line 3), and a name's place is its id. "
         "Name the class that the line stands for, or take the line out."
     ]
-    assert of_labels(["cat", "dog"], listed).problems == (), "labels are called by their names"
+    assert classes_from_labels(["cat", "dog"], listed).problems == (), "labels are called by their names"
 
 
 @pytest.mark.parametrize(
@@ -121,32 +121,23 @@ def test_a_blank_line_among_ids_is_a_question(tmp_path: Path) -> None:
     ],
 )
 def test_a_name_for_no_class_in_the_middle_keeps_its_place(names: str, expected: str) -> None:
-    classes = of_ids([0, 1, 2], NameList("classes.txt", tuple(names.split())), is_voc=False)
+    classes = classes_from_ids([0, 1, 2], NameList("classes.txt", tuple(names.split())), is_voc=False)
     assert (classes.names, classes.ignore_index) == (tuple(expected.split()), 255)
 
 
-def test_a_first_name_for_no_class_is_told() -> None:
-    (problem,) = of_ids([0, 1], NameList("classes.txt", ("void", "road")), is_voc=False).problems
-    assert problem.warning
-    assert str(problem) == (
-        'classes.txt: the first class is called "void", and counts as a class of objects. '
-        'In data.class_map write "void: background" if no object is there, or "void: __ignore__" if nobody looked.'
-    )
-
-
 def test_ids_without_a_list_get_names_by_number() -> None:
-    classes = of_ids([0, 1, 3, 255], None, is_voc=False)
+    classes = classes_from_ids([0, 1, 3, 255], None, is_voc=False)
     assert (classes.names, classes.ignore_index) == (("background", "class_1", "class_2", "class_3"), 255)
     assert classes.origin == "the ids found, since no classes.txt names them"
 
 
 def test_voc_has_names_of_its_own() -> None:
-    assert of_ids([0, 5, 20, 255], None, is_voc=True).names == tuple(VOC)
-    assert of_ids([0, 5, 21], None, is_voc=True).names[1] == "class_1", "more ids than VOC has names"
-    assert of_ids([0, 1], NameList("classes.txt", ("sound", "crack")), is_voc=True).names == ("sound", "crack")
+    assert classes_from_ids([0, 5, 20, 255], None, is_voc=True).names == tuple(VOC)
+    assert classes_from_ids([0, 5, 21], None, is_voc=True).names[1] == "class_1", "more ids than VOC has names"
+    assert classes_from_ids([0, 1], NameList("classes.txt", ("sound", "crack")), is_voc=True).names == ("sound", "crack")
 
 
-def test_black_and_white_masks_are_told_from_classes() -> None:
+def test_black_and_white_masks_are_reported_from_classes() -> None:
     sentence = (
         "all masks: only the values 0 and 255 in them, as in a picture in black and white. "
         "Save the object's pixels as 1: 255 means a pixel that is not looked at."
@@ -156,13 +147,13 @@ def test_black_and_white_masks_are_told_from_classes() -> None:
 
 
 @pytest.mark.parametrize("found", [[], [0], [255]])
-def test_masks_without_objects_are_told(found: list[int]) -> None:
+def test_masks_without_objects_are_reported(found: list[int]) -> None:
     assert sentences(found) == [
         "all masks: only class 0 in them, so there is nothing to learn. Annotate objects, or check that the masks hold class ids."
     ]
 
 
-def test_ids_that_the_list_does_not_name_are_told() -> None:
+def test_ids_that_the_list_does_not_name_are_reported() -> None:
     assert sentences([0, 1, 5, 255], NameList("classes.txt", ("a", "b"))) == [
         "classes.txt: names 2 classes, but the masks hold 5 too. Name every id from 0 to 5, a line each, or correct the masks."
     ]
@@ -178,13 +169,13 @@ def test_gray_values_are_not_believed_to_be_classes(found: list[int]) -> None:
 def test_there_are_two_names_at_least_and_no_crowd_of_invented_ones() -> None:
     """What is wrong is told by examining the files, and that takes parameters that load."""
     polyp = NameList("classes.txt", ("polyp",))
-    assert of_ids([0, 1], polyp, is_voc=False) == Classes(
+    assert classes_from_ids([0, 1], polyp, is_voc=False) == Classes(
         ("background", "polyp"), 255, "classes.txt, and background for 0, which it does not name"
     )
     for found in ([], [0], [0, 300], [255], list(range(200))):
-        classes = of_ids(found, None, is_voc=False)
+        classes = classes_from_ids(found, None, is_voc=False)
         assert (classes.names, len(classes.problems)) == (("background", "object"), 1)
-    assert of_labels([], None).names == ("background", "object")
+    assert classes_from_labels([], None).names == ("background", "object")
 
 
 @pytest.mark.parametrize("found", [[0, 1], [1, 2], [0, 8], list(range(34)), [0, *range(7, 34)]])

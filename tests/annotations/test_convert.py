@@ -126,7 +126,7 @@ def test_every_source_gives_the_same_masks(tmp_path: Path) -> None:
         assert (record.id, record.width, record.height) == ("a", 8, 6)
 
 
-def test_everything_wrong_is_told_at_once(tmp_path: Path) -> None:
+def test_everything_wrong_is_reported_at_once(tmp_path: Path) -> None:
     for number in range(12):
         save(tmp_path, f"bad{number:02}", mask=np.array([[0, 7, 0], [0, 1, 0]], np.uint8))
     save(tmp_path, "fine")
@@ -239,7 +239,7 @@ def test_a_folder_of_another_source_is_refused(tmp_path: Path) -> None:
     )
 
 
-def test_files_that_vanish_or_may_not_be_read_are_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_files_that_vanish_or_may_not_be_read_are_reported(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     save(tmp_path, "a")
 
     def refuse_to_read(path: Path) -> bytes:
@@ -256,12 +256,12 @@ def test_many_processes_give_the_same_as_one(tmp_path: Path, monkeypatch: pytest
     for number in range(40):
         shape = tuple(rng.integers(5, 20, 2))
         save(tmp_path, f"{number}", rng.integers(0, 256, (*shape, 3), np.uint8), rng.integers(0, 3, shape, np.uint8))
-    assert examine.FEW < 40
+    assert examine.SERIAL_UP_TO < 40
     parallel = converted(tmp_path)
-    monkeypatch.setattr(examine, "FEW", 1000)
+    monkeypatch.setattr(examine, "SERIAL_UP_TO", 1000)
     assert parallel == converted(tmp_path)
     (tmp_path / "images/7.png").write_bytes(b"")
     serial_refusal = refusal(tmp_path)
-    monkeypatch.setattr(examine, "FEW", 1)
+    monkeypatch.setattr(examine, "SERIAL_UP_TO", 1)
     assert refusal(tmp_path) == serial_refusal
     assert serial_refusal.startswith("images/7.png: an empty file. ")

@@ -107,14 +107,14 @@ def test_other_files_of_these_names_are_none(files: Mapping[str, Any], tmp_path:
         ({"obj.names": "a\x1b[2J\n"}, '"a\\x1b[2J" is no name. Write each class once'),
     ],
 )
-def test_what_is_wrong_with_them_is_told(files: Mapping[str, Any], sentence: str, tmp_path: Path) -> None:
+def test_what_is_wrong_with_them_is_reported(files: Mapping[str, Any], sentence: str, tmp_path: Path) -> None:
     (name,) = files
     with pytest.raises(PipelineError) as caught:
         exported_names.read(written(tmp_path, files))
     assert str(caught.value).startswith(f"{tmp_path / name}: {sentence}")
 
 
-def test_parts_whose_classes_differ_are_told_with_both_files(tmp_path: Path) -> None:
+def test_parts_whose_classes_differ_are_reported_with_both_files(tmp_path: Path) -> None:
     written(tmp_path, {"test/_classes.csv": ROBOFLOW, "train/_classes.csv": ROBOFLOW.replace("cat", "cow")})
     with pytest.raises(PipelineError) as caught:
         exported_names.read(tmp_path)
@@ -125,7 +125,7 @@ def test_parts_whose_classes_differ_are_told_with_both_files(tmp_path: Path) -> 
 
 
 @pytest.mark.parametrize("name", ["_classes.csv", "obj.names", "obj.data"])
-def test_text_of_another_encoding_is_told(name: str, tmp_path: Path) -> None:
+def test_text_of_another_encoding_is_reported(name: str, tmp_path: Path) -> None:
     (tmp_path / name).write_bytes("Pixel Value,Class\nnames = é".encode("latin-1"))
     with pytest.raises(PipelineError, match=r"not UTF-8 text\. Save it as UTF-8\.$"):
         exported_names.read(tmp_path)

@@ -63,13 +63,13 @@ def test_broken_and_large_files_are_of_none(tmp_path: Path, monkeypatch: pytest.
     (tmp_path / "x.json").write_text("[")
     assert foreign_files.program_of_file(tmp_path / "x.json") is None
     (tmp_path / "x.json").write_text(json.dumps(TASKS))
-    monkeypatch.setattr(foreign_files, "LARGEST", 50)
+    monkeypatch.setattr(foreign_files, "MAX_BYTES", 50)
     assert foreign_files.program_of_file(tmp_path / "x.json") is None
 
 
 @pytest.mark.parametrize("kind", [None, "labelme", "coco", "masks"])
 @pytest.mark.parametrize("content", [TASKS, MIN])
-def test_label_studios_json_is_told_with_the_export_that_is_read(content: Any, kind: Any, tmp_path: Path) -> None:
+def test_label_studios_json_is_reported_with_the_export_that_is_read(content: Any, kind: Any, tmp_path: Path) -> None:
     photos(tmp_path, "a.jpg")
     (tmp_path / "aaa.json").write_text("{}")
     (tmp_path / "export.json").write_text(json.dumps(content))
@@ -83,7 +83,7 @@ def test_label_studios_json_is_told_with_the_export_that_is_read(content: Any, k
     )
 
 
-def test_it_is_told_beside_files_of_labelme(tmp_path: Path) -> None:
+def test_it_is_reported_beside_files_of_labelme(tmp_path: Path) -> None:
     labelled(tmp_path / "a", shape("cat"))
     (tmp_path / "project.json").write_text(json.dumps(VIA))
     found = examined_folders.examined(tmp_path, "labelme", classes=["background", "cat"])
@@ -92,7 +92,7 @@ def test_it_is_told_beside_files_of_labelme(tmp_path: Path) -> None:
     ]
 
 
-def test_it_is_told_where_coco_was_asked_for(tmp_path: Path) -> None:
+def test_it_is_reported_where_coco_was_asked_for(tmp_path: Path) -> None:
     photos(tmp_path, "a.jpg")
     (tmp_path / "darwin.json").write_text(json.dumps({"item": {}, "annotations": []}))
     with pytest.raises(PipelineError) as caught:
@@ -116,7 +116,7 @@ def test_it_is_told_where_coco_was_asked_for(tmp_path: Path) -> None:
         ),
     ],
 )
-def test_xml_is_told(xml: str, sentence: str, tmp_path: Path) -> None:
+def test_xml_is_reported(xml: str, sentence: str, tmp_path: Path) -> None:
     photos(tmp_path, "a.jpg")
     (tmp_path / "a.xml").write_text(xml)
     (tmp_path / "b.xml").write_text("<other/>")

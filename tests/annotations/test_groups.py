@@ -5,17 +5,17 @@ from pathlib import Path
 import pytest
 
 from segpipe.annotations.groups import table_in, with_groups
-from segpipe.annotations.items import Found, Item
+from segpipe.annotations.items import Item, ItemList
 from segpipe.errors import PipelineError
-from segpipe.storage.byte_source import Held
+from segpipe.storage.byte_source import InMemory
 from segpipe.storage.csv_table import csv_text
 
-ITEMS = tuple(Item(name, f"{name}.jpg", Held(b""), None) for name in ("a", "deep/b", "left/c", "right/c"))
+ITEMS = tuple(Item(name, f"{name}.jpg", InMemory(b""), None) for name in ("a", "deep/b", "left/c", "right/c"))
 
 
-def grouped(root: Path, text: str, table: str = "groups.csv") -> Found:
+def grouped(root: Path, text: str, table: str = "groups.csv") -> ItemList:
     (root / "groups.csv").write_bytes(text.encode("utf-8"))
-    return with_groups(Found(ITEMS, ()), root, table)
+    return with_groups(ItemList(ITEMS, ()), root, table)
 
 
 @pytest.mark.parametrize(
@@ -33,11 +33,11 @@ def test_every_way_to_name_an_image(tmp_path: Path, text: str) -> None:
 
 
 def test_none_leaves_all_as_it_was(tmp_path: Path) -> None:
-    found = Found(ITEMS, ())
+    found = ItemList(ITEMS, ())
     assert with_groups(found, tmp_path, "none") is found
 
 
-def test_all_wrong_lines_are_told_at_once(tmp_path: Path) -> None:
+def test_all_wrong_lines_are_reported_at_once(tmp_path: Path) -> None:
     found = grouped(tmp_path, "image,group\na.jpg,p1\na,p2\nc,p3\nz,p4\nright/c,p5\n")
     assert [str(problem) for problem in found.problems] == [
         'groups.csv, line 3: puts "a" into two groups. An image belongs to one group: take off one line.',
@@ -73,7 +73,7 @@ def test_only_files_below_the_data_are_read(tmp_path: Path, table: str) -> None:
 def test_other_bytes_than_utf_8_are_refused(tmp_path: Path) -> None:
     (tmp_path / "groups.csv").write_bytes("image,group\na,m\xfcller\n".encode("latin-1"))
     with pytest.raises(PipelineError, match="not UTF-8"):
-        with_groups(Found(ITEMS, ()), tmp_path, "groups.csv")
+        with_groups(ItemList(ITEMS, ()), tmp_path, "groups.csv")
 
 
 def test_a_table_of_images_and_groups_in_the_folder_is_found(tmp_path: Path) -> None:
@@ -92,9 +92,9 @@ def test_a_table_of_images_and_groups_in_the_folder_is_found(tmp_path: Path) -> 
 
 def test_names_that_a_spreadsheet_would_run_come_back_from_the_table(tmp_path: Path) -> None:
     names = ("=1", "'=1", "x;-y", "plain")
-    items = tuple(Item(name, f"images/{name}.jpg", Held(b""), None) for name in names)
+    items = tuple(Item(name, f"images/{name}.jpg", InMemory(b""), None) for name in names)
     rows = [(f"images/{name}.jpg", name) for name in names]
     (tmp_path / "groups.csv").write_text(csv_text(("image", "group"), rows))
-    found = with_groups(Found(items, ()), tmp_path, "groups.csv")
+    found = with_groups(ItemList(items, ()), tmp_path, "groups.csv")
     assert found.problems == ()
     assert [item.group for item in found.items] == [*names]

@@ -10,18 +10,18 @@ from segpipe.annotations.items import (
     given_by_folder,
     id_of,
     images_below,
+    join_names,
     part_in_names,
     sorted_items,
-    together,
     unannotated,
     without_folder,
 )
 from segpipe.errors import DataError
-from segpipe.storage.byte_source import Place
+from segpipe.storage.byte_source import FileRange
 
 
 def item(item_id: str, source: str = "") -> Item:
-    return Item(item_id, source or f"{item_id}.png", Place(Path("x")), None)
+    return Item(item_id, source or f"{item_id}.png", FileRange(Path("x")), None)
 
 
 def test_items_are_sorted_by_id_and_problems_kept() -> None:
@@ -43,7 +43,7 @@ def test_files_of_one_id_are_named_together() -> None:
         f"a.jpg and a.png: {remedy}",
         f"c.bmp, c.jpg and 2 more: {remedy}",
     ]
-    assert [together(names) for names in ([], ["a"], ["a", "b", "c"])] == ["", "a", "a, b and c"]
+    assert [join_names(names) for names in ([], ["a"], ["a", "b", "c"])] == ["", "a", "a, b and c"]
 
 
 @pytest.mark.parametrize(

@@ -17,7 +17,7 @@ def problem(content: bytes) -> str:
     raise AssertionError("it is sound")
 
 
-def test_the_line_and_the_column_are_told() -> None:
+def test_the_line_and_the_column_are_reported() -> None:
     where = "line 3, column 28 of a.json: a JSON file that is broken (Expecting value). Mend it."
     assert problem(TEXT.encode()) == where
     assert TEXT.split("\n")[2][27] == "}"
@@ -35,7 +35,7 @@ def test_a_place_in_bytes_becomes_one_in_text(start: bytes) -> None:
     assert json_error.in_bytes(first, content).colno == 2
 
 
-def test_the_line_of_another_encoding_is_told() -> None:
+def test_the_line_of_another_encoding_is_reported() -> None:
     expected = "line 2 of a.json: a JSON file that is not in UTF-8. Save it as UTF-8 in a text editor."
     assert problem('{"shapes": [\n  {"label": "Löwe"}]}'.encode("latin-1")) == expected
 

@@ -3,17 +3,17 @@
 import pytest
 
 from segpipe.annotations.class_map import class_ids
-from segpipe.annotations.items import Item, Seen
-from segpipe.annotations.labels import judge, spelt_alike, unused
+from segpipe.annotations.items import AnnotationSummary, Item
+from segpipe.annotations.labels import similar_names, unknown_labels, unused_mappings
 from segpipe.errors import Fix
-from segpipe.storage.byte_source import Held
+from segpipe.storage.byte_source import InMemory
 from tests.annotations.records import record
 
 KEY = "data.labelme.classes"
 
 
-def seen(*labels: str) -> Seen:
-    return Seen(Item("a", "a.jpg", Held(b""), Held(b""), annotation_name="a.json"), labels)
+def seen(*labels: str) -> AnnotationSummary:
+    return AnnotationSummary(Item("a", "a.jpg", InMemory(b""), InMemory(b""), annotation_name="a.json"), labels)
 
 
 @pytest.mark.parametrize(
@@ -31,35 +31,35 @@ def seen(*labels: str) -> Seen:
 )
 def test_the_line_maps_what_is_only_spelt_otherwise(label: str, class_map: dict[str, str], fix: Fix) -> None:
     ids = class_ids(("background", "stop-sign", "caf\u00e9"), class_map)
-    (problem,) = judge([seen(label, "stop-sign")], ids, KEY)
+    (problem,) = unknown_labels([seen(label, "stop-sign")], ids, KEY)
     assert problem.fixes == (fix,)
     mended = class_ids(("background", "stop-sign", "caf\u00e9"), class_map | dict([fix.value])) if len(fix.value) == 2 else None
-    assert mended is None or not judge([seen(label)], mended, KEY)
+    assert mended is None or not unknown_labels([seen(label)], mended, KEY)
 
 
 def test_background_in_another_spelling_is_no_object() -> None:
     ids = class_ids(("background", "cat"), {})
-    (problem,) = judge([seen("BG", "cat")], ids, KEY)
+    (problem,) = unknown_labels([seen("BG", "cat")], ids, KEY)
     assert problem.fixes == (Fix("data.class_map", ("BG", "background"), adds=True),)
-    (other,) = judge([seen("BG", "sky")], class_ids(("sky", "road"), {}), KEY)
+    (other,) = unknown_labels([seen("BG", "sky")], class_ids(("sky", "road"), {}), KEY)
     assert other.fixes == (Fix(KEY, "BG", adds=True),)
 
 
 def test_the_more_frequent_spelling_stays_and_background_always() -> None:
     records = [record(pixels=(0, 10, 0, 90)), record(pixels=(0, 10, 0, 90)), record(pixels=(0, 0, 10, 90))]
-    problems = spelt_alike(records, ("background", "Cat", "cat", "Background"))
+    problems = similar_names(records, ("background", "Cat", "cat", "Background"))
     assert [(each.file, each.fixes) for each in problems] == [
         ("class Background", (Fix("data.class_map", ("Background", "background"), adds=True),)),
         ("class cat", (Fix("data.class_map", ("cat", "Cat"), adds=True),)),
     ]
     assert all(each.warning for each in problems)
-    assert spelt_alike(records, ("background", "cat", "dog", "cats")) == []
-    assert spelt_alike(records, ("background", "A", "a", "-")) == []
+    assert similar_names(records, ("background", "cat", "dog", "cats")) == []
+    assert similar_names(records, ("background", "A", "a", "-")) == []
 
 
-def test_a_line_that_maps_nothing_is_told() -> None:
+def test_a_line_that_maps_nothing_is_reported() -> None:
     class_map = {"kat": "cat", "dog": "cat", "cow": "__drop__"}
-    (problem,) = unused([seen("cow")], class_map, ("background", "dog"))
+    (problem,) = unused_mappings([seen("cow")], class_map, ("background", "dog"))
     assert str(problem) == (
         'data.class_map: maps "kat", but no class and no label is called so. Correct its spelling, or take it out.'
     )

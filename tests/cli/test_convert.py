@@ -150,7 +150,7 @@ def test_a_tar_in_colours_of_its_own_says_how_to_unpack_it(tmp_path: Path, monke
     command = str(caught.value).partition("use the folder: ")[2]
     subprocess.run(command, shell=True, check=True)
     convert(tmp_path / "my export", tmp_path / "out")
-    with ingest.opened(str(tmp_path / "my export.tar"), None) as where:
+    with ingest.open_source(str(tmp_path / "my export.tar"), None) as where:
         assert (where / "labelmap.txt").is_file()
 
 

@@ -18,7 +18,6 @@ import pytest
 import typer.main
 from PIL import Image
 
-from segpipe.acquire import ingest
 from segpipe.annotations import convert
 from segpipe.annotations.examination.result import Examination
 from segpipe.cli.init import init
@@ -28,25 +27,6 @@ from segpipe.params.load import load_params
 from tests.images.tiff_files import Page, tiff
 
 OWN = Path(__file__).parents[2]
-CONFIG = "[core]\n    no_scm = true\n    analytics = false\n    check_update = false\n"
-
-
-@pytest.fixture
-def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A project without Git, as the current folder."""
-    root = tmp_path / "project"
-    (root / ".dvc").mkdir(parents=True)
-    (root / ".dvc" / "config").write_text(CONFIG)
-    shutil.copy(OWN / "params.yaml", root)
-    monkeypatch.chdir(root)
-    monkeypatch.delenv("DVC_ROOT", raising=False)
-    return root
-
-
-@pytest.fixture
-def without_dvc(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Spares the second that `dvc add` takes."""
-    monkeypatch.setattr(ingest, "_dvc_add", lambda: None)
 
 
 def masks(root: Path, n_images: int = 12, size: int = 40) -> Path:
@@ -166,6 +146,22 @@ def test_images_without_annotation_stop_it_until_the_line_that_leaves_them_out_i
     assert load_params(Path("params.yaml")).data.unannotated == "error"
     init(str(folder), fix=True)
     assert load_params(Path("params.yaml")).data.unannotated == "skip"
+
+
+@pytest.mark.usefixtures("project", "without_dvc")
+@pytest.mark.parametrize("meaning", ["background", "__ignore__"])
+def test_a_first_class_that_is_called_void_is_told_until_it_is_mapped(
+    meaning: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    folder = masks(tmp_path / "mine")
+    (folder / "classes.txt").write_text("void\nroad\nsky\n")
+    init(str(folder), in_place=True)
+    assert capsys.readouterr().err.count("warning: class void: the first class") == 1
+    text = Path("params.yaml").read_text()
+    Path("params.yaml").write_text(re.sub(r"class_map: \{\}.*", f"class_map:\n    void: {meaning}", text))
+    init(str(folder), in_place=True)
+    assert load_params(Path("params.yaml")).data.class_map == {"void": meaning}
+    assert "void: the first class" not in capsys.readouterr().err
 
 
 @pytest.mark.usefixtures("project", "without_dvc")

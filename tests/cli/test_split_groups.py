@@ -1,13 +1,11 @@
 """Whether images suffice for stage split is known before anything is brought in: init ends in a split, or in a sentence."""
 
-import shutil
 from pathlib import Path
 
 import numpy as np
 import pytest
 from PIL import Image
 
-from segpipe.acquire import ingest
 from segpipe.cli.init import init
 from segpipe.errors import PipelineError
 from segpipe.params.load import load_params
@@ -16,18 +14,6 @@ from stages import split as split_stage
 from tests.annotations.near_duplicates.test_pairs import scene
 
 OWN = Path(__file__).parents[2]
-
-
-@pytest.fixture
-def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A project without Git, as the current folder; nothing is given to DVC."""
-    root = tmp_path / "project"
-    (root / ".dvc").mkdir(parents=True)
-    shutil.copy(OWN / "params.yaml", root)
-    monkeypatch.chdir(root)
-    monkeypatch.delenv("DVC_ROOT", raising=False)
-    monkeypatch.setattr(ingest, "_dvc_add", lambda: None)
-    return root
 
 
 def save(root: Path, name: str, image: np.ndarray, part: str = "") -> None:
@@ -55,7 +41,7 @@ def refusal(root: Path) -> str:
     return str(caught.value)
 
 
-@pytest.mark.usefixtures("project")
+@pytest.mark.usefixtures("project", "without_dvc")
 def test_crops_of_three_pictures_are_three_groups(tmp_path: Path) -> None:
     for seed in range(3):
         for at in range(3):
@@ -67,7 +53,7 @@ def test_crops_of_three_pictures_are_three_groups(tmp_path: Path) -> None:
     ]
 
 
-@pytest.mark.usefixtures("project")
+@pytest.mark.usefixtures("project", "without_dvc")
 def test_groups_of_a_table_count_as_well(tmp_path: Path) -> None:
     rows = []
     for number in range(8):
@@ -81,27 +67,27 @@ def test_groups_of_a_table_count_as_well(tmp_path: Path) -> None:
     assert {found["0"], found["4"]} == {"0", "1"}
 
 
-@pytest.mark.usefixtures("project")
+@pytest.mark.usefixtures("project", "without_dvc")
 def test_two_images_are_enough(tmp_path: Path) -> None:
     for number in range(2):
         save(tmp_path / "mine", f"{number}", scene(number, 60, 80))
     assert set(parts(tmp_path / "mine").values()) == {"0", "1"}
 
 
-@pytest.mark.usefixtures("project")
+@pytest.mark.usefixtures("project", "without_dvc")
 def test_one_image_is_refused(tmp_path: Path) -> None:
     save(tmp_path / "mine", "only", scene(1, 60, 80))
     assert refusal(tmp_path / "mine") == ("1 image, but 2 are the fewest: one to train on and one to validate on. Add images.")
 
 
-@pytest.mark.usefixtures("project")
+@pytest.mark.usefixtures("project", "without_dvc")
 def test_one_image_beside_a_test_list_is_refused(tmp_path: Path) -> None:
     for number, part in enumerate(("train", "test", "test")):
         save(tmp_path / "mine", f"{number}", scene(number, 60, 80), part)
     assert refusal(tmp_path / "mine").startswith("1 image outside the test list, but 2 are the fewest")
 
 
-@pytest.mark.usefixtures("project")
+@pytest.mark.usefixtures("project", "without_dvc")
 def test_crops_of_one_picture_are_refused_by_their_cause(tmp_path: Path) -> None:
     for at in range(4):
         save(tmp_path / "mine", f"{at}", scene(5)[5 * at : 200 + 5 * at, 8 * at : 280 + 8 * at])
@@ -114,7 +100,7 @@ def test_crops_of_one_picture_are_refused_by_their_cause(tmp_path: Path) -> None
     assert len(set(parts(tmp_path / "mine").values())) == 4
 
 
-@pytest.mark.usefixtures("project")
+@pytest.mark.usefixtures("project", "without_dvc")
 def test_a_table_of_one_group_is_named(tmp_path: Path) -> None:
     for number in range(3):
         save(tmp_path / "mine", f"{number}", scene(number, 60, 80))
@@ -126,7 +112,7 @@ def test_a_table_of_one_group_is_named(tmp_path: Path) -> None:
     assert str(caught.value).endswith("Add images of other groups, or mend data.groups in params.yaml.")
 
 
-@pytest.mark.usefixtures("project")
+@pytest.mark.usefixtures("project", "without_dvc")
 def test_a_validation_list_without_any_training_image_is_refused(tmp_path: Path) -> None:
     for number in range(3):
         save(tmp_path / "mine", f"{number}", scene(number, 60, 80), "val")

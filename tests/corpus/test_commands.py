@@ -1,7 +1,6 @@
 """The whole corpus through the commands: every mistake ends in sentences and exit code 2, and `--fix` mends what it says."""
 
 import shlex
-import shutil
 from collections import Counter
 from pathlib import Path
 
@@ -9,7 +8,6 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from segpipe.acquire import ingest
 from segpipe.cli.convert import convert
 from segpipe.cli.init import init
 from segpipe.console import command
@@ -98,20 +96,8 @@ def test_convert_says_what_to_add_to_the_command(case: Case, tmp_path: Path) -> 
     assert (tmp_path / "out/index.csv").is_file()
 
 
-@pytest.fixture
-def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A project without Git, as the current folder; `dvc add` is spared."""
-    root = tmp_path / "project"
-    (root / ".dvc").mkdir(parents=True)
-    shutil.copy(OWN / "params.yaml", root)
-    monkeypatch.chdir(root)
-    monkeypatch.delenv("DVC_ROOT", raising=False)
-    monkeypatch.setattr(ingest, "_dvc_add", lambda: None)
-    return root
-
-
 @pytest.mark.parametrize("key", SINGLE, ids=": ".join)
-@pytest.mark.usefixtures("project")
+@pytest.mark.usefixtures("project", "without_dvc")
 def test_init_brings_in_what_it_can_mend(key: tuple[str, str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("segpipe.workflows.split_groups.refuse_too_few", lambda *_: None)  # most sets are of one image or two
     (case,) = (case for case in CASES if (case.source, case.name) == key)
@@ -128,7 +114,7 @@ def test_init_brings_in_what_it_can_mend(key: tuple[str, str], tmp_path: Path, m
 
 
 @pytest.mark.parametrize("case", BROKEN, ids=names)
-@pytest.mark.usefixtures("project")
+@pytest.mark.usefixtures("project", "without_dvc")
 def test_init_never_fails_otherwise(case: Case, tmp_path: Path) -> None:
     parameters(case, tmp_path / "mine")
     before = Path("params.yaml").read_text()
@@ -139,6 +125,7 @@ def test_init_never_fails_otherwise(case: Case, tmp_path: Path) -> None:
         assert not Path("data").exists()
 
 
+@pytest.mark.usefixtures("without_dvc")
 def test_labels_in_two_spellings_become_one_class(project: Path, tmp_path: Path) -> None:
     for name, label in (("a", "cat"), ("b", "cat"), ("c", "Cat")):
         test_labelme.labelme(tmp_path / "mine" / name, test_labelme.shape(label))
@@ -150,6 +137,7 @@ def test_labels_in_two_spellings_become_one_class(project: Path, tmp_path: Path)
     assert "  class_map:              # old name: new name" in (project / "params.yaml").read_text()
 
 
+@pytest.mark.usefixtures("without_dvc")
 def test_images_smaller_than_the_crop_lower_it(project: Path, tmp_path: Path) -> None:
     for number in range(12):
         values = np.random.default_rng(number).integers(0, 256, (40, 40, 3), np.uint8)

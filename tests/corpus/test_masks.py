@@ -81,7 +81,7 @@ def gray_and_colour(root: Path) -> None:
     save(root / "images/b.png", np.arange(32).reshape(4, 8))
 
 
-def twins(root: Path) -> None:
+def same_image_twice(root: Path) -> None:
     folder(root, a=blocks(0, 1), b=blocks(1, 0))
     (root / "images/b.png").write_bytes((root / "images/a.png").read_bytes())
 
@@ -395,7 +395,7 @@ CASES = [
     case("gray and RGB", gray_and_colour, masks={"a": "00001111", "b": "11110000"}),
     case(
         "same picture, other mask",
-        twins,
+        same_image_twice,
         masks={"a": "00001111", "b": "11110000"},
         warnings=(
             "2 files: the same picture as another, with another annotation. Keep the right one of them.\n"

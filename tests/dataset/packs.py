@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from segpipe.dataset import pack
 from segpipe.images.encode import encode_mask
 from segpipe.record import DatasetInfo, Record
-from segpipe.storage.byte_source import Held, Place
+from segpipe.storage.byte_source import FileRange, InMemory
 from segpipe.storage.files import write_bytes
 
 Image = NDArray[np.uint8]
@@ -62,6 +62,6 @@ def _record(folder: Path, item: str, image: Image, mask: Image, n_classes: int) 
         low=tuple(map(int, values.min(axis=0))),
         high=tuple(map(int, values.max(axis=0))),
         spacing=(0, 0),
-        image=Place(path),
-        mask_png=Held(mask_png),
+        image=FileRange(path),
+        mask_png=InMemory(mask_png),
     )

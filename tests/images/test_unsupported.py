@@ -7,7 +7,7 @@ import pytest
 from PIL import Image
 from PIL.PngImagePlugin import PngInfo
 
-from segpipe.acquire.ingest import opened
+from segpipe.acquire.ingest import open_source
 from segpipe.annotations.detect.layout import recognise
 from segpipe.annotations.formats.coco.file import read_file
 from segpipe.annotations.formats.labelme.json_file import read_json
@@ -73,7 +73,7 @@ def test_a_folder_of_pointers_is_told(tmp_path: Path, monkeypatch: pytest.Monkey
     with pytest.raises(PipelineError) as caught:
         recognise(tmp_path)
     assert f"3 of its files, such as a.jpg: {TOLD}" in str(caught.value).splitlines()
-    with pytest.raises(PipelineError) as caught, opened(str(tmp_path / "a.jpg"), None):
+    with pytest.raises(PipelineError) as caught, open_source(str(tmp_path / "a.jpg"), None):
         pass
     assert str(caught.value) == f"{tmp_path / 'a.jpg'}: {TOLD}"
 

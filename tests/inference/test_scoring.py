@@ -19,7 +19,7 @@ from segpipe.losses import table as losses
 from segpipe.losses.cross_entropy import cross_entropy
 from segpipe.losses.table import Classes, Losses
 from segpipe.params.schema import InferParams
-from segpipe.storage.zips import places
+from segpipe.storage.zips import entries
 from tests.dataset.packs import noise
 from tests.inference.cards import PARAMS, small
 
@@ -63,7 +63,7 @@ def test_files_hold_what_was_scored(tmp_path: Path) -> None:
     images = list(csv.DictReader((tmp_path / "per_image.csv").open(encoding="utf-8")))
     assert [(row["part"], row["id"]) for row in images] == [("val", "a/0"), ("test", "a/1"), ("test", "a/2")]
     assert float(images[0]["loss"]) == found[0].losses["loss"]
-    pictures = places(tmp_path / "predictions.zip")
+    pictures = entries(tmp_path / "predictions.zip")
     assert np.array_equal(decode_mask(pictures["test/a/1.png"].read(), "a"), found[1].prediction)
 
 

@@ -122,7 +122,7 @@ def test_what_is_no_mapping_is_told_in_a_sentence(text: str, sentence: str, tmp_
 
 def test_other_encodings_and_folders_have_their_sentence(tmp_path: Path) -> None:
     (tmp_path / "params.yaml").write_bytes("seed: 42  # für alle\n".encode("latin-1"))
-    assert message(tmp_path / "params.yaml") == "FILE is not text in UTF-8. Save it as UTF-8."
+    assert message(tmp_path / "params.yaml") == "FILE: not UTF-8 text. Save it as UTF-8."
     (tmp_path / "folder.yaml").mkdir()
     assert message(tmp_path / "folder.yaml").startswith("FILE cannot be read (Is a directory). ")
     assert message(tmp_path / "none.yaml") == "FILE: no such file. Run this in the folder that holds none.yaml."

@@ -11,10 +11,10 @@ from segpipe.storage import zips
 
 
 @given(st.dictionaries(st.text("abcé/", min_size=1, max_size=8), st.binary(max_size=50), max_size=6))
-def test_zip_places_hold_what_was_written(tmp_path_factory: pytest.TempPathFactory, members: dict[str, bytes]) -> None:
+def test_zip_entries_hold_what_was_written(tmp_path_factory: pytest.TempPathFactory, members: dict[str, bytes]) -> None:
     path = tmp_path_factory.mktemp("zip") / "a.zip"
     zips.write_zip(path, members.items())
-    assert {name: place.read() for name, place in zips.places(path).items()} == members
+    assert {name: place.read() for name, place in zips.entries(path).items()} == members
     with zipfile.ZipFile(path) as archive:
         assert archive.testzip() is None
 

@@ -1,4 +1,4 @@
-"""The built-in sample: sea animals that are told apart by shape and marks, hardly by colour, annotated as labelme would.
+"""The built-in sample: sea animals that differ in shape and marks, hardly in colour, annotated as labelme would.
 
 Each picture is a pure function of (seed, index). It is painted back to front at twice its size; the same outlines,
 in the same order, are its annotation. What hides part of an animal is annotated too, as `background`.

@@ -1,7 +1,7 @@
 """Skins: what covers an animal, a stone or a leaf.
 
 Each takes (rng, colours, u, v), where u and v say where a pixel lies in the unplaced shape, and gives that part's surface.
-Its relief is in the shape's own units. What tells one kind from another is the marks, hardly the colours: every body is
+Its relief is in the shape's own units. The marks distinguish the kinds, hardly the colours: every body is
 of the picture's palette, pulled a little towards its kind's own tint.
 """
 

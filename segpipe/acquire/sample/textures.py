@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 Field = NDArray[np.float32]
 
-# Everything in one picture, animal or not, draws from one palette, so that colour does not tell the classes apart.
+# Everything in one picture, animal or not, draws from one palette, so that colour does not separate the classes.
 PALETTES = (
     ("#16505e", "#2f8f86", "#dcbf77", "#e0a06a", "#c9674e", "#2c4650"),
     ("#12597a", "#1f7f88", "#3f9f8f", "#e2e0b8", "#bfa79c", "#6a6d58"),

@@ -13,7 +13,7 @@ from segpipe.images.overlay import displayed, overlay
 from segpipe.images.palette import Colour, colours
 from segpipe.record import Record
 
-MOST = 24
+MAX_IMAGES = 24
 COLUMNS = 4
 TILE = 224
 """Pixels: the long side of an image on the sheet."""
@@ -22,21 +22,24 @@ INK, PAPER = (40, 40, 40), (255, 255, 255)
 
 
 def contact_sheet(records: Sequence[Record], classes: Sequence[str]) -> NDArray[np.uint8]:
-    """(H, W, 3): up to MOST images, each with its mask laid over it at its side, and what each colour means."""
+    """(H, W, 3): up to MAX_IMAGES images, each beside itself under its mask, and a legend of the colours."""
     palette = colours(len(classes))
-    tiles = [_tile(record, palette) for record in chosen(records, len(classes))]
+    tiles = [_tile(record, palette) for record in select_records(records, len(classes))]
     width = COLUMNS * (2 * TILE + 2 * GAP) + GAP
     rows = [tiles[at : at + COLUMNS] for at in range(0, len(tiles), COLUMNS)]
     return np.concatenate([_legend(classes, palette, width), *(_row(row, width) for row in rows)])
 
 
-def chosen(records: Sequence[Record], n_classes: int) -> list[Record]:
-    """Up to MOST records in an order of their own (a hash of the id): in turn one for the class that was shown least."""
+def select_records(records: Sequence[Record], n_classes: int) -> list[Record]:
+    """Up to MAX_IMAGES records, sorted by id.
+
+    They are taken in the order of a hash of the id, each time one with the class that was shown least so far.
+    """
     left = sorted(records, key=lambda record: hashlib.sha256(record.id.encode("utf-8")).digest())
     images = [sum(record.pixels[number] > 0 for record in left) for number in range(n_classes)]
     shown = [0] * n_classes
     taken: list[Record] = []
-    while any(images) and len(taken) < MOST:
+    while any(images) and len(taken) < MAX_IMAGES:
         wanted = min(
             (number for number in range(n_classes) if images[number]), key=lambda number: (shown[number], images[number])
         )
@@ -46,7 +49,7 @@ def chosen(records: Sequence[Record], n_classes: int) -> list[Record]:
         for number, count in enumerate(record.pixels):
             shown[number] += count > 0
             images[number] -= count > 0
-    taken += left[: MOST - len(taken)]
+    taken += left[: MAX_IMAGES - len(taken)]
     return sorted(taken, key=lambda record: record.id)
 
 
@@ -61,7 +64,7 @@ def _tile(record: Record, palette: Sequence[Colour]) -> NDArray[np.uint8]:
     tile = np.full((size[1] + LINE, 2 * TILE + GAP, 3), PAPER, np.uint8)
     tile[: size[1], : size[0]] = small
     tile[: size[1], TILE + GAP : TILE + GAP + size[0]] = marked
-    return _written(tile, [((0, size[1] + 2), _short(record.id))])
+    return _with_text(tile, [((0, size[1] + 2), _short(record.id))])
 
 
 def _row(tiles: Sequence[NDArray[np.uint8]], width: int) -> NDArray[np.uint8]:
@@ -82,10 +85,10 @@ def _legend(classes: Sequence[str], palette: Sequence[Colour], width: int) -> ND
         top, left = GAP + number // columns * (LINE + 4), GAP + number % columns * (width - GAP) // columns
         legend[top : top + 12, left : left + 12] = palette[number]
         texts.append(((left + 18, top - 1), _short(name)))
-    return _written(legend, texts)
+    return _with_text(legend, texts)
 
 
-def _written(picture: NDArray[np.uint8], texts: Sequence[tuple[tuple[int, int], str]]) -> NDArray[np.uint8]:
+def _with_text(picture: NDArray[np.uint8], texts: Sequence[tuple[tuple[int, int], str]]) -> NDArray[np.uint8]:
     canvas = Image.fromarray(picture)
     draw = ImageDraw.Draw(canvas)
     for place, text in texts:

@@ -1,8 +1,9 @@
-"""What no single image shows and yet spoils a training: absent and rare classes, the same picture marked differently."""
+"""Checks of the data set as a whole: absent and rare classes, empty and flat images, the same image annotated differently."""
 
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
 
+from segpipe.annotations.class_names import is_void
 from segpipe.annotations.crop import crop_of
 from segpipe.errors import DataError, Fix
 from segpipe.record import Record, is_background
@@ -23,12 +24,12 @@ def warnings_of(records: Sequence[Record], classes: Sequence[str]) -> list[DataE
         return []
     return [
         DataError(file, problem, remedy, warning=True)
-        for check in (_absent, _rare, _empty, _ignored, _flat, _small, _contradictory)
+        for check in (_void_first, _absent, _rare, _empty, _ignored, _flat, _small, _contradictory)
         for file, problem, remedy in check(records, classes)
     ]
 
 
-def small_for(records: Sequence[Record], crop: int, stride: int) -> list[DataError]:
+def smaller_than_crop(records: Sequence[Record], crop: int, stride: int) -> list[DataError]:
     """A warning for each image that is smaller than the training crop, where a smaller one suits the images; with that one."""
     sides = [min(record.width, record.height) for record in records]
     fitting = crop_of(sides, stride, crop) if sides else crop
@@ -40,10 +41,18 @@ def small_for(records: Sequence[Record], crop: int, stride: int) -> list[DataErr
     ]
 
 
-Found = Iterator[tuple[str, str, str]]
+Warnings = Iterator[tuple[str, str, str]]
 
 
-def _absent(records: Sequence[Record], classes: Sequence[str]) -> Found:
+def _void_first(records: Sequence[Record], classes: Sequence[str]) -> Warnings:
+    """A first class whose name means "no class". The classes are those after data.class_map, so mapping it silences this."""
+    if is_void(classes[0]):
+        name = classes[0]
+        remedy = f'In data.class_map write "{name}: background" if no object is there, or "{name}: __ignore__" if nobody looked.'
+        yield f"class {name}", 'the first class: its name means "no class", and yet it counts as a class of objects', remedy
+
+
+def _absent(records: Sequence[Record], classes: Sequence[str]) -> Warnings:
     """Classes that are in no mask, or in so few that not every fold can have one."""
     for number, name in enumerate(classes):
         images = sum(record.pixels[number] > 0 for record in records)
@@ -58,7 +67,7 @@ def _absent(records: Sequence[Record], classes: Sequence[str]) -> Found:
             yield f"class {name}", f"it occurs in fewer than {FEW_IMAGES} images", remedy
 
 
-def _rare(records: Sequence[Record], classes: Sequence[str]) -> Found:
+def _rare(records: Sequence[Record], classes: Sequence[str]) -> Warnings:
     """Classes that are there, with a very small share of the pixels."""
     totals = [sum(record.pixels[number] for record in records) for number in range(len(classes))]
     for name, total in zip(classes, totals, strict=True):
@@ -67,7 +76,7 @@ def _rare(records: Sequence[Record], classes: Sequence[str]) -> Found:
             yield f"class {name}", f"it covers less than a {RARE}th of the pixels", remedy
 
 
-def _empty(records: Sequence[Record], classes: Sequence[str]) -> Found:
+def _empty(records: Sequence[Record], classes: Sequence[str]) -> Warnings:
     """Images without an object, where most are such."""
     empty = [record for record in records if not sum(record.pixels[1:])]
     if 2 * len(empty) > len(records):
@@ -75,26 +84,26 @@ def _empty(records: Sequence[Record], classes: Sequence[str]) -> Found:
             yield record.source, "no object in it, as in most images here", "Check that their annotations are not missing."
 
 
-def _ignored(records: Sequence[Record], classes: Sequence[str]) -> Found:
+def _ignored(records: Sequence[Record], classes: Sequence[str]) -> Warnings:
     for record in records:
         if record.ignored == record.width * record.height:
             yield record.source, "every pixel of it is ignored, so it teaches nothing", "Take it out, or mend its annotation."
 
 
-def _flat(records: Sequence[Record], classes: Sequence[str]) -> Found:
+def _flat(records: Sequence[Record], classes: Sequence[str]) -> Warnings:
     for record in records:
         pixels = record.width * record.height
         if all(total**2 == square * pixels for total, square in zip(record.sums, record.squares, strict=True)):
             yield record.source, "an image of one single value", "Take it out, or copy it again from where it came."
 
 
-def _small(records: Sequence[Record], classes: Sequence[str]) -> Found:
+def _small(records: Sequence[Record], classes: Sequence[str]) -> Warnings:
     for record in records:
         if min(record.width, record.height) < SMALL:
             yield record.source, f"an image with a side below {SMALL} pixels", "Check that it is no thumbnail."
 
 
-def _contradictory(records: Sequence[Record], classes: Sequence[str]) -> Found:
+def _contradictory(records: Sequence[Record], classes: Sequence[str]) -> Warnings:
     """The same bytes under several names, with masks that contradict one another."""
     same: dict[str, list[Record]] = defaultdict(list)
     for record in records:

@@ -12,10 +12,10 @@ from segpipe.storage.files import write_bytes, write_json
 
 def write(folder: Path, examination: Examination) -> None:
     """Writes findings.json, contact_sheet.png and statistics.png; the same data gives the same bytes."""
-    told = [
+    rows = [
         {"severity": "warning" if each.warning else "error", "problem": each.problem, "remedy": each.remedy, "files": each.files}
         for each in findings(examination.problems)
     ]
-    write_json(folder / "findings.json", told)
+    write_json(folder / "findings.json", rows)
     write_bytes(folder / "contact_sheet.png", encode_png(contact_sheet(examination.records, examination.classes)))
     write_bytes(folder / "statistics.png", statistics_png(examination.records, examination.classes))

@@ -18,7 +18,7 @@ WORDS = {
     "folders": r" \(\d+ image files?",
     "lines": r"(^|, )line \d+",
 }
-"""What findings are of that are not of files, and the pattern of their names."""
+"""What findings are about that are not about files, and a pattern of their names."""
 
 
 @dataclass(frozen=True)
@@ -32,27 +32,27 @@ class Finding:
     fixes: tuple[Fix, ...]
 
     def __str__(self) -> str:
-        return "\n".join([_sentence(self), *_lines(self.fixes)])
+        return "\n".join([_format_finding(self), *_fix_lines(self.fixes)])
 
 
 def findings(problems: Iterable[DataError]) -> list[Finding]:
     """The problems, the same ones together, errors first, then by their words."""
-    alike: dict[tuple[bool, str, str], list[DataError]] = defaultdict(list)
+    grouped: dict[tuple[bool, str, str], list[DataError]] = defaultdict(list)
     for problem in problems:
-        alike[problem.warning, problem.problem, problem.remedy].append(problem)
+        grouped[problem.warning, problem.problem, problem.remedy].append(problem)
     return [
         Finding(warning, problem, remedy, tuple(sorted({each.file for each in own})), _fixes(own))
-        for (warning, problem, remedy), own in sorted(alike.items())
+        for (warning, problem, remedy), own in sorted(grouped.items())
     ]
 
 
 def refuse(problems: Iterable[DataError], hint: str = "") -> None:
-    """Tells the warnings on stderr, and raises one PipelineError with all errors, the same ones together, if there are any.
+    """Prints the warnings to stderr, and raises one PipelineError with all errors, the same ones together, if there are any.
 
     `hint` follows where some of them can be mended in params.yaml.
     """
     problems = [*problems]
-    print(told(problems), file=sys.stderr, end="")
+    print(format_warnings(problems), file=sys.stderr, end="")
     errors = [finding for finding in findings(problems) if not finding.warning]
     if errors:
         kinds = "1 kind" if len(errors) == 1 else f"{len(errors)} kinds"
@@ -60,8 +60,8 @@ def refuse(problems: Iterable[DataError], hint: str = "") -> None:
         raise PipelineError("\n".join([*map(str, errors), *hints, f"{kinds} of problem; nothing was converted."]))
 
 
-def told(problems: Iterable[DataError]) -> str:
-    """The findings that stop nothing, for people: lines that begin with `warning:`."""
+def format_warnings(problems: Iterable[DataError]) -> str:
+    """The warnings as text: lines that begin with `warning:`."""
     warnings = [line for finding in findings(problems) if finding.warning for line in str(finding).splitlines()]
     return "".join(f"warning: {line}\n" for line in warnings)
 
@@ -70,7 +70,7 @@ def _fixes(problems: Iterable[DataError]) -> tuple[Fix, ...]:
     return tuple(dict.fromkeys(fix for problem in problems for fix in problem.fixes))
 
 
-def _sentence(finding: Finding) -> str:
+def _format_finding(finding: Finding) -> str:
     names = finding.files
     if len(names) == 1:
         return f"{names[0]}: {finding.problem}. {finding.remedy}"
@@ -79,6 +79,6 @@ def _sentence(finding: Finding) -> str:
     return f"{len(names)} {what}: {finding.problem}. {finding.remedy}\n  {shown}"
 
 
-def _lines(fixes: Iterable[Fix]) -> list[str]:
+def _fix_lines(fixes: Iterable[Fix]) -> list[str]:
     """What to write into params.yaml, a line a key."""
     return [f"  params.yaml: {each}" for each in lines(fixes)]

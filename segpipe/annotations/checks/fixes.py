@@ -48,13 +48,13 @@ def _flow(value: Any) -> str:
 
 def lines(fixes: Iterable[Fix]) -> list[str]:
     """The fixes as a person would write them into params.yaml, a line a key."""
-    told: dict[str, str] = {}
+    texts: dict[str, str] = {}
     for fix in fixes:
         values = list(map(str, fix.value)) if isinstance(fix.value, list | tuple) else [str(fix.value)]
         if not fix.adds:
-            told.setdefault(fix.key, ", ".join(values))
-        elif fix.key in told:
-            told[fix.key] += f", {': '.join(values)}"
+            texts.setdefault(fix.key, ", ".join(values))
+        elif fix.key in texts:
+            texts[fix.key] += f", {': '.join(values)}"
         else:
-            told[fix.key] = f"add {': '.join(values)}"
-    return [f"{key}: {value}" for key, value in told.items()]
+            texts[fix.key] = f"add {': '.join(values)}"
+    return [f"{key}: {value}" for key, value in texts.items()]

@@ -9,7 +9,7 @@ from segpipe.images.palette import colours
 from segpipe.record import Record
 
 INK = "#333333"
-MOST = 40
+MAX_CLASSES = 40
 """Classes drawn; with more of them the bars would be too thin to read."""
 
 
@@ -21,7 +21,7 @@ def statistics_png(records: Sequence[Record], classes: Sequence[str]) -> bytes:
     with mpl.rc_context(), warnings.catch_warnings(action="ignore"):  # a letter that the font lacks is drawn as a box
         mpl.rcdefaults()  # A person's own matplotlibrc would give other bytes.
         mpl.rcParams.update({"font.size": 9, "axes.spines.top": False, "axes.spines.right": False, "text.color": INK})
-        shown = min(len(classes), MOST)
+        shown = min(len(classes), MAX_CLASSES)
         figure = Figure(figsize=(11, max(3.2, 1 + 0.22 * shown)), layout="constrained")
         images, pixels, sizes = figure.subplots(1, 3)
         hues = ["#" + bytes(colour).hex() for colour in colours(shown)]

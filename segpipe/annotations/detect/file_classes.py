@@ -3,14 +3,14 @@
 from collections.abc import Sequence
 
 from segpipe.annotations.class_names import Classes, NameList
-from segpipe.annotations.formats.masks.layers import NOTHING
+from segpipe.annotations.formats.masks.mask_files import NO_CLASS_NAMES
 from segpipe.errors import DataError
 from segpipe.record import BACKGROUND, IGNORE, is_background
 
 
-def of_files(names: Sequence[str], listed: NameList | None, origin: str) -> Classes:
-    """Background and the names of the files, or those of the list, which must hold them all; `origin` tells where they stand."""
-    own = [name for name in (listed.names if listed else names) if name not in NOTHING and not is_background(name)]
+def classes_from_file_names(names: Sequence[str], listed: NameList | None, origin: str) -> Classes:
+    """Background and the names of the files, or those of the list, which must hold them all; `origin` says where they stand."""
+    own = [name for name in (listed.names if listed else names) if name not in NO_CLASS_NAMES and not is_background(name)]
     background = next(filter(is_background, listed.names if listed else ()), BACKGROUND)
     missing = [name for name in names if name not in own]
     problems = []

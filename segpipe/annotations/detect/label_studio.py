@@ -1,4 +1,4 @@
-"""Label Studio's masks of brushes: PNGs whose names tell a task and a tag, but not the image."""
+"""Label Studio's masks of brushes: PNGs whose names hold a task and a tag, but not the image."""
 
 import re
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""Which format a folder is in: told by the files that are there and by matching names, not by folder names alone."""
+"""Detects the format of a folder: by the files that are there and by matching names, not by folder names alone."""
 
 import shlex
 from collections import Counter
@@ -10,12 +10,12 @@ from typing import Literal
 
 from segpipe.annotations import foreign_files
 from segpipe.annotations.detect import label_studio, mask_folders, nnunet
-from segpipe.annotations.detect.guess_classes import VOC
+from segpipe.annotations.detect.infer_classes import VOC
 from segpipe.annotations.detect.mask_folders import IMAGE_NAMES, MASK_NAMES, PAIRS, MaskFolders
 from segpipe.annotations.formats.coco import file as coco
-from segpipe.annotations.formats.labelme.json_file import AGAIN, OTHER, read_json
+from segpipe.annotations.formats.labelme.json_file import NOT_LABELME, SAVE_AGAIN, read_json
 from segpipe.annotations.formats.masks import colour_table
-from segpipe.annotations.formats.masks.several import FORMS, words_in
+from segpipe.annotations.formats.masks.name_pattern import VARIANT_WORDS, words_in
 from segpipe.annotations.formats.masks.template import CLASS, STEM, parse
 from segpipe.annotations.formats.voc.tree import LABELMAP
 from segpipe.annotations.formats.yolo import source as yolo
@@ -24,8 +24,8 @@ from segpipe.errors import DataError, PipelineError
 from segpipe.images.unsupported import POINTER, is_pointer, kind_of_name
 
 Kind = Literal["labelme", "masks", "voc", "coco", "yolo"]
-TRIED = 8
-"""So many JSON files tell which program wrote them."""
+MAX_TRIED = 8
+"""JSON files that are opened to find out which program wrote them."""
 EXPECTED = """Expected one of these:
   labelme  photo.jpg and photo.json side by side, flat or below train/, val/, test/
   masks    images/photo.jpg and masks/photo.png: class ids, black and white, or colours; or photo.jpg beside photo_mask.png;
@@ -40,7 +40,7 @@ Folders of other names: --kind masks --image-dir NAME --mask-dir NAME."""
 class Layout:
     """A format, and for `masks` the names of the two folders, how masks are called, or the list that pairs them.
 
-    `classes` are those that the names of masks of one class each, or the list, tell; empty where values do.
+    `classes` are those in the names of masks of one class each, or in the list; empty where values decide.
     """
 
     kind: Kind
@@ -72,14 +72,14 @@ def recognise(
     if bool(image_dir) != bool(mask_dir) or ((image_dir or template) and kind not in (None, "masks")):
         raise PipelineError("--image-dir and --mask-dir belong together, and like --template to --kind masks.")
     if pairs != "none":
-        return _sure(root, mask_folders.listed(root, pairs))
+        return _without_doubt(root, mask_folders.listed(root, pairs))
     if image_dir:
-        return _sure(root, mask_folders.between(root, image_dir, mask_dir, template))
+        return _without_doubt(root, mask_folders.naming_between(root, image_dir, mask_dir, template))
     if root.is_file():
         return Layout("voc")
     fitting = [each for each in _candidates(root, "masks" if template else kind, template) if kind in (None, _kind(each))]
     if len(fitting) == 1:
-        found = _sure(root, fitting[0])
+        found = _without_doubt(root, fitting[0])
         rival = mask_folders.rival(root, fitting[0]) if isinstance(fitting[0], MaskFolders) and not template else ""
         if rival:
             raise PipelineError(_two_kinds_of_masks(root, found, rival))
@@ -90,10 +90,10 @@ def recognise(
     if not fitting:
         raise PipelineError(_nothing_fits(root, kind))
     names = "; ".join(map(str, fitting))
-    raise PipelineError(f"{root}: fits several layouts ({names}). Say {_choice(fitting)}.")
+    raise PipelineError(f"{root}: fits several layouts ({names}). Say {_how_to_choose(fitting)}.")
 
 
-def _sure(root: Path, found: Layout | MaskFolders) -> Layout:
+def _without_doubt(root: Path, found: Layout | MaskFolders) -> Layout:
     """The layout. Raises PipelineError where the names of masks leave open what they are."""
     if isinstance(found, Layout):
         return found
@@ -114,14 +114,16 @@ def _kind(found: Layout | MaskFolders) -> Kind:
     return found.kind if isinstance(found, Layout) else "masks"
 
 
-def _choice(fitting: Sequence[Layout | MaskFolders]) -> str:
+def _how_to_choose(fitting: Sequence[Layout | MaskFolders]) -> str:
     """What to say where several layouts fit, and where these are folders of masks that may be classes, how to read all."""
     folders = [each for each in fitting if isinstance(each, MaskFolders)]
     if len(folders) < len(fitting):
         return "which, with --kind"
     both = "which folders, with --image-dir NAME --mask-dir NAME"
     images = {each.image_dir for each in folders}
-    plain = all("/" not in each.mask_dir and each.template == STEM and words_in(each.mask_dir) - FORMS for each in folders)
+    plain = all(
+        "/" not in each.mask_dir and each.template == STEM and words_in(each.mask_dir) - VARIANT_WORDS for each in folders
+    )
     if len(images) > 1 or not plain:
         return both
     whole = MaskFolders(images.pop(), ".", f"{CLASS}/{STEM}")
@@ -168,7 +170,11 @@ def _shape_layouts(root: Path) -> list[Layout]:
     """Layouts with outlines in JSON or text files."""
     listings = {path for path in files_below(root, (".json",)) if coco.is_coco(path)}
     is_labelme = any(_is_labelme(path) for path in files_below(root, (".json",)) if path not in listings)
-    fitting: tuple[tuple[Kind, bool], ...] = (("labelme", is_labelme), ("coco", bool(listings)), ("yolo", yolo.is_yolo(root)))
+    fitting: tuple[tuple[Kind, bool], ...] = (
+        ("labelme", is_labelme),
+        ("coco", bool(listings)),
+        ("yolo", yolo.is_yolo(root)),
+    )
     return [Layout(kind) for kind, fits in fitting if fits]
 
 
@@ -196,8 +202,8 @@ def _nothing_fits(root: Path, kind: Kind | None) -> str:
 def _hints(root: Path, files: Iterable[Path], kind: Kind | None) -> list[str]:
     """Sentences on what comes near: JSON of another kind, two folders whose files are named differently, links."""
     hints = []
-    others = list(islice((path for path in files if path.suffix.lower() == ".json" and not _is_labelme(path)), TRIED))
-    # The one whose program is known tells more than a file of settings that comes first.
+    others = list(islice((path for path in files if path.suffix.lower() == ".json" and not _is_labelme(path)), MAX_TRIED))
+    # One whose program is known says more than a file of settings that comes first.
     other = next((path for path in others if foreign_files.program_of_file(path)), others[0] if others else None)
     if other:
         hints.append(_why_not(other, other.relative_to(root).as_posix(), kind))
@@ -205,7 +211,7 @@ def _hints(root: Path, files: Iterable[Path], kind: Kind | None) -> list[str]:
     image, mask = (next((first[name] for name in names if name in first), None) for names in (IMAGE_NAMES, MASK_NAMES))
     if image and mask:
         hints.append(f"{image} and {mask}: no rule leads from the images' names to the masks'. Pair them in {PAIRS}.")
-    channels = nnunet.several_files(root, images_below(root))
+    channels = nnunet.multi_channel_hint(root, images_below(root))
     hints += [channels] if channels else []
     xml = next((program for path in files if (program := foreign_files.program_of_xml(path))), None)
     hints += [f"There is {xml.what} in it. {xml.remedy}"] if xml else []
@@ -223,6 +229,6 @@ def _why_not(path: Path, name: str, kind: Kind | None) -> str:
     try:
         read_json(path.read_bytes(), name)
     except DataError as problem:
-        is_labelme = problem.problem != OTHER and (kind == "labelme" or problem.remedy != AGAIN)
+        is_labelme = problem.problem != NOT_LABELME and (kind == "labelme" or problem.remedy != SAVE_AGAIN)
         return str(problem) if is_labelme else coco.why_not(path, name)
     return coco.why_not(path, name)

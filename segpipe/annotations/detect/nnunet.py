@@ -8,7 +8,7 @@ from pathlib import Path
 CHANNEL = re.compile(r"(?P<case>.+)_\d{4}")
 
 
-def several_files(root: Path, images: Iterable[Path]) -> str:
+def multi_channel_hint(root: Path, images: Iterable[Path]) -> str:
     """What to do where a case has several files, or nothing."""
     cases: dict[str, list[Path]] = defaultdict(list)
     for path in images:

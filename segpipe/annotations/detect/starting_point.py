@@ -38,7 +38,7 @@ class Machine:
     memory: int
 
 
-def advice(examination: Examination, machine: Machine, stride: int, width: int) -> list[Advice]:
+def suggest_training(examination: Examination, machine: Machine, stride: int, width: int) -> list[Advice]:
     """What the images ask for. `stride` is the model's, `width` the channels of its first level."""
     records = examination.records
     crop = _crop(records, machine, stride)
@@ -46,7 +46,7 @@ def advice(examination: Examination, machine: Machine, stride: int, width: int) 
     return [crop, batch, _epochs(records, batch.value), _normalise(records), _augment(examination), _monitor(examination)]
 
 
-def groups(ids: Sequence[str]) -> list[Advice]:
+def suggest_groups(ids: Sequence[str]) -> list[Advice]:
     """That images belong together by their names, where these plainly show it."""
     pattern = suggest_pattern(ids)
     if pattern is None:

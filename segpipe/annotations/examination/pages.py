@@ -1,4 +1,4 @@
-"""Files of several pages as an image of each page, where `data.pages` says so; masks of as many pages go along."""
+"""Splits files of several pages into an image a page, where `data.pages` says so, and their masks likewise."""
 
 import contextlib
 import mmap
@@ -7,11 +7,11 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import PurePosixPath
 
-from segpipe.annotations.formats.masks.layers import Layers
-from segpipe.annotations.items import Found, Item, sorted_items
+from segpipe.annotations.formats.masks.mask_files import MaskFiles
+from segpipe.annotations.items import Item, ItemList, sorted_items
 from segpipe.errors import DataError
 from segpipe.images import tiff_directory
-from segpipe.storage.byte_source import Place, Readable
+from segpipe.storage.byte_source import ByteSource, FileRange
 
 TIFF_SUFFIXES = (".tif", ".tiff")
 BROKEN = (OSError, ValueError, struct.error, OverflowError)
@@ -22,23 +22,23 @@ BROKEN = (OSError, ValueError, struct.error, OverflowError)
 class Page:
     """The page of a TIFF whose directory begins at `directory`, as a TIFF of its own. Can be pickled."""
 
-    place: Readable
+    byte_source: ByteSource
     directory: int
 
     def read(self) -> bytes:
         """The bytes, the same each time; of a file on the disk only this page is read."""
         try:
-            with _buffer(self.place) as content:
+            with _buffer(self.byte_source) as content:
                 return tiff_directory.single_page(content, tiff_directory.directory(content, self.directory))
         except (ValueError, struct.error, OverflowError):
             raise OSError(5, "its pages are damaged or have changed") from None
 
-    def places(self) -> tuple[Place, ...]:
+    def file_ranges(self) -> tuple[FileRange, ...]:
         """The file that the page is in."""
-        return self.place.places()
+        return self.byte_source.file_ranges()
 
 
-def split_pages(found: Found) -> Found:
+def split_pages(found: ItemList) -> ItemList:
     """Each item of several pages as items `ID/0000`, `ID/0001` ..., one group where it has none; all others as they are.
 
     A problem for an annotation that has not as many pages as its image. Only TIFFs are opened, and of them the directories.
@@ -55,7 +55,7 @@ def split_pages(found: Found) -> Found:
     again = sorted_items(items, [])
     old = {(problem.file, problem.problem) for problem in found.problems}
     new = (problem for problem in again.problems if (problem.file, problem.problem) not in old)
-    return Found(again.items, (*found.problems, *problems, *new))
+    return ItemList(again.items, (*found.problems, *problems, *new))
 
 
 def _split(item: Item) -> Sequence[Item]:
@@ -69,29 +69,31 @@ def _split(item: Item) -> Sequence[Item]:
     if item.annotation and len(own) != len(pages):
         remedy = "Save a TIFF of masks with a page for each page of the image, or each page as an image of its own."
         raise DataError(f"mask of {item.source}", f"{_counted(own)}, but its image has {_counted(pages)}", remedy)
-    masks: Sequence[Readable | None] = own or [None] * len(pages)
+    masks: Sequence[ByteSource | None] = own or [None] * len(pages)
     return [_item(item, number, page, mask) for number, (page, mask) in enumerate(zip(pages, masks, strict=True))]
 
 
-def _mask_pages(item: Item) -> Sequence[Readable]:
+def _mask_pages(item: Item) -> Sequence[ByteSource]:
     """The pages of an item's mask, or of its several masks together; nothing where they are no TIFFs."""
-    if not isinstance(item.annotation, Layers):
+    if not isinstance(item.annotation, MaskFiles):
         return _pages(item.annotation, item.annotation_name or item.source) if item.annotation else []
-    files = [(each, _pages(each.place, each.name)) for each in item.annotation.files]
+    files = [(each, _pages(each.byte_source, each.name)) for each in item.annotation.files]
     if len({len(pages) for _, pages in files}) > 1:
         remedy = "Save each with a page for each page of the image."
         raise DataError(item.annotation_name, "masks of one image that differ in their number of pages", remedy)
     return [
-        Layers(tuple(replace(each, name=f"page {number + 1} of {each.name}", place=pages[number]) for each, pages in files))
+        MaskFiles(
+            tuple(replace(each, name=f"page {number + 1} of {each.name}", byte_source=pages[number]) for each, pages in files)
+        )
         for number in range(len(files[0][1]))
     ]
 
 
-def _counted(pages: Sequence[Readable]) -> str:
+def _counted(pages: Sequence[ByteSource]) -> str:
     return f"{len(pages)} pages" if len(pages) > 1 else "1 page"
 
 
-def _item(item: Item, number: int, page: Readable, mask: Readable | None) -> Item:
+def _item(item: Item, number: int, page: ByteSource, mask: ByteSource | None) -> Item:
     """A page under a name of its own. A person finds it in the file that is named last."""
     return replace(
         item,
@@ -104,22 +106,24 @@ def _item(item: Item, number: int, page: Readable, mask: Readable | None) -> Ite
     )
 
 
-def _pages(place: Readable, name: str) -> list[Page]:
+def _pages(byte_source: ByteSource, name: str) -> list[Page]:
     """The pages of a TIFF; nothing for any other file, or for a damaged one."""
-    if isinstance(place, Place) and PurePosixPath(place.file.name).suffix.lower() not in (*TIFF_SUFFIXES, ".tar"):
+    if isinstance(byte_source, FileRange) and PurePosixPath(byte_source.file.name).suffix.lower() not in (*TIFF_SUFFIXES, ".tar"):
         return []
     try:
-        with _buffer(place) as content:
-            return [Page(place, page.at) for page in tiff_directory.pages(content)] if tiff_directory.is_tiff(content) else []
+        with _buffer(byte_source) as content:
+            return (
+                [Page(byte_source, page.at) for page in tiff_directory.pages(content)] if tiff_directory.is_tiff(content) else []
+            )
     except BROKEN:
         return []
 
 
 @contextlib.contextmanager
-def _buffer(place: Readable) -> Iterator[tiff_directory.Buffer]:
+def _buffer(byte_source: ByteSource) -> Iterator[tiff_directory.Buffer]:
     """The file's bytes, mapped rather than read where they are a whole file: a page is a small part of some."""
-    if isinstance(place, Place) and place.size is None and place.file.stat().st_size:
-        with place.file.open("rb") as stream, mmap.mmap(stream.fileno(), 0, access=mmap.ACCESS_READ) as content:
+    if isinstance(byte_source, FileRange) and byte_source.size is None and byte_source.file.stat().st_size:
+        with byte_source.file.open("rb") as stream, mmap.mmap(stream.fileno(), 0, access=mmap.ACCESS_READ) as content:
             yield content
     else:
-        yield place.read()
+        yield byte_source.read()

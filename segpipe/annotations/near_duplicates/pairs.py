@@ -1,4 +1,4 @@
-"""Near-duplicates: which images show the same picture, and the clusters that must not be parted by a split."""
+"""Near-duplicates: which images show the same picture, and the clusters that no split may separate."""
 
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -6,14 +6,14 @@ from dataclasses import dataclass
 from typing import Literal
 
 from segpipe.annotations.name_groups import suggest_pattern
-from segpipe.annotations.near_duplicates.fingerprint import Print, parsed
-from segpipe.annotations.near_duplicates.parts import same_parts
-from segpipe.annotations.near_duplicates.whole import same_whole
+from segpipe.annotations.near_duplicates.fingerprint import Fingerprint, parse_fingerprint
+from segpipe.annotations.near_duplicates.parts import find_overlaps
+from segpipe.annotations.near_duplicates.whole import find_same_images
 from segpipe.errors import DataError, Fix
 
 Kind = Literal["same", "resized", "flipped", "cropped"]
 LARGE = 0.1
-"""Share of all images from which on a cluster hinders the split, and is told of by itself."""
+"""Share of all images from which on a cluster hinders the split and gets a warning of its own."""
 
 
 @dataclass(frozen=True)
@@ -30,17 +30,12 @@ class Pair:
     distance: float
 
 
-def twins(fingerprints: Mapping[str, bytes]) -> dict[str, str]:
-    """For each image that is not alone, by its id, the name of its cluster: the smallest id in it."""
-    return clusters(pairs(fingerprints))
-
-
 def pairs(fingerprints: Mapping[str, bytes]) -> list[Pair]:
     """All pairs that show the same picture or parts of it, sorted by their ids."""
     ids = sorted(fingerprints)
     found: dict[tuple[int, int], Pair] = {}
-    prints = [parsed(fingerprints[each]) for each in ids]
-    for first, second, kind, distance in _evidence(prints):
+    parsed = [parse_fingerprint(fingerprints[each]) for each in ids]
+    for first, second, kind, distance in _find_pairs(parsed):
         key = min(first, second), max(first, second)
         if key not in found:
             found[key] = Pair(ids[key[0]], ids[key[1]], kind, round(distance, 3))
@@ -48,7 +43,7 @@ def pairs(fingerprints: Mapping[str, bytes]) -> list[Pair]:
 
 
 def clusters(found: Iterable[Pair]) -> dict[str, str]:
-    """What the pairs link together: for each id the smallest one that it is linked to, sorted."""
+    """The connected components of the pairs: for each id in one its name, the smallest id in it; sorted by id."""
     name: dict[str, str] = {}
 
     def root(each: str) -> str:
@@ -57,22 +52,25 @@ def clusters(found: Iterable[Pair]) -> dict[str, str]:
             each = name[each]
         return each
 
+    # Union-find: the smaller root stays, so that a cluster is named by its smallest id.
     for pair in found:
         low, high = sorted((root(pair.first), root(pair.second)))
         name[high] = low
     return {each: root(each) for each in sorted(name)}
 
 
-def warnings(found: Sequence[Pair], ids: Sequence[str], sides: Mapping[str, str] | None = None) -> list[DataError]:
+def warnings(found: Sequence[Pair], ids: Sequence[str], subsets_of: Mapping[str, str] | None = None) -> list[DataError]:
     """What a person should know of the pairs: each of them, and clusters so large that they hinder a split.
 
-    Where the names of all images, `ids`, show sequences, these are suggested as groups. Pairs that given lists part, as
-    `sides` of `parted` says, are told there.
+    Where the names of all images, `ids`, show sequences, these are suggested as groups. Pairs that a given split separates,
+    by `subsets_of` (see `split_leaks.subsets`), are left to the warnings of split_leaks.
     """
-    together = "split.join_duplicates keeps them in one part; remove one if it is there by mistake."
-    sides = sides or {}
-    kept = [each for each in found if sides.get(each.first) == sides.get(each.second)]
-    told = [DataError(f"{each.first} = {each.second}", _WORDS[each.kind], together, warning=True) for each in kept]
+    remedy_for_pairs = "split.join_duplicates keeps them in one part; remove one if it is there by mistake."
+    subsets_of = subsets_of or {}
+    kept = [each for each in found if subsets_of.get(each.first) == subsets_of.get(each.second)]
+    of_pairs = [
+        DataError(f"{each.first} = {each.second}", _DESCRIPTIONS[each.kind], remedy_for_pairs, warning=True) for each in kept
+    ]
     large = [(name, count) for name, count in Counter(clusters(found).values()).items() if count >= max(LARGE * len(ids), 10)]
     pattern = suggest_pattern(ids) if large else None
     remedy = "Frames of a video: put each sequence's name into the images' names and group by it."
@@ -81,10 +79,10 @@ def warnings(found: Sequence[Pair], ids: Sequence[str], sides: Mapping[str, str]
         DataError(f"{count} images like {name}", "near-duplicates linked to a long chain", remedy, fix, True)
         for name, count in sorted(large)
     ]
-    return [*told, *chains]
+    return [*of_pairs, *chains]
 
 
-_WORDS = {
+_DESCRIPTIONS = {
     "same": "the same picture twice",
     "resized": "the same picture in two sizes",
     "flipped": "the same picture mirrored or turned",
@@ -92,20 +90,20 @@ _WORDS = {
 }
 
 
-def _evidence(prints: Sequence[Print]) -> Iterator[tuple[int, int, Kind, float]]:
-    """The strongest evidence first."""
+def _find_pairs(parsed: Sequence[Fingerprint]) -> Iterator[tuple[int, int, Kind, float]]:
+    """Equal pixels first, then the same whole image, then shared parts."""
     equal: dict[bytes, list[int]] = defaultdict(list)
-    for index, each in enumerate(prints):
+    for index, each in enumerate(parsed):
         equal[each.digest].append(index)
     for group in equal.values():
         yield from ((group[0], other, "same", 0.0) for other in group[1:])
-    for first, second, position, alike in same_whole(prints):
-        yield first, second, _kind(prints[first], prints[second], position), 1 - alike
-    for first, second, laid in same_parts(prints):
-        yield first, second, "cropped", 1 - laid.alike
+    for first, second, orientation, correlation in find_same_images(parsed):
+        yield first, second, _kind(parsed[first], parsed[second], orientation), 1 - correlation
+    for first, second, alignment in find_overlaps(parsed):
+        yield first, second, "cropped", 1 - alignment.correlation
 
 
-def _kind(first: Print, second: Print, position: int) -> Kind:
-    if position:
+def _kind(first: Fingerprint, second: Fingerprint, orientation: int) -> Kind:
+    if orientation:
         return "flipped"
     return "same" if (first.width, first.height) == (second.width, second.height) else "resized"

@@ -1,9 +1,9 @@
-"""Images that share a part of one picture (a crop, a border added, two crops that overlap), by their most telling points.
+"""Images that share a part of one picture (a crop, an added border, two crops that overlap), by matching their keypoints.
 
-Three steps, each dearer and for fewer images. Points that look alike are found by tables of some of their bits (locality
-sensitive hashing, Indyk and Motwani 1998), and some of them must agree on turn and scale. Of those images all points are
-compared, and several must agree on one turn, scale and shift. The small pictures, laid on one another by it, must show the
-same.
+Three steps, each more expensive and for fewer images. Keypoints of similar descriptors are found by locality-sensitive
+hashing (Indyk and Motwani 1998), and some pairs must agree on rotation and scale. For the images that are left all keypoints
+are matched, and several matches must agree on one similarity transform: rotation, scale, translation. The thumbnails,
+aligned by it, must be correlated where they overlap.
 """
 
 import math
@@ -13,40 +13,40 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from segpipe.annotations.near_duplicates.fingerprint import BITS, THUMB, Print
-from segpipe.annotations.near_duplicates.whole import likeness
+from segpipe.annotations.near_duplicates.fingerprint import BITS, THUMBNAIL, Fingerprint
+from segpipe.annotations.near_duplicates.whole import gradient_correlation
 from segpipe.console.progress import track
 
 TABLES, KEY_BITS = 16, 20
-CROWD = 8
-"""Points of one key that a point is compared with, at most: those that follow it, so that a crowd is linked as a chain."""
-NEAR = 64
-"""Bits of 256 in which two points of the same look differ at most; unrelated ones differ in 120 +- 20."""
-AGREEING = 4
-"""Pairs of points that agree on one turn, scale and shift."""
-ALIKE = 0.6
-"""Least likeness of the small pictures where they overlap."""
-SURE = 8
-"""So many pairs of points agree by no chance; with fewer the pictures must be as alike as DOUBTFUL says."""
-DOUBTFUL = 0.84
-CERTAIN, LESS_ALIKE = 24, 0.58
-"""So many leave no doubt: the small pictures of a smooth one may differ a little more, as where a frame was added."""
-OVERLAP = 40
-"""Least number of pixels of the coarser small picture, of 1024, that both show."""
+MAX_BUCKET = 8
+"""Keypoints of a hash bucket that one is compared with, at most: those that follow it, so that a full bucket links as a chain."""
+MAX_DISTANCE = 64
+"""Largest Hamming distance, of 256 bits, between descriptors of one keypoint; unrelated ones differ in 120 +- 20."""
+MIN_INLIERS = 4
+"""Fewest matches that agree on one transform."""
+MIN_CORRELATION = 0.6
+"""Least correlation of the thumbnails where they overlap."""
+SURE_INLIERS = 8
+"""So many matches do not agree by chance; with fewer the thumbnails must be correlated by DOUBTFUL_CORRELATION."""
+DOUBTFUL_CORRELATION = 0.84
+CERTAIN_INLIERS, CERTAIN_CORRELATION = 24, 0.58
+"""So many leave no doubt: thumbnails of smooth images may differ a little more, as where a frame was added."""
+MIN_OVERLAP = 40
+"""Fewest pixels of the coarser thumbnail, of 1024, that both show."""
 
-_ANGLE, _SCALE = 0.35, 1.4  # radians and a factor by which a point's own turn and size may miss the picture's
+_ANGLE, _SCALE = 0.35, 1.4  # radians and a factor by which a match's own rotation and scale may miss those of the image
 _COSINE = math.cos(_ANGLE) ** 2
-_TURNS, _SIZES = math.ceil(2 * _ANGLE * 128 / math.pi) + 1, math.ceil(2 * math.log(_SCALE) * 16) + 1
-"""How far two poses that fit the same turn are from one another at most, as `_rounded` gives them."""
-_APART = 0.05  # of an image's long side: two points that are nearer may be one and the same, seen twice
+_ANGLES, _SCALES = math.ceil(2 * _ANGLE * 128 / math.pi) + 1, math.ceil(2 * math.log(_SCALE) * 16) + 1
+"""How far two poses that fit the same rotation and scale are from one another at most, as `_rounded` gives them."""
+_SEPARATION = 0.05  # of an image's long side: two keypoints that are nearer may be one and the same, detected twice
 _TOLERANCE = 0.03  # of the second image's long side
-_MATCHES = 32
-_FOLLOWING = 12
-_FINE = 4
-_SUPPORT = 2
-_PARTNERS = 16  # later images that an image is laid on, at most: those of which most points agree
-_IMAGES = 128  # that are looked for at once
-_CHUNK = 1 << 20
+_MATCHES = 32  # of two images that are tried for a transform, at most: all pairs of them are
+_FOLLOWING = 12  # each match is compared with the next ones of the same two images, this many less one
+_FINE = 4  # samples along each side of a pixel of the coarser thumbnail
+_SUPPORT = 2  # pairs of matches that agree, at least, before two images are aligned
+_PARTNERS = 16  # later images that an image is aligned with, at most: those with the most consistent matches
+_IMAGES = 128  # that are looked up at once
+_CHUNK = 1 << 20  # entries that are looked up at a time, so that memory stays small
 
 Indices = NDArray[np.int64]
 Places = NDArray[np.complex128]
@@ -54,34 +54,35 @@ Places = NDArray[np.complex128]
 
 
 @dataclass(frozen=True)
-class Laid:
-    """How the first image lies on the second: a point z = x + iy of the first is at turn * z + shift in the second.
+class Alignment:
+    """The similarity transform from the first image to the second: a point z = x + iy goes to rotation * z + translation.
 
-    Where `mirrored`, z is conjugated first. `agreeing` pairs of points say so; `alike` is how alike the overlap looks.
+    `rotation` is a complex number: its angle rotates, its absolute value scales. Where `mirrored`, z is conjugated first.
+    `inliers` matches agree with it; `correlation` is that of the thumbnails where they overlap.
     """
 
-    turn: complex
-    shift: complex
+    rotation: complex
+    translation: complex
     mirrored: bool
-    agreeing: int
-    alike: float
+    inliers: int
+    correlation: float
 
 
 @dataclass(frozen=True)
-class _Points:
-    """The points of some images: what they look like (n, 4), whose they are, their places, and turn and size as size * e^it."""
+class _Keypoints:
+    """The keypoints of some images: descriptors (n, 4), the image of each, positions, and poses: scale * e^(i angle)."""
 
-    bits: NDArray[np.uint64]
+    descriptors: NDArray[np.uint64]
     owner: Indices
-    places: Places
+    positions: Places
     poses: NDArray[np.complex128]
-    apart: NDArray[np.float64]
-    """Pixels, from which on two points of the same image are surely two."""
+    min_separation: NDArray[np.float64]
+    """Pixels, from which on two keypoints of the same image are surely two."""
 
 
 @dataclass(frozen=True)
 class _Table:
-    """The bits chosen, the points in the order of their keys, and these keys, sorted: key * `images` + image."""
+    """A hash table: the bits chosen, the keypoints in the order of their keys, and these keys, sorted: key * `images` + image."""
 
     images: int
     chosen: NDArray[np.int64]
@@ -89,104 +90,116 @@ class _Table:
     ranked: Indices
 
 
-def same_parts(prints: Sequence[Print]) -> Iterator[tuple[int, int, Laid]]:
-    """Pairs of indices, first < second, of images that share a part, and how the first lies on the second."""
-    points = [_points([each]) for each in prints]
-    for first, second, mirrored in _candidates(prints):
-        laid = _laid(prints[first], prints[second], points[first], points[second], mirrored)
-        if laid:
-            yield first, second, laid
+def find_overlaps(fingerprints: Sequence[Fingerprint]) -> Iterator[tuple[int, int, Alignment]]:
+    """Pairs of indices, first < second, of images that share a part, and the transform between them."""
+    keypoints = [_keypoints([each]) for each in fingerprints]
+    for first, second, mirrored in _candidates(fingerprints):
+        alignment = _align(fingerprints[first], fingerprints[second], keypoints[first], keypoints[second], mirrored)
+        if alignment:
+            yield first, second, alignment
 
 
-def lay(first: Print, second: Print, mirrored: bool) -> Laid | None:
-    """How the first lies on the second, where they share a part."""
-    return _laid(first, second, _points([first]), _points([second]), mirrored)
+def align(first: Fingerprint, second: Fingerprint, mirrored: bool) -> Alignment | None:
+    """The transform from the first to the second, None where they share no part."""
+    return _align(first, second, _keypoints([first]), _keypoints([second]), mirrored)
 
 
-def _laid(first: Print, second: Print, one: _Points, other: _Points, mirrored: bool) -> Laid | None:
-    i, j = _matches(_sought(one.bits, mirrored), other.bits)
-    if len(i) < AGREEING:
+def _align(first: Fingerprint, second: Fingerprint, one: _Keypoints, other: _Keypoints, mirrored: bool) -> Alignment | None:
+    i, j = _mutual_matches(_query(one.descriptors, mirrored), other.descriptors)
+    if len(i) < MIN_INLIERS:
         return None
-    z, w, pose = _pairs(one, other, i, j, mirrored)
+    z, w, pose = _matched_poses(one, other, i, j, mirrored)
     tolerance = _TOLERANCE * max(second.width, second.height)
-    agrees = _agreeing(z, w, pose, tolerance)
+    is_inlier = _inliers(z, w, pose, tolerance)
     for _ in range(2):
-        if agrees.sum() < AGREEING:
+        if is_inlier.sum() < MIN_INLIERS:
             return None
-        turn, shift = _fitted(z[agrees], w[agrees])
-        agrees = (np.abs(turn * z + shift - w) < tolerance) & _fits(pose, turn)
-    agreeing, alike = int(agrees.sum()), _alike(first, second, turn, shift, mirrored)
-    least = LESS_ALIKE if agreeing >= CERTAIN else ALIKE if agreeing >= SURE else DOUBTFUL
-    return Laid(turn, shift, mirrored, agreeing, alike) if agreeing >= AGREEING and alike >= least else None
-
-
-def _points(prints: Sequence[Print]) -> _Points:
-    turns, sizes = (np.concatenate(each) for each in zip(*((one.turns, one.sizes) for one in prints), strict=True))
-    return _Points(
-        np.concatenate([each.bits for each in prints]),
-        np.repeat(np.arange(len(prints), dtype=np.int64), [len(each.bits) for each in prints]),
-        np.concatenate([each.points for each in prints]) @ np.array([1, 1j]),
-        sizes * np.exp(1j * turns),
-        np.concatenate([np.full(len(each.bits), _APART * max(each.width, each.height)) for each in prints]),
+        rotation, translation = _least_squares(z[is_inlier], w[is_inlier])
+        is_inlier = (np.abs(rotation * z + translation - w) < tolerance) & _fits(pose, rotation)
+    inliers, correlation = int(is_inlier.sum()), _overlap_correlation(first, second, rotation, translation, mirrored)
+    least = (
+        CERTAIN_CORRELATION
+        if inliers >= CERTAIN_INLIERS
+        else MIN_CORRELATION
+        if inliers >= SURE_INLIERS
+        else DOUBTFUL_CORRELATION
+    )
+    return (
+        Alignment(rotation, translation, mirrored, inliers, correlation)
+        if inliers >= MIN_INLIERS and correlation >= least
+        else None
     )
 
 
-def _sought(bits: NDArray[np.uint64], mirrored: bool) -> NDArray[np.uint64]:
-    """What the points look like, or would in the mirrored picture."""
+def _keypoints(fingerprints: Sequence[Fingerprint]) -> _Keypoints:
+    rotations, scales = (np.concatenate(each) for each in zip(*((one.angles, one.scales) for one in fingerprints), strict=True))
+    return _Keypoints(
+        np.concatenate([each.descriptors for each in fingerprints]),
+        np.repeat(np.arange(len(fingerprints), dtype=np.int64), [len(each.descriptors) for each in fingerprints]),
+        np.concatenate([each.keypoints for each in fingerprints]) @ np.array([1, 1j]),
+        scales * np.exp(1j * rotations),
+        np.concatenate([np.full(len(each.descriptors), _SEPARATION * max(each.width, each.height)) for each in fingerprints]),
+    )
+
+
+def _query(bits: NDArray[np.uint64], mirrored: bool) -> NDArray[np.uint64]:
+    """The descriptors as they are, or as they would be in the mirrored image."""
     return np.ascontiguousarray(bits[:, [2, 3, 0, 1]]) if mirrored else bits
 
 
-def _pairs(
-    points: _Points, others: _Points, i: Indices, j: Indices, mirrored: bool
+def _matched_poses(
+    keypoints: _Keypoints, others: _Keypoints, i: Indices, j: Indices, mirrored: bool
 ) -> tuple[Places, Places, NDArray[np.complex128]]:
-    """Places of the points i and of their partners j, and the turn and scale that each pair by itself says."""
-    z, pose = points.places[i], points.poses[i]
+    """Positions of the keypoints i and of their matches j, and the rotation and scale that each match by itself implies."""
+    z, pose = keypoints.positions[i], keypoints.poses[i]
     if mirrored:
         z, pose = z.conj(), pose.conj()
-    return z, others.places[j], others.poses[j] / pose
+    return z, others.positions[j], others.poses[j] / pose
 
 
-def _candidates(prints: Sequence[Print]) -> Iterator[tuple[int, int, bool]]:
-    """Images, first < second, of which some points look alike and agree on turn and scale; and whether mirrored."""
-    if sum(len(each.bits) for each in prints) == 0:
+def _candidates(fingerprints: Sequence[Fingerprint]) -> Iterator[tuple[int, int, bool]]:
+    """Images, first < second, with matches that agree on rotation and scale; and whether mirrored."""
+    if sum(len(each.descriptors) for each in fingerprints) == 0:
         return
-    points = _points(prints)
-    tables = list(_tables(points, len(prints)))
-    for start in track(range(0, len(prints), _IMAGES), "comparing"):
-        low, high = np.searchsorted(points.owner, [start, start + _IMAGES]).tolist()
+    keypoints = _keypoints(fingerprints)
+    tables = list(_tables(keypoints, len(fingerprints)))
+    for start in track(range(0, len(fingerprints), _IMAGES), "comparing"):
+        low, high = np.searchsorted(keypoints.owner, [start, start + _IMAGES]).tolist()
         for mirrored in (False, True):
-            i, j = _look_alike(points, tables, low, high, mirrored)
-            for pair in _supported(points, i, j, len(prints), mirrored).tolist():
-                yield *divmod(pair, len(prints)), mirrored
+            i, j = _descriptor_matches(keypoints, tables, low, high, mirrored)
+            for pair in _consistent_pairs(keypoints, i, j, len(fingerprints), mirrored).tolist():
+                yield *divmod(pair, len(fingerprints)), mirrored
 
 
-def _tables(points: _Points, images: int) -> Iterator[_Table]:
-    """Some bits of what each point looks like, as a key, and the points sorted by it, those of an image together."""
+def _tables(keypoints: _Keypoints, images: int) -> Iterator[_Table]:
+    """Some bits of each descriptor as a key, and the keypoints sorted by it, those of an image together."""
     random = np.random.RandomState(1)  # its stream never changes
     for _ in range(TABLES):
         chosen = random.choice(BITS, KEY_BITS, replace=False)
-        keys = _key(points.bits, chosen) * images + points.owner
+        keys = _key(keypoints.descriptors, chosen) * images + keypoints.owner
         order = np.argsort(keys, kind="stable").astype(np.int32)
         yield _Table(images, chosen, order, keys[order])
 
 
-def _look_alike(points: _Points, tables: Sequence[_Table], low: int, high: int, mirrored: bool) -> tuple[Indices, Indices]:
-    """Points low .. high and points of later images that look alike."""
-    n, images = len(points.bits), tables[0].images
-    bits, owner = _sought(points.bits[low:high], mirrored), points.owner[low:high]
+def _descriptor_matches(
+    keypoints: _Keypoints, tables: Sequence[_Table], low: int, high: int, mirrored: bool
+) -> tuple[Indices, Indices]:
+    """Keypoints low .. high and those of later images with similar descriptors."""
+    n, images = len(keypoints.descriptors), tables[0].images
+    bits, owner = _query(keypoints.descriptors[low:high], mirrored), keypoints.owner[low:high]
     found = [np.zeros(0, np.int64)]
     for table in tables:
         keys = _key(bits, table.chosen) * images
         order = np.argsort(keys)  # sorted keys are looked up in a quarter of the time
-        for at, place in _following(table.ranked, keys[order], owner[order], images):
+        for at, place in _same_keys(table.ranked, keys[order], owner[order], images):
             i, j = order[at], table.order[place].astype(np.int64)
-            near = _apart(bits[i], points.bits[j]) <= NEAR
-            found.append((i[near] + low) * n + j[near])
-    return divmod(_once(np.concatenate(found)), n)
+            min_squared = _hamming(bits[i], keypoints.descriptors[j]) <= MAX_DISTANCE
+            found.append((i[min_squared] + low) * n + j[min_squared])
+    return divmod(_sorted_unique(np.concatenate(found)), n)
 
 
-def _apart(bits: NDArray[np.uint64], others: NDArray[np.uint64]) -> NDArray[np.uint16]:
-    """In how many bits the rows differ."""
+def _hamming(bits: NDArray[np.uint64], others: NDArray[np.uint64]) -> NDArray[np.uint16]:
+    """The Hamming distances, row by row."""
     counts = np.bitwise_count(bits ^ others)
     total = counts[:, 0].astype(np.uint16)
     for word in range(1, counts.shape[1]):
@@ -194,16 +207,16 @@ def _apart(bits: NDArray[np.uint64], others: NDArray[np.uint64]) -> NDArray[np.u
     return total
 
 
-def _once(numbers: Indices) -> Indices:
+def _sorted_unique(numbers: Indices) -> Indices:
     """The different numbers, sorted. np.unique has a table of all of them, which takes ten times as long for millions."""
     numbers.sort()
     return numbers[np.diff(numbers, prepend=-1) > 0]
 
 
-def _following(ranked: Indices, keys: Indices, owner: Indices, images: int) -> Iterator[tuple[Indices, Indices]]:
+def _same_keys(ranked: Indices, keys: Indices, owner: Indices, images: int) -> Iterator[tuple[Indices, Indices]]:
     """For each key the places in `ranked` of the same key that belong to later images, CROWD at most; some at a time."""
     start = np.searchsorted(ranked, keys + owner, "right")
-    counts = np.minimum(np.searchsorted(ranked, keys + images, "left") - start, CROWD)
+    counts = np.minimum(np.searchsorted(ranked, keys + images, "left") - start, MAX_BUCKET)
     total = np.cumsum(counts)
     cuts = np.searchsorted(total, np.arange(_CHUNK, int(total[-1]) if len(total) else 0, _CHUNK)).tolist()
     for low, high in zip([0, *cuts], [*cuts, len(keys)], strict=True):
@@ -213,7 +226,7 @@ def _following(ranked: Indices, keys: Indices, owner: Indices, images: int) -> I
 
 
 def _key(bits: NDArray[np.uint64], chosen: NDArray[np.int64]) -> Indices:
-    """The chosen bits of each point as one number."""
+    """The chosen bits of each descriptor as one number."""
     octets = bits.view(np.uint8)
     key = np.zeros(len(bits), np.int64)
     for bit in chosen.tolist():
@@ -221,28 +234,30 @@ def _key(bits: NDArray[np.uint64], chosen: NDArray[np.int64]) -> Indices:
     return key
 
 
-def _supported(points: _Points, i: Indices, j: Indices, images: int, mirrored: bool) -> Indices:
-    """Pairs of images, as first * number of images + second, in which pairs of points agree on turn and scale, twice.
+def _consistent_pairs(keypoints: _Keypoints, i: Indices, j: Indices, images: int, mirrored: bool) -> Indices:
+    """Pairs of images, as first * number of images + second, in which matches agree on rotation and scale, twice.
 
-    Of each first image the _PARTNERS with which most pairs agree.
+    Of each first image the _PARTNERS with the most such matches.
     """
-    pair = points.owner[i] * images + points.owner[j]
+    pair = keypoints.owner[i] * images + keypoints.owner[j]
     order = np.argsort(pair, kind="stable")
-    order = order[_often(pair[order])]
+    order = order[_frequent(pair[order])]
     pair, i, j = pair[order], i[order], j[order]
-    z, w, pose = _pairs(points, points, i, j, mirrored)
-    turns, sizes = _rounded(pose)
-    near = points.apart**2
+    z, w, pose = _matched_poses(keypoints, keypoints, i, j, mirrored)
+    rotations, scales = _rounded(pose)
+    min_squared = keypoints.min_separation**2
     good = [np.zeros(0, np.int64)]
+    # Matches of the same two images stand side by side now. All pairs of them would be too many: near ones are enough.
     for lag in range(1, _FOLLOWING):
         a = np.flatnonzero(pair[lag:] == pair[:-lag])
-        a = a[(np.abs(turns[a + lag] - turns[a]) <= _TURNS) & (np.abs(sizes[a + lag] - sizes[a]) <= _SIZES)]
+        a = a[(np.abs(rotations[a + lag] - rotations[a]) <= _ANGLES) & (np.abs(scales[a + lag] - scales[a]) <= _SCALES)]
         b = a + lag
+        # Two matches define a rotation and scale, which must fit what each of them implies by itself.
         dz, dw = z[b] - z[a], w[b] - w[a]
-        long = _squared(dz)
-        apart = (long > near[i[a]]) & (_squared(dw) > near[j[a]])
-        a, b, turn = a[apart], b[apart], dw[apart] * dz[apart].conj() / long[apart]
-        good.append(pair[a[_fits(pose[a], turn) & _fits(pose[b], turn)]])
+        squared_length = _squared(dz)
+        apart = (squared_length > min_squared[i[a]]) & (_squared(dw) > min_squared[j[a]])
+        a, b, rotation = a[apart], b[apart], dw[apart] * dz[apart].conj() / squared_length[apart]
+        good.append(pair[a[_fits(pose[a], rotation) & _fits(pose[b], rotation)]])
     pairs, counts = np.unique(np.concatenate(good), return_counts=True)
     pairs, counts = pairs[counts >= _SUPPORT], counts[counts >= _SUPPORT]
     order = np.lexsort((pairs, -counts, pairs // images))
@@ -252,33 +267,33 @@ def _supported(points: _Points, i: Indices, j: Indices, images: int, mirrored: b
 
 
 def _rounded(pose: NDArray[np.complex128]) -> tuple[NDArray[np.int8], NDArray[np.int8]]:
-    """The angles in 256ths of a turn, whose differences come round as angles do, and the logarithms of the sizes in 16ths."""
-    turns = np.rint(np.angle(pose) * (128 / np.pi)).astype(np.int16).astype(np.int8)
-    return turns, np.clip(np.rint(8 * np.log(_squared(pose))), -63, 63).astype(np.int8)
+    """The angles in 256ths of a full rotation, whose differences wrap around, and the logarithms of the scales in 16ths."""
+    rotations = np.rint(np.angle(pose) * (128 / np.pi)).astype(np.int16).astype(np.int8)
+    return rotations, np.clip(np.rint(8 * np.log(_squared(pose))), -63, 63).astype(np.int8)
 
 
-def _often(ranked: Indices) -> NDArray[np.bool_]:
-    """Which of the sorted numbers occur more than _SUPPORT times: fewer points cannot agree in that many pairs."""
+def _frequent(ranked: Indices) -> NDArray[np.bool_]:
+    """Which of the sorted numbers occur more than _SUPPORT times: fewer matches cannot agree in that many pairs."""
     starts = np.flatnonzero(np.diff(ranked, prepend=-1))
     counts = np.diff(starts, append=len(ranked))
     return np.repeat(counts > _SUPPORT, counts)
 
 
-def _fits(pose: NDArray[np.complex128], turn: NDArray[np.complex128] | complex) -> NDArray[np.bool_]:
-    """Whether what a pair of points says of turn and scale is about that turn and scale."""
-    along = (pose * np.conj(turn)).real
-    own, size = _squared(pose), _squared(turn)
+def _fits(pose: NDArray[np.complex128], rotation: NDArray[np.complex128] | complex) -> NDArray[np.bool_]:
+    """Whether the rotation and scale that a match implies are about these."""
+    along = (pose * np.conj(rotation)).real
+    own, size = _squared(pose), _squared(rotation)
     return (along > 0) & (along * along > _COSINE * own * size) & (own < _SCALE**2 * size) & (size < _SCALE**2 * own)
 
 
 def _squared(z: NDArray[np.complex128] | complex) -> NDArray[np.float64]:
-    """The squares of their absolute values, in a fraction of the time that these take."""
+    """Squared absolute values: np.abs takes several times as long."""
     z = np.asarray(z)
     return z.real * z.real + z.imag * z.imag
 
 
-def _matches(bits: NDArray[np.uint64], others: NDArray[np.uint64]) -> tuple[Indices, Indices]:
-    """Points of each that look most like one another, the likest first."""
+def _mutual_matches(bits: NDArray[np.uint64], others: NDArray[np.uint64]) -> tuple[Indices, Indices]:
+    """Mutual nearest neighbours among the descriptors, the closest first."""
     if not (len(bits) and len(others)):
         return np.zeros(0, np.int64), np.zeros(0, np.int64)
     apart = np.zeros((len(bits), len(others)), np.uint16)
@@ -287,50 +302,52 @@ def _matches(bits: NDArray[np.uint64], others: NDArray[np.uint64]) -> tuple[Indi
     best = apart.argmin(axis=1)
     least = apart[np.arange(len(best)), best]
     mutual = apart.argmin(axis=0)[best] == np.arange(len(best))
-    chosen = np.flatnonzero((least <= NEAR) & mutual)
+    chosen = np.flatnonzero((least <= MAX_DISTANCE) & mutual)
     chosen = chosen[np.argsort(least[chosen], kind="stable")][:_MATCHES]
     return chosen, best[chosen]
 
 
-def _agreeing(z: Places, w: Places, pose: NDArray[np.complex128], tolerance: float) -> NDArray[np.bool_]:
-    """Of all ways to lay two points on their partners, the pairs that agree with the one most agree with."""
+def _inliers(z: Places, w: Places, pose: NDArray[np.complex128], tolerance: float) -> NDArray[np.bool_]:
+    """The matches that agree with the best transform that two matches define (consensus as in RANSAC, but over all pairs)."""
     i, j = np.triu_indices(len(z), 1)
     apart = (z[i] != z[j]) & (np.abs(w[i] - w[j]) > 2 * tolerance)
     i, j = i[apart], j[apart]
-    turns = (w[i] - w[j]) / (z[i] - z[j])
-    own = _fits(pose[i], turns) & _fits(pose[j], turns)
-    i, turns = i[own], turns[own]
-    if not len(turns):
+    rotations = (w[i] - w[j]) / (z[i] - z[j])
+    own = _fits(pose[i], rotations) & _fits(pose[j], rotations)
+    i, rotations = i[own], rotations[own]
+    if not len(rotations):
         return np.zeros(len(z), np.bool_)
-    agrees = np.abs(turns[:, None] * (z - z[i][:, None]) + w[i][:, None] - w) < tolerance
-    agrees &= _fits(pose, turns[:, None])
-    return agrees[agrees.sum(axis=1).argmax()]
+    is_inlier = np.abs(rotations[:, None] * (z - z[i][:, None]) + w[i][:, None] - w) < tolerance
+    is_inlier &= _fits(pose, rotations[:, None])
+    return is_inlier[is_inlier.sum(axis=1).argmax()]
 
 
-def _fitted(z: Places, w: Places) -> tuple[complex, complex]:
-    """Turn and shift of least squares."""
+def _least_squares(z: Places, w: Places) -> tuple[complex, complex]:
+    """Rotation and translation of least squares."""
     dz, dw = z - z.mean(), w - w.mean()
-    turn = complex((dz.conj() * dw).sum() / (np.abs(dz) ** 2).sum())
-    return turn, complex(w.mean() - turn * z.mean())
+    rotation = complex((dz.conj() * dw).sum() / (np.abs(dz) ** 2).sum())
+    return rotation, complex(w.mean() - rotation * z.mean())
 
 
-def _alike(first: Print, second: Print, turn: complex, shift: complex, mirrored: bool) -> float:
-    """How alike the small pictures are where they overlap, at the pixels of the coarser one; 0 for a small overlap."""
-    pixel = [np.sqrt(each.width * each.height) / THUMB for each in (first, second)]
-    forward = abs(turn) * pixel[0] > pixel[1]  # the first is the coarser one
+def _overlap_correlation(
+    first: Fingerprint, second: Fingerprint, rotation: complex, translation: complex, mirrored: bool
+) -> float:
+    """The correlation of the thumbnails where they overlap, at the pixels of the coarser one; 0 for a small overlap."""
+    pixel = [np.sqrt(each.width * each.height) / THUMBNAIL for each in (first, second)]
+    forward = abs(rotation) * pixel[0] > pixel[1]  # the first is the coarser one
     coarse, fine = (first, second) if forward else (second, first)
-    steps = (np.arange(_FINE * THUMB) + 0.5) / (_FINE * THUMB)
+    steps = (np.arange(_FINE * THUMBNAIL) + 0.5) / (_FINE * THUMBNAIL)
     places = steps * coarse.width + 1j * (steps * coarse.height)[:, None]
     if forward:
-        places = turn * (places.conj() if mirrored else places) + shift
+        places = rotation * (places.conj() if mirrored else places) + translation
     else:
-        places = (places - shift) / turn
+        places = (places - translation) / rotation
         places = places.conj() if mirrored else places
-    x = np.floor(places.real * (THUMB / fine.width)).astype(np.int64)
-    y = np.floor(places.imag * (THUMB / fine.height)).astype(np.int64)
-    inside = (x >= 0) & (x < THUMB) & (y >= 0) & (y < THUMB)
-    shown = np.asarray(inside.reshape(THUMB, _FINE, THUMB, _FINE).all(axis=(1, 3)))
-    if shown.sum() < OVERLAP:
+    x = np.floor(places.real * (THUMBNAIL / fine.width)).astype(np.int64)
+    y = np.floor(places.imag * (THUMBNAIL / fine.height)).astype(np.int64)
+    inside = (x >= 0) & (x < THUMBNAIL) & (y >= 0) & (y < THUMBNAIL)
+    shown = np.asarray(inside.reshape(THUMBNAIL, _FINE, THUMBNAIL, _FINE).all(axis=(1, 3)))
+    if shown.sum() < MIN_OVERLAP:
         return 0.0
-    values = fine.small[np.clip(y, 0, THUMB - 1), np.clip(x, 0, THUMB - 1)].astype(np.int64)
-    return likeness(values.reshape(THUMB, _FINE, THUMB, _FINE).sum(axis=(1, 3)), coarse.small, shown)
+    values = fine.thumbnail[np.clip(y, 0, THUMBNAIL - 1), np.clip(x, 0, THUMBNAIL - 1)].astype(np.int64)
+    return gradient_correlation(values.reshape(THUMBNAIL, _FINE, THUMBNAIL, _FINE).sum(axis=(1, 3)), coarse.thumbnail, shown)

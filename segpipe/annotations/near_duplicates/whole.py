@@ -1,7 +1,8 @@
-"""Images that show the same whole picture, upright, turned by quarters or mirrored: by the signs of a cosine transform.
+"""Images that show the same whole picture, upright, turned by quarters or mirrored: by a perceptual hash (pHash).
 
-A bit is the sign of one of the lowest 16 x 16 frequencies of the small picture. A mirrored picture has the same ones with
-every odd frequency's sign changed, a transposed one has them transposed: one transform gives all eight positions.
+A bit is the sign of one of the lowest 16 x 16 frequencies of the thumbnail's cosine transform (DCT). A mirrored image has the
+same ones with every odd frequency's sign changed, a transposed one has them transposed: one transform gives all eight
+orientations.
 """
 
 from collections.abc import Iterator, Sequence
@@ -9,54 +10,56 @@ from collections.abc import Iterator, Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from segpipe.annotations.near_duplicates.fingerprint import THUMB, Print, Small
+from segpipe.annotations.near_duplicates.fingerprint import THUMBNAIL, Fingerprint, Thumbnail
 
 FREQUENCIES = 16
 N_BITS = FREQUENCIES * FREQUENCIES
-FAR = 48
-"""Bits of 256 in which two pictures differ that are not the same; unrelated ones differ in 128 +- 8."""
-ALIKE = 0.6
-"""Least likeness of the two small pictures."""
-TELLING = 96
-"""Frequencies that stand out of rounding; with fewer a picture is too plain to be told from another one."""
-POSITIONS = [(transposed, down, across) for transposed in (False, True) for down in (False, True) for across in (False, True)]
-"""How a picture is brought to another's position: transposed first, then mirrored top to bottom, then left to right."""
+MAX_DISTANCE = 48
+"""Hamming distance, of 256 bits, from which on two images are not the same; unrelated ones differ in 128 +- 8."""
+MIN_CORRELATION = 0.6
+"""Least correlation of the two thumbnails."""
+MIN_DISTINCT = 96
+"""Frequencies above the rounding noise; with fewer an image is too plain to be distinguished from another one."""
+ORIENTATIONS = [(transposed, down, across) for transposed in (False, True) for down in (False, True) for across in (False, True)]
+"""How an image is brought to another's orientation: transposed first, then mirrored top to bottom, then left to right."""
 
-_BLOCK = 512
-_SCALE = 1 << 10
+_BLOCK = 512  # images that are compared with all others at a time
+_SCALE = 1 << 10  # of the cosines as whole numbers: sums of these are the same on every processor
 _ROUNDING = 2  # times the deviation of a frequency whose pixels are rounded to whole numbers
 
 
-def moved(small: Small, position: int) -> Small:
-    """The square picture in one of the eight positions."""
-    transposed, down, across = POSITIONS[position]
-    small = small.T if transposed else small
-    small = small[::-1] if down else small
-    return small[:, ::-1] if across else small
+def reoriented(thumbnail: Thumbnail, orientation: int) -> Thumbnail:
+    """The square image in one of the eight orientations."""
+    transposed, down, across = ORIENTATIONS[orientation]
+    thumbnail = thumbnail.T if transposed else thumbnail
+    thumbnail = thumbnail[::-1] if down else thumbnail
+    return thumbnail[:, ::-1] if across else thumbnail
 
 
-def same_whole(prints: Sequence[Print]) -> Iterator[tuple[int, int, int, float]]:
-    """Pairs of indices (first, second), the position that brings the first to the second, and their likeness."""
-    waves = [_waves(each.small) for each in prints]
-    usable = np.array([index for index, each in enumerate(waves) if _telling(each)], np.int64)
+def find_same_images(fingerprints: Sequence[Fingerprint]) -> Iterator[tuple[int, int, int, float]]:
+    """Pairs of indices (first, second), the orientation that brings the first to the second, and their correlation."""
+    frequencies = [_dct(each.thumbnail) for each in fingerprints]
+    usable = np.array([index for index, each in enumerate(frequencies) if _is_distinctive(each)], np.int64)
     if not len(usable):
         return
-    signs = np.stack([_packed(waves[index], 0) for index in usable])
-    for position in range(len(POSITIONS)):
-        there = np.stack([_packed(waves[index], position) for index in usable])
-        for a, b in _near(there, signs):
+    signs = np.stack([_sign_bits(frequencies[index], 0) for index in usable])
+    for orientation in range(len(ORIENTATIONS)):
+        there = np.stack([_sign_bits(frequencies[index], orientation) for index in usable])
+        for a, b in _near_pairs(there, signs):
             first, second = int(usable[a]), int(usable[b])
-            alike = likeness(moved(prints[first].small, position), prints[second].small)
-            if alike >= ALIKE:
-                yield first, second, position, alike
+            correlation = gradient_correlation(
+                reoriented(fingerprints[first].thumbnail, orientation), fingerprints[second].thumbnail
+            )
+            if correlation >= MIN_CORRELATION:
+                yield first, second, orientation, correlation
 
 
-def likeness(one: NDArray[np.integer], other: NDArray[np.integer], shown: NDArray[np.bool_] | None = None) -> float:
-    """How two pictures of one shape are correlated in their steps from pixel to pixel, -1 to 1; 0 where one is flat.
+def gradient_correlation(one: NDArray[np.integer], other: NDArray[np.integer], shown: NDArray[np.bool_] | None = None) -> float:
+    """The correlation of the gradients of two images of one shape, -1 to 1; 0 where one is flat.
 
-    Steps and not grays, less their mean: light that falls off to one side is alike in pictures of anything. No step counts
-    more than the median one: else a frame or a stamp that all images share would make them alike. `shown` tells which
-    pixels count.
+    Gradients and not grays, less their mean: light that falls off to one side looks the same in images of anything. No step
+    counts more than the median one: else a frame or a stamp that all images share would correlate them. `shown` is the mask
+    of the pixels that count.
     """
     x, y = (_steps(each.astype(np.int64), shown) for each in (one, other))
     size = float((x * x).sum()) * float((y * y).sum())
@@ -73,35 +76,35 @@ def _steps(picture: NDArray[np.int64], shown: NDArray[np.bool_] | None) -> NDArr
     return np.clip(steps, -bound, bound)
 
 
-def _near(there: NDArray[np.uint64], signs: NDArray[np.uint64]) -> Iterator[tuple[int, int]]:
-    """Pairs a < b that differ in fewer than FAR bits, some rows at a time."""
+def _near_pairs(there: NDArray[np.uint64], signs: NDArray[np.uint64]) -> Iterator[tuple[int, int]]:
+    """Pairs a < b that differ in fewer than MAX_DISTANCE bits, some rows at a time."""
     for start in range(0, len(signs), _BLOCK):
         rows = there[start : start + _BLOCK]
         others = signs[start:]
         apart = np.zeros((len(rows), len(others)), np.uint16)
         for word in range(signs.shape[1]):
             apart += np.bitwise_count(rows[:, word, None] ^ others[:, word])
-        for a, b in zip(*(index.tolist() for index in np.nonzero(apart < FAR)), strict=True):
+        for a, b in zip(*(index.tolist() for index in np.nonzero(apart < MAX_DISTANCE)), strict=True):
             if a < b:
                 yield start + a, start + b
 
 
-def _waves(small: Small) -> NDArray[np.int64]:
+def _dct(thumbnail: Thumbnail) -> NDArray[np.int64]:
     """The lowest frequencies, (FREQUENCIES, FREQUENCIES), vertical first, in whole numbers: orthonormal DCT-II x _SCALE**2."""
-    n = np.arange(THUMB)
-    basis = np.cos(np.pi * (2 * n + 1) * np.arange(FREQUENCIES)[:, None] / (2 * THUMB)) * np.sqrt(2 / THUMB)
+    n = np.arange(THUMBNAIL)
+    basis = np.cos(np.pi * (2 * n + 1) * np.arange(FREQUENCIES)[:, None] / (2 * THUMBNAIL)) * np.sqrt(2 / THUMBNAIL)
     table = np.rint(basis * _SCALE).astype(np.int64)
-    return table @ small.astype(np.int64) @ table.T
+    return table @ thumbnail.astype(np.int64) @ table.T
 
 
-def _telling(waves: NDArray[np.int64]) -> bool:
-    return int((np.abs(waves) > _ROUNDING * np.sqrt(1 / 12) * _SCALE**2).sum()) >= TELLING
+def _is_distinctive(frequencies: NDArray[np.int64]) -> bool:
+    return int((np.abs(frequencies) > _ROUNDING * np.sqrt(1 / 12) * _SCALE**2).sum()) >= MIN_DISTINCT
 
 
-def _packed(waves: NDArray[np.int64], position: int) -> NDArray[np.uint64]:
-    """The signs in one of the eight positions, as 4 words."""
-    transposed, down, across = POSITIONS[position]
-    waves = waves.T if transposed else waves
+def _sign_bits(frequencies: NDArray[np.int64], orientation: int) -> NDArray[np.uint64]:
+    """The signs in one of the eight orientations, as 4 words."""
+    transposed, down, across = ORIENTATIONS[orientation]
+    frequencies = frequencies.T if transposed else frequencies
     odd = np.where(np.arange(FREQUENCIES) % 2, -1, 1)
-    waves = waves * (odd[:, None] if down else 1) * (odd if across else 1)
-    return np.packbits(waves > 0).view(np.uint64)
+    frequencies = frequencies * (odd[:, None] if down else 1) * (odd if across else 1)
+    return np.packbits(frequencies > 0).view(np.uint64)

@@ -1,4 +1,4 @@
-"""What is strange about a drawn shape, though it can be painted: no area, no length, wholly outside its image."""
+"""Degenerate shapes, which can be painted but hardly were meant: no area, no length, wholly outside the image."""
 
 import math
 from collections.abc import Iterator, Sequence
@@ -9,19 +9,19 @@ FLAT = 1e-6
 """Pixels: points that are nearer to one line than this, by the error of floats, enclose no area."""
 
 
-def oddities(shape: Shape, size: tuple[int, int] | None) -> Iterator[str]:
+def shape_warnings(shape: Shape, size: tuple[int, int] | None) -> Iterator[str]:
     """Each in words that follow what the shape is called. `size` is the image's width and height, None where not known."""
     if shape.kind == "mask":
         if shape.pixels is not None and not shape.pixels.any():
             yield "with no pixel in it"
-    elif without := _without(shape):
+    elif without := _missing_extent(shape):
         yield without
     (left, top), (right, bottom) = _box(shape)
     if size and (right < 0 or bottom < 0 or left > size[0] or top > size[1]):
         yield "wholly outside the image"
 
 
-def _without(shape: Shape) -> str:
+def _missing_extent(shape: Shape) -> str:
     """Which extent a shape lacks, or nothing."""
     points = shape.rings[0]
     match shape.kind:

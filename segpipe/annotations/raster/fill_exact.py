@@ -11,7 +11,7 @@ from itertools import pairwise
 import numpy as np
 from numpy.typing import NDArray
 
-from segpipe.annotations.raster.scanlines import Integers, Spans, joined, points_of, rows_of, spans
+from segpipe.annotations.raster.scanlines import Integers, Spans, concatenated, points_of, rows_of, spans
 from segpipe.annotations.raster.shape import Point, Shape
 from segpipe.params.schema import ShapeParams
 
@@ -44,7 +44,7 @@ def covered(shapes: Sequence[Shape], top: int, bottom: int, width: int, how: Sha
                 discs += [_disc(owner, joint, how.line_width / 2, *window) for joint in joints]
             case "polygon" | "oriented_rectangle":
                 outlines.append((owner, shape.rings))
-    return joined([_even_odd(outlines, *window), *discs])
+    return concatenated([_even_odd(outlines, *window), *discs])
 
 
 def _even_odd(outlines: Sequence[Outline], top: int, bottom: int, width: int) -> Spans:
@@ -56,7 +56,7 @@ def _even_odd(outlines: Sequence[Outline], top: int, bottom: int, width: int) ->
     following = np.arange(1, len(start) + 1)
     following[(np.cumsum(counts) - 1)[counts > 0]] = (np.cumsum(counts) - counts)[counts > 0]
     end = start[following]
-    # From the upper end to the lower one, whichever way it was drawn: two shapes with a common edge reckon the same.
+    # From the upper end to the lower one, whichever way it was drawn: two shapes with a common edge compute the same.
     down = (start[:, 1] < end[:, 1])[:, None]
     (x0, y0), (x1, y1) = np.where(down, start, end).T, np.where(down, end, start).T
     edge, row = rows_of(_first(y0, top, bottom), _first(y1, top, bottom) - 1)

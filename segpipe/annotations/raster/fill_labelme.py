@@ -1,7 +1,7 @@
 """The fill rule `labelme`: the pixels that labelme's own export gives, whatever Pillow is installed, or none.
 
 labelme draws with Pillow, and Pillow's polygons changed in 11.1 and again in 11.2. The rule is labelme 5 and 6 with Pillow
-9.5 to 11.0, of which the public reference masks are; docs/reference/shapes.md tells the differences. Pillow reckons in
+9.5 to 11.0, of which the public reference masks are; docs/reference/shapes.md lists the differences. Pillow computes in
 32-bit floats, and so must this.
 """
 
@@ -14,11 +14,11 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from segpipe.annotations.raster.scanlines import Integers, Spans, joined, points_of, rows_of, spans
+from segpipe.annotations.raster.scanlines import Integers, Spans, concatenated, points_of, rows_of, spans
 from segpipe.annotations.raster.shape import Point, Shape
 from segpipe.params.schema import ShapeParams
 
-LARGEST_WALK = 55_000
+MAX_WALK_DIAMETER = 55_000
 """Pixels: above this diameter Pillow's ellipses overflow 64 bits, so there is nothing to be equal to."""
 
 Floats = NDArray[np.float32]
@@ -51,7 +51,7 @@ def covered(shapes: Sequence[Shape], top: int, bottom: int, width: int, how: Sha
                         outlines.append((owner, _band(*start, *end, how.line_width)))
             case "polygon" | "oriented_rectangle":
                 outlines.append((owner, points))
-    return joined([_filled(outlines, *window), *runs])
+    return concatenated([_filled(outlines, *window), *runs])
 
 
 def _distance(start: Point, end: Point) -> float:
@@ -132,7 +132,7 @@ def _filled(outlines: Sequence[Outline], top: int, bottom: int, width: int) -> S
     stops = np.ceil(x[1::2] - np.float32(0.5)) * away[1::2]
     outline, row = np.divmod(line[::2], bottom - top)
     runs = spans(owners[outline], row + top, starts.astype(np.int64), stops.astype(np.int64) + 1, width)
-    return joined([horizontal, runs]) if len(horizontal.rows) else runs
+    return concatenated([horizontal, runs]) if len(horizontal.rows) else runs
 
 
 def _edges(outline: Integers, x0: Integers, y0: Integers, x1: Integers, y1: Integers) -> _Edges:
@@ -210,7 +210,7 @@ def _disc(owner: int, centre: Point, radius: float, top: int, bottom: int, width
     a, b = right - left, lower - upper
     rows = np.arange(max(upper, top), min(lower + 1, bottom) if a + b else 0)
     height = np.abs(2 * (rows - upper) - b)
-    if max(a, b) > LARGEST_WALK:
+    if max(a, b) > MAX_WALK_DIAMETER:
         half = np.rint((a * np.sqrt(1 - (height / b) ** 2) - a % 2) / 2).astype(np.int64) * 2 + a % 2
     else:
         half = _half_widths(a, b)[height // 2]

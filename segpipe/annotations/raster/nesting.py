@@ -1,4 +1,4 @@
-"""The parts of one object: those that lie wholly within the others are holes, all others are joined."""
+"""The parts of one object: those wholly inside the others are holes, all others are merged."""
 
 from collections.abc import Sequence
 
@@ -32,9 +32,9 @@ def nested(parts: Sequence[Patch | None], can_cut: Sequence[bool]) -> tuple[list
     for number in sorted(areas, key=lambda number: -areas[number]):
         part = parts[number]
         assert part is not None
-        twin = next((other for other in holes if areas[other] == areas[number] and _same(parts[other], part)), None)
+        repeated = next((other for other in holes if areas[other] == areas[number] and _same(parts[other], part)), None)
         region = _within(whole, part)
-        hole = holes[twin] if twin is not None else can_cut[number] and bool(region[part.inside].all())
+        hole = holes[repeated] if repeated is not None else can_cut[number] and bool(region[part.inside].all())
         region[part.inside] = not hole
         holes[number] = hole
     left = [

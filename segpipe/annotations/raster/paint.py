@@ -1,4 +1,4 @@
-"""Shapes to one mask: which pixels each covers, and which shape wins where they overlap."""
+"""Rasterises shapes to one mask: which pixels each covers, and which shape wins where they overlap."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
@@ -13,8 +13,8 @@ from segpipe.annotations.raster.shape import Shape
 from segpipe.params.schema import ShapeParams
 from segpipe.record import IGNORE, Mask
 
-MOST_CROSSINGS = 3_000_000
-"""Crossings of edges with rows that are reckoned at a time; a shape that may have more is filled some rows at a time."""
+MAX_CROSSINGS = 3_000_000
+"""Crossings of edges with rows that are computed at a time; a shape that may have more is filled some rows at a time."""
 CUTTING = ("polygon", "rectangle", "oriented_rectangle", "circle", "mask")
 """Kinds that have an inside, so that one in a group can be a hole in another."""
 
@@ -109,13 +109,13 @@ def _batches(shapes: Sequence[Shape], height: int) -> Iterator[tuple[list[Shape]
     corners = 0
     for shape in shapes:
         more = sum(map(len, shape.rings)) + 4
-        if batch and (corners + more) * height > MOST_CROSSINGS:
-            yield batch, max(1, min(height, MOST_CROSSINGS // corners))
+        if batch and (corners + more) * height > MAX_CROSSINGS:
+            yield batch, max(1, min(height, MAX_CROSSINGS // corners))
             batch, corners = [], 0
         batch.append(shape)
         corners += more
     if batch:
-        yield batch, max(1, min(height, MOST_CROSSINGS // corners))
+        yield batch, max(1, min(height, MAX_CROSSINGS // corners))
 
 
 def _pasted(shape: Shape, height: int, width: int) -> Patch | None:

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 Integers = NDArray[np.int64]
-MOST_PIXELS = 4_000_000
+MAX_PIXELS = 4_000_000
 """Pixels of boxes that are filled at a time."""
 
 
@@ -46,7 +46,7 @@ def spans(owners: Integers | int, rows: Integers, starts: Integers | int, stops:
     return Spans(owners[some], rows[some], starts[some], stops[some])
 
 
-def joined(lists: Sequence[Spans]) -> Spans:
+def concatenated(lists: Sequence[Spans]) -> Spans:
     """All runs of one or more lists."""
     return lists[0] if len(lists) == 1 else Spans(*(np.concatenate(column) for column in zip(*lists, strict=True)))
 
@@ -69,7 +69,7 @@ def patches(runs: Spans) -> Iterator[tuple[int, Patch]]:
     done = 0
     while done < len(boxes):
         past = boxes[done][-1] - boxes[done][3] * boxes[done][4]
-        until = max(done + 1, int(np.searchsorted(base, past + MOST_PIXELS, "right")))
+        until = max(done + 1, int(np.searchsorted(base, past + MAX_PIXELS, "right")))
         some = slice(boxes[done][5], boxes[until - 1][6])
         flat = _covered(first[some] - past, after[some] - past, boxes[until - 1][-1] - past)
         for owner, y, x, rows_, columns, _, _, stop in boxes[done:until]:

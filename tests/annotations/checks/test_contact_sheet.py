@@ -6,13 +6,13 @@ import numpy as np
 import pytest
 
 from segpipe.annotations.checks import files as doctor_files
-from segpipe.annotations.checks.contact_sheet import MOST, chosen, contact_sheet
+from segpipe.annotations.checks.contact_sheet import MAX_IMAGES, contact_sheet, select_records
 from segpipe.annotations.checks.statistics import statistics_png
 from segpipe.annotations.examination.result import Examination
 from segpipe.errors import DataError
 from segpipe.images.encode import encode_mask, encode_png
 from segpipe.record import Record
-from segpipe.storage.byte_source import Held
+from segpipe.storage.byte_source import InMemory
 from tests.annotations.records import record
 
 
@@ -20,19 +20,19 @@ def drawn(item: str, height: int, width: int, colour: int = 100) -> Record:
     mask = np.zeros((height, width), np.uint8)
     mask[: height // 2] = 1
     image = np.full((height, width, 3), colour, np.uint8)
-    return record(item, width=width, height=height, image=Held(encode_png(image)), mask_png=Held(encode_mask(mask)))
+    return record(item, width=width, height=height, image=InMemory(encode_png(image)), mask_png=InMemory(encode_mask(mask)))
 
 
 def test_a_rare_class_is_on_the_sheet() -> None:
     records = [record(f"{number:03}", (100, 0)) for number in range(200)] + [record("rare", (50, 50))]
-    ids = [each.id for each in chosen(records, 2)]
+    ids = [each.id for each in select_records(records, 2)]
     assert "rare" in ids
-    assert len(ids) == MOST
-    assert ids == [each.id for each in chosen(records[::-1], 2)]
+    assert len(ids) == MAX_IMAGES
+    assert ids == [each.id for each in select_records(records[::-1], 2)]
 
 
 def test_all_are_shown_where_they_are_few_even_without_a_class() -> None:
-    assert len(chosen([record(str(number), (0, 0)) for number in range(3)], 2)) == 3
+    assert len(select_records([record(str(number), (0, 0)) for number in range(3)], 2)) == 3
 
 
 @pytest.mark.parametrize("size", [(1, 1), (3, 500), (700, 2), (64, 48)])

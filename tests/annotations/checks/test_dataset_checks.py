@@ -5,6 +5,7 @@ from typing import Any
 import pytest
 
 from segpipe.annotations.checks.dataset_checks import warnings_of
+from segpipe.annotations.class_map import class_ids
 from segpipe.record import Record
 from tests.annotations.records import record
 
@@ -51,6 +52,13 @@ def test_each_warning(records: list[Record], sentence: str | None) -> None:
 
 def test_nothing_is_said_of_classes_where_no_file_was_sound() -> None:
     assert warnings_of([], ["background", "cat"]) == []
+
+
+def test_a_first_class_that_is_called_void_is_named_until_it_is_mapped() -> None:
+    what = 'class void: the first class: its name means "no class", and yet it counts as a class of objects'
+    assert told(sound(), ("void", "cat", "dog")) == [what]
+    assert told(sound(), class_ids(("void", "cat", "dog"), {"void": "background"}).classes) == []
+    assert told(sound(), class_ids(("background", "void", "cat"), {}).classes) == [], "no first class"
 
 
 def test_empty_images_are_named_where_they_are_the_most() -> None:

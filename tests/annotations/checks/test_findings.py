@@ -22,7 +22,7 @@ def test_one_problem_is_one_sentence_and_a_count() -> None:
     )
 
 
-def test_the_same_problem_of_several_files_is_told_once() -> None:
+def test_the_same_problem_of_several_files_is_reported_once() -> None:
     problems = [DataError(name, "damaged", "Copy it again.") for name in ("b", "a")]
     assert told(*problems, DataError("c", "empty", "Remove it."), DataError("d", "damaged", "Throw it away.")) == (
         "2 files: damaged. Copy it again.\n"

@@ -13,7 +13,7 @@ from PIL import Image
 
 from segpipe.annotations.detect import inspect as first_look
 from segpipe.annotations.detect import settings, summary
-from segpipe.annotations.detect.inspect import Look
+from segpipe.annotations.detect.inspect import Inspection
 from segpipe.annotations.detect.layout import Kind, Layout
 from segpipe.annotations.examination import examine
 from segpipe.errors import PipelineError
@@ -45,15 +45,15 @@ def labelled(path: Path, *labels: object, size: tuple[int, int] = (4, 3)) -> Non
     path.with_suffix(".json").write_text(json.dumps({"shapes": shapes}))
 
 
-def look(root: Path, kind: Kind | None = None, image_dir: str = "", mask_dir: str = "") -> Look:
-    return first_look.look(root, DATA, kind, image_dir, mask_dir)
+def look(root: Path, kind: Kind | None = None, image_dir: str = "", mask_dir: str = "") -> Inspection:
+    return first_look.inspect_folder(root, DATA, kind, image_dir, mask_dir)
 
 
-def told(seen: Look, rule: str = "error") -> list[str]:
+def told(seen: Inspection, rule: str = "error") -> list[str]:
     return list(summary.lines(seen, rule))
 
 
-def problems(seen: Look) -> list[str]:
+def problems(seen: Inspection) -> list[str]:
     return [str(problem) for problem in seen.problems]
 
 
@@ -105,7 +105,7 @@ def test_labelme_with_folders_and_images_without_annotation(tmp_path: Path) -> N
     ]
 
 
-def test_labels_of_a_list_that_occur_nowhere_are_told(tmp_path: Path) -> None:
+def test_labels_of_a_list_that_occur_nowhere_are_reported(tmp_path: Path) -> None:
     labelled(tmp_path / "a", "cat")
     (tmp_path / "labels.txt").write_text("__ignore__\n_background_\ncow\ncat\ndog\n")
     assert told(look(tmp_path))[-2:] == [
@@ -153,7 +153,7 @@ def test_a_word_decides_between_two_kinds(tmp_path: Path) -> None:
     assert look(tmp_path, None, "images", "masks").layout.kind == "masks"
 
 
-def test_what_convert_would_refuse_is_told(tmp_path: Path) -> None:
+def test_what_convert_would_refuse_is_reported(tmp_path: Path) -> None:
     for name in ("a", "b", "c", "d"):
         picture(tmp_path / f"images/{name}.png")
     mask(tmp_path / "masks/a.png", [0, 99])
@@ -169,7 +169,7 @@ def test_what_convert_would_refuse_is_told(tmp_path: Path) -> None:
     assert sentences[2].startswith("images/d.png: an empty file.")
 
 
-def test_broken_json_next_to_sound_json_is_told(tmp_path: Path) -> None:
+def test_broken_json_next_to_sound_json_is_reported(tmp_path: Path) -> None:
     labelled(tmp_path / "a", "cat")
     labelled(tmp_path / "b", "cat")
     (tmp_path / "b.json").write_text("{")
@@ -179,7 +179,7 @@ def test_broken_json_next_to_sound_json_is_told(tmp_path: Path) -> None:
     assert second.startswith("line 1, column 2 of b.json: a JSON file that is broken (")
 
 
-def test_labels_are_told_even_where_shapes_are_bad_and_odd_shapes_are_warnings(tmp_path: Path) -> None:
+def test_labels_are_reported_even_where_shapes_are_bad_and_odd_shapes_are_warnings(tmp_path: Path) -> None:
     labelled(tmp_path / "a", "cat", "cow ")
     shapes = [{"label": "dog", "points": []}, {"label": "cat", "points": [[0, 0], [1, 1], [2, 2]]}]
     save = {"shapes": shapes, "imageWidth": 4, "imageHeight": 3}
@@ -207,7 +207,7 @@ def test_images_inside_json_files_are_looked_at(tmp_path: Path) -> None:
     assert seen.values == (("cat", 1),)
 
 
-def test_masks_in_black_and_white_and_in_colours_are_told(tmp_path: Path) -> None:
+def test_masks_in_black_and_white_and_in_colours_are_reported(tmp_path: Path) -> None:
     picture(tmp_path / "x/images/a.jpg")
     mask(tmp_path / "x/masks/a.png", [0, 255])
     assert told(look(tmp_path / "x"))[-3:-1] == [
@@ -256,13 +256,13 @@ def test_many_processes_see_the_same_as_one(tmp_path: Path, monkeypatch: pytest.
     (tmp_path / "images/9.png").write_bytes(b"no image")
     parallel = look(tmp_path)
     assert (parallel.n_images, len(parallel.problems)) == (40, 1)
-    monkeypatch.setattr(examine, "FEW", 100)
+    monkeypatch.setattr(examine, "SERIAL_UP_TO", 100)
     serial = look(tmp_path)
     assert replace(serial, problems=()) == replace(parallel, problems=())
     assert problems(serial) == problems(parallel)
 
 
-def test_masks_of_classes_are_told_with_what_becomes_of_them(tmp_path: Path) -> None:
+def test_masks_of_classes_are_reported_with_what_becomes_of_them(tmp_path: Path) -> None:
     for name in ("a", "b", "c"):
         picture(tmp_path / f"images/{name}.jpg")
         mask(tmp_path / f"masks/{name}_dog.png", [255, 0])
@@ -284,7 +284,7 @@ def test_masks_of_classes_are_told_with_what_becomes_of_them(tmp_path: Path) -> 
     assert "  classes  4, from classes.txt: background, dog (in 3), cat (in 1); in no image: cow" in told(look(tmp_path))
 
 
-def test_parts_of_masks_are_told_with_what_becomes_of_them(tmp_path: Path) -> None:
+def test_parts_of_masks_are_reported_with_what_becomes_of_them(tmp_path: Path) -> None:
     for name in ("a", "b"):
         picture(tmp_path / f"{name}.png")
         mask(tmp_path / f"{name}_mask.png", [0, 255])
@@ -306,7 +306,7 @@ def test_a_list_of_pairs_tells_the_classes_of_its_column(tmp_path: Path) -> None
     seen = look(tmp_path)
     assert (seen.n_images, seen.problems, seen.classes.origin) == (1, (), "the list of pairs")
     assert seen.classes.names == ("background", "cat", "dog")
-    assert settings.of_data(seen, "data/source") == {
+    assert settings.data_settings(seen, "data/source") == {
         "data.source": "masks",
         "data.path": "data/source",
         "data.masks.classes": ("background", "cat", "dog"),

@@ -10,7 +10,7 @@ from tests.annotations.detect.test_layout import refusal, touch
 
 
 @pytest.mark.parametrize(("by", "tag"), [("1", "cat"), ("me@there.org", "left-lung 2")])
-def test_masks_without_their_image_s_name_are_told_with_a_line_that_is_read(tmp_path: Path, by: str, tag: str) -> None:
+def test_masks_without_their_image_s_name_are_reported_with_a_line_that_is_read(tmp_path: Path, by: str, tag: str) -> None:
     mask = f"masks/task-1-annotation-4-by-{by}-tag-{tag}-0.png"
     touch(tmp_path, "images/b.jpg", "images/c.jpg", mask, mask.replace("task-1-", "task-2-"))
     sentence = refusal(tmp_path)
@@ -24,6 +24,6 @@ def test_masks_without_their_image_s_name_are_told_with_a_line_that_is_read(tmp_
     assert recognise(tmp_path) == Layout("masks", ".", ".", pairs="pairs.csv", classes=(tag,))
 
 
-def test_other_names_are_not_told(tmp_path: Path) -> None:
+def test_other_names_are_not_reported(tmp_path: Path) -> None:
     touch(tmp_path, "images/task-1.jpg", "masks/task-1-tag-cat.png")
     assert hint(tmp_path, "pairs.csv") == ""

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from segpipe.annotations.detect.guess_classes import VOC
+from segpipe.annotations.detect.infer_classes import VOC
 from segpipe.annotations.detect.layout import EXPECTED, Layout, recognise
 from segpipe.errors import PipelineError
 
@@ -119,7 +119,7 @@ def test_parts_with_the_same_names_are_no_images_and_masks(tmp_path: Path) -> No
     assert "no annotated images" in refusal(tmp_path)
 
 
-def test_json_of_another_kind_is_told(tmp_path: Path) -> None:
+def test_json_of_another_kind_is_reported(tmp_path: Path) -> None:
     touch(tmp_path, "a.jpg", "b.jpg")
     (tmp_path / "instances.json").write_text(json.dumps({"images": [], "categories": []}))
     assert refusal(tmp_path).splitlines()[1] == (
@@ -127,7 +127,7 @@ def test_json_of_another_kind_is_told(tmp_path: Path) -> None:
     )
 
 
-def test_masks_that_no_rule_leads_to_are_told(tmp_path: Path) -> None:
+def test_masks_that_no_rule_leads_to_are_reported(tmp_path: Path) -> None:
     touch(tmp_path, "images/a.jpg", "images/b.jpg", "masks/x.png", "masks/y.png")
     assert refusal(tmp_path).splitlines()[1] == (
         "images/a.jpg and masks/x.png: no rule leads from the images' names to the masks'. Pair them in pairs.csv."
@@ -170,7 +170,7 @@ def test_a_voc_tree_is_read_as_masks_where_a_word_says_so(tmp_path: Path) -> Non
     assert recognise(tmp_path, "masks") == Layout("masks", "JPEGImages", "SegmentationClass")
 
 
-def test_links_to_folders_are_told(tmp_path: Path) -> None:
+def test_links_to_folders_are_reported(tmp_path: Path) -> None:
     touch(tmp_path / "elsewhere", "a.jpg")
     touch(tmp_path / "data", "masks/a.png")
     (tmp_path / "data/images").symlink_to(tmp_path / "elsewhere", target_is_directory=True)

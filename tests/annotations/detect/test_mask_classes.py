@@ -3,15 +3,15 @@
 import pytest
 
 from segpipe.annotations.class_names import Classes, NameList
-from segpipe.annotations.detect.mask_classes import of_codes
-from segpipe.annotations.formats.masks.codes import code_of
+from segpipe.annotations.detect.mask_classes import classes_from_codes
+from segpipe.annotations.formats.masks.codes import parse_code
 from segpipe.annotations.formats.masks.colour_table import ColourTable
 
 
 def classes(*values: str, names: str = "", table: dict[str, str] | None = None) -> Classes:
     listed = NameList("classes.txt", tuple(names.split())) if names else None
-    colours = ColourTable("label_colors.txt", {code_of(code): name for code, name in table.items()}) if table else None
-    return of_codes(dict.fromkeys(values, 1), listed, colours)
+    colours = ColourTable("label_colors.txt", {parse_code(code): name for code, name in table.items()}) if table else None
+    return classes_from_codes(dict.fromkeys(values, 1), listed, colours)
 
 
 def sentences(found: Classes) -> list[str]:
@@ -48,13 +48,13 @@ def test_numbers(values: str, names: str, expected: str, how: str) -> None:
 def test_a_blank_line_in_the_list_is_told_whatever_the_masks_hold() -> None:
     listed = NameList("classes.txt", ("background", "cat", "dog"), blank=(2,))
     for values in ("0 1 2", "0 1 3", "0 127 254", "1 2 3"):
-        found = of_codes(dict.fromkeys(values.split(), 1), listed, None)
+        found = classes_from_codes(dict.fromkeys(values.split(), 1), listed, None)
         assert sentences(found)[0].startswith("classes.txt: a blank line above other names (line 2)")
 
 
 def test_colours_come_black_first_or_the_most_frequent() -> None:
     assert classes("255 0 0", "0", "0 255 0").codes == ("0 0 0", "0 255 0", "255 0 0")
-    found = of_codes({"255 0 0": 1, "0 0 255": 2, "1 2 3": 2}, None, None)
+    found = classes_from_codes({"255 0 0": 1, "0 0 255": 2, "1 2 3": 2}, None, None)
     assert found.codes == ("0 0 255", "1 2 3", "255 0 0")
     assert found.names == ("class_1", "class_2", "class_3")
 
@@ -69,11 +69,11 @@ def test_a_table_counts_more_than_a_list_for_colours_and_less_for_ids() -> None:
 
 
 def test_a_list_of_names_may_hold_their_colours() -> None:
-    found = of_codes({"255 0 0": 1, "0": 1}, NameList("own.txt", ("255 0 0 car", "0 0 0 sky")), None)
+    found = classes_from_codes({"255 0 0": 1, "0": 1}, NameList("own.txt", ("255 0 0 car", "0 0 0 sky")), None)
     assert (found.names, found.codes, found.origin) == (("car", "sky"), ("255 0 0", "0 0 0"), "own.txt")
 
 
-def test_what_cannot_be_named_is_told() -> None:
+def test_what_cannot_be_named_is_reported() -> None:
     assert sentences(classes("255 0 0", "0", "7 7 8", table={"255 0 0": "car", "0": "sky"})) == [
         "label_colors.txt: does not name the colours 7 7 8 of the masks. Add a line for each, or correct the masks."
     ]

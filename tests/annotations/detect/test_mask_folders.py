@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from segpipe.annotations.detect.layout import Layout, recognise
 from segpipe.annotations.detect.mask_folders import MaskFolders
-from segpipe.annotations.formats.masks.layers import Layers
+from segpipe.annotations.formats.masks.mask_files import MaskFiles
 from segpipe.annotations.formats.masks.source import source
 from segpipe.annotations.items import Item
 from segpipe.errors import PipelineError
@@ -225,7 +225,7 @@ def test_no_mask_is_lost_whatever_it_is_called(
 
 
 def names_of(item: Item) -> list[str]:
-    if isinstance(item.annotation, Layers):
+    if isinstance(item.annotation, MaskFiles):
         return [each.name for each in item.annotation.files]
     return [item.annotation_name] if item.annotation else []
 

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from segpipe.annotations.detect import nnunet
-from segpipe.annotations.detect.inspect import look
+from segpipe.annotations.detect.inspect import inspect_folder
 from segpipe.annotations.detect.layout import recognise
 from segpipe.errors import PipelineError
 from tests.annotations.data_params import data_params
@@ -29,13 +29,13 @@ def data_set(root: Path, channels: int, suffix: str = ".png") -> Path:
 
 @pytest.mark.parametrize("suffix", [".png", ".tif"])
 def test_one_file_a_case_is_read(suffix: str, tmp_path: Path) -> None:
-    seen = look(data_set(tmp_path, 1, suffix), data_params(tmp_path, "masks"))
+    seen = inspect_folder(data_set(tmp_path, 1, suffix), data_params(tmp_path, "masks"))
     assert str(seen.layout) == "masks (imagesTr and labelsTr, {stem}_0000 > {stem})"
     assert (seen.n_images, seen.problems) == (3, ())
     assert (seen.classes.names, seen.classes.ignore_index) == (("background", "cat", "dog"), 3)
 
 
-def test_several_files_a_case_are_told(tmp_path: Path) -> None:
+def test_several_files_a_case_are_reported(tmp_path: Path) -> None:
     with pytest.raises(PipelineError) as caught:
         recognise(data_set(tmp_path, 2))
     assert (
@@ -44,9 +44,9 @@ def test_several_files_a_case_are_told(tmp_path: Path) -> None:
     ) in str(caught.value).splitlines()
 
 
-def test_other_folders_are_not_told(tmp_path: Path) -> None:
+def test_other_folders_are_not_reported(tmp_path: Path) -> None:
     photos(tmp_path, "a/x_0000.png", "a/x_0001.png", "imagesTr/x_0000.png", "imagesTr/y_0000.png", "imagesTr/z.png")
-    assert nnunet.several_files(tmp_path, tmp_path.rglob("*.png")) == ""
+    assert nnunet.multi_channel_hint(tmp_path, tmp_path.rglob("*.png")) == ""
 
 
 def test_the_channels_joined_as_it_says_are_read(tmp_path: Path) -> None:
@@ -57,5 +57,5 @@ def test_the_channels_joined_as_it_says_are_read(tmp_path: Path) -> None:
         path.with_suffix(".tif").write_bytes(tiff(Page(bands)))
     for path in tmp_path.glob("imagesTr/*.png"):
         path.unlink()
-    seen = look(tmp_path, data_params(tmp_path, "masks"))
+    seen = inspect_folder(tmp_path, data_params(tmp_path, "masks"))
     assert (seen.n_images, seen.depths, seen.problems) == (3, (((2, 8), 3),), ())

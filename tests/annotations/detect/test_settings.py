@@ -6,16 +6,16 @@ from pathlib import Path
 import pytest
 
 from segpipe.annotations.class_names import Classes
-from segpipe.annotations.detect.inspect import Look
+from segpipe.annotations.detect.inspect import Inspection
 from segpipe.annotations.detect.layout import Layout
-from segpipe.annotations.detect.settings import of_data, of_folds
+from segpipe.annotations.detect.settings import data_settings, fold_settings
 from segpipe.params.load import load_params
 
 SPLIT = load_params(Path(__file__).parents[3] / "params.yaml").split
 
 
-def seen(layout: Layout | None = None, *sizes: tuple[int, int], **given: int) -> Look:
-    return Look(
+def seen(layout: Layout | None = None, *sizes: tuple[int, int], **given: int) -> Inspection:
+    return Inspection(
         root=Path("x"),
         layout=layout or Layout("labelme"),
         classes=Classes(("sky", "road"), 11, "classes.txt"),
@@ -30,17 +30,17 @@ def seen(layout: Layout | None = None, *sizes: tuple[int, int], **given: int) ->
 
 
 def test_each_source_has_its_block() -> None:
-    assert of_data(seen(Layout("labelme")), "data/source") == {
+    assert data_settings(seen(Layout("labelme")), "data/source") == {
         "data.source": "labelme",
         "data.path": "data/source",
         "data.labelme.classes": ("sky", "road"),
     }
-    assert of_data(seen(Layout("voc")), "/voc.tar") == {
+    assert data_settings(seen(Layout("voc")), "/voc.tar") == {
         "data.source": "voc",
         "data.path": "/voc.tar",
         "data.voc.classes": ("sky", "road"),
     }
-    assert of_data(seen(Layout("masks", "Img", "GT")), "/x") == {
+    assert data_settings(seen(Layout("masks", "Img", "GT")), "/x") == {
         "data.source": "masks",
         "data.path": "/x",
         "data.masks.classes": ("sky", "road"),
@@ -53,7 +53,7 @@ def test_each_source_has_its_block() -> None:
         "data.masks.palette": "indices",
     }
     in_colours = Classes(("sky", "road"), 255, "the colours", values="codes", codes=("0 0 0", "255 0 0"))
-    settings = of_data(replace(seen(Layout("masks", ".", ".", "{stem}_L")), classes=in_colours), "/x")
+    settings = data_settings(replace(seen(Layout("masks", ".", ".", "{stem}_L")), classes=in_colours), "/x")
     assert (settings["data.masks.values"], settings["data.masks.codes"]) == ("codes", ("0 0 0", "255 0 0"))
     assert settings["data.masks.template"] == "{stem}_L"
 
@@ -73,17 +73,17 @@ def test_each_source_has_its_block() -> None:
     ],
 )
 def test_there_are_no_more_folds_than_groups(n_groups: int, given: dict[str, int], folds: list[int], settings: object) -> None:
-    assert of_folds(seen(None, **given), n_groups, SPLIT, folds, pinned=min(given.get("val", 0), n_groups - 1)) == settings
+    assert fold_settings(seen(None, **given), n_groups, SPLIT, folds, pinned=min(given.get("val", 0), n_groups - 1)) == settings
 
 
 def test_a_test_part_that_would_leave_too_little_becomes_smaller() -> None:
     """By the number of groups: 3 with a share of 0.7 leave 1; 3 of which 2 are validated must keep all three."""
     large = SPLIT.model_copy(update={"test_share": 0.7})
-    assert of_folds(seen(), 3, large, [0]) == {"split.test_share": 0.33, "split.n_folds": 3}
-    assert of_folds(seen(None, train=1, val=2), 3, large, [0], pinned=2) == {"split.test_share": 0.0}
-    assert of_folds(seen(), 2, SPLIT, [0]) == {"split.n_folds": 2}
+    assert fold_settings(seen(), 3, large, [0]) == {"split.test_share": 0.33, "split.n_folds": 3}
+    assert fold_settings(seen(None, train=1, val=2), 3, large, [0], pinned=2) == {"split.test_share": 0.0}
+    assert fold_settings(seen(), 2, SPLIT, [0]) == {"split.n_folds": 2}
 
 
 def test_a_validation_share_is_one_fold() -> None:
     shared = SPLIT.model_copy(update={"val_share": 0.3})
-    assert of_folds(seen(), 50, shared, [2]) == {"folds": [0]}
+    assert fold_settings(seen(), 50, shared, [2]) == {"folds": [0]}

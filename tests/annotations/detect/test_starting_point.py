@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from segpipe.annotations.detect.starting_point import Machine, advice, groups
+from segpipe.annotations.detect.starting_point import Machine, suggest_groups, suggest_training
 from segpipe.annotations.examination.result import Examination
 from tests.annotations.records import record
 
@@ -20,7 +20,7 @@ def advised(
 ) -> dict[str, Any]:
     sides = {"width": 10, "height": 10} | keys
     records = tuple(record(f"{number:05}", pixels, **sides) for number in range(n_images))
-    return {each.key: each.value for each in advice(Examination(records, classes, ()), machine, 16, 16)}
+    return {each.key: each.value for each in suggest_training(Examination(records, classes, ()), machine, 16, 16)}
 
 
 @pytest.mark.parametrize(
@@ -50,7 +50,7 @@ def test_the_crop_fits_the_images_the_stride_and_the_machine(size: tuple[int, in
 )
 def test_a_few_small_images_do_not_decide_the_crop(sides: list[int], crop: int) -> None:
     records = tuple(record(f"{number:05}", width=side + 7, height=side) for number, side in enumerate(sides))
-    told = advice(Examination(records, ("background", "cat"), ()), LAPTOP, 16, 16)[0]
+    told = suggest_training(Examination(records, ("background", "cat"), ()), LAPTOP, 16, 16)[0]
     assert (told.key, told.value) == ("input.crop", crop)
     small = sum(side < crop for side in sides)
     assert told.reason.startswith(
@@ -85,10 +85,10 @@ def test_rare_objects_are_sought_and_few_images_varied() -> None:
 
 def test_groups_in_names_are_suggested() -> None:
     ids = [f"patient{patient:02}_slice{number}" for patient in range(4) for number in range(5)]
-    found = groups(ids)
+    found = suggest_groups(ids)
     assert [each.key for each in found] == ["split.group", "split.group_pattern"]
     assert found[0].reason == "4 groups in the names, such as patient00"
-    assert groups([f"{number:05}" for number in range(20)]) == []
+    assert suggest_groups([f"{number:05}" for number in range(20)]) == []
 
 
 def test_without_a_background_all_classes_count() -> None:

@@ -10,12 +10,12 @@ from PIL import Image
 
 from segpipe.annotations.convert import examine
 from segpipe.annotations.examination.pages import Page, split_pages
-from segpipe.annotations.formats.masks.layers import Layer, Layers
-from segpipe.annotations.items import Found, Item
+from segpipe.annotations.formats.masks.mask_files import MaskFile, MaskFiles
+from segpipe.annotations.items import Item, ItemList
 from segpipe.dataset import pack
 from segpipe.errors import DataError
 from segpipe.images.decode import decode_image, decode_mask
-from segpipe.storage.byte_source import Held, Place
+from segpipe.storage.byte_source import FileRange, InMemory
 from tests.annotations.data_params import data_params
 from tests.images import tiff_files
 
@@ -81,12 +81,12 @@ def test_masks_of_another_number_of_pages_are_an_error(tmp_path: Path) -> None:
 
 
 def item(name: str, image: bytes, annotation: bytes | None = None, annotation_name: str = "", group: str = "") -> Item:
-    held = Held(annotation) if annotation is not None else None
-    return Item(name, f"{name}.tif", Held(image), held, "train", group, annotation_name=annotation_name)
+    held = InMemory(annotation) if annotation is not None else None
+    return Item(name, f"{name}.tif", InMemory(image), held, "train", group, annotation_name=annotation_name)
 
 
 def test_shapes_cannot_say_which_page_they_mean() -> None:
-    found = split_pages(Found((item("a", stack(STACK), b"{}", "a.json"),), ()))
+    found = split_pages(ItemList((item("a", stack(STACK), b"{}", "a.json"),), ()))
     assert [str(problem) for problem in found.problems] == [
         "a.tif: several pages, and one file of shapes that cannot say which page it means. "
         "Save each page as an image of its own, and annotate those."
@@ -96,7 +96,7 @@ def test_shapes_cannot_say_which_page_they_mean() -> None:
 
 def test_pages_keep_what_the_item_said_and_other_items_are_untouched() -> None:
     one = item("b", stack(STACK[:1]), stack(MASKS[:1]))
-    found = Found((item("a", stack(STACK[:2]), group="patient 7"), one), (DataError("x", "y", "z"),))
+    found = ItemList((item("a", stack(STACK[:2]), group="patient 7"), one), (DataError("x", "y", "z"),))
     split = split_pages(found)
     assert [(each.id, each.given, each.group, each.annotation) for each in split.items[:2]] == [
         ("a/0000", "train", "patient 7", None),
@@ -104,51 +104,51 @@ def test_pages_keep_what_the_item_said_and_other_items_are_untouched() -> None:
     ]
     assert split.items[2] is one
     assert split.problems == found.problems
-    nothing = Found((one,), ())
+    nothing = ItemList((one,), ())
     assert split_pages(nothing) is nothing
 
 
 def test_a_page_s_id_that_is_taken_is_named() -> None:
-    found = split_pages(Found((item("a", stack(STACK)), item("a/0001", stack(STACK[:1]))), ()))
+    found = split_pages(ItemList((item("a", stack(STACK)), item("a/0001", stack(STACK[:1]))), ()))
     assert [problem.file for problem in found.problems] == ["a/0001.tif and page 2 of a.tif"]
 
 
 def test_a_page_is_the_same_from_disk_and_memory_and_in_another_process(tmp_path: Path) -> None:
     (tmp_path / "a.tif").write_bytes(stack(STACK))
-    for place in (Place(tmp_path / "a.tif"), Held(stack(STACK))):
-        [*_, last] = [each.image for each in split_pages(Found((Item("a", "a.tif", place, None),), ())).items]
+    for place in (FileRange(tmp_path / "a.tif"), InMemory(stack(STACK))):
+        [*_, last] = [each.image for each in split_pages(ItemList((Item("a", "a.tif", place, None),), ())).items]
         assert isinstance(last, Page)
         assert pickle.loads(pickle.dumps(last)).read() == last.read()
         assert np.array_equal(decode_image(last.read(), "page")[..., 0], STACK[2])
     (tmp_path / "a.tif").write_bytes(b"II*\0")
     with pytest.raises(OSError, match="its pages are damaged or have changed"):
-        Page(Place(tmp_path / "a.tif"), 1000).read()
+        Page(FileRange(tmp_path / "a.tif"), 1000).read()
 
 
 def test_damaged_and_empty_files_stay_one_item(tmp_path: Path) -> None:
     (tmp_path / "a.tif").write_bytes(b"")
     (tmp_path / "b.tif").write_bytes(stack(STACK)[:100])
-    items = tuple(Item(name, f"{name}.tif", Place(tmp_path / f"{name}.tif"), None) for name in "abc")
-    assert split_pages(Found(items, ())) == Found(items, ())
+    items = tuple(Item(name, f"{name}.tif", FileRange(tmp_path / f"{name}.tif"), None) for name in "abc")
+    assert split_pages(ItemList(items, ())) == ItemList(items, ())
 
 
-def layers(**masks: np.ndarray) -> Layers:
-    return Layers(tuple(Layer(f"{name}.tif", Held(stack(values)), name) for name, values in masks.items()))
+def layers(**masks: np.ndarray) -> MaskFiles:
+    return MaskFiles(tuple(MaskFile(f"{name}.tif", InMemory(stack(values)), name) for name, values in masks.items()))
 
 
 def test_stacks_of_masks_of_several_classes_go_along_page_by_page() -> None:
-    one = Item("a", "a.tif", Held(stack(STACK)), layers(cat=MASKS, dog=MASKS[::-1]), annotation_name="both")
-    pages = split_pages(Found((one,), ()))
+    one = Item("a", "a.tif", InMemory(stack(STACK)), layers(cat=MASKS, dog=MASKS[::-1]), annotation_name="both")
+    pages = split_pages(ItemList((one,), ()))
     assert pages.problems == ()
     assert [(item.id, item.annotation_name) for item in pages.items] == [
         (f"a/000{number}", f"page {number + 1} of both") for number in range(3)
     ]
     for number, item in enumerate(pages.items):
-        assert isinstance(item.annotation, Layers)
+        assert isinstance(item.annotation, MaskFiles)
         cat, dog = item.annotation.files
         assert (cat.name, cat.class_name, dog.class_name) == (f"page {number + 1} of cat.tif", "cat", "dog")
-        assert np.array_equal(decode_image(cat.place.read(), "cat")[..., 0], MASKS[number])
-        assert np.array_equal(decode_image(dog.place.read(), "dog")[..., 0], MASKS[2 - number])
+        assert np.array_equal(decode_image(cat.byte_source.read(), "cat")[..., 0], MASKS[number])
+        assert np.array_equal(decode_image(dog.byte_source.read(), "dog")[..., 0], MASKS[2 - number])
 
 
 @pytest.mark.parametrize(
@@ -163,5 +163,5 @@ def test_stacks_of_masks_of_several_classes_go_along_page_by_page() -> None:
 )
 def test_masks_of_classes_with_other_pages_are_an_error(dog: slice, sentence: str) -> None:
     own = layers(cat=MASKS, dog=MASKS[dog]) if len(MASKS[dog]) else layers(cat=MASKS[:2], dog=MASKS[:2])
-    found = split_pages(Found((Item("a", "a.tif", Held(stack(STACK)), own, annotation_name="both"),), ()))
+    found = split_pages(ItemList((Item("a", "a.tif", InMemory(stack(STACK)), own, annotation_name="both"),), ()))
     assert [str(problem)[: len(sentence)] for problem in found.problems] == [sentence]

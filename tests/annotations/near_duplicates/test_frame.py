@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from segpipe.annotations.near_duplicates.fingerprint import fingerprint, parsed
+from segpipe.annotations.near_duplicates.fingerprint import fingerprint, parse_fingerprint
 from segpipe.annotations.near_duplicates.frame import content_of
 from segpipe.annotations.near_duplicates.pairs import pairs
 from segpipe.images.decode import Pixels
@@ -72,9 +72,9 @@ def test_of_twenty_framed_pictures_and_a_crop_the_one_true_pair_is_found(name: s
 
 
 def test_no_point_lies_on_a_frames_edge() -> None:
-    framed = parsed(fingerprint(cut(tile(3, 256), 0, 60)))  # black up to x = 68
-    assert len(framed.points) > 50
-    assert framed.points[:, 0].min() > 68 + 9
+    framed = parse_fingerprint(fingerprint(cut(tile(3, 256), 0, 60)))  # black up to x = 68
+    assert len(framed.keypoints) > 50
+    assert framed.keypoints[:, 0].min() > 68 + 9
 
 
 def shares(gray: NDArray[np.uint8]) -> float:

@@ -1,6 +1,6 @@
 """Near-duplicates: the same picture is found however it was changed, and different pictures never are."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from functools import cache
 from pathlib import Path
 
@@ -10,16 +10,20 @@ import pytest
 from numpy.typing import NDArray
 
 from segpipe.acquire.sample import pictures as sample
-from segpipe.annotations.near_duplicates.fingerprint import POINTS, fingerprint, parsed
-from segpipe.annotations.near_duplicates.pairs import LARGE, Pair, clusters, pairs, twins, warnings
-from segpipe.annotations.near_duplicates.parts import lay
-from segpipe.annotations.near_duplicates.whole import POSITIONS, _packed, _waves, likeness, moved
+from segpipe.annotations.near_duplicates.fingerprint import MAX_KEYPOINTS, fingerprint, parse_fingerprint
+from segpipe.annotations.near_duplicates.pairs import LARGE, Pair, clusters, pairs, warnings
+from segpipe.annotations.near_duplicates.parts import align
+from segpipe.annotations.near_duplicates.whole import ORIENTATIONS, _dct, _sign_bits, gradient_correlation, reoriented
 from segpipe.errors import Fix
 from segpipe.images.decode import Pixels, decode_image
 
 MOST = 6000
 """Bytes."""
 CONCRETE = Path(__file__).parents[4] / "shared" / "data" / "concrete_voc" / "JPEGImages"
+
+
+def cluster_names(fingerprints: Mapping[str, bytes]) -> dict[str, str]:
+    return clusters(pairs(fingerprints))
 
 
 @cache
@@ -83,12 +87,15 @@ def test_a_changed_copy_is_found_and_told_by_its_kind(name: str) -> None:
     found = pairs(prints)
     assert [(each.first, each.second, each.kind) for each in found] == [(f"{n}", f"{n} copy", kind) for n in range(5)]
     assert all(each.distance <= 0.3 for each in found)
-    assert twins(prints) == {each: each[0] for each in prints}
+    assert cluster_names(prints) == {each: each[0] for each in prints}
 
 
 def test_two_crops_that_overlap_are_one_cluster_without_the_whole() -> None:
     image = scene(3)
-    assert twins({"left": fingerprint(image[:, :210]), "right": fingerprint(image[:, 90:])}) == {"left": "left", "right": "left"}
+    assert cluster_names({"left": fingerprint(image[:, :210]), "right": fingerprint(image[:, 90:])}) == {
+        "left": "left",
+        "right": "left",
+    }
 
 
 def test_equal_pixels_have_distance_zero_even_where_there_is_nothing_to_see() -> None:
@@ -164,40 +171,40 @@ def test_the_order_of_images_changes_nothing() -> None:
 
 
 def test_no_images_and_one_image_have_no_pairs() -> None:
-    assert twins({}) == {}
-    assert twins({"a": fingerprint(scene(1))}) == {}
+    assert cluster_names({}) == {}
+    assert cluster_names({"a": fingerprint(scene(1))}) == {}
 
 
 def test_more_copies_than_one_point_is_compared_with_are_still_one_cluster() -> None:
     image = scene(2)
     prints = {f"{n:02}": fingerprint(image[n : n + 180, 2 * n : 2 * n + 230]) for n in range(20)}
-    assert set(twins(prints).values()) == {"00"}
-    assert len(twins(prints)) == 20
+    assert set(cluster_names(prints).values()) == {"00"}
+    assert len(cluster_names(prints)) == 20
 
 
 def test_the_signs_of_a_moved_picture_are_the_moved_signs() -> None:
-    small = parsed(fingerprint(scene(4))).small
-    for position in range(len(POSITIONS)):
-        there = _waves(np.ascontiguousarray(moved(small, position)))
-        assert np.array_equal(_packed(there, 0), _packed(_waves(small), position))
+    small = parse_fingerprint(fingerprint(scene(4))).thumbnail
+    for position in range(len(ORIENTATIONS)):
+        there = _dct(np.ascontiguousarray(reoriented(small, position)))
+        assert np.array_equal(_sign_bits(there, 0), _sign_bits(_dct(small), position))
 
 
 def test_likeness_is_the_correlation_of_steps_none_above_the_median() -> None:
     """One bright pixel among steps of 1 counts as 1: its four steps of 90 would hide all others."""
     steep = np.array([[0, 1, 0, 1], [1, 0, 1, 0], [0, 1, 90, 1], [1, 0, 1, 0]])
     even = np.where(steep == 90, 0, steep)
-    assert likeness(steep, steep) == 1
-    assert likeness(even, steep) == pytest.approx(16 / 24)  # 4 of 24 steps, beside the bright pixel, are turned round
-    assert likeness(steep, -steep) == pytest.approx(-1, abs=0.2)
-    assert likeness(steep, np.zeros_like(steep)) == 0
+    assert gradient_correlation(steep, steep) == 1
+    assert gradient_correlation(even, steep) == pytest.approx(16 / 24)  # 4 of 24 steps, beside the bright pixel, are turned round
+    assert gradient_correlation(steep, -steep) == pytest.approx(-1, abs=0.2)
+    assert gradient_correlation(steep, np.zeros_like(steep)) == 0
 
 
 def test_light_that_falls_off_to_one_side_is_not_likeness() -> None:
     random = np.random.default_rng(2)
     one, other = random.integers(-9, 10, (2, 32, 32))
     slope = 5 * np.arange(32) + 3 * np.arange(32)[:, None]
-    assert abs(likeness(one + slope, other + slope)) < 0.15
-    assert likeness(one, one + slope) > 0.95
+    assert abs(gradient_correlation(one + slope, other + slope)) < 0.15
+    assert gradient_correlation(one, one + slope) > 0.95
 
 
 def test_a_frame_that_all_images_share_does_not_make_them_alike() -> None:
@@ -218,17 +225,19 @@ def test_a_frame_that_all_images_share_does_not_make_them_alike() -> None:
 def test_how_a_crop_lies_on_its_whole_is_found_to_the_pixel() -> None:
     whole = scene(6)
     crop = resized(whole[40:200, 60:260], 1.5)[:, ::-1]
-    laid = lay(parsed(fingerprint(np.ascontiguousarray(crop))), parsed(fingerprint(whole)), mirrored=True)
-    assert laid is not None
-    assert laid.turn == pytest.approx(-1 / 1.5, abs=0.02)  # mirrored upside down, then turned by half
-    assert laid.shift == pytest.approx(260 + 40j, abs=3)
+    alignment = align(
+        parse_fingerprint(fingerprint(np.ascontiguousarray(crop))), parse_fingerprint(fingerprint(whole)), mirrored=True
+    )
+    assert alignment is not None
+    assert alignment.rotation == pytest.approx(-1 / 1.5, abs=0.02)  # mirrored upside down, then turned by half
+    assert alignment.translation == pytest.approx(260 + 40j, abs=3)
 
 
 def test_points_are_bounded_and_lie_within_the_image() -> None:
-    image = parsed(fingerprint(scene(7)))
-    assert len(image.points) == POINTS
-    assert (image.points >= 0).all()
-    assert (image.points <= (320, 240)).all()
+    image = parse_fingerprint(fingerprint(scene(7)))
+    assert len(image.keypoints) == MAX_KEYPOINTS
+    assert (image.keypoints >= 0).all()
+    assert (image.keypoints <= (320, 240)).all()
 
 
 def test_clusters_are_named_by_the_smallest_id_whatever_the_order_of_links() -> None:
@@ -237,7 +246,7 @@ def test_clusters_are_named_by_the_smallest_id_whatever_the_order_of_links() -> 
     assert clusters(links) == clusters(links[::-1]) == expected
 
 
-def test_pairs_and_long_chains_are_told_as_warnings() -> None:
+def test_pairs_and_long_chains_are_reported_as_warnings() -> None:
     chain = [Pair(f"{n:02}", f"{n + 1:02}", "cropped", 0.1) for n in range(14)]
     told = warnings([*chain, Pair("x", "y", "flipped", 0)], [f"{number}" for number in range(100)])
     assert all(each.warning for each in told)
@@ -261,4 +270,4 @@ def test_images_without_points_after_the_others_confuse_nobody() -> None:
     picture = scene(7, 300, 400)
     prints = {"a": fingerprint(scene(1, 300, 400)), "b": fingerprint(picture), "c": fingerprint(picture[20:260, 30:330])}
     flat = {f"z{number}": fingerprint(np.full((20, 20, 1), number, np.uint8)) for number in range(5)}
-    assert twins(prints | flat) == twins(prints) == {"b": "b", "c": "b"}
+    assert cluster_names(prints | flat) == cluster_names(prints) == {"b": "b", "c": "b"}

@@ -12,7 +12,7 @@ WHAT = "the given split puts copies and near-duplicates into several parts"
 REMEDY = "Scores on them are too good: take them out of one of the parts, or remove them."
 
 
-def test_each_cluster_in_several_parts_is_told_with_the_number_of_images() -> None:
+def test_each_cluster_in_several_parts_is_reported_with_the_number_of_images() -> None:
     records = [
         record("a", twin="a", given="train"),
         record("b", twin="a", given="train"),
@@ -31,7 +31,7 @@ def test_each_cluster_in_several_parts_is_told_with_the_number_of_images() -> No
     ]
 
 
-def test_equal_files_are_told_where_near_duplicates_were_not_looked_for() -> None:
+def test_equal_files_are_reported_where_near_duplicates_were_not_looked_for() -> None:
     records = [record("a", given="test", image_sha256="x"), record("b", image_sha256="x"), record("c", given="val")]
     assert [str(each) for each in split_leaks.warnings(records)] == [
         f"a (test) = b (train): {WHAT}, 1 image of val and test in all. {REMEDY}"

@@ -173,8 +173,8 @@ def test_few_rows_at_a_time_give_the_same_mask(fill: str, overlap: str, monkeypa
     how = params(fill, overlap)
     scenes = [scene(seed) for seed in range(25)]
     whole = [paint(shapes, IDS, height, width, how) for shapes, height, width in scenes]
-    monkeypatch.setattr(module, "MOST_CROSSINGS", 90)
-    monkeypatch.setattr("segpipe.annotations.raster.scanlines.MOST_PIXELS", 50)
+    monkeypatch.setattr(module, "MAX_CROSSINGS", 90)
+    monkeypatch.setattr("segpipe.annotations.raster.scanlines.MAX_PIXELS", 50)
     for (shapes, height, width), expected in zip(scenes, whole, strict=True):
         assert np.array_equal(paint(shapes, IDS, height, width, how), expected)
 

@@ -15,7 +15,7 @@ NEITHER = ("an iscrowd that is neither 0 nor 1", "Write 1 for a crowd, 0 for one
 
 
 @dataclass
-class Count:
+class AnnotationCount:
     """The annotations of one category: single objects, crowds, and whether one image has several of the latter."""
 
     objects: int = 0
@@ -27,8 +27,8 @@ class Count:
         """Whether there is a crowd, and no single object."""
         return self.crowds > 0 and not self.objects
 
-    def __add__(self, other: "Count") -> "Count":
-        return Count(self.objects + other.objects, self.crowds + other.crowds, self.several or other.several)
+    def __add__(self, other: "AnnotationCount") -> "AnnotationCount":
+        return AnnotationCount(self.objects + other.objects, self.crowds + other.crowds, self.several or other.several)
 
 
 def is_crowd(annotation: Mapping[str, Any]) -> bool | None:
@@ -40,7 +40,7 @@ def is_crowd(annotation: Mapping[str, Any]) -> bool | None:
     return True if text in ("1", "1.0", "true") else None
 
 
-def problems(counts: Mapping[str, Count], ids: ClassIds) -> list[DataError]:
+def problems(counts: Mapping[str, AnnotationCount], ids: ClassIds) -> list[DataError]:
     """What ignoring the crowds does to the categories, by name: an error for one that would be gone.
 
     A crowd is a group of many objects, and a category in which every annotation is one, or an image with several of them,
@@ -64,7 +64,7 @@ def problems(counts: Mapping[str, Count], ids: ClassIds) -> list[DataError]:
     return found
 
 
-def read_as_objects(counts: Mapping[str, Count]) -> list[DataError]:
+def read_as_objects(counts: Mapping[str, AnnotationCount]) -> list[DataError]:
     """A warning for each category of crowds alone, by name, whose crowds are read as objects."""
     what = "all of its annotations are crowds (iscrowd is 1), as CVAT marks the masks of its brush; they are read as objects"
     remedy = "If they are crowds, set data.coco.crowds to ignore and map the class to __ignore__ in data.class_map."

@@ -10,25 +10,25 @@ from pathlib import Path
 from typing import Any
 
 from segpipe.annotations import foreign_files, json_error
-from segpipe.annotations.formats.coco.crowds import Count, is_crowd
+from segpipe.annotations.formats.coco.crowds import AnnotationCount, is_crowd
 from segpipe.annotations.formats.coco.json_lists import scan
 from segpipe.errors import DataError, plain
 from segpipe.images.unsupported import POINTER, kind_of
-from segpipe.storage.byte_source import Place
+from segpipe.storage.byte_source import FileRange
 
-AGAIN = "Export it again, or remove it."
+EXPORT_AGAIN = "Export it again, or remove it."
 LISTS = ("images", "annotations", "categories")
 BOM = b"\xef\xbb\xbf"
-SNIFFED = 2**16
-"""Bytes at a file's beginning and at its end that tell COCO from other JSON without reading gigabytes."""
-SMALL = 2**20
-"""Bytes: files up to this are read whole to tell what they are."""
-OTHERS = {"caption": "captions", "segments_info": "panoptic segments"}
+SNIFFED_BYTES = 2**16
+"""Bytes at a file's beginning and at its end by which COCO is recognised without reading gigabytes."""
+SMALL_BYTES = 2**20
+"""Bytes: files up to this are read whole to recognise them."""
+OTHER_KINDS = {"caption": "captions", "segments_info": "panoptic segments"}
 """Keys of annotations that are no instances, and what they are."""
 
 
 @dataclass(frozen=True)
-class Pieces:
+class AnnotationSpans:
     """The annotations of one image: parts of a file, put together to one JSON text with `head` before them."""
 
     file: Path
@@ -40,16 +40,16 @@ class Pieces:
         with self.file.open("rb") as stream:
             return b'{%s, "annotations": [%s]}' % (self.head.encode(), b",".join(self._parts(stream.fileno())))
 
-    def places(self) -> tuple[Place, ...]:
+    def file_ranges(self) -> tuple[FileRange, ...]:
         """The JSON file: all that is asked of them is which files are read."""
-        return (Place(self.file),)
+        return (FileRange(self.file),)
 
     def _parts(self, descriptor: int) -> list[bytes]:
         return [os.pread(descriptor, size, offset) for offset, size in self.spans]
 
 
 @dataclass(frozen=True)
-class Listed:
+class ListedImage:
     """An image as the file lists it. `size` is (width, height), or None where it says none."""
 
     key: str
@@ -61,38 +61,39 @@ class Listed:
 class CocoFile:
     """What a file holds. Images and categories have a `key`, their id as text; `names` are those of the objects.
 
-    `places` and `used` give each image's key the parts of the file with its annotations, and the keys of its categories;
+    `spans` and `used` give each image's key the parts of the file with its annotations, and the keys of its categories;
     `counts` the number of objects and crowds of each category's key.
     `other` says what the annotations are where they are no instances. `problems` are those of the lists.
     """
 
     path: Path
     name: str
-    images: list[Listed] = field(default_factory=list)
+    images: list[ListedImage] = field(default_factory=list)
     categories: dict[str, str] = field(default_factory=dict)
     names: tuple[str, ...] = ()
-    places: dict[str, list[tuple[int, int]]] = field(default_factory=lambda: defaultdict(list))
+    spans: dict[str, list[tuple[int, int]]] = field(default_factory=lambda: defaultdict(list))
     used: dict[str, set[str]] = field(default_factory=lambda: defaultdict(set))
-    counts: dict[str, Count] = field(default_factory=lambda: defaultdict(Count))
+    counts: dict[str, AnnotationCount] = field(default_factory=lambda: defaultdict(AnnotationCount))
     other: str = ""
     keypoints: bool = False
     problems: list[DataError] = field(default_factory=list)
 
-    def pieces(self, image: Listed) -> Pieces:
+    def pieces(self, image: ListedImage) -> AnnotationSpans:
         """The annotations of one of its images, with the image's size and the names of the categories they use."""
         names = {key: self.categories[key] for key in sorted(self.used.get(image.key, ())) if key in self.categories}
         head = json.dumps({"size": image.size, "names": names})[1:-1]
-        return Pieces(self.path, head, tuple(self.places.get(image.key, ())))
+        return AnnotationSpans(self.path, head, tuple(self.spans.get(image.key, ())))
 
 
 def is_coco(path: Path) -> bool:
     """Whether a JSON file has COCO's lists of images and annotations of instances; a large one is believed by its looks."""
     size = path.stat().st_size
     with path.open("rb") as stream:
-        ends = os.pread(stream.fileno(), SNIFFED, 0) + os.pread(stream.fileno(), SNIFFED, max(0, size - SNIFFED))
+        offsets = 0, max(0, size - SNIFFED_BYTES)
+        ends = b"".join(os.pread(stream.fileno(), SNIFFED_BYTES, offset) for offset in offsets)
     if not any(key in ends for key in (b'"images"', b'"image_id"', b'"file_name"')):
         return False
-    if size > SMALL:
+    if size > SMALL_BYTES:
         return b'"segments_info"' not in ends and b'"caption"' not in ends
     try:
         read = read_file(path, path.name)
@@ -126,7 +127,7 @@ def read_file(path: Path, name: str) -> CocoFile | None:
     del content
     file, rows = CocoFile(path, name), _Rows(text)
     try:
-        if not text[skipped : skipped + SNIFFED].lstrip(" \t\r\n").startswith("{"):
+        if not text[skipped : skipped + SNIFFED_BYTES].lstrip(" \t\r\n").startswith("{"):
             json.loads(" " * skipped + text[skipped:])
             return None
         if not {"images", "annotations"} <= scan(text, skipped, LISTS, rows.take):
@@ -147,7 +148,7 @@ def _broken(error: ValueError | RecursionError, content: bytes, name: str) -> Da
             content.decode("utf-8")
         except UnicodeDecodeError as first:
             error = first
-    return json_error.problem(error, content, name, AGAIN)
+    return json_error.problem(error, content, name, EXPORT_AGAIN)
 
 
 def key_of(value: Any) -> str:
@@ -170,9 +171,9 @@ class _Rows:
         self.text = text
         self.images: list[Any] = []
         self.categories: list[Any] = []
-        self.places: dict[str, list[tuple[int, int]]] = defaultdict(list)
+        self.spans: dict[str, list[tuple[int, int]]] = defaultdict(list)
         self.used: dict[str, set[str]] = defaultdict(set)
-        self.counts: dict[str, Count] = defaultdict(Count)
+        self.counts: dict[str, AnnotationCount] = defaultdict(AnnotationCount)
         self.with_crowd: set[tuple[str, str]] = set()
         self.lost: list[tuple[int, int]] = []
         self.others: set[str] = set()
@@ -196,10 +197,10 @@ class _Rows:
         if not (image.isascii() and category.isascii()):
             own = json.loads(self.text[start:end].encode("latin-1"))
             image, category = key_of(own["image_id"]), key_of(own.get("category_id"))
-        self.places[image].append((start, end - start))
+        self.spans[image].append((start, end - start))
         self.used[image].add(category)
         self._count(image, category, bool(is_crowd(element)))
-        self.others.update(OTHERS.keys() & element.keys() if "segmentation" not in element else ())
+        self.others.update(OTHER_KINDS.keys() & element.keys() if "segmentation" not in element else ())
 
     def _count(self, image: str, category: str, crowd: bool) -> None:
         count = self.counts[category]
@@ -211,35 +212,35 @@ class _Rows:
 
 def _fill(file: CocoFile, rows: _Rows) -> None:
     """The lists checked: what is sound goes into the file, what is not into its problems."""
-    file.other = " and ".join(OTHERS[key] for key in sorted(rows.others))
-    file.places, file.used, file.counts = rows.places, rows.used, rows.counts
+    file.other = " and ".join(OTHER_KINDS[key] for key in sorted(rows.others))
+    file.spans, file.used, file.counts = rows.spans, rows.used, rows.counts
     for number, row in enumerate(rows.images, start=1):
         if not _add_image(file, row):
             remedy = "Give each an id and the name of its file, or remove it."
             file.problems.append(DataError(f"image number {number} of {file.name}", "no id or no file_name", remedy))
     _add_categories(file, rows.categories)
-    first: dict[str, Listed] = {}
+    first: dict[str, ListedImage] = {}
     for image in file.images:
         if first.setdefault(image.key, image) is not image:
             where = f"{first[image.key].file_name} and {image.file_name} in {file.name}"
             what = "two images of one id, so that annotations could belong to either"
             file.problems.append(DataError(where, what, "Give each image an id of its own."))
-    file.problems += _homeless(rows, first.keys(), file.name)
+    file.problems += _orphaned(rows, first.keys(), file.name)
 
 
-def _homeless(rows: "_Rows", known: Collection[str], name: str) -> list[DataError]:
+def _orphaned(rows: "_Rows", known: Collection[str], name: str) -> list[DataError]:
     """One problem for all annotations whose image is not listed; it names the first of them."""
-    unknown = rows.lost + [place for key, places in rows.places.items() if key not in known for place in places]
+    unknown = rows.lost + [place for key, places in rows.spans.items() if key not in known for place in places]
     if not unknown:
         return []
     start, size = min(unknown)
     annotation = json.loads(rows.text[start : start + size].encode("latin-1"))
     own = annotation if isinstance(annotation, dict) else {}
-    what = f"annotations of images that it does not list ({len(unknown)}), the first with {_named(own)}"
+    what = f"annotations of images that it does not list ({len(unknown)}), the first with {_ids_of(own)}"
     return [DataError(name, what, "List the images, or remove the annotations.")]
 
 
-def _named(annotation: dict[str, Any]) -> str:
+def _ids_of(annotation: dict[str, Any]) -> str:
     """Its id and that of its image, as they stand in the file."""
     return ", ".join(f"{key} {short(annotation[key])}" if key in annotation else f"no {key}" for key in ("id", "image_id"))
 
@@ -252,7 +253,7 @@ def _add_image(file: CocoFile, row: Any) -> bool:
         return False
     size = row.get("width"), row.get("height")
     width, height = map(_side, size)
-    file.images.append(Listed(key, file_name, (width, height) if width and height else None))
+    file.images.append(ListedImage(key, file_name, (width, height) if width and height else None))
     if size != (None, None) and not (width and height):
         what, remedy = "a width or height that is no whole number above 0", "Correct the size, or remove it from the file."
         file.problems.append(DataError(f"{file_name} in {file.name}", what, remedy))

@@ -1,4 +1,4 @@
-"""Reads the lists of a JSON object an element at a time and tells where each lies: gigabytes are never held as objects."""
+"""Reads the lists of a JSON object an element at a time, with its position: gigabytes are never held as objects."""
 
 import json
 import re

@@ -1,4 +1,4 @@
-"""COCO's run lengths: a mask as lengths of runs of 0 and 1 in turn, column after column, as numbers or packed into text."""
+"""COCO's run-length encoding (RLE): runs of 0 and 1 in turn, column after column, as numbers or packed into text."""
 
 from typing import Any
 
@@ -7,7 +7,7 @@ from numpy.typing import NDArray
 
 from segpipe.record import Mask
 
-MOST_CHARACTERS = 7
+MAX_CHARACTERS = 7
 """Of 5 bits each: no run of an image that is read needs more."""
 
 
@@ -20,7 +20,7 @@ def decode(counts: Any, height: int, width: int) -> Mask:
 
     Nothing larger than the input is made before the runs are known to cover exactly H x W pixels. Raises RunError.
     """
-    runs = unpacked(counts) if isinstance(counts, str) else _listed(counts)
+    runs = decompress(counts) if isinstance(counts, str) else _from_list(counts)
     pixels = height * width
     # A bound on each run keeps the sum of any number of them exact.
     if runs.size and (int(runs.min()) < 0 or int(runs.max()) > pixels):
@@ -31,7 +31,7 @@ def decode(counts: Any, height: int, width: int) -> Mask:
     return np.ascontiguousarray(np.repeat(values, runs).reshape(width, height).T)
 
 
-def unpacked(text: str) -> NDArray[np.int64]:
+def decompress(text: str) -> NDArray[np.int64]:
     """The run lengths that a text of COCO's stands for: 5 bits a character, the lowest first; from the fourth on, each
     number is the difference to the one two places before (pycocotools, maskApi.c, rleFrString). Raises RunError.
     """
@@ -47,7 +47,7 @@ def unpacked(text: str) -> NDArray[np.int64]:
     if not ends.size or ends[-1] != codes.size - 1:
         raise RunError("run lengths that break off")
     lengths = np.diff(ends, prepend=-1)
-    if lengths.max() > MOST_CHARACTERS:
+    if lengths.max() > MAX_CHARACTERS:
         raise RunError("a run length below 0 or above the image's pixels")
     starts = ends - lengths + 1
     places = np.arange(codes.size) - np.repeat(starts, lengths)
@@ -58,7 +58,7 @@ def unpacked(text: str) -> NDArray[np.int64]:
     return numbers
 
 
-def _listed(counts: Any) -> NDArray[np.int64]:
+def _from_list(counts: Any) -> NDArray[np.int64]:
     if not isinstance(counts, list) or not all(type(count) is int for count in counts):
         raise RunError("counts that are neither text nor a list of whole numbers")
     try:

@@ -7,12 +7,12 @@ from pathlib import Path, PurePosixPath
 from segpipe.annotations import foreign_files, labels
 from segpipe.annotations.class_map import class_ids
 from segpipe.annotations.formats.coco import crowds
-from segpipe.annotations.formats.coco.file import CocoFile, Pieces, read_file
+from segpipe.annotations.formats.coco.file import AnnotationSpans, CocoFile, read_file
+from segpipe.annotations.formats.coco.image_lookup import ImageLookup, part_of
 from segpipe.annotations.formats.coco.mask import read
-from segpipe.annotations.formats.coco.places import Places, part_of
 from segpipe.annotations.items import (
-    Found,
     Item,
+    ItemList,
     Source,
     files_below,
     images_below,
@@ -23,7 +23,7 @@ from segpipe.annotations.items import (
 )
 from segpipe.errors import DataError, PipelineError
 from segpipe.params.schema import DataParams
-from segpipe.storage.byte_source import Place
+from segpipe.storage.byte_source import FileRange
 
 IMAGES = "images"
 EXPORT = "Export instance segmentation as COCO JSON."
@@ -40,26 +40,26 @@ def source(root: Path, data: DataParams) -> Source:
         find(root, files, problems, data.unannotated),
         ids.classes,
         partial(read, ids=ids, how=data.shapes, crowds_are=data.coco.crowds),
-        partial(labels.judge, ids=ids, key="data.coco.classes"),
+        partial(labels.unknown_labels, ids=ids, key="data.coco.classes"),
         listed=tuple(dict.fromkeys(name for file in files for name in file.names)),
-        fitting={"data.coco.crowds": "object"} if any(count.is_crowds_alone for count in counts.values()) else {},
+        suggested_keys={"data.coco.crowds": "object"} if any(count.is_crowds_alone for count in counts.values()) else {},
     )
 
 
-def _counts(files: Sequence[CocoFile]) -> dict[str, crowds.Count]:
+def _counts(files: Sequence[CocoFile]) -> dict[str, crowds.AnnotationCount]:
     """The objects and crowds of each category's name, in all files."""
-    counts: dict[str, crowds.Count] = {}
+    counts: dict[str, crowds.AnnotationCount] = {}
     for file in files:
         for key, count in file.counts.items():
             if name := file.categories.get(key):
-                counts[name] = counts.get(name, crowds.Count()) + count
+                counts[name] = counts.get(name, crowds.AnnotationCount()) + count
     return counts
 
 
-def find(root: Path, files: Sequence[CocoFile], problems: Iterable[DataError], rule: str) -> Found:
+def find(root: Path, files: Sequence[CocoFile], problems: Iterable[DataError], rule: str) -> ItemList:
     """Every image that the files list and, by `rule` (error, skip, background), those that none lists."""
     images = {path.relative_to(root).as_posix(): path for path in images_below(root)}
-    places = Places(images)
+    places = ImageLookup(images)
     items: list[Item] = []
     found = [*problems, *(problem for file in files for problem in file.problems)]
     taken: dict[str, str] = {}
@@ -111,8 +111,8 @@ def _files(root: Path) -> tuple[list[CocoFile], list[DataError]]:
             advice = advice or ("" if remedy == LEFT_OUT else remedy)
             problems.append(DataError(name, what, remedy, warning=True))
     if not files and not any(not problem.warning for problem in problems):
-        told = f" ({'; '.join(others[:3])}{' ...' if len(others) > 3 else ''})" if others else ""
-        raise PipelineError(f"{root}: no COCO file of instances in it{told}. {advice or EXPORT}")
+        listed = f" ({'; '.join(others[:3])}{' ...' if len(others) > 3 else ''})" if others else ""
+        raise PipelineError(f"{root}: no COCO file of instances in it{listed}. {advice or EXPORT}")
     # COCO's own download repeats the persons of its instances in a file of keypoints.
     if not all(file.keypoints for file in files):
         problems += [_left_out(file) for file in files if file.keypoints]
@@ -134,5 +134,5 @@ def _left_out(file: CocoFile) -> DataError:
     return DataError(file.name, what, LEFT_OUT, warning=True)
 
 
-def _item(name: str, path: Path, given: str, annotation: Pieces | None = None, annotation_name: str = "") -> Item:
-    return Item(without_folder(name, IMAGES), name, Place(path), annotation, given, annotation_name=annotation_name)
+def _item(name: str, path: Path, given: str, annotation: AnnotationSpans | None = None, annotation_name: str = "") -> Item:
+    return Item(without_folder(name, IMAGES), name, FileRange(path), annotation, given, annotation_name=annotation_name)

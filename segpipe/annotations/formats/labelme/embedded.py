@@ -7,7 +7,7 @@ from typing import Any
 
 from segpipe.annotations.formats.labelme.json_file import read_json, text
 from segpipe.errors import DataError
-from segpipe.storage.byte_source import Place, Readable
+from segpipe.storage.byte_source import ByteSource, FileRange
 
 SIGNATURES = {
     b"\x89PNG": ".png",
@@ -23,18 +23,18 @@ SIGNATURES = {
 
 @dataclass(frozen=True)
 class Embedded:
-    """The image inside the JSON file at `place`, called `name` in sentences. Nothing is decoded before `read`."""
+    """The image inside the JSON file at `byte_source`, called `name` in sentences. Nothing is decoded before `read`."""
 
-    place: Readable
+    byte_source: ByteSource
     name: str
 
     def read(self) -> bytes:
         """The image file's bytes, as they were embedded. Raises DataError where there are none."""
-        return decoded(read_json(self.place.read(), self.name), self.name)
+        return decoded(read_json(self.byte_source.read(), self.name), self.name)
 
-    def places(self) -> tuple[Place, ...]:
+    def file_ranges(self) -> tuple[FileRange, ...]:
         """The JSON file."""
-        return self.place.places()
+        return self.byte_source.file_ranges()
 
 
 def decoded(content: dict[str, Any], name: str) -> bytes:
@@ -49,7 +49,7 @@ def decoded(content: dict[str, Any], name: str) -> bytes:
 
 
 def suffix_of(content: dict[str, Any]) -> str:
-    """The suffix of a JSON's image, told from its first bytes; empty where they are of no image."""
+    """The suffix of a JSON's image, by its first bytes; empty where they are of no image."""
     try:
         return _suffix(base64.b64decode(text(content, "imageData")[:64]))
     except (binascii.Error, ValueError):

@@ -42,16 +42,18 @@ class Images:
 
     def match(self, path: Path) -> Match | DataError:
         """The image that a JSON file points to, or none; the file is read only where no single image has its name."""
-        alike = self.by_stem.get((path.parent, _folded(path.stem)), ())
-        beside = [image for image in alike if image.stem == path.stem] or self._at(path.parent / path.stem)
+        same_stem = self.by_stem.get((path.parent, _folded(path.stem)), ())
+        beside = [image for image in same_stem if image.stem == path.stem] or self._at(path.parent / path.stem)
         if len(beside) == 1:
             return Match(path, beside[0])
         try:
-            content = read_json(path.read_bytes(), self.told(path))
+            content = read_json(path.read_bytes(), self.display_name(path))
         except DataError as problem:
             return problem
         except OSError as error:
-            return DataError(self.told(path), f"could not be read ({error.strerror})", "Mend its rights, or copy it again.")
+            return DataError(
+                self.display_name(path), f"could not be read ({error.strerror})", "Mend its rights, or copy it again."
+            )
         named = text(content, "imagePath").replace("\\", "/").replace("\0", "")
         if beside:
             return self._one_of(beside, path, PurePosixPath(named).name)
@@ -62,7 +64,7 @@ class Images:
             return Match(path, pointed[0])
         return Match(path, named=named, suffix=suffix_of(content) if content.get("imageData") else None)
 
-    def guess(self, match: Match, taken: Set[Path]) -> Match | DataError:
+    def find_by_name(self, match: Match, taken: Set[Path]) -> Match | DataError:
         """For a JSON that points nowhere: the one free image of its name in the folder; else the image inside it."""
         near = self.by_stem.get((match.path.parent, _folded(match.path.stem)), ())
         far = self.by_name.get(_folded(PurePosixPath(match.named).name), ())
@@ -74,16 +76,18 @@ class Images:
         if match.suffix is not None:
             return match
         if best:
-            return DataError(self.told(match.path), "several images have the name of its image", "Put the right one beside it.")
+            return DataError(
+                self.display_name(match.path), "several images have the name of its image", "Put the right one beside it."
+            )
         name = PurePosixPath(match.named).name
         if name and os.path.isfile(match.path.parent / name):  # noqa: PTH113 - a Path raises for names that are too long
             what = f'its image "{short(name)}" is of a kind that is not read'
-            return DataError(self.told(match.path), what, f"Save it under the same name as one of {', '.join(SUFFIXES)}.")
+            return DataError(self.display_name(match.path), what, f"Save it under the same name as one of {', '.join(SUFFIXES)}.")
         remedy = "Put the image beside the JSON file, or remove the file."
-        return DataError(self.told(match.path), f'its image "{short(match.named)}" is not in the folder', remedy)
+        return DataError(self.display_name(match.path), f'its image "{short(match.named)}" is not in the folder', remedy)
 
-    def told(self, path: Path) -> str:
-        """A path as sentences call it."""
+    def display_name(self, path: Path) -> str:
+        """A path as messages name it."""
         return path.relative_to(self.root).as_posix()
 
     def _at(self, path: Path) -> list[Path]:
@@ -103,7 +107,7 @@ class Images:
         if exact:
             return Match(path, exact[0])
         what = f"{len(beside)} images have its name ({', '.join(image.suffix for image in beside)})"
-        return DataError(self.told(path), what, "Keep the one that was annotated, and move the others away.")
+        return DataError(self.display_name(path), what, "Keep the one that was annotated, and move the others away.")
 
 
 def _folded(name: str) -> str:

@@ -8,8 +8,8 @@ from segpipe.annotations.formats.labelme import supervisely
 from segpipe.errors import DataError
 from segpipe.images.unsupported import POINTER, kind_of
 
-OTHER = "a JSON file that is not labelme's (it has no list of shapes)"
-AGAIN = "Save it again in labelme, or remove it."
+NOT_LABELME = "a JSON file that is not labelme's (it has no list of shapes)"
+SAVE_AGAIN = "Save it again in labelme, or remove it."
 
 
 def read_json(content: bytes, name: str) -> dict[str, Any]:
@@ -32,7 +32,9 @@ def read_json(content: bytes, name: str) -> dict[str, Any]:
     shapes = content_read.get("shapes") if isinstance(content_read, dict) else None
     if not isinstance(shapes, list) or not all(isinstance(shape, dict) for shape in shapes):
         program = foreign_files.program_of(content_read)
-        raise DataError(name, program.what, program.remedy) if program else DataError(name, OTHER, "Move it out of the folder.")
+        if program:
+            raise DataError(name, program.what, program.remedy)
+        raise DataError(name, NOT_LABELME, "Move it out of the folder.")
     if twice:
         remedy = "Keep one of the two; a merge of two versions may have left both."
         raise DataError(name, f'a JSON file that says "{short(twice[0])}" twice in one place', remedy)
@@ -47,11 +49,11 @@ def text(content: dict[str, Any], key: str) -> str:
 
 def short(value: object) -> str:
     """A value of a file as it may stand in a sentence: a stranger's text can be a megabyte."""
-    told = value if isinstance(value, str) else _told(value)
-    return told if len(told) <= 60 else f"{told[:57]}..."
+    shown = value if isinstance(value, str) else _format_value(value)
+    return shown if len(shown) <= 60 else f"{shown[:57]}..."
 
 
-def _told(value: object) -> str:
+def _format_value(value: object) -> str:
     return json.dumps(value) if value is None or isinstance(value, bool | int | float) else type(value).__name__
 
 
@@ -62,4 +64,4 @@ def _parsed(content: bytes, name: str, once: Any) -> Any:
     try:
         return json.loads(content, object_pairs_hook=once)
     except (ValueError, RecursionError) as error:
-        raise json_error.problem(error, content, name, AGAIN) from None
+        raise json_error.problem(error, content, name, SAVE_AGAIN) from None

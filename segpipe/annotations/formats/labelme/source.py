@@ -13,11 +13,11 @@ from segpipe.annotations.formats.labelme import supervisely
 from segpipe.annotations.formats.labelme.embedded import Embedded
 from segpipe.annotations.formats.labelme.images import Images, Match
 from segpipe.annotations.formats.labelme.json_file import read_json, short
-from segpipe.annotations.formats.labelme.shapes import drawn
+from segpipe.annotations.formats.labelme.shapes import parse_shapes
 from segpipe.annotations.items import (
-    Annotated,
-    Found,
     Item,
+    ItemList,
+    ParsedAnnotation,
     Source,
     files_below,
     given_by_folder,
@@ -29,7 +29,7 @@ from segpipe.annotations.raster.paint import paint
 from segpipe.errors import DataError
 from segpipe.images.decode import SUFFIXES
 from segpipe.params.schema import DataParams, ShapeParams
-from segpipe.storage.byte_source import Place
+from segpipe.storage.byte_source import FileRange
 
 
 def source(root: Path, data: DataParams, names: Sequence[str]) -> Source:
@@ -39,18 +39,18 @@ def source(root: Path, data: DataParams, names: Sequence[str]) -> Source:
         find(root, data.unannotated),
         ids.classes,
         partial(read, ids=ids, how=data.shapes),
-        partial(labels.judge, ids=ids, key="data.labelme.classes"),
+        partial(labels.unknown_labels, ids=ids, key="data.labelme.classes"),
     )
 
 
-def find(root: Path, rule: str) -> Found:
+def find(root: Path, rule: str) -> ItemList:
     """Every image under `root` with its JSON, and every image inside a JSON; `rule` is for images without one."""
     paths = supervisely.without_project_files(tuple(files_below(root, (*SUFFIXES, ".json"))))
     images = [path for path in paths if path.suffix.lower() != ".json"]
     index = Images(root, images)
     results = [index.match(path) for path in paths if path.suffix.lower() == ".json"]
     pointing = {result.image for result in results if isinstance(result, Match) and result.image}
-    results = [index.guess(each, pointing) if isinstance(each, Match) and not each.image else each for each in results]
+    results = [index.find_by_name(each, pointing) if isinstance(each, Match) and not each.image else each for each in results]
     matches, problems = _one_each([result for result in results if isinstance(result, Match)], index)
     problems += [result for result in results if isinstance(result, DataError)]
     items = [_item(match, root) for match in matches]
@@ -65,21 +65,21 @@ def find(root: Path, rule: str) -> Found:
     return sorted_items(items, problems)
 
 
-def read(item: Item, width: int, height: int, ids: ClassIds, how: ShapeParams) -> Annotated:
+def read(item: Item, width: int, height: int, ids: ClassIds, how: ShapeParams) -> ParsedAnnotation:
     """The shapes of an item's file as a mask, its labels, and all that is wrong with it.
 
     No mask where a label is in no list, and where something is wrong. Raises DataError for a file that is no labelme JSON.
     """
     if item.annotation is None:
-        return Annotated(np.zeros((height, width), np.uint8))
+        return ParsedAnnotation(np.zeros((height, width), np.uint8))
     name = item.annotation_name
     content = read_json(item.annotation.read(), name)
     wrong_size = _size_problem(content, width, height, name)
-    found = drawn(content["shapes"], name, None if wrong_size else (width, height))
+    found = parse_shapes(content["shapes"], name, None if wrong_size else (width, height))
     problems = (*([wrong_size] if wrong_size else []), *found.problems)
     sound = all(problem.warning for problem in problems) and ids.ids.keys() >= set(found.labels)
     mask = paint(found.shapes, ids.ids, height, width, how) if sound else None
-    return Annotated(mask, found.labels, problems)
+    return ParsedAnnotation(mask, found.labels, problems)
 
 
 def _one_each(matches: Iterable[Match], index: Images) -> tuple[list[Match], list[DataError]]:
@@ -88,9 +88,9 @@ def _one_each(matches: Iterable[Match], index: Images) -> tuple[list[Match], lis
     problems: list[DataError] = []
     taken: dict[Path, str] = {}
     for match in matches:
-        name = index.told(match.path)
+        name = index.display_name(match.path)
         if match.image in taken:
-            what = f"two JSON files for one image, {index.told(match.image)}"
+            what = f"two JSON files for one image, {index.display_name(match.image)}"
             problems.append(DataError(f"{taken[match.image]} and {name}", what, "Remove one of the two."))
             continue
         kept.append(match)
@@ -103,7 +103,7 @@ def _one_each(matches: Iterable[Match], index: Images) -> tuple[list[Match], lis
 
 
 def _item(match: Match, root: Path) -> Item:
-    place, name = Place(match.path), match.path.relative_to(root).as_posix()
+    place, name = FileRange(match.path), match.path.relative_to(root).as_posix()
     if match.image:
         bare = _bare(match.image, root)
         return Item(bare.id, bare.source, bare.image, place, bare.given, annotation_name=name)
@@ -116,7 +116,7 @@ def _bare(image: Path, root: Path) -> Item:
     """An image without annotation."""
     relative = PurePosixPath(image.relative_to(root).as_posix())
     item_id = id_of(relative)
-    return Item(item_id, relative.as_posix(), Place(image), None, given_by_folder(item_id))
+    return Item(item_id, relative.as_posix(), FileRange(image), None, given_by_folder(item_id))
 
 
 def _size_problem(content: dict[str, Any], width: int, height: int, name: str) -> DataError | None:

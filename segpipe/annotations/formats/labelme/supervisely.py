@@ -19,7 +19,7 @@ TYPES = {"line": "linestrip"}
 FOLDERS = {True: "ann", False: "img"}
 """Where a project keeps its JSON of annotations, and where its images."""
 PNG = b"\x89PNG"
-LARGEST = 2**28
+MAX_BITMAP_BYTES = 2**28
 """Bytes of a bitmap's PNG: more cannot be an image that is read."""
 
 
@@ -63,7 +63,7 @@ def pixels(data: object, who: str, name: str, remedy: str) -> Mask:
     try:
         content = base64.b64decode(data) if isinstance(data, str) else b""
         if not content.startswith(PNG):
-            content = zlib.decompressobj().decompress(content, LARGEST)
+            content = zlib.decompressobj().decompress(content, MAX_BITMAP_BYTES)
     except (binascii.Error, ValueError, zlib.error):
         content = b""
     if not content:

@@ -1,4 +1,4 @@
-"""What a mask file holds, before anyone says what it means: a code for each pixel, which is a number or a colour."""
+"""Reads a mask file as codes: a number or a colour for each pixel, before anything says which class it means."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
@@ -8,21 +8,21 @@ import numpy as np
 from numpy.typing import NDArray
 
 from segpipe.annotations import measure
-from segpipe.annotations.tally import Tally
+from segpipe.annotations.code_counts import CodeCounts
 from segpipe.errors import DataError, PipelineError
 from segpipe.images.decode import STRIP, Pixels, mask_strips, strips_turn, value_colours
 
-COLOUR = 1 << 24
+COLOUR_OFFSET = 1 << 24
 """Added to red << 16 | green << 8 | blue. Black, white and all grays are numbers, in whatever file they are."""
-MOST = 512
+MAX_CODES = 512
 """More different codes than this are no mask of at most 255 classes."""
 SHOWN = 8
-AGAIN = "Make the mask again at the image's size, without smoothing, and save it as PNG."
+MAKE_AGAIN = "Make the mask again at the image's size, without smoothing, and save it as PNG."
 Indices = NDArray[np.uint8] | NDArray[np.uint16]
 
 
 @dataclass(frozen=True)
-class Coded:
+class CodedMask:
     """A mask: `indices` (H, W) into `codes`, which are all different and all occur. `coloured` where its file is RGB.
 
     `shown` are the colours in which the file shows the codes, where it has a palette or gray of fewer than 8 bits.
@@ -35,23 +35,23 @@ class Coded:
 
     def mapped(self, ids: Sequence[int]) -> NDArray[np.uint8]:
         """(H, W) with `ids[i]` for `codes[i]`."""
-        return looked_up(np.asarray(ids, np.uint8), self.indices)
+        return apply_lookup_table(np.asarray(ids, np.uint8), self.indices)
 
-    def tally(self) -> Tally:
+    def code_counts(self) -> CodeCounts:
         """The codes with their pixels."""
         counts = measure.histograms(self.indices[:, :, None])[0]
-        return Tally(self.codes, tuple(int(count) for count in counts[: len(self.codes)]), self.shown)
+        return CodeCounts(self.codes, tuple(int(count) for count in counts[: len(self.codes)]), self.shown)
 
-    def as_shown(self) -> "Coded":
+    def as_shown(self) -> "CodedMask":
         """The same mask by the colours in which its file shows it; as it is where these are its codes."""
         if not self.shown:
             return self
         different = tuple(dict.fromkeys(self.shown))
         table = np.array([different.index(code) for code in self.shown], np.uint8)
-        return Coded(looked_up(table, self.indices), different, True)
+        return CodedMask(apply_lookup_table(table, self.indices), different, True)
 
 
-def code_of(text: int | str) -> int:
+def parse_code(text: int | str) -> int:
     """The code that `7` or `255 0 0` names. Raises PipelineError for other text."""
     words = str(text).replace(",", " ").split()
     numbers = [int(word) for word in words if word.isascii() and word.isdecimal() and len(word) < 6]
@@ -64,34 +64,34 @@ def code_of(text: int | str) -> int:
 
 def colour_code(red: int, green: int, blue: int) -> int:
     """The code of a colour of 8 bits."""
-    return red if red == green == blue else COLOUR | red << 16 | green << 8 | blue
+    return red if red == green == blue else COLOUR_OFFSET | red << 16 | green << 8 | blue
 
 
 def colour_of(code: int) -> tuple[int, int, int]:
     """Red, green and blue of a code below 256 or of a colour."""
-    return (code >> 16 & 255, code >> 8 & 255, code & 255) if code >= COLOUR else (code, code, code)
+    return (code >> 16 & 255, code >> 8 & 255, code & 255) if code >= COLOUR_OFFSET else (code, code, code)
 
 
-def told(code: int) -> str:
-    """The code as `code_of` reads it."""
-    return " ".join(map(str, colour_of(code))) if code >= COLOUR else str(code)
+def format_code(code: int) -> str:
+    """The code as `parse_code` reads it."""
+    return " ".join(map(str, colour_of(code))) if code >= COLOUR_OFFSET else str(code)
 
 
-def some(codes: Sequence[int]) -> str:
+def format_codes(codes: Sequence[int]) -> str:
     """The first few of the codes, for people."""
     more = f" and {len(codes) - SHOWN} more" if len(codes) > SHOWN else ""
-    return ", ".join(map(told, codes[:SHOWN])) + more
+    return ", ".join(map(format_code, codes[:SHOWN])) + more
 
 
-def is_even(codes: Sequence[int]) -> bool:
-    """Whether three or more values divide 0 .. top evenly, rounded up or down: ids that were stretched to be visible."""
+def is_evenly_spaced(codes: Sequence[int]) -> bool:
+    """Whether three or more values divide 0 .. top evenly, rounded up or down: ids that were scaled up to be visible."""
     last = len(codes) - 1
     if last < 2 or codes[0] != 0 or codes[-1] <= 2 * last:
         return False
     return all(abs(code * last - at * codes[-1]) <= last for at, code in enumerate(codes))
 
 
-def read(content: bytes, name: str) -> Coded:
+def read(content: bytes, name: str) -> CodedMask:
     """The codes of a mask file of any kind, turned as its EXIF says. Alpha is left out where it says nothing of its own.
 
     Raises DataError for what holds no codes: fractions, too many colours, an object in the alpha channel alone.
@@ -115,7 +115,7 @@ def _shown(codes: Sequence[int], colours: NDArray[np.uint8]) -> tuple[int, ...]:
     return () if shown == list(codes) else tuple(shown)
 
 
-def looked_up(table: Pixels, indices: Indices) -> Pixels:
+def apply_lookup_table(table: Pixels, indices: Indices) -> Pixels:
     """`table[indices]`; numpy would widen all indices to 64 bits at once, which of a large mask would fill the memory."""
     if indices.dtype == np.uint8:
         return np.asarray(cv2.LUT(indices, np.resize(table, 256))).reshape(indices.shape)
@@ -126,7 +126,7 @@ def looked_up(table: Pixels, indices: Indices) -> Pixels:
     return result
 
 
-def refuse_halos(coded: Coded, name: str) -> None:
+def refuse_halos(coded: CodedMask, name: str) -> None:
     """Raises DataError where most codes stand on edges only, never in a square of 3 x 3 pixels: smoothing makes them.
 
     Smoothed ids below 64 could be ids themselves, and stay unseen.
@@ -137,7 +137,7 @@ def refuse_halos(coded: Coded, name: str) -> None:
     thin = len(coded.codes) - solid
     if solid >= 2 and thin >= 3 and thin > solid:
         what = "values between those of the classes along the edges: it was resized with smoothing, or once was a JPEG"
-        raise DataError(name, what, f"{AGAIN} One of black and white can be cut in the middle: from 128 on 255, below 0.")
+        raise DataError(name, what, f"{MAKE_AGAIN} One of black and white can be cut in the middle: from 128 on 255, below 0.")
 
 
 def _chain(first: Pixels, rest: Iterator[Pixels]) -> Iterator[Pixels]:
@@ -145,17 +145,17 @@ def _chain(first: Pixels, rest: Iterator[Pixels]) -> Iterator[Pixels]:
     yield from rest
 
 
-def _of_gray(strips: Iterator[Pixels], name: str) -> Coded:
-    values = np.concatenate([_whole(strip, name) for strip in strips])
+def _of_gray(strips: Iterator[Pixels], name: str) -> CodedMask:
+    values = np.concatenate([_as_whole_numbers(strip, name) for strip in strips])
     size = 256**values.dtype.itemsize
     found = np.flatnonzero(cv2.calcHist([values], [0], None, [size], [0, size]))
     _refuse_many(len(found), name)
     table = np.zeros(size, np.uint8 if len(found) <= 256 else np.uint16)
     table[found] = np.arange(len(found))
-    return Coded(looked_up(table, values), tuple(map(int, found)), False)
+    return CodedMask(apply_lookup_table(table, values), tuple(map(int, found)), False)
 
 
-def _whole(strip: Pixels, name: str) -> Pixels:
+def _as_whole_numbers(strip: Pixels, name: str) -> Pixels:
     """The numbers as uint8 or uint16. Raises DataError for fractions, and for what 16 bits do not hold."""
     if strip.dtype in (np.uint8, np.uint16):
         return strip
@@ -166,7 +166,7 @@ def _whole(strip: Pixels, name: str) -> Pixels:
     raise DataError(name, f"a mask of 32 bits with {what}", "Save one 8- or 16-bit channel, a pixel's value being its class.")
 
 
-def _of_colours(strips: Iterator[Pixels], name: str) -> Coded:
+def _of_colours(strips: Iterator[Pixels], name: str) -> CodedMask:
     """Runs of one colour are looked up once: a mask has few of them, compared with its pixels."""
     known: dict[int, int] = {}
     parts = []
@@ -182,7 +182,7 @@ def _of_colours(strips: Iterator[Pixels], name: str) -> Coded:
     if len(set(codes)) < len(codes):
         what = "an object in its alpha channel alone" if len(set(codes)) == 1 else "pixels of one colour that differ in alpha"
         raise DataError(name, what, "Save it without alpha, each class in a value or colour of its own.")
-    return Coded(np.concatenate(parts), tuple(codes), True)
+    return CodedMask(np.concatenate(parts), tuple(codes), True)
 
 
 def _keys(strip: Pixels, name: str) -> NDArray[np.uint32]:
@@ -208,11 +208,9 @@ def _gray_of_16_bits(strip: Pixels, name: str) -> Pixels:
 
 
 def _refuse_many(n_codes: int, name: str) -> None:
-    if n_codes > MOST:
-        what = (
-            f"more than {MOST} different values: a photo, numbers of single objects, or a mask that was smoothed or once a JPEG"
-        )
-        raise DataError(name, what, AGAIN)
+    if n_codes > MAX_CODES:
+        cause = "a photo, numbers of single objects, or a mask that was smoothed or once a JPEG"
+        raise DataError(name, f"more than {MAX_CODES} different values: {cause}", MAKE_AGAIN)
 
 
 def _solid(indices: Indices) -> NDArray[np.generic]:

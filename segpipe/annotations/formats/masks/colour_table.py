@@ -7,6 +7,7 @@ from pathlib import Path
 
 from segpipe.annotations.formats.masks.codes import colour_code
 from segpipe.errors import PipelineError, plain
+from segpipe.storage.text_file import read_text
 
 FILES = ("label_colors.txt", "class_dict.csv", "labelmap.txt")
 COLOUR_FIRST = re.compile(r"(\d{1,3})[\s,]+(\d{1,3})[\s,]+(\d{1,3})[\s,]+(\S.*)")
@@ -29,11 +30,8 @@ def read(folder: Path) -> ColourTable | None:
     path = next((folder / name for name in FILES if (folder / name).is_file()), None)
     if path is None:
         return None
-    try:
-        lines = [line.strip() for line in path.read_text(encoding="utf-8-sig").splitlines()]
-    except UnicodeDecodeError:
-        raise PipelineError(f"{path}: not UTF-8 text. Save it as UTF-8, a colour and a name a line.") from None
-    lines = [line for line in lines if line and not line.startswith("#")]
+    text = read_text(path, "Save it as UTF-8, a colour and a name a line.")
+    lines = [line for each in text.splitlines() if (line := each.strip()) and not line.startswith("#")]
     lines = lines[1:] if lines and not re.search(r"\d", lines[0]) else lines
     names: dict[int, str] = {}
     for line in lines:

@@ -6,7 +6,7 @@ from functools import lru_cache
 from pathlib import PurePosixPath
 
 
-def without(parts: Sequence[str], folder: str) -> tuple[str, ...] | None:
+def strip_folder(parts: Sequence[str], folder: str) -> tuple[str, ...] | None:
     """The path of a file less the first folder of this name (or path); None where it lies below none.
 
     A `*` stands for any text, which takes the folder's place: below `*_masks`, train_masks/a.png is train/a.png.

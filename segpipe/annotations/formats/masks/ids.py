@@ -8,8 +8,8 @@ import numpy as np
 
 from segpipe.annotations.class_map import DROPPED, ClassIds
 from segpipe.annotations.formats.masks import codes as mask_codes
-from segpipe.annotations.formats.masks.codes import Coded
-from segpipe.annotations.items import Annotated, Item
+from segpipe.annotations.formats.masks.codes import CodedMask
+from segpipe.annotations.items import Item, ParsedAnnotation
 from segpipe.errors import DataError, PipelineError
 from segpipe.images.decode import turn_of
 from segpipe.params.schema import MasksParams
@@ -46,7 +46,7 @@ class Coding:
             others = [code for code in others if code != self.ignored]
         return others[0] if len(others) == 1 else -1
 
-    def strange(self, codes: Sequence[int]) -> list[int]:
+    def unknown(self, codes: Sequence[int]) -> list[int]:
         """The codes of one mask that are no class."""
         return [code for code, number in zip(codes, self.ids_of(codes), strict=True) if number is None]
 
@@ -56,12 +56,12 @@ def coding_of(own: MasksParams, ids: ClassIds) -> Coding:
     n_classes = len(own.classes)
     if own.values == "binary" and n_classes != 2:
         raise PipelineError(f"data.masks.values: binary means 2 classes, but data.masks.classes names {n_classes}. Correct one.")
-    codes = [mask_codes.code_of(text) for text in own.codes] if own.values == "codes" else list(range(n_classes))
+    codes = [mask_codes.parse_code(text) for text in own.codes] if own.values == "codes" else list(range(n_classes))
     if len(codes) != n_classes:
         what = f"has {len(codes)} entries for the {n_classes} of data.masks.classes"
         remedy = "Write one for each class, in the same order; a class called __ignore__ is ignored."
         raise PipelineError(f"data.masks.codes: {what}. {remedy}")
-    twice = sorted({mask_codes.told(code) for code in codes if codes.count(code) > 1})
+    twice = sorted({mask_codes.format_code(code) for code in codes if codes.count(code) > 1})
     if twice:
         raise PipelineError(f"data.masks.codes: {', '.join(twice)} stands there twice. Give each class a value of its own.")
     targets = dict(zip(codes, final_ids(own.classes, ids), strict=True))
@@ -80,30 +80,30 @@ def final_ids(names: Sequence[str], ids: ClassIds) -> list[int]:
     return [max(number, 0) for number in numbers]
 
 
-def read(item: Item, width: int, height: int, coding: Coding) -> Annotated:
+def read(item: Item, width: int, height: int, coding: Coding) -> ParsedAnnotation:
     """The mask with the final class ids, 255 for what is ignored; `values` are the codes in it, as text.
 
     No mask where a code is no class, or the size is not the image's. Raises DataError for what is no mask at all.
     """
     if item.annotation is None:
-        return Annotated(np.zeros((height, width), np.uint8))
-    return annotated(item, mask_codes.read(item.annotation.read(), item.annotation_name), width, height, coding)
+        return ParsedAnnotation(np.zeros((height, width), np.uint8))
+    return parsed_from_codes(item, mask_codes.read(item.annotation.read(), item.annotation_name), width, height, coding)
 
 
-def annotated(item: Item, coded: Coded, width: int, height: int, coding: Coding) -> Annotated:
+def parsed_from_codes(item: Item, coded: CodedMask, width: int, height: int, coding: Coding) -> ParsedAnnotation:
     """What `read` returns, from the codes."""
     coded = coded.as_shown() if coding.by_colour else coded
-    values = tuple(sorted(map(mask_codes.told, coded.codes)))
+    values = tuple(sorted(map(mask_codes.format_code, coded.codes)))
     problem = wrong_size(item, coded, width, height)
     ids = [number for number in coding.ids_of(coded.codes) if number is not None]
     if len(ids) < len(coded.codes):
         mask_codes.refuse_halos(coded, item.annotation_name)
     if problem or len(ids) < len(coded.codes):
-        return Annotated(None, values, (problem,) if problem else (), coded.tally())
-    return Annotated(coded.mapped(ids), values, tally=coded.tally())
+        return ParsedAnnotation(None, values, (problem,) if problem else (), coded.code_counts())
+    return ParsedAnnotation(coded.mapped(ids), values, code_counts=coded.code_counts())
 
 
-def wrong_size(item: Item, coded: Coded, width: int, height: int) -> DataError | None:
+def wrong_size(item: Item, coded: CodedMask, width: int, height: int) -> DataError | None:
     """The problem of a mask that is not of its image's size, with the likely cause; nothing where it is."""
     rows, columns = coded.indices.shape
     name = item.annotation_name

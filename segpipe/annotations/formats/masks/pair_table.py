@@ -6,11 +6,12 @@ from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
-from segpipe.annotations.formats.masks.layers import Layer, Layers
-from segpipe.annotations.items import PARTS, Found, Item, id_of, sorted_items, together, unannotated
+from segpipe.annotations.formats.masks.mask_files import MaskFile, MaskFiles
+from segpipe.annotations.items import PARTS, Item, ItemList, id_of, join_names, sorted_items, unannotated
 from segpipe.errors import DataError, PipelineError
 from segpipe.images.decode import SUFFIXES
-from segpipe.storage.byte_source import Place, Readable
+from segpipe.storage.byte_source import ByteSource, FileRange
+from segpipe.storage.text_file import read_text
 
 COLUMNS = ("image", "mask", "part", "group", "class")
 DELIMITERS = ",;\t"
@@ -18,9 +19,9 @@ DELIMITERS = ",;\t"
 
 @dataclass(frozen=True)
 class Row:
-    """A line of the list, as it stands there; `place` names it for people."""
+    """A line of the list, as it stands there; `location` names it for people."""
 
-    place: str
+    location: str
     image: str
     mask: str
     part: str
@@ -34,7 +35,7 @@ def class_names(root: Path, table: str) -> tuple[str, ...] | None:
     return tuple(sorted({row.class_name for row in listed if row.class_name})) if has_column else None
 
 
-def find(root: Path, table: str, rule: str, classes: Collection[str] | None = None) -> Found:
+def find(root: Path, table: str, rule: str, classes: Collection[str] | None = None) -> ItemList:
     """The images that the list names, with their masks, parts and groups; `rule` is data.unannotated, for an empty mask.
 
     With a column class each line names a mask of one class, of `classes`, and an image may have many. Paths are relative to
@@ -46,7 +47,7 @@ def find(root: Path, table: str, rule: str, classes: Collection[str] | None = No
     by_image: dict[str, list[Row]] = defaultdict(list)
     for row in rows(root, table):
         first = firsts.setdefault(row.image, row)
-        own = [*_problems(root, row, owners, rule, classes), *(_against(row, first, classes is not None))]
+        own = [*_problems(root, row, owners, rule, classes), *(_conflicts_with_first(row, first, classes is not None))]
         problems += own
         if not own:
             by_image[row.image].append(row)
@@ -57,28 +58,28 @@ def find(root: Path, table: str, rule: str, classes: Collection[str] | None = No
 def _item(root: Path, own: Sequence[Row], by_class: bool) -> Item:
     """An image with its mask, or with those of its classes."""
     first = own[0]
-    annotation: Readable | None = Place(root / first.mask) if first.mask else None
+    annotation: ByteSource | None = FileRange(root / first.mask) if first.mask else None
     if first.mask and by_class:
-        annotation = Layers(tuple(Layer(row.mask, Place(root / row.mask), row.class_name) for row in own))
-    name = together([row.mask for row in own])
+        annotation = MaskFiles(tuple(MaskFile(row.mask, FileRange(root / row.mask), row.class_name) for row in own))
+    name = join_names([row.mask for row in own])
     part, item_id = PARTS.get(first.part.lower(), ""), id_of(PurePosixPath(first.image))
-    return Item(item_id, first.image, Place(root / first.image), annotation, part, first.group, name)
+    return Item(item_id, first.image, FileRange(root / first.image), annotation, part, first.group, name)
 
 
-def _against(row: Row, first: Row, by_class: bool) -> list[DataError]:
+def _conflicts_with_first(row: Row, first: Row, by_class: bool) -> list[DataError]:
     """What is wrong with a line beside the first one of the same image; nothing with that one itself."""
     if row == first:
         return []
     if not by_class:
-        what = f"names the image {row.image} a second time, after {first.place.rpartition(', ')[2]}"
+        what = f"names the image {row.image} a second time, after {first.location.rpartition(', ')[2]}"
         remedy = "Remove one of the two lines, or add a column class where each mask is of one class."
-        return [DataError(row.place, what, remedy)]
+        return [DataError(row.location, what, remedy)]
     different = [key for key in ("part", "group") if getattr(row, key) != getattr(first, key)]
     if not row.mask or not first.mask:
-        what = f"names the image {row.image} with and without mask, as {first.place.rpartition(', ')[2]} shows"
-        return [DataError(row.place, what, "Remove the line without mask.")]
-    what = f"names another {' and '.join(different)} for {row.image} than {first.place.rpartition(', ')[2]}"
-    return [DataError(row.place, what, "Write the same in both.")] if different else []
+        what = f"names the image {row.image} with and without mask, as {first.location.rpartition(', ')[2]} shows"
+        return [DataError(row.location, what, "Remove the line without mask.")]
+    what = f"names another {' and '.join(different)} for {row.image} than {first.location.rpartition(', ')[2]}"
+    return [DataError(row.location, what, "Write the same in both.")] if different else []
 
 
 def rows(root: Path, table: str) -> Sequence[Row]:
@@ -91,10 +92,7 @@ def _read(root: Path, table: str) -> tuple[bool, list[Row]]:
     path = root / table
     if not _is_inside(root, table) or not _is_file(path):
         raise PipelineError(f"data.masks.pairs: no file {table} in {root}. Write its path below data.path, or none.")
-    try:
-        lines = path.read_text(encoding="utf-8-sig").splitlines()
-    except UnicodeDecodeError:
-        raise PipelineError(f"{path}: not UTF-8 text. Save it as UTF-8.") from None
+    lines = read_text(path).splitlines()
     head = lines[0] if lines else ""
     delimiter = max(DELIMITERS, key=head.count)
     try:
@@ -113,48 +111,50 @@ def _read(root: Path, table: str) -> tuple[bool, list[Row]]:
     return "class" in names, [_row(f"{table}, line {number}", by_name) for number, by_name in listed]
 
 
-def _row(place: str, by_name: Mapping[str, str]) -> Row:
+def _row(location: str, by_name: Mapping[str, str]) -> Row:
     image, mask, part, group, class_name = (by_name.get(name, "") for name in COLUMNS)
-    return Row(place, _posix(image), _posix(mask), part, group, class_name)
+    return Row(location, _posix(image), _posix(mask), part, group, class_name)
 
 
 def _problems(root: Path, row: Row, owners: dict[Path, Row], rule: str, classes: Collection[str] | None) -> Iterator[DataError]:
     """What is wrong with a line. Notes whose each mask is."""
     for path, what in ((row.image, "image"), (row.mask, "mask")):
         if not path and what == "image":
-            yield DataError(row.place, "names no image", "Name one, or remove the line.")
+            yield DataError(row.location, "names no image", "Name one, or remove the line.")
         elif path and not _is_inside(root, path):
             yield DataError(
-                row.place, f"names an {what} outside data.path".replace("an mask", "a mask"), "Write a path below data.path."
+                row.location, f"names an {what} outside data.path".replace("an mask", "a mask"), "Write a path below data.path."
             )
         elif path and not _is_file(root / path):
             near = _other_case(root, path)
             cause = f"; {near} differs in upper and lower case only" if near else ""
-            yield DataError(row.place, f"names {path}, which is not there{cause}", "Correct the path, or remove the line.")
+            yield DataError(row.location, f"names {path}, which is not there{cause}", "Correct the path, or remove the line.")
         elif path and PurePosixPath(path).suffix.lower() not in SUFFIXES:
-            yield DataError(row.place, f"names {path}, which is no image by its suffix", f"Images are {', '.join(SUFFIXES)}.")
+            yield DataError(row.location, f"names {path}, which is no image by its suffix", f"Images are {', '.join(SUFFIXES)}.")
     if row.part and row.part.lower() not in PARTS:
-        yield DataError(row.place, f'names the part "{row.part}"', "Write train, val or test, or nothing.")
+        yield DataError(row.location, f'names the part "{row.part}"', "Write train, val or test, or nothing.")
     if row.mask and row.mask == row.image:
-        yield DataError(row.place, "names one file as image and as mask", "Name the mask of the image.")
+        yield DataError(row.location, "names one file as image and as mask", "Name the mask of the image.")
     elif row.mask:
-        yield from _taken(row, owners.setdefault(root / row.mask, row))
+        yield from _mask_named_before(row, owners.setdefault(root / row.mask, row))
     if row.mask and classes is not None and row.class_name not in classes:
         what = f'names "{row.class_name}", no class of data.masks.classes' if row.class_name else "names a mask without its class"
-        yield DataError(row.place, what, "Name the class there, or correct the line." if row.class_name else "Write the class.")
+        yield DataError(
+            row.location, what, "Name the class there, or correct the line." if row.class_name else "Write the class."
+        )
     problem = None if row.mask else unannotated(row.image, rule, "a mask")
     if problem and row.image:
         yield problem
 
 
-def _taken(row: Row, owner: Row) -> Iterator[DataError]:
+def _mask_named_before(row: Row, owner: Row) -> Iterator[DataError]:
     """The problem of a line whose mask another line names already."""
-    line = owner.place.rpartition(", ")[2]
+    line = owner.location.rpartition(", ")[2]
     if owner.image != row.image:
         what = f"names the mask of {owner.image} ({line}) for another image"
-        yield DataError(row.place, what, "Name the image's own mask.")
+        yield DataError(row.location, what, "Name the image's own mask.")
     elif owner.class_name != row.class_name:
-        yield DataError(row.place, f"names the mask of {line} for another class", "Name the class's own mask.")
+        yield DataError(row.location, f"names the mask of {line} for another class", "Name the class's own mask.")
 
 
 def _posix(path: str) -> str:

@@ -1,25 +1,25 @@
-"""Whether a palette mask means its indices or the colours it is shown in: where both cannot be right, the colours are."""
+"""Whether the indices or the colours of palette masks are the classes: the colours, where the indices cannot be."""
 
 from collections.abc import Collection, Sequence
 
-from segpipe.annotations.formats.masks.strays import BESIDE_WHITE
-from segpipe.annotations.tally import Tally, pixels_by_code
+from segpipe.annotations.code_counts import CodeCounts, pixels_by_code
+from segpipe.annotations.formats.masks.stray_pixels import BESIDE_WHITE
 
 BLACK, WHITE = 0, 255
 
 
-def why_colours(tallies: Collection[Tally], named: Sequence[int], only_by_look: bool) -> str:
+def why_colours(mask_counts: Collection[CodeCounts], named: Sequence[int], only_by_look: bool) -> str:
     """Why the colours of palette masks (and of gray below 8 bits) count and not their indices; empty where indices do.
 
     `named` are the codes of a table of colours in its order. `only_by_look` says that nothing else names the classes, so
     that black is background wherever its index is.
     """
-    own = [each for each in tallies if each.shown]
+    own = [each for each in mask_counts if each.shown]
     if any(len(set(each.shown)) < len(each.shown) for each in own):
-        return ""  # some classes have one colour: only the indices tell them apart
+        return ""  # some classes have one colour: only the indices distinguish them
     pairs = {pair for each in own for pair in zip(each.codes, each.shown, strict=True)}
     indices, colours = {index for index, _ in pairs}, {colour for _, colour in pairs}
-    plain = _common([each for each in tallies if not each.shown])
+    plain = _common([each for each in mask_counts if not each.shown])
     if len(indices) < len(pairs):
         return "their palettes differ from file to file"
     if named and colours <= set(named) and any(named.index(colour) != index for index, colour in pairs):
@@ -31,9 +31,9 @@ def why_colours(tallies: Collection[Tally], named: Sequence[int], only_by_look: 
     return ""
 
 
-def _common(tallies: Collection[Tally]) -> set[int]:
+def _common(mask_counts: Collection[CodeCounts]) -> set[int]:
     """The codes of more than stray pixels."""
-    pixels = pixels_by_code(tallies)
+    pixels = pixels_by_code(mask_counts)
     objects = sum(count for code, count in pixels.items() if code)
     return {code for code, count in pixels.items() if BESIDE_WHITE * count > objects}
 

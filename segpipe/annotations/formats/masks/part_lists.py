@@ -28,7 +28,7 @@ def read(root: Path, image_dir: str, ids: Collection[str] = ()) -> tuple[dict[st
             part = PARTS.get(path.stem.lower())
             is_rest = path.stem.lower() == REST
             lines = path.read_text(encoding="utf-8-sig", errors="replace").splitlines() if part or is_rest else []
-            listed = [_here(_listed_id(line, image_dir), ids) for line in lines if line.strip()]
+            listed = [_without_foreign_prefix(_listed_id(line, image_dir), ids) for line in lines if line.strip()]
             rest += listed if is_rest else []
             for item_id in listed if part else ():
                 if given.setdefault(item_id, str(part)) != part:
@@ -37,7 +37,7 @@ def read(root: Path, image_dir: str, ids: Collection[str] = ()) -> tuple[dict[st
     return (dict.fromkeys(rest, "") | given if given else {}), problems
 
 
-def compare(lists: dict[str, str], ids: Collection[str], kept: Collection[str]) -> list[DataError]:
+def unmatched(lists: dict[str, str], ids: Collection[str], kept: Collection[str]) -> list[DataError]:
     """Listed images that are not among the `ids` and, where there are lists, those of the `kept` that none of them names."""
     absent = sorted(lists.keys() - ids)
     unlisted = sorted(set(kept) - lists.keys()) if lists else []
@@ -54,11 +54,11 @@ def _listed_id(line: str, image_dir: str) -> str:
     words = line.split()
     both = len(words) == 2 and all(PurePosixPath(word).suffix.lower() in SUFFIXES for word in words)
     path = PurePosixPath((words[0] if both else line.strip()).replace("\\", "/"))
-    path = PurePosixPath(*(folder_names.without(path.parts, image_dir) or path.parts))
+    path = PurePosixPath(*(folder_names.strip_folder(path.parts, image_dir) or path.parts))
     return id_of(path) if path.suffix.lower() in SUFFIXES else path.as_posix()
 
 
-def _here(item_id: str, ids: Collection[str]) -> str:
+def _without_foreign_prefix(item_id: str, ids: Collection[str]) -> str:
     """The id itself, or of a path of another machine the longest end that is one of the ids."""
     parts = PurePosixPath(item_id).parts
     if not parts or not (parts[0] == "/" or re.fullmatch("[A-Za-z]:", parts[0])):

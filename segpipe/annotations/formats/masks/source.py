@@ -6,15 +6,23 @@ from pathlib import Path, PurePosixPath
 
 from segpipe.annotations.class_map import class_ids
 from segpipe.annotations.formats.masks import ids as mask_ids
-from segpipe.annotations.formats.masks import judge as mask_judge
-from segpipe.annotations.formats.masks import layers, pair_folders, pair_table, part_lists, template
+from segpipe.annotations.formats.masks import mask_files, pair_folders, pair_table, part_lists, template, value_checks
 from segpipe.annotations.formats.masks.ids import Coding
-from segpipe.annotations.formats.masks.layers import Layer, Layers
-from segpipe.annotations.formats.masks.unpaired import Naming, Pair
-from segpipe.annotations.items import Found, Item, Judge, Source, given_by_folder, images_below, sorted_items, together
+from segpipe.annotations.formats.masks.mask_files import MaskFile, MaskFiles
+from segpipe.annotations.formats.masks.pairing_problems import Naming, Pair
+from segpipe.annotations.items import (
+    DatasetCheck,
+    Item,
+    ItemList,
+    Source,
+    given_by_folder,
+    images_below,
+    join_names,
+    sorted_items,
+)
 from segpipe.errors import DataError, Fix
 from segpipe.params.schema import DataParams, MasksParams
-from segpipe.storage.byte_source import Place, Readable
+from segpipe.storage.byte_source import ByteSource, FileRange
 
 
 def source(root: Path, data: DataParams) -> Source:
@@ -22,14 +30,16 @@ def source(root: Path, data: DataParams) -> Source:
     own = data.masks
     ids = class_ids(own.classes, data.class_map)
     if _by_class(root, own):
-        numbers = layers.final_ids(own, ids)
+        numbers = mask_files.final_ids(own, ids)
         coding = Coding("binary", {0: 0, 1: 1}, own.ignore_index)
-        judge: Judge = partial(layers.judge, coding=coding)
+        check_all: DatasetCheck = partial(mask_files.check_object_values, coding=coding)
     else:
         numbers, coding = {}, mask_ids.coding_of(own, ids)
-        judge = partial(mask_judge.judge, coding=coding, names=own.classes, max_ignored=data.max_ignored)
+        check_all = partial(value_checks.check_values, coding=coding, names=own.classes, max_ignored=data.max_ignored)
     found = find(root, own, data.unannotated, tuple(numbers))
-    return Source(found, ids.classes, partial(layers.read, coding=coding, numbers=numbers, overlap=data.shapes.overlap), judge)
+    return Source(
+        found, ids.classes, partial(mask_files.read, coding=coding, numbers=numbers, overlap=data.shapes.overlap), check_all
+    )
 
 
 def _by_class(root: Path, own: MasksParams) -> bool:
@@ -39,7 +49,7 @@ def _by_class(root: Path, own: MasksParams) -> bool:
     return pair_table.class_names(root, own.pairs) is not None
 
 
-def find(root: Path, own: MasksParams, rule: str, classes: Collection[str] = ()) -> Found:
+def find(root: Path, own: MasksParams, rule: str, classes: Collection[str] = ()) -> ItemList:
     """Every image that the list of pairs names, or every one below a folder `image_dir`, with its masks below `mask_dir`.
 
     These are called as `template` says. Lists `train.txt`, `val.txt`, `test.txt` in `root` or `root/splits` give the split,
@@ -52,14 +62,14 @@ def find(root: Path, own: MasksParams, rule: str, classes: Collection[str] = ())
     if own.image_dir == own.mask_dir and not naming.renames:
         what = f'data.masks.image_dir and mask_dir are both "{own.image_dir}", so each image would be its own mask'
         remedy = 'Name the folder of the masks, or say in data.masks.template how they are called, such as "{stem}_mask".'
-        return Found((), (DataError(root.name, what, remedy),))
+        return ItemList((), (DataError(root.name, what, remedy),))
     found = pair_folders.files(root, own.image_dir, own.mask_dir, naming, classes)
     if not found.images or not found.masks:
-        return Found((), (_empty(root, own, bool(found.images)),))
+        return ItemList((), (_empty(root, own, bool(found.images)),))
     pairs, problems = pair_folders.pair(root, found, Naming(naming, classes, rule))
     ids = {item_id for item_id, _ in found.images}
     lists, twice = part_lists.read(root, own.image_dir, ids)
-    problems += [*twice, *part_lists.compare(lists, ids, {each.id for each in pairs})]
+    problems += [*twice, *part_lists.unmatched(lists, ids, {each.id for each in pairs})]
     items = [_item(root, each, lists.get(each.id, "") if lists else given_by_folder(each.id)) for each in pairs]
     return sorted_items(items, problems)
 
@@ -67,11 +77,11 @@ def find(root: Path, own: MasksParams, rule: str, classes: Collection[str] = ())
 def _item(root: Path, pair: Pair, given: str) -> Item:
     source = pair.image.relative_to(root).as_posix()
     names = [each.path.relative_to(root).as_posix() for each in pair.masks]
-    annotation: Readable | None = Place(pair.masks[0].path) if pair.masks else None
+    annotation: ByteSource | None = FileRange(pair.masks[0].path) if pair.masks else None
     if len(names) > 1 or any(each.class_name for each in pair.masks):
         own = zip(names, pair.masks, strict=True)
-        annotation = Layers(tuple(Layer(name, Place(each.path), each.class_name) for name, each in own))
-    return Item(pair.id, source, Place(pair.image), annotation, given, annotation_name=together(names))
+        annotation = MaskFiles(tuple(MaskFile(name, FileRange(each.path), each.class_name) for name, each in own))
+    return Item(pair.id, source, FileRange(pair.image), annotation, given, annotation_name=join_names(names))
 
 
 def _empty(root: Path, own: MasksParams, has_images: bool) -> DataError:

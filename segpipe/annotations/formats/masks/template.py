@@ -1,4 +1,4 @@
-"""How masks are called after their images: `{stem}_mask`, `{stem}_{class}`, or both sides as `{stem}_photo > {stem}_mask`."""
+"""How masks are named after their images: `{stem}_mask`, `{stem}_{class}`, or both sides as `{stem}_photo > {stem}_mask`."""
 
 import re
 from collections.abc import Collection, Iterable, Iterator, Mapping
@@ -20,8 +20,8 @@ EXAMPLE = (
 
 
 @dataclass(frozen=True)
-class Reading:
-    """What the name of a mask says: the image's folder and its stem under the template, and the class, empty for none."""
+class NameMatch:
+    """A mask's name taken apart: the image's folder and its stem under the template, and the class, empty for none."""
 
     folder: str
     stem: str
@@ -56,17 +56,17 @@ class Template:
         has_words = any(letter.isalpha() for letter in PLACEHOLDERS.sub("", self.mask))
         return (self.joins or self.by_class) and not has_words and not (self.by_class and classes)
 
-    def place_of(self, image_id: str) -> tuple[str, str] | None:
+    def split_id(self, image_id: str) -> tuple[str, str] | None:
         """The folder and the stem of an image, or None where it is not called so."""
         folder, _, name = image_id.rpartition("/")
         before, after = self.image.split(STEM)
         fits = name.startswith(before) and name.endswith(after) and len(name) > len(before) + len(after)
         return (folder, name[len(before) : len(name) - len(after)]) if fits else None
 
-    def readings(
+    def matches(
         self, mask_id: str, stems: Mapping[str, Collection[str]], classes: Collection[str] | None = None
-    ) -> set[Reading]:
-        """All that the name of a mask may say, where `stems` are those of the images by folder.
+    ) -> set[NameMatch]:
+        """All ways to match the name of a mask, where `stems` are those of the images by folder.
 
         `classes` are the names that `{class}` may stand for; None for any. Folders of the template may stand above or
         below those that the image is in: masks/train/cat/a and masks/cat/train/a are both of train/a.
@@ -77,8 +77,8 @@ class Template:
         for at in range(len(folders) - depth + 1) if depth else (0,):
             folder = "/".join(folders[:at] + folders[at + depth :] if depth else folders)
             text = "/".join([*folders[at : at + depth], name] if depth else [name])
-            for stem, class_name in _parsed(_tokens(self.mask), text, 0, stems.get(folder, ()), classes, None, None):
-                found.add(Reading(folder, stem, class_name))
+            for stem, class_name in _matches(_tokens(self.mask), text, 0, stems.get(folder, ()), classes, None, None):
+                found.add(NameMatch(folder, stem, class_name))
         return found
 
     def is_mask(self, mask_id: str, suffix: str, classes: Collection[str] | None = None) -> bool:
@@ -117,7 +117,7 @@ def stems_of(template: Template, image_ids: Iterable[str]) -> dict[str, dict[str
     """By folder and stem, the id of each image that is called as the template says."""
     stems: dict[str, dict[str, str]] = {}
     for image_id in image_ids:
-        place = template.place_of(image_id)
+        place = template.split_id(image_id)
         if place:
             stems.setdefault(place[0], {})[place[1]] = image_id
     return stems
@@ -132,11 +132,11 @@ def _tokens(mask: str) -> tuple[str, ...]:
 def _pattern(mask: str, classes: frozenset[str] | None) -> re.Pattern[str]:
     """What the name of any mask fits."""
     name = "[^/]+" if classes is None else "|".join(map(re.escape, sorted(classes))) or "(?!)"
-    holes = {STEM: "(.+)", CLASS: f"(?:{name})", PART: f"(?:{NUMBER.pattern})?", ANY: "[^/]+"}
-    return re.compile("".join(holes.get(token) or re.escape(token) for token in _tokens(mask)), re.DOTALL)
+    placeholders = {STEM: "(.+)", CLASS: f"(?:{name})", PART: f"(?:{NUMBER.pattern})?", ANY: "[^/]+"}
+    return re.compile("".join(placeholders.get(token) or re.escape(token) for token in _tokens(mask)), re.DOTALL)
 
 
-def _parsed(
+def _matches(
     tokens: tuple[str, ...],
     text: str,
     at: int,
@@ -152,13 +152,13 @@ def _parsed(
         return
     head, rest = tokens[0], tokens[1:]
     known = {STEM: stem, CLASS: class_name}.get(head)
-    for word in (known,) if known is not None else _words(head, text, at, stems, classes):
+    for word in (known,) if known is not None else _candidates(head, text, at, stems, classes):
         if text.startswith(word, at):
             own = (word if head == STEM else stem), (word if head == CLASS else class_name)
-            yield from _parsed(rest, text, at + len(word), stems, classes, *own)
+            yield from _matches(rest, text, at + len(word), stems, classes, *own)
 
 
-def _words(head: str, text: str, at: int, stems: Collection[str], classes: Collection[str] | None) -> Iterator[str]:
+def _candidates(head: str, text: str, at: int, stems: Collection[str], classes: Collection[str] | None) -> Iterator[str]:
     """What a token may stand for at this place."""
     if head == PART:
         number = NUMBER.match(text, at)

@@ -12,7 +12,7 @@ NEEDED = "A VOC tree needs train.txt and val.txt, or trainval.txt."
 
 
 @dataclass(frozen=True)
-class Given:
+class ListedImage:
     """An image as a list names it, with the file's name and the part that the list means."""
 
     image: str
@@ -21,16 +21,16 @@ class Given:
 
 
 @dataclass(frozen=True)
-class Choice:
+class Selection:
     """All that the lists name, the files that were read, and what is to be said of them.
 
-    `left` are the images of a test list without masks, as VOC's own is.
+    `without_masks` are the images of a test list without masks, as VOC's own is.
     """
 
-    given: tuple[Given, ...]
+    given: tuple[ListedImage, ...]
     files: tuple[str, ...]
     problems: tuple[DataError, ...]
-    left: tuple[str, ...] = ()
+    without_masks: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -50,7 +50,7 @@ class _Lists:
         return _Lists(self.files, tuple(each for each in self.images if each[0] not in named))
 
 
-def choose(lists: Mapping[str, Sequence[str]], has_mask: Callable[[str], bool], tree: str) -> Choice:
+def select_images(lists: Mapping[str, Sequence[str]], has_mask: Callable[[str], bool], tree: str) -> Selection:
     """The parts of all listed images; `lists` holds each file's images by the file's name.
 
     VOC's val list is the test part, since its own test has no public masks; validation comes out of train. Where the test
@@ -58,16 +58,16 @@ def choose(lists: Mapping[str, Sequence[str]], has_mask: Callable[[str], bool], 
     """
     train, val, test, trainval, other = (_of_kind(lists, kind) for kind in ("train", "val", "test", TRAINVAL, ""))
     has_test = any(map(has_mask, test.ids))
-    left = () if has_test else tuple(sorted(test.ids))
+    without_masks = () if has_test else tuple(sorted(test.ids))
     test = test if has_test else _Lists(test.files)
     if not (train.images or val.images or test.images or trainval.images):
         return _of_others(other, (*train.files, *val.files, *trainval.files), tree)
-    train, val, problems = _derived(train, val, trainval, test, tree)
+    train, val, problems = _complete_from_trainval(train, val, trainval, test, tree)
     has_all = bool(val.images and test.images)
     parts = ((train, "train" if has_all else ""), (val, "val" if has_all else "test"), (test, "test"))
-    given = tuple(Given(image, file, part) for own, part in parts for image, file in own.images)
+    given = tuple(ListedImage(image, file, part) for own, part in parts for image, file in own.images)
     files = tuple(dict.fromkeys(file for own in (train, val, test) for file in own.files))
-    return Choice(given, files, tuple(problems), left)
+    return Selection(given, files, tuple(problems), without_masks)
 
 
 def _of_kind(lists: Mapping[str, Sequence[str]], kind: str) -> _Lists:
@@ -81,16 +81,18 @@ def _kind(file: str) -> str:
     return TRAINVAL if name.replace("_", "") == TRAINVAL else PARTS.get(name, "")
 
 
-def _of_others(other: _Lists, empty: Sequence[str], tree: str) -> Choice:
-    """All images of lists that tell no part."""
+def _of_others(other: _Lists, empty: Sequence[str], tree: str) -> Selection:
+    """All images, where the lists say no part."""
     if not other.images and not (empty or other.files):
         raise PipelineError(f"{tree}: {FOLDER} has no train.txt. {NEEDED}")
     what = DataError(f"{FOLDER}/{(*empty, *other.files)[0]}", "a list without any image in it", "List the images, an id a line.")
-    given = tuple(Given(image, file, "") for image, file in other.images)
-    return Choice(given, other.files, () if given else (what,))
+    given = tuple(ListedImage(image, file, "") for image, file in other.images)
+    return Selection(given, other.files, () if given else (what,))
 
 
-def _derived(train: _Lists, val: _Lists, trainval: _Lists, test: _Lists, tree: str) -> tuple[_Lists, _Lists, list[DataError]]:
+def _complete_from_trainval(
+    train: _Lists, val: _Lists, trainval: _Lists, test: _Lists, tree: str
+) -> tuple[_Lists, _Lists, list[DataError]]:
     """The two lists, one that is missing or empty made of trainval less the other, with a sentence that says so."""
     rest = trainval.beyond(train, val, test)
     file = f"{FOLDER}/{trainval.files[0]}" if trainval.files else FOLDER

@@ -8,12 +8,12 @@ from pathlib import Path, PurePosixPath
 from segpipe.annotations.class_map import class_ids
 from segpipe.annotations.formats.masks import codes as mask_codes
 from segpipe.annotations.formats.masks import ids as mask_ids
-from segpipe.annotations.formats.masks import judge as mask_judge
-from segpipe.annotations.formats.masks.codes import Coded, colour_code
+from segpipe.annotations.formats.masks import value_checks
+from segpipe.annotations.formats.masks.codes import CodedMask, colour_code
 from segpipe.annotations.formats.masks.ids import Coding
-from segpipe.annotations.formats.voc.lists import Choice, Given, choose
-from segpipe.annotations.formats.voc.tree import IMAGES, LISTS, MASKS, Named, Tree, mask_of, open_tree
-from segpipe.annotations.items import Annotated, Found, Item, Source, sorted_items, together
+from segpipe.annotations.formats.voc.lists import ListedImage, Selection, select_images
+from segpipe.annotations.formats.voc.tree import IMAGES, LISTS, MASKS, FilesById, Tree, mask_of, open_tree
+from segpipe.annotations.items import Item, ItemList, ParsedAnnotation, Source, join_names, sorted_items
 from segpipe.errors import DataError
 from segpipe.images.decode import SUFFIXES
 from segpipe.images.palette import colours
@@ -28,31 +28,31 @@ def source(root: Path, data: DataParams) -> Source:
     names = data.voc.classes
     ids = class_ids(names, data.class_map)
     coding = Coding("ids", dict(enumerate(mask_ids.final_ids(names, ids))), IGNORE)
-    judge = partial(mask_judge.judge, coding=coding, names=names, max_ignored=data.max_ignored, block="data.voc")
+    check_all = partial(value_checks.check_values, coding=coding, names=names, max_ignored=data.max_ignored, section="data.voc")
     tree = open_tree(root)
     members = {path.as_posix(): place for path, place in tree.files.items()} if tree.archive else {}
-    return Source(found_in(tree, root), ids.classes, partial(read, coding=coding), judge, members=members)
+    return Source(found_in(tree, root), ids.classes, partial(read, coding=coding), check_all, members=members)
 
 
-def read(item: Item, width: int, height: int, coding: Coding) -> Annotated:
+def read(item: Item, width: int, height: int, coding: Coding) -> ParsedAnnotation:
     """The mask with the final class ids. One in VOC's colours without its palette, or with them in another order, is read by
     these, with a warning."""
     if item.annotation is None:
         return mask_ids.read(item, width, height, coding)
     coded = mask_codes.read(item.annotation.read(), item.annotation_name)
     if not _is_in_colours(coded):
-        return mask_ids.annotated(item, coded, width, height, coding)
+        return mask_ids.parsed_from_codes(item, coded, width, height, coding)
     shown = coded.as_shown()
     by_colour = replace(shown, codes=tuple(COLOURS[code] for code in shown.codes), coloured=False)
-    annotated = mask_ids.annotated(item, by_colour, width, height, coding)
+    parsed = mask_ids.parsed_from_codes(item, by_colour, width, height, coding)
     kind = "in colours and not class ids" if coded.coloured else "whose palette has the colours of PASCAL VOC in another order"
     what = f"a mask {kind}: read by the colours of PASCAL VOC"
     warning = DataError(item.annotation_name, what, "Save masks with VOC's palette to be sure of them.", warning=True)
-    return replace(annotated, problems=(*annotated.problems, warning))
+    return replace(parsed, problems=(*parsed.problems, warning))
 
 
-def _is_in_colours(coded: Coded) -> bool:
-    """Whether VOC's colours tell the ids: in RGB, or by a palette that has them at other indices."""
+def _is_in_colours(coded: CodedMask) -> bool:
+    """Whether the ids follow from VOC's colours: in RGB, or by a palette that has them at other indices."""
     if not coded.coloured:
         pairs = zip(coded.codes, coded.shown, strict=False)  # nothing is shown without a palette
         moved = any(COLOURS.get(colour) != code for code, colour in pairs)
@@ -60,7 +60,7 @@ def _is_in_colours(coded: Coded) -> bool:
     return all(code in COLOURS for code in coded.codes)
 
 
-def find(root: Path) -> Found:
+def find(root: Path) -> ItemList:
     """Every image that ImageSets/Segmentation lists, with its mask. `root` is a tree, or holds or is a tar of one.
 
     Raises PipelineError where there is no such tree, or no list to train on.
@@ -68,32 +68,32 @@ def find(root: Path) -> Found:
     return found_in(open_tree(root), root)
 
 
-def found_in(tree: Tree, root: Path) -> Found:
+def found_in(tree: Tree, root: Path) -> ItemList:
     """What `find` returns, of an opened tree."""
-    images, masks = Named(tree, IMAGES), Named(tree, MASKS)
+    images, masks = FilesById(tree, IMAGES), FilesById(tree, MASKS)
     written = _lists(tree)
     lists = {file: [_image_id(line, images, masks) for line in lines] for file, lines in written.items()}
-    choice = choose(lists, lambda item_id: mask_of(images, masks, item_id) is not None, str(root))
-    problems = [*_doubles(tree, images, masks), *choice.problems, *_beside(tree)]
+    selection = select_images(lists, lambda item_id: mask_of(images, masks, item_id) is not None, str(root))
+    problems = [*_duplicates(tree, images, masks), *selection.problems, *_tars_beside(tree)]
     items: list[Item] = []
     listed: set[str] = set()
-    for each in choice.given:
-        problem = _problem(each, images, masks, choice.files, listed)
+    for each in selection.given:
+        problem = _problem(each, images, masks, selection.files, listed)
         if problem:
             problems.append(problem)
         else:
             items.append(_item(tree, each, images, masks))
         listed.add(each.image)
-    unlisted = sorted(images.of_id.keys() - listed - _near(listed, images)) if listed else []
+    unlisted = sorted(images.of_id.keys() - listed - _similar_names(listed, images)) if listed else []
     lost = [item_id for item_id in unlisted if mask_of(images, masks, item_id)]
-    problems += [_lost(tree.told(images.of_id[item_id]), choice.files) for item_id in lost]
-    problems += _left(tree, choice, images)
-    named = {*listed, *choice.left, *lost, *_near(listed, images)}
-    told = [of.of_id[item_id].as_posix() for of in (images, masks) for item_id in named if item_id in of.of_id]
-    told += [path.as_posix() for of in (images, masks) for pair in of.doubles for path in pair]
-    told += [path.as_posix() for item_id in named if item_id in images.of_id and (path := mask_of(images, masks, item_id))]
-    told += [masks.of_id[near].as_posix() for item_id in listed - masks.of_id.keys() for near in masks.near(item_id)]
-    return sorted_items(items, problems, told)
+    problems += [_unlisted(tree.display_name(images.of_id[item_id]), selection.files) for item_id in lost]
+    problems += _left_out(tree, selection, images)
+    named = {*listed, *selection.without_masks, *lost, *_similar_names(listed, images)}
+    mentioned = [of.of_id[item_id].as_posix() for of in (images, masks) for item_id in named if item_id in of.of_id]
+    mentioned += [path.as_posix() for of in (images, masks) for pair in of.doubles for path in pair]
+    mentioned += [path.as_posix() for item_id in named if item_id in images.of_id and (path := mask_of(images, masks, item_id))]
+    mentioned += [masks.of_id[near].as_posix() for item_id in listed - masks.of_id.keys() for near in masks.near(item_id)]
+    return sorted_items(items, problems, mentioned)
 
 
 def _lists(tree: Tree) -> dict[str, list[str]]:
@@ -104,7 +104,7 @@ def _lists(tree: Tree) -> dict[str, list[str]]:
     return {name: [line.strip() for line in text.splitlines() if line.strip()] for name, text in texts.items()}
 
 
-def _image_id(line: str, images: Named, masks: Named) -> str:
+def _image_id(line: str, images: FilesById, masks: FilesById) -> str:
     """The image that a line means: all of it, or its first word; an image's path, id or name. As it stands for none."""
     ways = [_bare(line), _bare(line.split(maxsplit=1)[0])]
     for named in (images, masks):
@@ -120,7 +120,9 @@ def _bare(written: str) -> str:
     return path.with_suffix("").as_posix() if path.suffix.lower() in SUFFIXES else path.as_posix()
 
 
-def _problem(each: Given, images: Named, masks: Named, files: Sequence[str], listed: Collection[str]) -> DataError | None:
+def _problem(
+    each: ListedImage, images: FilesById, masks: FilesById, files: Sequence[str], listed: Collection[str]
+) -> DataError | None:
     """What keeps a listed image from being taken."""
     item_id = each.image
     if item_id in listed:
@@ -137,39 +139,39 @@ def _problem(each: Given, images: Named, masks: Named, files: Sequence[str], lis
     return DataError(item_id, what + cause, "Add the file, or take it off the list.")
 
 
-def _item(tree: Tree, each: Given, images: Named, masks: Named) -> Item:
+def _item(tree: Tree, each: ListedImage, images: FilesById, masks: FilesById) -> Item:
     image, mask = images.of_id[each.image], mask_of(images, masks, each.image)
     assert mask
-    name = tree.told(mask)
-    return Item(each.image, tree.told(image), tree.files[image], tree.files[mask], each.part, annotation_name=name)
+    name = tree.display_name(mask)
+    return Item(each.image, tree.display_name(image), tree.files[image], tree.files[mask], each.part, annotation_name=name)
 
 
-def _doubles(tree: Tree, images: Named, masks: Named) -> list[DataError]:
+def _duplicates(tree: Tree, images: FilesById, masks: FilesById) -> list[DataError]:
     what = "files of the same name up to its suffix"
-    pairs = [sorted(map(tree.told, pair)) for named in (images, masks) for pair in named.doubles]
-    return [DataError(together(pair), what, "Remove all but one of them.") for pair in pairs]
+    pairs = [sorted(map(tree.display_name, pair)) for named in (images, masks) for pair in named.doubles]
+    return [DataError(join_names(pair), what, "Remove all but one of them.") for pair in pairs]
 
 
-def _beside(tree: Tree) -> list[DataError]:
+def _tars_beside(tree: Tree) -> list[DataError]:
     """The tars beside a tree on the disk."""
     what = "a tar beside a VOC tree, which is read in its place"
     return [DataError(name, what, "Let data.path name the tar if that is meant.", warning=True) for name in tree.unread]
 
 
-def _near(listed: Collection[str], images: Named) -> set[str]:
+def _similar_names(listed: Collection[str], images: FilesById) -> set[str]:
     """The images that a list calls by another case, or by a name that several have: the problem of the line is theirs."""
     absent = [item_id for item_id in listed if item_id not in images.of_id]
     return {own for item_id in absent for own in (*images.near(item_id), *images.of_name.get(item_id, ()))}
 
 
-def _lost(source: str, files: Sequence[str]) -> DataError:
+def _unlisted(source: str, files: Sequence[str]) -> DataError:
     """An image that somebody annotated, and that no list names."""
     what = f"an image with a mask in none of the lists that are read ({', '.join(files)})"
     return DataError(source, what, f"Add it to one of them, or move its mask out of {MASKS}.")
 
 
-def _left(tree: Tree, choice: Choice, images: Named) -> list[DataError]:
+def _left_out(tree: Tree, selection: Selection, images: FilesById) -> list[DataError]:
     """The images of a test list without masks."""
     what = "listed for the test, for which the tree has no masks"
-    paths = (tree.told(images.of_id[item_id]) for item_id in choice.left if item_id in images.of_id)
+    paths = (tree.display_name(images.of_id[item_id]) for item_id in selection.without_masks if item_id in images.of_id)
     return [DataError(path, what, "They are left out.", warning=True) for path in paths]

@@ -10,7 +10,7 @@ from segpipe.errors import PipelineError
 from segpipe.images.decode import SUFFIXES
 from segpipe.storage import listing
 from segpipe.storage.archives import tar_members
-from segpipe.storage.byte_source import Place
+from segpipe.storage.byte_source import FileRange
 
 IMAGES, MASKS = "JPEGImages", "SegmentationClass"
 LISTS = ("ImageSets", "Segmentation")
@@ -22,17 +22,17 @@ LABELMAP = "labelmap.txt"
 class Tree:
     """Every visible file by its path inside the root, and the path of the tree. `archive` is the tar that holds them."""
 
-    files: Mapping[PurePosixPath, Place]
+    files: Mapping[PurePosixPath, FileRange]
     path: PurePosixPath
     archive: Path | None
     unread: tuple[str, ...]
 
-    def told(self, path: PurePosixPath) -> str:
-        """A file as sentences call it: by its path inside the tree."""
+    def display_name(self, path: PurePosixPath) -> str:
+        """A file as messages name it: by its path inside the tree."""
         return path.relative_to(self.path).as_posix()
 
 
-class Named:
+class FilesById:
     """The image files below a folder of the tree by their id: their path in it, without suffix."""
 
     def __init__(self, tree: Tree, folder: str) -> None:
@@ -63,7 +63,7 @@ class Named:
         return [own for each, ids in self.of_name.items() if each.casefold() == name for own in ids]
 
 
-def mask_of(images: Named, masks: Named, item_id: str) -> PurePosixPath | None:
+def mask_of(images: FilesById, masks: FilesById, item_id: str) -> PurePosixPath | None:
     """The mask in the same place as the image, or the one of its bare name where one image and one mask have that."""
     name = PurePosixPath(item_id).name
     alone = len(images.of_name.get(name, ())) == 1 and len(masks.of_name.get(name, ())) == 1
@@ -80,22 +80,22 @@ def open_tree(root: Path) -> Tree:
             raise PipelineError(f"{root}: holds several tars ({names}). Let data.path name one of them.")
         archive = root if root.is_file() else tars[0]
         files = _members(archive)
-        tree = Tree(files, _only(files, root), archive, ())
+        tree = Tree(files, _the_one_tree(files, root), archive, ())
         if tree.path / LABELMAP in files:
             folder = archive.with_suffix("")
             command = f"mkdir {shlex.quote(str(folder))} && tar -xf {shlex.quote(str(archive))} -C {shlex.quote(str(folder))}"
             what = f"its masks are in the colours of {LABELMAP}, which are read from a folder only"
             raise PipelineError(f"{archive}: {what}. Unpack it, and use the folder: {command}")
         return tree
-    files = {name: Place(path) for name, path in on_disk.items()}
-    return Tree(files, _only(files, root), None, tuple(path.name for path in tars))
+    files = {name: FileRange(path) for name, path in on_disk.items()}
+    return Tree(files, _the_one_tree(files, root), None, tuple(path.name for path in tars))
 
 
-def _members(archive: Path) -> dict[PurePosixPath, Place]:
+def _members(archive: Path) -> dict[PurePosixPath, FileRange]:
     """The files of an uncompressed tar, by where their bytes begin: nothing is unpacked. Hidden ones are left out."""
     members = ((PurePosixPath(member.name), member) for member in tar_members(archive) if member.isreg())
     return {
-        path: Place(archive, member.offset_data, member.size)
+        path: FileRange(archive, member.offset_data, member.size)
         for path, member in members
         if not any(part.startswith(".") for part in path.parts)
     }
@@ -105,7 +105,7 @@ def _trees(files: Collection[PurePosixPath]) -> list[PurePosixPath]:
     return sorted({path.parents[2] for path in files if path.parts[-3:-1] == LISTS})
 
 
-def _only(files: Collection[PurePosixPath], root: Path) -> PurePosixPath:
+def _the_one_tree(files: Collection[PurePosixPath], root: Path) -> PurePosixPath:
     """The one folder that holds JPEGImages and ImageSets."""
     trees = _trees(files)
     if len(trees) == 1:

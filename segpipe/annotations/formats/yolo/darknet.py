@@ -2,8 +2,8 @@
 
 from pathlib import Path
 
-from segpipe.annotations.formats.yolo.names import KEYS, DataYaml, Written
-from segpipe.errors import PipelineError
+from segpipe.annotations.formats.yolo.names import KEYS, DataYaml, PathEntry
+from segpipe.storage.text_file import read_text
 
 FILE = "obj.data"
 
@@ -16,13 +16,10 @@ def find(root: Path) -> DataYaml | None:
     path = root / FILE
     if not path.is_file():
         return None
-    try:
-        lines = path.read_text(encoding="utf-8-sig").splitlines()
-    except UnicodeDecodeError:
-        raise PipelineError(f"{path}: not UTF-8 text. Save it as UTF-8.") from None
-    pairs = [(key.strip(), value.strip()) for key, _, value in (line.partition("=") for line in lines)]
+    lines = (line.partition("=") for line in read_text(path).splitlines())
+    pairs = [(key.strip(), value.strip()) for key, _, value in lines]
     # CVAT writes data/train.txt, whatever folder that lies in: what is in front is left off till something is there.
-    paths = tuple(Written(key, *_split(value)) for key, value in pairs if key in KEYS and value)
+    paths = tuple(PathEntry(key, *_split(value)) for key, value in pairs if key in KEYS and value)
     return DataYaml(FILE, {}, paths)
 
 

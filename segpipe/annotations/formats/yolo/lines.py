@@ -8,11 +8,11 @@ from segpipe.errors import DataError
 from segpipe.images.unsupported import POINTER, kind_of
 
 NUMBER = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?", re.ASCII)
-SMALL = 0.02
+ROUNDING = 0.02
 """So far outside 0 .. 1 a share is taken for a rounded border and moved back; beyond it is a mistake."""
-PIXELS = 2.0
+PIXELS_ABOVE = 2.0
 """Numbers above this are pixels."""
-EXPORT = "Export the labels again as YOLO segmentation."
+EXPORT_AGAIN = "Export the labels again as YOLO segmentation."
 
 
 @dataclass(frozen=True)
@@ -31,11 +31,11 @@ def read_lines(content: bytes, name: str) -> tuple[list[Polygon], list[DataError
     try:
         text = content.decode("utf-8-sig")
     except UnicodeDecodeError:
-        return [], [DataError(name, "a label file that is no text", EXPORT)]
+        return [], [DataError(name, "a label file that is no text", EXPORT_AGAIN)]
     polygons: list[Polygon] = []
     problems: dict[str, DataError] = {}
     for number, line in enumerate(re.split("\r\n|\r|\n", text), start=1):
-        for read in _line(line.split(), number, where(number, name)):
+        for read in _line(line.split(), number, line_location(number, name)):
             if isinstance(read, Polygon):
                 polygons.append(read)
             else:
@@ -43,23 +43,23 @@ def read_lines(content: bytes, name: str) -> tuple[list[Polygon], list[DataError
     return polygons, list(problems.values())
 
 
-def where(line: int, name: str) -> str:
+def line_location(line: int, name: str) -> str:
     """A line of a file, as sentences call it."""
     return f"line {line} of {name}"
 
 
-def _line(words: list[str], number: int, told: str) -> Iterator[Polygon | DataError]:
+def _line(words: list[str], number: int, location: str) -> Iterator[Polygon | DataError]:
     """The polygon of a line, with a warning where its points were moved, or what is wrong with it."""
     if not words:
         return
     problem = _problem(words)
     if problem:
-        yield problem.at(told)
+        yield problem.at(location)
         return
     values = [float(word) for word in words[1:]]
     if max(values) > 1 or min(values) < 0:
         what = "points a little outside 0 .. 1, which were moved to the border"
-        yield DataError(told, what, "Rounded numbers do that, and nothing need be done.", warning=True)
+        yield DataError(location, what, "Rounded numbers do that, and nothing need be done.", warning=True)
         values = [min(max(value, 0.0), 1.0) for value in values]
     yield Polygon(int(float(words[0])), tuple(zip(values[::2], values[1::2], strict=True)), number)
 
@@ -67,10 +67,10 @@ def _line(words: list[str], number: int, told: str) -> Iterator[Polygon | DataEr
 @dataclass(frozen=True)
 class _Problem:
     what: str
-    remedy: str = EXPORT
+    remedy: str = EXPORT_AGAIN
 
-    def at(self, where: str) -> DataError:
-        return DataError(where, self.what, self.remedy)
+    def at(self, location: str) -> DataError:
+        return DataError(location, self.what, self.remedy)
 
 
 BOX = _Problem(
@@ -95,9 +95,9 @@ def _problem_of(values: list[float]) -> _Problem | None:
         return _Problem("an odd number of coordinates")
     if len(values) < 6:
         return _Problem("a polygon of fewer than three points, which has no inside")
-    if max(values) > PIXELS:
+    if max(values) > PIXELS_ABOVE:
         remedy = "Divide x by the image's width and y by its height."
         return _Problem("coordinates in pixels, where shares of the image (0 .. 1) belong", remedy)
-    if max(values) > 1 + SMALL or min(values) < -SMALL:
+    if max(values) > 1 + ROUNDING or min(values) < -ROUNDING:
         return _Problem("coordinates outside the image: they must be from 0 to 1")
     return None

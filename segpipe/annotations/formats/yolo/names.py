@@ -7,20 +7,20 @@ from typing import Any
 
 import yaml
 
-from segpipe.annotations.class_names import MOST
+from segpipe.annotations.class_names import MAX_CLASSES
 from segpipe.annotations.items import files_below
 from segpipe.errors import DataError, plain
 from segpipe.storage.yaml_mapping import UNREADABLE
 
 NOTHING = ("", "~", "null", "none")
 KEYS = {"train": "train", "val": "val", "valid": "val", "test": "test"}
-LARGEST = 2**20
+MAX_BYTES = 2**20
 """Bytes: a data.yaml has a few lines."""
-NAMES = "Write the names as a list, or as lines id: name."
+HOW_TO_NAME = "Write the names as a list, or as lines id: name."
 
 
 @dataclass(frozen=True)
-class Written:
+class PathEntry:
     """A folder or a list of images as the file has it: under `train`, `val` or `test`, seen from its `path`."""
 
     key: str
@@ -34,7 +34,7 @@ class DataYaml:
 
     name: str
     names: dict[int, str]
-    paths: tuple[Written, ...]
+    paths: tuple[PathEntry, ...]
     problems: tuple[DataError, ...] = ()
 
 
@@ -56,21 +56,21 @@ def parts_of(found: DataYaml, root: Path, images: Iterable[str]) -> tuple[dict[s
     parts: dict[str, set[str]] = {name: set() for name in images}
     problems: list[DataError] = []
     base = PurePosixPath(found.name).parent
-    for written in found.paths:
-        target = _inside(written, base, root)
+    for path_entry in found.paths:
+        target = _inside(path_entry, base, root)
         if target is None:
-            what = f'its {written.key}, "{written.entry}", is not in the folder'
+            what = f'its {path_entry.key}, "{path_entry.entry}", is not in the folder'
             remedy = "Add it if its images are missing; those elsewhere get the part that their folders' names say."
             problems.append(DataError(found.name, what, remedy, warning=True))
         elif (root / target).is_dir():
             prefix = "" if target == PurePosixPath() else f"{target.as_posix()}/"
             for name, own in parts.items():
                 if name.startswith(prefix):
-                    own.add(KEYS[written.key])
+                    own.add(KEYS[path_entry.key])
         elif target.as_posix() in parts:
-            parts[target.as_posix()].add(KEYS[written.key])
+            parts[target.as_posix()].add(KEYS[path_entry.key])
         else:
-            problems += _take_list(target, root, KEYS[written.key], parts)
+            problems += _take_list(target, root, KEYS[path_entry.key], parts)
     several = [name for name, own in parts.items() if len(own) > 1]
     problems += [
         DataError(name, f"named as several parts by {found.name}, and so taken as none", "Name each image once.", warning=True)
@@ -82,14 +82,14 @@ def parts_of(found: DataYaml, root: Path, images: Iterable[str]) -> tuple[dict[s
 def _read(path: Path, name: str) -> DataYaml | None:
     """The file, or None where it is another YAML file. Only text, lists and maps are made: `no` is a name, no tag is run."""
     try:
-        if path.stat().st_size > LARGEST:
+        if path.stat().st_size > MAX_BYTES:
             return None
         content = yaml.load(path.read_text(encoding="utf-8-sig"), Loader=yaml.BaseLoader)
     except (*UNREADABLE, OSError) as error:
         if path.stem != "data":
             return None
         reason = "not in UTF-8" if isinstance(error, UnicodeDecodeError) else "no YAML"
-        return DataYaml(name, {}, (), (DataError(name, f"a broken file ({reason})", NAMES),))
+        return DataYaml(name, {}, (), (DataError(name, f"a broken file ({reason})", HOW_TO_NAME),))
     if not isinstance(content, dict) or "names" not in content:
         return None
     names, problems = _names(content["names"], name)
@@ -103,7 +103,7 @@ def _read(path: Path, name: str) -> DataYaml | None:
 def _names(value: Any, name: str) -> tuple[dict[int, str], list[DataError]]:
     """Names by id of a list, or of a map from ids."""
     pairs = list(value.items()) if isinstance(value, dict) else list(enumerate(value)) if isinstance(value, list) else []
-    is_sound = 0 < len(pairs) < MOST and all(
+    is_sound = 0 < len(pairs) < MAX_CLASSES and all(
         (isinstance(key, int) or (isinstance(key, str) and key.isascii() and key.isdecimal() and len(key) < 6))
         and isinstance(each, str)
         and each.strip()
@@ -111,7 +111,7 @@ def _names(value: Any, name: str) -> tuple[dict[int, str], list[DataError]]:
         for key, each in pairs
     )
     if not is_sound:
-        return {}, [DataError(name, f"names that are no list of 1 to {MOST - 1} class names", NAMES)]
+        return {}, [DataError(name, f"names that are no list of 1 to {MAX_CLASSES - 1} class names", HOW_TO_NAME)]
     names = {int(key): each for key, each in pairs}
     twice = sorted({each for each in names.values() if list(names.values()).count(each) > 1})
     what = f"the same name for several classes ({', '.join(twice[:5])}), which count as one"
@@ -119,22 +119,22 @@ def _names(value: Any, name: str) -> tuple[dict[int, str], list[DataError]]:
     return dict(sorted(names.items())), [warning] if twice else []
 
 
-def _paths(content: dict[Any, Any]) -> Iterable[Written]:
+def _paths(content: dict[Any, Any]) -> Iterable[PathEntry]:
     folder = content.get("path")
     for key in KEYS:
         value = content.get(key)
         for each in value if isinstance(value, list) else [value]:
             if isinstance(each, str) and each.strip().lower() not in NOTHING:
-                yield Written(key, folder if isinstance(folder, str) else "", each.strip())
+                yield PathEntry(key, folder if isinstance(folder, str) else "", each.strip())
 
 
-def _inside(written: Written, base: PurePosixPath, root: Path) -> PurePosixPath | None:
+def _inside(path_entry: PathEntry, base: PurePosixPath, root: Path) -> PurePosixPath | None:
     """The folder or list that is meant. What lies before the data on another machine is left off till something is there."""
-    own = _parts(written.entry)
-    before = _parts(written.folder)
-    if not own and written.entry not in (".", "./"):
+    own = _parts(path_entry.entry)
+    before = _parts(path_entry.folder)
+    if not own and path_entry.entry not in (".", "./"):
         return None
-    if written.entry.startswith(("/", "\\")) or written.entry[1:2] == ":":
+    if path_entry.entry.startswith(("/", "\\")) or path_entry.entry[1:2] == ":":
         # Of a path from another machine at least `train/images` is kept: an end like `images` would mean any part.
         kept = 2 if own[-1:] == ["images"] else 1
         before, own = own[:-kept], own[-kept:]
@@ -146,9 +146,9 @@ def _inside(written: Written, base: PurePosixPath, root: Path) -> PurePosixPath 
     return None
 
 
-def _parts(written: str) -> list[str]:
+def _parts(path: str) -> list[str]:
     """The names in a path, of Windows too, without those that lead upwards."""
-    names = written[:4096].replace("\\", "/").split("/")
+    names = path[:4096].replace("\\", "/").split("/")
     return [name for name in names if name not in ("", ".", "..")]
 
 

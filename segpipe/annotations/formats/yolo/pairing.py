@@ -37,7 +37,7 @@ def pair(images: Iterable[str], texts: Iterable[str], parts: Mapping[str, str] |
         files = _by_key(left, _exact)
         found |= {name: tuple(files[key]) for name in own if (key := without_folder(name, IMAGES)) in files}
         left -= {file for name in own for file in found.get(name, ())}
-    for image_key, label_key in ((_alike, _alike), (_above, _exact)):
+    for image_key, label_key in ((_unified, _unified), (_without_word_folder, _exact)):
         owners, files = _by_key({*inside, *outside} - found.keys(), image_key), _by_key(left, label_key)
         alone = [key for key in owners.keys() & files.keys() if len(owners[key]) == len(files[key]) == 1]
         found |= {owners[key][0]: tuple(files[key]) for key in alone}
@@ -73,13 +73,13 @@ def _exact(text: str) -> str:
     return without_folder(text, LABELS if is_below(text, LABELS) else IMAGES)
 
 
-def _alike(name: str) -> str:
+def _unified(name: str) -> str:
     """A path in whose folders `images` and `labels` are the same word."""
     path = PurePosixPath(name)
     return id_of(PurePosixPath(*(WORD.sub("*", part.lower()) for part in path.parts[:-1]), path.name))
 
 
-def _above(image: str) -> str:
+def _without_word_folder(image: str) -> str:
     """The path of an image in a folder such as images_1st_500, less that folder: its labels may lie in the one `labels`."""
     path = PurePosixPath(image)
     parts = path.parts[:-1]

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays
 
-from segpipe.annotations.formats.coco.rle import RunError, decode, unpacked
+from segpipe.annotations.formats.coco.rle import RunError, decode, decompress
 
 MASKS = arrays.arrays(np.uint8, arrays.array_shapes(min_dims=2, max_dims=2, max_side=40), elements=st.integers(0, 1))
 
@@ -87,13 +87,13 @@ def test_masks_come_back_from_numbers_and_from_text(mask: np.ndarray) -> None:
 
 @given(st.lists(st.integers(0, 2**28), min_size=1, max_size=30))
 def test_numbers_of_any_size_are_unpacked(runs: list[int]) -> None:
-    assert unpacked(packed(runs)).tolist() == runs == slowly_unpacked(packed(runs))
+    assert decompress(packed(runs)).tolist() == runs == slowly_unpacked(packed(runs))
 
 
 @given(st.text(st.characters(min_codepoint=48, max_codepoint=111), max_size=40))
 def test_any_text_is_unpacked_as_slowly_or_refused(text: str) -> None:
     try:
-        assert unpacked(text).tolist() == slowly_unpacked(text)
+        assert decompress(text).tolist() == slowly_unpacked(text)
     except RunError as error:
         assert "break off" in str(error) or "above the image's pixels" in str(error)
 

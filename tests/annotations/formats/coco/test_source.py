@@ -14,9 +14,9 @@ from PIL import Image
 
 from segpipe.annotations.checks.findings import findings
 from segpipe.annotations.detect import summary
-from segpipe.annotations.detect.inspect import look
+from segpipe.annotations.detect.inspect import inspect_folder
 from segpipe.annotations.detect.layout import recognise
-from segpipe.annotations.detect.settings import of_data
+from segpipe.annotations.detect.settings import data_settings
 from segpipe.annotations.examination.result import Examination
 from segpipe.annotations.formats.coco import mask as coco_mask
 from segpipe.annotations.formats.coco import source as coco
@@ -129,7 +129,7 @@ def test_a_crowd_is_ignored_where_no_object_is_drawn(tmp_path: Path) -> None:
     assert rows(tmp_path, class_map={"dog": "__drop__", "cow": "cow"}) == FILLED
 
 
-def test_crowds_are_told(tmp_path: Path) -> None:
+def test_crowds_are_reported(tmp_path: Path) -> None:
     """Some programs write every mask of a brush as a crowd."""
     one(tmp_path, drawn({"counts": [6, 24], "size": [5, 6]}, iscrowd=1, id=5), drawn([SQUARE], iscrowd=0))
     assert problems(tmp_path, warning=True) == [
@@ -140,9 +140,9 @@ def test_crowds_are_told(tmp_path: Path) -> None:
 
 def test_masks_that_would_fill_the_memory_are_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     one(tmp_path, *(drawn({"counts": [0, 30], "size": [5, 6]}) for _ in range(4)))
-    monkeypatch.setattr(coco_mask, "MOST_HELD", 120)
+    monkeypatch.setattr(coco_mask, "MAX_RLE_PIXELS", 120)
     assert problems(tmp_path) == []
-    monkeypatch.setattr(coco_mask, "MOST_HELD", 119)
+    monkeypatch.setattr(coco_mask, "MAX_RLE_PIXELS", 119)
     assert problems(tmp_path)[0].startswith("a.png in instances.json: run lengths of more than ")
 
 
@@ -213,7 +213,7 @@ def test_no_image_outside_the_folder_is_ever_taken(tmp_path: Path, file_name: st
     assert sentence.endswith(" in x.json: listed, but not in the folder. Add the image, or take it out of the file.")
 
 
-def test_the_same_name_in_several_folders_is_told_apart_by_folder_or_part(tmp_path: Path) -> None:
+def test_the_same_name_in_several_folders_is_reported_apart_by_folder_or_part(tmp_path: Path) -> None:
     for name in ("images/train2017/a.png", "images/val2017/a.png"):
         picture(tmp_path / name)
     save(tmp_path / "annotations/instances_train2017.json", [image()], [drawn([SQUARE])])
@@ -280,7 +280,7 @@ def test_the_part_comes_from_the_name_of_the_file_or_the_folders(tmp_path: Path,
         ({"size": [5, 6]}, "counts that are neither text nor a list of whole numbers"),
     ],
 )
-def test_segmentations_that_are_no_shape_are_told(tmp_path: Path, segmentation: Any, what: str) -> None:
+def test_segmentations_that_are_no_shape_are_reported(tmp_path: Path, segmentation: Any, what: str) -> None:
     one(tmp_path, drawn([SQUARE], id="good"), drawn(segmentation, id="bad"))
     (sentence,) = problems(tmp_path)
     assert sentence.startswith(f"annotation bad of a.png: {what}. ")
@@ -294,7 +294,7 @@ def test_a_part_without_an_inside_is_left_out_with_a_warning(tmp_path: Path) -> 
     assert sentence.startswith("annotation 8 of a.png: a polygon of fewer than three points, which has no inside; this part is")
 
 
-def test_polygons_outside_the_image_or_without_area_are_told(tmp_path: Path) -> None:
+def test_polygons_outside_the_image_or_without_area_are_reported(tmp_path: Path) -> None:
     one(tmp_path, drawn([[60, 10, 70, 10, 70, 20], SQUARE], id=1), drawn([[1, 1, 2, 1, 3, 1]], id=2))
     assert rows(tmp_path) == FILLED
     remedy = "Correct it in the program that made it, or remove it from the file."
@@ -313,7 +313,7 @@ def test_boxes_are_no_masks(tmp_path: Path, empty: dict[str, Any]) -> None:
     ]
 
 
-def test_alike_mistakes_are_told_together(tmp_path: Path) -> None:
+def test_alike_mistakes_are_reported_together(tmp_path: Path) -> None:
     one(tmp_path, *(drawn([], bbox=[1, 1, 2, 2], id=number) for number in range(12)))
     (finding,) = findings(examined(tmp_path).problems)
     assert len(finding.files) == 12
@@ -330,7 +330,7 @@ def test_unknown_categories_get_the_line_that_adds_them(tmp_path: Path) -> None:
     assert (found[0].fix.key, found[0].fix.value, found[0].fix.adds) == ("data.coco.classes", "dog", True)
 
 
-def test_ids_of_categories_that_are_not_listed_are_told(tmp_path: Path) -> None:
+def test_ids_of_categories_that_are_not_listed_are_reported(tmp_path: Path) -> None:
     for category in (5, None, "x", [1], {"a": 1}, True, 1.5):
         one(tmp_path, drawn([SQUARE], category, id=1))
         (sentence,) = problems(tmp_path)
@@ -356,7 +356,7 @@ def test_text_of_any_script_is_read_whether_escaped_or_not(tmp_path: Path) -> No
         assert rows(tmp_path, classes=["background", "кот"]) == FILLED
 
 
-def test_a_file_with_a_mistake_in_its_lists_is_told(tmp_path: Path) -> None:
+def test_a_file_with_a_mistake_in_its_lists_is_reported(tmp_path: Path) -> None:
     picture(tmp_path / "a.png")
     cases = [
         ([image(), image()], [], CATEGORIES, "a.png and a.png in x.json: two images of one id, so that annotations could"),
@@ -480,7 +480,7 @@ def test_other_json_is_named_and_left_out(tmp_path: Path) -> None:
         b"\xff\xfe{\x00}\x00",
     ],
 )
-def test_broken_json_is_told(tmp_path: Path, text: str | bytes) -> None:
+def test_broken_json_is_reported(tmp_path: Path, text: str | bytes) -> None:
     picture(tmp_path / "a.png")
     (tmp_path / "x.json").write_bytes(text if isinstance(text, bytes) else text.encode())
     first = problems(tmp_path, unannotated="skip")[0] if text != "" else problems(tmp_path)[-1]
@@ -495,7 +495,7 @@ def test_init_finds_classes_in_their_order_and_writes_them(tmp_path: Path) -> No
     save(tmp_path / "train/_annotations.coco.json", [image()], [drawn([SQUARE], 1)], names)
     save(tmp_path / "valid/_annotations.coco.json", [image()], [drawn([SQUARE], 1)], names)
     data = data_params(tmp_path, "masks")
-    seen = look(tmp_path, data)
+    seen = inspect_folder(tmp_path, data)
     assert not seen.problems
     assert list(summary.lines(seen, "error")) == [
         f"{tmp_path}: coco",
@@ -505,7 +505,7 @@ def test_init_finds_classes_in_their_order_and_writes_them(tmp_path: Path) -> No
         "  classes  3, from COCO's categories: background, zebra (in 2); in no image: ant",
         "  split    given: train 1, val 1",
     ]
-    assert of_data(seen, "data/source") == {
+    assert data_settings(seen, "data/source") == {
         "data.source": "coco",
         "data.path": "data/source",
         "data.coco.classes": ("background", "zebra", "ant"),
@@ -514,11 +514,11 @@ def test_init_finds_classes_in_their_order_and_writes_them(tmp_path: Path) -> No
 
 def test_init_tells_what_convert_would_refuse(tmp_path: Path) -> None:
     one(tmp_path, drawn([], bbox=[1, 1, 2, 2]), drawn([[1, 1]]))
-    seen = look(tmp_path, data_params(tmp_path, "masks"))
+    seen = inspect_folder(tmp_path, data_params(tmp_path, "masks"))
     assert sorted(str(problem) for problem in seen.problems) == problems(tmp_path)
 
 
-def test_a_file_that_nothing_is_recognised_in_is_told_with_its_reason(tmp_path: Path) -> None:
+def test_a_file_that_nothing_is_recognised_in_is_reported_with_its_reason(tmp_path: Path) -> None:
     picture(tmp_path / "a.png")
     for content, reason in (
         (
@@ -612,7 +612,7 @@ def test_any_json_ends_in_masks_or_in_sentences(tmp_path_factory: pytest.TempPat
     (root / "x.json").write_text(json.dumps(content))
     for look_first in (True, False):
         try:
-            found = look(root, data_params(root, "masks")) if look_first else examined(root)
+            found = inspect_folder(root, data_params(root, "masks")) if look_first else examined(root)
             assert all("\n" not in str(problem) for problem in found.problems)
         except PipelineError as error:
             assert str(error)

@@ -12,7 +12,7 @@ from PIL import Image
 from segpipe.annotations.formats.labelme.embedded import Embedded, suffix_of
 from segpipe.errors import DataError
 from segpipe.images.decode import decode_image
-from segpipe.storage.byte_source import Held
+from segpipe.storage.byte_source import InMemory
 
 FORMATS = {"PNG": ".png", "JPEG": ".jpg", "TIFF": ".tif", "BMP": ".bmp", "WEBP": ".webp", "GIF": ".gif"}
 
@@ -24,7 +24,7 @@ def file_of(file_format: str) -> bytes:
 
 
 def embedded(image_data: Any) -> Embedded:
-    return Embedded(Held(json.dumps({"shapes": [], "imageData": image_data}).encode()), "a.json")
+    return Embedded(InMemory(json.dumps({"shapes": [], "imageData": image_data}).encode()), "a.json")
 
 
 @pytest.mark.parametrize("file_format", FORMATS)
@@ -46,13 +46,13 @@ def test_lines_of_base64_are_one(tmp_path: Any) -> None:
     "image_data",
     [None, "", 5, [], "abc", "é", "AAAA", base64.b64encode(b"%PDF-1").decode(), "data:image/png;base64,iVBORw0KGgo="],
 )
-def test_what_is_no_image_is_told(image_data: Any) -> None:
+def test_what_is_no_image_is_reported(image_data: Any) -> None:
     with pytest.raises(DataError) as caught:
         embedded(image_data).read()
     assert str(caught.value) == ("a.json: an imageData that is no image in base64. Put the image file beside the JSON file.")
     assert suffix_of({"imageData": image_data}) == ""
 
 
-def test_a_broken_file_is_told() -> None:
+def test_a_broken_file_is_reported() -> None:
     with pytest.raises(DataError, match="a JSON file that is broken"):
-        Embedded(Held(b"{"), "a.json").read()
+        Embedded(InMemory(b"{"), "a.json").read()

@@ -14,8 +14,8 @@ from PIL import Image
 from segpipe.annotations.convert import examine
 from segpipe.annotations.formats.labelme import source as labelme
 from segpipe.annotations.formats.labelme.embedded import Embedded
-from segpipe.annotations.items import Found
-from segpipe.storage.byte_source import Place
+from segpipe.annotations.items import ItemList
+from segpipe.storage.byte_source import FileRange
 from tests.annotations.data_params import data_params
 
 GUESS = (
@@ -189,7 +189,7 @@ def image_data(tmp_path: Path) -> str:
     return base64.b64encode((tmp_path / "outside.png").read_bytes()).decode()
 
 
-def sentences(found: Found) -> list[str]:
+def sentences(found: ItemList) -> list[str]:
     return sorted(f"{'warning: ' if problem.warning else ''}{problem}" for problem in found.problems)
 
 
@@ -207,16 +207,16 @@ def test_the_image_that_was_found_is_the_one_that_is_read(tmp_path: Path, name: 
     folder = make(tmp_path, CASES[name], image_data)
     for item in labelme.find(folder, "error").items:
         if item.source == item.annotation_name:
-            assert item.image == Embedded(Place(folder / item.source), item.source)
+            assert item.image == Embedded(FileRange(folder / item.source), item.source)
             assert item.suffix == ".png"
         else:
-            assert item.image == Place(folder / item.source)
+            assert item.image == FileRange(folder / item.source)
             assert folder in (folder / item.source).resolve().parents
-        assert item.annotation == Place(folder / item.annotation_name)
+        assert item.annotation == FileRange(folder / item.annotation_name)
 
 
 @pytest.mark.parametrize("image", ["a.avif", "C:\\x\\a.avif"])
-def test_an_image_of_a_kind_that_is_not_read_is_told(tmp_path: Path, image: str, image_data: str) -> None:
+def test_an_image_of_a_kind_that_is_not_read_is_reported(tmp_path: Path, image: str, image_data: str) -> None:
     folder = make(tmp_path, Case([], {"a.json": image}), image_data)
     (folder / "a.avif").touch()
     assert sentences(labelme.find(folder, "error")) == [
@@ -260,7 +260,7 @@ def test_several_images_of_a_name_are_one_id_too_many(tmp_path: Path, image_data
         ),
     ],
 )
-def test_a_file_that_is_no_labelme_json_is_told_with_and_without_image(tmp_path: Path, content: str, sentence: str) -> None:
+def test_a_file_that_is_no_labelme_json_is_reported_with_and_without_image(tmp_path: Path, content: str, sentence: str) -> None:
     (tmp_path / "a.json").write_text(content)
     found = labelme.find(tmp_path, "error")
     assert ([str(problem) for problem in found.problems], found.items) == ([sentence], ())
@@ -282,7 +282,7 @@ def test_a_file_that_is_no_labelme_json_is_told_with_and_without_image(tmp_path:
         ),
     ],
 )
-def test_an_image_inside_that_is_none_is_told(tmp_path: Path, image_data: Any, sentence: str) -> None:
+def test_an_image_inside_that_is_none_is_reported(tmp_path: Path, image_data: Any, sentence: str) -> None:
     content = {"shapes": [], "imagePath": "a.png", "imageData": image_data}
     (tmp_path / "a.json").write_text(json.dumps(content))
     whole = examine(data_params(tmp_path, "labelme"), (), tmp_path / "spool")

@@ -41,7 +41,7 @@ def test_a_byte_order_mark_and_other_unicode_are_read() -> None:
         (b"PK\3\4", None),
     ],
 )
-def test_broken_json_is_told(content: str | bytes, reason: str | None) -> None:
+def test_broken_json_is_reported(content: str | bytes, reason: str | None) -> None:
     sentence = refusal(content)
     assert re.match(r"(line \d+, column \d+ of )?a\.json: a JSON file that is broken \(", sentence)
     assert f"broken ({reason or ''}" in sentence
@@ -49,7 +49,7 @@ def test_broken_json_is_told(content: str | bytes, reason: str | None) -> None:
 
 
 @pytest.mark.parametrize("encoding", ["latin-1", "gbk"])
-def test_text_of_another_encoding_is_told(encoding: str) -> None:
+def test_text_of_another_encoding_is_reported(encoding: str) -> None:
     text = '{"shapes": [{"label": "%s", "points": []}]}' % ("狗在这里" if encoding == "gbk" else "Löwe")
     assert (
         refusal(text.encode(encoding)) == "line 1 of a.json: a JSON file that is not in UTF-8. Save it as UTF-8 in a text editor."
@@ -73,7 +73,7 @@ def test_text_of_another_encoding_is_told(encoding: str) -> None:
         {"type": "FeatureCollection", "features": []},
     ],
 )
-def test_json_of_another_kind_is_told(content: Any) -> None:
+def test_json_of_another_kind_is_reported(content: Any) -> None:
     assert refusal(json.dumps(content)) == (
         "a.json: a JSON file that is not labelme's (it has no list of shapes). Move it out of the folder."
     )
@@ -87,7 +87,7 @@ def test_json_of_another_kind_is_told(content: Any) -> None:
         ('{"shapes": [], "flags": {"a": true, "a": false}}', "a"),
     ],
 )
-def test_a_key_that_stands_twice_is_told(content: str, key: str) -> None:
+def test_a_key_that_stands_twice_is_reported(content: str, key: str) -> None:
     remedy = "Keep one of the two; a merge of two versions may have left both."
     assert refusal(content) == f'a.json: a JSON file that says "{key}" twice in one place. {remedy}'
 

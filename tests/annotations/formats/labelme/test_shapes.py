@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from segpipe.annotations.formats.labelme import shapes as module
-from segpipe.annotations.formats.labelme.shapes import KINDS, Drawn, drawn
+from segpipe.annotations.formats.labelme.shapes import KINDS, ParsedShapes, parse_shapes
 from segpipe.annotations.raster.shape import Shape
 from segpipe.errors import DataError
 from segpipe.record import Mask
@@ -25,8 +25,8 @@ AGAIN = "Draw it again, or remove it."
 NAN, INF = math.nan, math.inf
 
 
-def of(*raw: dict[str, Any], size: tuple[int, int] | None = (6, 5)) -> Drawn:
-    return drawn(raw, "a.json", size)
+def of(*raw: dict[str, Any], size: tuple[int, int] | None = (6, 5)) -> ParsedShapes:
+    return parse_shapes(raw, "a.json", size)
 
 
 def only(raw: dict[str, Any]) -> Shape:
@@ -223,7 +223,7 @@ BAD: list[tuple[dict[str, Any], str]] = [
 
 
 @pytest.mark.parametrize("number", range(len(BAD)))
-def test_a_shape_that_cannot_be_is_told_in_one_sentence(number: int) -> None:
+def test_a_shape_that_cannot_be_is_reported_in_one_sentence(number: int) -> None:
     wrong, sentence = BAD[number]
     raw = {"label": "cat", "points": TRIANGLE, "shape_type": "polygon"} | wrong
     assert told(raw) == [sentence]
@@ -276,7 +276,7 @@ def test_blanks_around_a_label_are_taken_off_with_a_warning() -> None:
     assert of(raw).shapes[0].label == "cat"
 
 
-def test_every_bad_shape_is_told_once_and_the_sound_ones_stay_in_order() -> None:
+def test_every_bad_shape_is_reported_once_and_the_sound_ones_stay_in_order() -> None:
     dog, cat = {"label": "dog", "points": TRIANGLE}, {"label": "cat", "points": TRIANGLE}
     few = {"label": "cow", "points": []}
     result = of(dog, few, {"label": None, "points": None}, few, {"points": TRIANGLE}, cat)
@@ -366,11 +366,11 @@ def test_a_mask_comes_back_as_it_was(mask: list[list[int]]) -> None:
         ([[7, 2], [9, 3]], png(L_SHAPE), f'warning: mask "cat" wholly outside the image. {AGAIN}'),
     ],
 )
-def test_a_mask_that_does_not_fit_is_told(points: Any, mask: Any, sentence: str) -> None:
+def test_a_mask_that_does_not_fit_is_reported(points: Any, mask: Any, sentence: str) -> None:
     assert told(masked(points, mask)) == [sentence]
 
 
-def test_a_damaged_mask_is_told() -> None:
+def test_a_damaged_mask_is_reported() -> None:
     cut = png(np.random.default_rng(3).integers(0, 2, (40, 50)))[:80]
     (sentence,) = told(masked([[0, 0], [49, 39]], cut))
     assert sentence.startswith('mask "cat" with a mask that cannot be read: a damaged image (')
@@ -387,7 +387,7 @@ def test_a_bomb_of_a_mask_is_refused_from_its_header() -> None:
 
 def test_masks_that_would_fill_the_memory_are_refused(monkeypatch: pytest.MonkeyPatch) -> None:
     raw = masked([[1, 1], [3, 2]], png([[1, 1, 1], [1, 1, 1]]))
-    monkeypatch.setattr(module, "MOST_HELD", 12)
+    monkeypatch.setattr(module, "MAX_MASK_PIXELS", 12)
     assert len(of(raw, raw).shapes) == 2
     with pytest.raises(DataError, match=r"^a\.json: masks of more than \d+ pixels in one image\. Cut the image into parts"):
         of(raw, raw, raw)

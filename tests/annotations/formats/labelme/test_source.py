@@ -14,13 +14,13 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from segpipe.annotations.convert import examine
-from segpipe.annotations.examination.examine import FEW
+from segpipe.annotations.examination.examine import SERIAL_UP_TO
 from segpipe.annotations.formats.labelme import source as labelme
 from segpipe.annotations.formats.labelme.shapes import KINDS
-from segpipe.annotations.items import Annotated, Item, Reader
+from segpipe.annotations.items import Item, ParsedAnnotation, Reader
 from segpipe.errors import DataError
 from segpipe.images.decode import decode_image, decode_mask
-from segpipe.storage.byte_source import Held, Place
+from segpipe.storage.byte_source import FileRange, InMemory
 from tests.annotations.data_params import data_params
 
 CLASSES = ("background", "cat", "dog")
@@ -48,11 +48,11 @@ def reader(classes: tuple[str, ...]) -> Reader:
     return labelme.source(Path("unread"), data_params(Path("unread"), "labelme"), classes).read
 
 
-def read(item: Item, width: int, height: int, classes: tuple[str, ...] = CLASSES) -> Annotated:
+def read(item: Item, width: int, height: int, classes: tuple[str, ...] = CLASSES) -> ParsedAnnotation:
     return reader(classes)(item, width, height)
 
 
-def annotated(folder: Path, shapes: Any, classes: tuple[str, ...] = CLASSES, **more: Any) -> Annotated:
+def annotated(folder: Path, shapes: Any, classes: tuple[str, ...] = CLASSES, **more: Any) -> ParsedAnnotation:
     """What is read of a 6 x 5 image with these shapes."""
     save(folder / "a.json", shapes, **more)
     return read(only(folder), 6, 5, classes)
@@ -146,7 +146,7 @@ def test_an_image_without_shapes_is_background(tmp_path: Path) -> None:
     assert painted(tmp_path, []) == ["000000"] * 5
 
 
-def test_unknown_labels_give_no_mask_and_are_told_of_all_files_together(tmp_path: Path) -> None:
+def test_unknown_labels_give_no_mask_and_are_reported_of_all_files_together(tmp_path: Path) -> None:
     save(tmp_path / "a.json", [shape("cow"), shape("cat"), shape("Cat"), shape("cow")])
     save(tmp_path / "b.json", [shape("cat")])
     found = examine(data_params(tmp_path, "labelme", classes=CLASSES), (), tmp_path / "spool")
@@ -159,12 +159,12 @@ def test_unknown_labels_give_no_mask_and_are_told_of_all_files_together(tmp_path
     assert [record.id for record in found.records] == ["b"]
 
 
-def test_all_labels_are_told_even_of_bad_shapes(tmp_path: Path) -> None:
+def test_all_labels_are_reported_even_of_bad_shapes(tmp_path: Path) -> None:
     read = annotated(tmp_path, [shape("cow"), shape("ant", [[1, 1]]), shape("", kind="cube"), shape(7, kind="circle")])
     assert (read.mask, read.values) == (None, ("7", "ant", "cow"))
 
 
-def test_all_that_is_wrong_with_a_file_is_told_at_once(tmp_path: Path) -> None:
+def test_all_that_is_wrong_with_a_file_is_reported_at_once(tmp_path: Path) -> None:
     shapes = [shape(kind="cube"), shape(None), shape("dog", [[1, 1]]), shape("dog", [[0, 0]]), shape("cat ")]
     assert told(tmp_path, shapes, imageWidth=60) == [
         "a.json: made for an image of 60 x 5 pixels, but the image has 6 x 5. "
@@ -254,14 +254,16 @@ def test_an_image_inside_is_not_looked_at_where_there_is_a_file(tmp_path: Path) 
 
 
 def test_many_images_inside_their_files_are_read_in_many_processes(tmp_path: Path) -> None:
-    for number in range(FEW + 2):
+    for number in range(SERIAL_UP_TO + 2):
         Image.new("L", (6, 5), number).save(tmp_path / "photo.png")
         content = base64.b64encode((tmp_path / "photo.png").read_bytes()).decode()
         save(tmp_path / f"test/{number:02}.json", [shape()], image="a.jpg", imageData=content)
     (tmp_path / "photo.png").unlink()
     found = examine(data_params(tmp_path, "labelme", classes=CLASSES), (), tmp_path / "spool")
     assert not [problem for problem in found.problems if not problem.warning]
-    expected = [(f"test/{number:02}", f"test/{number:02}.json", ".png", "test", (30 * number,)) for number in range(FEW + 2)]
+    expected = [
+        (f"test/{number:02}", f"test/{number:02}.json", ".png", "test", (30 * number,)) for number in range(SERIAL_UP_TO + 2)
+    ]
     assert [(each.id, each.source, each.suffix, each.given, each.sums) for each in found.records] == expected
 
 
@@ -321,7 +323,7 @@ def test_images_without_annotation_follow_the_rule(tmp_path: Path) -> None:
     ]
     assert [item.id for item in labelme.find(tmp_path, "skip").items] == ["a"]
     found = labelme.find(tmp_path, "background")
-    assert [(item.id, item.annotation) for item in found.items] == [("a", Place(tmp_path / "a.json")), ("b", None)]
+    assert [(item.id, item.annotation) for item in found.items] == [("a", FileRange(tmp_path / "a.json")), ("b", None)]
     mask = read(found.items[1], 6, 5).mask
     assert mask is not None
     assert not mask.any()
@@ -430,9 +432,9 @@ def test_any_damage_to_a_file_ends_in_a_mask_or_in_sentences(at: int, old: int, 
     shapes = [shape(), shape("dog", [[0, 0], [2, 2]], "rectangle") | {"group_id": 1, "flags": {}}]
     content = json.dumps({"version": "5.5.0", "shapes": shapes, "imagePath": "a.png", "imageWidth": 6}).encode()
     start = at % len(content)
-    damaged = Held(content[:start] + new + content[start + old :])
+    damaged = InMemory(content[:start] + new + content[start + old :])
     try:
-        result = read(Item("a", "a.png", Held(b""), damaged, annotation_name="a.json"), 6, 5)
+        result = read(Item("a", "a.png", InMemory(b""), damaged, annotation_name="a.json"), 6, 5)
         assert result.mask is not None or result.problems or set(result.values) - set(CLASSES)
     except DataError as error:
         assert "\n" not in str(error)

@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from segpipe.annotations.detect.inspect import look
+from segpipe.annotations.detect.inspect import inspect_folder
 from segpipe.annotations.exported_names import class_titles
 from segpipe.annotations.formats.labelme import supervisely
 from segpipe.annotations.formats.labelme.supervisely import is_supervisely
@@ -123,7 +123,7 @@ def test_the_bitmap_of_superviselys_own_example(tmp_path: Path) -> None:
 
 def test_no_more_of_a_bitmap_is_unpacked_than_an_image_can_have(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     project(tmp_path, bitmap(packed(np.ones((3, 3)))))
-    monkeypatch.setattr(supervisely, "LARGEST", 50)
+    monkeypatch.setattr(supervisely, "MAX_BITMAP_BYTES", 50)
     assert errors(tmp_path)[0].startswith('shape 1 of ds/ann/a.jpg.json: bitmap "cat" with a bitmap that cannot be read: ')
 
 
@@ -150,13 +150,13 @@ def test_other_figures(tmp_path: Path) -> None:
         (polygon(*BOX, kind="graph"), 'a shape of the type "graph", which is not known'),
     ],
 )
-def test_a_bad_figure_is_told_with_its_place(figure: Any, sentence: str, tmp_path: Path) -> None:
+def test_a_bad_figure_is_reported_with_its_place(figure: Any, sentence: str, tmp_path: Path) -> None:
     project(tmp_path, polygon(*BOX, label="dog"), figure)
     (told,) = errors(tmp_path)
     assert told.startswith(f"shape 2 of ds/ann/a.jpg.json: {sentence}")
 
 
-def test_another_size_is_told(tmp_path: Path) -> None:
+def test_another_size_is_reported(tmp_path: Path) -> None:
     project(tmp_path, polygon(*BOX), size={"height": 8, "width": 16})
     assert errors(tmp_path)[0].startswith("ds/ann/a.jpg.json: made for an image of 16 x 8 pixels, but the image has 8 x 4.")
 
@@ -164,7 +164,7 @@ def test_another_size_is_told(tmp_path: Path) -> None:
 def test_a_project_is_recognised_and_its_classes_keep_their_order(tmp_path: Path) -> None:
     project(tmp_path, polygon(*BOX))
     project(tmp_path, polygon(*BOX, label="dog"), image="b.png", folder="train")
-    seen = look(tmp_path, data_params(tmp_path, "labelme"))
+    seen = inspect_folder(tmp_path, data_params(tmp_path, "labelme"))
     assert (seen.layout.kind, seen.n_images, seen.unannotated, seen.problems) == ("labelme", 2, (), ())
     assert (seen.classes.names, seen.classes.origin) == (("background", "dog", "cat"), "meta.json")
     assert dict(rows(examined(tmp_path))) == {"ds/img/a": "22222222", "train/img/b": "11111111"}
@@ -173,7 +173,7 @@ def test_a_project_is_recognised_and_its_classes_keep_their_order(tmp_path: Path
 def test_pictures_of_masks_in_a_project_are_no_images(tmp_path: Path) -> None:
     project(tmp_path, polygon(*BOX))
     save(tmp_path / "ds/masks_human/a.png", np.zeros((4, 8), np.uint8))
-    assert look(tmp_path, data_params(tmp_path, "labelme"), "labelme").n_images == 1
+    assert inspect_folder(tmp_path, data_params(tmp_path, "labelme"), "labelme").n_images == 1
 
 
 def test_old_exports_name_the_image_without_its_suffix(tmp_path: Path) -> None:

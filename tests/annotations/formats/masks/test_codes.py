@@ -11,7 +11,7 @@ from hypothesis.extra.numpy import arrays
 from PIL import Image
 
 from segpipe.annotations.formats.masks import codes as mask_codes
-from segpipe.annotations.formats.masks.codes import COLOUR, code_of, colour_code, is_even, told
+from segpipe.annotations.formats.masks.codes import COLOUR_OFFSET, colour_code, format_code, is_evenly_spaced, parse_code
 from segpipe.errors import DataError, PipelineError
 from tests.annotations.formats.masks.folders import BLUE, GREEN, RED, blocks
 
@@ -140,7 +140,7 @@ AGAIN = "Make the mask again at the image's size, without smoothing, and save it
         ),
     ],
 )
-def test_what_is_no_mask_is_told(picture: Any, kind: str, sentence: str) -> None:
+def test_what_is_no_mask_is_reported(picture: Any, kind: str, sentence: str) -> None:
     assert refusal(encoded(picture, kind)) == f"m.png: {sentence}"
 
 
@@ -177,22 +177,24 @@ def test_any_colours_come_back(colours: np.ndarray) -> None:
 @given(
     st.one_of(st.integers(0, 65535), st.integers(0, 2**24 - 1).map(lambda rgb: colour_code(rgb >> 16, rgb >> 8 & 255, rgb & 255)))
 )
-def test_codes_are_told_as_they_are_read(code: int) -> None:
-    assert code_of(told(code)) == code
+def test_codes_are_reported_as_they_are_read(code: int) -> None:
+    assert parse_code(format_code(code)) == code
 
 
 def test_what_names_a_code() -> None:
-    assert [code_of(text) for text in (7, "7", "7 7 7", "65535", "1 2 3", "1, 2,3")] == [7, 7, 7, 65535] + 2 * [COLOUR | 0x10203]
+    assert [parse_code(text) for text in (7, "7", "7 7 7", "65535", "1 2 3", "1, 2,3")] == [7, 7, 7, 65535] + 2 * [
+        COLOUR_OFFSET | 0x10203
+    ]
     for text in ("red", "", "1 2", "256 0 0", "65536", "-1", "1 2 3 4", "1.5", "\u0661"):
         with pytest.raises(PipelineError):
-            code_of(text)
+            parse_code(text)
 
 
 def test_even_spacing() -> None:
     for even in ([0, 127, 254], [0, 127, 255], [0, 128, 255], [0, 85, 170, 255], [0, 51, 102, 153, 204, 255], [0, 10, 20]):
-        assert is_even(even)
+        assert is_evenly_spaced(even)
     for other in ([0, 1, 2], [0, 255], [0, 2, 4], [0, 100, 255], [1, 128, 255], [], [0]):
-        assert not is_even(other)
+        assert not is_evenly_spaced(other)
 
 
 def smoothed(ids: np.ndarray, kind: str) -> np.ndarray:
@@ -210,7 +212,7 @@ def disc(top: Any, below: Any = 0) -> np.ndarray:
 
 @pytest.mark.parametrize("kind", ["jpeg", "bilinear", "lanczos"])
 @pytest.mark.parametrize("colours", [False, True])
-def test_halos_of_smoothing_and_jpeg_are_told(kind: str, colours: bool) -> None:
+def test_halos_of_smoothing_and_jpeg_are_reported(kind: str, colours: bool) -> None:
     ids = disc((255, 40, 0)) if colours else disc(255)[..., 0]
     sharp = mask_codes.read(encoded(ids), "m.png")
     mask_codes.refuse_halos(sharp, "m.png")

@@ -9,7 +9,7 @@ import pytest
 from PIL import Image
 
 from segpipe.annotations.detect import settings
-from segpipe.annotations.detect.inspect import look
+from segpipe.annotations.detect.inspect import inspect_folder
 from segpipe.errors import Fix
 from tests.annotations.data_params import data_params
 from tests.annotations.formats.masks.folders import (
@@ -32,9 +32,9 @@ BLACK, WHITE = (0, 0, 0), (255, 255, 255)
 
 def seen_as(root: Path, spool: Path) -> tuple[dict[str, Any], dict[str, list[int]]]:
     """What init sets for data.masks, and the first row of each final mask; nothing may be wrong with it."""
-    found = look(root, data_params(root, "masks"))
+    found = inspect_folder(root, data_params(root, "masks"))
     assert found.problems == ()
-    values = settings.of_data(found, root.as_posix())
+    values = settings.data_settings(found, root.as_posix())
     examination = examined(with_settings(root, values), spool)
     assert errors(examination) == []
     own = {key.removeprefix("data.masks."): value for key, value in values.items() if key.startswith("data.masks.")}

@@ -2,7 +2,7 @@
 
 import pytest
 
-from segpipe.annotations.formats.masks.folder_names import without
+from segpipe.annotations.formats.masks.folder_names import strip_folder
 
 
 @pytest.mark.parametrize(
@@ -24,5 +24,5 @@ from segpipe.annotations.formats.masks.folder_names import without
     ],
 )
 def test_a_path_less_its_folder(path: str, folder: str, rest: str | None) -> None:
-    found = without(path.split("/"), folder)
+    found = strip_folder(path.split("/"), folder)
     assert (None if found is None else "/".join(found)) == rest

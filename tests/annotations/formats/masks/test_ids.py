@@ -10,10 +10,10 @@ from hypothesis import strategies as st
 
 from segpipe.annotations.class_map import class_ids
 from segpipe.annotations.formats.masks import ids as mask_ids
-from segpipe.annotations.formats.masks.codes import Coded
-from segpipe.annotations.items import Annotated, Item
+from segpipe.annotations.formats.masks.codes import CodedMask
+from segpipe.annotations.items import Item, ParsedAnnotation
 from segpipe.errors import PipelineError
-from segpipe.storage.byte_source import Place
+from segpipe.storage.byte_source import FileRange
 from tests.annotations.data_params import data_params
 from tests.annotations.formats.masks.folders import BLUE, RED, photo, save
 
@@ -26,20 +26,20 @@ def coding(class_map: dict[str, str] | None = None, **keys: Any) -> mask_ids.Cod
     return mask_ids.coding_of(data.masks, class_ids(data.masks.classes, class_map or {}))
 
 
-def read(path: Path, pixels: Any, dtype: Any = np.uint8, size: tuple[int, int] = (3, 2), **keys: Any) -> Annotated:
+def read(path: Path, pixels: Any, dtype: Any = np.uint8, size: tuple[int, int] = (3, 2), **keys: Any) -> ParsedAnnotation:
     save(path / "m.png", pixels, dtype)
-    item = Item("a", "images/a.jpg", Place(path / "a.jpg"), Place(path / "m.png"), annotation_name="masks/a.png")
+    item = Item("a", "images/a.jpg", FileRange(path / "a.jpg"), FileRange(path / "m.png"), annotation_name="masks/a.png")
     return mask_ids.read(item, *size, coding(**keys))
 
 
-def rows(annotated: Annotated) -> list[list[int]]:
+def rows(annotated: ParsedAnnotation) -> list[list[int]]:
     assert annotated.mask is not None
     assert annotated.mask.dtype == np.uint8
     return annotated.mask.tolist()
 
 
 def test_without_an_annotation_all_is_background(tmp_path: Path) -> None:
-    item = Item("a", "a.jpg", Place(tmp_path / "a.jpg"), None)
+    item = Item("a", "a.jpg", FileRange(tmp_path / "a.jpg"), None)
     assert rows(mask_ids.read(item, 3, 2, coding())) == [[0, 0, 0], [0, 0, 0]]
 
 
@@ -120,7 +120,7 @@ def test_nothing_can_be_dropped_without_a_background() -> None:
         ((1, 1), "3 x 2 pixels, but the image has 1 x 1. Make the mask again from the image it belongs to."),
     ],
 )
-def test_a_mask_of_another_size_is_told(tmp_path: Path, size: tuple[int, int], sentence: str) -> None:
+def test_a_mask_of_another_size_is_reported(tmp_path: Path, size: tuple[int, int], sentence: str) -> None:
     photo(tmp_path / "a.jpg", *size)
     annotated = read(tmp_path, IDS, size=size)
     assert annotated.mask is None
@@ -128,13 +128,13 @@ def test_a_mask_of_another_size_is_told(tmp_path: Path, size: tuple[int, int], s
     assert annotated.values == ("0", "1", "2"), "what it holds is judged with the others all the same"
 
 
-def test_a_mask_larger_than_its_image_is_told(tmp_path: Path) -> None:
+def test_a_mask_larger_than_its_image_is_reported(tmp_path: Path) -> None:
     (problem,) = read(tmp_path, np.zeros((9, 6), np.uint8), size=(2, 3)).problems
     assert problem.problem == "made at another resolution: 3 times larger than its image"
 
 
 @pytest.mark.parametrize("orientation", [1, 3, 6, 8])
-def test_a_mask_drawn_before_the_photo_was_turned_is_told(tmp_path: Path, orientation: int) -> None:
+def test_a_mask_drawn_before_the_photo_was_turned_is_reported(tmp_path: Path, orientation: int) -> None:
     photo(tmp_path / "a.jpg", 3, 2, orientation)
     shown = (2, 3) if orientation in (6, 8) else (3, 2)
     annotated = read(tmp_path, IDS, size=shown)
@@ -155,5 +155,5 @@ def test_ids_are_what_a_plain_loop_makes_of_them(values: list[int], ignored: int
     expected = [255 if value == ignored else value if value < 3 else None for value in values]
     assert own.ids_of(values) == expected
     if None not in expected:
-        coded = Coded(np.arange(len(values), dtype=np.uint8)[None], tuple(values), False)
+        coded = CodedMask(np.arange(len(values), dtype=np.uint8)[None], tuple(values), False)
         assert coded.mapped([number for number in own.ids_of(values) if number is not None]).tolist() == [expected]

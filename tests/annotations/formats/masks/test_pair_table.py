@@ -5,8 +5,8 @@ from pathlib import Path
 import pytest
 
 from segpipe.annotations.formats.masks import pair_table
-from segpipe.annotations.formats.masks.layers import Layer, Layers
-from segpipe.annotations.items import Found, Item
+from segpipe.annotations.formats.masks.mask_files import MaskFile, MaskFiles
+from segpipe.annotations.items import Item, ItemList
 from segpipe.errors import PipelineError
 
 
@@ -84,7 +84,7 @@ def test_images_without_a_mask_follow_the_rule(tmp_path: Path) -> None:
         ),
     ],
 )
-def test_a_line_that_cannot_be_followed_is_told(tmp_path: Path, line: str, sentence: str) -> None:
+def test_a_line_that_cannot_be_followed_is_reported(tmp_path: Path, line: str, sentence: str) -> None:
     (tmp_path / "elsewhere").mkdir()
     (tmp_path / "elsewhere/1.png").touch()
     (tmp_path / "x").mkdir()
@@ -134,7 +134,7 @@ def test_text_of_another_code_is_refused(tmp_path: Path) -> None:
         pair_table.find(tmp_path, "pairs.csv", "error")
 
 
-def by_class(root: Path, *lines: str, rule: str = "error") -> Found:
+def by_class(root: Path, *lines: str, rule: str = "error") -> ItemList:
     text = "\n".join(["image,mask,class,part", *lines])
     return pair_table.find(write(root, text, "out/3.png", "out/4.png"), "pairs.csv", rule, ("cat", "dog"))
 
@@ -160,8 +160,8 @@ def test_a_column_class_gives_an_image_a_mask_for_each(tmp_path: Path) -> None:
     assert pair_table.class_names(write(tmp_path / "x", "image,mask\nin/a.jpg,out/1.png\n"), "pairs.csv") is None
 
 
-def layers_of(item: Item) -> tuple[Layer, ...]:
-    assert isinstance(item.annotation, Layers)
+def layers_of(item: Item) -> tuple[MaskFile, ...]:
+    assert isinstance(item.annotation, MaskFiles)
     return item.annotation.files
 
 
@@ -187,11 +187,11 @@ def layers_of(item: Item) -> tuple[Layer, ...]:
         ),
     ],
 )
-def test_lines_of_classes_that_cannot_be_followed_are_told(tmp_path: Path, lines: list[str], sentence: str) -> None:
+def test_lines_of_classes_that_cannot_be_followed_are_reported(tmp_path: Path, lines: list[str], sentence: str) -> None:
     assert list(map(str, by_class(tmp_path, *lines).problems)) == [f"pairs.csv, {sentence}"]
 
 
-def test_an_image_with_and_without_mask_is_told(tmp_path: Path) -> None:
+def test_an_image_with_and_without_mask_is_reported(tmp_path: Path) -> None:
     found = by_class(tmp_path, "in/a.jpg,out/1.png,cat,", "in/a.jpg,,,", rule="background")
     assert list(map(str, found.problems)) == [
         "pairs.csv, line 3: names the image in/a.jpg with and without mask, as line 2 shows. Remove the line without mask."

@@ -11,10 +11,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image
 
+from segpipe.annotations.code_counts import CodeCounts
 from segpipe.annotations.detect import settings as first_settings
-from segpipe.annotations.detect.inspect import look
+from segpipe.annotations.detect.inspect import inspect_folder
 from segpipe.annotations.formats.masks.palettes import why_colours
-from segpipe.annotations.tally import Tally
 from segpipe.images.decode import value_colours
 from tests.annotations.data_params import data_params
 from tests.annotations.formats.masks.folders import blocks, errors, examined, masks_of, mended, photo, save, with_settings
@@ -36,9 +36,9 @@ def pair(root: Path, name: str, ids: Any, colours: Colours = (), mode: str = "",
 
 def read(root: Path, spool: Path) -> tuple[dict[str, list[int]], tuple[str, ...]]:
     """Each mask's classes from block to block, and their names, by what `segpipe init` makes of the folder."""
-    found = look(root, data_params(root, "masks"))
+    found = inspect_folder(root, data_params(root, "masks"))
     assert [problem for problem in found.problems if not problem.warning] == []
-    examination = examined(with_settings(root, first_settings.of_data(found, root.as_posix())), spool)
+    examination = examined(with_settings(root, first_settings.data_settings(found, root.as_posix())), spool)
     assert errors(examination) == []
     return {name: rows[0][::4] for name, rows in masks_of(examination).items()}, examination.classes
 
@@ -70,7 +70,7 @@ def test_a_table_in_the_order_of_the_palette_changes_nothing(tmp_path: Path) -> 
     root = tmp_path / "x"
     pair(root, "a", blocks(0, 1, 2), (BLACK, RED, BLUE))
     (root / "label_colors.txt").write_text(BY_COLOURS)
-    found = look(root, data_params(root, "masks"))
+    found = inspect_folder(root, data_params(root, "masks"))
     assert (found.classes.palette, found.classes.values) == ("indices", "ids")
     assert read(root, tmp_path)[0] == {"a": [0, 1, 2]}
 
@@ -147,7 +147,7 @@ def test_the_stage_refuses_what_init_would_read_by_colours(tmp_path: Path) -> No
 
 
 @pytest.mark.parametrize(
-    ("tallies", "named", "why"),
+    ("mask_counts", "named", "why"),
     [
         ([((0, 1), ())], (), ""),
         ([((0, 1), (0, 9 << 8))], (), ""),
@@ -162,8 +162,8 @@ def test_the_stage_refuses_what_init_would_read_by_colours(tmp_path: Path) -> No
         ([((0, 1), (0, 255)), ((0, 1, 255), ())], (), ""),
     ],
 )
-def test_the_reasons(tallies: Any, named: Any, why: str) -> None:
-    held = [Tally(codes, (1,) * len(codes), shown) for codes, shown in tallies]
+def test_the_reasons(mask_counts: Any, named: Any, why: str) -> None:
+    held = [CodeCounts(codes, (1,) * len(codes), shown) for codes, shown in mask_counts]
     assert why_colours(held, named, only_by_look=False) == why
 
 

@@ -29,12 +29,12 @@ def test_trainval_names_what_no_other_list_does(tmp_path: Path) -> None:
     assert part_lists.read(tmp_path, "images") == ({"a": "", "b": "val", "c": "test"}, [])
 
 
-def test_what_lists_and_folders_lack_is_told() -> None:
-    assert list(map(str, part_lists.compare({"a": "train", "b": "val"}, {"b", "c", "d"}, {"b", "c"}))) == [
+def test_what_lists_and_folders_lack_is_reported() -> None:
+    assert list(map(str, part_lists.unmatched({"a": "train", "b": "val"}, {"b", "c", "d"}, {"b", "c"}))) == [
         "a: named in a list but not in the folder. Add it, or take it off the list.",
         "c: in the folder but in none of its lists. Add it to train.txt, val.txt or test.txt.",
     ]
-    assert part_lists.compare({}, {"a"}, {"a"}) == []
+    assert part_lists.unmatched({}, {"a"}, {"a"}) == []
 
 
 def test_paths_of_another_machine_count_from_where_they_meet_an_image(tmp_path: Path) -> None:

@@ -8,10 +8,10 @@ import pytest
 from PIL import Image
 
 from segpipe.annotations.formats.masks import source as masks
-from segpipe.annotations.formats.masks.layers import Layers
-from segpipe.annotations.items import Found
+from segpipe.annotations.formats.masks.mask_files import MaskFiles
+from segpipe.annotations.items import ItemList
 from segpipe.errors import PipelineError
-from segpipe.storage.byte_source import Place
+from segpipe.storage.byte_source import FileRange
 from tests.annotations.data_params import data_params
 
 CLASSES = ("background", "cat", "dog")
@@ -34,7 +34,7 @@ def write_lists(root: Path, **lists: str) -> None:
         (root / f"{name}.txt").write_text(text, encoding="utf-8")
 
 
-def find(root: Path, rule: str = "error", **keys: str) -> Found:
+def find(root: Path, rule: str = "error", **keys: str) -> ItemList:
     data = data_params(root, "masks", unannotated=rule, **keys)
     return masks.find(root, data.masks, data.unannotated)
 
@@ -55,9 +55,9 @@ def test_images_and_masks_are_matched_by_name(tmp_path: Path) -> None:
     found = find(tmp_path)
     assert all(problem.warning for problem in found.problems)
     assert [(item.id, item.source, item.annotation) for item in found.items] == [
-        ("a", "images/a.jpg", Place(tmp_path / "masks/a.png")),
-        ("c.d", "images/c.d.bmp", Place(tmp_path / "masks/c.d.bmp")),
-        ("deep/b", "images/deep/b.PNG", Place(tmp_path / "masks/deep/b.tif")),
+        ("a", "images/a.jpg", FileRange(tmp_path / "masks/a.png")),
+        ("c.d", "images/c.d.bmp", FileRange(tmp_path / "masks/c.d.bmp")),
+        ("deep/b", "images/deep/b.PNG", FileRange(tmp_path / "masks/deep/b.tif")),
     ]
 
 
@@ -238,7 +238,7 @@ def layered(root: Path, rule: str = "error", **keys: Any) -> tuple[dict[str, lis
     found = masks.source(root, data_params(root, "masks", unannotated=rule, **keys)).found
     own = {
         item.id: [(each.name, each.class_name) for each in item.annotation.files]
-        if isinstance(item.annotation, Layers)
+        if isinstance(item.annotation, MaskFiles)
         else [(item.annotation_name, "")]
         for item in found.items
     }
@@ -274,7 +274,7 @@ def test_parts_of_one_mask_are_taken_together(tmp_path: Path) -> None:
     assert told == []
 
 
-def test_a_class_that_no_key_names_is_told_with_its_file(tmp_path: Path) -> None:
+def test_a_class_that_no_key_names_is_reported_with_its_file(tmp_path: Path) -> None:
     for name in ("a", "b"):
         save(tmp_path / "x", f"images/{name}.jpg", f"masks/{name}_cat.png")
         save(tmp_path / "y", f"{name}.jpg", f"{name}_cat.png")
@@ -292,7 +292,7 @@ def test_a_photo_beside_masks_of_classes_is_an_image(tmp_path: Path) -> None:
     assert told == []
 
 
-def test_a_name_that_fits_two_images_is_told(tmp_path: Path) -> None:
+def test_a_name_that_fits_two_images_is_reported(tmp_path: Path) -> None:
     save(tmp_path, "images/a.jpg", "images/a_big.jpg", "masks/a_big_cat.png", "masks/a_cat.png")
     own, told = layered(tmp_path, "skip", **BY_CLASS | {"classes": ("background", "cat", "big_cat")})
     assert own == {"a": [("masks/a_cat.png", "cat")]}
@@ -302,7 +302,7 @@ def test_a_name_that_fits_two_images_is_told(tmp_path: Path) -> None:
     )
 
 
-def test_two_files_of_one_class_or_part_are_told_together(tmp_path: Path) -> None:
+def test_two_files_of_one_class_or_part_are_reported_together(tmp_path: Path) -> None:
     save(tmp_path, "images/a.jpg", "masks/a_cat.png", "masks/a_cat.tif")
     same = "masks of one image and of the same name up to its suffix. Remove all but one of them."
     assert layered(tmp_path, **BY_CLASS)[1] == [f"masks/a_cat.png and masks/a_cat.tif: {same}"]
@@ -313,7 +313,7 @@ def test_two_files_of_one_class_or_part_are_told_together(tmp_path: Path) -> Non
     ]
 
 
-def test_one_more_mask_of_an_image_is_told_with_the_first_and_the_line_that_joins_them(tmp_path: Path) -> None:
+def test_one_more_mask_of_an_image_is_reported_with_the_first_and_the_line_that_joins_them(tmp_path: Path) -> None:
     save(tmp_path / "x", "a.png", "a_mask.png", "a_mask_1.png", "b.png", "b_mask.png", "c.png")
     save(tmp_path / "y", "images/a.jpg", "masks/a_mask.png", "masks/a_mask_1.png", "images/b.jpg", "masks/b_mask.png")
     joined = "by their names masks of one image, which nothing joins. "
@@ -327,7 +327,7 @@ def test_one_more_mask_of_an_image_is_told_with_the_first_and_the_line_that_join
     assert [str(each) for each in two.problems] == [f"masks/a_mask.png and masks/a_mask_1.png: {joined}"]
 
 
-def test_one_more_mask_that_may_be_anything_is_told_without_a_line(tmp_path: Path) -> None:
+def test_one_more_mask_that_may_be_anything_is_reported_without_a_line(tmp_path: Path) -> None:
     pairs(tmp_path, "a", "b", "c")
     save(tmp_path, "masks/a_dog.png", "masks/b_1.png")
     found = masks.source(tmp_path, data_params(tmp_path, "masks")).found
@@ -341,7 +341,7 @@ def test_one_more_mask_that_may_be_anything_is_told_without_a_line(tmp_path: Pat
     ]
 
 
-def test_masks_that_all_tell_a_class_are_told_with_the_lines_that_read_them(tmp_path: Path) -> None:
+def test_masks_that_all_tell_a_class_are_reported_with_the_lines_that_read_them(tmp_path: Path) -> None:
     for name in ("a", "b", "c"):
         save(tmp_path, f"images/{name}.jpg", f"masks/{name}_cat.png", f"masks/{name}_dog.png")
     found = masks.source(tmp_path, data_params(tmp_path, "masks")).found
@@ -357,7 +357,7 @@ def test_masks_that_all_tell_a_class_are_told_with_the_lines_that_read_them(tmp_
     ]
 
 
-def test_masks_that_leave_open_what_they_are_are_told_without_a_line(tmp_path: Path) -> None:
+def test_masks_that_leave_open_what_they_are_are_reported_without_a_line(tmp_path: Path) -> None:
     for name in ("a", "b", "c"):
         save(tmp_path, f"images/{name}.jpg", f"masks/{name}_cat.png", f"masks/{name}_cat2.png")
     found = masks.source(tmp_path, data_params(tmp_path, "masks")).found

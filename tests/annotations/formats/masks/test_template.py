@@ -29,8 +29,8 @@ def test_a_template_names_the_mask_of_an_image(template: str, image: str, mask: 
     stems = stems_of(own, [image])
     assert bool(stems) is bool(mask)
     if mask:
-        assert [stems[each.folder][each.stem] for each in own.readings(mask, stems)] == [image]
-        assert own.readings(f"{mask}x", stems) == own.readings(f"x{mask}", stems) == set()
+        assert [stems[each.folder][each.stem] for each in own.matches(mask, stems)] == [image]
+        assert own.matches(f"{mask}x", stems) == own.matches(f"x{mask}", stems) == set()
         assert own.is_mask(mask, ".png") is not template.endswith(".tif")
 
 
@@ -61,7 +61,7 @@ def owners(template: str, mask: str, *images: str, classes: tuple[str, ...] | No
     """The images and classes that the name of a mask may mean."""
     own = parse(template)
     stems = stems_of(own, images)
-    return {(stems[each.folder][each.stem], each.class_name) for each in own.readings(mask, stems, classes)}
+    return {(stems[each.folder][each.stem], each.class_name) for each in own.matches(mask, stems, classes)}
 
 
 @pytest.mark.parametrize(

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from segpipe.annotations.detect import settings as first_settings
-from segpipe.annotations.detect.inspect import look
+from segpipe.annotations.detect.inspect import inspect_folder
 from tests.annotations.data_params import data_params
 from tests.annotations.formats.masks.folders import errors, examined, masks_of, photo, save, with_settings
 
@@ -52,8 +52,8 @@ def test_an_object_is_read_as_one_or_refused(tmp_path_factory: pytest.TempPathFa
         saved(root / f"masks/{at}.png", mask, white, mode)
     if data.draw(st.booleans()):
         (root / "classes.txt").write_text(data.draw(st.sampled_from(["tumour\n", "background\ntumour\n", "BG\ntumour\n"])))
-    found = look(root, data_params(root, "masks"))
-    examination = examined(with_settings(root, first_settings.of_data(found, root.as_posix())), root.parent)
+    found = inspect_folder(root, data_params(root, "masks"))
+    examination = examined(with_settings(root, first_settings.data_settings(found, root.as_posix())), root.parent)
     wrong = [*errors(examination), *(problem for problem in found.problems if not problem.warning)]
     assert bool(wrong) == bool(strays), wrong
     if strays == 1:
@@ -69,8 +69,8 @@ def test_one_mask_in_black_and_white_among_ids_is_named(tmp_path: Path, mode: st
         photo(root / f"images/{at}.png", SIDE, SIDE)
         ids = truth(at) * (1 + at % 3)
         saved(root / f"masks/{at}.png", truth(at) if at == 3 else ids, 255 if at == 3 else 1, mode if at == 3 else "L")
-    found = look(root, data_params(root, "masks"))
-    examination = examined(with_settings(root, first_settings.of_data(found, root.as_posix())), tmp_path)
+    found = inspect_folder(root, data_params(root, "masks"))
+    examination = examined(with_settings(root, first_settings.data_settings(found, root.as_posix())), tmp_path)
     assert [(each.file, each.problem) for each in errors(examination)] == [
         ("masks/3.png", "nearly all that is not the first class is 255, the ignored value, while other masks hold objects")
     ]

@@ -8,7 +8,7 @@ import pytest
 from PIL import Image
 
 from segpipe.annotations.formats.voc import source as voc
-from segpipe.annotations.items import Item, Seen, Source
+from segpipe.annotations.items import AnnotationSummary, Item, Source
 from segpipe.errors import PipelineError
 from segpipe.images import palette
 from tests.annotations.data_params import data_params
@@ -78,7 +78,7 @@ def test_a_folder_a_tar_and_a_folder_with_the_tar_give_the_same(tmp_path: Path) 
         assert contents(root) == expected
 
 
-def test_listed_but_missing_files_are_told(tmp_path: Path) -> None:
+def test_listed_but_missing_files_are_reported(tmp_path: Path) -> None:
     tree(tmp_path, train="a b c d", val="d e")
     (tmp_path / "JPEGImages/a.jpg").unlink()
     (tmp_path / "SegmentationClass/b.png").unlink()
@@ -157,7 +157,7 @@ def write_lists(root: Path, lists: dict[str, str]) -> None:
         ),
     ],
 )
-def test_a_list_that_is_derived_is_told(tmp_path: Path, lists: dict[str, str], sentence: str) -> None:
+def test_a_list_that_is_derived_is_reported(tmp_path: Path, lists: dict[str, str], sentence: str) -> None:
     tree(tmp_path, train="a b c", val="")
     write_lists(tmp_path, lists)
     (problem,) = voc.find(tmp_path).problems
@@ -181,7 +181,7 @@ def test_val_is_never_trained_on(tmp_path: Path, lists: dict[str, str], sentence
     assert "" not in {item.given for item in found.items}
 
 
-def test_a_test_list_without_masks_is_told(tmp_path: Path) -> None:
+def test_a_test_list_without_masks_is_reported(tmp_path: Path) -> None:
     tree(tmp_path, train="a b", val="c")
     write_lists(tmp_path, {"train": "a b", "val": "c", "test": "2007_9 gone"})
     found = voc.find(tmp_path)
@@ -210,7 +210,7 @@ def test_folders_inside_the_folders_are_looked_into(tmp_path: Path) -> None:
     ]
 
 
-def test_a_name_that_several_folders_have_is_told(tmp_path: Path) -> None:
+def test_a_name_that_several_folders_have_is_reported(tmp_path: Path) -> None:
     tree(tmp_path, train="a b", val="c")
     for folder in ("JPEGImages", "SegmentationClass"):
         (path,) = (tmp_path / folder).glob("a.*")
@@ -284,18 +284,20 @@ def test_masks_in_the_colours_of_voc_are_read_by_them(tmp_path: Path) -> None:
     )
 
 
-def test_masks_in_other_colours_or_beyond_the_classes_are_told(tmp_path: Path) -> None:
+def test_masks_in_other_colours_or_beyond_the_classes_are_reported(tmp_path: Path) -> None:
     tree(tmp_path, train="a b c", val="")
     Image.new("RGB", (4, 3), (1, 2, 3)).save(tmp_path / "SegmentationClass/a.png")
     Image.fromarray(np.full((3, 4), 4, np.uint8)).save(tmp_path / "SegmentationClass/b.png")
     source = voc.source(tmp_path, data_params(tmp_path, "voc", classes=CLASSES))
     seen = [
-        Seen(item, annotated.values, annotated.tally) for item in source.found.items for annotated in [source.read(item, 4, 3)]
+        AnnotationSummary(item, annotated.values, annotated.code_counts)
+        for item in source.found.items
+        for annotated in [source.read(item, 4, 3)]
     ]
-    problems = source.judge(seen)
+    problems = source.check_all(seen)
     assert [problem.file for problem in problems] == ["SegmentationClass/a.png", "SegmentationClass/b.png"]
     assert problems[0].fixes == ()
-    (problem,) = source.judge(seen[1:2] + seen[2:])
+    (problem,) = source.check_all(seen[1:2] + seen[2:])
     assert str(problem) == (
         "SegmentationClass/b.png: values that are no class: 4. data.voc.classes names 0 to 2. Name every class."
     )
@@ -324,7 +326,7 @@ def test_a_tree_on_the_disk_comes_before_a_tar_and_of_several_tars_one_must_be_n
     assert [str(problem) for problem in found.problems] == [
         "one.tar: a tar beside a VOC tree, which is read in its place. Let data.path name the tar if that is meant."
     ]
-    assert {place.file.suffix for item in found.items for place in item.image.places()} == {".jpg"}
+    assert {place.file.suffix for item in found.items for place in item.image.file_ranges()} == {".jpg"}
     (tmp_path / "only").mkdir()
     for name in ("one", "two"):
         (tmp_path / f"only/{name}.tar").write_bytes((tmp_path / "one.tar").read_bytes())

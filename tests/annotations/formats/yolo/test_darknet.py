@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from segpipe.annotations.detect.inspect import look
+from segpipe.annotations.detect.inspect import inspect_folder
 from segpipe.annotations.formats.yolo import darknet
 from segpipe.errors import PipelineError
 from tests.annotations.data_params import data_params
@@ -26,7 +26,7 @@ def export(root: Path, data: str, **lists: str) -> Path:
 
 
 def given(root: Path) -> dict[str, int]:
-    seen = look(root, data_params(root, "yolo"))
+    seen = inspect_folder(root, data_params(root, "yolo"))
     assert (seen.layout.kind, seen.problems) == ("yolo", ())
     assert (seen.classes.names, dict(seen.values)) == (("background", "cat", "dog"), {"cat": 2, "dog": 1})
     return dict(seen.given)
@@ -49,7 +49,7 @@ def test_without_the_file_there_is_nothing(tmp_path: Path) -> None:
     assert darknet.find(tmp_path) is None
 
 
-def test_another_encoding_is_told(tmp_path: Path) -> None:
+def test_another_encoding_is_reported(tmp_path: Path) -> None:
     (tmp_path / "obj.data").write_bytes(b"train = \xe9.txt")
     with pytest.raises(PipelineError, match=r"obj\.data: not UTF-8 text\. Save it as UTF-8\."):
         darknet.find(tmp_path)

@@ -9,9 +9,9 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from segpipe.annotations.detect import summary
-from segpipe.annotations.detect.inspect import look
+from segpipe.annotations.detect.inspect import inspect_folder
 from segpipe.annotations.detect.layout import recognise
-from segpipe.annotations.detect.settings import of_data
+from segpipe.annotations.detect.settings import data_settings
 from segpipe.annotations.examination.result import Examination
 from segpipe.errors import PipelineError
 from segpipe.images.decode import decode_mask
@@ -211,7 +211,7 @@ def test_names_of_background_and_ignore_are_that(tmp_path: Path) -> None:
         (b"names: [\xff]", "data.yaml: a broken file (not in UTF-8)"),
     ],
 )
-def test_a_data_yaml_that_is_wrong_is_told(tmp_path: Path, yaml: str | bytes, what: str) -> None:
+def test_a_data_yaml_that_is_wrong_is_reported(tmp_path: Path, yaml: str | bytes, what: str) -> None:
     one(tmp_path, f"0 {SQUARE}", yaml)
     (sentence,) = told(tmp_path)
     assert sentence.startswith(f"{what}. ")
@@ -223,7 +223,7 @@ def test_the_same_name_twice_is_one_class_with_a_warning(tmp_path: Path) -> None
     assert told(tmp_path, warning=True)[0].startswith("data.yaml: the same name for several classes (cat), which count as one.")
 
 
-def test_two_files_of_other_names_are_told(tmp_path: Path) -> None:
+def test_two_files_of_other_names_are_reported(tmp_path: Path) -> None:
     one(tmp_path, f"0 {SQUARE}")
     text(tmp_path / "coco8.yaml", "names: [person]")
     text(tmp_path / "args.yaml", "epochs: 5")
@@ -273,14 +273,14 @@ def test_names_that_params_do_not_list_get_the_line_that_adds_them(tmp_path: Pat
         (f"{'9' * 5000} {SQUARE}", "a class id that is no whole number from 0 on"),
     ],
 )
-def test_lines_that_are_no_polygon_are_told(tmp_path: Path, line: str, what: str) -> None:
+def test_lines_that_are_no_polygon_are_reported(tmp_path: Path, line: str, what: str) -> None:
     one(tmp_path, f"0 {SQUARE}\n{line}\n{line}\n")
     (sentence,) = told(tmp_path)
     assert sentence.startswith(f"line 2 of labels/a.txt: {what}")
     assert not examined(tmp_path).records
 
 
-def test_all_mistakes_of_a_file_are_told_at_once(tmp_path: Path) -> None:
+def test_all_mistakes_of_a_file_are_reported_at_once(tmp_path: Path) -> None:
     one(tmp_path, f"0 0.5 0.5 0.25 0.25\n7 {SQUARE}\n0 a\n0 0.5 0.5 0.2 0.2\n300 {SQUARE}\n")
     sentences = told(tmp_path)
     assert len(sentences) == 3
@@ -298,19 +298,19 @@ def test_a_small_overshoot_is_moved_to_the_border_with_a_warning(tmp_path: Path)
     assert not told(tmp_path, warning=True)
 
 
-def test_polygons_without_area_are_told(tmp_path: Path) -> None:
+def test_polygons_without_area_are_reported(tmp_path: Path) -> None:
     one(tmp_path, f"0 {SQUARE}\n0 0.5 0.5 0.5 0.5 0.5 0.5\n0 0.125 0.25 0.25 0.25 0.375 0.25")
     assert told(tmp_path, warning=True) == [
         "line 2 of labels/a.txt: a polygon with no area. Export the labels again as YOLO segmentation."
     ]
 
 
-def test_text_in_another_encoding_is_told(tmp_path: Path) -> None:
+def test_text_in_another_encoding_is_reported(tmp_path: Path) -> None:
     one(tmp_path, f"0 {SQUARE}".encode("utf-16"))
     assert told(tmp_path)[0].startswith("labels/a.txt: a label file that is no text. ")
 
 
-def test_label_files_and_images_that_do_not_pair_are_told(tmp_path: Path) -> None:
+def test_label_files_and_images_that_do_not_pair_are_reported(tmp_path: Path) -> None:
     one(tmp_path, f"0 {SQUARE}")
     text(tmp_path / "labels/gone.txt", "")
     text(tmp_path / "images/a.txt", "")
@@ -335,7 +335,7 @@ def test_init_finds_classes_in_their_order_and_writes_them(tmp_path: Path) -> No
     text(tmp_path / "train/labels/a.txt", f"0 {SQUARE}")
     picture(tmp_path / "valid/images/b.png")
     text(tmp_path / "data.yaml", "train: ../train/images\nval: ../valid/images\nnc: 2\nnames: [zebra, ant]\n")
-    seen = look(tmp_path, data_params(tmp_path, "masks"))
+    seen = inspect_folder(tmp_path, data_params(tmp_path, "masks"))
     assert not seen.problems
     assert list(summary.lines(seen, "error")) == [
         f"{tmp_path}: yolo",
@@ -347,7 +347,7 @@ def test_init_finds_classes_in_their_order_and_writes_them(tmp_path: Path) -> No
         "  classes  3, from YOLO's names: background, zebra (in 1); in no image: ant",
         "  split    given: train 1, val 1",
     ]
-    assert of_data(seen, "data/source") == {
+    assert data_settings(seen, "data/source") == {
         "data.source": "yolo",
         "data.path": "data/source",
         "data.yolo.classes": ("background", "zebra", "ant"),
@@ -357,14 +357,14 @@ def test_init_finds_classes_in_their_order_and_writes_them(tmp_path: Path) -> No
 def test_init_names_classes_that_no_file_names(tmp_path: Path) -> None:
     picture(tmp_path / "images/a.png")
     text(tmp_path / "labels/a.txt", f"2 {SQUARE}\n0 {SQUARE}")
-    seen = look(tmp_path, data_params(tmp_path, "masks"))
+    seen = inspect_folder(tmp_path, data_params(tmp_path, "masks"))
     assert seen.classes.names == ("background", "class_0", "class_1", "class_2")
     assert rows(tmp_path, classes=list(seen.classes.names))[1] == "01110000"
 
 
 def test_a_data_set_of_boxes_is_recognised_and_refused(tmp_path: Path) -> None:
     one(tmp_path, "0 0.5 0.5 0.25 0.25")
-    (problem,) = look(tmp_path, data_params(tmp_path, "masks")).problems
+    (problem,) = inspect_folder(tmp_path, data_params(tmp_path, "masks")).problems
     assert problem.problem.startswith("a box (five numbers)")
 
 
@@ -413,7 +413,7 @@ def test_any_files_end_in_masks_or_in_sentences(tmp_path_factory: pytest.TempPat
     one(root, label, yaml)
     for look_first in (True, False):
         try:
-            found = look(root, data_params(root, "masks")) if look_first else examined(root)
+            found = inspect_folder(root, data_params(root, "masks")) if look_first else examined(root)
             assert all("\n" not in str(problem) for problem in found.problems)
         except PipelineError as error:
             assert str(error)

@@ -10,14 +10,15 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from segpipe.annotations import convert, entries
+from segpipe.annotations import cache_encoding, convert
 from segpipe.annotations.checks.findings import findings
-from segpipe.annotations.detect.inspect import look
-from segpipe.annotations.examination import examine, kept, picture
+from segpipe.annotations.detect.inspect import inspect_folder
+from segpipe.annotations.examination import examine, image_info, result_cache
 from segpipe.annotations.examination.result import Examination
 from segpipe.annotations.formats.table import source_of
 from segpipe.annotations.near_duplicates import pairs
 from segpipe.errors import DataError, Fix
+from segpipe.reproducibility.code_hash import closure
 from segpipe.storage.examination_cache import Cache
 from segpipe.storage.workspace import AFRESH, examined
 from tests.annotations.data_params import data_params
@@ -65,7 +66,7 @@ def test_a_second_time_gives_the_same_and_reads_nothing(
     data = data_params(folder(tmp_path / "x", n_images), "masks")
     plain = seen(convert.examine(data, (), tmp_path / "spool"))
     assert seen(convert.examine(data, (), tmp_path / "spool", cache=cache)) == plain
-    for place, name in ((examine, "picture_of"), (examine, "_read"), (pairs, "pairs")):
+    for place, name in ((examine, "image_info"), (examine, "_read_annotation"), (pairs, "pairs")):
         monkeypatch.setattr(place, name, forbidden)
     assert seen(convert.examine(data, (), tmp_path / "spool", cache=cache)) == plain
 
@@ -74,8 +75,8 @@ def test_data_that_moved_is_the_same_data(tmp_path: Path, cache: Cache, monkeypa
     root = folder(tmp_path / "x")
     convert.examine(data_params(root, "masks"), (), tmp_path / "spool", cache=cache)
     moved = root.rename(tmp_path / "y")
-    monkeypatch.setattr(examine, "picture_of", forbidden)
-    monkeypatch.setattr(examine, "_read", forbidden)
+    monkeypatch.setattr(examine, "image_info", forbidden)
+    monkeypatch.setattr(examine, "_read_annotation", forbidden)
     assert len(convert.examine(data_params(moved, "masks"), (), tmp_path / "spool", cache=cache).records) == 5
 
 
@@ -86,7 +87,7 @@ def test_other_classes_read_the_annotations_anew_and_no_image(
     convert.examine(data_params(root, "masks"), (), tmp_path / "spool", cache=cache)
     more = data_params(root, "masks", classes=["background", "a", "b"])
     plain = seen(convert.examine(more, (), tmp_path / "spool"))
-    monkeypatch.setattr(examine, "picture_of", forbidden)
+    monkeypatch.setattr(examine, "image_info", forbidden)
     assert seen(convert.examine(more, (), tmp_path / "spool", cache=cache)) == plain
 
 
@@ -118,34 +119,47 @@ def test_entries_of_another_content_are_computed_again(tmp_path: Path, cache: Ca
 
 
 def test_other_code_counts_as_another_reader(monkeypatch: pytest.MonkeyPatch) -> None:
-    before = kept.image_key("a", "parts"), kept.pairs_key([b"a", b"b"])
-    monkeypatch.setattr(kept, "_made_by", lambda: "another version")
-    assert not {kept.image_key("a", "parts"), kept.pairs_key([b"a", b"b"])} & {*before}
+    before = result_cache.image_key("a", "parts"), result_cache.pairs_key([b"a", b"b"])
+    monkeypatch.setattr(result_cache, "_code_and_versions", lambda: "another version")
+    assert not {result_cache.image_key("a", "parts"), result_cache.pairs_key([b"a", b"b"])} & {*before}
+
+
+def test_all_code_that_reads_counts() -> None:
+    """Else an edit of it would be answered with what the old code saw."""
+    root = result_cache.PACKAGE.parent
+    reading = {
+        root / file for file in closure(root, ["segpipe.annotations.formats.table", "segpipe.annotations.examination.examine"])
+    }
+    assert reading
+    assert {file.relative_to(root).as_posix() for file in reading - {*result_cache.code_files()}} <= {
+        "segpipe/console/progress.py"
+    }
+    assert result_cache.PACKAGE / "images/decode.py" in result_cache.code_files()
 
 
 def test_the_order_and_the_lengths_of_fingerprints_count() -> None:
-    assert len({kept.pairs_key(each) for each in ([b"ab", b"c"], [b"c", b"ab"], [b"a", b"bc"], [b"abc"])}) == 4
+    assert len({result_cache.pairs_key(each) for each in ([b"ab", b"c"], [b"c", b"ab"], [b"a", b"bc"], [b"abc"])}) == 4
 
 
 @pytest.mark.parametrize("source", ["labelme", "masks", "coco", "yolo", "voc"])
-def test_what_every_format_reads_by_can_be_told(source: str, tmp_path: Path) -> None:
+def test_what_every_format_reads_by_can_be_described(source: str, tmp_path: Path) -> None:
     """Else its annotations would be read each time, without a word."""
     case = next(case for case in CASES if case.source == source and not case.is_broken)
     data = parameters(case, tmp_path / "x")
     found = source_of(data, tmp_path / "x", ())
-    described = kept.described(found.read)
+    described = result_cache.describe_reader(found.read)
     assert described
     assert str(tmp_path) not in described
-    assert kept.annotation_key("mask", found.found.items[0], "hash", found.read)
+    assert result_cache.annotation_key("mask", found.found.items[0], "hash", found.read)
 
 
 @pytest.mark.parametrize("value", [lambda: 1, partial(lambda: 1), Path("x"), object(), {1: object()}, [np.zeros(2)]])
-def test_what_cannot_be_told_is_not_kept(value: Any) -> None:
-    assert kept.described(value) == ""
+def test_what_cannot_be_described_is_not_cached(value: Any) -> None:
+    assert result_cache.describe_reader(value) == ""
 
 
 @pytest.mark.parametrize("case", [case for case in CASES if "everything" in case.name or case.warnings][:24], ids=names)
-def test_the_corpus_is_told_alike_from_the_cache(case: Case, tmp_path: Path, cache: Cache) -> None:
+def test_the_corpus_is_reported_alike_from_the_cache(case: Case, tmp_path: Path, cache: Cache) -> None:
     data = parameters(case, tmp_path / "x")
     told = [seen(convert.examine(data, (), tmp_path / "spool", 1, own)) for own in (Cache(None), cache, cache)]
     assert told[0] == told[1] == told[2]
@@ -154,9 +168,9 @@ def test_the_corpus_is_told_alike_from_the_cache(case: Case, tmp_path: Path, cac
 def test_a_look_reads_no_annotation_twice(tmp_path: Path, cache: Cache, monkeypatch: pytest.MonkeyPatch) -> None:
     root = folder(tmp_path / "x", MANY)
     data = data_params(root, "masks")
-    first = look(root, data, cache=cache)
+    first = inspect_folder(root, data, cache=cache)
     monkeypatch.setattr("segpipe.annotations.formats.masks.codes.read", forbidden)
-    again = look(root, data, cache=cache)
+    again = inspect_folder(root, data, cache=cache)
     assert (replace(again, problems=()), [*map(str, again.problems)]) == (
         replace(first, problems=()),
         [*map(str, first.problems)],
@@ -166,9 +180,9 @@ def test_a_look_reads_no_annotation_twice(tmp_path: Path, cache: Cache, monkeypa
 def test_values_come_back_as_they_were() -> None:
     error = DataError("a", "b", "c", (Fix("k", (1, "x"), adds=True), Fix("l", [1])), warning=True)
     value = {"a": (1, 2.5, None, True), "b": [b"\0\xff", {}], "c": (error,)}
-    content = entries.encode(value)
+    content = cache_encoding.encode(value)
     assert content is not None
-    back = entries.decode(content)
+    back = cache_encoding.decode(content)
     assert {**back, "c": [vars(each) for each in back["c"]]} == {**value, "c": [vars(error)]}
     assert json.loads(content)
 
@@ -179,7 +193,9 @@ def test_a_value_that_would_come_back_as_another_is_not_kept() -> None:
 
     grown = DataError("a", "b", "c")
     grown.cause = "d"  # type: ignore[attr-defined]
-    assert [entries.encode(each) for each in (np.int64(1), {1, 2}, OtherError("a", "b", "c"), grown, float("nan"))] == [None] * 5
+    assert [cache_encoding.encode(each) for each in (np.int64(1), {1, 2}, OtherError("a", "b", "c"), grown, float("nan"))] == [
+        None
+    ] * 5
 
 
 def test_only_a_project_keeps_anything(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -193,7 +209,7 @@ def test_only_a_project_keeps_anything(tmp_path: Path, monkeypatch: pytest.Monke
     assert examined() is None
 
 
-def test_the_same_bytes_under_two_names_are_told_under_both(tmp_path: Path, cache: Cache) -> None:
+def test_the_same_bytes_under_two_names_are_reported_under_both(tmp_path: Path, cache: Cache) -> None:
     rgba = np.random.default_rng(1).integers(0, 255, (40, 40, 4), np.uint8)
     for name in "ab":
         (tmp_path / "x/images").mkdir(parents=True, exist_ok=True)
@@ -207,5 +223,5 @@ def test_the_same_bytes_under_two_names_are_told_under_both(tmp_path: Path, cach
 
 def test_a_picture_has_a_fingerprint_only_where_one_is_asked_for(tmp_path: Path) -> None:
     content = (folder(tmp_path / "x", 5) / "images/00.png").read_bytes()
-    sizes = [len(picture.picture_of(content, "a", how).fingerprint) for how in ("none", "whole", "parts")]
+    sizes = [len(image_info.image_info(content, "a", how).fingerprint) for how in ("none", "whole", "parts")]
     assert sizes[0] == 0 < sizes[1] < sizes[2]

@@ -1,4 +1,4 @@
-"""What an image says by itself, whatever is annotated on it: its size, its statistics, and what it looks like."""
+"""What is known of an image without its annotation: size, pixel statistics, and a fingerprint."""
 
 from dataclasses import dataclass
 
@@ -9,10 +9,10 @@ from segpipe.images.decode import decode_image, pixel_size, transparency
 
 
 @dataclass(frozen=True)
-class Picture:
+class ImageInfo:
     """`spacing`, `sums`, `squares`, `low` and `high` as a `Record` has them.
 
-    `problems` are told under the name of the file. `fingerprint` is empty where near-duplicates are not looked for.
+    `problems` are reported under the name of the file. `fingerprint` is empty where near-duplicates are not looked for.
     """
 
     width: int
@@ -28,12 +28,12 @@ class Picture:
     fingerprint: bytes
 
 
-def picture_of(content: bytes, name: str, near_duplicates: str) -> Picture:
+def image_info(content: bytes, name: str, near_duplicates: str) -> ImageInfo:
     """Reads a file's bytes; `near_duplicates` is that of params.yaml. Raises DataError for what is no sound image."""
     image = decode_image(content, name)
     values = measure.histograms(image)
     sums, squares = measure.sums_and_squares(values)
-    return Picture(
+    return ImageInfo(
         width=image.shape[1],
         height=image.shape[0],
         channels=image.shape[2],

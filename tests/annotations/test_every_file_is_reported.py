@@ -93,7 +93,7 @@ def vanished(root: Path, data: DataParams, examination: Examination) -> list[str
     for item in source_of(data, root, ()).found.items:
         is_told = any(is_named(name, text) for name in (item.source, item.annotation_name) if name for text in told)
         if item.id in packed or is_told:
-            used |= {place.file for part in (item.image, item.annotation) if part for place in part.places()}
+            used |= {place.file for part in (item.image, item.annotation) if part for place in part.file_ranges()}
     counts = Counter()
     left = []
     for path in sorted(root.rglob("*")):

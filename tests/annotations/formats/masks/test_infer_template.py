@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from segpipe.annotations.formats.masks.guess import guess
+from segpipe.annotations.formats.masks.infer_template import infer
 from segpipe.annotations.formats.masks.template import parse, stems_of
 
 
@@ -27,7 +27,7 @@ from segpipe.annotations.formats.masks.template import parse, stems_of
     ],
 )
 def test_the_template_that_fits_most_is_found(images: list[str], masks: list[str], template: str, count: int) -> None:
-    found = guess(images, masks)
+    found = infer(images, masks)
     assert (found.template, found.n_fitting, found.classes) == (template, count, ()) if found else count == 0
 
 
@@ -37,13 +37,13 @@ def test_the_template_that_fits_most_is_found(images: list[str], masks: list[str
     st.sampled_from(["_mask", "-gt", " (mask)", ".seg"]),
 )
 def test_an_added_ending_is_always_found(stems: set[str], ending: str) -> None:
-    found = guess(stems, {stem + ending for stem in stems})
+    found = infer(stems, {stem + ending for stem in stems})
     assert found
     assert found.n_fitting == len(stems)
     template = parse(found.template)
     known = stems_of(template, stems)
     for stem in stems:
-        assert {known[each.folder][each.stem] for each in template.readings(stem + ending, known)} == {stem}
+        assert {known[each.folder][each.stem] for each in template.matches(stem + ending, known)} == {stem}
 
 
 FIVE = ("a0", "a1", "a2", "a3", "a4")
@@ -82,28 +82,28 @@ def named(*templates: str, images: tuple[str, ...] = FIVE) -> list[str]:
         (["A0_cat", "A0_dog", "a1_cat", "a2_cat", "a2_dog"], "{stem}_{class}", ("cat", "dog")),
     ],
 )
-def test_several_masks_of_an_image_are_told_apart(masks: list[str], template: str, classes: tuple[str, ...]) -> None:
-    found = guess(FIVE, masks)
+def test_several_masks_of_an_image_are_reported_apart(masks: list[str], template: str, classes: tuple[str, ...]) -> None:
+    found = infer(FIVE, masks)
     assert found
-    assert (found.template, found.classes, found.n_fitting, found.ways) == (template, classes, len(masks), ())
+    assert (found.template, found.classes, found.n_fitting, found.alternatives) == (template, classes, len(masks), ())
 
 
 def test_images_with_an_ending_of_their_own_have_masks_of_classes() -> None:
     images = [f"{each}_photo" for each in FIVE]
-    found = guess(images, named("STEM_cat", "STEM_dog"))
+    found = infer(images, named("STEM_cat", "STEM_dog"))
     assert found
     assert (found.template, found.classes) == ("{stem}_photo > {stem}_{class}", ("cat", "dog"))
 
 
 def test_masks_in_the_folder_of_their_image_need_no_name_of_it() -> None:
     images = [f"{each}/photo" for each in FIVE]
-    hashes = guess(images, [f"{each}/{at}c{each[1]}7b" for each in FIVE for at in range(2)])
-    classes = guess(images, named("STEM/cat", "STEM/dog"))
+    hashes = infer(images, [f"{each}/{at}c{each[1]}7b" for each in FIVE for at in range(2)])
+    classes = infer(images, named("STEM/cat", "STEM/dog"))
     assert hashes
     assert classes
     assert (hashes.template, hashes.classes) == ("{any}", ())
     assert (classes.template, classes.classes) == ("{class}", ("cat", "dog"))
-    assert guess(["train/a", "val/b"], ["train/x", "val/y"]) is None
+    assert infer(["train/a", "val/b"], ["train/x", "val/y"]) is None
 
 
 @pytest.mark.parametrize(
@@ -128,9 +128,9 @@ def test_masks_in_the_folder_of_their_image_need_no_name_of_it() -> None:
     ],
 )
 def test_what_names_leave_open_is_said_with_what_can_be_meant(masks: list[str], ways: list[str], choices: list[str]) -> None:
-    found = guess(FIVE, masks)
+    found = infer(FIVE, masks)
     assert found
-    assert (found.template, [way for way, _ in found.ways]) == ("", ways)
+    assert (found.template, [way for way, _ in found.alternatives]) == ("", ways)
     texts = [text for text, _ in found.choices()]
     assert texts == choices
     for text in texts:
@@ -138,11 +138,11 @@ def test_what_names_leave_open_is_said_with_what_can_be_meant(masks: list[str], 
         known = stems_of(template, FIVE)
         meant = [mask for mask in masks if template.is_mask(mask, ".png")]
         assert len(meant) >= len(FIVE)
-        assert all(len(template.readings(mask, known)) == 1 for mask in meant)
+        assert all(len(template.matches(mask, known)) == 1 for mask in meant)
 
 
 def test_a_doubt_names_the_masks_of_one_image() -> None:
-    found = guess(FIVE, [*named("STEM_mask"), "a1_mask_old"])
+    found = infer(FIVE, [*named("STEM_mask"), "a1_mask_old"])
     assert found
     assert found.doubt({"a1_mask": "masks/a1_mask.png"}) == (
         "its images have masks that are called in several ways: {stem}_mask (5), {stem}_mask_old (1); "
@@ -151,7 +151,7 @@ def test_a_doubt_names_the_masks_of_one_image() -> None:
 
 
 def test_names_that_differ_where_no_image_has_two_masks_leave_nothing_open() -> None:
-    found = guess(FIVE, ["a0", "a1", "a2", "a3", "a4_mask"])
+    found = infer(FIVE, ["a0", "a1", "a2", "a3", "a4_mask"])
     assert found
     assert (found.template, found.n_fitting) == ("{stem}", 4)
 
@@ -164,11 +164,11 @@ def test_names_that_differ_where_no_image_has_two_masks_leave_nothing_open() -> 
 )
 def test_classes_are_found_whatever_the_images_are_called(stems: set[str], classes: set[str], text: str) -> None:
     masks = [text.replace("{stem}", stem).replace("{class}", name) for stem in stems for name in classes]
-    found = guess(stems, masks)
+    found = infer(stems, masks)
     assert found
-    if found.ways:  # where an image's name is another's with more: who is meant?
+    if found.alternatives:  # where an image's name is another's with more: who is meant?
         return
     template = parse(found.template)
     known = stems_of(template, stems)
-    assert all(template.readings(mask, known, found.classes) for mask in masks)
+    assert all(template.matches(mask, known, found.classes) for mask in masks)
     assert found.classes == tuple(sorted(classes))

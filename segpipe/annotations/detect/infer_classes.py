@@ -1,4 +1,4 @@
-"""What the classes of a data set are called: by a list beside the data, by its labels, or by what its masks hold."""
+"""Infers the classes of a data set: from a list beside the data, from its labels, or from the values of its masks."""
 
 from collections.abc import Collection, Iterable, Sequence
 
@@ -32,7 +32,7 @@ VOC = (
 )
 
 
-def of_labels(labels: Collection[str], listed: NameList | None) -> Classes:
+def classes_from_labels(labels: Collection[str], listed: NameList | None) -> Classes:
     """Classes of labelled shapes: background first, then the list's names in its order, else the labels by name."""
     found = _objects(sorted(set(labels)))
     names = found if listed is None else _objects(listed.names)
@@ -48,7 +48,7 @@ def of_labels(labels: Collection[str], listed: NameList | None) -> Classes:
     return Classes((background, *kept), IGNORE, listed.file if listed else "the labels found", tuple(problems))
 
 
-def of_listed(names: Sequence[str], labels: Collection[str], origin: str) -> Classes:
+def classes_from_list(names: Sequence[str], labels: Collection[str], origin: str) -> Classes:
     """Classes that the files themselves list, in their order, background first; without a list, those of the labels found."""
     objects = _objects(names or _by_number(labels))
     background = _background(names)
@@ -71,7 +71,7 @@ def _by_number(labels: Collection[str]) -> list[str]:
     return [f"class_{number}" for number in range(1 + max((int(label.rpartition("_")[2]) for label in labels), default=-1))]
 
 
-def of_ids(found: Sequence[int], listed: NameList | None, is_voc: bool) -> Classes:
+def classes_from_ids(found: Sequence[int], listed: NameList | None, is_voc: bool) -> Classes:
     """Classes of the ids that the masks hold: the list's names, VOC's own, else class_1 and so on.
 
     A list that names the objects only, one fewer than the ids from 0 on, gets background before them.
@@ -90,12 +90,12 @@ def of_ids(found: Sequence[int], listed: NameList | None, is_voc: bool) -> Class
     if is_voc and not listed and len(names) <= len(VOC):
         names, origin = VOC, "PASCAL VOC"
     ids = [value for value in found if value != ignored]
-    problems = (*(listed.gaps() if listed else ()), *_void_first(listed), *_id_problems(ids, found, names, listed))
+    problems = (*(listed.gaps() if listed else ()), *_id_problems(ids, found, names, listed))
     names = (BACKGROUND, OBJECT) if problems and not listed and not is_voc else names
     return Classes(tuple(names), ignored, origin, problems)
 
 
-def of_other_colours(colours: Sequence[str]) -> Classes:
+def classes_from_unknown_colours(colours: Sequence[str]) -> Classes:
     """What cannot be classes of a VOC tree: masks in colours that are not VOC's."""
     what = f"colours that are not PASCAL VOC's: {', '.join(colours[:8])}{' ...' if len(colours) > 8 else ''}"
     remedy = "Read the tree as images and masks: --kind masks --image-dir JPEGImages --mask-dir SegmentationClass."
@@ -106,23 +106,13 @@ def _without_void(names: Sequence[str], found: Sequence[int]) -> tuple[tuple[str
     """The names without those that mean "no class", and the value that a last one of these has in the masks.
 
     Elsewhere such a name becomes `__ignore__`: the ids after it keep their places. A first one stays, since many call
-    their background so: `_void_first` tells of it.
+    their background so: a check of the data set warns of it.
     """
     at = len(names) - 1
     kept = (names[0], *(IGNORED if is_void(name) else name for name in names[1:]))
     if not is_void(names[-1]):
         return kept, IGNORE
     return kept[:-1], IGNORE if IGNORE in found and at not in found else at
-
-
-def _void_first(listed: NameList | None) -> list[DataError]:
-    """A warning where the first name of a list means "no class", which yet counts as one."""
-    if not listed or not is_void(listed.names[0]) or any(map(is_background, listed.names)):
-        return []
-    name = listed.names[0]
-    what = f'the first class is called "{name}", and counts as a class of objects'
-    remedy = f'In data.class_map write "{name}: background" if no object is there, or "{name}: __ignore__" if nobody looked.'
-    return [DataError(listed.file, what, remedy, warning=True)]
 
 
 def _id_problems(ids: Sequence[int], found: Sequence[int], names: Sequence[str], listed: NameList | None) -> list[DataError]:

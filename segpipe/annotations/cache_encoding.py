@@ -1,14 +1,14 @@
-"""What was found out of files as bytes for the cache, and back: plain values, errors and fixes; nothing is ever executed."""
+"""Results of an examination as JSON for the cache, and back: plain values, errors and fixes; nothing is ever executed."""
 
 import base64
 import json
 from typing import Any
 
-from segpipe.annotations.tally import Tally
+from segpipe.annotations.code_counts import CodeCounts
 from segpipe.errors import DataError, Fix
 
-KNOWN = {"error": DataError, "fix": Fix, "tally": Tally}
-"""Classes that an entry may hold, made again from what stands in them."""
+KNOWN = {"error": DataError, "fix": Fix, "code_counts": CodeCounts}
+"""Classes that an entry may hold, rebuilt from their fields."""
 
 
 def encode(value: Any) -> bytes | None:

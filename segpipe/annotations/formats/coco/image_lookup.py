@@ -1,15 +1,15 @@
-"""Which image an entry of a COCO file means, and which part it belongs to."""
+"""Finds the image file of an entry in a COCO file, and the part it belongs to."""
 
 from collections import defaultdict
 from collections.abc import Iterable
 from pathlib import PurePosixPath
 
-from segpipe.annotations.formats.coco.file import CocoFile, Listed
+from segpipe.annotations.formats.coco.file import CocoFile, ListedImage
 from segpipe.annotations.items import part_in_names
 from segpipe.errors import DataError
 
 
-class Places:
+class ImageLookup:
     """Finds the image that a file_name means: only files below the data's folder count, so none can lead elsewhere."""
 
     def __init__(self, images: Iterable[str]) -> None:
@@ -18,7 +18,7 @@ class Places:
         for name in sorted(self.images):
             self.of_name[PurePosixPath(name).name].append(name)
 
-    def of(self, file: CocoFile, image: Listed) -> str | DataError:
+    def of(self, file: CocoFile, image: ListedImage) -> str | DataError:
         """The relative path of a listed image: beside its file, below the root, by the end of its path, or by its name."""
         path = PurePosixPath(image.file_name.replace("\\", "/"))
         if ".." not in path.parts and not path.is_absolute():

@@ -1,6 +1,7 @@
 """Near-duplicates: how many planted copies are found, what is flagged besides, and what both steps cost.
 
-Run in the repository: python bench/twins.py [DATA [COPIES]]   (DATA holds camvid/ and concrete_voc/; what is absent is skipped)
+Run in the repository: python bench/near_duplicates.py [DATA [COPIES]]
+(DATA holds camvid/ and concrete_voc/; what is absent is skipped)
 """
 
 import statistics
@@ -14,9 +15,9 @@ import cv2
 import numpy as np
 from numpy.random import Generator
 
-from segpipe.annotations.near_duplicates.fingerprint import fingerprint, parsed
+from segpipe.annotations.near_duplicates.fingerprint import fingerprint, parse_fingerprint
 from segpipe.annotations.near_duplicates.pairs import Pair, clusters, pairs
-from segpipe.annotations.near_duplicates.whole import same_whole
+from segpipe.annotations.near_duplicates.whole import find_same_images
 from segpipe.images.decode import Pixels, decode_image
 
 Change = Callable[[Pixels, Generator], Pixels]
@@ -47,7 +48,7 @@ def report(name: str, files: Sequence[Path], copies: int) -> None:
     seconds = time.process_time() - start
     n = len(images)
     start = time.process_time()
-    list(same_whole([parsed(each) for each in prints.values()]))
+    list(find_same_images([parse_fingerprint(each) for each in prints.values()]))
     whole, loop = time.process_time() - start, plain_loop(n)
     print(f"  all pairs of {n} images: {seconds:.1f} s, of it whole pictures in 8 positions: {whole:.2f} s")
     print(f"  a plain loop over 64-bit hashes in one position: {loop:.2f} s; in 8 positions {8 * loop / whole:.0f} times ours")

@@ -5,10 +5,10 @@ from pathlib import Path
 
 import pytest
 
-from segpipe.annotations.examination import account
-from segpipe.annotations.items import Found, Item
+from segpipe.annotations.examination import unread_files
+from segpipe.annotations.items import Item, ItemList
 from segpipe.errors import DataError, PipelineError
-from segpipe.storage.byte_source import Held, Place
+from segpipe.storage.byte_source import FileRange, InMemory
 from tests.annotations.examined_folders import examined
 from tests.annotations.formats.masks.folders import blocks, folder
 from tests.corpus.build import half, labelme, photo, photos, shape, voc, yolo
@@ -21,7 +21,7 @@ def told(root: Path, source: str, **keys: object) -> list[str]:
     return [str(each) for each in examined(root, source, **keys).problems if LEFT in str(each)]
 
 
-def test_a_folder_is_told_with_its_number_and_some_names(tmp_path: Path) -> None:
+def test_a_folder_is_reported_with_its_number_and_some_names(tmp_path: Path) -> None:
     folder(tmp_path, a=blocks(0, 1))
     photos(tmp_path, *(f"previews/{name}.PNG" for name in "abcde"), "previews/deep/x.webp", "top.jpg", ".hidden/y.png")
     assert told(tmp_path, "masks") == [
@@ -60,15 +60,15 @@ def test_equal_files_in_dvcs_cache_are_two_files(tmp_path: Path) -> None:
 
 
 def test_files_that_a_problem_names_are_not_left() -> None:
-    files = {name: Place(Path("/x") / name) for name in ("a.png", "b.png", "c.tif", "d.tif", "e.png", "f.png")}
+    files = {name: FileRange(Path("/x") / name) for name in ("a.png", "b.png", "c.tif", "d.tif", "e.png", "f.png")}
     problems = [DataError(name, "", "") for name in ("a.png", "line 3 of b.png", "page 1 of c.tif", "mask of d.tif")]
-    item = Item("e", "e.png", Held(b""), Place(Path("/x/e.png")))
-    (left,) = account.passed_over(files, Found((item,), (), frozenset(["f.png"])), problems[:3])
+    item = Item("e", "e.png", InMemory(b""), FileRange(Path("/x/e.png")))
+    (left,) = unread_files.unread_images(files, ItemList((item,), (), frozenset(["f.png"])), problems[:3])
     assert left.file == "the folder itself (1 image file: d.tif)"
-    assert account.passed_over(files, Found((item,), (), frozenset(["f.png"])), problems) == []
+    assert unread_files.unread_images(files, ItemList((item,), (), frozenset(["f.png"])), problems) == []
 
 
-def test_all_that_lies_beside_the_data_of_each_format_is_told(tmp_path: Path) -> None:
+def test_all_that_lies_beside_the_data_of_each_format_is_reported(tmp_path: Path) -> None:
     labelme(tmp_path / "labelme/a", shape("object"))
     yolo(tmp_path / "yolo", {"a": half(0)})
     voc(tmp_path / "voc", {"train": "a", "val": "b"}, {"a": blocks(0, 1), "b": blocks(1, 0)})
@@ -93,12 +93,12 @@ def test_the_members_of_a_tar_are_accounted_for_by_their_names(tmp_path: Path) -
     assert told(tmp_path / "data", "voc") == [inside, f"the folder itself (1 image file: beside.png): {LEFT}"]
 
 
-def test_links_that_lead_to_no_file_are_told(tmp_path: Path) -> None:
+def test_links_that_lead_to_no_file_are_reported(tmp_path: Path) -> None:
     folder(tmp_path, a=blocks(0, 1))
     photos(tmp_path, ".store/x.png")
     for name, target in {"images/b.PNG": "gone", "latest.log": "gone", "again": "images", "more": ".store"}.items():
         (tmp_path / name).symlink_to(target)
-    assert [(str(each), each.warning) for each in account.links(tmp_path)] == [
+    assert [(str(each), each.warning) for each in unread_files.link_problems(tmp_path)] == [
         (f"images/b.PNG: a link that leads to nothing. {BACK}", False),
         (f"latest.log: a link that leads to nothing. {BACK}", True),
         ("again: a link to a folder, which is not followed. Its files count where they lie.", True),

@@ -1,4 +1,4 @@
-"""Which template the names of images and masks show, and where they leave it open."""
+"""Infers data.masks.template from the names of images and masks, or lists the alternatives where it is ambiguous."""
 
 from collections import Counter, defaultdict
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
@@ -6,88 +6,91 @@ from dataclasses import dataclass
 from itertools import combinations
 from pathlib import PurePosixPath
 
-from segpipe.annotations.formats.masks import several
-from segpipe.annotations.formats.masks.several import Holes, holes_in
+from segpipe.annotations.formats.masks import name_pattern
+from segpipe.annotations.formats.masks.name_pattern import NamePattern, infer_pattern
 from segpipe.annotations.formats.masks.template import ANY, CLASS, PART, STEM, Template, parse, stems_of
-from segpipe.annotations.items import PARTS, together
+from segpipe.annotations.items import PARTS, join_names
 from segpipe.images.decode import SUFFIXES
 
-TRIED = 8
-ASKED = 6
-"""As many ways of naming are listed where a person must say what they are."""
-UNUSABLE = set("{}>\\")
+MAX_TRIED = 8
+MAX_LISTED = 6
+"""Alternatives that are listed where a person must choose."""
+RESERVED_CHARACTERS = set("{}>\\")
 """Letters that a template cannot hold as they are."""
-ALONE = "only these are masks, the others are left out"
-SOME = "these are of one class each, the others are left out"
+THESE_ONLY = "only these are masks, the others are left out"
+THESE_AS_CLASSES = "these are of one class each, the others are left out"
 
 
 @dataclass(frozen=True)
-class Guess:
+class InferredTemplate:
     """`template` fits `n_fitting` masks; `classes` are the names that `{class}` stands for in them, sorted.
 
-    Where the names leave open what the masks of one image are, `ways` are the different ones, each with the number of images
-    that have a mask called so, `side` is how images are called, `example` are the masks of one image and last the image, and
-    `template` is empty.
+    Where the names are ambiguous, `template` is empty, `alternatives` are the patterns found, each with the number of images
+    that have such a mask, `side` is the template of the images, and `example` the masks of one image and last the image.
     """
 
     template: str
     n_fitting: int
     classes: tuple[str, ...] = ()
-    ways: tuple[tuple[str, int], ...] = ()
+    alternatives: tuple[tuple[str, int], ...] = ()
     side: str = STEM
     example: tuple[str, ...] = ()
 
     def doubt(self, names: Mapping[str, str]) -> str:
         """What is left open, for people; `names` are those of the files by their ids."""
-        shown = [f"{way} ({count})" for way, count in self.ways[:ASKED]]
-        more = [f"{len(self.ways) - ASKED} more"] if len(self.ways) > ASKED else []
+        shown = [f"{pattern} ({count})" for pattern, count in self.alternatives[:MAX_LISTED]]
+        more = [f"{len(self.alternatives) - MAX_LISTED} more"] if len(self.alternatives) > MAX_LISTED else []
         masks, image = [names.get(each, each) for each in self.example[:-1]], self.example[-1]
-        of_one = f"{together(masks)} are of {image}"
+        of_one = f"{join_names(masks)} are of {image}"
         return f"its images have masks that are called in several ways: {', '.join([*shown, *more])}; {of_one}"
 
     def choices(self) -> list[tuple[str, str]]:
         """Templates that say what the masks are, each with its meaning for people."""
-        frames = [way for way, _ in self.ways]
-        texts = [(several.by_force(frames, CLASS), "each is of one class")]
+        patterns = [pattern for pattern, _ in self.alternatives]
+        texts = [(name_pattern.forced_pattern(patterns, CLASS), "each is of one class")]
         texts.append(
-            (several.by_force(frames, PART) or several.by_force(frames, ANY), "they are parts of one mask and are joined")
+            (
+                name_pattern.forced_pattern(patterns, PART) or name_pattern.forced_pattern(patterns, ANY),
+                "they are parts of one mask and are joined",
+            )
         )
-        texts += [(each, SOME) for each in self._of_one_folder(frames)]
-        texts += [(each, ALONE) for each in self._single(frames)]
-        return [(_both(self.side, text), meaning) for text, meaning in texts if text]
+        texts += [(each, THESE_AS_CLASSES) for each in self._of_one_folder(patterns)]
+        texts += [(each, THESE_ONLY) for each in self._single(patterns)]
+        return [(_both_sides(self.side, text), meaning) for text, meaning in texts if text]
 
-    def _of_one_folder(self, frames: Sequence[str]) -> list[str]:
-        """The ways of one folder as classes, where there are ways of several folders."""
-        folders = sorted({frame.rpartition("/")[0] for frame in frames})
-        own = [[frame for frame in frames if frame.rpartition("/")[0] == folder] for folder in folders]
-        return [several.by_force(each, CLASS) for each in own if len(each) > 1 and len(folders) > 1]
+    def _of_one_folder(self, patterns: Sequence[str]) -> list[str]:
+        """The patterns of one folder as classes, where there are patterns of several folders."""
+        folders = sorted({pattern.rpartition("/")[0] for pattern in patterns})
+        own = [[pattern for pattern in patterns if pattern.rpartition("/")[0] == folder] for folder in folders]
+        return [name_pattern.forced_pattern(each, CLASS) for each in own if len(each) > 1 and len(folders) > 1]
 
-    def _single(self, frames: Sequence[str]) -> list[str]:
-        """The ways in which most images have a mask, of which none is another one too."""
-        often = [way for way, count in self.ways[:ASKED] if STEM in way and 2 * count >= self.ways[0][1]]
-        return [way for way in often if not any(_fits(way, other) for other in frames if other != way)]
-
-
-Frames = Mapping[str, Mapping[str, str]]
-"""What the names of masks say beside the image's, such as `{stem}_cat`: for each the masks, and each one's image."""
+    def _single(self, patterns: Sequence[str]) -> list[str]:
+        """The patterns by which most images have a mask, less those that another pattern matches too."""
+        most = max((count for _, count in self.alternatives), default=0)
+        often = [pattern for pattern, count in self.alternatives[:MAX_LISTED] if STEM in pattern and 2 * count >= most]
+        return [pattern for pattern in often if not any(_fits(pattern, other) for other in patterns if other != pattern)]
 
 
-def guess(image_ids: Collection[str], mask_ids: Collection[str]) -> Guess | None:
+Patterns = Mapping[str, Mapping[str, str]]
+"""By pattern, such as `{stem}_cat`: the masks that are named so, each with its image."""
+
+
+def infer(image_ids: Collection[str], mask_ids: Collection[str]) -> InferredTemplate | None:
     """What the names show, or None where most masks are of no image by their names.
 
     Names that all differ from their images' in the same way give a template of one mask an image. Where images have
-    several, the names must tell classes or numbered parts.
+    several, the names must distinguish classes or numbered parts.
     """
     images, masks = sorted(set(image_ids)), sorted(set(mask_ids))
-    first = _frames(Template(STEM, STEM, ""), images, masks)
+    first = _patterns(Template(STEM, STEM, ""), images, masks)
     if masks and sum(map(len, first.values())) == len(masks):
-        return _of_frames(first, STEM)
+        return _from_patterns(first, STEM)
     template, count = single(image_ids, mask_ids)
-    for frames, side in _all_frames(first, images, masks):
-        n_fitting = sum(map(len, frames.values()))
+    for patterns, side in _all_patterns(first, images, masks):
+        n_fitting = sum(map(len, patterns.values()))
         if n_fitting > count and 2 * n_fitting >= len(masks):
-            return _of_frames(frames, side)
-    return Guess(template, count) if count else None
+            return _from_patterns(patterns, side)
+    return InferredTemplate(template, count) if count else None
 
 
 def single(image_ids: Collection[str], mask_ids: Collection[str]) -> tuple[str, int]:
@@ -98,90 +101,90 @@ def single(image_ids: Collection[str], mask_ids: Collection[str]) -> tuple[str, 
     stems = {_name(image_id) for image_id in image_ids}
     votes: Counter[str] = Counter()
     for name in sorted(map(_name, mask_ids)):
-        stem = inside(name, stems)
-        if stem and not UNUSABLE & set(name):
-            votes[_both(STEM, name.replace(stem, STEM, 1))] += 1
-    candidates = [template for template, _ in votes.most_common(TRIED)] + _by_ends(stems, {_name(each) for each in mask_ids})
+        stem = stem_inside(name, stems)
+        if stem and not RESERVED_CHARACTERS & set(name):
+            votes[_both_sides(STEM, name.replace(stem, STEM, 1))] += 1
+    candidates = [template for template, _ in votes.most_common(MAX_TRIED)] + _by_ends(stems, {_name(each) for each in mask_ids})
     fitting = {template: _n_fitting(template, image_ids, mask_ids) for template in candidates}
     return max(fitting.items(), key=lambda vote: (vote[1], -len(vote[0]), vote[0]), default=("", 0))
 
 
-def inside(name: str, stems: Collection[str]) -> str:
-    """The longest of the stems that stands in the name, neither in the middle of a word nor of a number; empty for none."""
+def stem_inside(name: str, stems: Collection[str]) -> str:
+    """The longest of the stems that the name contains, beginning and ending between words and numbers; empty for none."""
     parts = (name[start:end] for start, end in _parts(name))
     return max((part for part in parts if part in stems and part != name), key=len, default="")
 
 
-def _left_open(frames: Frames, side: str, n_fitting: int) -> Guess:
-    """The ways in which masks are called; the most common one where no image has several masks."""
+def _undecided(patterns: Patterns, side: str, n_fitting: int) -> InferredTemplate:
+    """All patterns as alternatives; the most common one alone where no image has several masks."""
     owned: dict[str, list[str]] = defaultdict(list)
-    for masks in frames.values():
+    for masks in patterns.values():
         for mask_id, image_id in masks.items():
             owned[image_id].append(mask_id)
-    ways = sorted(frames, key=lambda frame: (-len(set(frames[frame].values())), frame))
+    alternatives = sorted(patterns, key=lambda pattern: (-len(set(patterns[pattern].values())), pattern))
     image_id, most = min(owned.items(), key=lambda own: (-len(own[1]), own[0]))
     if len(most) == 1:
-        return Guess(_both(side, ways[0]), len(frames[ways[0]]))
-    counted = tuple((way, len(set(frames[way].values()))) for way in ways)
-    return Guess("", n_fitting, (), counted, side, (*sorted(most), image_id))
+        return InferredTemplate(_both_sides(side, alternatives[0]), len(patterns[alternatives[0]]))
+    counted = tuple((pattern, len(set(patterns[pattern].values()))) for pattern in alternatives)
+    return InferredTemplate("", n_fitting, (), counted, side, (*sorted(most), image_id))
 
 
-def _both(side: str, mask: str) -> str:
+def _both_sides(side: str, mask: str) -> str:
     """The template of both sides. photo.jpg.png: with one suffix alone it would be taken for the mask's own."""
     mask += ".png" if PurePosixPath(mask).suffix.lower() in SUFFIXES else ""
     return mask if side == STEM else f"{side} > {mask}"
 
 
-def _fits(frame: str, other: str) -> bool:
-    """Whether a mask called as `other` is called as `frame` too."""
-    return parse(frame).is_mask(other.replace(STEM, "x"), "")
+def _fits(pattern: str, other: str) -> bool:
+    """Whether a mask called as `other` is called as `pattern` too."""
+    return parse(pattern).is_mask(other.replace(STEM, "x"), "")
 
 
-def _all_frames(first: Frames, image_ids: Sequence[str], mask_ids: Sequence[str]) -> Iterator[tuple[Frames, str]]:
+def _all_patterns(first: Patterns, image_ids: Sequence[str], mask_ids: Sequence[str]) -> Iterator[tuple[Patterns, str]]:
     """What names say beside the images', which comes first, in folders of one image each, and beside pieces of images' names."""
     yield first, STEM
     yield _by_folder(image_ids, mask_ids), STEM
     for side in _image_sides({_name(each) for each in image_ids})[1:]:
-        yield _frames(Template(side, STEM, ""), image_ids, mask_ids), side
+        yield _patterns(Template(side, STEM, ""), image_ids, mask_ids), side
 
 
 class Owners:
-    """Finds the image in whose name's way a file is called: `a_1` and `cat/a` after `a`."""
+    """Finds the image whose name a file's own contains: `a_1` and `cat/a` belong to `a`."""
 
     def __init__(self, template: Template, image_ids: Iterable[str]) -> None:
         self._stems = _stems(template, image_ids)
 
-    def frames(self, file_id: str) -> set[tuple[str, str]]:
+    def patterns(self, file_id: str) -> set[tuple[str, str]]:
         """What the file's name says beside that of an image, such as `{stem}_cat`, with the image, for each that fits."""
         return set(_candidates(file_id, self._stems))
 
     def owner(self, file_id: str) -> str:
         """The id of the image whose stem is the longest in the file's name, empty for none."""
-        found = {candidate for candidate in self.frames(file_id) if candidate[1] != file_id}
+        found = {candidate for candidate in self.patterns(file_id) if candidate[1] != file_id}
         return min(found, key=lambda each: (len(each[0]), each), default=("", ""))[1]
 
 
-def _of_frames(frames: Frames, side: str) -> Guess:
-    """The template that the names of several masks an image show, or the ways in which they are called."""
-    of_images = {frame: frozenset(masks.values()) for frame, masks in frames.items()}
-    n_fitting = sum(map(len, frames.values()))
-    holes = Holes(next(iter(frames)), ()) if len(frames) == 1 else holes_in(of_images)
+def _from_patterns(patterns: Patterns, side: str) -> InferredTemplate:
+    """The template of images with several masks, or its alternatives."""
+    of_images = {pattern: frozenset(masks.values()) for pattern, masks in patterns.items()}
+    n_fitting = sum(map(len, patterns.values()))
+    holes = NamePattern(next(iter(patterns)), ()) if len(patterns) == 1 else infer_pattern(of_images)
     if holes is None:
-        return _left_open(frames, side, n_fitting)
-    return Guess(_both(side, holes.text), n_fitting, holes.classes)
+        return _undecided(patterns, side, n_fitting)
+    return InferredTemplate(_both_sides(side, holes.text), n_fitting, holes.classes)
 
 
-def _frames(template: Template, image_ids: Sequence[str], mask_ids: Sequence[str]) -> Frames:
+def _patterns(template: Template, image_ids: Sequence[str], mask_ids: Sequence[str]) -> Patterns:
     """Of each mask that holds an image's stem the frame that is most common, and of these the shortest."""
     stems = _stems(template, image_ids)
-    candidates = {mask_id: set(_candidates(mask_id, stems)) for mask_id in mask_ids if not UNUSABLE & set(mask_id)}
-    counts = Counter(frame for own in candidates.values() for frame in {frame for frame, _ in own})
-    frames: dict[str, dict[str, str]] = defaultdict(dict)
+    candidates = {mask_id: set(_candidates(mask_id, stems)) for mask_id in mask_ids if not RESERVED_CHARACTERS & set(mask_id)}
+    counts = Counter(pattern for own in candidates.values() for pattern in {pattern for pattern, _ in own})
+    patterns: dict[str, dict[str, str]] = defaultdict(dict)
     for mask_id, found in candidates.items():
         if found:
-            frame, image_id = max(found, key=lambda each: (counts[each[0]], -len(each[0]), each))
-            frames[frame][mask_id] = image_id
-    return frames
+            pattern, image_id = max(found, key=lambda each: (counts[each[0]], -len(each[0]), each))
+            patterns[pattern][mask_id] = image_id
+    return patterns
 
 
 def _stems(template: Template, image_ids: Iterable[str]) -> dict[str, dict[str, str]]:
@@ -199,48 +202,50 @@ def _candidates(mask_id: str, stems: Mapping[str, Mapping[str, str]]) -> Iterato
     folded = _folded(name)
     for start, end in _parts(name):
         own = stems.get(folded[start:end], {})
-        for rest, folder in _above(folders) if own else ():
+        for rest, folder in _folder_cuts(folders) if own else ():
             if folder in own:
                 yield "/".join([*rest, name[:start] + STEM + name[end:]]), own[folder]
     for at, word in enumerate(folders):
         own = stems.get(_folded(word), {})
-        for rest, folder in _above([*folders[:at], STEM, *folders[at + 1 :]]) if own else ():
+        for rest, folder in _folder_cuts([*folders[:at], STEM, *folders[at + 1 :]]) if own else ():
             if folder in own:
                 yield "/".join([*rest, name]), own[folder]
 
 
-def _above(folders: Sequence[str]) -> Iterator[tuple[Sequence[str], str]]:
+def _folder_cuts(folders: Sequence[str]) -> Iterator[tuple[Sequence[str], str]]:
     """Each piece of the folders, and the folder that is left without it."""
     yield (), "/".join(folders)
     for start, end in combinations(range(len(folders) + 1), 2):
         yield folders[start:end], "/".join([*folders[:start], *folders[end:]])
 
 
-def _by_folder(image_ids: Sequence[str], mask_ids: Sequence[str]) -> Frames:
+def _by_folder(image_ids: Sequence[str], mask_ids: Sequence[str]) -> Patterns:
     """Masks that lie where a single image does, in a folder of its own: their names alone; nothing where some lie elsewhere."""
     images: dict[str, list[str]] = defaultdict(list)
     for image_id in image_ids:
         images[image_id.rpartition("/")[0]].append(image_id)
     alone = {folder: own[0] for folder, own in images.items() if len(own) == 1 and _name(folder).lower() not in PARTS}
-    elsewhere = any(each.rpartition("/")[0] not in alone or UNUSABLE & set(each) for each in mask_ids)
+    elsewhere = any(each.rpartition("/")[0] not in alone or RESERVED_CHARACTERS & set(each) for each in mask_ids)
     if len(alone) < 2 or elsewhere:
         return {}
-    frames: dict[str, dict[str, str]] = defaultdict(dict)
+    patterns: dict[str, dict[str, str]] = defaultdict(dict)
     for mask_id in mask_ids:
-        frames[_name(mask_id)][mask_id] = alone[mask_id.rpartition("/")[0]]
-    return {ANY: frames.popitem()[1]} if len(frames) == 1 else frames
+        patterns[_name(mask_id)][mask_id] = alone[mask_id.rpartition("/")[0]]
+    return {ANY: patterns.popitem()[1]} if len(patterns) == 1 else patterns
 
 
 def _image_sides(names: Collection[str]) -> list[str]:
     """How images may be called: by a stem alone, or by one between what all of them begin and end with."""
-    before, after = _shared_ends(names) if len(names) > 1 and not any(UNUSABLE & set(each) for each in names) else ("", "")
+    before, after = (
+        _shared_ends(names) if len(names) > 1 and not any(RESERVED_CHARACTERS & set(each) for each in names) else ("", "")
+    )
     return list(dict.fromkeys([STEM, f"{STEM}{after}", f"{before}{STEM}", f"{before}{STEM}{after}"]))
 
 
 def _n_fitting(template: str, image_ids: Iterable[str], mask_ids: Collection[str]) -> int:
     parsed = parse(template)
     stems = stems_of(parsed, image_ids)
-    return len({mask_id for mask_id in mask_ids if parsed.readings(mask_id, stems)})
+    return len({mask_id for mask_id in mask_ids if parsed.matches(mask_id, stems)})
 
 
 def _name(any_id: str) -> str:
@@ -268,7 +273,7 @@ def _is_end(name: str, at: int) -> bool:
 
 def _by_ends(image_names: Collection[str], mask_names: Collection[str]) -> list[str]:
     """The template of names that share all but their beginnings or ends: 21_photo and 21_manual1, img_7 and mask_7."""
-    if min(len(image_names), len(mask_names)) < 2 or any(UNUSABLE & set(name) for name in (*image_names, *mask_names)):
+    if min(len(image_names), len(mask_names)) < 2 or any(RESERVED_CHARACTERS & set(name) for name in (*image_names, *mask_names)):
         return []
     (before, after), (mask_before, mask_after) = _shared_ends(image_names), _shared_ends(mask_names)
     before, mask_before = ("", "") if before == mask_before else (before, mask_before)

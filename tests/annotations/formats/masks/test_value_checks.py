@@ -8,36 +8,36 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from segpipe.annotations.class_map import class_ids
+from segpipe.annotations.code_counts import CodeCounts
 from segpipe.annotations.formats.masks import ids as mask_ids
-from segpipe.annotations.formats.masks import judge as mask_judge
-from segpipe.annotations.formats.masks.codes import code_of, colour_code, told
-from segpipe.annotations.items import Item, Seen
-from segpipe.annotations.tally import Tally
+from segpipe.annotations.formats.masks import value_checks as mask_judge
+from segpipe.annotations.formats.masks.codes import colour_code, format_code, parse_code
+from segpipe.annotations.items import AnnotationSummary, Item
 from segpipe.errors import DataError
 from segpipe.params.schema import DataParams
-from segpipe.storage.byte_source import Place
+from segpipe.storage.byte_source import FileRange
 from tests.annotations.data_params import data_params
 from tests.annotations.formats.masks.folders import mended
 
 
-def seen(*masks: str) -> list[Seen]:
+def seen(*masks: str) -> list[AnnotationSummary]:
     """A mask for each text of values, parted by commas, `7:50` for 50 pixels of 7; 100 pixels where nothing is said."""
-    place = Place(Path("x"))
+    place = FileRange(Path("x"))
     return [
-        Seen(Item(f"{at}", f"{at}.jpg", place, place, annotation_name=f"{at}.png"), (), tally(values))
+        AnnotationSummary(Item(f"{at}", f"{at}.jpg", place, place, annotation_name=f"{at}.png"), (), code_counts(values))
         for at, values in enumerate(masks)
     ]
 
 
-def tally(values: str) -> Tally | None:
+def code_counts(values: str) -> CodeCounts | None:
     parts = [each.partition(":") for each in values.split(",") if each]
-    codes, pixels = tuple(code_of(code) for code, _, _ in parts), tuple(int(count or 100) for _, _, count in parts)
-    return Tally(codes, pixels) if codes else None
+    codes, pixels = tuple(parse_code(code) for code, _, _ in parts), tuple(int(count or 100) for _, _, count in parts)
+    return CodeCounts(codes, pixels) if codes else None
 
 
-def judged(data: DataParams, masks: list[Seen]) -> list[DataError]:
+def judged(data: DataParams, masks: list[AnnotationSummary]) -> list[DataError]:
     coding = mask_ids.coding_of(data.masks, class_ids(data.masks.classes, data.class_map))
-    return mask_judge.judge(masks, coding, data.masks.classes, data.max_ignored)
+    return mask_judge.check_values(masks, coding, data.masks.classes, data.max_ignored)
 
 
 def problems(*masks: str, **keys: Any) -> list[str]:
@@ -166,7 +166,7 @@ def test_background_that_the_list_lacks_comes_before_its_names() -> None:
     assert lines("0,1,2,3", classes=("cat", "dog"))["classes"] == "class_3"
 
 
-def test_numbers_of_objects_are_told() -> None:
+def test_numbers_of_objects_are_reported() -> None:
     many = ",".join(map(str, range(90)))
     assert problems(many) == [
         "0.png: 88 values that are no class: 2, 3, 4, 5, 6, 7, 8, 9 and 80 more. "
@@ -177,7 +177,7 @@ def test_numbers_of_objects_are_told() -> None:
     ]
 
 
-def test_many_colours_are_told() -> None:
+def test_many_colours_are_reported() -> None:
     assert problems(",".join(f"{red} 0 1" for red in range(90))) == [
         "0.png: 90 colours and not class ids: 0 0 1, 1 0 1, 2 0 1, 3 0 1, 4 0 1, 5 0 1, 6 0 1, 7 0 1 and 82 more. "
         "These hardly are classes. Save each pixel as the number of its class."
@@ -226,9 +226,9 @@ def test_any_values_end_in_a_sentence_and_its_lines_mend(masks: list[set[int]], 
         "ignore_index": ignored,
     }
     data = data_params(Path(), "masks", **keys)
-    own = seen(*(",".join(told(code) for code in sorted(codes)) for codes in masks))
+    own = seen(*(",".join(format_code(code) for code in sorted(codes)) for codes in masks))
     coding = mask_ids.coding_of(data.masks, class_ids(data.masks.classes, {}))
-    strange = {each.item.annotation_name for each, codes in zip(own, masks, strict=True) if coding.strange(sorted(codes))}
+    strange = {each.item.annotation_name for each, codes in zip(own, masks, strict=True) if coding.unknown(sorted(codes))}
     for _ in range(4):
         errors = [problem for problem in judged(data, own) if not problem.warning]
         assert strange <= {problem.file for problem in errors}

@@ -7,13 +7,13 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from segpipe.annotations.formats.masks import layers
+from segpipe.annotations.formats.masks import mask_files
 from segpipe.annotations.formats.masks import source as masks
 from segpipe.annotations.formats.masks.ids import Coding
-from segpipe.annotations.formats.masks.layers import Layer, Layers, classes_present, joined
-from segpipe.annotations.items import Annotated, Item, Seen
+from segpipe.annotations.formats.masks.mask_files import MaskFile, MaskFiles, classes_present, merge_masks
+from segpipe.annotations.items import AnnotationSummary, Item, ParsedAnnotation
 from segpipe.errors import PipelineError
-from segpipe.storage.byte_source import Place
+from segpipe.storage.byte_source import FileRange
 from tests.annotations.data_params import data_params
 from tests.annotations.formats.masks.folders import save
 
@@ -31,19 +31,19 @@ def item(root: Path, **files: Any) -> Item:
     own = []
     for name, values in files.items():
         save(root / f"{name}.png", values)
-        own.append(Layer(f"{name}.png", Place(root / f"{name}.png"), name.split("_")[0]))
-    return Item("a", "a.jpg", Place(root / "a.jpg"), Layers(tuple(own)), annotation_name="all of a")
+        own.append(MaskFile(f"{name}.png", FileRange(root / f"{name}.png"), name.split("_")[0]))
+    return Item("a", "a.jpg", FileRange(root / "a.jpg"), MaskFiles(tuple(own)), annotation_name="all of a")
 
 
-def read(one: Item, coding: Coding = BINARY, overlap: str = "order", **numbers: int) -> Annotated:
-    return layers.read(one, 4, 1, coding, numbers or (NUMBERS if coding is BINARY else {}), overlap)
+def read(one: Item, coding: Coding = BINARY, overlap: str = "order", **numbers: int) -> ParsedAnnotation:
+    return mask_files.read(one, 4, 1, coding, numbers or (NUMBERS if coding is BINARY else {}), overlap)
 
 
-def told(annotated: Annotated) -> list[str]:
+def told(annotated: ParsedAnnotation) -> list[str]:
     return [str(problem) for problem in annotated.problems]
 
 
-def first_row(annotated: Annotated) -> list[int]:
+def first_row(annotated: ParsedAnnotation) -> list[int]:
     assert annotated.mask is not None
     return annotated.mask[0].tolist()
 
@@ -107,12 +107,12 @@ def test_two_classes_with_the_same_pixels_are_an_error_under_every_rule(tmp_path
 
 
 def test_what_is_ignored_away_is_no_overlap() -> None:
-    assert joined([row(1, 1, 0, 0), row(255, 255, 0, 2)], "order")[1] == {}
-    assert joined([row(1, 1, 0, 0), row(255, 2, 0, 2)], "order")[1] == {1: True}
-    assert joined([row(1, 1, 1, 0), row(255, 2, 0, 2)], "order")[1] == {1: False}
+    assert merge_masks([row(1, 1, 0, 0), row(255, 255, 0, 2)], "order")[1] == {}
+    assert merge_masks([row(1, 1, 0, 0), row(255, 2, 0, 2)], "order")[1] == {1: True}
+    assert merge_masks([row(1, 1, 1, 0), row(255, 2, 0, 2)], "order")[1] == {1: False}
 
 
-def test_a_mask_of_a_class_with_more_values_is_told(tmp_path: Path) -> None:
+def test_a_mask_of_a_class_with_more_values_is_reported(tmp_path: Path) -> None:
     result = read(item(tmp_path, cat=row(0, 1, 2, 3), dog=row(0, 1, 0, 0)))
     assert result.mask is None
     assert told(result) == [
@@ -134,20 +134,20 @@ def test_a_mask_of_one_value_is_a_warning(tmp_path: Path) -> None:
 
 
 def test_parts_in_black_and_white_must_agree_on_the_object(tmp_path: Path) -> None:
-    result = layers.read(item(tmp_path, _=row(0, 255, 0, 0), _1=row(1, 0, 0, 0)), 4, 1, BINARY, {}, "order")
+    result = mask_files.read(item(tmp_path, _=row(0, 255, 0, 0), _1=row(1, 0, 0, 0)), 4, 1, BINARY, {}, "order")
     assert told(result) == ["all of a: masks of one image whose objects have different values: 1, 255. Make them alike."]
 
 
-def test_the_ignored_value_as_the_object_of_some_masks_of_a_class_is_told(tmp_path: Path) -> None:
+def test_the_ignored_value_as_the_object_of_some_masks_of_a_class_is_reported(tmp_path: Path) -> None:
     seen = []
     for name, values in (("x", row(0, 1, 255, 0)), ("y", row(0, 255, 0, 0)), ("z", row(0, 0, 0, 0))):
         one = item(tmp_path / name, cat=values, dog=row(0, 0, 0, 255))
-        seen.append(Seen(one, read(one).values))
-    (problem,) = layers.judge(seen, BINARY)
+        seen.append(AnnotationSummary(one, read(one).values))
+    (problem,) = mask_files.check_object_values(seen, BINARY)
     assert str(problem) == (
         "cat.png: the object is 1 in some masks of its class and 255, the ignored value, in others. Make them alike."
     )
-    assert layers.judge(seen[1:], BINARY) == []
+    assert mask_files.check_object_values(seen[1:], BINARY) == []
 
 
 def test_a_stray_pixel_in_a_mask_of_a_class_is_told_by_its_own_name(tmp_path: Path) -> None:
@@ -156,10 +156,10 @@ def test_a_stray_pixel_in_a_mask_of_a_class_is_told_by_its_own_name(tmp_path: Pa
     seen = []
     for name, own in values.items():
         save(tmp_path / f"{name}_cat.png", own)
-        layer = Layer(f"{name}_cat.png", Place(tmp_path / f"{name}_cat.png"), "cat")
-        one = Item(name, f"{name}.jpg", Place(tmp_path / "x"), Layers((layer,)), annotation_name=layer.name)
-        seen.append(Seen(one, read(one).values))
-    assert [problem.file for problem in layers.judge(seen, BINARY)] == ["d_cat.png"]
+        layer = MaskFile(f"{name}_cat.png", FileRange(tmp_path / f"{name}_cat.png"), "cat")
+        one = Item(name, f"{name}.jpg", FileRange(tmp_path / "x"), MaskFiles((layer,)), annotation_name=layer.name)
+        seen.append(AnnotationSummary(one, read(one).values))
+    assert [problem.file for problem in mask_files.check_object_values(seen, BINARY)] == ["d_cat.png"]
 
 
 @pytest.mark.parametrize("colours", [[0, 0, 0, 255, 255, 255], [255, 255, 255, 0, 0, 0]])
@@ -167,7 +167,7 @@ def test_black_is_where_the_class_is_not_by_whatever_palette(tmp_path: Path, col
     picture = Image.fromarray(row(0, 1, 1, 0) if colours[0] == 0 else row(1, 0, 0, 1))
     picture.putpalette(colours)
     save(tmp_path / "cat.png", picture)
-    one = Item("a", "a.jpg", Place(tmp_path / "x"), Layers((Layer("cat.png", Place(tmp_path / "cat.png"), "cat"),)))
+    one = Item("a", "a.jpg", FileRange(tmp_path / "x"), MaskFiles((MaskFile("cat.png", FileRange(tmp_path / "cat.png"), "cat"),)))
     assert first_row(read(one)) == [0, 1, 1, 0]
 
 
