@@ -12,6 +12,7 @@ from jinja2.exceptions import UndefinedError
 from jinja2.meta import find_undeclared_variables
 
 from segpipe import evaluation
+from segpipe.annotations.checks.doctor_files import WrittenFinding
 from segpipe.dataset import pack
 from segpipe.dataset.split import balance_report
 from segpipe.dataset.split import folds as splits
@@ -124,7 +125,7 @@ def spoken(contents: page.Contents, word: str) -> page.Contents:
     """The contents with a word in place of all that people, files and libraries name: the same word everywhere."""
     run = {"fingerprint": word, "device": word, "instruction_set": word, "versions": {word: word}}
     history = [{f"train_loss_{word}": "0.5"}]
-    warning = doctor_section.Warned(word, word, (word,))
+    warning = WrittenFinding("warning", word, word, (word,))
     rows = tuple(dataclasses.replace(row, name=word) for row in contents.proof.rows)
     assert contents.sheet and contents.exported
     return dataclasses.replace(
