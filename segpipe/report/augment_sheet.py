@@ -37,13 +37,11 @@ class Sheet:
     png: bytes
 
 
-def sheet(data: Pack, ids: Sequence[str], fold: int, run: Mapping[str, Any]) -> Sheet | None:
+def sheet(data: Pack, ids: Sequence[str], fold: int, run: Mapping[str, Any]) -> Sheet:
     """The sheet of a fold that trained on `ids`, with the parameters of its training, which stand in run.json.
 
-    None where run.json names no training. Raises PipelineError where it names parameters of another version.
+    Raises PipelineError where it names parameters of another version.
     """
-    if "params" not in run:
-        return None
     from segpipe.dataset.training_samples import AugmentedCrops
 
     try:

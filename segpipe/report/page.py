@@ -44,7 +44,7 @@ class Contents:
     params: Mapping[str, Any]
     best: Sequence[examples.Example]
     worst: Sequence[examples.Example]
-    sheet: augment_sheet.Sheet | None
+    sheet: augment_sheet.Sheet
     exported: run_sections.Exported | None
     doctor: Doctor
     proof: balance_report.BalanceReport

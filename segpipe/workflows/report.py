@@ -26,9 +26,7 @@ def report(params: ReportKeys) -> str:
     files.write_text(paths.METRICS / "per_class.csv", tables.per_class(results, classes))
     files.write_text(paths.METRICS / "confusion.csv", tables.confusion(results, classes))
     files.write_text(paths.PAGE, page.render(contents))
-    paths.AUGMENTATION.unlink(missing_ok=True)
-    if contents.sheet:
-        files.write_bytes(paths.AUGMENTATION, contents.sheet.png)
+    files.write_bytes(paths.AUGMENTATION, contents.sheet.png)
     for each in results:
         tracking.reopen(params.tracking.experiment, each.run["fingerprint"]).file(paths.PAGE, "report")
     print(numbers.table(summary))

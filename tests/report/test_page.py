@@ -127,7 +127,7 @@ def spoken(contents: page.Contents, word: str) -> page.Contents:
     history = [{f"train_loss_{word}": "0.5"}]
     warning = WrittenFinding("warning", word, word, (word,))
     rows = tuple(dataclasses.replace(row, name=word) for row in contents.proof.rows)
-    assert contents.sheet and contents.exported
+    assert contents.exported
     return dataclasses.replace(
         contents,
         info=dataclasses.replace(contents.info, classes=(word,) * 3),
@@ -230,11 +230,10 @@ def test_the_same_contents_give_the_same_page(contents: page.Contents) -> None:
 
 def test_one_fold_without_test_part_export_and_examples(tmp_path: Path) -> None:
     whole = gathered(finished(tmp_path, n_test=0), (0,))
-    text = Reader(page.render(dataclasses.replace(whole, exported=None, best=[], worst=[], sheet=None))).text
+    text = Reader(page.render(dataclasses.replace(whole, exported=None, best=[], worst=[]))).text
     assert "6 validation images that also chose the best epoch, so this flatters" in text
     assert "Exported model" not in text
     assert "Predictions" not in text
-    assert "Augmentation" not in text
     assert "sample standard deviation" not in text
 
 
