@@ -84,6 +84,8 @@ def _train(training: Training, states: resume.SavedStates) -> Trained:
         raise
     model = _write(training, run.progress, best)
     track_training.finish(tracker, training, model, best.epoch)
+    # Said before the saved states go: whoever is killed from here on has trained to the end.
+    print(f"trained to the end: {model} has the weights of epoch {best.epoch + 1}", flush=True)
     return Trained(model, best.epoch, run.progress.history[best.epoch].get(f"val_{training.params.train.monitor}"))
 
 

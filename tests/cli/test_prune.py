@@ -118,7 +118,7 @@ def test_the_smaller_file_is_a_model_for_every_command(project: Path) -> None:
         in result.output
     )
     said = CliRunner().invoke(app, ["info", "deep/small.safetensors"])
-    assert "to depth 2, from 3 that params tells" in said.output
+    assert "to depth 2, from 3 that params names" in said.output
     predicted = CliRunner().invoke(app, ["predict", "data/files", "--model", "deep/small.safetensors", "--device", "cpu"])
     assert predicted.exit_code == 0, predicted.output
     assert len(rows(prune("deep/small.safetensors", *SIZE))) == 3

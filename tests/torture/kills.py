@@ -195,7 +195,7 @@ def late(outputs: Path) -> int:
     Read at the end: where dvc alone was killed, its stage went on for a moment and may have ended well in it.
     """
     texts = [path.read_text(errors="replace") for path in outputs.iterdir()]
-    return sum("result: models/fold0" in said and "Running stage 'evaluate@0'" not in said for said in texts)
+    return sum("trained to the end: models/fold0" in said and "Running stage 'evaluate@0'" not in said for said in texts)
 
 
 def compare(folder: Path, wanted: dict[str, object], late: int) -> None:
