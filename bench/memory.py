@@ -41,13 +41,13 @@ def one(name: str, batch_size: int) -> None:
     from segpipe.training import device
     from segpipe.workflows import model_costs
 
-    every = load_params()
-    device.configure_determinism(every.threads, every.train.deterministic)
-    setting, _ = model_costs.training_shape(every)
-    segmenter = architecture_costs.build(architecture_costs.with_name(every.model, name), setting, every.input.normalise)
+    params = load_params()
+    device.configure_determinism(params.threads, params.train.deterministic)
+    setting, _ = model_costs.training_shape(params)
+    segmenter = architecture_costs.build(architecture_costs.with_name(params.model, name), setting, params.input.normalise)
     computed = memory.computed(segmenter, setting).peak(batch_size)
     # Once on a small image: what torch loads and keeps at its first step is no part of a step.
-    small = architecture_costs.build(architecture_costs.with_name(every.model, "simple_unet"), setting, every.input.normalise)
+    small = architecture_costs.build(architecture_costs.with_name(params.model, "simple_unet"), setting, params.input.normalise)
     dry_run(small, setting, 1, torch.device("cpu"))
     before = status("VmRSS")
     with open("/proc/self/clear_refs", "w") as reset:  # noqa: PTH123

@@ -172,8 +172,8 @@ def test_a_table_of_groups_in_the_folder_is_taken_and_another_one_stays(
     text = "image,group\n" + "".join(f"{number:02},p{number // 3}\n" for number in range(12))
     (folder / "groups.csv").write_text(text)
     init(str(folder), in_place=True)
-    every = load_params(Path("params.yaml"))
-    assert (every.data.groups, every.split.n_folds) == ("groups.csv", 4)
+    params = load_params(Path("params.yaml"))
+    assert (params.data.groups, params.split.n_folds) == ("groups.csv", 4)
     assert "split.n_folds: 5 -> 4  (4 groups" in capsys.readouterr().out
     (folder / "groups.csv").rename(folder / "own.csv")
     Path("params.yaml").write_text(Path("params.yaml").read_text().replace("groups: groups.csv", "groups: own.csv"))
@@ -206,8 +206,8 @@ def test_with_fix_pages_decide_the_classes(tmp_path: Path, capsys: pytest.Captur
             path.parent.mkdir(parents=True, exist_ok=True)
             path.write_bytes(tiff(*(Page(rng.integers(0, top, (40, 40), np.uint8)) for _ in range(3))))
     init(str(tmp_path / "mine"), fix=True)
-    every = load_params(Path("params.yaml"))
-    assert (every.data.pages, every.data.masks.classes) == ("split", ("background", "class_1", "class_2", "class_3"))
+    params = load_params(Path("params.yaml"))
+    assert (params.data.pages, params.data.masks.classes) == ("split", ("background", "class_1", "class_2", "class_3"))
     assert "  pixels   gray of 8 bits (18)" in capsys.readouterr().out
 
 

@@ -103,10 +103,10 @@ def test_the_numbers_are_those_by_hand_and_the_largest_batch_fits_by_the_same_me
     assert unet["parameters"] == unet_parameters(3, 5)
     assert unet["multiply_adds"] == unet_multiply_adds(3, 5, 32)
     assert unet["forward_seconds"] > 0
-    every = params_of(project)
-    built = table.build(every.model, 3, 5)
+    params = params_of(project)
+    built = table.build(params.model, 3, 5)
     segmenter = Segmenter(built.network, built.stride, [0.0] * 3, [1.0] * 3).to(memory_format=torch.channels_last)
-    how, largest = TrainingShape(32, 3, 5, True, every.loss, every.optim, every.train), unet["largest_batch"]
+    how, largest = TrainingShape(32, 3, 5, True, params.loss, params.optim, params.train), unet["largest_batch"]
     peaks = [max(memory.timeline(segmenter, how, size)) for size in (3, largest, largest + 1)]
     assert unet["peak_bytes"] == peaks[0]
     assert peaks[1] <= round(0.01 * 2**30) < peaks[2]
@@ -136,13 +136,13 @@ def test_channels_and_classes_are_those_of_the_data_that_lies_there(project: Pat
 
 def test_an_encoder_that_is_no_resnet_gives_way_in_rows_that_need_one_unless_it_is_asked_for(project: Path) -> None:
     change(project, depth=4, width=4, encoder="mobilenet_v2")
-    every = params_of(project)
-    other = architecture_costs.with_name(every.model, "resnet_unet")
+    params = params_of(project)
+    other = architecture_costs.with_name(params.model, "resnet_unet")
     assert other.encoder == "resnet18"
-    assert architecture_costs.notes(every.model, other, 32, 64) == (
+    assert architecture_costs.notes(params.model, other, 32, 64) == (
         "encoder resnet18, since model.encoder mobilenet_v2 is no ResNet",
     )
-    asked = every.model_copy(update={"model": every.model.model_copy(update={"name": "resnet_unet"})})
+    asked = params.model_copy(update={"model": params.model.model_copy(update={"name": "resnet_unet"})})
     found = row_of(asked, "resnet_unet")
     assert isinstance(found, architecture_costs.Failed)
     assert found.reason.startswith("model.encoder: resnet_unet stands on a ResNet, and 'mobilenet_v2' is none of those here.")
@@ -163,9 +163,9 @@ def params_of(project: Path) -> Params:
     return load_params(project / "params.yaml")
 
 
-def row_of(every: Params, name: str) -> architecture_costs.Row | architecture_costs.Failed:
-    shape, _ = model_costs.training_shape(every)
-    return architecture_costs.row(every.model, name, shape, every.input.normalise, 2**30, torch.device("cpu"))
+def row_of(params: Params, name: str) -> architecture_costs.Row | architecture_costs.Failed:
+    shape, _ = model_costs.training_shape(params)
+    return architecture_costs.row(params.model, name, shape, params.input.normalise, 2**30, torch.device("cpu"))
 
 
 @pytest.mark.parametrize(

@@ -118,8 +118,8 @@ def test_one_logit_for_two_classes_else_one_each(name: str, n_classes: int) -> N
 def test_its_encoder_can_be_frozen_by_itself(name: str) -> None:
     network = small(name).network
     encoder = {id(weight) for weight in network.get_submodule("encoder").parameters()}
-    every = {id(weight) for weight in network.parameters()}
-    assert encoder < every
+    params = {id(weight) for weight in network.parameters()}
+    assert encoder < params
 
 
 @each_name

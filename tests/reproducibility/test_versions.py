@@ -10,8 +10,8 @@ from tests.structure.imports import ROOT
 
 
 def test_runtime_lock_is_a_part_of_requirements_lock() -> None:
-    every = set((ROOT / "requirements.lock").read_text(encoding="utf-8").splitlines())
-    assert set((ROOT / "runtime.lock").read_text(encoding="utf-8").splitlines()) <= every
+    params = set((ROOT / "requirements.lock").read_text(encoding="utf-8").splitlines())
+    assert set((ROOT / "runtime.lock").read_text(encoding="utf-8").splitlines()) <= params
 
 
 def test_other_versions_are_warned_of(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -40,15 +40,15 @@ STAGES = (["train", "--fold", "0"], ["evaluate", "--fold", "0"], ["export"])
 WARNED = re.compile("warn", re.IGNORECASE)
 
 
-def thinned(data: Path, folder: Path, every: int) -> Path:
+def thinned(data: Path, folder: Path, params: int) -> Path:
     """A copy of each part's every so manieth image, with its mask and in the lists; all of them are the data itself."""
-    if every == 1:
+    if params == 1:
         return data
     for name in ("images", "masks", "splits"):
         (folder / name).mkdir(parents=True)
     shutil.copy(data / "classes.txt", folder)
     for part in sorted((data / "splits").iterdir()):
-        stems = part.read_text(encoding="utf-8").splitlines()[::every]
+        stems = part.read_text(encoding="utf-8").splitlines()[::params]
         (folder / "splits" / part.name).write_text("".join(f"{stem}\n" for stem in stems), encoding="utf-8")
         for stem in stems:
             for name in ("images", "masks"):

@@ -137,10 +137,10 @@ class Place:
             os._exit(status)
 
 
-def torture(place: Place, every: int) -> Tally:
+def torture(place: Place, params: int) -> Tally:
     """Lets each `every`-th write fail until a training has no more."""
     tally = Tally()
-    for number in count(1, every):
+    for number in count(1, params):
         for code in CODES:
             place.reset()
             ended = place.run("train", number, code)

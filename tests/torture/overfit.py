@@ -69,22 +69,22 @@ def sample(folder: Path, changes: dict[str, Any]) -> schema.Params:
     return load_params(folder / "params.yaml")
 
 
-def learn(folder: Path, every: schema.Params) -> Learned:
+def learn(folder: Path, params: schema.Params) -> Learned:
     """Trains on the first batch until its Dice is WANTED or the epochs are over."""
-    devices.configure_determinism(every.threads, every.train.deterministic)
+    devices.configure_determinism(params.threads, params.train.deterministic)
     with contextlib.chdir(folder):
-        data = read_fold(0, every.train.limit_images)
+        data = read_fold(0, params.train.limit_images)
         data = replace(data, validation_ids=data.train_ids)
-        assert len(data.train_ids) == every.train.batch_size, "the sample holds fewer training images than a batch"
-        run = assemble(TrainKeys.of(every), data, torch.device("cpu"), {}).run
+        assert len(data.train_ids) == params.train.batch_size, "the sample holds fewer training images than a batch"
+        run = assemble(TrainKeys.of(params), data, torch.device("cpu"), {}).run
         started = time.monotonic()
         best = loop.fit(replace(run, stop=lambda history: max(map(run.score, history), default=0.0) >= WANTED))
-    return Learned(every.model.name, len(run.progress.history), best.score, time.monotonic() - started)
+    return Learned(params.model.name, len(run.progress.history), best.score, time.monotonic() - started)
 
 
-def named(every: schema.Params, name: str, **changes: Any) -> schema.Params:
+def named(params: schema.Params, name: str, **changes: Any) -> schema.Params:
     """The same parameters with another model."""
-    return every.model_copy(update={"model": every.model.model_copy(update={"name": name} | changes)})
+    return params.model_copy(update={"model": params.model.model_copy(update={"name": name} | changes)})
 
 
 def table(found: Iterable[Learned], tell: Callable[[str], object] = print) -> None:
@@ -107,8 +107,8 @@ def main() -> None:
     asked = parser.parse_args()
     with tempfile.TemporaryDirectory() as temporary:
         folder = Path(temporary)
-        every = sample(folder, settings(asked.size, asked.batch, asked.epochs))
-        table((learn(folder, named(every, name)) for name in asked.models), lambda line: print(line, flush=True))
+        params = sample(folder, settings(asked.size, asked.batch, asked.epochs))
+        table((learn(folder, named(params, name)) for name in asked.models), lambda line: print(line, flush=True))
 
 
 if __name__ == "__main__":

@@ -450,27 +450,27 @@ def labelled(project: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.Capt
     assert ended.value.code == 0, capsys.readouterr()
     convert.main()
     split.main()
-    every = load_params()
-    play_training(every)
+    params = load_params()
+    play_training(params)
     report.main()
     return project
 
 
-def play_training(every: Params) -> None:
+def play_training(params: Params) -> None:
     """data/eval as evaluate would write it, of predictions that are the truth moved."""
     data, parts = pack.open_pack(Path("data/prepared")), folds.read(Path("data/folds/folds.csv"))
     names = data.info.classes
     found = {}
-    for part, ids in (("val", folds.train_and_validation(parts, every.folds[0])[1]), ("test", folds.test(parts))):
+    for part, ids in (("val", folds.train_and_validation(parts, params.folds[0])[1]), ("test", folds.test(parts))):
         masks = [(item, data.mask(item)) for item in ids]
         moved = [(item, mask, np.roll(mask, 2, axis=1)) for item, mask in masks]
         found[part] = [ScoredImage(item, seen, confusion(mask, seen, len(names)), {"loss": -0.5}) for item, mask, seen in moved]
-    folder = Path(f"data/eval/fold{every.folds[0]}")
+    folder = Path(f"data/eval/fold{params.folds[0]}")
     evaluation.write(folder, found, names, data.info.has_background)
     history = folder.parent / "history.csv"
     history.write_text("epoch,train_loss,val_loss,val_miou,val_dice\n0,-0.25,-1e-05,0.5,0.5\n")
-    recorded = TrainKeys.of(every).model_dump(exclude=NEVER_A_RESULT, mode="json")
-    evaluation.write_origin(folder, every.folds[0], "print", {"params": recorded}, history)
+    recorded = TrainKeys.of(params).model_dump(exclude=NEVER_A_RESULT, mode="json")
+    evaluation.write_origin(folder, params.folds[0], "print", {"params": recorded}, history)
     history.unlink()
 
 

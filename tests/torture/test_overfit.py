@@ -27,13 +27,13 @@ def every(folder: Path) -> schema.Params:
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_it_learns_a_batch_by_heart(name: str, folder: Path, every: schema.Params) -> None:
-    learned = overfit.learn(folder, overfit.named(every, name))
+def test_it_learns_a_batch_by_heart(name: str, folder: Path, params: schema.Params) -> None:
+    learned = overfit.learn(folder, overfit.named(params, name))
     assert learned.dice >= overfit.WANTED
 
 
-def test_one_that_does_not_learn_is_told_by_name(folder: Path, every: schema.Params) -> None:
-    still = every.model_copy(update={"optim": every.optim.model_copy(update={"lr": 1e-9})})
+def test_one_that_does_not_learn_is_told_by_name(folder: Path, params: schema.Params) -> None:
+    still = params.model_copy(update={"optim": params.optim.model_copy(update={"lr": 1e-9})})
     short = still.model_copy(update={"train": still.train.model_copy(update={"epochs": 2})})
     lines: list[str] = []
     with pytest.raises(SystemExit, match=r"failed: no Dice of 0\.98 from simple_unet"):

@@ -40,8 +40,8 @@ def test_it_counts_what_a_hand_counts() -> None:
     )
     found = proved(index, assignment)
     assert (found.parts, found.n_groups, found.n_joined, found.leaks) == (("0", "1"), 3, 2, ())
-    every, background, rust, crack = found.rows
-    assert (every.images, every.pixels) == ((2, 2), (20, 26))
+    params, background, rust, crack = found.rows
+    assert (params.images, params.pixels) == ((2, 2), (20, 26))
     assert (background.groups, background.images, background.pixels, background.largest_group) == (3, (2, 2), (16, 14), 0.533333)
     assert (rust.images, rust.pixels, rust.ideal_pixels) == ((1, 1), (4, 12), (0.5, 0.5))
     assert found.largest_deviation == (0.5, "rust", "0")
