@@ -28,7 +28,7 @@ from segpipe.annotations.examination.result_cache import CacheView
 from segpipe.annotations.formats.masks import colour_table, mask_files
 from segpipe.annotations.formats.table import source_of
 from segpipe.annotations.groups import table_in
-from segpipe.annotations.items import Item, ParsedAnnotation, Reader
+from segpipe.annotations.items import Item, ParsedAnnotation, Reader, Source
 from segpipe.errors import DataError, PipelineError
 from segpipe.images.decode import Header, header
 from segpipe.params.schema import DataParams, YoloParams
@@ -112,16 +112,9 @@ def inspect_folder(
     found = split_pages(source.found) if data.pages == "split" else source.found
     results = list(map_items(found.items, partial(_inspect_item, read=source.read), "looking", cache))
     inspected_items = [result for result in results if isinstance(result, InspectedItem)]
-    of_images = (
-        mask_files.classes_present(inspected.values) if layout.classes else inspected.values for inspected in inspected_items
-    )
-    values = Counter(value for present in of_images for value in present)
-    if layout.kind in OWN_LISTS:
-        names, origin = (listed.names, listed.file) if listed else (source.listed, OWN_LISTS[layout.kind])
-        classes = classes_from_list(names, values, origin)
-    else:
-        mask_counts = [inspected.code_counts for inspected in inspected_items if inspected.code_counts]
-        classes = _classes(root, layout, found.items, values, mask_counts, listed)
+    values = _files_by_value(inspected_items, layout)
+    mask_counts = [inspected.code_counts for inspected in inspected_items if inspected.code_counts]
+    classes = _classes(root, layout, source, values, mask_counts, listed)
     broken = [problem for result in results for problem in (result.problems if isinstance(result, InspectedItem) else [result])]
     problems = (*found.problems, *broken)
     return Inspection(
@@ -173,15 +166,25 @@ def _inspect_item(item: Item, cache_view: CacheView, read: Reader) -> InspectedI
         return DataError(item.source, f"could not be read ({error.strerror})", "Mend its rights, or copy it again.")
 
 
+def _files_by_value(inspected_items: Sequence[InspectedItem], layout: Layout) -> Counter[str]:
+    """How many images hold each label, or each id."""
+    values = (each.values for each in inspected_items)
+    present = map(mask_files.classes_present, values) if layout.classes else values
+    return Counter(value for of_image in present for value in of_image)
+
+
 def _classes(
     root: Path,
     layout: Layout,
-    items: Sequence[Item],
+    source: Source,
     values: Mapping[str, int],
     mask_counts: Sequence[CodeCounts],
     listed: NameList | None,
 ) -> Classes:
     """The classes that the labels or ids stand for, by the list beside the data where there is one."""
+    if layout.kind in OWN_LISTS:
+        names, origin = (listed.names, listed.file) if listed else (source.listed, OWN_LISTS[layout.kind])
+        return classes_from_list(names, values, origin)
     if layout.kind == "labelme":
         return classes_from_labels(values, listed or class_names.read_list(root))
     if layout.classes:
@@ -193,7 +196,7 @@ def _classes(
     if colours:
         return classes_from_unknown_colours(colours)
     ids = sorted(map(int, values))
-    place = items[0].image if items else None
+    place = source.found.items[0].image if source.found.items else None
     above = place.file.parents if isinstance(place, FileRange) and place.size is None else ()
     tree = next((folder.parent for folder in above if folder.name == "JPEGImages"), root)
     listed = listed or class_names.read_list(root) or class_names.read_list(tree)
