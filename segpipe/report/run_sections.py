@@ -14,6 +14,9 @@ GATE = {
     "opset": "ONNX opset",
 }
 
+ORDER = ("input", "augment", "model", "loss", "optim", "train", "infer")
+"""The sections of params.yaml in their own order; others follow. run.json has all keys by the alphabet."""
+
 Lines = dict[str, str]
 """Names with their values, as they stand on the page."""
 
@@ -30,7 +33,8 @@ class Exported:
 def parameters(sections: Mapping[str, Any]) -> dict[str, Lines]:
     """Each section of params.yaml that holds anything; plain values come together as `general`, the first."""
     plain = {name: value for name, value in sections.items() if not isinstance(value, Mapping)}
-    cards = {"general": plain} | {name: value for name, value in sections.items() if name not in plain}
+    names = [*(name for name in ORDER if name in sections), *(name for name in sections if name not in ORDER)]
+    cards = {"general": plain} | {name: sections[name] for name in names if name not in plain}
     return {title: {name: _as_written(value) for name, value in card.items()} for title, card in cards.items() if card}
 
 

@@ -17,7 +17,7 @@ from segpipe.dataset import pack
 from segpipe.dataset.split import balance_report
 from segpipe.dataset.split import folds as splits
 from segpipe.params.load import load_params
-from segpipe.report import augment_sheet, doctor_section, examples, numbers, page
+from segpipe.report import augment_sheet, doctor_section, examples, numbers, page, run_sections
 from segpipe.report.run_sections import Exported
 from segpipe.scores import SCORES
 from tests.report.projects import finished, trained_with, write_run
@@ -277,3 +277,9 @@ def test_the_subtitle_names_what_the_model_reads_and_nothing_else(
     parts = ["12 images", size, "4 epochs", "folds 0, 1"]
     wanted = " · ".join(part for part in parts if part)
     assert f'<p class="subtitle">{wanted}</p>' in page.render(changed)
+
+
+def test_the_sections_of_the_parameters_come_in_the_order_of_the_file_and_unknown_ones_last() -> None:
+    cards = run_sections.parameters({"augment": {"a": 1}, "input": {"b": 2}, "later": {"c": 3}, "seed": 4, "train": {}})
+    assert list(cards) == ["general", "input", "augment", "later"]
+    assert cards["general"] == {"seed": "4"}
