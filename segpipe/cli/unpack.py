@@ -6,12 +6,13 @@ from typing import Annotated
 
 import typer
 
+from segpipe import paths
 from segpipe.console import command
 
 
 def unpack(
     out: Annotated[Path, typer.Argument(help="The folder to make.", show_default=False)],
-    pack: Annotated[Path, typer.Option(help="What convert made.")] = Path("data/prepared"),
+    pack: Annotated[Path, typer.Option(help="What convert made.")] = paths.PREPARED,
 ) -> None:
     """Writes what convert made as folders: images as they came, masks of class ids (255 ignored), classes.txt."""
     from segpipe.dataset.pack import open_pack

@@ -8,10 +8,11 @@ from pydantic import ValidationError
 from segpipe.errors import PipelineError
 from segpipe.params.messages import all_sentences
 from segpipe.params.schema import DataParams, ModelParams, Params
+from segpipe.paths import PARAMS
 from segpipe.storage.yaml_mapping import read as read_yaml
 
 
-def load_params(path: Path = Path("params.yaml")) -> Params:
+def load_params(path: Path = PARAMS) -> Params:
     """Reads and checks the whole file. Raises PipelineError that names every problem, one a line."""
     content = read_yaml(path)
     try:

@@ -35,6 +35,7 @@ DECIDES_NO_BYTE = {
     "segpipe.workflows.track_training": "what MLflow is told",
     "segpipe.storage.yaml_mapping": "reads params.yaml for it",
     "segpipe.errors": "the words of refusals",
+    "segpipe.paths": "dvc.yaml names the same ones, and DVC sees it",
     "segpipe.console.progress": "what a terminal shows",
     "segpipe.console.tables": "likewise",
     "segpipe.storage.lock": "who works and who waits",

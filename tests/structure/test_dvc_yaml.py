@@ -10,6 +10,7 @@ import pytest
 import yaml
 from pydantic import BaseModel
 
+from segpipe import paths
 from segpipe.params import stage_keys
 from segpipe.params.load import load_params
 from segpipe.params.schema import Params, Source
@@ -19,6 +20,8 @@ from tests.structure.imports import ROOT
 
 PIPELINE: dict[str, dict[str, Any]] = yaml.safe_load((ROOT / "dvc.yaml").read_text(encoding="utf-8"))["stages"]
 KEYS: dict[str, type[Keys]] = {stage: getattr(stage_keys, f"{stage.title()}Keys") for stage in STAGES}
+OF_DVC = {paths.LOCK, paths.PARAMS}
+"""What DVC itself writes, and reads."""
 SELECTORS = {"models": "models.${model.name}", "losses": "losses.${loss.name}"}
 
 
@@ -98,6 +101,31 @@ def test_the_command_runs_the_stage_of_its_name(stage: str) -> None:
 @pytest.mark.parametrize("stage", ["convert", "train", "evaluate", "export", "report"])
 def test_stages_whose_bytes_libraries_decide_depend_on_their_versions(stage: str) -> None:
     assert "runtime.lock" in PIPELINE[stage]["deps"]
+
+
+def test_each_path_that_the_code_names_is_named_in_dvc_yaml() -> None:
+    """So a path that changes is a change that DVC sees, and paths.py need not be in the hash of any code."""
+    text = (ROOT / "dvc.yaml").read_text(encoding="utf-8").replace("${item.fold}", "7")
+    outs = {path for stage in PIPELINE.values() for path in outputs(stage)}
+    named = [path for path in vars(paths).values() if isinstance(path, Path)]
+    named += [make(7) for make in (paths.model_folder, paths.model_file, paths.history_file, paths.eval_folder)]
+    for path in named:
+        inside = any(path.is_relative_to(out) for out in outs)
+        assert inside or path.as_posix() in text or path in OF_DVC, path
+
+
+def test_each_output_has_its_name_in_the_code() -> None:
+    named = {path for path in vars(paths).values() if isinstance(path, Path)} | {paths.model_folder(7), paths.eval_folder(7)}
+    for stage in PIPELINE.values():
+        for out in outputs(stage):
+            assert any(path.is_relative_to(out) or out.is_relative_to(path) for path in named), out
+
+
+def outputs(stage: dict[str, Any]) -> list[Path]:
+    """What a stage writes, of fold 7 where it is a fold's."""
+    entries = [*stage.get("outs", []), *stage.get("metrics", [])]
+    names = [next(iter(entry)) if isinstance(entry, dict) else entry for entry in entries]
+    return [Path(name.replace("${item.fold}", "7")) for name in names]
 
 
 def stated(stage: str, file: str) -> set[str]:
