@@ -10,7 +10,8 @@ from segpipe.diagnostics import memory as memories
 from segpipe.diagnostics.dry_run import TrainingShape
 from segpipe.errors import PipelineError
 from segpipe.models import table
-from segpipe.models.segmenter import Segmenter, clips, n_logits_for
+from segpipe.models.segmenter import Segmenter
+from segpipe.models.whole_model import whole_model
 from segpipe.params.architectures import ARCHITECTURES
 from segpipe.params.load import model_params
 from segpipe.params.schema import ModelParams
@@ -69,9 +70,8 @@ def with_name(model: ModelParams, name: str) -> ModelParams:
 
 def build(model: ModelParams, shape: TrainingShape, normalise: str) -> Segmenter:
     """The whole model as training builds it; the data's mean and deviation, which change no number here, are 0 and 1."""
-    built = table.build(model, shape.channels, n_logits_for(shape.n_classes))
     mean, deviation = [0.0] * shape.channels, [1.0] * shape.channels
-    segmenter = Segmenter(built.network, built.stride, mean, deviation, clips(normalise))
+    segmenter, _ = whole_model(model, shape.channels, shape.n_classes, normalise, mean, deviation)
     return segmenter.to(memory_format=torch.channels_last)
 
 

@@ -9,8 +9,8 @@ from pydantic import Field, TypeAdapter, ValidationError
 from typing_extensions import TypedDict  # pydantic reads no other before Python 3.12
 
 from segpipe.errors import PipelineError
-from segpipe.models.segmenter import Segmenter, clips, n_logits_for
-from segpipe.models.table import build
+from segpipe.models.segmenter import Segmenter
+from segpipe.models.whole_model import whole_model
 from segpipe.params.schema import InferParams, ModelParams
 from segpipe.reproducibility import versions
 from segpipe.storage import checksummed
@@ -118,6 +118,6 @@ def _refusal(path: Path, error: Exception) -> PipelineError:
 def empty(card: Card) -> Segmenter:
     """The architecture that the card describes, with weights yet to be loaded."""
     params = card.model.model_copy(update={"weights": "none"})
-    built = build(params, card.channels, n_logits_for(len(card.classes)))
-    clip = clips(card.training["params"].get("input", {}).get("normalise", ""))
-    return Segmenter(built.network, built.stride, [0.0] * card.channels, [1.0] * card.channels, clip)
+    normalise = card.training["params"].get("input", {}).get("normalise", "")
+    mean, deviation = [0.0] * card.channels, [1.0] * card.channels
+    return whole_model(params, card.channels, len(card.classes), normalise, mean, deviation)[0]

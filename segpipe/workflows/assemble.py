@@ -10,9 +10,9 @@ from segpipe.dataset import class_weights, loader, normalise, presets
 from segpipe.dataset.training_samples import AugmentedCrops, image_weights
 from segpipe.losses import table as losses
 from segpipe.losses.table import Classes, LossFunction
-from segpipe.models import table as models
 from segpipe.models.model_file import Card
-from segpipe.models.segmenter import Segmenter, clips, n_logits_for
+from segpipe.models.segmenter import Segmenter
+from segpipe.models.whole_model import whole_model
 from segpipe.params.stage_keys import TrainKeys
 from segpipe.reproducibility.seeds import seed_of
 from segpipe.training import encoder_schedule, hooks, loop, optim, precision, schedule
@@ -74,10 +74,9 @@ def _segmenter(params: TrainKeys, data: TrainingData) -> tuple[Segmenter, str | 
     """The model with its first weights, which follow from seed and fold, and the SHA-256 of those the encoder was given."""
     info = data.pack.info
     torch.manual_seed(seed_of(params.seed, data.fold, "weights"))
-    built = models.build(params.model, info.channels, n_logits_for(len(info.classes)))
     rule = params.input.normalise
     mean, deviation = normalise.statistics(rule, data.pack.index.loc[data.train_ids], info)
-    return Segmenter(built.network, built.stride, mean, deviation, clips(rule)), built.weights_sha256
+    return whole_model(params.model, info.channels, len(info.classes), rule, mean, deviation)
 
 
 def _run(

@@ -15,7 +15,7 @@ from segpipe.dataset import class_weights, pack, presets
 from segpipe.dataset.split import folds
 from segpipe.errors import PipelineError
 from segpipe.losses import table as losses
-from segpipe.models import table as models
+from segpipe.models import whole_model
 from segpipe.models.layers.resnet_encoder import ResNetEncoder
 from segpipe.params.load import load_params
 from segpipe.params.stage_keys import TrainKeys
@@ -226,7 +226,7 @@ def test_each_part_is_built_once(project: Path, monkeypatch: pytest.MonkeyPatch)
 
         return call
 
-    for module, name in ((models, "build"), (losses, "build"), (class_weights, "weights"), (optim, "build")):
+    for module, name in ((whole_model, "build"), (losses, "build"), (class_weights, "weights"), (optim, "build")):
         monkeypatch.setattr(module, name, counted(f"{module.__name__}.{name}", getattr(module, name)))
     params = with_value("loss", "class_weights", "median")
     params = params.model_copy(update={"train": params.train.model_copy(update={"epochs": 1, "limit_images": 2})})
