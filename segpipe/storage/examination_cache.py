@@ -92,6 +92,7 @@ def _trim(connection: sqlite3.Connection) -> None:
 @lru_cache(maxsize=4)
 def _reader(path: Path, process: int) -> sqlite3.Connection:
     """A connection that only reads, one a process: none may be carried into another."""
+    # As a URI for mode=ro; as_uri escapes a ? or # in the path.
     return sqlite3.connect(f"{path.absolute().as_uri()}?mode=ro", uri=True, timeout=_PATIENCE)
 
 
