@@ -129,6 +129,7 @@ def _is_voc_tar(path: Path) -> bool:
 
 def _unwrapped(folder: Path) -> Path:
     """The folder, or the one that is all it holds, as in most archives; a single `train` is no wrapping."""
+    # What macOS adds to its zips.
     entries = [path for path in folder.iterdir() if not path.name.startswith(".") and path.name != "__MACOSX"]
     one = entries[0] if len(entries) == 1 else folder
     is_wrapping = one != folder and one.is_dir() and not one.is_symlink() and one.name.lower() not in ("train", "val", "test")

@@ -37,6 +37,7 @@ def class_ids(names: Sequence[str], class_map: Mapping[str, str]) -> ClassIds:
     of_class = {name: number for number, name in enumerate(classes)} | {DROP: DROPPED, IGNORED: IGNORE}
     ids = dict.fromkeys(IGNORE_LABELS, IGNORE)
     ids |= dict.fromkeys(BACKGROUND_LABELS, 0) if is_background(classes[0]) else {}
+    # Last, since a class that is listed under one of these names is that class.
     ids |= {name: of_class[class_map.get(name, name)] for name in (*names, *class_map)}
     return ClassIds(classes, ids)
 

@@ -40,6 +40,7 @@ class Classes:
             others = [count for value, count in files.items() if value != "0"]
             return files.get("0", 0) if number == 0 else max(others, default=0)
         code = str(self.codes[number]) if self.codes else str(number)
+        # A gray among colours is listed as three numbers and counted as one.
         return files.get(code, 0) or files.get(code.split(" ")[0] if len(set(code.split(" "))) == 1 else code, 0)
 
 

@@ -29,12 +29,14 @@ def sums_and_squares(counts: Counts) -> tuple[tuple[int, ...], tuple[int, ...]]:
     """Each channel's sum of values and of their squares."""
     values = np.arange(counts.shape[1], dtype=np.uint64)
     weights = counts.astype(np.uint64)
+    # 2**28 pixels, each below 2**16 squared: within 64 bits.
     return tuple(map(int, weights @ values)), tuple(map(int, weights @ (values * values)))
 
 
 def percentile(counts: Counts, thousandths: int) -> tuple[int, ...]:
     """Each channel's smallest value that as many thousandths of its pixels do not exceed."""
     below = np.cumsum(counts, axis=1)
+    # In whole numbers: a share would be rounded.
     return tuple(int(np.searchsorted(1000 * own, thousandths * own[-1])) for own in below)
 
 

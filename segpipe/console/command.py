@@ -46,6 +46,7 @@ def run_app(app: typer.Typer) -> None:
     try:
         app()
     except PipelineError as error:
+        # So that in a pipe, too, the error comes after what was printed before it.
         sys.stdout.flush()
         for line in str(error).splitlines():
             print(f"error: {plain(line)}", file=sys.stderr)

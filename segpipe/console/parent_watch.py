@@ -29,6 +29,7 @@ def _watch(before: list[tuple[int, str]]) -> None:
     while ancestors(os.getpid()) == before and not _is_orphan(before):
         time.sleep(INTERVAL_S)
     # Nothing is left half-written: every file is put in place in one step.
+    # `sys.exit` would end this thread only.
     os._exit(1)
 
 
@@ -41,7 +42,7 @@ def _is_orphan(chain: list[tuple[int, str]]) -> bool:
 def _parent(process: int) -> tuple[int, str]:
     """Where /proc is not to be had (macOS), only the own parent is known, without a name."""
     try:
-        parent = int(_stat(process)[1][1])
+        parent = int(_stat(process)[1][1])  # after the state comes the parent
         return parent, _stat(parent)[0] if parent else ""
     except (OSError, ValueError, IndexError):
         return os.getppid(), ""

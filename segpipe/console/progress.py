@@ -20,6 +20,7 @@ def track(items: Iterable[Item], what: str, total: int | None = None) -> Iterato
 
 
 def _bar(items: Iterable[Item], what: str, total: int | None) -> Iterator[Item]:
+    # Imported here: where stderr is no terminal, nobody need wait for it.
     from rich.console import Console
     from rich.progress import track as rich_track
 

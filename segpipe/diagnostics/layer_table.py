@@ -45,6 +45,7 @@ def layers(network: nn.Module, size: tuple[int, int, int]) -> list[Layer]:
         twin(torch.empty(1, *size))
     root = type(network).__name__
     for name, each in found.items():
+        # The counter names a module by its path below the root's class, and counts a multiply-add as two.
         each.multiply_adds = sum(counter.get_flop_counts().get(f"{root}.{name}", {}).values()) // 2
     return [*(each for each in found.values() if each.calls), *(each for each in found.values() if not each.calls)]
 

@@ -55,6 +55,7 @@ def computed(segmenter: Segmenter, shape: TrainingShape) -> Growth:
     few, more = timeline(segmenter, shape, 2), timeline(segmenter, shape, 3)
     if len(few) != len(more):
         raise PipelineError("the network runs other operations for other batch sizes, so its memory cannot be computed")
+    # The line through (2, two) and (3, three).
     return Growth(frozenset((3 * two - 2 * three, three - two) for two, three in zip(few, more, strict=True)))
 
 
@@ -74,7 +75,7 @@ def measured(segmenter: Segmenter, shape: TrainingShape, batch_size: int, device
     more = max(2, batch_size)
     few = more // 2
     low, high = (_measured_peak(segmenter, shape, size, device) for size in (few, more))
-    each = -(-(high - low) // (more - few))
+    each = -(-(high - low) // (more - few))  # rounded up
     return Growth(frozenset({(high - each * more, each)}))
 
 
@@ -94,6 +95,7 @@ def available_memory(device: torch.device) -> int:
 def _measured_peak(segmenter: Segmenter, shape: TrainingShape, batch_size: int, device: torch.device) -> int:
     """What torch's allocator gave out at most, the weights included, which lay there before."""
     torch.cuda.empty_cache()
+    # what other tensors take
     others = torch.cuda.memory_allocated(device) - sum(each.nbytes for each in segmenter.state_dict().values())
     torch.cuda.reset_peak_memory_stats(device)
     dry_run(segmenter, shape, batch_size, device)

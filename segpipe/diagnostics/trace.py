@@ -83,6 +83,7 @@ def watched(run: Run, trace: Trace, steps: int) -> Run:
 def determinism_slowdown(step: Callable[[], object], configure: Callable[[bool], None], rounds: int = 5) -> float:
     """How many times longer a step takes with deterministic algorithms than without: the ratio of two medians."""
     times: dict[bool, list[float]] = {True: [], False: []}
+    # In turn, so that whatever slows the machine down meanwhile slows down both.
     for number in range(2 * (rounds + 1)):
         deterministic = number % 2 == 0
         configure(deterministic)
@@ -92,7 +93,7 @@ def determinism_slowdown(step: Callable[[], object], configure: Callable[[bool],
             torch.cuda.synchronize()
         times[deterministic].append(time.perf_counter() - start)
     configure(True)
-    return statistics.median(times[True][1:]) / statistics.median(times[False][1:])
+    return statistics.median(times[True][1:]) / statistics.median(times[False][1:])  # without the first of each, which warms up
 
 
 def _watch_layers(model: nn.Module, trace: Trace) -> None:

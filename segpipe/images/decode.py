@@ -55,12 +55,12 @@ BROKEN = (
 EXIF_ORIENTATION = 0x0112
 TURNS: dict[int, Callable[[Pixels], Pixels]] = {
     2: lambda array: array[:, ::-1],
-    3: lambda array: array[::-1, ::-1],
+    3: lambda array: array[::-1, ::-1],  # a half turn
     4: lambda array: array[::-1],
-    5: lambda array: array.swapaxes(0, 1),
-    6: lambda array: array[::-1].swapaxes(0, 1),
-    7: lambda array: array[::-1, ::-1].swapaxes(0, 1),
-    8: lambda array: array.swapaxes(0, 1)[::-1],
+    5: lambda array: array.swapaxes(0, 1),  # mirrored at the main diagonal
+    6: lambda array: array[::-1].swapaxes(0, 1),  # a quarter turn clockwise
+    7: lambda array: array[::-1, ::-1].swapaxes(0, 1),  # mirrored at the other diagonal
+    8: lambda array: array.swapaxes(0, 1)[::-1],  # a quarter turn counter-clockwise
 }
 """What makes an (H, W, C) array upright, by its EXIF orientation."""
 SIDEWAYS = (5, 6, 7, 8)
@@ -93,9 +93,12 @@ def decode_image(content: bytes, name: str) -> Pixels:
             array = _decode_8_bits(image, content, channels)
         elif image.mode in DEEP_GRAY_MODES:
             array = np.asarray(image).astype(np.uint16)
+        # Pillow has no mode for 16-bit colours: it would keep the upper 8 bits without a word.
         else:
             array = _decode_16_bits(image, content, name)
+    # Gray gets an axis of its own; of 16-bit gray with alpha OpenCV makes BGRA, three channels alike.
     array = array.reshape(*array.shape[:2], -1)[:, :, :channels]
+    # A turned array is a view with negative strides, which neither OpenCV nor torch takes.
     return np.ascontiguousarray(_turned(array, orientation))
 
 
@@ -135,6 +138,7 @@ def transparency(content: bytes, name: str) -> list[DataError]:
             return []
         if opened.mode not in ("LA", "PA", "RGBA") and "transparency" not in opened.info:
             return []
+        # RGBA, so that a palette's alpha and a single transparent colour (PNG's tRNS) count as well.
         if opened.convert("RGBA").getchannel("A").getextrema() == (255, 255):
             return []
         remedy = "What the file holds below them is what the model sees; flatten the images if that is not meant."
@@ -203,6 +207,7 @@ def value_colours(content: bytes, name: str) -> NDArray[np.uint8] | None:
             return None
         if image.mode == "P":
             palette = image.palette
+            # As the file holds it: `getpalette` would decode the image.
             held = palette.palette if palette and palette.rawmode == "RGB" else image.getpalette("RGB") or ()
             return np.frombuffer(bytes(held), np.uint8)[: len(held) // 3 * 3].reshape(-1, 3)
         factor = 255 if image.mode == "1" else SCALED.get(_raw_mode(image), 1)
@@ -235,6 +240,7 @@ def _opened(content: bytes, name: str, any_numbers: bool = False) -> Iterator[Im
     kind = unsupported.kind_of(content)
     if kind:
         raise DataError(name, kind.name, kind.remedy)
+    # Pillow only warns of sizes up to twice its bound, which `_check_bounds` refuses.
     with warnings.catch_warnings(action="ignore"):
         try:
             if tiff_directory.is_tiff(content):
@@ -243,6 +249,7 @@ def _opened(content: bytes, name: str, any_numbers: bool = False) -> Iterator[Im
                 if known:
                     yield known
                     return
+                # Pillow opens the first directory, which may be a thumbnail.
                 first = tiff_directory.directories(content)[0]
                 content = content if page.at == first.at else tiff_directory.single_page(content, page)
         except BROKEN as error:
@@ -339,7 +346,7 @@ def _decode_16_bits(image: Image.Image, content: bytes, name: str) -> Pixels:
     array = cv2.imdecode(np.frombuffer(content, np.uint8), cv2.IMREAD_UNCHANGED)
     if array is None or array.dtype != np.uint16:
         raise DataError(name, "a 16-bit image that could not be decoded", "Save it as 16-bit PNG, gray or RGB.")
-    return array if array.ndim == 2 else array[:, :, 2::-1]
+    return array if array.ndim == 2 else array[:, :, 2::-1]  # BGR or BGRA to RGB
 
 
 def _no_ids(name: str, problem: str) -> DataError:

@@ -26,12 +26,13 @@ def encode_mask(mask: NDArray[np.uint8]) -> bytes:
     size = encoded[16:24]  # of the header: width and height; after them 8 bits and the kind, 0 gray or 3 palette
     header = _chunk(b"IHDR", size + b"\x08\x03\x00\x00\x00")
     colours = bytes(flat_palette()[: 3 * (int(mask.max()) + 1)])
+    # OpenCV's own header is left out: 8 bytes of signature and 25 of IHDR lie before byte 33.
     return encoded[:8] + header + _chunk(b"PLTE", colours) + encoded[33:]
 
 
 def encode_png(picture: NDArray[np.uint8]) -> bytes:
     """(H, W, 3) RGB to PNG bytes."""
-    return bytes(cv2.imencode(".png", picture[:, :, ::-1])[1])
+    return bytes(cv2.imencode(".png", picture[:, :, ::-1])[1])  # OpenCV takes BGR
 
 
 def _chunk(kind: bytes, content: bytes) -> bytes:

@@ -15,7 +15,7 @@ def is_whole(content: bytes) -> bool:
     What ends the scan's data must be END. A file that was cut off has none, and one with a changed byte may have another
     marker there.
     """
-    at, components = 2, 0
+    at, components = 2, 0  # behind the marker that starts the file
     while at + 4 <= len(content) and content[at] == 0xFF:
         marker, length = content[at + 1], int.from_bytes(content[at + 2 : at + 4], "big")
         if marker in FRAMES:
@@ -24,6 +24,7 @@ def is_whole(content: bytes) -> bool:
             components = content[at + 9]
         if marker == SCAN:
             ending = MARKER.search(content, at + 2 + length)
+            # A scan of fewer components than the frame is one of several, of which any may be missing.
             return content[at + 4 : at + 5] == bytes([components]) and ending is not None and ending[0] == END
         at += 2 + length
     return False

@@ -40,7 +40,7 @@ def overlay(picture: Picture, mask: NDArray[np.uint8], colours: Sequence[Colour]
 
 def errors(picture: Picture, truth: NDArray[np.uint8], prediction: NDArray[np.uint8]) -> Picture:
     """The picture in dim gray, wrong pixels in red, ignored ones black."""
-    gray = (cv2.cvtColor(picture, cv2.COLOR_RGB2GRAY) * 0.5 + 40).astype(np.uint8)
+    gray = (cv2.cvtColor(picture, cv2.COLOR_RGB2GRAY) * 0.5 + 40).astype(np.uint8)  # never black, which is for what is ignored
     result = np.repeat(gray[:, :, None], 3, axis=2)
     result[(truth != prediction) & (truth != IGNORE)] = WRONG
     result[truth == IGNORE] = 0

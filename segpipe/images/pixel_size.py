@@ -49,6 +49,7 @@ def of_image(image: Image.Image) -> Spacing:
     """What the header of an opened PNG, JPEG or BMP says. A JPEG's EXIF resolution is for printers, so it is not asked."""
     if image.format in ("JPEG", "MPO"):
         density = image.info.get("jfif_density", (0, 0))
+        # JFIF counts dots an inch (1) or a centimetre (2); unit 0 states a ratio of the sides alone.
         size = {1: NM_PER_INCH, 2: NM_PER_CM}.get(image.info.get("jfif_unit", 0), 0)
         return _per_length(float(density[0]), float(density[1]), size)
     if image.format in ("PNG", "BMP"):
@@ -70,8 +71,10 @@ def of_tiff(content: bytes, page: Directory) -> Spacing:
         return _ome(text)
     unit = re.search(r"(?m)^unit=(.*?)\r?$", text) if text.startswith("ImageJ=") else None
     if unit:
+        # ImageJ writes the micro sign as the six characters of an escape.
         name = unit[1].replace("\\u00B5", "µ").strip().lower()
-        return _per_length(x, y, UNITS.get(name, 0), screens=False)
+        return _per_length(x, y, UNITS.get(name, 0), screens=False)  # 72 of a unit that somebody set are meant
+    # TIFF 6.0: 1 is no unit, 2 an inch (the default), 3 a centimetre.
     size = {2: NM_PER_INCH, 3: NM_PER_CM}.get(page.number(content, RESOLUTION_UNIT, 2), 0)
     return _per_length(x, y, size)
 
@@ -82,7 +85,7 @@ def _ome(text: str) -> Spacing:
     for axis in "XY":
         size = re.search(rf'\bPhysicalSize{axis}="([0-9.eE+-]{{1,30}})"', text)
         unit = re.search(rf'\bPhysicalSize{axis}Unit="([^"]{{1,20}})"', text)
-        factor = UNITS.get(unit[1].strip().lower() if unit else "µm", 0)
+        factor = UNITS.get(unit[1].strip().lower() if unit else "µm", 0)  # OME's default
         try:
             sizes.append(float(size[1]) * factor if size else 0.0)
         except ValueError:
@@ -92,7 +95,9 @@ def _ome(text: str) -> Spacing:
 
 def _geographic(content: bytes, page: Directory) -> Spacing:
     keys = page.values(content, GEO_KEYS)
+    # Entries of four numbers behind a head of four: key, where its value lies (0: here), how many, the value.
     entries = {keys[at]: keys[at + 3] for at in range(4, len(keys) - 3, 4) if keys[at + 1] == 0}
+    # Model 1 is projected, in a unit of length; 2 is geographic, in degrees.
     if entries.get(GEO_MODEL) != 1:
         return UNKNOWN
     size = GEO_UNITS.get(entries.get(GEO_LINEAR_UNIT, 0), 0)
@@ -100,6 +105,7 @@ def _geographic(content: bytes, page: Directory) -> Spacing:
     if len(scale) >= 2:
         return _whole(scale[0] * size, scale[1] * size)
     if len(matrix) >= 6:
+        # The lengths of the first two columns of a 4 x 4 matrix, row by row: what a pixel is in a turned raster.
         return _whole(math.hypot(matrix[0], matrix[4]) * size, math.hypot(matrix[1], matrix[5]) * size)
     return UNKNOWN
 
@@ -122,6 +128,7 @@ def _per_length(x: float, y: float, size: float, screens: bool = True) -> Spacin
 
 
 def _whole(x: float, y: float) -> Spacing:
+    # less than 0.5 would round to 0, which means unknown
     if not all(math.isfinite(each) and 0.5 < each < LARGEST for each in (x, y)):
         return UNKNOWN
     return round(x), round(y)

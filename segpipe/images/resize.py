@@ -20,6 +20,7 @@ def shrink_image(image: NDArray[Any], long_side: int) -> NDArray[Any]:
     height, width = shrunk_size(image.shape[0], image.shape[1], long_side)
     if (height, width) == image.shape[:2]:
         return image
+    # The last axis again: OpenCV drops it where there is one channel.
     return cv2.resize(image, (width, height), interpolation=cv2.INTER_AREA).reshape(height, width, image.shape[2])
 
 
@@ -28,4 +29,5 @@ def shrink_mask(mask: NDArray[np.uint8], long_side: int) -> NDArray[np.uint8]:
     height, width = shrunk_size(mask.shape[0], mask.shape[1], long_side)
     if (height, width) == mask.shape:
         return mask
+    # Plain INTER_NEAREST takes the upper left of the pixels that fall together, which shifts the mask against the image.
     return cv2.resize(mask, (width, height), interpolation=cv2.INTER_NEAREST_EXACT).astype(np.uint8)

@@ -21,6 +21,7 @@ WIDTH, HEIGHT, BITS, COMPRESSION, PHOTOMETRIC, FILL_ORDER = 256, 257, 258, 259, 
 DESCRIPTION, ORIENTATION, SAMPLES, ROWS_PER_STRIP, PLANAR = 270, 274, 277, 278, 284
 STRIP_OFFSETS, STRIP_COUNTS, TILE_OFFSETS, TILE_COUNTS = 273, 279, 324, 325
 PREDICTOR, TILE_WIDTH, TILE_HEIGHT, EXTRA_SAMPLES, SAMPLE_FORMAT, DEPTH = 317, 322, 323, 338, 339, 32997
+# 288, 289: free space; 297: page number; 330, 34665, 34853, 40965: SubIFDs, EXIF, GPS, interoperability.
 CUT_AWAY = (SUBFILE_TYPE, OLD_SUBFILE_TYPE, 288, 289, 297, 330, 34665, 34853, 40965)
 """What a page loses that is cut out: its place among the others, and fields that point elsewhere in the file."""
 IN_DESCRIPTION = re.compile(rb"(?m)^(images|channels|slices|frames)=\d+\r?\n?")
@@ -100,6 +101,7 @@ def pages(content: Buffer) -> list[Directory]:
 def directory(content: Buffer, at: int) -> Directory:
     """The directory at this place. Raises ValueError or struct.error where there is none."""
     order, big = ("<" if content[:2] == b"II" else ">"), content[2:4] in (b"+\0", b"\0+")
+    # Bytes of the count and of an entry: tag, kind, count, and `room` for the value, or for its place where it is longer.
     head, entry, pointer = (8, 20, "Q") if big else (2, 12, "I")
     room = entry - struct.calcsize(f"<HH{pointer}")
     (count,) = struct.unpack_from(f"{order}{'Q' if big else 'H'}", content, at)
@@ -131,6 +133,7 @@ def single_page(content: Buffer, page: Directory) -> bytes:
     tiled = TILE_OFFSETS in page.fields
     places, sizes = (TILE_OFFSETS, TILE_COUNTS) if tiled else (STRIP_OFFSETS, STRIP_COUNTS)
     starts, counts = page.values(content, places), page.values(content, sizes)
+    # Parts that overlap would let a small file ask for any amount of memory.
     if not starts or len(starts) != len(counts) or sum(counts) > len(content):
         raise ValueError("a TIFF page whose parts are not all there")
     letter, kind, head = ("Q", 16, 16) if page.big else ("I", 4, 8)
@@ -156,6 +159,7 @@ def said_pages(content: Buffer, page: Directory) -> tuple[int, int]:
     text = page.text(content, DESCRIPTION)
     if not text.startswith(b"ImageJ="):
         return 1, 1
+    # int() refuses thousands of digits
     counts = {name: int(count[:9]) for name, count in re.findall(rb"(?m)^(images|channels)=(\d+)", text)}
     return counts.get(b"images", 1), counts.get(b"channels", 1)
 
@@ -196,12 +200,14 @@ def _written(magic: bytes, page: Directory, blocks: Iterable[bytes], fields: dic
     for tag, (kind, count, raw) in sorted(fields.items()):
         inline = raw.ljust(room, b"\0")
         if len(raw) > room:
+            # Values and directories have to begin at even places; multiples of 8 also suit BigTIFF's 64-bit numbers.
             padding = -at % 8
             inline = struct.pack(f"{order}{pointer}", at + padding)
             body += [b"\0" * padding, raw]
             at += padding + len(raw)
         entries.append(struct.pack(f"{order}HH{pointer}", tag, kind, count) + inline)
     padding = -at % 8
+    # BigTIFF's head says that offsets have 8 bytes, then 0.
     start = struct.pack(f"{order}HHQ", 8, 0, at + padding) if page.big else struct.pack(f"{order}I", at + padding)
     number = struct.pack(f"{order}{'Q' if page.big else 'H'}", len(entries))
     return b"".join([magic, start, *body, b"\0" * padding, number, *entries, struct.pack(f"{order}{pointer}", 0)])

@@ -27,6 +27,7 @@ def real_bands(content: bytes, page: Directory) -> list[int]:
     """The numbers of the channels that are no alpha. An extra channel of no stated kind, such as near infrared, is real."""
     samples = n_samples(content, page)
     extra = page.values(content, tiff_directory.EXTRA_SAMPLES)[:samples]
+    # ExtraSamples tell of the last channels: 1 and 2 are alpha, with and without premultiplied colours.
     alpha = {samples - len(extra) + number for number, kind in enumerate(extra) if kind in (1, 2)}
     return [band for band in range(samples) if band not in alpha]
 
@@ -46,10 +47,11 @@ def decode(content: bytes, page: Directory) -> Samples:
     block_height = page.number(
         content, tiff_directory.TILE_HEIGHT if tiled else tiff_directory.ROWS_PER_STRIP, 0 if tiled else height
     )
-    block_height = block_height if tiled else min(block_height, height)
+    block_height = block_height if tiled else min(block_height, height)  # 2**32 - 1, the default, means one strip
     if min(height, width, samples, block_width, block_height) < 1:
         raise ValueError("a TIFF of no size")
     across, down = -(-width // block_width), -(-height // block_height)
+    # Tiles are whole, with padding beyond the edges; the last strip ends with the image.
     rows = down * across * block_height if tiled else height
     row_bytes = block_width * inner * bits // 8
     if planes * rows * row_bytes > limits.MAX_BYTES:
@@ -60,8 +62,10 @@ def decode(content: bytes, page: Directory) -> Samples:
         raw = _plane(content, page, plane * across * down, across * down, block_height, rows, row_bytes)
         values = raw.view(dtype).astype(dtype.newbyteorder("="), copy=False).reshape(rows, block_width, inner)
         if page.number(content, tiff_directory.PREDICTOR, 1) == 2:
+            # The predictor holds differences modulo 2**bits, from left to right within a block: the sum has to overflow.
             values = np.cumsum(values, axis=1, dtype=values.dtype)
         if tiled:
+            # (down, across, rows, columns, channels), which has to become (down, rows, across, columns, channels).
             tiles = values.reshape(down, across, block_height, block_width, inner)
             values = tiles.swapaxes(1, 2).reshape(down * block_height, across * block_width, inner)
         result[:, :, plane * inner : (plane + 1) * inner] = values[:height, :width]
@@ -85,7 +89,7 @@ def _plane(
             part = result[number * block_height : (number + 1) * block_height]
             if place + part.size > len(content):
                 raise ValueError("the file ends before its pixels")
-            part.ravel()[:] = np.frombuffer(content, np.uint8, part.size, place)
+            part.ravel()[:] = np.frombuffer(content, np.uint8, part.size, place)  # whole rows are contiguous, so this is a view
         return result
     sizes = page.values(content, tiff_directory.TILE_COUNTS if tiled else tiff_directory.STRIP_COUNTS)[first : first + blocks]
     if len(sizes) < blocks or any(place + size > len(content) for place, size in zip(places, sizes, strict=True)):
@@ -106,6 +110,7 @@ def _unpacked(
 ) -> NDArray[np.uint8]:
     """Lets Pillow's libtiff unpack the blocks as strips of one tall gray image: bytes are all that these codecs know."""
     end = len(content)
+    # Tags in order: width, height, bits, compression, black is zero, fill order, samples, rows a strip.
     fields = {256: row_bytes, 257: rows, 258: 8, 259: compression, 262: 1, 266: fill_order, 277: 1, 278: block_height}
     lists = {tiff_directory.STRIP_OFFSETS: places, tiff_directory.STRIP_COUNTS: sizes}
     at = end + 2 + 12 * (len(fields) + 2) + 4
@@ -118,6 +123,7 @@ def _unpacked(
             tail.append(packed)
             at += len(packed)
     directory = struct.pack("<H", len(entries)) + b"".join(entries[tag] for tag in sorted(entries)) + struct.pack("<I", 0)
+    # Only the head is replaced: all blocks keep their places, and our directory comes behind them.
     whole = b"".join([b"II*\0", struct.pack("<I", end), content[8:], directory, *tail])
     with TiffImagePlugin.TiffImageFile(io.BytesIO(whole)) as image:
         return np.asarray(image).reshape(rows, row_bytes)

@@ -67,6 +67,7 @@ def bands_of(content: bytes, page: Directory, name: str, any_numbers: bool = Fal
     simple = (
         bits == {8} and (samples, photometric) in ((1, 0), (1, 1), (3, 2)) and content[:4] != tiff_directory.UNKNOWN_TO_PILLOW
     )
+    # Palettes, CMYK and YCbCr, and gray of 1, 2, 4 and 12 bits, are Pillow's.
     if simple or photometric not in (0, 1, 2) or not bits <= {8, 16}:
         return None
     real = tiff_pixels.real_bands(content, page)

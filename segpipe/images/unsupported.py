@@ -58,12 +58,13 @@ SUFFIXES: dict[str, Kind] = {
     for suffix in suffixes.split()
 }
 BEGINNINGS: tuple[tuple[int, bytes, Kind], ...] = (
-    (128, b"DICM", DICOM),
-    (344, b"n+1\0", VOLUME),
+    (128, b"DICM", DICOM),  # behind a preamble of 128 bytes with anything in it
+    (344, b"n+1\0", VOLUME),  # NIfTI-1's magic ends its header; NIfTI-2's stands near the beginning
     (344, b"ni1\0", VOLUME),
     (4, b"n+2\0", VOLUME),
-    (0, b"ObjectType", VOLUME),
+    (0, b"ObjectType", VOLUME),  # MetaImage, a header in text
     (0, b"NRRD000", VOLUME),
+    # Brands of the ISO base media format: what no line before it knows and has `ftyp` is taken for MP4.
     (4, b"ftyphei", HEIC),
     (4, b"ftyphev", HEIC),
     (4, b"ftypmif1", HEIC),
@@ -76,9 +77,9 @@ BEGINNINGS: tuple[tuple[int, bytes, Kind], ...] = (
     (0, b"\0\0\0\x0cJXL ", JPEG_XL),
     (0, b"\xff\x0a", JPEG_XL),
     (0, b"FUJIFILMCCD-RAW", RAW),
-    (0, b"IIRO", RAW),
-    (0, b"IIU\0", RAW),
-    (8, b"CR\x02\0", RAW),
+    (0, b"IIRO", RAW),  # Olympus
+    (0, b"IIU\0", RAW),  # Panasonic
+    (8, b"CR\x02\0", RAW),  # Canon's CR2, behind the head of a TIFF
     (0, b"v/1\x01", EXR),
     (0, b"#?RADIANCE", EXR),
     (0, b"8BPS", LAYERS),
@@ -86,8 +87,8 @@ BEGINNINGS: tuple[tuple[int, bytes, Kind], ...] = (
     (0, b"%PDF", PDF),
     (0, b"%!PS", PDF),
     (8, b"AVI ", VIDEO),
-    (0, b"\x1aE\xdf\xa3", VIDEO),
-    (0, b"\0\0\x01\xba", VIDEO),
+    (0, b"\x1aE\xdf\xa3", VIDEO),  # EBML: Matroska and WebM
+    (0, b"\0\0\x01\xba", VIDEO),  # MPEG program stream
     (0, b"\x93NUMPY", ARRAYS),
     (0, b"MATLAB 5.0", ARRAYS),
     (0, b"\x89HDF\r\n\x1a\n", ARRAYS),

@@ -93,6 +93,7 @@ def explained(text: str, reasons: Mapping[str, str]) -> str:
 
 def reads_as_itself(word: str) -> bool:
     """Whether YAML 1.1 (PyYAML) and 1.2 (DVC) both read this word, without quotes, as itself."""
+    # YAML 1.1 has types of their own for these: the default value and the merge key.
     if not word.isprintable() or word.startswith(("=", "<<")):
         return False
     try:
@@ -140,6 +141,7 @@ def _block_list(values: Any, old: Any) -> CommentedSeq:
     own = {at: comment for at, comment in old.ca.items.items() if comment[0]}
     new.ca.items.update({at: comment for at, comment in own.items() if at < len(new) and _plain(old[at]) == values[at]})
     last = len(old) - 1
+    # ruamel.yaml keeps what follows the list as part of its last item's comment.
     if last in own and (len(new) != len(old) or last not in new.ca.items):
         new.ca.items.pop(last, None)
         new.ca.items[len(new) - 1] = _below(own[last])

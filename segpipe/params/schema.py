@@ -30,6 +30,7 @@ else:
 class Section(BaseModel):
     """A part of params.yaml. Unknown keys are refused, values cannot be changed after reading."""
 
+    # Not strict: PyYAML reads 1e-4 as text, which pydantic makes a number of.
     model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
 
 
@@ -435,6 +436,7 @@ class Params(Section):
         ]
         for source in ("voc", "labelme", "coco", "yolo", "masks"):
             names = getattr(self.data, source).classes
+            # Several codes may be ignored, so that one name may stand there more than once.
             twice = sorted({name for name in names if names.count(name) > 1} - {"__ignore__"})
             strange = [name for name in names if plain(name) != name]
             if strange:

@@ -48,6 +48,7 @@ def sheet(data: Pack, ids: Sequence[str], fold: int, run: Mapping[str, Any]) -> 
         params = run["params"]
         augment = AugmentParams.model_validate(params["augment"])
         crop, long_side = int(params["input"]["crop"]), int(params["input"]["long_side"])
+        # 0 means all of them.
         ids = list(ids)[: int(params["train"]["limit_images"]) or None]
         draws = AugmentedCrops(data, ids, augment, crop, long_side, int(params["seed"]), fold)
     except (KeyError, TypeError, ValidationError):

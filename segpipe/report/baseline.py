@@ -60,7 +60,7 @@ def bins(image: NDArray[Any]) -> NDArray[np.int32]:
     Gray counts as all three, of more than three channels the first three are taken, 16 bits are cut to 8.
     """
     rgb = image[:, :, :3] if image.shape[2] >= 3 else np.repeat(image[:, :, :1], 3, axis=2)
-    shift = 11 if image.dtype == np.uint16 else 3
+    shift = 11 if image.dtype == np.uint16 else 3  # to the upper 5 bits
     levels = (rgb >> shift).astype(np.int32)
     number: NDArray[np.int32] = (levels[:, :, 0] * LEVELS + levels[:, :, 1]) * LEVELS + levels[:, :, 2]
     return number

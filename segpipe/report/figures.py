@@ -41,6 +41,7 @@ def curves(results: Sequence[FoldResults], columns: Sequence[str], unit_range: b
 
     with mpl.rc_context():
         mpl.rcdefaults()  # A person's own matplotlibrc would give other bytes.
+        # Without a salt of ours the drawing's ids are random.
         for name, value in {**STYLE, "svg.hashsalt": " ".join(columns)}.items():
             mpl.rcParams[name] = value  # type: ignore[index]
         figure = Figure(figsize=(4.6, 2.7))
@@ -56,6 +57,7 @@ def curves(results: Sequence[FoldResults], columns: Sequence[str], unit_range: b
         if unit_range:
             axes.set_ylim(0, 1)
         stream = io.StringIO()
+        # No date and no version of matplotlib: they would be other bytes each time, or with each release.
         nothing = dict.fromkeys(("Date", "Creator", "Format", "Type"))
         figure.savefig(stream, format="svg", transparent=True, metadata=nothing)
     return _inline(stream.getvalue())

@@ -56,7 +56,7 @@ def unpack(archive: Path, folder: Path, *, max_bytes: int = MAX_BYTES, max_files
             shutil.rmtree(temporary, ignore_errors=True)  # of a killed process that had the same number
             temporary.mkdir(parents=True)
             (_unzip if _is_zip(archive) else _untar)(archive, temporary, max_bytes, max_files)
-            os.replace(temporary, folder)
+            os.replace(temporary, folder)  # an empty folder is replaced, too
     finally:
         shutil.rmtree(temporary, ignore_errors=True)
 

@@ -185,7 +185,7 @@ def _refuse_larger(total: int, rules: _Rules) -> None:
 
 def _ask(url: str, have: int, timeout_s: float) -> requests.Response:
     """What the address answers when asked for byte `have` and all after it; its status is 416 where nothing follows."""
-    headers = {"User-Agent": "segpipe", "Accept-Encoding": "identity"}
+    headers = {"User-Agent": "segpipe", "Accept-Encoding": "identity"}  # so that lengths and ranges count the file's own bytes
     if have:
         headers["Range"] = f"bytes={have}-"
     try:

@@ -56,6 +56,7 @@ class Cache:
             except sqlite3.DatabaseError as error:
                 if error.sqlite_errorcode not in _NOT_OURS:
                     raise
+                # This process may have the old file open.
                 _reader.cache_clear()
                 self.path.unlink()
                 _write(self.path, new, used)
@@ -67,11 +68,12 @@ def _write(path: Path, new: Sequence[tuple[str, bytes]], used: Iterable[str]) ->
     today = int(time.time() // 86400)
     rows = [(key, _checksum(key, content), content, today) for key, content in new]
     with closing(sqlite3.connect(path, timeout=_PATIENCE)) as connection:
-        connection.execute("PRAGMA auto_vacuum = FULL")
+        connection.execute("PRAGMA auto_vacuum = FULL")  # before the first table, or it does nothing
         with connection:
             connection.execute(_TABLE)
             connection.executemany("INSERT OR REPLACE INTO entries VALUES (?, ?, ?, ?)", rows)
             connection.executemany("UPDATE entries SET day = ? WHERE key = ? AND day < ?", [(today, key, today) for key in used])
+            # a day to come: the clock was wrong
             connection.execute("DELETE FROM entries WHERE day < ? OR day > ?", (today - MOST_DAYS, today))
             _trim(connection)
 
@@ -90,6 +92,7 @@ def _trim(connection: sqlite3.Connection) -> None:
 @lru_cache(maxsize=4)
 def _reader(path: Path, process: int) -> sqlite3.Connection:
     """A connection that only reads, one a process: none may be carried into another."""
+    # As a URI for mode=ro; as_uri escapes a ? or # in the path.
     return sqlite3.connect(f"{path.absolute().as_uri()}?mode=ro", uri=True, timeout=_PATIENCE)
 
 

@@ -37,15 +37,16 @@ def write_with(path: Path, write: Callable[[Path], object]) -> None:
     Raises PipelineError where the operating system refuses; the temporary file is gone then. Those that killed processes
     left of the same file go, too.
     """
+    # In the same folder, since a rename is one step within one file system only.
     temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         for left in _left_in(path.parent.absolute()).pop(path.name, []):
             left.unlink(missing_ok=True)
         write(temporary)
-        _sync(temporary)
+        _sync(temporary)  # before the rename, or a crash could leave the new name on an empty file
         os.replace(temporary, path)
-        _sync(path.parent)
+        _sync(path.parent)  # the rename itself
     except OSError as error:
         raise PipelineError(f"{path}: could not be written ({error.strerror}). Free space or mend the rights.") from error
     finally:

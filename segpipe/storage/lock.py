@@ -37,6 +37,7 @@ def exclusive(path: Path, what: str) -> Iterator[None]:
         yield
     finally:
         for file in (holder, path):
+            # The lock file goes while it is held; who waits for it takes a new one.
             file.unlink(missing_ok=True)
         lock.release()
 

@@ -9,6 +9,7 @@ from segpipe.storage.byte_source import FileRange
 from segpipe.storage.files import write_with
 
 EPOCH = (1980, 1, 1, 0, 0, 0)
+# A member's own header: 26 bytes, then the lengths of its name and extra field, which need not be the directory's.
 LOCAL_HEADER = struct.Struct("<26xHH")
 
 
@@ -20,7 +21,7 @@ def write_zip(path: Path, members: Iterable[tuple[str, bytes]]) -> None:
             for name, content in members:
                 entry = zipfile.ZipInfo(name, EPOCH)
                 entry.external_attr = 0o644 << 16
-                entry.create_system = 3
+                entry.create_system = 3  # Unix, on Windows too
                 archive.writestr(entry, content)
 
     write_with(path, write)

@@ -83,6 +83,7 @@ def _compose(rng: Generator, size: int, index: int) -> list[Thing]:
     near: list[Thing] = []
     if index % _EMPTY_EVERY != _EMPTY_EVERY - 1:
         labels = CLASSES[1:]
+        # The kinds in turn, so that all are as frequent, and none, one or two more.
         chosen = [index % len(labels), *rng.integers(len(labels), size=rng.choice(3, p=(0.35, 0.4, 0.25)))]
         for number in chosen:
             _add_in_front(rng, near, size, _ANIMALS[labels[number]], labels[number])
@@ -139,6 +140,7 @@ def _paint(rng: Generator, things: list[Thing], size: int) -> NDArray[np.uint8]:
 def _paint_thing(rng: Generator, canvas: Field, thing: Thing, colours: Field, light: float) -> None:
     """Paints one thing and its shadow onto the canvas: animals sharp, what hides them as dim and blurred as the floor."""
     reach = thing.pose.reach * _FINE
+    # With room for the shadow and for blurred edges.
     low = np.clip(thing.outline.min(0) * _FINE - 0.2 * reach - 4, 0, len(canvas)).astype(int)
     high = np.clip(thing.outline.max(0) * _FINE + 0.2 * reach + 4, 0, len(canvas)).astype(int)
     part = canvas[low[1] : high[1], low[0] : high[0]]
@@ -169,6 +171,7 @@ def _cover(outline: Points, height: int, width: int) -> Field:
     labelme fills every pixel that an outline touches, about a quarter of a pixel more all round: so does the line drawn here.
     """
     fine = np.zeros((height * 4, width * 4), np.uint8)
+    # OpenCV counts from the middle of a pixel, and takes 16ths of it by `shift`.
     points = [np.round((outline * 4 - 0.5) * 16).astype(np.int32)]
     cv2.fillPoly(fine, points, 255, shift=4)
     cv2.polylines(fine, points, True, 255, thickness=2 * _FINE, shift=4)

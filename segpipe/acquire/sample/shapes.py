@@ -112,6 +112,7 @@ def smooth(control: list[tuple[float, float]], steps: int = 5) -> Points:
     p1 = np.array(control, dtype=np.float64)[:, None, :]
     p0, p2, p3 = np.roll(p1, 1, axis=0), np.roll(p1, -1, axis=0), np.roll(p1, -2, axis=0)
     t = (np.arange(steps) / steps)[None, :, None]
+    # Twice the curve, so that its coefficients are whole numbers.
     curve = 2 * p1 + (p2 - p0) * t + (2 * p0 - 5 * p1 + 4 * p2 - p3) * t**2 + (3 * p1 - p0 - 3 * p2 + p3) * t**3
     return np.asarray(curve.reshape(-1, 2) / 2, dtype=np.float64)
 
@@ -125,7 +126,7 @@ def clip(points: Points, size: int) -> Points:
             for here, there, a, b in zip(points, np.roll(points, -1, axis=0), inside, np.roll(inside, -1), strict=True):
                 if a >= 0:
                     kept.append(here)
-                if a * b < 0:
+                if a * b < 0:  # the edge crosses the limit
                     kept.append(here + (there - here) * (a / (a - b)))
             points = np.array(kept, dtype=np.float64).reshape(-1, 2)
     return points

@@ -70,6 +70,7 @@ def waves(phase: Field) -> Field:
 
 def light_up(surface: Surface, angle: float) -> Field:
     """The colours as they look under light that comes from `angle` (radians): slopes towards it are bright."""
+    # Sobel's weights add up to 8: so these are slopes, in pixels of height a pixel.
     slope_x = cv2.Sobel(surface.relief, cv2.CV_32F, 1, 0, scale=0.125)
     slope_y = cv2.Sobel(surface.relief, cv2.CV_32F, 0, 1, scale=0.125)
     towards = np.float32(np.cos(angle)) * slope_x + np.float32(np.sin(angle)) * slope_y
@@ -117,6 +118,7 @@ def meadow(rng: Generator, colours: Field, side: int) -> Surface:
         bend = rng.normal(0, 0.25) * steps**2 / (0.2 * side)
         line = start + steps * [np.cos(turn), np.sin(turn)] + bend * [-np.sin(turn), np.cos(turn)]
         width = max(1, round(side * rng.uniform(0.008, 0.02)))
+        # in eighths of a pixel
         cv2.polylines(values, [np.round(line * 8).astype(np.int32)], False, int(rng.integers(30, 250)), width, cv2.LINE_AA, 3)
     level = values.astype(np.float32) / np.float32(255)
     return Surface(ramp(level, pick(rng, colours, 3)), cv2.GaussianBlur(level, (0, 0), side / 250) * np.float32(0.012 * side))

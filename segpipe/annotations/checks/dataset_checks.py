@@ -93,6 +93,7 @@ def _ignored(records: Sequence[Record], classes: Sequence[str]) -> Warnings:
 def _flat(records: Sequence[Record], classes: Sequence[str]) -> Warnings:
     for record in records:
         pixels = record.width * record.height
+        # The variance is 0: exact, since Python's whole numbers do not overflow.
         if all(total**2 == square * pixels for total, square in zip(record.sums, record.squares, strict=True)):
             yield record.source, "an image of one single value", "Take it out, or copy it again from where it came."
 

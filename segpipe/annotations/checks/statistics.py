@@ -30,10 +30,11 @@ def statistics_png(records: Sequence[Record], classes: Sequence[str]) -> bytes:
         share = [100 * total / max(sum(record.width * record.height for record in records), 1) for total in totals]
         _bars(images, classes[:shown], held, hues, "images that hold the class")
         _bars(pixels, [""] * shown, share, hues, "% of all pixels (logarithmic)")
+        # 0 has no logarithm: near it the axis is linear.
         pixels.set_xscale("symlog", linthresh=0.01)
         _sizes(sizes, records)
         stream = io.BytesIO()
-        figure.savefig(stream, format="png", dpi=110, metadata={"Software": None})
+        figure.savefig(stream, format="png", dpi=110, metadata={"Software": None})  # it would hold matplotlib's version
     return stream.getvalue()
 
 

@@ -126,6 +126,7 @@ def inspect_folder(
         sizes=_counted((inspected.header.width, inspected.header.height) for inspected in inspected_items),
         depths=_counted((inspected.header.channels, inspected.header.bits) for inspected in inspected_items),
         given=_counted(item.given for item in found.items),
+        # Numbers in their order, words by the alphabet.
         values=tuple(sorted(values.items(), key=lambda pair: (len(pair[0]) if pair[0].isdecimal() else 0, pair[0]))),
         # Where files cannot be read, what the others hold says nothing about the whole.
         problems=problems if any(not problem.warning for problem in problems) else (*problems, *classes.problems),
@@ -200,6 +201,7 @@ def _classes(
     above = place.file.parents if isinstance(place, FileRange) and place.size is None else ()
     tree = next((folder.parent for folder in above if folder.name == "JPEGImages"), root)
     listed = listed or class_names.read_list(root) or class_names.read_list(tree)
+    # VOC's ids end with 20, beside its void of 255.
     is_voc = max((value for value in ids if value < 255), default=0) == 20 or bool(re.fullmatch(r"VOC20\d\d", tree.name))
     return classes_from_ids(ids, listed, is_voc)
 

@@ -100,6 +100,7 @@ def _from_colours(found: Sequence[int], files: Mapping[str, int], listed: NameLi
     if table:
         return _from_table(found, table)
     first = 0 if 0 in found else max(found, key=lambda code: (files[format_code(code)], -code))
+    # VOC's void comes last, and is ignored.
     ordered = [first, *(code for code in found if code not in (first, VOC_VOID)), *([VOC_VOID] if VOC_VOID in found else [])]
     names = _numbered(ordered)
     names = (*names[:-1], IGNORED) if VOC_VOID in found else names

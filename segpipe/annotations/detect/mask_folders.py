@@ -141,6 +141,7 @@ def _same_file_names(root: Path, split: Callable[[PurePosixPath], Iterable[tuple
     pairs = Counter((image, mask) for folders in names.values() for image in folders for mask in folders)
     ranked = {pair: (_name_score(*pair), count) for pair, count in pairs.items() if _name_score(*pair)}
     best, most = max(ranked.values(), default=(0, 0))
+    # Names that are known for what they are come before the number of files that agree.
     found = [pair for pair, (known, count) in sorted(ranked.items()) if known == best and 2 * count >= most]
     return [naming_between(root, *pair) for pair in _without_previews(found)]
 

@@ -31,7 +31,7 @@ class Page:
             with _buffer(self.byte_source) as content:
                 return tiff_directory.single_page(content, tiff_directory.directory(content, self.directory))
         except (ValueError, struct.error, OverflowError):
-            raise OSError(5, "its pages are damaged or have changed") from None
+            raise OSError(5, "its pages are damaged or have changed") from None  # EIO: told as a problem of the file
 
     def file_ranges(self) -> tuple[FileRange, ...]:
         """The file that the page is in."""

@@ -101,6 +101,7 @@ def pairs_key(fingerprints: Sequence[bytes]) -> str:
     """The key of the pairs among images of these fingerprints in this order."""
     digest = hashlib.sha256()
     for each in fingerprints:
+        # With its length, so that no two lists are the same bytes.
         digest.update(len(each).to_bytes(8, "little") + each)
     return _key("pairs", digest.hexdigest())
 

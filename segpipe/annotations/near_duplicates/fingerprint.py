@@ -26,18 +26,21 @@ LONG_SIDE = 512
 
 _SHORT_SIDE = 48  # pixels: smaller images get no keypoints
 _LEAST_RANGE = 32  # gray levels between the 1 % and 99 % points; what is flatter is stretched no further
+# ORB's nfeatures, scaleFactor, nlevels and edgeThreshold.
 _CANDIDATES, _STEP, _LEVELS, _BORDER = 400, 1.2, 8, 10
 _CORNER = 12  # gray levels, after the contrast stretch, by which FAST's corner differs from its ring
 BITS = 256
 """Comparisons in a descriptor."""
 
+# Pixels from the keypoint to what is compared, at most; and directions in which it may be turned.
 _REACH, _ANGLES = 20, 64
 _FRAME_REACH = 10  # pixels, at a keypoint's pyramid level, from a frame: the descriptor of a nearer one shows the frame's edge
 _HEAD = 16 + 2 * 4
+# x and y in 65535ths of the width and height, turn in _ANGLES-ths of a full one.
 _KEYPOINT = np.dtype([("x", "<u2"), ("y", "<u2"), ("turn", "u1"), ("level", "u1"), ("bits", "u1", BITS // 8)])
 
 Thumbnail = NDArray[np.int8]
-"""(THUMB, THUMB), zero mean, a deviation of 32; all zero where the picture is flat."""
+"""(THUMBNAIL, THUMBNAIL), zero mean, a deviation of 32; all zero where the picture is flat."""
 
 
 @dataclass(frozen=True)
@@ -80,6 +83,7 @@ def parse_fingerprint(content: bytes) -> Fingerprint:
     table = np.frombuffer(content, _KEYPOINT, offset=_HEAD + THUMBNAIL * THUMBNAIL)
     points = np.stack([table["x"], table["y"]], axis=1) * (np.array([width, height]) / 65535)
     turns = table["turn"] * (2 * np.pi / _ANGLES)
+    # Pixels of the shrunk image, then of the original.
     sizes = _STEP ** table["level"].astype(np.float64) * (max(width, height, LONG_SIDE) / LONG_SIDE)
     return Fingerprint(content[:16], width, height, small, points, turns, sizes, np.ascontiguousarray(table["bits"]).view("<u8"))
 
@@ -114,6 +118,7 @@ def _keypoints(gray: Pixels) -> NDArray[np.void]:
     inside = None if content is None else cv2.distanceTransform(content, cv2.DIST_L2, 5)
     mask = None if inside is None else (inside > _FRAME_REACH).astype(np.uint8)
     found = _detector().detect(stretched, mask)
+    # (0, 5) where nothing is found
     table = np.array([(*each.pt, each.response, each.octave, each.angle) for each in found]).reshape(-1, 5)
     if inside is not None:
         x, y = np.rint(table[:, :2].T).astype(np.int64)
@@ -136,6 +141,7 @@ def _described_keypoints(gray: NDArray[np.uint8], table: NDArray[np.float64]) ->
     height, width = gray.shape
     table = table[_spread_out(table[:, :2], table[:, 2])]
     points = np.zeros(len(table), _KEYPOINT)
+    # ORB gives the upper left corner of a pixel of the level, which covers _STEP**level pixels.
     centres = table[:, :2] + _STEP ** table[:, 3:4] / 2
     points["x"], points["y"] = (centres * 65535 / (width, height)).round().clip(0, 65535).astype(np.uint16).T
     turns = np.rint(table[:, 4] * _ANGLES / 360).astype(np.int64) % _ANGLES
@@ -148,9 +154,11 @@ def _described_keypoints(gray: NDArray[np.uint8], table: NDArray[np.float64]) ->
 
 def _spread_out(places: NDArray[np.float64], strength: NDArray[np.float64]) -> NDArray[np.int64]:
     """Indices of the MAX_KEYPOINTS places that are farthest from any stronger one (adaptive non-maximal suppression)."""
+    # Ties by place, so that nothing depends on the order of detection.
     order = np.lexsort((places[:, 0], places[:, 1], -strength))
     x, y = places[order].astype(np.float32).T
     distances = (x[:, None] - x) ** 2 + (y[:, None] - y) ** 2
+    # Row i keeps the distances to the stronger places, 0 .. i - 1; the strongest keeps none.
     distances[_not_below(len(x))] = np.inf
     return order[np.argsort(-distances.min(axis=1, initial=np.inf), kind="stable")[:MAX_KEYPOINTS]]
 
@@ -166,8 +174,8 @@ def _descriptors(
 ) -> NDArray[np.uint8]:
     """The descriptors of the places in the image shrunk by `scale`: (n, 32) packed bits."""
     height, width = (max(1, round(side / scale)) for side in gray.shape)
-    level = cv2.GaussianBlur(cv2.resize(gray, (width, height), interpolation=cv2.INTER_LINEAR), (7, 7), 2)
-    offsets = _pattern()[turns]
+    level = cv2.GaussianBlur(cv2.resize(gray, (width, height), interpolation=cv2.INTER_LINEAR), (7, 7), 2)  # smoothed as ORB does
+    offsets = _pattern()[turns]  # (n, 2, BITS, 2)
     x = np.clip(np.rint(places[:, 0] / scale).astype(np.int64)[:, None, None] + offsets[..., 0], 0, width - 1)
     y = np.clip(np.rint(places[:, 1] / scale).astype(np.int64)[:, None, None] + offsets[..., 1], 0, height - 1)
     values = level[y, x]
@@ -184,6 +192,7 @@ def _pattern() -> NDArray[np.int64]:
     random = np.random.RandomState(0)  # its stream never changes
     half = random.normal(0, _REACH / 2, (8 * BITS, 2, 2))
     half[:, 1, 0] = half[:, 0, 0] + random.normal(0, 3, len(half))
+    # Enough are drawn that half of BITS surely lie within the reach; the other half is their mirror image.
     half = half[(np.hypot(half[..., 0], half[..., 1]) <= _REACH).all(axis=1)][: BITS // 2]
     both = np.concatenate([half, half * (1, -1)]).transpose(1, 0, 2)
     angles = np.arange(_ANGLES) * (2 * np.pi / _ANGLES)

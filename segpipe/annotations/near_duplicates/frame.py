@@ -40,8 +40,10 @@ def _hull(filled: NDArray[np.bool_]) -> Content:
     hull = np.zeros(filled.shape, np.uint8)
     rows = np.flatnonzero(whole.any(axis=1))
     if len(rows):
+        # The outermost pixels of each row span the same hull as all of them.
         left, right = whole[rows].argmax(axis=1), whole.shape[1] - 1 - whole[rows, ::-1].argmax(axis=1)
         outermost = np.stack([np.concatenate([left, right]), np.concatenate([rows, rows])], axis=1).astype(np.int32)
         cv2.fillConvexPoly(hull, cv2.convexHull(outermost), 255)
+    # The hull's outermost 4 pixels, next to the frame only: erode takes nothing away at the picture's own border.
     edge = (hull > 0) & (cv2.erode(hull, np.ones((9, 9), np.uint8)) == 0)
     return hull if edge.any() and whole[edge].mean() >= CLOSE else np.full(filled.shape, 255, np.uint8)

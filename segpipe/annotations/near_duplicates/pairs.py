@@ -37,7 +37,7 @@ def pairs(fingerprints: Mapping[str, bytes]) -> list[Pair]:
     parsed = [parse_fingerprint(fingerprints[each]) for each in ids]
     for first, second, kind, distance in _find_pairs(parsed):
         key = min(first, second), max(first, second)
-        if key not in found:
+        if key not in found:  # the sure kinds come first
             found[key] = Pair(ids[key[0]], ids[key[1]], kind, round(distance, 3))
     return [found[key] for key in sorted(found)]
 
@@ -48,7 +48,7 @@ def clusters(found: Iterable[Pair]) -> dict[str, str]:
 
     def root(each: str) -> str:
         while name.setdefault(each, each) != each:
-            name[each] = name[name[each]]
+            name[each] = name[name[each]]  # path halving
             each = name[each]
         return each
 

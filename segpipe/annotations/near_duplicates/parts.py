@@ -17,6 +17,7 @@ from segpipe.annotations.near_duplicates.fingerprint import BITS, THUMBNAIL, Fin
 from segpipe.annotations.near_duplicates.whole import gradient_correlation
 from segpipe.console.progress import track
 
+# Of descriptors that differ in 32 bits, two thirds share the key of a table.
 TABLES, KEY_BITS = 16, 20
 MAX_BUCKET = 8
 """Keypoints of a hash bucket that one is compared with, at most: those that follow it, so that a full bucket links as a chain."""
@@ -144,7 +145,7 @@ def _keypoints(fingerprints: Sequence[Fingerprint]) -> _Keypoints:
 
 def _query(bits: NDArray[np.uint64], mirrored: bool) -> NDArray[np.uint64]:
     """The descriptors as they are, or as they would be in the mirrored image."""
-    return np.ascontiguousarray(bits[:, [2, 3, 0, 1]]) if mirrored else bits
+    return np.ascontiguousarray(bits[:, [2, 3, 0, 1]]) if mirrored else bits  # the halves swapped: see fingerprint.py
 
 
 def _matched_poses(
@@ -176,6 +177,7 @@ def _tables(keypoints: _Keypoints, images: int) -> Iterator[_Table]:
     random = np.random.RandomState(1)  # its stream never changes
     for _ in range(TABLES):
         chosen = random.choice(BITS, KEY_BITS, replace=False)
+        # By key and then by image, in one number.
         keys = _key(keypoints.descriptors, chosen) * images + keypoints.owner
         order = np.argsort(keys, kind="stable").astype(np.int32)
         yield _Table(images, chosen, order, keys[order])
@@ -214,8 +216,8 @@ def _sorted_unique(numbers: Indices) -> Indices:
 
 
 def _same_keys(ranked: Indices, keys: Indices, owner: Indices, images: int) -> Iterator[tuple[Indices, Indices]]:
-    """For each key the places in `ranked` of the same key that belong to later images, CROWD at most; some at a time."""
-    start = np.searchsorted(ranked, keys + owner, "right")
+    """For each key the places in `ranked` of the same key that belong to later images, MAX_BUCKET at most; some at a time."""
+    start = np.searchsorted(ranked, keys + owner, "right")  # behind the image itself: each pair is found once
     counts = np.minimum(np.searchsorted(ranked, keys + images, "left") - start, MAX_BUCKET)
     total = np.cumsum(counts)
     cuts = np.searchsorted(total, np.arange(_CHUNK, int(total[-1]) if len(total) else 0, _CHUNK)).tolist()
@@ -230,7 +232,7 @@ def _key(bits: NDArray[np.uint64], chosen: NDArray[np.int64]) -> Indices:
     octets = bits.view(np.uint8)
     key = np.zeros(len(bits), np.int64)
     for bit in chosen.tolist():
-        key = (key << 1) | ((octets[:, bit // 8] >> (7 - bit % 8)) & 1)
+        key = (key << 1) | ((octets[:, bit // 8] >> (7 - bit % 8)) & 1)  # packbits puts the first bit highest
     return key
 
 
@@ -256,10 +258,12 @@ def _consistent_pairs(keypoints: _Keypoints, i: Indices, j: Indices, images: int
         dz, dw = z[b] - z[a], w[b] - w[a]
         squared_length = _squared(dz)
         apart = (squared_length > min_squared[i[a]]) & (_squared(dw) > min_squared[j[a]])
+        # The rotation is dw / dz.
         a, b, rotation = a[apart], b[apart], dw[apart] * dz[apart].conj() / squared_length[apart]
         good.append(pair[a[_fits(pose[a], rotation) & _fits(pose[b], rotation)]])
     pairs, counts = np.unique(np.concatenate(good), return_counts=True)
     pairs, counts = pairs[counts >= _SUPPORT], counts[counts >= _SUPPORT]
+    # By first image, the pairs with the most matches first.
     order = np.lexsort((pairs, -counts, pairs // images))
     first = pairs[order] // images
     rank = np.arange(len(first)) - np.searchsorted(first, first, "left")
@@ -269,6 +273,7 @@ def _consistent_pairs(keypoints: _Keypoints, i: Indices, j: Indices, images: int
 def _rounded(pose: NDArray[np.complex128]) -> tuple[NDArray[np.int8], NDArray[np.int8]]:
     """The angles in 256ths of a full rotation, whose differences wrap around, and the logarithms of the scales in 16ths."""
     rotations = np.rint(np.angle(pose) * (128 / np.pi)).astype(np.int16).astype(np.int8)
+    # 8 log |z|^2 is 16 log |z|; within 63, so that differences fit into 8 bits.
     return rotations, np.clip(np.rint(8 * np.log(_squared(pose))), -63, 63).astype(np.int8)
 
 
@@ -310,6 +315,7 @@ def _mutual_matches(bits: NDArray[np.uint64], others: NDArray[np.uint64]) -> tup
 def _inliers(z: Places, w: Places, pose: NDArray[np.complex128], tolerance: float) -> NDArray[np.bool_]:
     """The matches that agree with the best transform that two matches define (consensus as in RANSAC, but over all pairs)."""
     i, j = np.triu_indices(len(z), 1)
+    # Of two places close to each other the error of either decides the rotation.
     apart = (z[i] != z[j]) & (np.abs(w[i] - w[j]) > 2 * tolerance)
     i, j = i[apart], j[apart]
     rotations = (w[i] - w[j]) / (z[i] - z[j])
@@ -317,7 +323,7 @@ def _inliers(z: Places, w: Places, pose: NDArray[np.complex128], tolerance: floa
     i, rotations = i[own], rotations[own]
     if not len(rotations):
         return np.zeros(len(z), np.bool_)
-    is_inlier = np.abs(rotations[:, None] * (z - z[i][:, None]) + w[i][:, None] - w) < tolerance
+    is_inlier = np.abs(rotations[:, None] * (z - z[i][:, None]) + w[i][:, None] - w) < tolerance  # (pairs of matches, matches)
     is_inlier &= _fits(pose, rotations[:, None])
     return is_inlier[is_inlier.sum(axis=1).argmax()]
 
@@ -333,6 +339,7 @@ def _overlap_correlation(
     first: Fingerprint, second: Fingerprint, rotation: complex, translation: complex, mirrored: bool
 ) -> float:
     """The correlation of the thumbnails where they overlap, at the pixels of the coarser one; 0 for a small overlap."""
+    # Pixels of the image that one of its thumbnail covers, along a side.
     pixel = [np.sqrt(each.width * each.height) / THUMBNAIL for each in (first, second)]
     forward = abs(rotation) * pixel[0] > pixel[1]  # the first is the coarser one
     coarse, fine = (first, second) if forward else (second, first)
@@ -349,5 +356,6 @@ def _overlap_correlation(
     shown = np.asarray(inside.reshape(THUMBNAIL, _FINE, THUMBNAIL, _FINE).all(axis=(1, 3)))
     if shown.sum() < MIN_OVERLAP:
         return 0.0
+    # Places outside are clipped and not shown.
     values = fine.thumbnail[np.clip(y, 0, THUMBNAIL - 1), np.clip(x, 0, THUMBNAIL - 1)].astype(np.int64)
     return gradient_correlation(values.reshape(THUMBNAIL, _FINE, THUMBNAIL, _FINE).sum(axis=(1, 3)), coarse.thumbnail, shown)

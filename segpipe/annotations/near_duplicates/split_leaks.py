@@ -40,7 +40,7 @@ def _subset(record: Record) -> str:
 def _format_cluster(cluster: Sequence[Record]) -> str:
     """Some of the images, each with its part; at least one of each part."""
     ordered = sorted(cluster, key=lambda record: record.id)
-    first = {_subset(record): record for record in reversed(ordered)}
+    first = {_subset(record): record for record in reversed(ordered)}  # of each part the smallest id
     chosen = [first[side] for side in sorted(first)]
     chosen += [record for record in ordered if record not in chosen][: max(0, SHOWN - len(chosen))]
     more = f" and {len(cluster) - len(chosen)} more" if len(cluster) > len(chosen) else ""

@@ -61,7 +61,7 @@ def gradient_correlation(one: NDArray[np.integer], other: NDArray[np.integer], s
     counts more than the median one: else a frame or a stamp that all images share would correlate them. `shown` is the mask
     of the pixels that count.
     """
-    x, y = (_steps(each.astype(np.int64), shown) for each in (one, other))
+    x, y = (_steps(each.astype(np.int64), shown) for each in (one, other))  # of int8: sums of products are exact
     size = float((x * x).sum()) * float((y * y).sum())
     return float((x * y).sum()) / size**0.5 if size > 0 else 0.0
 
@@ -85,6 +85,7 @@ def _near_pairs(there: NDArray[np.uint64], signs: NDArray[np.uint64]) -> Iterato
         for word in range(signs.shape[1]):
             apart += np.bitwise_count(rows[:, word, None] ^ others[:, word])
         for a, b in zip(*(index.tolist() for index in np.nonzero(apart < MAX_DISTANCE)), strict=True):
+            # For a > b it is the same pair in the inverse orientation, which is one of the eight.
             if a < b:
                 yield start + a, start + b
 
@@ -98,6 +99,7 @@ def _dct(thumbnail: Thumbnail) -> NDArray[np.int64]:
 
 
 def _is_distinctive(frequencies: NDArray[np.int64]) -> bool:
+    # Rounding a pixel to a whole number deviates by sqrt(1 / 12), and an orthonormal transform keeps that.
     return int((np.abs(frequencies) > _ROUNDING * np.sqrt(1 / 12) * _SCALE**2).sum()) >= MIN_DISTINCT
 
 

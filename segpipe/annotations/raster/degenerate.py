@@ -43,6 +43,7 @@ def _on_one_line(points: Sequence[Point]) -> bool:
     x, y = points[0]
     far_x, far_y = max(points, key=lambda point: math.dist(point, points[0]))
     length = math.dist((x, y), (far_x, far_y))
+    # The cross product is the length times the distance from the line.
     return all(abs((far_x - x) * (py - y) - (far_y - y) * (px - x)) <= FLAT * length for px, py in points)
 
 

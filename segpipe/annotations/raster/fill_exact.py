@@ -40,6 +40,7 @@ def covered(shapes: Sequence[Shape], top: int, bottom: int, width: int, how: Sha
                 discs += [_disc(owner, point, how.point_size, *window) for point in points]
             case "line" | "linestrip":
                 outlines += [(owner, [band]) for band in _bands(points, how.line_width / 2)]
+                # A closed line has a joint where it begins, too.
                 joints = points[1:] if len(points) > 2 and points[0] == points[-1] else points[1:-1]
                 discs += [_disc(owner, joint, how.line_width / 2, *window) for joint in joints]
             case "polygon" | "oriented_rectangle":
@@ -54,16 +55,20 @@ def _even_odd(outlines: Sequence[Outline], top: int, bottom: int, width: int) ->
     start = points_of(ring for _, rings in outlines for ring in rings)
     outline = np.repeat(np.arange(len(outlines)), [sum(map(len, rings)) for _, rings in outlines])
     following = np.arange(1, len(start) + 1)
+    # After a ring's last corner comes its first.
     following[(np.cumsum(counts) - 1)[counts > 0]] = (np.cumsum(counts) - counts)[counts > 0]
     end = start[following]
     # From the upper end to the lower one, whichever way it was drawn: two shapes with a common edge compute the same.
     down = (start[:, 1] < end[:, 1])[:, None]
     (x0, y0), (x1, y1) = np.where(down, start, end).T, np.where(down, end, start).T
+    # Rows whose centres lie from y0 to before y1: a corner on such a centre is crossed once, a horizontal edge never.
     edge, row = rows_of(_first(y0, top, bottom), _first(y1, top, bottom) - 1)
     share = (row + 0.5 - y0[edge]) / (y1[edge] - y0[edge])
     columns = _first(x0[edge] + share * (x1[edge] - x0[edge]), 0, width)
+    # Outline, row and column as one number, so that one sort orders the crossings of all lines.
     crossings = np.sort((outline[edge] * (bottom - top) + row - top) * (width + 1) + columns)
     lines, columns = np.divmod(crossings, width + 1)
+    # Rings are closed, so a line has an even number of crossings, and every second one opens a run.
     outline, row = np.divmod(lines[::2], bottom - top)
     return spans(owners[outline], row + top, columns[::2], columns[1::2], width)
 

@@ -85,6 +85,7 @@ def _thin(owner: int, x0: int, y0: int, x1: int, y1: int, top: int, bottom: int,
     steps, drift = abs(end - start), abs(other - side)
     low, high = (top, bottom) if steep else (0, width)
     along = np.arange(max(min(start, end), low), min(max(start, end) + 1, high))
+    # The nearest whole number to drift * k / steps, a half upwards, without a float.
     across = side + (1 if other > side else -1) * ((2 * drift * abs(along - start) + steps) // (2 * steps))
     rows, columns = (along, across) if steep else (across, along)
     seen = (rows >= top) & (rows < bottom)
@@ -118,6 +119,7 @@ def _filled(outlines: Sequence[Outline], top: int, bottom: int, width: int) -> S
     x0, y0 = points_of(points for _, points in outlines).T.astype(np.int64)  # towards zero, as C casts
     outline = np.repeat(np.arange(len(counts)), counts)
     following, last = np.arange(1, len(x0) + 1), (np.cumsum(counts) - 1)[counts > 0]
+    # After a polygon's last corner comes its first.
     following[last] = (np.cumsum(counts) - counts)[counts > 0]
     x1, y1 = x0[following], y0[following]
     flat = y0 == y1

@@ -32,6 +32,7 @@ def nested(parts: Sequence[Patch | None], can_cut: Sequence[bool]) -> tuple[list
     for number in sorted(areas, key=lambda number: -areas[number]):
         part = parts[number]
         assert part is not None
+        # Before it is taken for a hole: a part drawn twice lies wholly within itself.
         repeated = next((other for other in holes if areas[other] == areas[number] and _same(parts[other], part)), None)
         region = _within(whole, part)
         hole = holes[repeated] if repeated is not None else can_cut[number] and bool(region[part.inside].all())

@@ -29,6 +29,7 @@ def paint(shapes: Sequence[Shape], ids: Mapping[str, int], height: int, width: i
     """
     canvas = np.zeros((height, width), np.uint8)
     covered = np.zeros((height, width), np.bool_) if how.undrawn == "ignore" else None
+    # How many pixels the object has to which each pixel belongs; where nothing is drawn, as many as there can be.
     least = np.full((height, width), height * width) if how.overlap == "smaller" else None
     has_background = any(ids.get(name) == 0 for name in BACKGROUND_LABELS)
     drawn = [shape for shape in shapes if ids[shape.label] != DROPPED]
@@ -37,12 +38,13 @@ def paint(shapes: Sequence[Shape], ids: Mapping[str, int], height: int, width: i
         cuts = value == 0 and has_background
         if least is not None:
             wins = part.inside if cuts else part.inside & (area <= least[part.box])
+            # What background cuts, a shape of any size may cover again.
             least[part.box][wins] = height * width if cuts else area
         elif how.overlap == "priority" and not cuts:
             wins = part.inside & (below <= value)
         else:
             wins = part.inside
-        np.copyto(below, value, where=wins, casting="unsafe")
+        np.copyto(below, value, where=wins, casting="unsafe")  # a view: this paints the canvas
         if covered is not None:
             covered[part.box] |= part.inside
     return canvas if covered is None else np.where(covered, canvas, np.uint8(IGNORE))
@@ -109,6 +111,7 @@ def _batches(shapes: Sequence[Shape], height: int) -> Iterator[tuple[list[Shape]
     corners = 0
     for shape in shapes:
         more = sum(map(len, shape.rings)) + 4
+        # Each corner begins an edge, which may cross every row.
         if batch and (corners + more) * height > MAX_CROSSINGS:
             yield batch, max(1, min(height, MAX_CROSSINGS // corners))
             batch, corners = [], 0

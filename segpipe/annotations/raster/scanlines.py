@@ -63,14 +63,16 @@ def patches(runs: Spans) -> Iterator[tuple[int, Patch]]:
     # Runs become places in all boxes laid end to end.
     base = np.cumsum(height * width)
     shape = np.repeat(np.arange(len(begin)), end - begin)
+    # Of (row, column) in its box: base + (row - top) * width + (column - left); here all but the row and column themselves.
     offset = (base - height * width - left - top * width)[shape] + rows * width[shape]
     first, after = starts + offset, stops + offset
     boxes = list(zip(*(each.tolist() for each in (owners[begin], top, left, height, width, begin, end, base)), strict=True))
     done = 0
     while done < len(boxes):
+        # Where this box begins: its end less height times width.
         past = boxes[done][-1] - boxes[done][3] * boxes[done][4]
         until = max(done + 1, int(np.searchsorted(base, past + MAX_PIXELS, "right")))
-        some = slice(boxes[done][5], boxes[until - 1][6])
+        some = slice(boxes[done][5], boxes[until - 1][6])  # the runs of the shapes from `done` to before `until`
         flat = _covered(first[some] - past, after[some] - past, boxes[until - 1][-1] - past)
         for owner, y, x, rows_, columns, _, _, stop in boxes[done:until]:
             inside = flat[stop - past - rows_ * columns : stop - past].reshape(rows_, columns)
@@ -82,6 +84,7 @@ def _ordered(runs: Spans) -> Spans:
     """The runs by shape, row and start."""
     if not len(runs.rows):
         return runs
+    # Shape, row and start as one number, so that one sort does.
     places = (runs.owners * (runs.rows.max() + 1) + runs.rows) * (runs.starts.max() + 1) + runs.starts
     if np.all(places[:-1] <= places[1:]):
         return runs

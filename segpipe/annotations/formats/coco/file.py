@@ -124,10 +124,11 @@ def read_file(path: Path, name: str) -> CocoFile | None:
     skipped = len(BOM) if content.startswith(BOM) else 0
     # A character a byte, so that places in the text are places in the file. Only what matters is read as UTF-8.
     text = content.decode("latin-1")
-    del content
+    del content  # else a file of gigabytes would be held twice
     file, rows = CocoFile(path, name), _Rows(text)
     try:
         if not text[skipped : skipped + SNIFFED_BYTES].lstrip(" \t\r\n").startswith("{"):
+            # Raises where it is no JSON at all; blanks for the mark keep the places of errors right.
             json.loads(" " * skipped + text[skipped:])
             return None
         if not {"images", "annotations"} <= scan(text, skipped, LISTS, rows.take):
@@ -184,6 +185,7 @@ class _Rows:
             self._annotation(element, start, end)
             return
         piece = self.text[start:end]
+        # The text is latin-1, so what is not ASCII was read wrong and is read again as UTF-8.
         element = element if piece.isascii() else json.loads(piece.encode("latin-1"))
         if key == "images" and isinstance(element, dict):
             element = {name: element.get(name) for name in ("id", "file_name", "coco_url", "width", "height")}

@@ -95,6 +95,7 @@ def _checked_size(item: Item, stated: Any, size: Size) -> tuple[Size, list[DataE
     if stated == size:
         return size, []
     turn = turn_of(item.image.read(), item.source)
+    # Whether EXIF turns it on its side, tried on two pixels.
     if stated == size[::-1] and turn and turn(np.zeros((1, 2), np.uint8)).shape == (2, 1):
         what = "a photo whose COCO size is that before its turn by EXIF; its annotations were turned with it"
         remedy = "See on the contact sheet whether they fit; if not, save the photo upright, without EXIF."

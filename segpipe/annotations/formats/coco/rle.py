@@ -43,6 +43,7 @@ def decompress(text: str) -> NDArray[np.int64]:
         return codes
     if codes.min() < 0 or codes.max() > 63:
         raise RunError("run lengths in characters that COCO does not use")
+    # Bit 5 of a character says that the number goes on in the next one.
     ends = np.flatnonzero(codes & 32 == 0)
     if not ends.size or ends[-1] != codes.size - 1:
         raise RunError("run lengths that break off")
@@ -51,8 +52,11 @@ def decompress(text: str) -> NDArray[np.int64]:
         raise RunError("a run length below 0 or above the image's pixels")
     starts = ends - lengths + 1
     places = np.arange(codes.size) - np.repeat(starts, lengths)
+    # (codes,) to (numbers,): 5 bits a character, shifted to their places and added up.
     numbers = np.add.reduceat((codes & 31) << (5 * places), starts)
+    # Bit 4 of the last character is the sign, in two's complement.
     numbers -= np.where(codes[ends] & 16, np.int64(1) << (5 * lengths), 0)
+    # Odd and even numbers add up apart, each to the one two places before; number 0 stays out, as in maskApi.c.
     numbers[1::2] = np.cumsum(numbers[1::2])
     numbers[2::2] = np.cumsum(numbers[2::2])
     return numbers

@@ -51,7 +51,7 @@ def decoded(content: dict[str, Any], name: str) -> bytes:
 def suffix_of(content: dict[str, Any]) -> str:
     """The suffix of a JSON's image, by its first bytes; empty where they are of no image."""
     try:
-        return _suffix(base64.b64decode(text(content, "imageData")[:64]))
+        return _suffix(base64.b64decode(text(content, "imageData")[:64]))  # 48 bytes hold every signature
     except (binascii.Error, ValueError):
         return ""
 

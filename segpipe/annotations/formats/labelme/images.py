@@ -54,7 +54,7 @@ class Images:
             return DataError(
                 self.display_name(path), f"could not be read ({error.strerror})", "Mend its rights, or copy it again."
             )
-        named = text(content, "imagePath").replace("\\", "/").replace("\0", "")
+        named = text(content, "imagePath").replace("\\", "/").replace("\0", "")  # a path of Windows; no path may hold a zero
         if beside:
             return self._one_of(beside, path, PurePosixPath(named).name)
         pointed = self._at(path.parent / named) or self._at(path.parent / PurePosixPath(named).name)

@@ -104,6 +104,7 @@ def _label(label: object, name: str) -> str:
 def _shape(raw: dict[str, Any], label: str, name: str) -> Shape:
     """Kind, points, group and pixels of a shape. Raises DataError where they do not make one."""
     kind: Any = raw.get("shape_type")
+    # labelme 3 wrote polygons without a type.
     if kind is None or kind == "":
         kind = "polygon"
     if not isinstance(kind, str) or kind not in POINTS_OF_KIND:

@@ -88,6 +88,7 @@ def is_evenly_spaced(codes: Sequence[int]) -> bool:
     last = len(codes) - 1
     if last < 2 or codes[0] != 0 or codes[-1] <= 2 * last:
         return False
+    # Within 1 of at * top / last, in whole numbers.
     return all(abs(code * last - at * codes[-1]) <= last for at, code in enumerate(codes))
 
 
@@ -118,6 +119,7 @@ def _shown(codes: Sequence[int], colours: NDArray[np.uint8]) -> tuple[int, ...]:
 def apply_lookup_table(table: Pixels, indices: Indices) -> Pixels:
     """`table[indices]`; numpy would widen all indices to 64 bits at once, which of a large mask would fill the memory."""
     if indices.dtype == np.uint8:
+        # OpenCV wants 256 entries; those that the table is repeated for are never looked up.
         return np.asarray(cv2.LUT(indices, np.resize(table, 256))).reshape(indices.shape)
     result = np.empty(indices.shape, table.dtype)
     rows = max(1, STRIP // max(indices.shape[1], 1))
@@ -148,6 +150,7 @@ def _chain(first: Pixels, rest: Iterator[Pixels]) -> Iterator[Pixels]:
 def _of_gray(strips: Iterator[Pixels], name: str) -> CodedMask:
     values = np.concatenate([_as_whole_numbers(strip, name) for strip in strips])
     size = 256**values.dtype.itemsize
+    # Counts in float32, which is exact enough to see what occurs.
     found = np.flatnonzero(cv2.calcHist([values], [0], None, [size], [0, size]))
     _refuse_many(len(found), name)
     table = np.zeros(size, np.uint8 if len(found) <= 256 else np.uint16)
@@ -218,5 +221,6 @@ def _solid(indices: Indices) -> NDArray[np.generic]:
     beside = indices[:, 1:] == indices[:, :-1]
     wide = beside[:, 1:] & beside[:, :-1]
     below = (indices[1:] == indices[:-1])[:, 1:-1]
+    # Three neighbours alike in each of three rows, whose middle ones are alike: all nine are.
     square = wide[2:] & wide[1:-1] & wide[:-2] & below[1:] & below[:-1]
     return np.unique(indices[1:-1, 1:-1][square])

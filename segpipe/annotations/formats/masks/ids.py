@@ -36,6 +36,7 @@ class Coding:
         if self.kind != "binary":
             return [self.targets.get(code, IGNORE if code == self.ignored else None) for code in codes]
         own = self.object_in(codes)
+        # Later ones win: the ignored value may be the object, 0 is neither, and -1 (no object) is no code.
         known = {self.ignored: IGNORE, own: self.targets[1]} | {0: self.targets[0]}
         return [known.get(code) for code in codes]
 
@@ -77,7 +78,7 @@ def final_ids(names: Sequence[str], ids: ClassIds) -> list[int]:
         dropped = names[numbers.index(DROPPED)]
         what = f'"{dropped}" cannot be left out, since none of the classes is background'
         raise PipelineError(f"data.class_map: {what}. Map it to another class or to __ignore__.")
-    return [max(number, 0) for number in numbers]
+    return [max(number, 0) for number in numbers]  # DROPPED is below 0
 
 
 def read(item: Item, width: int, height: int, coding: Coding) -> ParsedAnnotation:

@@ -106,6 +106,7 @@ def single(image_ids: Collection[str], mask_ids: Collection[str]) -> tuple[str, 
             votes[_both_sides(STEM, name.replace(stem, STEM, 1))] += 1
     candidates = [template for template, _ in votes.most_common(MAX_TRIED)] + _by_ends(stems, {_name(each) for each in mask_ids})
     fitting = {template: _n_fitting(template, image_ids, mask_ids) for template in candidates}
+    # the shortest of those that fit alike
     return max(fitting.items(), key=lambda vote: (vote[1], -len(vote[0]), vote[0]), default=("", 0))
 
 

@@ -104,6 +104,7 @@ def merge_masks(masks: Sequence[Mask], overlap: str) -> tuple[Mask, dict[int, bo
     areas = {number: int(np.count_nonzero(plane)) for number, plane in planes.items()}
     small = overlap == "smaller"
     mask = np.zeros(masks[0].shape, np.uint8)
+    # What is painted later wins: ignored above all, background below all.
     for number in sorted(planes, key=lambda number: (number == IGNORE, number > 0, -areas[number] if small else 0, number)):
         mask[planes[number]] = number
     visible = {number: int(np.count_nonzero(mask[plane] == number)) for number, plane in planes.items()}

@@ -159,4 +159,4 @@ def _by_case(
 
 
 def _plain(name: str) -> str:
-    return unicodedata.normalize("NFC", unicodedata.normalize("NFC", name).casefold())
+    return unicodedata.normalize("NFC", unicodedata.normalize("NFC", name).casefold())  # casefold can take a composition apart

@@ -94,7 +94,7 @@ def _read(root: Path, table: str) -> tuple[bool, list[Row]]:
         raise PipelineError(f"data.masks.pairs: no file {table} in {root}. Write its path below data.path, or none.")
     lines = read_text(path).splitlines()
     head = lines[0] if lines else ""
-    delimiter = max(DELIMITERS, key=head.count)
+    delimiter = max(DELIMITERS, key=head.count)  # the one that the first line has most of
     try:
         cells = [[cell.strip() for cell in row] for row in csv.reader(lines, delimiter=delimiter, strict=True)]
     except csv.Error as error:

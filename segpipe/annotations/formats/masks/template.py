@@ -74,6 +74,7 @@ class Template:
         *folders, name = mask_id.split("/")
         depth = self.mask.count("/")
         found = set()
+        # Which of the mask's folders are the template's; the others are the image's.
         for at in range(len(folders) - depth + 1) if depth else (0,):
             folder = "/".join(folders[:at] + folders[at + depth :] if depth else folders)
             text = "/".join([*folders[at : at + depth], name] if depth else [name])
@@ -131,7 +132,7 @@ def _tokens(mask: str) -> tuple[str, ...]:
 @lru_cache
 def _pattern(mask: str, classes: frozenset[str] | None) -> re.Pattern[str]:
     """What the name of any mask fits."""
-    name = "[^/]+" if classes is None else "|".join(map(re.escape, sorted(classes))) or "(?!)"
+    name = "[^/]+" if classes is None else "|".join(map(re.escape, sorted(classes))) or "(?!)"  # no class at all matches nothing
     placeholders = {STEM: "(.+)", CLASS: f"(?:{name})", PART: f"(?:{NUMBER.pattern})?", ANY: "[^/]+"}
     return re.compile("".join(placeholders.get(token) or re.escape(token) for token in _tokens(mask)), re.DOTALL)
 

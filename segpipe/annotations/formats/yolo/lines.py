@@ -34,6 +34,7 @@ def read_lines(content: bytes, name: str) -> tuple[list[Polygon], list[DataError
         return [], [DataError(name, "a label file that is no text", EXPORT_AGAIN)]
     polygons: list[Polygon] = []
     problems: dict[str, DataError] = {}
+    # Not `splitlines`, which also splits at form feeds and others: editors would count other lines.
     for number, line in enumerate(re.split("\r\n|\r|\n", text), start=1):
         for read in _line(line.split(), number, line_location(number, name)):
             if isinstance(read, Polygon):
