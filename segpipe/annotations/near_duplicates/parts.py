@@ -195,8 +195,8 @@ def _descriptor_matches(
         order = np.argsort(keys)  # sorted keys are looked up in a quarter of the time
         for at, place in _same_keys(table.ranked, keys[order], owner[order], images):
             i, j = order[at], table.order[place].astype(np.int64)
-            min_squared = _hamming(bits[i], keypoints.descriptors[j]) <= MAX_DISTANCE
-            found.append((i[min_squared] + low) * n + j[min_squared])
+            near = _hamming(bits[i], keypoints.descriptors[j]) <= MAX_DISTANCE
+            found.append((i[near] + low) * n + j[near])
     return divmod(_sorted_unique(np.concatenate(found)), n)
 
 

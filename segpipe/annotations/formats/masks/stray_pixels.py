@@ -26,7 +26,7 @@ class BlackAndWhite:
 def black_and_white(mask_counts: Collection[CodeCounts]) -> BlackAndWhite | None:
     """What the masks are in black and white, if that is what nearly all their pixels say; None for any other masks.
 
-    Values up to `FEW` are ids rather than white.
+    Values up to `PLAUSIBLE_IDS` are ids rather than white.
     """
     pixels, masks = pixels_by_code(mask_counts), masks_by_code(mask_counts)
     if 0 not in pixels:
