@@ -8,6 +8,7 @@ from segpipe.dataset.pack import mean_and_deviation
 from segpipe.errors import PipelineError
 from segpipe.record import DatasetInfo
 
+# Mean and deviation of ImageNet's training images (RGB, values in [0, 1]), as torchvision's weights expect them.
 IMAGENET = [0.485, 0.456, 0.406], [0.229, 0.224, 0.225]
 
 

@@ -34,6 +34,7 @@ class AugmentedCrops:
         mask = shrink_mask(self.pack.mask(item_id), self.long_side)
         again = (repeat,) if repeat else ()
         seed = seed_of(self.seed, self.fold, epoch, item_id, *again)
+        # From index.csv, so that the mask need not be searched for every class.
         classes = np.flatnonzero(self.held[self.rows[item_id]])
         return augment.apply(self.augmentation, image, mask, seed, classes.tolist(), self.weights[classes].tolist())
 

@@ -66,6 +66,7 @@ class BalanceReport:
 def compute(index: pd.DataFrame, pixels: Sequence[str], classes: Sequence[str], assignment: Assignment) -> BalanceReport:
     """Checks and counts the assignment. All counts are whole, so the same split gives the same report everywhere."""
     parts, groups = assignment.parts, assignment.groups
+    # The test part first, then the folds by number (2 before 10), and `train` last.
     names = sorted(set(parts.values()) | set(assignment.shares), key=lambda part: (part != TEST, part == TRAIN, len(part), part))
     counts = index[list(pixels)].to_numpy(dtype=np.int64)
     ids = index.index.tolist()
@@ -181,6 +182,7 @@ def _row(
     images = [int(present[where == part].sum()) for part in range(len(names))]
     pixels = [int(held[where == part].sum()) for part in range(len(names))]
     of_groups = np.zeros(int(group_numbers.max(initial=-1)) + 1, np.int64)
+    # Not +=, which would count one image alone of those with the same group.
     np.add.at(of_groups, group_numbers, held)
     return ClassRow(
         name,
