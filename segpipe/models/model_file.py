@@ -117,7 +117,9 @@ def _refusal(path: Path, error: Exception) -> PipelineError:
 
 def empty(card: Card) -> Segmenter:
     """The architecture that the card describes, with weights yet to be loaded."""
+    # The file itself brings the encoder's weights: nothing is to be downloaded.
     params = card.model.model_copy(update={"weights": "none"})
     built = build(params, card.channels, n_logits_for(len(card.classes)))
     clip = clips(card.training["params"].get("input", {}).get("normalise", ""))
+    # Mean and deviation are placeholders: as buffers they come with the weights.
     return Segmenter(built.network, built.stride, [0.0] * card.channels, [1.0] * card.channels, clip)

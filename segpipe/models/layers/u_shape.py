@@ -53,6 +53,7 @@ class Decoder(nn.Module):
     def forward(self, features: list[Tensor]) -> Tensor:
         *skips, deep = features
         for level, (up, block) in enumerate(zip(self.up, self.blocks, strict=True)):
+            # A skip's gate sees `deep` before it is enlarged: (N, C, h, w) beside the skip's (N, C', 2h, 2w).
             upsampled = up(deep)
             if skips:
                 skip = self.gates[level](skips.pop(), deep)
