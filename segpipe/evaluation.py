@@ -63,6 +63,7 @@ def write(folder: Path, parts: Mapping[str, Sequence[ScoredImage]], classes: Seq
         (part, true, seen, int(total[true, seen]))
         for part, scored in parts.items()
         if scored
+        # Computed once a part, and given a name, which a comprehension can do only so.
         for total in [np.sum([each.counts for each in scored], axis=0)]
         for true in range(len(classes))
         for seen in range(len(classes))
@@ -172,4 +173,5 @@ def _dices(scored: ScoredImage) -> list[str]:
 
 
 def _text(value: float | None) -> str:
+    # repr is the shortest text that reads back as the same number.
     return "" if value is None else repr(value)

@@ -51,6 +51,7 @@ def _span(values: NDArray[np.float32]) -> tuple[float, float]:
 def _coloured(values: NDArray[np.float32], low: float, high: float) -> Picture:
     shares = np.clip((values - low) / (high - low), 0, 1)
     bgr = cv2.applyColorMap((255 * shares).round().astype(np.uint8), cv2.COLORMAP_TURBO)
+    # OpenCV's colour maps are in the order blue, green, red.
     return bgr[:, :, ::-1].astype(np.uint8)
 
 
@@ -77,12 +78,14 @@ def _panel(picture: Picture, name: str, span: tuple[float, float] | None) -> Pic
         texts += [((0, top), f"{span[0]:.2f}"), ((right + 8, top), f"{span[1]:.2f}")]
     canvas = Image.fromarray(panel)
     for place, text in texts:
+        # Pillow's own font, the same on every machine.
         ImageDraw.Draw(canvas).text(place, text, fill=INK, font=ImageFont.load_default(14))
     return np.asarray(canvas)
 
 
 def _rows(panels: Sequence[Picture]) -> Picture:
     """The panels on paper, in rows as full as they can all be."""
+    # Rounded up; then as many columns as that many rows need, so that no row is nearly empty.
     rows = -(-len(panels) // COLUMNS)
     columns = -(-len(panels) // rows)
     height, width = panels[0].shape[0] + GAP, panels[0].shape[1] + GAP
