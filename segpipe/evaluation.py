@@ -69,6 +69,7 @@ def write(folder: Path, parts: Mapping[str, Sequence[ScoredImage]], classes: Seq
         for seen in range(len(classes))
     ]
     write_text(folder / "counts.csv", csv_text(("part", "truth", "prediction", "pixels"), counts))
+    # All images have the same terms; where there is no image the table still has its column.
     terms = next((list(each.losses) for scored in parts.values() for each in scored), ["loss"])
     rows = [
         (

@@ -27,7 +27,7 @@ CLASS_SCORES = ("iou", "dice", "precision", "recall")
 
 
 def confusion(truth: NDArray[np.uint8], prediction: NDArray[np.uint8], n_classes: int) -> Confusion:
-    """Counts the pairs of classes over one image's pixels, ignored ones left out."""
+    """(H, W) true and predicted class ids to the counts of one image's pixels by both; ignored pixels are left out."""
     valid = truth != IGNORE
     # One number a pair of classes; in int64, since uint8 would wrap around.
     pairs = truth[valid].astype(np.int64) * n_classes + prediction[valid]

@@ -31,7 +31,8 @@ file each time, so small data sets get fewer: as many as keep a shard near FEW_I
 class Pack:
     """data/prepared opened for reading: `index` has a row an image and `id` as its index. Processes may share it.
 
-    `suffixes` are those of the images by their bytes: the `source` of an image inside a JSON file ends in .json.
+    `images` and `masks` say by id where the bytes lie, and `sha256` has the hash of each image and of its mask. `suffixes` are
+    those of the images by their bytes: the `source` of an image inside a JSON file ends in .json.
     """
 
     info: DatasetInfo

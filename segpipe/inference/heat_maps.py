@@ -43,6 +43,7 @@ def _name(stride: int) -> str:
 def _span(values: NDArray[np.float32]) -> tuple[float, float]:
     """The values at the ends of the colours, inside 0 and 1."""
     low, high = float(values.min()), float(values.max())
+    # Widened on both sides, and moved inwards where that leaves [0, 1].
     missing = max(0.0, NARROWEST - (high - low)) / 2
     low = min(max(0.0, low - missing), 1 - NARROWEST)
     return low, max(min(1.0, high + missing), low + NARROWEST)

@@ -69,7 +69,7 @@ def require_finite(logits: Tensor, name: str) -> None:
 
 
 def tiled(forward: Forward, image: Tensor, params: InferParams) -> Tensor:
-    """The logits of overlapping tiles, blended: a tile counts less towards its edge, where it sees less around."""
+    """(1, C, H, W) to logits (1, K, H, W), blended of overlapping tiles: one counts less towards its edge, where it sees less."""
     height, width = image.shape[-2:]
     # All tiles of an image have one size, and so one weight.
     weight = _weight(min(params.tile, height), min(params.tile, width)).to(image.device)

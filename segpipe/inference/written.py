@@ -44,6 +44,7 @@ class Written:
 
     def write(self, name: str, content: bytes) -> None:
         """Writes a file below the folder, which `conflicts` has let through. Raises PipelineError as `write_bytes` does."""
+        # Listed first, written then: the other way round a kill in between would leave a file that nobody knows.
         self.new[name] = sha256(content).hexdigest()
         path = self.folder / TABLE
         try:

@@ -87,6 +87,7 @@ def load(path: Path) -> tuple[Segmenter, Card]:
         card = Card.from_dict(about)
         segmenter = empty(card)
         segmenter.load_state_dict(tensors)
+    # Whatever a file of another program raises on the way; load_state_dict's is RuntimeError.
     except (OSError, KeyError, ValueError, TypeError, RuntimeError) as error:
         raise _refusal(path, error) from None
     require_finite({name: tensor.isfinite().all() for name, tensor in tensors.items()}, path.as_posix())

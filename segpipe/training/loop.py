@@ -36,7 +36,7 @@ Sums = dict[str, float]
 
 @dataclass(frozen=True)
 class Speed:
-    """How fast an epoch trained. Times never enter a tracked file."""
+    """How fast an epoch trained, and the share of its time, 0 to 1, in which it waited for data. Never in a tracked file."""
 
     images_per_s: float
     data_wait: float
@@ -44,7 +44,7 @@ class Speed:
 
 @dataclass(frozen=True)
 class Best:
-    """The epoch of the best monitored score, and its weights."""
+    """The epoch of the best monitored score, counted from 0, and a copy of its weights by their names in the model file."""
 
     epoch: int
     score: float

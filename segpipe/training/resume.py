@@ -28,7 +28,7 @@ ABOUT = "about.json"
 
 
 class SavedStates:
-    """The states of one training in one folder."""
+    """The states of one training in one folder, `every_s` seconds apart or more; 0 saves one after each batch."""
 
     def __init__(self, folder: Path, every_s: float) -> None:
         self.folder, self.every_s = folder, every_s

@@ -50,6 +50,7 @@ def assemble(params: TrainKeys, data: TrainingData, device: torch.device, instal
     segmenter, weights_sha256 = _segmenter(params, data)
     # The weights in the memory format that the batches have (`loop.compute_losses`).
     segmenter = segmenter.to(memory_format=torch.channels_last).to(device)
+    # A network whose encoder can start from weights, be frozen or learn slower calls it so.
     encoder = getattr(segmenter.network, "encoder", None)
     card = model_card(params, data, device, installed, classes.weights, weights_sha256)
     run = _run(params, data, device, segmenter, encoder, loss, scaler)

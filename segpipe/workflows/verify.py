@@ -60,6 +60,7 @@ def _against(model: Path, recorded: dict[str, Any] | None, trace: dict[str, Any]
     if recorded is None:
         return Verdict("same: the two trainings agree; there is no model to compare with", "dvc repro")
     now = trace["card"]["training"]
+    # Versions and processor are not among these: what they change is to be found, and told as their doing.
     chosen = {key: (recorded.get(key), now.get(key)) for key in ("params", "data", "folds", "code", "encoder_weights")}
     if any(old != new for old, new in chosen.values()):
         names = ", ".join(key for key, (old, new) in chosen.items() if old != new)
