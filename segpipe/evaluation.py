@@ -63,11 +63,13 @@ def write(folder: Path, parts: Mapping[str, Sequence[ScoredImage]], classes: Seq
         (part, true, seen, int(total[true, seen]))
         for part, scored in parts.items()
         if scored
+        # Computed once a part, and given a name, which a comprehension can do only so.
         for total in [np.sum([each.counts for each in scored], axis=0)]
         for true in range(len(classes))
         for seen in range(len(classes))
     ]
     write_text(folder / "counts.csv", csv_text(("part", "truth", "prediction", "pixels"), counts))
+    # All images have the same terms; where there is no image the table still has its column.
     terms = next((list(each.losses) for scored in parts.values() for each in scored), ["loss"])
     rows = [
         (
@@ -172,4 +174,5 @@ def _dices(scored: ScoredImage) -> list[str]:
 
 
 def _text(value: float | None) -> str:
+    # repr is the shortest text that reads back as the same number.
     return "" if value is None else repr(value)

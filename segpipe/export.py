@@ -54,6 +54,7 @@ def _captured(segmenter: Segmenter, channels: int) -> torch.export.ExportedProgr
     ResNet whose skips are gated.
     """
     free = torch.export.Dim.DYNAMIC
+    # Two images: torch.export takes a size of 1 for one that never changes. The sides differ, as they will.
     example = torch.zeros(2, channels, 2 * segmenter.stride, 3 * segmenter.stride)
     return torch.export.export(segmenter, (example,), dynamic_shapes={INPUT: {0: free, 2: free, 3: free}}, strict=False)
 
@@ -94,14 +95,17 @@ def _plain(model: onnx.ModelProto, card: Card) -> bytes:
         part.ClearField("doc_string")
         part.ClearField("metadata_props")
     graph.ClearField("value_info")
+    # Without the build (+cpu, +cu126), which says nothing of the model.
     model.producer_version = model.producer_version.split("+")[0]
     for value in (*graph.input, *graph.output):
         for axis, dimension in zip(AXES, value.type.tensor_type.shape.dim, strict=True):
+            # In place of torch's own names of free sizes, such as s77.
             if dimension.dim_param:
                 dimension.dim_param = axis
     card_json = json.dumps(card.to_dict(), sort_keys=True, ensure_ascii=False)
     onnx.helper.set_model_props(model, {checksummed.KEY: card_json, SEAL_KEY: checksummed.BLANK})
     onnx.checker.check_model(model)
+    # deterministic: protobuf may write the entries of a map in any order otherwise.
     return checksummed.closed(model.SerializeToString(deterministic=True), MARK)
 
 

@@ -27,8 +27,9 @@ CLASS_SCORES = ("iou", "dice", "precision", "recall")
 
 
 def confusion(truth: NDArray[np.uint8], prediction: NDArray[np.uint8], n_classes: int) -> Confusion:
-    """Counts the pairs of classes over one image's pixels, ignored ones left out."""
+    """(H, W) true and predicted class ids to the counts of one image's pixels by both; ignored pixels are left out."""
     valid = truth != IGNORE
+    # One number a pair of classes; in int64, since uint8 would wrap around.
     pairs = truth[valid].astype(np.int64) * n_classes + prediction[valid]
     return np.bincount(pairs, minlength=n_classes * n_classes).reshape(n_classes, n_classes)
 
@@ -44,6 +45,7 @@ def class_scores(counts: Confusion) -> dict[str, list[float | None]]:
         "recall": (hits, true),
     }
     return {
+        # max: a class that was never predicted has a precision of 0 / 1. Without a true pixel there is no score.
         name: [float(a / max(b, 1)) if t else None for a, b, t in zip(above, below, true, strict=True)]
         for name, (above, below) in fractions.items()
     }

@@ -16,6 +16,7 @@ from segpipe.storage.files import write_bytes
 from segpipe.storage.workspace import main_root
 
 FINGERPRINT = "segpipe.fingerprint"
+# Seconds and repeats, where MLflow's own 120 and 7 would hold up a training whose server is gone.
 PATIENCE = {"MLFLOW_HTTP_REQUEST_TIMEOUT": "10", "MLFLOW_HTTP_REQUEST_MAX_RETRIES": "2"}
 
 
@@ -36,6 +37,7 @@ class Tracker:
 
     def metrics(self, values: Mapping[str, float], step: int = 0) -> None:
         """Logs all values in one request."""
+        # Imported where it is needed: mlflow takes seconds to start.
         from mlflow.entities import Metric
 
         now = int(time.time() * 1000)
@@ -56,6 +58,7 @@ class Tracker:
             for section, content in sections.items()
             for key, value in (content.items() if isinstance(content, dict) else [("", content)])
         }
+        # Older servers refuse values of more than 500 characters.
         items = [Param(name, str(value)[:500]) for name, value in flat.items()]
         for start in range(0, len(items), 100):
             part = items[start : start + 100]
@@ -112,6 +115,7 @@ def start(experiment: str, name: str, tags: Mapping[str, str], interrupted: bool
 
     def open_run() -> tuple[Any, str]:
         client, experiment_id = _connect(experiment)
+        # Backticks, since the tag's name holds a dot.
         query = f"tags.`{FINGERPRINT}` = '{tags.get(FINGERPRINT)}'"
         if not interrupted:
             query += " and attributes.status != 'FINISHED'"

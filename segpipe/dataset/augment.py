@@ -42,6 +42,7 @@ def apply(
     """
     params = augmentation.params
     rng = np.random.default_rng((seed, 1))  # A stream of its own: the changes draw from default_rng(seed).
+    # Before the place: how large a part of the image the crop shows wholly depends on the turn.
     turn = _turn(params, rng)
     on_object = rng.random() < params.object_crop
     box = crops.object_box(mask, classes, weights, augmentation.crop, turn, rng) if on_object else None
@@ -49,6 +50,7 @@ def apply(
     # An int seed of Compose's own would fire all flips together.
     augmentation.changes.set_random_state(np.random.default_rng(seed), Random(seed))
     changed = augmentation.changes(image=np.ascontiguousarray(image), mask=np.ascontiguousarray(mask))
+    # Only these compute the mask anew or write into it; flips move pixels, and colours leave it alone.
     if params.elastic or params.grid_distortion or params.erase:
         _require_known(mask, changed["mask"])
     return changed["image"], changed["mask"]
@@ -64,6 +66,7 @@ def _turn(params: AugmentParams, rng: np.random.Generator) -> crops.Turn:
 
 def _require_known(before: NDArray[np.uint8], after: NDArray[np.uint8]) -> None:
     """Our own invariant, cheap on a crop: each class id after a change was there before, or is ignored."""
+    # A look-up table by class id: np.unique would sort every pixel.
     known = np.zeros(256, bool)
     known[before] = True
     known[IGNORE] = True

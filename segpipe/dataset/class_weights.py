@@ -49,6 +49,7 @@ def _pixels(train: pd.DataFrame, info: DatasetInfo) -> pd.DataFrame:
 
 def _log(pixels: pd.DataFrame) -> tuple[float, ...]:
     counts = [int(pixels[column].sum()) for column in pixels]
+    # 1.02 is the paper's (ENet): it keeps the weights between 1 / ln 2.02 = 1.42 and 1 / ln 1.02 = 50.5.
     return tuple(1 / math.log(1.02 + count / sum(counts)) if count else 1.0 for count in counts)
 
 
@@ -56,5 +57,6 @@ def _median(pixels: pd.DataFrame) -> tuple[float, ...]:
     of_images = pixels.sum(axis="columns")
     # Whole numbers until the one division, so that no order of adding can change a digit.
     shares = [int(pixels[column].sum()) / max(1, int(of_images[pixels[column] > 0].sum())) for column in pixels]
+    # Classes without a pixel have no frequency; they would pull the median down.
     middle = statistics.median([share for share in shares if share] or [1.0])
     return tuple(middle / share if share else 1.0 for share in shares)

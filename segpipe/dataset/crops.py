@@ -59,14 +59,18 @@ def cut(image: Pixels, mask: Mask, crop: int, turn: Turn, box: Box | None, rng: 
     """
     height, width = mask.shape
     core = _core(crop, turn)
+    # The window's side in pixels of the image: an object that is to look twice as large comes from half of it.
     wanted = crop / turn.scale
     starts = [
         _starts(size, wanted, core, side) for size, side in ((width, box.x if box else None), (height, box.y if box else None))
     ]
+    # Copied and not interpolated: exact, and faster.
     if turn == STILL:
         left, top = (int(rng.integers(math.ceil(low), math.floor(high), endpoint=True)) for low, high in starts)
         return _slice(image, left, top, crop, 0), _slice(mask, left, top, crop, IGNORE)
+    # Boxes count from the image's edge, where OpenCV has -0.5: its coordinate 0 is the centre of the first pixel.
     centre = np.array([rng.uniform(low, high) + wanted / 2 - 0.5 for low, high in starts])
+    # The crop's middle, (crop - 1) / 2 on both axes, has to come from `centre`.
     inverse = turn.inverse()
     shift = centre - inverse.sum(axis=1) * ((crop - 1) / 2)
     return _warped(image, mask, np.column_stack([inverse, shift]), crop)
@@ -84,6 +88,7 @@ def object_box(
     while left:
         shares = np.fromiter(left.values(), np.float64)
         number = list(left)[int(rng.choice(len(left), p=shares / shares.sum()))]
+        # Numbers in the flattened mask, row by row.
         places = np.flatnonzero(mask == number)
         if len(places):
             y, x = divmod(int(places[rng.integers(len(places))]), mask.shape[1])
@@ -95,6 +100,7 @@ def object_box(
 
 def _core(crop: int, turn: Turn) -> float:
     """The side, in pixels of the image, of the upright square that the crop shows wholly, whatever its turn."""
+    # A square of side s in the image reaches over s times a row's sum of absolute entries on that axis of the crop.
     return float(crop / np.abs(turn.matrix()).sum(axis=1).max())
 
 
@@ -103,7 +109,9 @@ def _around(mask: Mask, x: int, y: int, core: float) -> Box:
     reach = math.ceil(core)
     left, top = max(0, x - reach), max(0, y - reach)
     near = np.ascontiguousarray(mask[top : y + reach + 1, left : x + reach + 1])
+    # floodFill's own mask has a border of one pixel all around.
     reached = np.zeros((near.shape[0] + 2, near.shape[1] + 2), np.uint8)
+    # 8 neighbours: pixels that touch at a corner belong together. [3] is the bounding box; `near` stays as it is.
     corner_x, corner_y, width, height = cv2.floodFill(near, reached, (x - left, y - top), 0, flags=8 | cv2.FLOODFILL_MASK_ONLY)[3]
     return Box(
         _side(x, left + corner_x, width, core, mask.shape[1]),
@@ -115,17 +123,21 @@ def _side(at: int, start: int, length: int, core: float, size: int) -> Range:
     """The object's extent on one axis, or half of the core around its pixel where the object is too long."""
     if length <= core:
         return start, start + length
+    # The pixel itself, at least, however small the core is.
     half = max(core / 4, 0.5)
     return max(0.0, at + 0.5 - half), min(float(size), at + 0.5 + half)
 
 
 def _starts(size: int, wanted: float, core: float, side: Range | None) -> Range:
     """From where to where the window of `wanted` pixels may begin on an axis of `size`: in the image, `side` in its core."""
+    # In an image smaller than the window the start is negative: the image is then wholly inside it.
     low, high = min(0.0, size - wanted), max(0.0, size - wanted)
     if side is None:
         return low, high
     edge = (wanted - core) / 2
+    # The object lies in the core for every start from `first` to `last`.
     first, last = side[1] - edge - core, side[0] - edge
+    # Brought into that range last: that the object is shown goes before that the window stays in the image.
     return min(max(low, first), last), max(min(high, last), first)
 
 
@@ -142,6 +154,7 @@ def _slice(array: Pixels, left: int, top: int, crop: int, fill: int) -> Pixels:
 
 def _warped(image: Pixels, mask: Mask, matrix: NDArray[np.float64], crop: int) -> tuple[Pixels, Mask]:
     """Image and mask looked up at `matrix` (2, 3) times each pixel (x, y, 1) of the crop."""
+    # As in `_slice`: around an image smaller than the crop all is black and ignored.
     border = cv2.BORDER_CONSTANT if min(mask.shape) < crop else cv2.BORDER_REFLECT_101
     size, flags = (crop, crop), cv2.WARP_INVERSE_MAP
 
@@ -151,6 +164,7 @@ def _warped(image: Pixels, mask: Mask, matrix: NDArray[np.float64], crop: int) -
     channels = image.shape[2]
     step = channels if channels in TOGETHER else 1
     groups = (np.ascontiguousarray(image[:, :, first : first + step]) for first in range(0, channels, step))
+    # OpenCV drops the axis of a single channel.
     parts = [looked_up(group).reshape(crop, crop, step) for group in groups]
     ids = cv2.warpAffine(mask, matrix, size, flags=flags | cv2.INTER_NEAREST, borderMode=border, borderValue=IGNORE)
     return (parts[0] if len(parts) == 1 else np.concatenate(parts, axis=2)), ids.astype(np.uint8)

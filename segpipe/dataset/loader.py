@@ -52,6 +52,7 @@ class TrainingSamples(Dataset[tuple[str, Tensor, Tensor]]):
     def __getitem__(self, key: Key) -> tuple[str, Tensor, Tensor]:
         epoch, item_id, repeat = key
         image, mask = self.draws.draw(epoch, item_id, repeat)
+        # int64, the type in which torch's losses take class ids.
         return item_id, channels_first(image), torch.from_numpy(mask.astype(np.int64))
 
 
@@ -79,6 +80,7 @@ class EpochBatches(Sampler[list[Key]]):
             item_id = self.ids[number]
             keys.append((self.epoch, item_id, before[item_id]))
             before[item_id] += 1
+        # array_split's sizes differ by one at most: no image is dropped, and no small rest makes a noisy last step.
         ends = np.cumsum([len(part) for part in np.array_split(order, len(self))])
         yield from [keys[start:end] for start, end in zip((0, *ends), ends, strict=False)][self.first :]
 
@@ -105,6 +107,7 @@ def training_loader(samples: TrainingSamples, batches: EpochBatches, workers: in
         num_workers=workers,
         collate_fn=_collate,
         worker_init_fn=_one_thread,
+        # Workers have no state that an epoch could leave behind: the key they are sent names the epoch.
         persistent_workers=workers > 0,
         pin_memory=pin,
     )
@@ -112,6 +115,7 @@ def training_loader(samples: TrainingSamples, batches: EpochBatches, workers: in
 
 def whole_image_loader(images: WholeImages, workers: int) -> DataLoader[Any]:
     """Yields one `WholeImage` at a time, in the order of the ids."""
+    # batch_size=None: no batches, since images differ in size.
     return DataLoader(images, batch_size=None, num_workers=workers, collate_fn=_as_is, worker_init_fn=_one_thread)
 
 

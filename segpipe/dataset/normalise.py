@@ -8,11 +8,14 @@ from segpipe.dataset.pack import mean_and_deviation
 from segpipe.errors import PipelineError
 from segpipe.record import DatasetInfo
 
+# Mean and deviation of ImageNet's training images (RGB, values in [0, 1]), as torchvision's weights expect them.
 IMAGENET = [0.485, 0.456, 0.406], [0.229, 0.224, 0.225]
 
 
 def statistics(rule: str, train: pd.DataFrame, info: DatasetInfo) -> tuple[list[float], list[float]]:
-    """`dataset` reads them from the training images' rows of index.csv, so that no validation image has a say.
+    """Means and deviations by `rule`, one each a channel.
+
+    `dataset` reads them from the training images' rows of index.csv, so that no validation image has a say.
 
     `percentile` does too: its mean is the data set's low and its deviation high - low, each the median over the images of
     their own 0.5 and 99.5 percentile. A median, since one image of hot pixels or with the cap on must not move the scale. It

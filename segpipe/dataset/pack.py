@@ -31,7 +31,8 @@ file each time, so small data sets get fewer: as many as keep a shard near FEW_I
 class Pack:
     """data/prepared opened for reading: `index` has a row an image and `id` as its index. Processes may share it.
 
-    `suffixes` are those of the images by their bytes: the `source` of an image inside a JSON file ends in .json.
+    `images` and `masks` say by id where the bytes lie, and `sha256` has the hash of each image and of its mask. `suffixes` are
+    those of the images by their bytes: the `source` of an image inside a JSON file ends in .json.
     """
 
     info: DatasetInfo
@@ -56,6 +57,7 @@ def write(folder: Path, records: Sequence[Record], info: DatasetInfo) -> None:
     shards: dict[int, list[Record]] = defaultdict(list)
     count = n_shards(len(records))
     for record in sorted(records, key=lambda record: record.id):
+        # `count` is a power of two up to 64, so that one byte of the hash spreads the images evenly.
         shards[hashlib.sha256(record.id.encode("utf-8")).digest()[0] % count].append(record)
     for number, members in track(sorted(shards.items()), "packing"):
         images = ((f"{record.id}{record.suffix}", record.image.read()) for record in members)
@@ -108,6 +110,7 @@ def read_index(folder: Path) -> pd.DataFrame:
     text = dict.fromkeys(("image_sha256", "mask_sha256", "given"), str)
     named = dict.fromkeys(("id", "source", "group", "twin"), unguarded)
     try:
+        # keep_default_na=False: an image may be called NA or null, which pandas would take for a missing value.
         table = pd.read_csv(folder / "index.csv", dtype=text, converters=named, keep_default_na=False).set_index("id")  # type: ignore[arg-type]
         numbers = table.drop(columns=["source", "group", "twin", *text])
         odd = [name for name in numbers if len(table) and not pd.api.types.is_integer_dtype(numbers[name])]
@@ -135,7 +138,9 @@ def mean_and_deviation(index: pd.DataFrame, info: DatasetInfo) -> tuple[list[flo
         own = np.minimum(channel, index["channels"].to_numpy() - 1)
         sums, squares = (_total(index, kind, own) for kind in ("sum", "square"))
         pixels = int((index["width"] * index["height"]).sum())
+        # Python's integers are exact, and their quotient is rounded once.
         centre = sums / pixels
+        # Rounding can bring a flat channel's variance a little below 0.
         spread = max(squares / pixels - centre * centre, 0.0) ** 0.5
         mean.append(centre / largest)
         deviation.append(spread / largest if spread else 1.0)
@@ -143,6 +148,7 @@ def mean_and_deviation(index: pd.DataFrame, info: DatasetInfo) -> tuple[list[flo
 
 
 def _total(index: pd.DataFrame, kind: str, own: NDArray[np.int64]) -> int:
+    # In Python's integers: squares of 16-bit values would overflow 64 bits beyond 2^31 pixels.
     return sum(int(index[f"{kind}_{channel}"].iloc[row]) for row, channel in enumerate(own))
 
 
@@ -168,6 +174,7 @@ def _table(records: Sequence[Record], info: DatasetInfo) -> str:
 def _row(record: Record, info: DatasetInfo) -> list[object]:
     sizes = [record.width, record.height, record.channels, record.bits, *record.spacing]
     names = [record.image_sha256, record.mask_sha256, record.group, record.twin, record.given, record.ignored]
+    # A gray image among RGB ones lacks the other channels' columns; `mean_and_deviation` never reads these zeros.
     padding = [0] * (info.channels - record.channels)
     sums = [value for own in (record.sums, record.squares, record.low, record.high) for value in (*own, *padding)]
     return [record.id, record.source, *sizes, *names, *record.pixels, *sums]
@@ -180,5 +187,6 @@ def _not_whole(folder: Path, reason: object) -> PipelineError:
 def _places(folder: Path, kind: str) -> tuple[dict[str, FileRange], dict[str, str]]:
     """Where each image's or mask's bytes lie, and the suffix of its name, by id."""
     files = {name: place for path in sorted(folder.glob(f"{kind}-*.zip")) for name, place in zips.entries(path).items()}
+    # Only the last dot begins the suffix: an id may hold others.
     ids = {name: name.rsplit(".", 1)[0] for name in files}
     return {ids[name]: place for name, place in files.items()}, {ids[name]: PurePosixPath(name).suffix for name in files}

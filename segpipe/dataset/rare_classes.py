@@ -30,7 +30,9 @@ def image_weights(pixels: Counts, strength: float, has_background: bool) -> Weig
     """
     held = pixels > 0
     weights = _preferred(held.sum(axis=0), strength, has_background)
+    # The weight of the commonest class: `wanted` is relative to it.
     least = min(weights[weights > 0], default=1.0)
+    # (images, classes) to (images,). One without objects counts as one of the commonest class (initial).
     wanted = np.clip((held * (weights / least)).max(axis=1, initial=1.0), 1.0, MOST)
     return wanted * (len(wanted) / wanted.sum())
 
@@ -41,7 +43,9 @@ def sample_indices(weights: Weights, rng: np.random.Generator) -> NDArray[np.int
     Each comes as often as its weight says, rounded down or up by chance (systematic sampling over a shuffled list).
     """
     order = rng.permutation(len(weights))
+    # One random offset for all: the whole numbers that an image's stretch of the sum passes are its draws.
     ends = np.cumsum(weights[order]) + rng.random()
+    # The sum is that number but for rounding, which must neither cost nor add a draw.
     ends[-1] = len(weights)
     counts = np.diff(np.minimum(np.floor(ends), len(weights)), prepend=0).astype(np.int64)
     return rng.permutation(np.repeat(order, counts))

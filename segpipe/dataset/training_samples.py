@@ -30,10 +30,12 @@ class AugmentedCrops:
 
     def draw(self, epoch: int, item_id: str, repeat: int = 0) -> tuple[NDArray[Any], NDArray[np.uint8]]:
         """(crop, crop, C) of uint8 or float32 in [0, 1], and its mask; `repeat` counts the image's draws in one epoch."""
+        # The size rule comes first, as in prediction: a crop shows things at the size at which the model will see them.
         image = shrink_image(as_values(self.pack.image(item_id)), self.long_side)
         mask = shrink_mask(self.pack.mask(item_id), self.long_side)
         again = (repeat,) if repeat else ()
         seed = seed_of(self.seed, self.fold, epoch, item_id, *again)
+        # From index.csv, so that the mask need not be searched for every class.
         classes = np.flatnonzero(self.held[self.rows[item_id]])
         return augment.apply(self.augmentation, image, mask, seed, classes.tolist(), self.weights[classes].tolist())
 

@@ -29,6 +29,7 @@ def compose(params: AugmentParams, crop: int, channels: int) -> A.Compose:
     A change that never happens is left out. Call it with `image` and `mask` after `set_random_state`.
     """
     colour = {"saturation": _around_one(params.saturation), "hue": (-params.hue, params.hue)}
+    # ColorJitter is to change saturation and hue alone: the other two have a change of their own, for any channels.
     still = {"brightness": (1.0, 1.0), "contrast": (1.0, 1.0)}
     changes: list[tuple[float, Any]] = [
         (params.rotate90, A.RandomRotate90(p=params.rotate90)),
@@ -40,6 +41,7 @@ def compose(params: AugmentParams, crop: int, channels: int) -> A.Compose:
         (params.gamma, A.RandomGamma(_gamma(params.gamma), p=params.colour)),
         ((params.saturation + params.hue) * (channels == RGB), A.ColorJitter(**still, **colour, p=params.colour)),
         (params.blur, A.GaussianBlur(blur_limit=(3, 5), p=params.blur)),
+        # Deviations as shares of the largest value.
         (params.noise, A.GaussNoise(std_range=(0.01, 0.05), p=params.noise)),
         (params.erase, _erase(params.erase)),
     ]
@@ -52,6 +54,7 @@ def _elastic(crop: int, probability: float) -> Any:
     White noise in [-1, 1], blurred by sigma, has a deviation of 0.163 / sigma.
     """
     sigma = crop / 16
+    # 0.163 = sqrt(1/3) / (2 sqrt(pi)): the noise's deviation, and what a Gaussian of sigma 1 leaves of white noise's.
     return A.ElasticTransform(alpha=crop / 50 * sigma / 0.163, sigma=sigma, p=probability, **LOOKED_UP)
 
 

@@ -60,12 +60,14 @@ def new_folder(folder: Path) -> Iterator[Path]:
     """
     if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
         raise PipelineError(f"{folder}: is there already. Name a new folder, or take this one away.")
+    # Beside it, since a rename is one step within a file system only.
     partial = folder.with_name(f".{folder.name}.partial")
     shutil.rmtree(partial, ignore_errors=True)
     try:
         partial.mkdir(parents=True)
         yield partial
         if folder.exists():
+            # Empty, as was asked above; it refuses where something came in between.
             folder.rmdir()
         partial.rename(folder)
     finally:

@@ -25,6 +25,7 @@ def predict_attention(
     def forward(values: Tensor) -> Tensor:
         found = attention_maps(segmenter, values)
         strides[:] = [each.stride for each in found]
+        # (1, levels, H, W) in the place of logits: so maps are shrunk, tiled and blended as those are.
         return torch.stack([each.values for each in found], dim=1)
 
     maps = predict_logits(forward, image, params, long_side, device).cpu().numpy()

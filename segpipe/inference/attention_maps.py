@@ -37,6 +37,7 @@ def attention_maps(segmenter: Segmenter, image: Tensor) -> list[AttentionMap]:
 
     def read(gate: nn.Module, given: tuple[Tensor, ...], multiplied: Tensor) -> None:
         assert isinstance(gate, ATTENTION)
+        # Computed once more: a hook sees what goes into a gate and what comes out, and not what it multiplies by.
         found.append(gate.attention(*given))
 
     hooks = [module.register_forward_hook(read) for module in segmenter.modules() if isinstance(module, ATTENTION)]
@@ -52,6 +53,7 @@ def attention_maps(segmenter: Segmenter, image: Tensor) -> list[AttentionMap]:
 def _at_size(values: Tensor, image: Tensor, stride: int) -> AttentionMap:
     """(N, 1, h, w) on its own grid to the image's."""
     height, width = image.shape[2:]
+    # A whole number, since the padded height is a multiple of the stride.
     scale = (height + -height % stride) // values.shape[2]
     enlarged = F.interpolate(values.float(), scale_factor=scale, mode="bilinear")
     return AttentionMap(scale, enlarged[:, 0, :height, :width])

@@ -43,6 +43,7 @@ def _name(stride: int) -> str:
 def _span(values: NDArray[np.float32]) -> tuple[float, float]:
     """The values at the ends of the colours, inside 0 and 1."""
     low, high = float(values.min()), float(values.max())
+    # Widened on both sides, and moved inwards where that leaves [0, 1].
     missing = max(0.0, NARROWEST - (high - low)) / 2
     low = min(max(0.0, low - missing), 1 - NARROWEST)
     return low, max(min(1.0, high + missing), low + NARROWEST)
@@ -51,6 +52,7 @@ def _span(values: NDArray[np.float32]) -> tuple[float, float]:
 def _coloured(values: NDArray[np.float32], low: float, high: float) -> Picture:
     shares = np.clip((values - low) / (high - low), 0, 1)
     bgr = cv2.applyColorMap((255 * shares).round().astype(np.uint8), cv2.COLORMAP_TURBO)
+    # OpenCV's colour maps are in the order blue, green, red.
     return bgr[:, :, ::-1].astype(np.uint8)
 
 
@@ -77,12 +79,14 @@ def _panel(picture: Picture, name: str, span: tuple[float, float] | None) -> Pic
         texts += [((0, top), f"{span[0]:.2f}"), ((right + 8, top), f"{span[1]:.2f}")]
     canvas = Image.fromarray(panel)
     for place, text in texts:
+        # Pillow's own font, the same on every machine.
         ImageDraw.Draw(canvas).text(place, text, fill=INK, font=ImageFont.load_default(14))
     return np.asarray(canvas)
 
 
 def _rows(panels: Sequence[Picture]) -> Picture:
     """The panels on paper, in rows as full as they can all be."""
+    # Rounded up; then as many columns as that many rows need, so that no row is nearly empty.
     rows = -(-len(panels) // COLUMNS)
     columns = -(-len(panels) // rows)
     height, width = panels[0].shape[0] + GAP, panels[0].shape[1] + GAP

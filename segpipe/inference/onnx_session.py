@@ -20,6 +20,7 @@ from segpipe.storage import checksummed
 
 INPUT, OUTPUT = "image", "logits"
 SEAL_KEY = "segpipe_seal"
+# The value of a metadata entry: 0x12 marks field 2, of bytes, and '@' is their number, 64.
 MARK = re.compile(SEAL_KEY.encode("ascii") + rb"\x12@([0-9a-f]{64})")
 """How the seal stands in the file: a protobuf string of 64 bytes."""
 FLOATS = (onnx.TensorProto.FLOAT, onnx.TensorProto.DOUBLE, onnx.TensorProto.FLOAT16, onnx.TensorProto.BFLOAT16)
@@ -40,13 +41,14 @@ def from_bytes(content: bytes, name: str) -> tuple[Forward, Card]:
     try:
         checksummed.check(content, MARK)
         model = onnx.load_model_from_string(content)
+        # The seal covers this file alone.
         if any(tensor.external_data or tensor.data_location == onnx.TensorProto.EXTERNAL for tensor in _tensors(model)):
             raise ValueError("its weights are to come from another file")
         card = Card.from_dict(json.loads({entry.key: entry.value for entry in model.metadata_props}[checksummed.KEY]))
         options = onnxruntime.SessionOptions()
         # Threads change the last digits, as they do in torch.
         options.intra_op_num_threads = card.training["params"]["threads"]
-        options.log_severity_level = 3
+        options.log_severity_level = 3  # errors only
         session = onnxruntime.InferenceSession(content, options, providers=["CPUExecutionProvider"])
     except Exception as error:  # Neither library's errors have a common class but this one.
         reason = next(iter(str(error).splitlines()), type(error).__name__)
@@ -63,6 +65,7 @@ def _tensors(message: Any) -> Iterator[onnx.TensorProto]:
         return
     values = (value for field, value in message.ListFields() if field.message_type)
     for value in values:
+        # A single message has ListFields, a repeated field holds several.
         for each in [value] if hasattr(value, "ListFields") else value:
             yield from _tensors(each)
 

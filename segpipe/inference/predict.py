@@ -48,10 +48,12 @@ def predict_logits(forward: Forward, image: NDArray[Any], params: InferParams, l
     An image larger than `long_side` is shrunk first, as in training, and its logits are enlarged again.
     """
     small = shrink_image(as_values(image), long_side)
+    # (1, C, h, w), channels last as in training.
     values = unit_values(channels_first(small)[None].to(device)).contiguous(memory_format=torch.channels_last)
     whole = values.shape[2] * values.shape[3] <= params.max_pixels
     logits = (forward(values) if whole else tiled(forward, values, params)).float()
     if logits.shape[2:] != image.shape[:2]:
+        # Logits can be interpolated, class ids cannot.
         logits = F.interpolate(logits, image.shape[:2], mode="bilinear")
     return logits[0]
 
@@ -67,8 +69,9 @@ def require_finite(logits: Tensor, name: str) -> None:
 
 
 def tiled(forward: Forward, image: Tensor, params: InferParams) -> Tensor:
-    """The logits of overlapping tiles, blended: a tile counts less towards its edge, where it sees less around."""
+    """(1, C, H, W) to logits (1, K, H, W), blended of overlapping tiles: one counts less towards its edge, where it sees less."""
     height, width = image.shape[-2:]
+    # All tiles of an image have one size, and so one weight.
     weight = _weight(min(params.tile, height), min(params.tile, width)).to(image.device)
     total: Tensor | None = None
     weights = torch.zeros(height, width, device=image.device)
@@ -76,6 +79,7 @@ def tiled(forward: Forward, image: Tensor, params: InferParams) -> Tensor:
         for columns in _spans(width, params.tile, params.overlap):
             logits = forward(image[..., rows, columns]).float()
             total = logits.new_zeros(1, logits.shape[1], height, width) if total is None else total
+            # (1, K, tile, tile) times (tile, tile).
             total[..., rows, columns] += logits * weight
             weights[rows, columns] += weight
     assert total is not None, "an image has at least one tile"
@@ -88,13 +92,17 @@ def _spans(length: int, tile: int, overlap: float) -> Iterator[slice]:
         yield slice(0, length)
         return
     step = max(1, int(tile * (1 - overlap)))
+    # Rounded up, and 2 or more, since the length is more than a tile.
     count = -(-(length - tile) // step) + 1
     for number in range(count):
+        # Spread over the length, rather than a last tile that is moved back and overlaps the most.
         start = round(number * (length - tile) / (count - 1))
         yield slice(start, start + tile)
 
 
 def _weight(height: int, width: int) -> Tensor:
     """(height, width): 1 in the middle, falling linearly towards each edge and never 0."""
+    # + 0.5: measured from the centres of the pixels.
     rows, columns = (1 - (torch.arange(n) + 0.5 - n / 2).abs() / (n / 2) for n in (height, width))
+    # Bounded below, since at the image's edge one tile alone counts and is divided by its weight again.
     return torch.minimum(rows[:, None], columns[None, :]).clamp(min=1e-3)

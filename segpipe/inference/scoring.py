@@ -31,6 +31,7 @@ def score_images(
         predicted = predict_classes(forward, item.image, params, long_side, device, item.id)
         target = torch.from_numpy(item.mask.astype(np.int64)).to(device)
         counted = bool((item.mask != IGNORE).any())
+        # A batch of one, (1, K, H, W): even dice_pooled is the image's own loss then.
         terms = loss(predicted.logits[None], target[None])
         losses = {name: float(value[0]) if counted else None for name, value in terms.items()}
         yield ScoredImage(item.id, predicted.classes, confusion(item.mask, predicted.classes, n_classes), losses)

@@ -44,6 +44,7 @@ class Written:
 
     def write(self, name: str, content: bytes) -> None:
         """Writes a file below the folder, which `conflicts` has let through. Raises PipelineError as `write_bytes` does."""
+        # Listed first, written then: the other way round a kill in between would leave a file that nobody knows.
         self.new[name] = sha256(content).hexdigest()
         path = self.folder / TABLE
         try:
@@ -85,6 +86,7 @@ def conflicts(written: Written, kinds: Iterable[str], names: Iterable[str]) -> l
     told apart. A file that is replaced must be predict's own, and as it was written.
     """
     out = written.folder
+    # lexists, since a link that leads nowhere is there, too.
     if os.path.lexists(out) and not out.is_dir():
         return [f"--out: {out} is a file. Name a folder."]
     known = {name.split("/")[0] for name in written.hashes}
@@ -106,6 +108,7 @@ def without_own(images: Iterable[Path]) -> list[Path]:
     def tables(folder: Path) -> tuple[Written, ...]:
         if folder not in known:
             own, above = read(folder), tables(folder.parent) if folder.parent != folder else ()
+            # The folders above are asked once for all files of a folder, by `known`.
             known[folder] = (own, *above) if own.hashes else above
         return known[folder]
 

@@ -29,7 +29,9 @@ def binary_cross_entropy(logits: Tensor, target: Tensor, weights: tuple[float, .
     logits = to_float32(logits).contiguous()
     # A term is softplus(z) - q z with the truth q: only the logit of the pixel's class is picked, and no planes are made.
     picked = F.nll_loss(logits, target, ignore_index=IGNORE, reduction="none")
+    # (N, H, W); `picked` is -z of the pixel's class, and 0 where it is ignored.
     losses = F.softplus(logits).sum(dim=1) + (1 - smoothing) * picked
     if smoothing:
+        # The truth is (1 - smoothing) at the pixel's class, 0 elsewhere, and smoothing / 2 more everywhere.
         losses = losses - smoothing / 2 * logits.sum(dim=1)
     return mean_over_valid(losses / logits.shape[1], target, weights)

@@ -49,4 +49,5 @@ def _of_one_logit(logits: Tensor, target: Tensor, weights: tuple[float, ...], sm
     # Both terms with a weight of their own are one with the sum of them, and a truth nearer to the heavier.
     one, other = weights[1] * truth, weights[0] * (1 - truth)
     both = one + other
+    # where: both weights can be 0, and 0 / 0 would be NaN.
     return F.binary_cross_entropy_with_logits(logits, one / both.where(both > 0, 1.0), both, reduction="none")

@@ -27,6 +27,7 @@ def dice_pooled(logits: Tensor, target: Tensor, has_background: bool, weights: t
     alone where there is no object in the batch. A batch that is ignored everywhere costs 0.
     """
     each = soft_counts(logits, target)
+    # (1, C) each: the batch as one image.
     counts = SoftCounts(**{field.name: getattr(each, field.name).sum(dim=0, keepdim=True) for field in fields(each)})
     losses = wrong_share(counts, alpha=0.5, beta=0.5)
     return mean_over_classes(losses, counted_classes(counts.pixels, has_background), weights).expand(len(target))

@@ -24,10 +24,11 @@ def from_params(params: LossParams, classes: Classes) -> Loss:
 
 def lovasz(logits: Tensor, target: Tensor, has_background: bool, weights: tuple[float, ...] = ()) -> Tensor:
     """(N, K, H, W) logits and (N, H, W) class ids to (N,): the mean over the classes that Dice counts too."""
-    probabilities = class_probabilities(logits).flatten(2)
+    probabilities = class_probabilities(logits).flatten(2)  # (N, C, P)
     truth = one_hot(target, probabilities.shape[1]).flatten(2)
     errors = (truth.to(probabilities.dtype) - probabilities).abs()
-    counted = counted_classes(truth.sum(dim=2), has_background)
+    counted = counted_classes(truth.sum(dim=2), has_background)  # (N, C)
+    # Constants: with the order of the errors fixed the loss is linear in them, and the steps are its gradient.
     with torch.no_grad():
         # Ignored pixels come last, behind the last pixel of the class, where a step is 0.
         ranked = errors.masked_fill((target == IGNORE).flatten(1)[:, None], -1.0)

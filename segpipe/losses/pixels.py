@@ -13,6 +13,7 @@ def to_float32(logits: Tensor) -> Tensor:
 
 def one_hot(target: Tensor, n_logits: int) -> Tensor:
     """(N, H, W) class ids to (N, K, H, W) booleans, one plane a logit; ignored pixels are false in each."""
+    # A single logit is that of class 1.
     ids = target.new_tensor([1] if n_logits == 1 else range(n_logits))
     return target[:, None] == ids.view(1, -1, 1, 1)
 
@@ -25,5 +26,6 @@ def mean_over_valid(losses: Tensor, target: Tensor, weights: tuple[float, ...] =
     """
     valid = target != IGNORE
     if weights:
+        # Ignored pixels look up class 0, since 255 is no index; they are left out below.
         losses = losses * losses.new_tensor(weights)[target.where(valid, 0)]
     return losses.where(valid, 0.0).sum(dim=(1, 2)) / valid.sum(dim=(1, 2)).clamp(min=1)

@@ -29,7 +29,7 @@ def soft_counts(logits: Tensor, target: Tensor) -> SoftCounts:
     """(N, K, H, W) logits and (N, H, W) class ids to counts in float32 or better; ignored pixels are in none of them."""
     if logits.shape[1] == 1:
         return _of_one_logit(to_float32(logits)[:, 0].sigmoid(), target)
-    probabilities = class_probabilities(logits).flatten(2)
+    probabilities = class_probabilities(logits).flatten(2)  # (N, C, H * W)
     truth = one_hot(target, probabilities.shape[1]).flatten(2)
     # Products with zeros and ones: faster than a choice, forward and backward (bench/losses.py).
     overlap = (probabilities * truth.to(probabilities.dtype)).sum(dim=2)
@@ -57,6 +57,7 @@ def class_probabilities(logits: Tensor) -> Tensor:
     logits = to_float32(logits)
     if logits.shape[1] > 1:
         return logits.softmax(dim=1)
+    # Not 1 - sigmoid(z), which loses all digits for a large z.
     return torch.cat([(-logits).sigmoid(), logits.sigmoid()], dim=1)
 
 
@@ -66,6 +67,7 @@ def wrong_share(counts: SoftCounts, alpha: float, beta: float) -> Tensor:
     That is 1 - Tversky's index (Salehi 2017, arXiv:1706.05721, equation 3): Dice's for 0.5 and 0.5, Jaccard's for 1 and 1.
     """
     wrong = alpha * counts.false_positives + beta * counts.false_negatives
+    # 1 - (overlap + SMOOTH) / (overlap + wrong + SMOOTH), without the cancellation near 0.
     return wrong / (counts.overlap + wrong + SMOOTH)
 
 
@@ -77,7 +79,7 @@ def counted_classes(pixels: Tensor, has_background: bool) -> Tensor:
     present = pixels > 0
     if not has_background:
         return present
-    without_objects = ~present[:, 1:].any(dim=1, keepdim=True)
+    without_objects = ~present[:, 1:].any(dim=1, keepdim=True)  # (N, 1)
     return torch.cat([present[:, :1] & without_objects, present[:, 1:]], dim=1)
 
 

@@ -27,7 +27,7 @@ def from_params(params: ModelParams, in_channels: int, n_logits: int) -> Built:
 def attention_unet(in_channels: int, n_logits: int, widths: Sequence[int], style: Style) -> UShape:
     """The network with `widths` channels from the top level to the bottom; dropout as in the U-Net."""
     encoder = double_conv_encoder(in_channels, widths, style)
-    upward = [*pairwise(reversed(widths))]
+    upward = [*pairwise(reversed(widths))]  # (deep, own) channels of each level, from the bottom up
     decoder = Decoder(
         up=[style.up(deep, own) for deep, own in upward],
         gates=[*(AttentionGate(own, deep) for deep, own in upward[:-1]), PassThrough()],

@@ -87,6 +87,7 @@ def load(path: Path) -> tuple[Segmenter, Card]:
         card = Card.from_dict(about)
         segmenter = empty(card)
         segmenter.load_state_dict(tensors)
+    # Whatever a file of another program raises on the way; load_state_dict's is RuntimeError.
     except (OSError, KeyError, ValueError, TypeError, RuntimeError) as error:
         raise _refusal(path, error) from None
     require_finite({name: tensor.isfinite().all() for name, tensor in tensors.items()}, path.as_posix())
@@ -117,7 +118,9 @@ def _refusal(path: Path, error: Exception) -> PipelineError:
 
 def empty(card: Card) -> Segmenter:
     """The architecture that the card describes, with weights yet to be loaded."""
+    # The file itself brings the encoder's weights: nothing is to be downloaded.
     params = card.model.model_copy(update={"weights": "none"})
     normalise = card.training["params"].get("input", {}).get("normalise", "")
+    # Placeholders: as buffers they come with the weights.
     mean, deviation = [0.0] * card.channels, [1.0] * card.channels
     return whole_model(params, card.channels, len(card.classes), normalise, mean, deviation)[0]

@@ -22,6 +22,7 @@ def require_same_data(path: Path, card: Card, info: DatasetInfo, data: str, fold
     `data` and `folds` are the hashes of data/prepared and folds.csv as a card holds them, `fold` the one it should be of.
     """
     reasons = differences(card, info)
+    # One reason is enough: what is compared later mostly follows from what is compared first.
     if not reasons and card.training.get("data", data) != data:
         reasons.append(f"data of the hash {card.training['data'][:12]} there, {data[:12]} here, of the same classes")
     if not reasons and card.training.get("folds", folds) != folds:

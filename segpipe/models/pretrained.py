@@ -110,12 +110,14 @@ def fill(encoder: nn.Module, tensors: Tensors, source: str) -> None:
         raise PipelineError(
             f"model.weights: {source} does not fit this encoder: {found}. Name weights of the encoder in model.encoder, or none."
         )
+    # In the encoder's own type: a float64 beyond the range of float32 becomes infinite there.
     broken = [name for name, tensor in given.items() if not bool(tensor.to(own[name].dtype).isfinite().all())]
     if broken:
         raise PipelineError(
             f"model.weights: {source} holds numbers that are not finite (in {_few(broken)}), so nothing can be learned from it. "
             "Name another file, imagenet or none."
         )
+    # Into the encoder itself, whose memory its state dict shares.
     with torch.no_grad():
         for name, tensor in given.items():
             own[name].copy_(tensor)
@@ -170,6 +172,7 @@ def _downloaded(download: Callable[[], Tensors]) -> Tensors:
 def _renamed(tensors: Tensors, own: Tensors) -> dict[str, Tensor]:
     """The tensors with one prefix taken off and one put on: those two by which most names are the encoder's."""
     choices = [{put + name.removeprefix(off): tensor for name, tensor in tensors.items()} for off in PREFIXES for put in PREFIXES]
+    # The first of equals: names as they are come before any renamed ones.
     return max(choices, key=lambda choice: len(choice.keys() & own.keys()))
 
 

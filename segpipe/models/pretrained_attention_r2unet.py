@@ -36,10 +36,11 @@ def attention_resnet(encoder: ResNetEncoder, n_logits: int, widths: Sequence[int
     bottom = 2 * widths[-1]
     # The last level has no skip: at full size the encoder has seen nothing yet.
     beside = [*reversed(skips), 0]
-    upward = [*pairwise([bottom, *reversed(widths)])]
+    upward = [*pairwise([bottom, *reversed(widths)])]  # (deep, own) channels of each level, from the bottom up
     decoder = BottomedDecoder(
         bottom=RecurrentResidualUnit(deepest, bottom, steps, style, dropout=True),
         up=[style.up(deep, own) for deep, own in upward],
+        # strict=False: there are five levels and four skips.
         gates=[AttentionGate(skip, deep) for skip, (deep, _) in zip(reversed(skips), upward, strict=False)],
         blocks=[RecurrentResidualUnit(own + skip, own, steps, style) for (_, own), skip in zip(upward, beside, strict=True)],
     )

@@ -43,6 +43,7 @@ def pruned(segmenter: Segmenter, card: Card, depth: int) -> tuple[Segmenter, Car
         raise PipelineError(f"--depth {depth}: the model has the depths 1 to {whole}. Write one of those.")
     width = card.model.width if isinstance(card.model.width, int) else card.model.width[: depth + 1]
     params = card.model.model_copy(update={"depth": depth, "width": width, "deep_supervision": "last"})
+    # The card's own entry wins: a model that is pruned again keeps the depth that was trained.
     training = {"pruned_from": whole} | card.training
     smaller = replace(card, model=params, training=training)
     part = model_file.empty(smaller)

@@ -22,7 +22,7 @@ def from_params(params: ModelParams, in_channels: int, n_logits: int) -> Built:
 
 def r2unet(in_channels: int, n_logits: int, widths: Sequence[int], steps: int, style: Style) -> UShape:
     """The network with `widths` channels from the top level to the bottom; dropout as in the U-Net."""
-    upward = [*pairwise(reversed(widths))]
+    upward = [*pairwise(reversed(widths))]  # (deep, own) channels of each level, from the bottom up
     decoder = Decoder(
         up=[style.up(deep, own) for deep, own in upward],
         gates=[PassThrough() for _ in upward],

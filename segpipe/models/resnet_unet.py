@@ -26,7 +26,7 @@ def resnet_unet(encoder: ResNetEncoder, n_logits: int, widths: Sequence[int], st
     *skips, bottom = encoder.channels
     # The last level has no skip: at full size the encoder has seen nothing yet.
     beside = [*reversed(skips), 0]
-    upward = [*pairwise([bottom, *reversed(widths)])]
+    upward = [*pairwise([bottom, *reversed(widths)])]  # (deep, own) channels of each level, from the bottom up
     decoder = Decoder(
         up=[style.up(deep, own) for deep, own in upward],
         gates=[PassThrough() for _ in skips],

@@ -35,7 +35,7 @@ def sa_unet(in_channels: int, n_logits: int, widths: Sequence[int], rate: float,
     *above, (previous, bottom) = pairwise([in_channels, *widths])
     encoder = [nn.Sequential(*block(inner, own), *block(own, own)) for inner, own in above]
     encoder.append(nn.Sequential(*block(previous, bottom), SpatialAttention(), *block(bottom, bottom)))
-    upward = [*pairwise(reversed(widths))]
+    upward = [*pairwise(reversed(widths))]  # (deep, own) channels of each level, from the bottom up
     decoder = Decoder(
         up=[_up(deep, own, style) for deep, own in upward],
         gates=[PassThrough() for _ in upward],
@@ -53,5 +53,6 @@ def _block(in_channels: int, out_channels: int, rate: float, size: int, style: S
 def _up(in_channels: int, out_channels: int, style: Style) -> nn.Module:
     """Twice the size, by the authors' 3 x 3 transposed convolution where the style asks for a transposed one."""
     if style.upsample == "transposed":
+        # 2 (h - 1) - 2 x padding + 3 + output_padding = 2h.
         return nn.ConvTranspose2d(in_channels, out_channels, 3, stride=2, padding=1, output_padding=1)
     return style.up(in_channels, out_channels)

@@ -25,6 +25,7 @@ class Segmenter(nn.Module):
         self.network = network
         self.stride = stride
         self.clip = clip
+        # Buffers: saved with the weights, and not learned. (1, C, 1, 1).
         self.register_buffer("mean", torch.tensor(mean, dtype=torch.float32).view(1, -1, 1, 1))
         self.register_buffer("deviation", torch.tensor(deviation, dtype=torch.float32).view(1, -1, 1, 1))
 
@@ -33,6 +34,7 @@ class Segmenter(nn.Module):
         normalised = (image - self.mean) / self.deviation
         if self.clip:
             normalised = normalised.clamp(0, 1)
+        # Zeros, which after normalisation are the mean. -height % stride is what is missing to the next multiple.
         padded = F.pad(normalised, (0, -width % self.stride, 0, -height % self.stride))
         logits: Tensor = self.network(padded)
         return logits[..., :height, :width]
@@ -51,5 +53,6 @@ def n_logits_for(n_classes: int) -> int:
 def classes_of(logits: Tensor) -> Tensor:
     """(..., K, H, W) logits to (..., H, W) class ids, uint8: the largest, or for one logit whether it is positive."""
     if logits.shape[-3] == 1:
+        # A logit above 0 is a probability above a half.
         return (logits[..., 0, :, :] > 0).to(torch.uint8)
     return logits.argmax(dim=-3).to(torch.uint8)

@@ -77,6 +77,7 @@ def _check(key: str, name: str, known: list[str]) -> None:
 def _try_out(network: nn.Module, in_channels: int, stride: int) -> None:
     """One small image: what knows only one size of images fails here and not in the first epoch."""
     with torch.no_grad():
+        # Evaluation mode: in training, batch normalisation refuses one image pooled to one pixel (DeepLab's).
         network.eval()(torch.zeros(1, in_channels, 2 * stride, 3 * stride))
     network.train()
 

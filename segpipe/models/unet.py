@@ -25,10 +25,11 @@ def from_params(params: ModelParams, in_channels: int, n_logits: int) -> Built:
 def unet(in_channels: int, n_logits: int, widths: Sequence[int], style: Style) -> UShape:
     """The network with `widths` channels from the top level to the bottom."""
     encoder = double_conv_encoder(in_channels, widths, style)
-    upward = [*pairwise(reversed(widths))]
+    upward = [*pairwise(reversed(widths))]  # (deep, own) channels of each level, from the bottom up
     decoder = Decoder(
         up=[style.up(deep, own) for deep, own in upward],
         gates=[PassThrough() for _ in upward],
+        # 2 x own: the skip and the enlarged map, concatenated.
         blocks=[style.double_conv(2 * own, own) for _, own in upward],
     )
     return UShape(encoder, decoder, nn.Conv2d(widths[0], n_logits, 1))

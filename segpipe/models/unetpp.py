@@ -48,6 +48,7 @@ class UNetPlusPlus(nn.Module):
             for level in range(depth + 1 - column):
                 own, deep = widths[level], widths[level + 1]
                 self.up[f"{level}_{column}"] = style.up(deep, own)
+                # `column` maps of its own level before it, and the enlarged one from below.
                 self.nodes[f"{level}_{column}"] = style.double_conv((column + 1) * own, own)
         first = depth if deep_supervision == "none" else 1
         self.heads = nn.ModuleDict({str(column): nn.Conv2d(widths[0], n_logits, 1) for column in range(first, depth + 1)})
@@ -57,7 +58,7 @@ class UNetPlusPlus(nn.Module):
         if self.deep_supervision == "none" or (self.deep_supervision == "last" and not self.training):
             logits: Tensor = self.heads[str(len(top) - 1)](top[-1])
             return logits
-        branches = torch.stack([head(top[int(column)]) for column, head in self.heads.items()])
+        branches = torch.stack([head(top[int(column)]) for column, head in self.heads.items()])  # (B, N, K, H, W)
         return branches if self.training else of_mean_probability(branches)
 
     def top_row(self, image: Tensor) -> list[Tensor]:
@@ -77,6 +78,8 @@ def of_mean_probability(branches: Tensor) -> Tensor:
     The paper averages what its branches put out, which is probabilities. A mean of the logits would be another thing: one branch
     that is very sure outweighs all others there, and the largest mean may belong to another class.
     """
+    # For one logit that of the mean p, log(sum p) - log(sum (1 - p)), in which both sums' 1 / B cancel.
     if branches.shape[2] == 1:
         return F.logsigmoid(branches).logsumexp(dim=0) - F.logsigmoid(-branches).logsumexp(dim=0)
+    # log of the mean p, of which a softmax makes the mean p again.
     return F.log_softmax(branches, dim=2).logsumexp(dim=0) - math.log(len(branches))

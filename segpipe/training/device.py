@@ -17,9 +17,12 @@ def select_device(requested: str) -> torch.device:
 
 def configure_determinism(threads: int, deterministic: bool) -> None:
     """Fixes thread counts and, unless told otherwise, allows only operations that repeat themselves bit for bit."""
+    # 0 is the calling thread alone: torch's threads and the loader's workers have the cores already.
     cv2.setNumThreads(0)
+    # Another number of threads adds in another order, and gives other last digits.
     torch.set_num_threads(threads)
     torch.use_deterministic_algorithms(deterministic)
+    # The benchmark takes whichever algorithm was fastest just now, which may be another one next time.
     torch.backends.cudnn.benchmark = not deterministic
 
 

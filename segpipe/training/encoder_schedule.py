@@ -6,7 +6,7 @@ All of it is a function of how far the training is, so that a resume needs no st
 from collections.abc import Callable
 
 from torch import nn
-from torch.nn.modules.batchnorm import _BatchNorm
+from torch.nn.modules.batchnorm import _BatchNorm  # above BatchNorm1d, 2d and 3d; it has no public name
 
 from segpipe.models.layers.drop_block import DropBlock
 from segpipe.params.schema import OptimParams
@@ -34,6 +34,7 @@ def at_epoch(network: nn.Module, encoder: nn.Module | None, params: OptimParams,
             encoder.train(learns)
         for weight in weights:
             weight.requires_grad_(learns)
+        # After encoder.train(), and at each batch: `loop.train_epoch` brings the whole model into training mode.
         for norm in norms:
             norm.eval()
 

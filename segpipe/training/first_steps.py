@@ -28,5 +28,6 @@ def digest(values: Iterable[Any]) -> str:
     """One hash of the tensors' numbers, in their order."""
     found = hashlib.sha256()
     for value in values:
+        # contiguous(), so that the memory format is not in it; as flat bytes, since numpy has no bfloat16.
         found.update(value.detach().cpu().contiguous().reshape(-1).view(torch.uint8).numpy().tobytes())
     return found.hexdigest()[:16]

@@ -37,6 +37,7 @@ def early_stop(epochs: int, score: Callable[[Record], float]) -> Callable[[Seque
 
     def stop(history: Sequence[Record]) -> bool:
         scores = [score(record) for record in history]
+        # index() finds the first of equal scores, which is the best epoch of `loop.fit` too.
         waited = len(scores) - 1 - scores.index(max(scores)) if scores else 0
         enough = 0 < epochs <= waited
         if enough:

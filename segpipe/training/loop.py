@@ -36,7 +36,7 @@ Sums = dict[str, float]
 
 @dataclass(frozen=True)
 class Speed:
-    """How fast an epoch trained. Times never enter a tracked file."""
+    """How fast an epoch trained, and the share of its time, 0 to 1, in which it waited for data. Never in a tracked file."""
 
     images_per_s: float
     data_wait: float
@@ -44,7 +44,7 @@ class Speed:
 
 @dataclass(frozen=True)
 class Best:
-    """The epoch of the best monitored score, and its weights."""
+    """The epoch of the best monitored score, counted from 0, and a copy of its weights by their names in the model file."""
 
     epoch: int
     score: float
@@ -155,12 +155,16 @@ def fit(run: Run) -> Best:
     progress = run.progress
     while progress.epoch < run.epochs and not run.stop(progress.history):
         record, speed = train_epoch(run)
+        # Before any score is compared: every comparison with a NaN is false.
         _refuse_broken_weights(run)
         record |= run.validate()
         progress.history.append(record)
         score = run.score(record)
+        # Strictly larger: the first of equal epochs stays the best, and a resume cannot change which.
         if progress.best is None or score > progress.best.score:
+            # A copy, since a state dict shares its memory with the weights that go on learning.
             progress.best = Best(progress.epoch, score, copy.deepcopy(run.weights()))
+        # Before the state is saved, so that a resume begins with the next epoch.
         progress.epoch, progress.batch, progress.sums, progress.seen = progress.epoch + 1, 0, {}, 0
         run.save_state(run)
         for hook in run.hooks:
@@ -177,6 +181,7 @@ def train_epoch(run: Run) -> tuple[Record, Speed]:
     run.model.train()
     progress, clock = run.progress, _Clock()
     for batch in clock.waits(run.batches(progress.epoch, progress.batch), run.n_batches - progress.batch):
+        # At each batch, so that dropout after a resume inside an epoch is that of the whole run.
         torch.manual_seed(seed_of(run.seed, run.fold, progress.epoch, progress.batch, "dropout"))
         now = progress.epoch + progress.batch / run.n_batches
         run.at_epoch(now)
@@ -184,6 +189,7 @@ def train_epoch(run: Run) -> tuple[Record, Speed]:
             group["lr"] = run.learning_rate(now, progress.history) * group["lr_scale"]
         losses = compute_losses(run, batch)
         counted = counted_images(batch.target)
+        # Before the step, whose damage no later check could undo.
         sums = run.reduce(_sums(losses, counted))
         _refuse_non_finite(run, sums, losses["loss"], batch.ids)
         run.step(losses["loss"], counted)
@@ -193,6 +199,7 @@ def train_epoch(run: Run) -> tuple[Record, Speed]:
         progress.batch += 1
         run.save_state(run)
     means = {f"train_{name}": total / progress.seen for name, total in progress.sums.items() if progress.seen}
+    # Computed and not kept: a resume may find the epoch's batches all done.
     last_rate = run.learning_rate(progress.epoch + (run.n_batches - 1) / run.n_batches, progress.history)
     return {"epoch": progress.epoch, "lr": last_rate} | means, clock.speed()
 
@@ -201,6 +208,7 @@ def compute_losses(run: Run, batch: Batch) -> Losses:
     """The losses of each image of the batch: `loss`, (N,), and its terms."""
     with run.autocast():
         logits = run.model(_to_device(batch.image, run.device))
+    # Outside autocast: half precision cannot hold a sum over the pixels of an image.
     return run.loss(logits, batch.target.to(run.device, non_blocking=True))
 
 

@@ -25,6 +25,7 @@ def build(params: OptimParams, model: nn.Module, encoder: nn.Module | None = Non
     The encoder's form a group of their own, which is left out where its rate is 0. Each group's `lr_scale` is what
     the schedule's learning rate is multiplied by.
     """
+    # By identity, since == between tensors compares their numbers.
     inside = {id(weight) for weight in encoder.parameters()} if encoder else set()
     weights = [weight for weight in model.parameters() if weight.requires_grad]
     parts = (

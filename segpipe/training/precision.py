@@ -49,6 +49,7 @@ def stepper(model: nn.Module, optimizer: torch.optim.Optimizer, clip: float, sca
         mean_over_images(losses, counted).backward()
         # An infinite bound clips nothing and still gives the norm.
         norm = nn.utils.clip_grad_norm_(model.parameters(), clip or math.inf)
+        # One number tells of all: the norm is not finite where a single gradient is not.
         if not bool(norm.isfinite()):
             raise PipelineError(
                 "a gradient is not a finite number, so the optimizer was not let near the weights. "
@@ -66,6 +67,7 @@ def _scaled(model: nn.Module, optimizer: torch.optim.Optimizer, clip: float, sca
         optimizer.zero_grad(set_to_none=True)
         scaling.scale(mean_over_images(losses, counted)).backward()
         if clip:
+            # The bound is for the gradients' own size, and not for the scaled one.
             scaling.unscale_(optimizer)
             nn.utils.clip_grad_norm_(model.parameters(), clip)
         scaling.step(optimizer)

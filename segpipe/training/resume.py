@@ -28,10 +28,11 @@ ABOUT = "about.json"
 
 
 class SavedStates:
-    """The states of one training in one folder."""
+    """The states of one training in one folder, `every_s` seconds apart or more; 0 saves one after each batch."""
 
     def __init__(self, folder: Path, every_s: float) -> None:
         self.folder, self.every_s = folder, every_s
+        # Not time.time(), which jumps when the clock is set.
         self._last = time.monotonic()
         self._pause = every_s
 
@@ -78,6 +79,7 @@ class SavedStates:
         path = self.folder / f"{progress.epoch:06d}-{progress.batch:08d}.state"
         content = state.to_bytes(run, scaler)
         files.write_bytes(path, content)
+        # Only now that the new state is on the disk as a whole.
         for old in self._states()[:-KEPT]:
             old.unlink(missing_ok=True)
         self._last = time.monotonic()

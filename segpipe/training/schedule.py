@@ -17,13 +17,14 @@ def learning_rate(params: OptimParams, epoch: float, epochs: int, scores: Sequen
 
 
 def _factor(params: OptimParams, epoch: float, epochs: int, scores: Sequence[float]) -> float:
+    # The share of what follows the warm-up; max(1, ...), since a training can be all warm-up.
     done = max(0.0, epoch - params.warmup_epochs) / max(1, epochs - params.warmup_epochs)
     match params.schedule:
         case "constant":
             return 1.0
-        case "cosine":
+        case "cosine":  # Loshchilov and Hutter 2017, arXiv:1608.03983, without restarts
             return 0.5 * (1 + math.cos(math.pi * min(1.0, done)))
-        case "poly":
+        case "poly":  # Chen et al. 2016 (DeepLab), arXiv:1606.00915
             return float(max(0.0, 1 - done) ** params.power)
         case "step":
             return float(params.factor ** (int(epoch) // params.step_epochs))
@@ -36,6 +37,7 @@ def _drops(scores: Sequence[float], patience: int) -> int:
     best, waited, drops = -math.inf, 0, 0
     for score in scores:
         best, waited = (score, 0) if score > best else (best, waited + 1)
+        # More than: torch's ReduceLROnPlateau also bears `patience` epochs and drops after the next.
         if waited > patience:
             drops, waited = drops + 1, 0
     return drops

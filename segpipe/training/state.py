@@ -33,18 +33,20 @@ def to_bytes(run: Run, scaler: Scaler) -> bytes:
     # As pairs: sealed JSON sorts its keys, and history.csv's columns come in the order of a record's.
     about["history"] = [[*record.items()] for record in progress.history]
     about["sums"] = [*progress.sums.items()]
+    # Without what is sealed above: asdict would copy the best weights once more.
     about["progress"] = asdict(replace(progress, best=None, history=[], sums={}))
     return checksummed.seal(tensors, about)
 
 
 def restore(run: Run, scaler: Scaler, content: bytes) -> None:
-    """Puts all of `to_bytes` back into the run. Raises sealed.DamagedError before it has touched anything."""
+    """Puts all of `to_bytes` back into the run. Raises checksummed.DamagedError before it has touched anything."""
     tensors, about = checksummed.opened(content)
     run.model.load_state_dict(_named(tensors, "model."))
     state: dict[int, dict[str, Any]] = {}
     for key, value in (_named(tensors, "optimizer.") | about["numbers"]).items():
         index, name = key.split(".", 1)
         state.setdefault(int(index), {})[name] = value
+    # The optimizer's state numbers the weights through all groups, in this order.
     weights = [weight for group in run.optimizer.param_groups for weight in group["params"]]
     laid_out = {index: {name: _like(value, weights[index]) for name, value in each.items()} for index, each in state.items()}
     run.optimizer.load_state_dict({"state": laid_out, "param_groups": about["groups"]})
@@ -58,6 +60,7 @@ def restore(run: Run, scaler: Scaler, content: bytes) -> None:
         own = run.weights()
         best = {name: tensor.to(own[name].device) for name, tensor in _named(tensors, "best.").items()}
         found.best = Best(**about["best"], weights=best)
+    # In place: copies of the run made by `dataclasses.replace` share this very object.
     vars(run.progress).update(vars(found))
 
 

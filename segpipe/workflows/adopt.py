@@ -44,6 +44,7 @@ def adopt(fold: int | None, against: str, steps: int) -> Sequence[int]:
             # The MLflow run of the training goes on under the new fingerprint.
             tracking.reopen(params.tracking.experiment, before).tags({tracking.FINGERPRINT: after})
     for each in folds:
+        # --force, since DVC would ask whether changed dependencies are meant.
         _dvc("commit", "--force", f"train@{each}")
     return folds
 
@@ -61,6 +62,7 @@ def _adopt(fold: int, old: Path, scratch: Path, steps: int, batch: int) -> tuple
             raise PipelineError(f"{model} cannot be adopted: {difference}. Run `dvc repro`, which trains again.")
         print(f"fold {fold}, {name}: {len(now['entries'])} hashes of the old code and the new agree")
     fresh = Card.from_dict(now["card"])
+    # How the training went is no part of a card that was made before one.
     outcome = {key: card.training[key] for key in ("best_epoch", "epochs", "first_steps")}
     model_file.save(model, segmenter, replace(fresh, training=fresh.training | outcome))
     return card.fingerprint, fresh.fingerprint
@@ -95,6 +97,7 @@ def _checkout(commit: str, folder: Path) -> Path:
         raise PipelineError(f"git knows no {commit} here: {archive.stderr.decode(errors='replace').strip()}")
     folder.mkdir()
     with tarfile.open(fileobj=io.BytesIO(archive.stdout)) as tar:
+        # The filter refuses names and links that lead out of the folder.
         tar.extractall(folder, filter="data")
     for name in SHARED:
         (folder / name).parent.mkdir(parents=True, exist_ok=True)

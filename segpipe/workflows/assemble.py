@@ -48,7 +48,9 @@ def assemble(params: TrainKeys, data: TrainingData, device: torch.device, instal
     classes = _classes(params, data)
     loss = losses.build(params.loss, classes)
     segmenter, weights_sha256 = _segmenter(params, data)
+    # The weights in the memory format that the batches have (`loop.compute_losses`).
     segmenter = segmenter.to(memory_format=torch.channels_last).to(device)
+    # A network whose encoder can start from weights, be frozen or learn slower calls it so.
     encoder = getattr(segmenter.network, "encoder", None)
     card = model_card(params, data, device, installed, classes.weights, weights_sha256)
     run = _run(params, data, device, segmenter, encoder, loss, scaler)
@@ -73,6 +75,7 @@ def _classes(params: TrainKeys, data: TrainingData) -> Classes:
 def _segmenter(params: TrainKeys, data: TrainingData) -> tuple[Segmenter, str | None]:
     """The model with its first weights, which follow from seed and fold, and the SHA-256 of those the encoder was given."""
     info = data.pack.info
+    # Right before the weights are drawn, so that nothing drawn earlier can change them.
     torch.manual_seed(seed_of(params.seed, data.fold, "weights"))
     rule = params.input.normalise
     mean, deviation = normalise.statistics(rule, data.pack.index.loc[data.train_ids], info)
@@ -99,6 +102,7 @@ def _run(
         optimizer=optimizer,
         loss=loss,
         batches=_batches(params, data, pin=device.type == "cuda"),
+        # Rounded up, as `EpochBatches` cuts them.
         n_batches=-(-len(data.train_ids) // params.train.batch_size),
         validate=validator(segmenter, images, data.pack.info, loss, params.infer, params.input.long_side, device),
         autocast=precision.autocast(params.train.precision, device),
@@ -123,6 +127,7 @@ def _batches(params: TrainKeys, data: TrainingData, pin: bool) -> loop.Batches:
     batches = loader.training_loader(loader.TrainingSamples(draws), order, params.runtime.workers, pin)
 
     def of_epoch(epoch: int, first: int) -> Iterable[loader.Batch]:
+        # One loader for all epochs keeps its workers alive; its sampler is told what comes next.
         order.epoch, order.first = epoch, first
         return batches
 

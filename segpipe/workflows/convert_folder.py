@@ -106,9 +106,12 @@ def _params(
     """The data section for this folder: what looking at it suggests, then what the command says; and what is doubtful of it."""
     listed = class_names.read_file(classes) if classes else None
     data = PLAIN | {"source": kind or "labelme", "path": str(src)}
+    # Its sections are copied, since they are written into, and PLAIN is for every call.
     content = {"data": {key: dict(value) if isinstance(value, dict) else value for key, value in data.items()}}
     for name in ("voc", "labelme", "coco", "yolo", "masks"):
+        # The schema wants classes; those that are found take the place of these.
         content["data"][name]["classes"] = ["background", "object"]
+    # Put in before the folder is inspected, and kept afterwards: what the command says decides what is looked for.
     given = dict(_change(each) for each in changes)
     for key, text in given.items():
         _put(content, key, _value(key, text, content))

@@ -24,5 +24,6 @@ def download(params: DownloadKeys) -> None:
     elif not Path(data.path).exists():
         raise PipelineError(f"data.path: {data.path} does not exist. Run `segpipe init PATH` with the folder of your data.")
     else:
+        # Something must be written: DVC warns of a stage whose output is empty.
         note = "Nothing was downloaded: data.path in params.yaml says where the data lies.\n"
         write_text(paths.RAW / "README.txt", note)

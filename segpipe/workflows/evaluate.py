@@ -31,6 +31,7 @@ def evaluate(params: EvaluateKeys, fold: int) -> list[str]:
     parts = folds.read(paths.FOLDS)
     segmenter, card = load_own_model(fold, data.info)
     segmenter = segmenter.to(memory_format=torch.channels_last).to(device)
+    # With the class weights that the model was trained with, so that both losses compare.
     loss = losses.build(params.loss, Classes(card.has_background, tuple(card.training.get("class_weights", ()))))
     found: dict[str, Sequence[ScoredImage]] = {}
     for part, ids in ((evaluation.VAL, folds.train_and_validation(parts, fold)[1]), (evaluation.TEST, folds.test(parts))):

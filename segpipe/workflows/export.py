@@ -26,8 +26,10 @@ def export(params: ExportKeys) -> Gate:
     data = pack.open_pack(paths.PREPARED)
     segmenter, card = load_own_model(fold, data.info)
     content = onnx_export.to_onnx(segmenter, card)
+    # Out of memory: no file is written before the gate lets it through.
     forward, _ = onnx_session.from_bytes(content, "the exported model")
     parts = folds.read(paths.FOLDS)
+    # Images that the model was not trained on.
     ids = folds.test(parts) or folds.train_and_validation(parts, fold)[1]
     images = ((item, data.image(item)) for item in ids[: params.export.n_images])
     with torch.inference_mode():

@@ -125,6 +125,7 @@ def _width(params: Params) -> int:
 
 def _machine() -> Machine:
     """This computer. Without torch, whose import takes seconds: a GPU's driver says what is there."""
+    # Where the system does not say (Windows), 8 GiB are taken for granted.
     own = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") if hasattr(os, "sysconf") else 2**33
     query = ["nvidia-smi", "--query-gpu=memory.total", "--format=csv,noheader,nounits"]
     answer = subprocess.run(query, capture_output=True, text=True, check=False).stdout if shutil.which("nvidia-smi") else ""

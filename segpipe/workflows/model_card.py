@@ -53,6 +53,7 @@ def model_card(
         channels=info.channels,
         bits=info.bits,
         long_side=params.input.long_side,
+        # Prediction has the trained weights, and needs none to start from.
         model=model.model_copy(update={"weights": "none", "weights_sha256": "none"}),
         infer=params.infer,
         fingerprint=fingerprint(training | {"fold": data.fold}),

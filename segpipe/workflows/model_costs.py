@@ -53,6 +53,7 @@ def model_costs(name: str, memory: float | None, crop: int | None, batch: int | 
     if name:
         architecture_costs.refuse_unknown(name)
     device = devices.select_device(params.runtime.device)
+    # Only for its error: fp16 needs a GPU.
     precision.scaler(params.train.precision, device)
     devices.configure_determinism(params.threads, params.train.deterministic)
     shape, source = training_shape(params)

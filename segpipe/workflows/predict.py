@@ -42,6 +42,7 @@ def predict(inputs: Sequence[Path], model: Path, out: Path, device: str, attenti
     predict_inputs.require_writable(found, table, _kinds(attention))
     forward, card, where, looks = _model(model, device, attention)
     _require_this_project(model, card)
+    # The first write, after all that could refuse the whole run.
     table.begin()
     images = found.items
     problems: list[str] = []

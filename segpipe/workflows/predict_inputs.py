@@ -95,6 +95,7 @@ def _same_names(items: Sequence[Item]) -> list[str]:
 def _inside(files: Sequence[Path], out: Path) -> list[str]:
     """Predictions among the images they are of would be taken for data, or for its truth, by whoever comes next."""
     folder = out.resolve()
+    # Where a file itself lies counts, and not where a link to another one leads.
     inside = [file for file in files if out.is_dir() and (file.parent.resolve() / file.name).is_relative_to(folder)]
     if not inside:
         return []

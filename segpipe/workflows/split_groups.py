@@ -43,6 +43,7 @@ def refuse_too_few(records: Sequence[Record], found: Groups, split: SplitParams)
     if found.outside > 1:
         return
     what = f"all {found.images} images{listed} belong to one group, but 2 groups are the fewest, since none is parted"
+    # Several groups but for the near-duplicates: then those are the cause, and the remedy is another.
     alone = _groups(records, split.model_copy(update={"join_duplicates": False}))
     if len({alone[record.id] for record in records if record.given != "test"}) > 1:
         what = f"all {found.images} images{listed} are near-duplicates of one another, so that none is new to a model"

@@ -34,6 +34,7 @@ def main(
     training = prepare(params, fold)
     few = images or (params.train.batch_size if steps else None)
     run = with_images(training, images or None, few).run
+    # A copy, since a forward pass in training mode changes batch normalisation's statistics.
     trial = replace(run, model=copy.deepcopy(training.segmenter))
 
     def backward() -> None:
@@ -46,8 +47,10 @@ def main(
         watched = tracing.watched(run, trace, steps)
         try:
             loop.fit(watched)
+        # The epoch was cut short, so its validation is still to come.
         except tracing.EnoughError:
             watched.validate()
+    # Last, since it switches deterministic algorithms off and on.
     price = tracing.determinism_slowdown(backward, lambda on: devices.configure_determinism(params.threads, on))
     found = {"card": training.card.to_dict(), "entries": trace.entries, "price": price, "n_batches": run.n_batches}
     files.write_json(out, found | {"warnings": deterministic_ops.warnings(operations)})

@@ -16,6 +16,7 @@ def traced(folder: Path, fold: int, steps: int, images: int, file: Path) -> dict
     """
     options = ["--fold", fold, "--steps", steps, "--images", images, "--out", file.resolve()]
     command = [sys.executable, "-m", "segpipe.workflows.trace", *map(str, options)]
+    # With -m Python looks into the working directory first: that folder's code runs.
     done = subprocess.run(command, cwd=folder, capture_output=True, text=True, check=False)
     if done.returncode:
         raise PipelineError(f"`{' '.join(command[1:7])}` failed:\n{done.stderr.strip() or done.stdout.strip()}")

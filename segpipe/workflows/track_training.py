@@ -34,6 +34,7 @@ def start(training: Training, where: str, class_weights: str, interrupted: bool)
 
 def epoch_hook(tracker: Tracker, optim: OptimParams) -> Hook:
     """Logs each epoch's numbers, and how fast it was; not those that the run holds from before an interruption."""
+    # Every epoch has an lr, whatever its validation part holds.
     last = tracker.last_step("lr")
 
     def log(record: Record, speed: Speed, run: Run) -> None:

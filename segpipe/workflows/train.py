@@ -39,9 +39,11 @@ def train(params: TrainKeys, fold: int) -> Trained:
     """
     training = prepare(params, fold)
     folder = resume.folder_of(workspace.main_root(), fold, training.card.fingerprint)
+    # The lock lies beside the folder, which `forget` deletes.
     with lock.exclusive(folder.with_suffix(".lock"), f"the training of fold {fold}"), translate_norm_errors():
         states = resume.SavedStates(folder, params.runtime.save_every)
         trained = _train(training, states)
+        # Last of all: who is killed before it goes on from the newest state, to the same bytes.
         states.forget()
     return trained
 
@@ -80,6 +82,7 @@ def _train(training: Training, states: resume.SavedStates) -> Trained:
     try:
         best = loop.fit(run)
     except BaseException as error:
+        # Ctrl-C and an exit are no Exception: somebody ended the training, and nothing failed.
         tracker.end("FAILED" if isinstance(error, Exception) else "KILLED")
         raise
     model = _write(training, run.progress, best)
@@ -134,6 +137,7 @@ def _require_repeatable(training: Training) -> None:
     if training.device.type != "cuda" or not params.train.deterministic:
         return
     trial, loss, crop = copy.deepcopy(training.segmenter).cpu(), training.loss, params.input.crop
+    # Two images, since batch normalisation may refuse one.
     image, target = torch.zeros(2, channels, crop, crop), torch.zeros(2, crop, crop, dtype=torch.long)
     operations = deterministic_ops.operations(lambda: loss(trial(image), target)["loss"].mean().backward())
     deterministic_ops.require_repeatable(operations)

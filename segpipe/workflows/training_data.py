@@ -31,6 +31,7 @@ def read_fold(fold: int, limit_images: int = 0) -> TrainingData:
     pack, parts = open_pack(paths.PREPARED), folds.read(paths.FOLDS)
     folds.check(parts, (fold,))
     train_ids, validation_ids = folds.train_and_validation(parts, fold)
+    # [:None] takes all.
     limit = limit_images or None
     data = TrainingData(fold, pack, train_ids[:limit], validation_ids[:limit])
     if wholly_ignored(pack, data.train_ids) == data.train_ids:

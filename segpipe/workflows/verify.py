@@ -60,13 +60,16 @@ def _against(model: Path, recorded: dict[str, Any] | None, trace: dict[str, Any]
     if recorded is None:
         return Verdict("same: the two trainings agree; there is no model to compare with", "dvc repro")
     now = trace["card"]["training"]
+    # Versions and processor are not among these: what they change is to be found, and told as their doing.
     chosen = {key: (recorded.get(key), now.get(key)) for key in ("params", "data", "folds", "code", "encoder_weights")}
     if any(old != new for old, new in chosen.values()):
         names = ", ".join(key for key, (old, new) in chosen.items() if old != new)
         return Verdict(f"same: the two trainings agree; {model} was trained with other {names}", "dvc repro")
+    # The batch after which `first_steps.noting` takes its hash.
     place = min(FIRST, trace["n_batches"])
     if steps < place:
         return Verdict(f"same: the two trainings agree; --steps {place} would compare them with {model} too", "dvc repro")
+    # An entry is the repr of the hash.
     weights = [value.strip("'") for _, what, value in trace["entries"] if what == WEIGHTS]
     if weights[place - 1] == recorded.get("first_steps"):
         return Verdict(f"same: also as {model}, whose weights after {place} steps are these", "segpipe verify --full")

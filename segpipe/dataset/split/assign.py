@@ -34,6 +34,7 @@ class Assignment:
 
 def keys_of(index: pd.DataFrame, split: SplitParams, seed: int, source: str) -> tuple[str, str]:
     """The settings that the test part follows from, and those of the folds, as text."""
+    # kept_folds.csv of every project holds these texts: another wording would assign all images afresh.
     given = set(index["given"].tolist())
     test = "list" if "test" in given else repr(split.test_share)
     alone = f"share {split.val_share!r}" if split.val_share else f"{split.n_folds} folds"
@@ -62,6 +63,7 @@ def assign(index: pd.DataFrame, pixels: Sequence[str], split: SplitParams, seed:
     validated = [item for item in groups if given[item] == "val"]
     shares: dict[str, Fraction] = {}
     if not parts and split.test_share:
+        # By way of its text: 0.2 is to be a fifth, and not the binary fraction next to it.
         shares[TEST] = Fraction(repr(split.test_share))
         parts = dict.fromkeys(
             _test_part(assigner, groups, shares[TEST], {groups[item] for item in validated}, known, split), TEST
@@ -72,9 +74,12 @@ def assign(index: pd.DataFrame, pixels: Sequence[str], split: SplitParams, seed:
     else:
         ideal = _fold_shares(split)
         parts |= _fold_parts(assigner, rest, ideal, known, split)
+        # As shares of all images, since a test part that was assigned takes its own first.
         shares |= {part: share * (1 - shares.get(TEST, 0)) for part, share in ideal.items()}
+    # What a list says is not remembered: the data itself says it each time.
     assigned = [item for item in groups if given[item] not in ("test", "val")] if shares else []
     moved = {item: known[item] for item in assigned if item in known and not _same(known[item], parts[item])}
+    # What is remembered of images that are gone stays: one that comes back comes back into its part.
     here = set(hashes.values())
     memory = {image: part for image, part in kept.parts.items() if image not in here}
     memory |= {hashes[item]: parts[item] for item in assigned}
@@ -91,6 +96,7 @@ def _test_part(
 ) -> list[str]:
     """The images of the test part. The groups `pinned` stay out: validation lists hold some of their images."""
     fixed = _majority(groups, {item: TEST if part == TEST else REST for item, part in known.items()})
+    # What the rest must have: the groups of the validation list and one to train on, or one for each part.
     needed = len(pinned) + 1 if pinned else 2 if split.val_share else split.n_folds
     _enough_left(groups, share, needed, split)
     shares = {TEST: share, REST: 1 - share}
@@ -114,7 +120,9 @@ class _Assigner:
     def __init__(self, index: pd.DataFrame, pixels: Sequence[str], groups: Mapping[str, str], seed: int) -> None:
         counts = index[list(pixels)].to_numpy(dtype=np.int64)
         self.row = {item: number for number, item in enumerate(index.index.tolist())}
+        # (images, 2 x classes + 1): pixels of each class, whether it is there, and the image itself, all balanced alike.
         self.amounts = np.concatenate([counts, counts > 0, np.ones((len(counts), 1))], axis=1, dtype=np.int64, casting="unsafe")
+        # Their order decides ties between groups that are alike: by a hash, so that another seed gives another split.
         self.rank = {group: seed_of(seed, "split", group) for group in set(groups.values())}
 
     def assign(
@@ -127,8 +135,10 @@ class _Assigner:
         order = sorted(set(groups.values()), key=lambda group: (self.rank[group], group))
         number = {group: place for place, group in enumerate(order)}
         amounts = np.zeros((len(order), self.amounts.shape[1]), np.int64)
+        # Not +=, which would count one image alone of those with the same group.
         np.add.at(amounts, [number[group] for group in groups.values()], self.amounts[[self.row[item] for item in groups]])
         held = np.array([names.index(fixed[group]) if group in fixed else -1 for group in order], np.int64)
+        # `balance` computes in whole numbers, and so gets the shares as such.
         scale = math.lcm(*(share.denominator for share in shares.values()))
         assigned = balance.assign_groups(
             amounts, [int(share * scale) for share in shares.values()], held, [least[name] for name in names]
@@ -153,6 +163,7 @@ def _majority(groups: Mapping[str, str], known: Mapping[str, str]) -> dict[str, 
     for item, part in known.items():
         if item in groups:
             votes[groups[item]][part] += 1
+    # By length first, or fold 10 would come before fold 2.
     return {
         group: min(counts, key=lambda part: (-counts[part], part != TEST, len(part), part)) for group, counts in votes.items()
     }
@@ -163,6 +174,7 @@ def _enough_left(groups: Mapping[str, str], share: Fraction, needed: int, split:
     number = len(set(groups.values()))
     left = number - int(number * share)
     if left < needed <= number:
+        # Rounded down to hundredths: rounded up, the share that is suggested would be refused again.
         largest = int(Fraction(number - needed, number) * 100) / 100
         raise PipelineError(
             f"split.test_share: {split.test_share} leaves {left} of {number} {_noun(groups)}, but the rest needs {needed}. "

@@ -51,13 +51,14 @@ def assign_groups(amounts: Whole, shares: Sequence[int], fixed: Whole, least: Se
 
 def _scaled(amounts: Whole) -> Whole:
     """The amounts with every kind's sum near TOTAL; kinds of which there is nothing are left out."""
+    # In Python's integers, which do not overflow.
     totals = [int(total) for total in amounts.astype(object).sum(axis=0)]
     columns = []
     for column, total in zip(amounts.T, totals, strict=True):
         if total:
             shift = max(0, total.bit_length() - 41)  # column * TOTAL must fit into 63 bits
             whole = total >> shift
-            columns.append(((column >> shift) * TOTAL + whole // 2) // whole)
+            columns.append(((column >> shift) * TOTAL + whole // 2) // whole)  # rounded to the nearest
     return np.stack(columns, axis=1) if columns else np.zeros((len(amounts), 0), np.int64)
 
 
@@ -77,8 +78,10 @@ def _assign_largest_first(scaled: Whole, ideal: Whole, parts: Whole, least: Sequ
     remaining, still_missing = len(free), sum(missing)
     for group in free[np.argsort(-largest, kind="stable")].tolist():
         amount = scaled[group]
+        # Shifted, so that the product with a weight of up to 2^14 fits into 64 bits.
         gain = (((twice - amount) @ amount) >> 8) * weight
         if 0 < remaining <= still_missing:
+            # Every group left is needed where some part lacks one.
             gain[np.array(missing) == 0] = np.iinfo(np.int64).min
         part = int(gain.argmax())
         parts[group] = part
@@ -95,7 +98,9 @@ class _Search:
     def __init__(self, scaled: Whole, ideal: Whole, parts: Whole, free: Whole, least: Sequence[int]) -> None:
         self.scaled, self.ideal, self.parts, self.least = scaled, ideal, parts, least
         self.free = free
+        # FINE / ideal as a fixed-point number with 20 binary places; `_relative` shifts them out again.
         self.per_unit = (FINE << 20) // ideal
+        # (parts, kinds) What each part has beyond its ideal.
         self.over = np.stack([scaled[parts == part].sum(axis=0) - ideal[part] for part in range(len(ideal))])
         self.count = np.bincount(parts, minlength=len(ideal))
         self.budget = BUDGET + BUDGET_A_GROUP * len(free)
@@ -169,13 +174,15 @@ class _Search:
         # Group -1 stands for none: a swap with it is a move.
         gives = np.append(ours, -1)
         takes = np.append(theirs, -1)
+        # (gives, takes, kinds) What `one` gains and `other` loses by each pair.
         change = self._amounts(takes)[None] - self._amounts(gives)[:, None]
         self.budget -= change.size
         cost = self._cost(self.over[one] + change, one) + self._cost(self.over[other] - change, other)
+        # A part with no group to spare may swap one, but not give one away.
         if self.count[one] <= self.least[one]:
             cost[:-1, -1] = np.iinfo(np.int64).max
         if self.count[other] <= self.least[other]:
-            cost[-1, :-1] = np.iinfo(np.int64).max
+            cost[-1, :-1] = np.iinfo(np.int64).max  # the same, seen from the other part
         best = int(np.argmin(cost))
         give, take = int(gives[best // len(takes)]), int(takes[best % len(takes)])
         now = self._cost(self.over[one], one) + self._cost(self.over[other], other)
@@ -197,6 +204,7 @@ class _Search:
             return members
         half = CANDIDATES // 2
         holders = np.argsort(-self.scaled[members, kind], kind="stable")[:half]
+        # It wraps around, so that after enough turns each group has been a candidate.
         window = np.arange(self.turn * half, (self.turn + 1) * half) % len(members)
         return members[np.union1d(holders, window)]
 
@@ -212,4 +220,5 @@ class _Search:
         relative = self._relative(over, part)
         steep = np.minimum(relative, STEEP)
         square = steep * steep
+        # x^4 up to STEEP; beyond it the tangent there, whose slope is 4 STEEP^3.
         return np.asarray((square * square + 4 * STEEP**3 * (relative - steep)).sum(axis=-1))

@@ -66,6 +66,7 @@ class BalanceReport:
 def compute(index: pd.DataFrame, pixels: Sequence[str], classes: Sequence[str], assignment: Assignment) -> BalanceReport:
     """Checks and counts the assignment. All counts are whole, so the same split gives the same report everywhere."""
     parts, groups = assignment.parts, assignment.groups
+    # The test part first, then the folds by number (2 before 10), and `train` last.
     names = sorted(set(parts.values()) | set(assignment.shares), key=lambda part: (part != TEST, part == TRAIN, len(part), part))
     counts = index[list(pixels)].to_numpy(dtype=np.int64)
     ids = index.index.tolist()
@@ -181,6 +182,7 @@ def _row(
     images = [int(present[where == part].sum()) for part in range(len(names))]
     pixels = [int(held[where == part].sum()) for part in range(len(names))]
     of_groups = np.zeros(int(group_numbers.max(initial=-1)) + 1, np.int64)
+    # Not +=, which would count one image alone of those with the same group.
     np.add.at(of_groups, group_numbers, held)
     return ClassRow(
         name,
@@ -206,6 +208,7 @@ def _worst(row: ClassRow, names: Sequence[str]) -> tuple[float, str, str] | None
         (round(abs(_share(amount, amounts) - ideal) / ideal, 6), row.name, part)
         for amounts, ideals in ((row.pixels, row.ideal_pixels), (row.images, row.ideal_images))
         for amount, ideal, part in zip(amounts, ideals, names, strict=True)
+        # A class that is in no image is nowhere too rare.
         if ideal and sum(amounts)
     ]
     return max(found, key=lambda each: each[0], default=None)
@@ -224,6 +227,7 @@ def _note(row: ClassRow, names: Sequence[str], grouped: bool) -> str:
     how_far = f"{100 * worst[0]:.0f} % off its ideal in {_title(worst[2])}{missing}" if worst else missing[2:]
     if row.groups < len(names):
         why = f"it is in {_many(row.groups, unit)}, for {len(names)} parts"
+    # More than any part should have: wherever that group lies, its part is off.
     elif worst and row.largest_group > (1 + OFF) * max(share for share in row.ideal_pixels if share):
         why = f"one {unit} has {100 * row.largest_group:.0f} % of it"
     elif worst is None:

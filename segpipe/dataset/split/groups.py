@@ -41,6 +41,7 @@ def matched(pattern: str, ids: Sequence[str]) -> dict[str, str]:
     key = f"split.group_pattern: {plain(pattern)!r}"
     try:
         expression = re.compile(pattern)
+    # Brackets nested too deep for Python's stack, and repeats too large for its compiler, have errors of their own.
     except (re.error, RecursionError, OverflowError) as error:
         raise PipelineError(f"{key} is no regular expression ({error}). Write one such as ^(.*)_[^_]*$") from None
     if expression.groups != 1:
@@ -72,6 +73,7 @@ def _joined(ids: Sequence[str], relations: Sequence[Mapping[str, str]]) -> dict[
 
     def root(item: str) -> str:
         while parent[item] != item:
+            # Path halving keeps the trees flat.
             parent[item] = parent[parent[item]]
             item = parent[item]
         return item
@@ -80,6 +82,7 @@ def _joined(ids: Sequence[str], relations: Sequence[Mapping[str, str]]) -> dict[
         first: dict[str, str] = {}
         for item in ids:
             if item in names:
+                # The smaller id stays the root: it names the group, in whatever order images are joined.
                 one, other = sorted((root(first.setdefault(names[item], item)), root(item)))
                 parent[other] = one
     return {item: root(item) for item in ids}

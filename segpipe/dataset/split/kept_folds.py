@@ -67,6 +67,7 @@ def _read(path: Path) -> KeptFolds | None:
     parts: dict[str, str] = {}
     for number, line in enumerate(lines[len(keys) :], start=len(keys) + 1):
         image, _, part = line.partition(",")
+        # The same line twice, as a merge can leave it, is fine; two parts of one image are a conflict.
         if len(keys) != 2 or not LINE.fullmatch(line) or parts.setdefault(image, part) != part:
             raise PipelineError(
                 f"{path}, line {number}: {plain(line[:60])!r} is not one part of one image. Merge it by hand, or "

@@ -21,10 +21,13 @@ def drop_block(features: Tensor, rate: float, size: int) -> Tensor:
     height, width = features.shape[2:]
     size = min(size, height, width)
     rows, columns = height - size + 1, width - size + 1
+    # (rows, columns) are the places where the upper left corner of a whole square can lie.
     gamma = rate / size**2 * (height * width) / (rows * columns)
     seeds = torch.rand(*features.shape[:2], rows, columns, device=features.device) < gamma
+    # Padded by size - 1 on each side, which spreading by `size` takes off once: (N, C, H, W) again.
     dropped = _spread(_spread(F.pad(seeds, [size - 1] * 4), size, axis=2), size, axis=3)
     kept = (~dropped).to(features.dtype)
+    # In float32: half precision cannot count so many pixels. At least 1, since all of a small map can be dropped.
     left = kept.sum(dim=(1, 2, 3), keepdim=True, dtype=torch.float32).clamp(min=1)
     return features * kept.mul_((kept[0].numel() / left).to(features.dtype))
 
@@ -33,6 +36,7 @@ def _spread(seeds: Tensor, size: int, axis: int) -> Tensor:
     """Whether any of `size` neighbours along the axis is a seed: a largest-value pooling, but faster (bench/drop_block.py)."""
     reach = 1
     while reach < size:
+        # The reach doubles each time: about log2(size) passes.
         step = min(reach, size - reach)
         length = seeds.shape[axis] - step
         seeds = seeds.narrow(axis, 0, length) | seeds.narrow(axis, step, length)

@@ -35,6 +35,7 @@ class RecurrentConv(nn.Module):
         self.forward_conv = nn.Conv2d(channels, channels, 3, padding=1, bias=False)
         if steps:
             self.recurrent_conv = nn.Conv2d(channels, channels, 3, padding=1, bias=False)
+        # Steps 0 to `steps`. Group and instance normalisation keep no statistics, and need none a step.
         self.normal = RecurrentBatchNorm(channels, steps + 1) if style.norm == "batch" else style.norm_layer(channels)
         self.act = style.activation_layer()
 

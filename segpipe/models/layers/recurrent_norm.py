@@ -19,12 +19,15 @@ class RecurrentBatchNorm(nn.BatchNorm2d):
 
     def __init__(self, channels: int, steps: int) -> None:
         super().__init__(channels)
+        # They stay buffers, since nn.Module puts a tensor that is assigned to a buffer's name in its place.
         self.running_mean = torch.zeros(steps, channels)
         self.running_var = torch.ones(steps, channels)
 
     def forward(self, input: Tensor, step: int = 0) -> Tensor:
+        # Once a batch, and not once a step.
         if self.training and step == 0:
             self.num_batches_tracked.add_(1)
+        # Rows as views, which batch_norm updates in place.
         mean, variance = self.running_mean[step], self.running_var[step]
         assert self.momentum is not None
         return F.batch_norm(input, mean, variance, self.weight, self.bias, self.training, self.momentum, self.eps)

@@ -33,6 +33,7 @@ class ResNetEncoder(nn.Module):
         resnet = build(weights=None)
         if in_channels != 3:
             resnet.conv1 = nn.Conv2d(in_channels, 64, 7, stride=2, padding=3, bias=False)
+            # As torchvision initialises its convolutions.
             nn.init.kaiming_normal_(resnet.conv1.weight, mode="fan_out", nonlinearity="relu")
         self.channels = [64, *(width * expansion for width in (64, 128, 256, 512))]
         self.conv1, self.bn1, self.relu, self.maxpool = resnet.conv1, resnet.bn1, resnet.relu, resnet.maxpool

@@ -21,5 +21,6 @@ class SpatialAttention(nn.Module):
 
     def attention(self, features: Tensor) -> Tensor:
         """The map, (N, 1, H, W)."""
+        # (N, 2, H, W)
         seen = torch.cat([features.mean(dim=1, keepdim=True), features.amax(dim=1, keepdim=True)], dim=1)
         return torch.sigmoid(self.conv(seen))

@@ -27,6 +27,7 @@ class InstanceNorm(nn.InstanceNorm2d):
     def forward(self, features: Tensor) -> Tensor:
         if self.training:
             return super().forward(features)
+        # What F.instance_norm calls after its check of the size, which it makes in evaluation too.
         return torch.instance_norm(
             features, self.weight, self.bias, None, None, True, 0.0, self.eps, torch.backends.cudnn.enabled
         )

@@ -32,6 +32,7 @@ class Encoder(nn.Module):
         self.pool = nn.MaxPool2d(2)
 
     def forward(self, image: Tensor) -> list[Tensor]:
+        # (N, C0, H, W), (N, C1, H / 2, W / 2) and so on down to the bottom.
         features = [self.blocks[0](image)]
         for block in self.blocks[1:]:
             features.append(block(self.pool(features[-1])))
@@ -41,7 +42,8 @@ class Encoder(nn.Module):
 class Decoder(nn.Module):
     """From the deepest map upward: enlarges it, puts the gated skip of the new size before it, and runs a block.
 
-    Where there are fewer skips than levels (a ResNet gives none at full size), the last levels do without, and need no gate.
+    A gate maps (skip, deep), deep being the map of the level below, to what is left of the skip, of the same shape. Where there
+    are fewer skips than levels (a ResNet gives none at full size), the last levels do without, and need no gate.
     """
 
     def __init__(self, up: Iterable[nn.Module], gates: Iterable[nn.Module], blocks: Iterable[nn.Module]) -> None:
@@ -53,6 +55,7 @@ class Decoder(nn.Module):
     def forward(self, features: list[Tensor]) -> Tensor:
         *skips, deep = features
         for level, (up, block) in enumerate(zip(self.up, self.blocks, strict=True)):
+            # A skip's gate sees `deep` before it is enlarged: (N, C, h, w) beside the skip's (N, C', 2h, 2w).
             upsampled = up(deep)
             if skips:
                 skip = self.gates[level](skips.pop(), deep)

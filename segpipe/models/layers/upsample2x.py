@@ -10,6 +10,7 @@ from torch import Tensor
 
 def upsample2x_bilinear(features: Tensor) -> Tensor:
     """(N, C, h, w) to (N, C, 2h, 2w), pixel centres kept apart evenly: `interpolate` without aligned corners."""
+    # mT swaps height and width: first the heights are doubled, then the widths.
     return _twice_as_wide(_twice_as_wide(features.mT).mT)
 
 
@@ -18,4 +19,5 @@ def _twice_as_wide(features: Tensor) -> Tensor:
     left = torch.cat([features[..., :1], features[..., :-1]], dim=-1)
     right = torch.cat([features[..., 1:], features[..., -1:]], dim=-1)
     near = 0.75 * features
+    # (..., w, 2) flattened: left and right halves of each old pixel take turns.
     return torch.stack([near + 0.25 * left, near + 0.25 * right], dim=-1).flatten(-2)
