@@ -1,4 +1,4 @@
-"""All that a training needs to go on, as one sealed file: weights, optimizer, scaler, progress and the best epoch."""
+"""All that a training needs to go on, as one file with a checksum: weights, optimizer, scaler, progress and the best epoch."""
 
 from dataclasses import asdict, replace
 from typing import Any

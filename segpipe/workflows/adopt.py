@@ -11,7 +11,7 @@ import sys
 import tarfile
 import tempfile
 from collections.abc import Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -20,12 +20,22 @@ from segpipe.diagnostics import compare_traces
 from segpipe.errors import PipelineError
 from segpipe.models import model_file
 from segpipe.models.model_file import Card
+from segpipe.models.segmenter import Segmenter
 from segpipe.params.load import load_params
 from segpipe.workflows.traced import traced
 
 SHARED = ("data/prepared", "data/folds")
 FIXED = ("data", "folds", "encoder_weights", "device", "instruction_set", "versions", "python")
 """What must be as it was: an edit of the code leaves these alone."""
+
+
+@dataclass(frozen=True)
+class Proved:
+    """A fold's model with its card as the new code would write it, and its fingerprint `before`."""
+
+    segmenter: Segmenter
+    card: Card
+    before: str
 
 
 def adopt(fold: int | None, against: str, steps: int) -> Sequence[int]:
@@ -39,18 +49,21 @@ def adopt(fold: int | None, against: str, steps: int) -> Sequence[int]:
     folds = params.folds if fold is None else (fold,)
     with tempfile.TemporaryDirectory() as temporary:
         old = _checkout(against, Path(temporary) / "old")
-        for each in folds:
-            before, after = _adopt(each, old, Path(temporary), steps, params.train.batch_size)
-            # The MLflow run of the training goes on under the new fingerprint.
-            tracking.reopen(params.tracking.experiment, before).tags({tracking.FINGERPRINT: after})
-    for each in folds:
+        # All of them before any is written: a fold that is refused must not leave others half recorded.
+        proved = [_prove(each, old, Path(temporary), steps, params.train.batch_size) for each in folds]
+    for each in proved:
+        model_file.save(paths.model_file(each.card.fold), each.segmenter, each.card)
+        # The MLflow run of the training goes on under the new fingerprint.
+        tracker = tracking.reopen(params.tracking.experiment, each.before)
+        tracker.tags({tracking.FINGERPRINT: each.card.fingerprint})
+    for number in folds:
         # --force, since DVC would ask whether changed dependencies are meant.
-        _dvc("commit", "--force", f"train@{each}")
+        _dvc("commit", "--force", f"train@{number}")
     return folds
 
 
-def _adopt(fold: int, old: Path, scratch: Path, steps: int, batch: int) -> tuple[str, str]:
-    """Proves one fold and writes its card anew; returns the old fingerprint and the new one."""
+def _prove(fold: int, old: Path, scratch: Path, steps: int, batch: int) -> Proved:
+    """Proves that the old code and the new train the same; nothing is written. Raises PipelineError where they do not."""
     model = paths.model_file(fold)
     segmenter, card = model_file.load(model)
     for name, (count, images) in {"layers": (steps, 0), "epochs": (0, batch)}.items():
@@ -64,8 +77,7 @@ def _adopt(fold: int, old: Path, scratch: Path, steps: int, batch: int) -> tuple
     fresh = Card.from_dict(now["card"])
     # How the training went is no part of a card that was made before one.
     outcome = {key: card.training[key] for key in ("best_epoch", "epochs", "first_steps")}
-    model_file.save(model, segmenter, replace(fresh, training=fresh.training | outcome))
-    return card.fingerprint, fresh.fingerprint
+    return Proved(segmenter, replace(fresh, training=fresh.training | outcome), card.fingerprint)
 
 
 def _require_same_task(model: Path, recorded: dict[str, Any], now: dict[str, Any], then: dict[str, Any]) -> None:

@@ -53,7 +53,7 @@ def test_a_loss_beside_the_old_reruns_nothing(clone: Path) -> None:
 @pytest.mark.slow
 def test_a_refactoring_and_a_new_key_are_adopted_and_are_what_a_training_would_give(clone: Path) -> None:
     edit(clone, "segpipe/training/schedule.py", "0.5 * (1 + math.cos", "(1 / 2) * (1 + math.cos")
-    edit(clone, "segpipe/params/schema.py", "    dice_weight: Share\n", "    dice_weight: Share\n    gamma: Share\n")
+    edit(clone, "segpipe/params/schema.py", "    dice_weight: Share = ", "    gamma: Share\n    dice_weight: Share = ")
     edit(clone, "params.yaml", "  dice_weight: 0.5", "  gamma: 0.0\n  dice_weight: 0.5")
     done = segpipe(clone, "adopt", "--steps", "2")
     assert done.returncode == 0, done.stderr

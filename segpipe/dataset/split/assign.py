@@ -38,9 +38,9 @@ def keys_of(index: pd.DataFrame, split: SplitParams, seed: int, source: str) -> 
     given = set(index["given"].tolist())
     test = "list" if "test" in given else repr(split.test_share)
     alone = f"share {split.val_share!r}" if split.val_share else f"{split.n_folds} folds"
-    twins = str(split.join_duplicates).lower()
+    joined = str(split.join_duplicates).lower()
     return (
-        f"seed {seed}, source {source}, test {test}, group {split.group}, join_duplicates {twins}",
+        f"seed {seed}, source {source}, test {test}, group {split.group}, join_duplicates {joined}",
         f"validation {'list' if 'val' in given else alone}",
     )
 

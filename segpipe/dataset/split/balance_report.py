@@ -134,25 +134,25 @@ def table(report: BalanceReport) -> str:
 
 def warnings(report: BalanceReport, assignment: Assignment) -> list[str]:
     """What a person must know: groups that given lists cut, and images that had to leave the part they were in."""
-    told = []
+    found = []
     if report.leaks:
         images = sum(sum(leak.images.values()) for leak in report.leaks)
         named = "; ".join(
             f"that of {leak.group} ({', '.join(f'{number} in {_title(part)}' for part, number in leak.images.items())})"
             for leak in report.leaks[:NAMED]
         )
-        told.append(
+        found.append(
             f"the given lists cut through {_many(len(report.leaks), 'group')} of {images} images, so images that belong "
             f"together lie on both sides: {named}{_more(report.leaks)}. They stay as given; mend the lists."
         )
     if assignment.moved:
         moves = [f"{item} from {_title(part)} to {_title(assignment.parts[item])}" for item, part in assignment.moved.items()]
-        told.append(
+        found.append(
             f"{_many(len(moves), 'image')} had to leave the earlier part, for groups that lay apart are one now: "
             f"{'; '.join(moves[:NAMED])}{_more(moves)}. Scores from before are not of the same parts; "
             "an empty kept_folds.csv assigns all images afresh."
         )
-    return told
+    return found
 
 
 def parted_duplicates(index: pd.DataFrame, parts: Mapping[str, str]) -> list[str]:
