@@ -19,6 +19,8 @@ $(READY): requirements.lock pyproject.toml segpipe/own_path.pth
 	@touch $@
 
 repro: $(READY)
+	@# DVC writes this file in place: killed then, it leaves it empty, and would not start again.
+	@if [ -f .dvc/tmp/rwlock ] && [ ! -s .dvc/tmp/rwlock ]; then rm .dvc/tmp/rwlock; fi
 	$(BIN)/dvc repro
 	@echo 'report: reports/index.html'
 

@@ -28,6 +28,10 @@ VICTIMS = ("dvc", "stage", "all")
 """Who is killed: dvc alone (its stage must follow), the stage's process alone, or both at once as when a machine dies."""
 
 
+DVC_LOCK = "Unable to read RWLock-file '.dvc/tmp/rwlock'"
+"""What DVC says where it was killed while it wrote this file, which it does in place."""
+
+
 @dataclass
 class Tally:
     """What happened so far."""
@@ -38,6 +42,7 @@ class Tally:
     in_state: int = 0
     wholes: int = 0
     resumed: int = 0
+    dvc_locks: int = 0
 
     def lines(self) -> list[str]:
         spread = ", ".join(f"{stage} {count}" for stage, count in self.kills.most_common())
@@ -46,6 +51,7 @@ class Tally:
             f"{sum(self.kills.values())} kills: {spread}",
             f"killed: {whom}; {self.in_state} of them inside the write of a training's state",
             f"{self.resumed} trainings went on from a saved state",
+            f"{self.dvc_locks} times DVC had to be rid of the empty .dvc/tmp/rwlock that it left, as the README says",
             f"{self.wholes} of {self.wholes} pipelines ended in the bytes of the reference",
         ]
 
@@ -98,6 +104,10 @@ def run_and_kill(folder: Path, outputs: Path, planned: list[str], chance: random
     tally.resumed += said.count("goes on at epoch")
     if killed:
         tally.kills[stage_in(said)] += 1
+        return False
+    if process.returncode and DVC_LOCK in said:
+        (folder / ".dvc/tmp/rwlock").unlink()
+        tally.dvc_locks += 1
         return False
     assert process.returncode == 0, said
     return True
