@@ -22,7 +22,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="module")
-def every(folder: Path) -> schema.Params:
+def params(folder: Path) -> schema.Params:
     return overfit.sample(folder, CHANGES)
 
 
