@@ -10,7 +10,7 @@ import torch
 from torch import Tensor, nn
 
 from segpipe.errors import PipelineError
-from segpipe.models import pretrained
+from segpipe.models import bundled, pretrained
 from segpipe.models.layers import adaptive_mean
 from segpipe.models.table import Built
 from segpipe.params.schema import ModelParams
@@ -23,9 +23,15 @@ LARGER_STRIDES = {"PAN": 128}
 def from_params(params: ModelParams, in_channels: int, n_logits: int) -> Built:
     """The network of `params.architecture` and `params.encoder`, its encoder started from `params.weights`."""
     network, stride = build(params.architecture, params.encoder, in_channels, n_logits)
+    return Built(network, stride, start(network.get_submodule("encoder"), params))
+
+
+def start(encoder: nn.Module, params: ModelParams) -> str | None:
+    """Gives the encoder the weights that `params` names, last of all; returns their SHA-256, None for none."""
+    if params.weights == bundled.BUNDLED:
+        return bundled.start(encoder, params)
     download = partial(imagenet, params.architecture, params.encoder)
-    encoder_start = pretrained.start(network.get_submodule("encoder"), params.weights, params.weights_sha256, download)
-    return Built(network, stride, encoder_start)
+    return pretrained.start(encoder, params.weights, params.weights_sha256, download)
 
 
 def build(architecture: str, encoder: str, in_channels: int, n_logits: int) -> tuple[nn.Module, int]:

@@ -12,6 +12,9 @@ ENCODER = frozenset({"encoder", "weights", "weights_sha256"})
 RESNETS = ("resnet18", "resnet34", "resnet50")
 PHOTO_INPUTS = ("imagenet", "centred")
 """What nearly all weights were trained with; which of them does not stand in a file, nor in another library's encoder."""
+BUNDLED = ("tu-efficientnet_lite0", "tu-efficientnet_lite1", "tu-efficientnet_lite2")
+BUNDLED_INPUTS = ("centred",)
+"""What the bundled weights were trained with: TensorFlow's -1 .. 1."""
 
 
 @dataclass(frozen=True)
@@ -34,6 +37,8 @@ class Architecture:
     """The values of `model.encoder` that it takes; all names that its library knows where there are none."""
     trained_inputs: tuple[str, ...] = ()
     """The values of `input.normalise` that its encoder's ImageNet weights may have been trained with."""
+    bundled: tuple[str, ...] = ()
+    """The values of `model.encoder` whose weights are a Python package, which `model.weights: bundled` takes."""
     has_attention: bool = False
     """Whether it has gates, whose maps can be shown."""
     prunable: bool = False
@@ -72,6 +77,7 @@ ARCHITECTURES = {
         stride=32,
         strides={"PAN": 128},
         trained_inputs=PHOTO_INPUTS,
+        bundled=BUNDLED,
     ),
 }
 """Each by its name, which is also that of its file in `segpipe/models`."""

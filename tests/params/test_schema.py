@@ -118,6 +118,15 @@ def test_a_float_that_pyyaml_reads_as_text_is_a_float(tmp_path: Path) -> None:
         ({"loss__class_weights": "given", "loss__weights": [0, 0]}, "loss.weights: every class has the weight 0."),
         ({"loss__class_weights": "given", **VOC}, "loss.weights: 2 numbers for the 21 classes of data.voc. Write one a class"),
         ({"loss__class_weights": "given", **VOC, **MERGED}, "loss.weights: 2 numbers for the 19 classes of data.voc."),
+        (
+            {"model__name": "resnet_unet", "model__weights": "bundled"},
+            "model.weights: no bundled weights fit resnet_unet with the encoder 'resnet18'. Write model.name smp with one of the "
+            "encoders tu-efficientnet_lite0, tu-efficientnet_lite1, tu-efficientnet_lite2, or imagenet, a file or none.",
+        ),
+        (
+            {"model__name": "smp", "model__encoder": "tu-efficientnet_lite3", "model__weights": "bundled"},
+            "model.weights: no bundled weights fit smp with the encoder 'tu-efficientnet_lite3'. Write model.name smp ",
+        ),
         ({"loss__tversky_beta": 0}, "loss.tversky_beta: 0 will not do. Input should be greater than 0."),
     ],
 )
