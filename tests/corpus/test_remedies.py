@@ -26,6 +26,8 @@ COMMANDS = typer.main.get_command(app).commands  # type: ignore[attr-defined]
 OPTIONS = {option for command in COMMANDS.values() for parameter in command.params for option in parameter.opts}
 OTHERS = {
     "--force": "dvc repro",
+    "--force-reinstall": "pip install",
+    "--no-deps": "pip install",
     "--images": "segpipe.workflows.trace",
     "--queue": "dvc exp run",
     "--temp": "dvc exp run",

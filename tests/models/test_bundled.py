@@ -47,7 +47,7 @@ def own(params: ModelParams, channels: int = 3) -> dict[str, Tensor]:
 @pytest.mark.parametrize("encoder", PACKAGES)
 def test_each_tensor_is_the_files_at_the_same_place(encoder: str) -> None:
     """The file and timm list the layers in the same order, which the names that bring them together do not use."""
-    found, given = own(with_weights(encoder)), in_file(encoder)
+    given, found = in_file(encoder), own(with_weights(encoder))
     assert len(found) == len(given) - len(["_conv_head.weight", *["_bn1"] * 5, "_fc.weight", "_fc.bias"])
     for (name, tensor), (other, wanted) in zip(found.items(), given.items(), strict=False):
         assert name.split(".")[-1] == other.split(".")[-1]
