@@ -69,7 +69,7 @@ def held(images: int, classes: int) -> int:
     ids = [f"image{number}" for number in range(images)]
     index = pd.DataFrame(np.ones((images, classes), np.int64), index=ids, columns=pixel_columns(info))
     tracemalloc.start()
-    kept = AugmentedCrops(Pack(info, index, {}, {}, {}), ids, STANDARD, 128, 0, 0, 0)
+    kept = AugmentedCrops(Pack(info, index, {}, {}, {}, {}), ids, STANDARD, 128, 0, 0, 0)
     size, _ = tracemalloc.get_traced_memory()
     tracemalloc.stop()
     del kept

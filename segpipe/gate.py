@@ -29,9 +29,6 @@ def write(path: Path, gate: Gate, tolerance: float, opset: int) -> None:
 def read(path: Path) -> dict[str, Any]:
     """What `write` wrote, by name. Raises PipelineError where it is not whole."""
     try:
-        content = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
+        return dict(json.loads(path.read_text(encoding="utf-8")))
+    except (OSError, ValueError, TypeError) as error:
         raise PipelineError(f"{path.as_posix()}: not whole ({error}). Run `dvc repro --force export`.") from None
-    if not isinstance(content, dict):
-        raise PipelineError(f"{path.as_posix()}: holds no names. Run `dvc repro --force export`.")
-    return content

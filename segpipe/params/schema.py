@@ -413,7 +413,7 @@ class RuntimeParams(Section):
 
 
 class Params(Section):
-    """The whole of params.yaml. Only stages and commands see it; library functions get one section of it."""
+    """The whole of params.yaml. Only workflows see it, those of stages their own keys (`stage_keys.py`); others get a section."""
 
     seed: Count = Field(description="all randomness follows from this number")
     threads: int = Field(ge=1, le=256, description="CPU threads of a computation; another number gives other last digits")

@@ -42,6 +42,7 @@ def sheet(data: Pack, ids: Sequence[str], fold: int, run: Mapping[str, Any]) -> 
 
     Raises PipelineError where it names parameters of another version.
     """
+    # Here, since it brings albumentations, which the rest of the page can do without.
     from segpipe.dataset.training_samples import AugmentedCrops
 
     try:

@@ -24,6 +24,8 @@ from segpipe.models.segmenter import Segmenter
 from segpipe.params.load import load_params
 from segpipe.workflows.traced import traced
 
+TRACE = "segpipe/workflows/trace.py"
+"""What is run of both, to compare them."""
 SHARED = ("data/prepared", "data/folds")
 FIXED = ("data", "folds", "encoder_weights", "device", "instruction_set", "versions", "python")
 """What must be as it was: an edit of the code leaves these alone."""
@@ -111,6 +113,10 @@ def _checkout(commit: str, folder: Path) -> Path:
     with tarfile.open(fileobj=io.BytesIO(archive.stdout)) as tar:
         # The filter refuses names and links that lead out of the folder.
         tar.extractall(folder, filter="data")
+    if not (folder / TRACE).is_file():
+        raise PipelineError(
+            f"the code of {commit} is too old to be compared: it has no {TRACE}. Run `dvc repro`, which trains again."
+        )
     for name in SHARED:
         (folder / name).parent.mkdir(parents=True, exist_ok=True)
         (folder / name).symlink_to(Path(name).resolve())

@@ -51,8 +51,8 @@ def main(
         except tracing.EnoughError:
             watched.validate()
     # Last, since it switches deterministic algorithms off and on.
-    price = tracing.determinism_slowdown(backward, lambda on: devices.configure_determinism(params.threads, on))
-    found = {"card": training.card.to_dict(), "entries": trace.entries, "price": price, "n_batches": run.n_batches}
+    slowdown = tracing.determinism_slowdown(backward, lambda on: devices.configure_determinism(params.threads, on))
+    found = {"card": training.card.to_dict(), "entries": trace.entries, "slowdown": slowdown, "n_batches": run.n_batches}
     files.write_json(out, found | {"warnings": deterministic_ops.warnings(operations)})
 
 

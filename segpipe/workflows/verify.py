@@ -47,7 +47,7 @@ def _steps(steps: int, fold: int, model: Path, recorded: dict[str, Any] | None) 
         first, second = (traced(Path(), fold, steps, 0, Path(temporary) / f"{number}.json") for number in range(2))
     for warning in first["warnings"]:
         print(f"warning: {warning}", file=sys.stderr)
-    print(f"deterministic algorithms take {first['price']:.2f} times as long as others here")
+    print(f"deterministic algorithms take {first['slowdown']:.2f} times as long as others here")
     if difference := compare_traces.first_difference(first, second):
         raise PipelineError(f"different: {difference}.")
     entries = len(first["entries"])

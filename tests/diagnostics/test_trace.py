@@ -118,7 +118,7 @@ def test_the_first_steps_are_noted_once_and_follow_from_the_weights() -> None:
     assert repr(first.progress.first_steps) == [value for _, what, value in watched.entries if what == trace.WEIGHTS][1]
 
 
-def test_the_price_is_a_ratio_of_times(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_slowdown_is_a_ratio_of_times(monkeypatch: pytest.MonkeyPatch) -> None:
     now, mode = [0.0], [True]
     monkeypatch.setattr(trace.time, "perf_counter", lambda: now[0])
 

@@ -29,3 +29,14 @@ def test_what_the_environment_starts_finds_its_dvc(in_environment: str, path: st
 
 def test_set_up_copies_it() -> None:
     assert "cp segpipe/own_path.pth" in (ROOT / "Makefile").read_text(encoding="utf-8")
+
+
+@pytest.mark.parametrize(("content", "stays"), [("", False), ("{}", True)])
+def test_repro_removes_the_lock_file_of_dvc_that_a_kill_left_empty(content: str, stays: bool, tmp_path: Path) -> None:
+    lines = (ROOT / "Makefile").read_text(encoding="utf-8").splitlines()
+    (line,) = [line for line in lines if line.startswith("\t@if [ -f .dvc/tmp/rwlock")]
+    path = tmp_path / ".dvc/tmp/rwlock"
+    path.parent.mkdir(parents=True)
+    path.write_text(content)
+    subprocess.run(["sh", "-c", line.removeprefix("\t@")], cwd=tmp_path, check=True)
+    assert path.exists() == stays

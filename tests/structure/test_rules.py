@@ -44,6 +44,12 @@ def test_light_commands_start_without_heavy_libraries(module: str) -> None:
     assert result.stdout.strip() == "[]"
 
 
+def test_only_workflows_and_the_schemas_room_see_all_of_params() -> None:
+    knowing = [module for module in modules() if "Params" in _taken_from(module, "segpipe.params.schema")]
+    assert [module for module in knowing if not module.startswith(("segpipe.params.", "segpipe.workflows."))] == []
+    assert "segpipe.workflows.init" in knowing
+
+
 def test_no_pickle_is_ever_read() -> None:
     guilty = [module for module in modules() if {"pickle", "dill", "joblib"} & _libraries(module)]
     assert guilty == []
@@ -65,6 +71,12 @@ def _tree(module: str) -> ast.Module:
     file = file_of(ROOT, module)
     assert file
     return ast.parse(file.read_text(encoding="utf-8"))
+
+
+def _taken_from(module: str, other: str) -> set[str]:
+    """The names that a module imports from another one."""
+    nodes = [node for node in ast.walk(_tree(module)) if isinstance(node, ast.ImportFrom) and node.module == other]
+    return {alias.name for node in nodes for alias in node.names}
 
 
 def _libraries(module: str) -> set[str]:

@@ -1,5 +1,6 @@
 """A fold whose training would be another is refused before any fold is recorded."""
 
+import subprocess
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -70,3 +71,12 @@ def test_nothing_is_recorded_where_one_fold_is_refused(models: list[bytes], monk
     with pytest.raises(PipelineError, match=r"models/fold1/model\.safetensors cannot be adopted: epoch 0: weights differs"):
         adopt.adopt(None, "HEAD", 2)
     assert contents() == models
+
+
+def test_code_of_before_there_were_traces_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    identity = ("-c", "user.name=a", "-c", "user.email=a@localhost")
+    for command in (("init", "--quiet"), (*identity, "commit", "--quiet", "--allow-empty", "--message", "old")):
+        subprocess.run(["git", *command], check=True)
+    with pytest.raises(PipelineError, match=r"the code of HEAD is too old to be compared: it has no segpipe/workflows/trace\.py\. Run `dvc repro`"):
+        adopt._checkout("HEAD", tmp_path / "old")
