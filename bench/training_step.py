@@ -1,6 +1,7 @@
-"""What two settings are worth: channels-last memory, and threads that sleep while they wait, beside other work.
+"""What three settings are worth: channels-last memory, threads that sleep while they wait, and depthwise convolutions in float32.
 
-Run in the repository: python bench/training_step.py. Each ratio is of one run's two medians, on a U-Net of width 16.
+Run in the repository: python bench/training_step.py. Each ratio is of one run's two medians: of a U-Net of width 16 beside other
+work, and of smp's U-Net on EfficientNet-Lite0 in bf16 (and in fp32, what bf16 is worth as a whole).
 """
 
 import os
@@ -22,6 +23,8 @@ def main() -> None:
         for process in busy:
             process.kill()
     print(f"spinning threads / sleeping ones, beside two busy processes: {active / passive:.2f}")
+    fp32, plain, kept = (step_seconds(kind) for kind in ("fp32", "bf16", "bf16_depthwise_fp32"))
+    print(f"EfficientNet-Lite0, fp32 / bf16: {fp32 / plain:.2f}; fp32 / bf16 but for depthwise convolutions: {fp32 / kept:.2f}")
 
 
 def step_seconds(memory: str, policy: str = "PASSIVE") -> float:
@@ -31,7 +34,33 @@ def step_seconds(memory: str, policy: str = "PASSIVE") -> float:
     return float(result.stdout)
 
 
-def measure(memory: str) -> float:
+def measure(kind: str) -> float:
+    return measure_memory(kind) if kind in ("plain", "channels_last") else measure_precision(kind)
+
+
+def measure_precision(kind: str) -> float:
+    import segmentation_models_pytorch as smp
+    import torch
+
+    from segpipe.models.layers import depthwise
+
+    torch.set_num_threads(2)
+    network = smp.create_model("Unet", "tu-efficientnet_lite0", encoder_weights=None, classes=11)
+    network = network.to(memory_format=torch.channels_last)
+    if kind == "bf16_depthwise_fp32":
+        depthwise.use_in(network)
+    image = torch.rand(8, 3, 256, 256).contiguous(memory_format=torch.channels_last)
+    times = []
+    for _ in range(ROUNDS + 1):
+        start = time.perf_counter()
+        with torch.autocast("cpu", torch.bfloat16, enabled=kind != "fp32"):
+            logits = network(image)
+        logits.float().sum().backward()
+        times.append(time.perf_counter() - start)
+    return statistics.median(times[1:])
+
+
+def measure_memory(memory: str) -> float:
     import torch
 
     from segpipe.models.layers.style import Style, widths

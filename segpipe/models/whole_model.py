@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 
+from segpipe.models.layers import depthwise
 from segpipe.models.segmenter import Segmenter, clips, n_logits_for
 from segpipe.models.table import build
 from segpipe.params.schema import ModelParams
@@ -16,4 +17,5 @@ def whole_model(
     Raises PipelineError for an encoder or weights that are not to be had.
     """
     built = build(params, channels, n_logits_for(n_classes))
+    depthwise.use_in(built.network)
     return Segmenter(built.network, built.stride, mean, deviation, clips(normalise)), built.weights_sha256

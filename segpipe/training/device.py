@@ -33,6 +33,16 @@ def describe(device: torch.device) -> str:
     return f"CPU ({instruction_set()}, {torch.get_num_threads()} threads)"
 
 
-def instruction_set() -> str:
-    """What the CPU's vector units can do, by torch's name for it: another set gives other last digits."""
-    return torch.backends.cpu.get_cpu_capability()
+def instruction_set(precision: str = "fp32") -> str:
+    """What the CPU's vector units can do, by torch's name for it: another set gives other last digits.
+
+    In bf16 also which units multiply in it: a processor without them adds up in another order.
+    """
+    units = bf16_units() if precision == "bf16" else ""
+    return " ".join(part for part in (torch.backends.cpu.get_cpu_capability(), units) if part)
+
+
+def bf16_units() -> str:
+    """The CPU's units for bfloat16, amx_bf16 or avx512_bf16; empty where it has none, and bf16 is no gain."""
+    can = torch.cpu.get_capabilities()
+    return next((name for name in ("amx_bf16", "avx512_bf16") if can.get(name)), "")

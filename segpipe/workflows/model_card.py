@@ -45,7 +45,7 @@ def model_card(
         "versions": installed,
         "python": ".".join(platform.python_version_tuple()[:2]),
         "device": device.type,
-        "instruction_set": instruction_set(),
+        "instruction_set": instruction_set(params.train.precision),
     }
     return Card(
         classes=info.classes,
