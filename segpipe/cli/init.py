@@ -18,8 +18,11 @@ def init(
     mask_dir: Annotated[str, typer.Option(help="The folder name of masks (masks).")] = "",
     template: Annotated[str, typer.Option(help="How masks are called after images (masks), such as {stem}_mask.")] = "",
     fix: Annotated[bool, typer.Option("--fix", help="Write the lines that mend what the doctor finds.")] = False,
+    minutes: Annotated[
+        float | None, typer.Option(min=0.1, help="Try the training, and write as many epochs as fit into so many minutes here.")
+    ] = None,
 ) -> None:
     """Examines annotated images, brings them to data/source under DVC, and sets params.yaml to suit them."""
     from segpipe.workflows import init as workflow
 
-    command.done(*workflow.init(path, in_place, sha256, kind, image_dir, mask_dir, template, fix))
+    command.done(*workflow.init(path, in_place, sha256, kind, image_dir, mask_dir, template, fix, minutes))

@@ -6,9 +6,11 @@ import shutil
 import subprocess
 import sys
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
+
+import numpy as np
 
 from segpipe import paths
 from segpipe.acquire import ingest
@@ -18,25 +20,40 @@ from segpipe.annotations.checks import findings as doctor
 from segpipe.annotations.detect import settings, starting_point, summary
 from segpipe.annotations.detect.inspect import Inspection, inspect_folder
 from segpipe.annotations.detect.layout import Kind
+from segpipe.annotations.detect.object_sizes import ObjectSize, object_sizes
 from segpipe.annotations.detect.starting_point import Advice, Machine
 from segpipe.annotations.examination.result import Examination
 from segpipe.errors import PipelineError
+from segpipe.images.decode import decode_mask
 from segpipe.params import edit, schema
 from segpipe.params.edit import Value
 from segpipe.params.load import load_params
 from segpipe.params.schema import Params
+from segpipe.record import is_background
 from segpipe.storage import files, workspace
 from segpipe.storage.examination_cache import Cache
 from segpipe.workflows import split_groups
 
+MEASURED = 64
+"""Masks in which objects are measured, at most."""
 ROUNDS = 5
 """How often the data is examined again with what mends it: one mended problem can bring another to light."""
 
 
 def init(
-    path: str, in_place: bool, sha256: str | None, kind: Kind | None, image_dir: str, mask_dir: str, template: str, fix: bool
+    path: str,
+    in_place: bool,
+    sha256: str | None,
+    kind: Kind | None,
+    image_dir: str,
+    mask_dir: str,
+    template: str,
+    fix: bool,
+    minutes: float | None,
 ) -> tuple[str, str]:
     """Brings annotated images to data/source, sets params.yaml to suit them; returns what was written, and what to run next.
+
+    With `minutes` the training is tried out, and gets so many epochs as fit into them on this machine.
 
     Raises PipelineError with all that is wrong with the data; nothing is brought in or written then.
     """
@@ -44,11 +61,11 @@ def init(
         raise PipelineError(f".dvc: not in {Path.cwd()}. Run this in the project's root, where params.yaml and .dvc are.")
     cache = Cache(workspace.examined())
     params = load_params(paths.PARAMS)
-    with ingest.open_source(path, sha256) as folder:
+    with ingest.open_source(path, sha256) as folder, tempfile.TemporaryDirectory() as scratch:
         where = ingest.data_path(folder, path, in_place)
         seen = _seen(folder, params, fix, kind=kind, image_dir=image_dir, mask_dir=mask_dir, template=template, cache=cache)
         print("\n".join(summary.lines(seen, params.data.unannotated)))
-        values, examination = _examined(folder, seen, fix, cache)
+        values, examination = _examined(folder, seen, fix, cache, Path(scratch))
         unsure = [] if fix and values != settings.data_settings(seen, folder.as_posix()) else seen.doubts(examination.problems)
         folders = {"--image-dir": image_dir, "--mask-dir": mask_dir, "--template": template}
         again = _again(path, in_place, {"--sha256": sha256, "--kind": kind} | folders)
@@ -57,15 +74,19 @@ def init(
         # Where the file is about this data already, its other values are the user's own by now.
         is_new = edit.with_values(paths.PARAMS, settings.data_settings(seen, where)) != params
         advised = _advised(seen, examination, params) if is_new else []
+        small = (
+            []
+            if is_new
+            else dataset_checks.smaller_than_crop(examination.records, params.input.crop, schema.stride_of(params.model))
+        )
+        values |= {"data.path": where} | (fixes.values_of(small, params.model_dump()) if fix else {})
+        if minutes is not None:
+            advised = _in_time(values, advised, examination, minutes)
         brought = where == ingest.SOURCE.as_posix()
         if brought:
             ingest.import_data(folder)
-    stride = schema.stride_of(params.model)
-    small = [] if is_new else dataset_checks.smaller_than_crop(examination.records, params.input.crop, stride)
-    mended = fixes.values_of(small, params.model_dump()) if fix else {}
     reasons = {each.key: each.reason for each in advised}
-    advised_values = {each.key: each.value for each in advised}
-    changes = edit.write(paths.PARAMS, values | {"data.path": where} | advised_values | mended, reasons)
+    changes = edit.write(paths.PARAMS, values | _values(advised), reasons)
     print(doctor.format_warnings(small), file=sys.stderr, end="")
     print("\n".join(f"{change}{_because(reasons.get(change.key))}" for change in changes) or "params.yaml fits already")
     if is_new:
@@ -83,19 +104,36 @@ def _seen(folder: Path, params: Params, fix: bool, **how: Any) -> Inspection:
     return seen
 
 
-def _examined(folder: Path, seen: Inspection, fix: bool, cache: Cache) -> tuple[dict[str, Value], Examination]:
-    """What params.yaml must say of the data, and what the doctor finds then; with `fix`, after all that mends itself."""
+def _examined(folder: Path, seen: Inspection, fix: bool, cache: Cache, scratch: Path) -> tuple[dict[str, Value], Examination]:
+    """What params.yaml must say of the data, and what the doctor finds then; with `fix`, after all that mends itself.
+
+    The masks lie in the folder `scratch`.
+    """
     values: dict[str, Value] = {**settings.data_settings(seen, folder.as_posix())}
-    with tempfile.TemporaryDirectory() as scratch:
-        for _ in range(ROUNDS):
-            current = edit.with_values(paths.PARAMS, values)
-            examination = convert.examine(current.data, (), Path(scratch) / "masks", cache=cache)
-            mending = fixes.values_of(examination.problems, current.model_dump()) if fix else {}
-            # A warning stays where its line is written already; only what the lines change is worth another look.
-            if edit.with_values(paths.PARAMS, values | mending) == current:
-                break
-            values |= mending
+    for _ in range(ROUNDS):
+        current = edit.with_values(paths.PARAMS, values)
+        examination = convert.examine(current.data, (), scratch / "masks", cache=cache)
+        mending = fixes.values_of(examination.problems, current.model_dump()) if fix else {}
+        # A warning stays where its line is written already; only what the lines change is worth another look.
+        if edit.with_values(paths.PARAMS, values | mending) == current:
+            break
+        values |= mending
     return values, examination
+
+
+def _in_time(values: Mapping[str, Value], advised: Sequence[Advice], examination: Examination, minutes: float) -> list[Advice]:
+    """The advice, with what a trial of the training that it makes says in place of what it supposed."""
+    # Imported here: it imports torch, and everything else is done without in a second.
+    from segpipe.workflows import time_budget
+
+    print(f"trying the training for some steps, to see what fits into {minutes:g} minutes", flush=True)
+    tried = edit.with_values(paths.PARAMS, {**values, **_values(advised)})
+    measured = time_budget.suggest(tried, examination, minutes)
+    return [*{each.key: each for each in (*advised, *measured)}.values()]
+
+
+def _values(advised: Sequence[Advice]) -> dict[str, Any]:
+    return {each.key: each.value for each in advised}
 
 
 def _advised(seen: Inspection, examination: Examination, params: Params) -> list[Advice]:
@@ -112,15 +150,19 @@ def _advised(seen: Inspection, examination: Examination, params: Params) -> list
     folds = settings.fold_settings(seen, found.outside, split, params.folds, found.validated)
     few = f"{found.outside} groups of images" if found.outside < found.images else f"{found.images} images"
     return [
-        *starting_point.suggest_training(examination, _machine(), schema.stride_of(params.model), _width(params)),
+        *starting_point.suggest_training(examination, _machine(), _object_sizes(examination)),
         *grouped,
         *(Advice(key, value, few) for key, value in folds.items()),
     ]
 
 
-def _width(params: Params) -> int:
-    width = params.model.width
-    return width if isinstance(width, int) else width[0]
+def _object_sizes(examination: Examination) -> dict[int, ObjectSize]:
+    """The sizes of the objects of each class, in images that are spread over the whole data set."""
+    records = examination.records
+    masks = (
+        decode_mask(record.mask_png.read(), record.id).astype(np.uint8) for record in records[:: -(-len(records) // MEASURED)]
+    )
+    return object_sizes(masks, range(is_background(examination.classes[0]), len(examination.classes)))
 
 
 def _machine() -> Machine:

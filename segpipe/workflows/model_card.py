@@ -5,12 +5,10 @@ from collections.abc import Sequence
 
 import torch
 
-from segpipe import paths
 from segpipe.models.model_file import Card
 from segpipe.params.stage_keys import NEVER_A_RESULT, TrainKeys
 from segpipe.reproducibility import code_hash
-from segpipe.reproducibility.fingerprint import data_hash, fingerprint
-from segpipe.storage.files import sha256_of
+from segpipe.reproducibility.fingerprint import fingerprint
 from segpipe.training.device import instruction_set
 from segpipe.workflows.training_data import TrainingData
 
@@ -39,8 +37,8 @@ def model_card(
         "params": recorded.model_dump(exclude=NEVER_A_RESULT, mode="json"),
         "encoder_weights": weights_sha256,
         "class_weights": list(class_weights),
-        "data": data_hash(paths.PREPARED),
-        "folds": sha256_of(paths.FOLDS),
+        "data": data.data,
+        "folds": data.folds,
         "code": code_hash.code_hash(code_hash.ROOT, modules),
         "versions": installed,
         "python": ".".join(platform.python_version_tuple()[:2]),

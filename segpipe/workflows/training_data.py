@@ -9,18 +9,25 @@ from segpipe.dataset.split import folds
 from segpipe.errors import PipelineError
 from segpipe.images.resize import shrunk_size
 from segpipe.params.schema import InputParams
+from segpipe.reproducibility.fingerprint import data_hash
+from segpipe.storage.files import sha256_of
 
 SHOWN = 3
 
 
 @dataclass(frozen=True)
 class TrainingData:
-    """A fold of a data set: the ids of its training images, and of those it validates on."""
+    """A fold of a data set: the ids of its training images, and of those it validates on.
+
+    `data` and `folds` are the hashes of data/prepared and of the file of folds, which a training's fingerprint holds.
+    """
 
     fold: int
     pack: Pack
     train_ids: list[str]
     validation_ids: list[str]
+    data: str
+    folds: str
 
 
 def read_fold(fold: int, limit_images: int = 0) -> TrainingData:
@@ -33,7 +40,8 @@ def read_fold(fold: int, limit_images: int = 0) -> TrainingData:
     train_ids, validation_ids = folds.train_and_validation(parts, fold)
     # [:None] takes all.
     limit = limit_images or None
-    data = TrainingData(fold, pack, train_ids[:limit], validation_ids[:limit])
+    hashes = data_hash(paths.PREPARED), sha256_of(paths.FOLDS)
+    data = TrainingData(fold, pack, train_ids[:limit], validation_ids[:limit], *hashes)
     if wholly_ignored(pack, data.train_ids) == data.train_ids:
         raise PipelineError(
             f"fold {fold}: every pixel of every training image is ignored, so there is nothing to learn. "

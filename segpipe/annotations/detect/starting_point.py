@@ -1,24 +1,52 @@
-"""Parameters that suit a data set, each with its reason: a start that trains at once, to be improved by experiments."""
+"""Parameters that suit a data set, each with its reason: a start that trains at once, to be improved by experiments.
+
+The rules come from docs/explanation/defaults.md, whose tables bench/defaults.py printed.
+"""
 
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from segpipe.annotations.crop import crop_of
+from segpipe.annotations.detect.object_sizes import ObjectSize
 from segpipe.annotations.examination.result import Examination
 from segpipe.annotations.name_groups import suggest_pattern
 from segpipe.errors import plain
+from segpipe.images.resize import shrunk_size
 from segpipe.record import Record, is_background
 
+MODEL = {
+    "model.name": "smp",
+    "model.architecture": "Unet",
+    "model.encoder": "tu-efficientnet_lite0",
+    "model.weights": "bundled",
+    "model.weights_sha256": "none",
+}
+OPTIM = {
+    "optim.lr": (0.001, "docs/explanation/defaults.md"),
+}
+PHOTO_CHANNELS = (1, 3)
+STRIDE = 32
+"""That of MODEL."""
 STEPS = 1500
-"""Optimizer steps of a first training: fewer leave even a small U-Net far from where it could be."""
+"""Optimizer steps of a first training whose time nobody has set (`init --minutes`)."""
 LARGEST_CROP = {False: 256, True: 512}
 """Pixels, without and with a GPU."""
-BYTES_A_VALUE = 160
-"""Memory that training takes for each pixel and channel of the first level: a U-Net's activations, twice for their
-gradients, and what the augmentation holds."""
+LARGEST_BATCH = {False: 8, True: 16}
+"""Images: on a CPU a larger batch takes as much longer as it is larger, and steps are what a short training lacks."""
+BYTES_A_PIXEL = 4000
+"""Memory that training takes for each pixel of a batch: the activations of a U-Net on EfficientNet-Lite0 in float32, and what the
+augmentation holds."""
 RARE = 0.01
+THINNEST = 4
+"""Pixels: what is thinner is lost in a network whose first layer halves the image, so nothing is shrunk below it."""
+LARGEST_OBJECT = 0.5
+"""Share of a crop's side: an object of more is seen through a keyhole, and its class is guessed from its texture."""
+LEAST_SIDE = 1.5
+"""Crops that the shorter side holds at least: fewer leave a random crop no choice, and edges no sharpness."""
+LEAST_SHRINKING = 0.75
+"""To shrink an image by less saves little time and costs as much sharpness."""
 
 
 @dataclass(frozen=True)
@@ -38,12 +66,15 @@ class Machine:
     memory: int
 
 
-def suggest_training(examination: Examination, machine: Machine, stride: int, width: int) -> list[Advice]:
-    """What the images ask for. `stride` is the model's, `width` the channels of its first level."""
+def suggest_training(examination: Examination, machine: Machine, sizes: Mapping[int, ObjectSize]) -> list[Advice]:
+    """What the images ask for, and the model; `sizes` are those of each class's objects, where any were measured."""
     records = examination.records
-    crop = _crop(records, machine, stride)
-    batch = _batch(records, crop.value, machine, width)
-    return [crop, batch, _epochs(records, batch.value), _normalise(records), _augment(examination), _monitor(examination)]
+    model = _model()
+    long_side = _long_side(examination, sizes, LARGEST_CROP[machine.has_gpu])
+    crop = _crop(records, machine, STRIDE, long_side.value)
+    batch = _batch(records, crop.value, machine)
+    epochs = _epochs(records, batch.value)
+    return [*model, long_side, crop, batch, epochs, *_optim(), _normalise(records), _augment(examination), _monitor(examination)]
 
 
 def suggest_groups(ids: Sequence[str]) -> list[Advice]:
@@ -56,19 +87,42 @@ def suggest_groups(ids: Sequence[str]) -> list[Advice]:
     return [Advice("split.group", "name", reason), Advice("split.group_pattern", pattern, reason)]
 
 
-def _crop(records: Sequence[Record], machine: Machine, stride: int) -> Advice:
+def _model() -> list[Advice]:
+    reason = "ImageNet weights, and few operations a pixel"
+    return [Advice(key, value, reason) for key, value in MODEL.items()]
+
+
+def _long_side(examination: Examination, sizes: Mapping[int, ObjectSize], crop: int) -> Advice:
+    """As small as most objects need to be to lie in half a crop, and as large as the thinnest class must be to be seen."""
+    longest = max(max(record.width, record.height) for record in examination.records)
+    shorter = sorted(min(record.width, record.height) for record in examination.records)
+    if not sizes:
+        return Advice("input.long_side", 0, "no objects were measured")
+    thin = min(sizes, key=lambda number: sizes[number].thickness)
+    largest = max(sizes.values(), key=lambda size: size.extent).extent
+    thickness, name = sizes[thin].thickness, plain(examination.classes[thin]).replace("]", "")
+    # A third of the images may be smaller than what the last asks for, as in `crop_of`.
+    scale = max(THINNEST / thickness, LARGEST_OBJECT * crop / largest, LEAST_SIDE * crop / shorter[len(shorter) // 3])
+    measured = f"objects are up to {largest:.0f} pixels long, and {name} is {thickness:.0f} thick"
+    if scale > LEAST_SHRINKING:
+        return Advice("input.long_side", 0, f"{measured}: nothing to gain by shrinking")
+    long_side = -(-round(longest * scale) // STRIDE) * STRIDE
+    return Advice("input.long_side", long_side, f"{measured}; {scale:.2f} of the size shows both")
+
+
+def _crop(records: Sequence[Record], machine: Machine, stride: int, long_side: int) -> Advice:
     """As much of the shorter side as fits, in steps of the stride."""
-    sides = [min(record.width, record.height) for record in records]
+    sides = [min(shrunk_size(record.height, record.width, long_side)) for record in records]
     crop = crop_of(sides, stride, LARGEST_CROP[machine.has_gpu])
     small = sum(each < crop for each in sides)
     what = f"{small} of {len(sides)} images are smaller and get padded" if small else f"shorter sides are {min(sides)} or more"
     return Advice("input.crop", crop, f"{what}, stride {stride}, {'a GPU' if machine.has_gpu else 'no GPU'}")
 
 
-def _batch(records: Sequence[Record], crop: int, machine: Machine, width: int) -> Advice:
-    """A power of two that fits a quarter of the memory, and leaves several batches an epoch."""
-    fits = machine.memory // 4 // (crop * crop * width * BYTES_A_VALUE)
-    batch = 16
+def _batch(records: Sequence[Record], crop: int, machine: Machine) -> Advice:
+    """A power of two that fits half of a GPU's memory, or a quarter of the computer's, and leaves several batches an epoch."""
+    fits = machine.memory // (2 if machine.has_gpu else 4) // (crop * crop * BYTES_A_PIXEL)
+    batch = LARGEST_BATCH[machine.has_gpu]
     while batch > 2 and (batch > fits or 8 * batch > len(records)):
         batch //= 2
     return Advice("train.batch_size", batch, f"{len(records)} images, {machine.memory / 2**30:.0f} GiB of memory")
@@ -77,7 +131,7 @@ def _batch(records: Sequence[Record], crop: int, machine: Machine, width: int) -
 def _epochs(records: Sequence[Record], batch: int) -> Advice:
     given = sum(record.given == "train" for record in records)
     # Without a given split, a test part of 0.2 and one fold of five are not trained on.
-    steps = max(1, round((given or 0.64 * len(records)) / batch))
+    steps = max(1, -(-(given or round(0.64 * len(records))) // batch))
     epochs = min(300, max(10, -(-STEPS // steps)))
     return Advice("train.epochs", epochs, f"about {steps} steps an epoch, {steps * epochs} in all")
 
@@ -85,7 +139,14 @@ def _epochs(records: Sequence[Record], batch: int) -> Advice:
 def _normalise(records: Sequence[Record]) -> Advice:
     if records[0].bits == 16:
         return Advice("input.normalise", "percentile", "16 bits: a few bright pixels would stretch the deviation")
-    return Advice("input.normalise", "dataset", f"8 bits, {max(record.channels for record in records)} channels")
+    channels = max(record.channels for record in records)
+    if channels not in PHOTO_CHANNELS:
+        return Advice("input.normalise", "dataset", f"{channels} channels, which may differ in range")
+    return Advice("input.normalise", "centred", "-1 .. 1, what the weights were trained on")
+
+
+def _optim() -> list[Advice]:
+    return [Advice(key, value, why) for key, (value, why) in OPTIM.items()]
 
 
 def _augment(examination: Examination) -> Advice:
@@ -95,7 +156,7 @@ def _augment(examination: Examination) -> Advice:
     objects = range(is_background(classes[0]), len(classes))
     shares = {classes[number]: sum(record.pixels[number] for record in records) / pixels for number in objects}
     rare = {name: share for name, share in shares.items() if 0 < share < RARE}
-    if records[0].bits == 16 or max(record.channels for record in records) not in (1, 3):
+    if records[0].bits == 16 or max(record.channels for record in records) not in PHOTO_CHANNELS:
         return Advice("augment.preset", "medical", "values are measurements, so no change of colour")
     if rare:
         name = min(rare, key=lambda each: rare[each])

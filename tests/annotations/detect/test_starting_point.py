@@ -4,6 +4,7 @@ from typing import Any
 
 import pytest
 
+from segpipe.annotations.detect.object_sizes import ObjectSize
 from segpipe.annotations.detect.starting_point import Machine, suggest_groups, suggest_training
 from segpipe.annotations.examination.result import Examination
 from tests.annotations.records import record
@@ -16,11 +17,12 @@ def advised(
     n_images: int = 100,
     classes: tuple[str, ...] = ("background", "cat"),
     pixels: tuple[int, ...] = (70, 30),
+    sizes: dict[int, ObjectSize] | None = None,
     **keys: Any,
 ) -> dict[str, Any]:
     sides = {"width": 10, "height": 10} | keys
     records = tuple(record(f"{number:05}", pixels, **sides) for number in range(n_images))
-    return {each.key: each.value for each in suggest_training(Examination(records, classes, ()), machine, 16, 16)}
+    return {each.key: each.value for each in suggest_training(Examination(records, classes, ()), machine, sizes or {})}
 
 
 @pytest.mark.parametrize(
@@ -29,8 +31,8 @@ def advised(
         ((480, 360), LAPTOP, 256),
         ((480, 360), CARD, 352),
         ((4000, 3000), CARD, 512),
-        ((100, 90), LAPTOP, 80),
-        ((9, 9), LAPTOP, 16),
+        ((100, 90), LAPTOP, 64),
+        ((9, 9), LAPTOP, 32),
     ],
 )
 def test_the_crop_fits_the_images_the_stride_and_the_machine(size: tuple[int, int], machine: Machine, crop: int) -> None:
@@ -50,17 +52,40 @@ def test_the_crop_fits_the_images_the_stride_and_the_machine(size: tuple[int, in
 )
 def test_a_few_small_images_do_not_decide_the_crop(sides: list[int], crop: int) -> None:
     records = tuple(record(f"{number:05}", width=side + 7, height=side) for number, side in enumerate(sides))
-    told = suggest_training(Examination(records, ("background", "cat"), ()), LAPTOP, 16, 16)[0]
-    assert (told.key, told.value) == ("input.crop", crop)
+    advice = suggest_training(Examination(records, ("background", "cat"), ()), LAPTOP, {})
+    told = next(each for each in advice if each.key == "input.crop")
+    assert told.value == crop
     small = sum(side < crop for side in sides)
     assert told.reason.startswith(
         f"{small} of {len(sides)} images are smaller" if small else f"shorter sides are {min(sides)} or"
     )
 
 
+@pytest.mark.parametrize(
+    ("size", "objects", "long_side"),
+    [
+        ((4000, 3000), ObjectSize(400, 600), 864),  # objects of 600 pixels fill half of a crop of 256
+        ((4000, 3000), ObjectSize(500, 4000), 512),  # a facade: the shorter side keeps one and a half crops
+        ((4000, 3000), ObjectSize(8, 2000), 2016),  # cracks: 4 pixels are left of 8
+        ((4000, 3000), ObjectSize(4, 2000), 0),  # thin lines are not shrunk
+        ((1000, 1000), ObjectSize(30, 100), 0),  # small objects are not shrunk
+        ((480, 360), ObjectSize(100, 400), 0),  # nor are small images
+    ],
+)
+def test_images_are_shrunk_as_far_as_their_objects_allow(size: tuple[int, int], objects: ObjectSize, long_side: int) -> None:
+    assert advised(width=size[0], height=size[1], sizes={1: objects})["input.long_side"] == long_side
+
+
+def test_the_thinnest_class_decides_how_far() -> None:
+    sizes = {1: ObjectSize(400, 600), 2: ObjectSize(16, 3000)}
+    names = ("background", "car", "wire")
+    found = advised(classes=names, pixels=(60, 30, 10), width=4000, height=3000, sizes=sizes)
+    assert (found["input.long_side"], found["input.crop"]) == (1024, 256)
+
+
 def test_the_batch_fits_the_memory_and_leaves_several_an_epoch() -> None:
     assert advised(n_images=1000, width=480, height=360)["train.batch_size"] == 8
-    assert advised(n_images=1000, width=128, height=128)["train.batch_size"] == 16
+    assert advised(Machine(False, 2**30 * 3), n_images=1000, width=480, height=360)["train.batch_size"] == 2
     assert advised(n_images=20, width=128, height=128)["train.batch_size"] == 2
     assert advised(CARD, n_images=1000, width=480, height=360)["train.batch_size"] == 16
 
@@ -73,7 +98,8 @@ def test_few_images_are_seen_more_often() -> None:
 def test_deep_images_are_measurements() -> None:
     deep = advised(bits=16)
     assert (deep["input.normalise"], deep["augment.preset"]) == ("percentile", "medical")
-    assert advised()["input.normalise"] == "dataset"
+    assert advised()["input.normalise"] == "centred"
+    assert advised(channels=5)["input.normalise"] == "dataset"
     assert advised(channels=5)["augment.preset"] == "medical"
 
 
