@@ -3,8 +3,8 @@
 Run in the repository:
 python bench/defaults.py FOLDER_OF_CAMVID sample vessels --minutes 10 --seeds 0 1
 
-A set is a folder that `segpipe init` knows, or a name of bench/made_sets.py. For each a DVC project of the tracked files is made and
-the data brought in; then all variants train on the same images, one after the other, on the same cores and threads:
+A set is a folder that `segpipe init` knows, or a name of bench/made_sets.py. For each a DVC project of the tracked files is made
+and the data brought in; then all variants train on the same images, one after the other, on the same cores and threads:
 
     init          what `segpipe init` writes
     init-scratch  the same without pretrained weights
@@ -144,7 +144,11 @@ def measured(project: Project, variant: str, seed: int, options: argparse.Namesp
     """One training, and its scores on the test part."""
     # Each begins with what init wrote, and not with what the variant before left.
     (project.folder / "params.yaml").write_text(project.params, encoding="utf-8")
-    row = peer(project.folder, variant, seed, options) if variant.startswith("peer") else ours(project.folder, variant, seed, options)
+    row = (
+        peer(project.folder, variant, seed, options)
+        if variant.startswith("peer")
+        else ours(project.folder, variant, seed, options)
+    )
     late = row.seconds > LATE * 60 * options.minutes
     return Row(row.scores, row.seconds, f"{row.note}{', over the budget' if late else ''}")
 

@@ -2,30 +2,27 @@
 
 Run in the repository: python bench/made_sets.py NAME FOLDER
 
-NAME is one of `NAMES`. FOLDER gets images/, masks/ (class ids as PNG) and classes.txt, which `segpipe init FOLDER` knows. Each image
-is a function of the set's name and its number. They are drawings and no photographs, with what makes photographs hard: uneven
-light, textures that look alike, blur, noise, JPEG, and things that are no object and look like one.
+NAME is one of `NAMES`. FOLDER gets images/, masks/ (class ids as PNG) and classes.txt, which `segpipe init FOLDER` knows. Each
+image is a function of the set's name and its number. They are drawings and no photographs, with what makes photographs hard:
+uneven light, textures that look alike, blur, noise, JPEG, and things that are no object and look like one.
 """
 
 import sys
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
 import cv2
 import numpy as np
+from drawing import Field, Mask, around, clouds, exposed, filled, light, lumpy, noise, painted, rectangle, stroke, texture, walk
 from numpy.random import Generator
 from numpy.typing import NDArray
 
 from segpipe.acquire.sample import pictures
 from segpipe.reproducibility.seeds import seed_of
-
-Field = NDArray[np.float32]
-"""(H, W) or (H, W, 3) RGB values in 0 .. 1, where not said otherwise."""
-Mask = NDArray[np.uint8]
-Colour = tuple[float, float, float]
 
 
 @dataclass(frozen=True)
@@ -61,98 +58,8 @@ def write(name: str, folder: Path) -> None:
         cv2.imwrite(str(folder / f"masks/{number:03d}.png"), mask)
 
 
-# What light, lenses and sensors do.
-
-
-def noise(rng: Generator, height: int, width: int, cell: float) -> Field:
-    """Smooth noise of mean 0 and deviation near 1, whose bumps are `cell` pixels wide."""
-    rows, columns = max(2, round(height / cell) + 2), max(2, round(width / cell) + 2)
-    small = rng.standard_normal((rows, columns)).astype(np.float32)
-    return cv2.resize(small, (width, height), interpolation=cv2.INTER_CUBIC).astype(np.float32)
-
-
-def clouds(rng: Generator, height: int, width: int, largest: float, smallest: float) -> Field:
-    """Noise at every size from `largest` to `smallest` pixels, half as strong at each half."""
-    total, cell, strength = np.zeros((height, width), np.float32), largest, 1.0
-    while cell >= smallest:
-        total += strength * noise(rng, height, width, cell)
-        cell, strength = cell / 2, strength / 2
-    return total / 1.15
-
-
-def texture(rng: Generator, height: int, width: int, colours: tuple[Colour, Colour], largest: float, smallest: float) -> Field:
-    """Between two colours by clouds."""
-    share = np.clip(0.5 + 0.35 * clouds(rng, height, width, largest, smallest), 0, 1)[..., None]
-    first, second = (np.array(each, np.float32) for each in colours)
-    return (first + (second - first) * share).astype(np.float32)
-
-
-def light(rng: Generator, height: int, width: int, strength: float) -> Field:
-    """A factor of the light: a slope in some direction and a wide bump."""
-    angle = rng.uniform(0, 2 * np.pi)
-    rows, columns = np.linspace(-1, 1, height, dtype=np.float32)[:, None], np.linspace(-1, 1, width, dtype=np.float32)
-    slope = np.cos(angle) * columns + np.sin(angle) * rows
-    return (1 + strength * (0.6 * slope + 0.4 * noise(rng, height, width, max(height, width) / 2))).astype(np.float32)
-
-
-def exposed(rng: Generator, scene: Field, blur: float, grain: float) -> NDArray[np.uint8]:
-    """The scene as a sensor has it: blurred a little, with grain that is stronger where there is more light, in 8 bits."""
-    scene = cv2.GaussianBlur(scene, (0, 0), blur) if blur else scene
-    grains = rng.standard_normal(scene.shape, dtype=np.float32) * grain * np.sqrt(0.15 + np.clip(scene, 0, 1))
-    return np.asarray(np.clip((scene + grains) * 255 + 0.5, 0, 255)).astype(np.uint8)
-
-
-def painted(scene: Field, cover: Field, colour: Any, strength: float = 1.0) -> None:
-    """Lays a colour, (3,) or (H, W, 3), over the scene where `cover`, (H, W) in 0 .. 1, says."""
-    share = strength * cover if scene.ndim == 2 else strength * cover[..., None]
-    scene += share * (np.asarray(colour, np.float32) - scene)
-
-
-# Shapes.
-
-
-def filled(height: int, width: int, outline: Any) -> Field:
-    """(H, W): 1 inside the outline (n, 2) of x and y, 0 outside, and between along its smooth edge."""
-    cover = np.zeros((height, width), np.uint8)
-    cv2.fillPoly(cover, [np.round(np.asarray(outline) * 16).astype(np.int32)], 255, cv2.LINE_AA, 4)
-    return (cover / 255).astype(np.float32)
-
-
-def walk(rng: Generator, start: Any, angle: float, length: float, step: float, bend: float) -> NDArray[np.float64]:
-    """A path (n, 2) that changes its direction by about `bend` radians each step, slowly."""
-    count = max(2, int(length / step))
-    turns = np.convolve(rng.standard_normal(count) * bend, np.ones(4) / 2, "same")
-    angles = angle + np.cumsum(turns)
-    return np.asarray(start) + step * np.cumsum(np.stack([np.cos(angles), np.sin(angles)], axis=1), axis=0)
-
-
-def stroke(picture: NDArray[Any], path: Any, value: float, width: int, smooth: bool = True) -> None:
-    """Draws the path into a picture of one channel."""
-    points = np.round(np.asarray(path) * 16).astype(np.int32)
-    cv2.polylines(picture, [points], False, value, width, cv2.LINE_AA if smooth else cv2.LINE_8, 4)
-
-
-def lumpy(rng: Generator, centre: Any, radius: float, stretch: float, lumps: float, points: int = 64) -> NDArray[np.float64]:
-    """A closed outline (n, 2): an ellipse turned somehow, with smooth lumps of that share of its radius."""
-    angles = np.linspace(0, 2 * np.pi, points, endpoint=False)
-    radii = np.ones(points)
-    for wave in range(2, 7):
-        radii += lumps * rng.standard_normal() / wave * np.cos(wave * angles + rng.uniform(0, 2 * np.pi))
-    x, y, turn = radius * radii * np.cos(angles) * stretch, radius * radii * np.sin(angles) / stretch, rng.uniform(0, 2 * np.pi)
-    return np.asarray(centre) + np.stack([x * np.cos(turn) - y * np.sin(turn), x * np.sin(turn) + y * np.cos(turn)], axis=1)
-
-
-def rectangle(centre: Any, width: float, height: float, turn: float) -> NDArray[np.float64]:
-    corners = np.array([[-1, -1], [1, -1], [1, 1], [-1, 1]]) * np.array([width, height]) / 2
-    rotation = np.array([[np.cos(turn), np.sin(turn)], [-np.sin(turn), np.cos(turn)]])
-    return np.asarray(centre) + corners @ rotation
-
-
-# The sets.
-
-
 def vessels(rng: Generator) -> tuple[NDArray[Any], Mask]:
-    """The back of an eye, 600 x 600 RGB: a tree of vessels of 1 to 4 pixels from a bright disc, with spots and streaks beside it."""
+    """The back of an eye, 600 x 600 RGB: a tree of vessels of 1 to 4 pixels from a bright disc, and spots."""
     size = 600
     scene = texture(rng, size, size, ((0.62, 0.25, 0.1), (0.78, 0.4, 0.2)), 160, 10)
     scene *= light(rng, size, size, 0.35)[..., None]
@@ -160,7 +67,7 @@ def vessels(rng: Generator) -> tuple[NDArray[Any], Mask]:
     painted(scene, cv2.GaussianBlur(filled(size, size, lumpy(rng, disc, 42, 1.05, 0.05)), (0, 0), 6), (0.98, 0.85, 0.55), 0.8)
     mask, cover = np.zeros((size, size), np.uint8), np.zeros((size, size), np.uint8)
     for angle in np.linspace(0, 2 * np.pi, 9)[:-1] + rng.normal(0, 0.25, 8):
-        vessel(rng, cover, mask, disc, angle, 4, 170 + rng.uniform(0, 120))
+        vessel(rng, cover, mask, disc, angle, 4, rng.uniform(250, 480))
     thin = cv2.GaussianBlur(cover.astype(np.float32) / 255, (0, 0), 0.8)
     painted(scene, thin, np.array((0.4, 0.09, 0.05)) * light(rng, size, size, 0.3)[..., None], rng.uniform(0.55, 0.85))
     for _ in range(rng.integers(4, 14)):
@@ -178,9 +85,11 @@ def vessel(rng: Generator, cover: Mask, mask: Mask, start: Any, angle: float, wi
     stroke(mask, path, 1, width, smooth=False)
     stroke(cover, path, 130 + 30 * width, width)
     if width > 1:
-        for place in rng.choice(len(path), min(len(path), 4), replace=False):
+        for place in rng.choice(len(path), min(len(path), 5), replace=False):
             side = rng.choice([-1, 1]) * rng.uniform(0.4, 1)
-            vessel(rng, cover, mask, path[place], angle + side, max(1, width - rng.integers(1, 3)), length * rng.uniform(0.35, 0.7))
+            vessel(
+                rng, cover, mask, path[place], angle + side, max(1, width - rng.integers(1, 3)), length * rng.uniform(0.35, 0.7)
+            )
 
 
 def microscopy(rng: Generator, bits: int = 8) -> tuple[NDArray[Any], Mask]:
@@ -223,12 +132,17 @@ def structures(rng: Generator) -> tuple[NDArray[Any], Mask]:
         rust(rng, scene, mask)
     for _ in range(rng.integers(0, 4)):
         spalling(rng, scene, mask)
-    for _ in range(rng.integers(1, 4)):
+    for _ in range(rng.integers(2, 6)):
         start, angle = rng.uniform((0, 0), (width, height)), rng.uniform(0, 2 * np.pi)
         crack(rng, scene, mask, start, angle, int(rng.integers(5, 13)), rng.uniform(500, 1600))
     if rng.random() < 0.5:
         cover = np.zeros((height, width), np.uint8)
-        stroke(cover, walk(rng, rng.uniform((0, 0), (width, 50)), rng.uniform(0.8, 2.2), 2500, 100, 0.04), 255, int(rng.integers(6, 26)))
+        stroke(
+            cover,
+            walk(rng, rng.uniform((0, 0), (width, 50)), rng.uniform(0.8, 2.2), 2500, 100, 0.04),
+            255,
+            int(rng.integers(6, 26)),
+        )
         painted(scene, cv2.GaussianBlur(cover / np.float32(255), (0, 0), 2), scene * 0.45)
     scene *= light(rng, height, width, 0.3)[..., None]
     return exposed(rng, scene, rng.uniform(0.8, 1.6), 0.04), mask
@@ -252,7 +166,8 @@ def seams(rng: Generator, scene: Field) -> None:
 
 def crack(rng: Generator, scene: Field, mask: Mask, start: Any, angle: float, width: int, length: float) -> None:
     """A dark jagged line that gets thinner, with a brighter lip, and branches."""
-    path = walk(rng, start, angle, length, 14, 0.28)
+    path = walk(rng, start, angle, length, 14, 0.06)
+    path += rng.normal(0, 4, path.shape)
     cover = np.zeros(mask.shape, np.uint8)
     for part in np.array_split(np.arange(len(path)), min(6, len(path) // 2) or 1):
         # Overlapping by one point, so that there is no gap.
@@ -307,19 +222,32 @@ def satellite(rng: Generator) -> tuple[NDArray[Any], Mask]:
         shore = filled(size, size, lumpy(rng, rng.uniform(0, size, 2), rng.uniform(60, 170), 1.5, 0.4))
         painted(scene, shore, texture(rng, size, size, ((0.1, 0.18, 0.2), (0.2, 0.28, 0.28)), 80, 4))
         mask[shore >= 0.5] = 3
-    streets = [walk(rng, rng.uniform(0, size, 2), rng.uniform(0, 2 * np.pi), 900, 30, 0.07) for _ in range(rng.integers(2, 5))]
+    streets = [across(rng, size) for _ in range(rng.integers(2, 6))]
     shadow = rng.uniform(3, 9) * np.array([np.cos(angle := rng.uniform(0, 2 * np.pi)), np.sin(angle)])
     for street in streets:
         road(rng, scene, mask, street, int(rng.integers(7, 18)))
     for street in streets:
-        for place in street[::2]:
-            if rng.random() < 0.75:
-                beside = place + rng.choice([-1, 1]) * rng.uniform(24, 45) * np.array([0.8, 0.6])
-                roof(rng, scene, mask, beside, np.arctan2(*(street[1] - street[0])[::-1]), shadow)
+        for place, following in pairwise(street):
+            along = (following - place) / np.hypot(*(following - place))
+            for side in (-1, 1):
+                if rng.random() < 0.6:
+                    beside = place + side * rng.uniform(24, 42) * along[::-1] * (-1, 1)
+                    turn = np.arctan2(along[1], along[0]) + rng.normal(0, 0.06)
+                    if (beside >= 0).all() and (beside < size).all():
+                        rows, columns, inside = around(beside, 60, size, size)
+                        roof(rng, scene[rows, columns], mask[rows, columns], inside, turn, shadow)
     for _ in range(rng.integers(15, 90)):
-        tree(rng, scene, mask, rng.uniform(0, size, 2), shadow)
+        rows, columns, inside = around(rng.uniform(0, size, 2), 40, size, size)
+        tree(rng, scene[rows, columns], mask[rows, columns], inside, shadow)
     scene *= light(rng, size, size, 0.15)[..., None]
     return exposed(rng, scene, 0.7, 0.03), mask
+
+
+def across(rng: Generator, size: int) -> NDArray[np.float64]:
+    """A street from outside through the picture."""
+    angle = rng.uniform(0, 2 * np.pi)
+    middle = rng.uniform(0.15, 0.85, 2) * size
+    return walk(rng, middle - size * np.array([np.cos(angle), np.sin(angle)]), angle, 2 * size, 34, 0.05)
 
 
 def road(rng: Generator, scene: Field, mask: Mask, path: Any, width: int) -> None:
@@ -339,6 +267,8 @@ def roof(rng: Generator, scene: Field, mask: Mask, centre: Any, turn: float, sha
     """Two slopes in unlike light, tiles or gray sheets, with a shadow on what was there before."""
     broad, deep = rng.uniform(16, 46), rng.uniform(14, 30)
     outline = rectangle(centre, broad, deep, turn)
+    if (mask[filled(*mask.shape, outline) > 0] != 0).any():  # no house on a road, in water, or on another
+        return
     shade = filled(*mask.shape, outline + shadow)
     painted(scene, cv2.GaussianBlur(shade, (0, 0), 1), scene * 0.45, 0.8)
     colours = [(0.6, 0.3, 0.22), (0.5, 0.5, 0.52), (0.36, 0.3, 0.28), (0.75, 0.72, 0.68)]
@@ -352,6 +282,8 @@ def roof(rng: Generator, scene: Field, mask: Mask, centre: Any, turn: float, sha
 
 def tree(rng: Generator, scene: Field, mask: Mask, centre: Any, shadow: Any) -> None:
     outline = lumpy(rng, centre, rng.uniform(5, 14), 1.1, 0.25)
+    if (mask[filled(*mask.shape, outline) > 0] == 3).any():  # none in water
+        return
     painted(scene, cv2.GaussianBlur(filled(*mask.shape, outline + shadow), (0, 0), 1.5), scene * 0.5, 0.7)
     green = np.array((0.16, 0.27, 0.12)) * rng.uniform(0.7, 1.3)
     painted(scene, filled(*mask.shape, outline), green * (1 + 0.35 * noise(rng, *mask.shape, 4)[..., None]))
@@ -359,7 +291,7 @@ def tree(rng: Generator, scene: Field, mask: Mask, centre: Any, shadow: Any) -> 
 
 
 def photos12(rng: Generator) -> tuple[NDArray[Any], Mask]:
-    """Things on a table, 4000 x 3000 RGB: balls, boxes and leaves of 300 to 900 pixels between sticks and scraps of their colours."""
+    """Things on a table, 4000 x 3000 RGB: balls, boxes and leaves of 300 to 900 pixels between scraps."""
     height, width = 3000, 4000
     wood = rng.random() < 0.5
     base = np.array(rng.choice([[0.55, 0.4, 0.26], [0.7, 0.66, 0.6], [0.3, 0.32, 0.36]])) * rng.uniform(0.8, 1.2)
@@ -370,10 +302,14 @@ def photos12(rng: Generator) -> tuple[NDArray[Any], Mask]:
     mask = np.zeros((height, width), np.uint8)
     colours = [rng.uniform(0.1, 0.9, 3) for _ in range(5)]
     for _ in range(rng.integers(6, 16)):
-        scrap(rng, scene, mask, colours[rng.integers(5)])
-    for _ in range(rng.integers(3, 8)):
+        place = rng.uniform((0, 0), (width, height))
+        rows, columns, inside = around(place, 850, height, width)
+        scrap(rng, scene[rows, columns], mask[rows, columns], inside, colours[rng.integers(5)])
+    for _ in range(rng.integers(4, 10)):
         place, side = rng.uniform((200, 200), (width - 200, height - 200)), rng.uniform(300, 900)
-        (ball, box, leaf)[rng.integers(3)](rng, scene, mask, place, side, colours[rng.integers(5)])
+        # Drawn in the part of the picture that it needs, for speed.
+        rows, columns, inside = around(place, side, height, width)
+        (ball, box, leaf)[rng.integers(3)](rng, scene[rows, columns], mask[rows, columns], inside, side, colours[rng.integers(5)])
     scene *= light(rng, height, width, 0.35)[..., None]
     return exposed(rng, scene, rng.uniform(1, 2.5), 0.04), mask
 
@@ -391,7 +327,9 @@ def pattern(rng: Generator, height: int, width: int, colour: Any) -> Field:
     if kind == 0:
         return np.broadcast_to(np.asarray(colour, np.float32), (height, width, 3)).copy()
     if kind == 1:
-        return texture(rng, height, width, (tuple(np.asarray(colour) * 0.6), tuple(np.clip(np.asarray(colour) * 1.3, 0, 1))), 120, 12)
+        return texture(
+            rng, height, width, (tuple(np.asarray(colour) * 0.6), tuple(np.clip(np.asarray(colour) * 1.3, 0, 1))), 120, 12
+        )
     angle, period = rng.uniform(0, np.pi), rng.uniform(40, 120)
     rows, columns = np.arange(height, dtype=np.float32)[:, None], np.arange(width, dtype=np.float32)
     on = np.sin((np.cos(angle) * columns + np.sin(angle) * rows) * 2 * np.pi / period) > 0
@@ -450,10 +388,9 @@ def leaf(rng: Generator, scene: Field, mask: Mask, place: Any, side: float, colo
     mask[cover >= 0.5] = 3
 
 
-def scrap(rng: Generator, scene: Field, mask: Mask, colour: Any) -> None:
+def scrap(rng: Generator, scene: Field, mask: Mask, place: Any, colour: Any) -> None:
     """A stick or a torn piece of paper: no object."""
     height, width = mask.shape
-    place = rng.uniform((0, 0), (width, height))
     if rng.random() < 0.5:
         outline = rectangle(place, rng.uniform(400, 1500), rng.uniform(20, 70), rng.uniform(0, np.pi))
     else:
@@ -483,7 +420,9 @@ def thin_lines(rng: Generator) -> tuple[NDArray[Any], Mask]:
     for _ in range(rng.integers(2, 6)):
         ends = rng.uniform(-0.1, 1.1, 2) * size
         across = np.linspace(0, 1, 60)
-        wire = np.stack([size * across, ends[0] + (ends[1] - ends[0]) * across + rng.uniform(20, 160) * 4 * across * (1 - across)], 1)
+        wire = np.stack(
+            [size * across, ends[0] + (ends[1] - ends[0]) * across + rng.uniform(20, 160) * 4 * across * (1 - across)], 1
+        )
         stroke(mask, wire, 1, 3, smooth=False)
         stroke(wires, wire, int(rng.uniform(100, 230)), 3)
     tone = rng.choice([0.08, 0.15, 0.85])

@@ -183,7 +183,9 @@ class Draws(Dataset[tuple[Tensor, Tensor]]):
         changed = self.changes(image=self.images.images[index], mask=self.images.masks[index])
         # A gray image comes back without its channel.
         image = changed["image"].reshape(*changed["mask"].shape, -1)
-        return torch.from_numpy(np.ascontiguousarray(image.transpose(2, 0, 1))), torch.from_numpy(changed["mask"].astype(np.int64))
+        return torch.from_numpy(np.ascontiguousarray(image.transpose(2, 0, 1))), torch.from_numpy(
+            changed["mask"].astype(np.int64)
+        )
 
 
 class Shuffled(Sampler[tuple[int, int]]):
