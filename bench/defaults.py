@@ -13,13 +13,15 @@ and the data brought in; then all variants train on the same images, one after t
     peer-scratch  the same without pretrained weights
 
 The clock is that of the training's process, from its start to its end; ours trains the number of epochs that a short trial says
-will fit, and a row says where that was more than a tenth too much. The scores are those of the test part at original resolution.
-A row is printed as soon as it is there, so a run that is cut off leaves what was done.
+will fit, and a row says where that was more than a tenth too much. On a computer that others use, `--clock cpu` counts CPU time.
+The scores are those of the test part at original resolution. A row is printed as soon as it is there, so a run that is cut off
+leaves what was done.
 """
 
 import argparse
 import json
 import os
+import resource
 import shlex
 import shutil
 import statistics
@@ -31,6 +33,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import clock
 import made_sets
 from earlier_defaults import LATER
 from earlier_defaults import values as earlier_values
@@ -99,6 +102,7 @@ def parsed() -> argparse.Namespace:
     parser.add_argument("--seeds", type=int, nargs="+", default=[0, 1])
     parser.add_argument("--variants", nargs="+", choices=VARIANTS, default=list(VARIANTS))
     parser.add_argument("--threads", type=int, default=2)
+    parser.add_argument("--clock", choices=clock.KINDS, default="wall", help="what the minutes are (bench/clock.py)")
     parser.add_argument("--peer", default="", metavar="OPTIONS", help="more options for bench/peer.py, such as '--lr 0.002'")
     parser.add_argument("--keep", type=Path, help="a folder for the projects, which stay, and where a second run goes on")
     return parser.parse_args()
@@ -156,15 +160,21 @@ def measured(project: Project, variant: str, seed: int, options: argparse.Namesp
 def ours(project: Path, variant: str, seed: int, options: argparse.Namespace) -> Row:
     edit.write(project / "params.yaml", settings(project, variant) | {"seed": seed, "threads": options.threads, "folds": [0]})
     set_epochs(project, variant, options)
-    start = time.perf_counter()
+    start = now(options)
     run(project, options.threads, "./run", "train", "--fold", "0")
-    seconds = time.perf_counter() - start
+    seconds = now(options) - start
     run(project, options.threads, "./run", "evaluate", "--fold", "0")
     info, parts = pack.read_info(project / "data/prepared"), folds.read(project / "data/folds/folds.csv")
     results = evaluation.read(project / "data/eval", [0], parts, len(info.classes))[0]
     found = numbers.of_fold(results, evaluation.TEST, info.has_background)
     note = f"{len(results.history)} epochs, the best {results.run['best_epoch'] + 1}"
     return Row({name: float(found[name] or 0) for name in SCORES}, seconds, note)
+
+
+def now(options: argparse.Namespace) -> float:
+    """Seconds by the chosen clock, of the processes that have ended where it is their CPU time."""
+    ended = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return time.perf_counter() if options.clock == "wall" else (ended.ru_utime + ended.ru_stime) / options.threads
 
 
 def settings(project: Path, variant: str) -> dict[str, Any]:
@@ -185,7 +195,7 @@ def set_epochs(project: Path, variant: str, options: argparse.Namespace) -> None
     """As many epochs as fit the budget by a short trial, at least one; what init itself measured is left alone."""
     if variant == "init" and init_knows_minutes():
         return
-    output = run(project, options.threads, PYTHON, str(ROOT / "bench/epoch_time.py"), path=project)
+    output = run(project, options.threads, PYTHON, str(ROOT / "bench/epoch_time.py"), options.clock, path=project)
     took = json.loads(output.splitlines()[-1])
     epochs = max(1, int((60 * options.minutes - took["start"]) / took["epoch"]))
     optim = load_params(project / "params.yaml").optim
@@ -199,7 +209,16 @@ def set_epochs(project: Path, variant: str, options: argparse.Namespace) -> None
 def peer(project: Path, variant: str, seed: int, options: argparse.Namespace) -> Row:
     weights = "none" if variant.endswith(SCRATCH) else "bundled"
     turned = ["--turns"] if project.parent.name in made_sets.WITHOUT_UP else []
-    budget = ["--seconds", str(60 * options.minutes), "--threads", str(options.threads), "--seed", str(seed)]
+    budget = [
+        "--seconds",
+        str(60 * options.minutes),
+        "--threads",
+        str(options.threads),
+        "--seed",
+        str(seed),
+        "--clock",
+        options.clock,
+    ]
     command = [PYTHON, str(ROOT / "bench/peer.py"), str(project), "--weights", weights, *budget, *turned]
     output = run(ROOT, options.threads, *command, *shlex.split(options.peer), path=ROOT)
     found = json.loads(output.splitlines()[-1])

@@ -14,17 +14,16 @@ import argparse
 import copy
 import json
 import random
-import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import albumentations as A
+import clock
 import cv2
 import numpy as np
-import psutil
 import segmentation_models_pytorch as smp
 import torch
 from numpy.typing import NDArray
@@ -58,6 +57,9 @@ STRIDE = 32
 SCALE, SHIFT = 1 / 127.5, -1.0
 """Values to -1 .. 1, what the bundled encoders were trained on."""
 
+Now = Callable[[], float]
+"""The seconds since the start of the process."""
+
 
 @dataclass(frozen=True)
 class Images:
@@ -82,8 +84,8 @@ class Learner:
 
 
 def main() -> None:
-    started = psutil.Process().create_time()
     options = parsed()
+    now = clock.since_start(options.clock, options.threads)
     torch.set_num_threads(options.threads)
     cv2.setNumThreads(options.threads)
     torch.manual_seed(options.seed)
@@ -95,11 +97,11 @@ def main() -> None:
     crop = crop_side(train, options.crop)
     model = network(options, pack.info.channels, len(pack.info.classes))
     batches = endless_batches(train, crop, options)
-    learner = Learner(model, faster_precision(model, [next(batches) for _ in range(4)]))
-    n_validation = affordable(learner, train, options.seconds * VALIDATION, len(validation_ids))
+    learner = Learner(model, faster_precision(model, [next(batches) for _ in range(4)], now))
+    n_validation = affordable(learner, train, options.seconds * VALIDATION, len(validation_ids), now)
     validation = cached(pack, spread_over(validation_ids, n_validation), eight_bits, long_side, options.threads, full_masks=True)
-    steps = fit(learner, batches, validation, started + options.seconds, options.lr, options.decay, pack)
-    seconds = time.time() - started
+    steps = fit(learner, batches, validation, pack, options, now)
+    seconds = now()
     test = folds.test(parts)
     # One at a time: the test part need not fit into memory, and its time does not count.
     counts = [confusions(learner, cached(pack, [each], eight_bits, long_side, 1, full_masks=True), pack)[0] for each in test]
@@ -112,6 +114,7 @@ def parsed() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("project", type=Path, help="a folder with params.yaml, data/prepared and data/folds")
     parser.add_argument("--seconds", type=float, default=600)
+    parser.add_argument("--clock", choices=clock.KINDS, default="wall", help="which seconds (bench/clock.py)")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--threads", type=int, default=2)
     parser.add_argument("--weights", default=bundled.BUNDLED, help="bundled, none, or a file of the encoder's weights")
@@ -232,7 +235,7 @@ def one_thread(worker: int) -> None:
     torch.set_num_threads(1)
 
 
-def faster_precision(model: nn.Module, batches: list[tuple[Tensor, Tensor]]) -> torch.dtype:
+def faster_precision(model: nn.Module, batches: list[tuple[Tensor, Tensor]], now: Now) -> torch.dtype:
     """The type in which forward and backward of these batches, the first left out, take less time. No weight changes."""
     # In a copy, since batch normalisation would learn from the trials.
     trial = copy.deepcopy(model)
@@ -240,9 +243,9 @@ def faster_precision(model: nn.Module, batches: list[tuple[Tensor, Tensor]]) -> 
     for precision in (torch.float32, torch.bfloat16):
         for number, (images, target) in enumerate(batches):
             if number == 1:
-                start = time.perf_counter()
+                start = now()
             loss_of(Learner(trial, precision).logits(images), target).backward()
-        seconds[precision] = time.perf_counter() - start
+        seconds[precision] = now() - start
     return min(seconds, key=lambda each: seconds[each])
 
 
@@ -255,13 +258,13 @@ def loss_of(logits: Tensor, target: Tensor) -> Tensor:
     return F.cross_entropy(logits, target, ignore_index=IGNORE, reduction="sum") / counted + DICE(logits, target)
 
 
-def affordable(learner: Learner, train: Images, seconds: float, most: int) -> int:
+def affordable(learner: Learner, train: Images, seconds: float, most: int, now: Now) -> int:
     """How many images, 1 to `most`, are predicted in that time, by the time of two after one that does not count."""
     predicted(learner, train.images[0], train.masks[0].shape)
-    start = time.perf_counter()
+    start = now()
     for image in train.images[:2]:
         predicted(learner, image, image.shape[:2])
-    return max(1, min(most, int(2 * seconds / (time.perf_counter() - start))))
+    return max(1, min(most, int(2 * seconds / max(now() - start, 0.01))))
 
 
 def spread_over(ids: list[str], count: int) -> list[str]:
@@ -272,32 +275,30 @@ def fit(
     learner: Learner,
     batches: Iterator[tuple[Tensor, Tensor]],
     validation: Images,
-    deadline: float,
-    lr: float,
-    decay: float,
     pack: Pack,
+    options: argparse.Namespace,
+    now: Now,
 ) -> int:
-    """Trains until the deadline, keeps the best of the validated weights, and returns the number of steps."""
-    optimizer = torch.optim.AdamW(learner.model.parameters(), lr=lr, weight_decay=decay)
-    start = time.time()
+    """Trains until the time is over, keeps the best of the validated weights, and returns the number of steps."""
+    optimizer = torch.optim.AdamW(learner.model.parameters(), lr=options.lr, weight_decay=options.decay)
+    start = now()
     validate(learner, validation, pack)
-    each = time.time() - start
-    begin, paused, steps = time.time(), 0.0, 0
-    total = max(deadline - begin - len(CHECKS) * each, 1e-9)
+    begin, paused, steps = now(), 0.0, 0
+    total = max(options.seconds - begin - len(CHECKS) * (begin - start), 1e-9)
     checks, best, weights = list(CHECKS), -1.0, learner.model.state_dict()
     learner.model.train()
     while checks:
-        share = (time.time() - begin - paused) / total
+        share = (now() - begin - paused) / total
         if share >= checks[0]:
             checks.pop(0)
-            start = time.time()
+            start = now()
             if (score := validate(learner, validation, pack)) > best:
                 best, weights = score, copy.deepcopy(learner.model.state_dict())
-            paused += time.time() - start
             learner.model.train()
+            paused += now() - start
             continue
         for group in optimizer.param_groups:
-            group["lr"] = lr * min(1.0, share / WARM_UP) * (1 - share) ** 0.9
+            group["lr"] = options.lr * min(1.0, share / WARM_UP) * (1 - share) ** 0.9
         images, target = next(batches)
         optimizer.zero_grad(set_to_none=True)
         loss_of(learner.logits(images), target).backward()
