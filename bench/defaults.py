@@ -258,6 +258,8 @@ def run(folder: Path, threads: int, *command: str, path: Path | None = None) -> 
         "PYTHONPATH": "" if path is None else str(path),
         "DVC_NO_ANALYTICS": "1",
         "OMP_NUM_THREADS": str(threads),
+        # Threads that spin while they wait would count as work where the clock is CPU time and the computer is shared.
+        "OMP_WAIT_POLICY": "PASSIVE",
     }
     result = subprocess.run(command, cwd=folder, capture_output=True, text=True, check=False, env=environment)
     if result.returncode:

@@ -72,6 +72,6 @@ def preset(index: pd.DataFrame, info: DatasetInfo) -> str:
     shares = index[pixel_columns(info)].sum() / (index["width"] * index["height"]).sum()
     if info.bits == 16 or info.channels not in (1, 3):
         return "medical"
-    if any(0 < share < RARE for share in shares[is_background(info.classes[0]) :]):
+    if any(0 < share < RARE for share in shares[int(is_background(info.classes[0])) :]):
         return "crop"
     return "standard" if len(index) < FEW else "light"
