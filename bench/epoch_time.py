@@ -39,7 +39,9 @@ def main() -> None:
     def validate(count: int) -> float:
         return seconds(with_images(training, 1, count).run.validate, now)
 
-    epoch = extrapolated(train, N_BATCHES, steps) + extrapolated(validate, N_VALIDATION, n_validation)
+    # Where the key is there, not every epoch is validated.
+    every = getattr(params.train, "validate_every", 1)
+    epoch = extrapolated(train, N_BATCHES, steps) + extrapolated(validate, N_VALIDATION, n_validation) / every
     print(json.dumps({"start": start, "epoch": epoch, "steps": steps}))
 
 

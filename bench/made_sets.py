@@ -54,7 +54,8 @@ def write(name: str, folder: Path) -> None:
     for number in range(made.n_images):
         image, mask = made.draw(np.random.default_rng(seed_of(0, name, number)))
         image = image[..., ::-1] if image.ndim == 3 else image
-        cv2.imwrite(str(folder / f"images/{number:03d}{made.suffix}"), image, [cv2.IMWRITE_JPEG_QUALITY, 90])
+        options = [cv2.IMWRITE_JPEG_QUALITY, 90] if made.suffix == ".jpg" else []
+        cv2.imwrite(str(folder / f"images/{number:03d}{made.suffix}"), image, options)
         cv2.imwrite(str(folder / f"masks/{number:03d}.png"), mask)
 
 
