@@ -140,12 +140,12 @@ def test_an_encoder_that_is_no_resnet_gives_way_in_rows_that_need_one_unless_it_
     other = architecture_costs.with_name(params.model, "resnet_unet")
     assert other.encoder == "resnet18"
     assert architecture_costs.notes(params.model, other, 32, 64) == (
-        "encoder resnet18, since model.encoder mobilenet_v2 is no ResNet",
+        "encoder resnet18, since it does not take model.encoder mobilenet_v2",
     )
     asked = params.model_copy(update={"model": params.model.model_copy(update={"name": "resnet_unet"})})
     found = row_of(asked, "resnet_unet")
     assert isinstance(found, architecture_costs.Failed)
-    assert found.reason.startswith("model.encoder: resnet_unet stands on a ResNet, and 'mobilenet_v2' is none of those here.")
+    assert found.reason.startswith("model.encoder: 'mobilenet_v2' is none of the encoders that resnet_unet takes.")
 
 
 def test_trained_weights_are_not_read(project: Path) -> None:
