@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Literal, Self
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from segpipe.errors import plain
-from segpipe.params.architectures import ARCHITECTURES, BUNDLED, BUNDLED_INPUTS, PHOTO_INPUTS
+from segpipe.params.architectures import ARCHITECTURES, BUNDLED, BUNDLED_INPUTS, PHOTO_INPUTS, patch_of
 from segpipe.params.messages import SHORT
 
 Share = Annotated[float, Field(ge=0, le=1)]
@@ -436,6 +436,8 @@ class Params(Section):
         stride = stride_of(self.model)
         of_library = "architecture" in ARCHITECTURES[self.model.name].reads
         named = f"{self.model.name}'s {self.model.architecture}" if of_library else f"model.name {self.model.name}"
+        if self.model.architecture in ARCHITECTURES[self.model.name].patched:
+            named += f" with the encoder {SHORT.repr(self.model.encoder)}"
         problems = [
             f"{key}: {size} is not a multiple of {stride}, the stride of {named}. Write {size + -size % stride}."
             for key, size in (("input.crop", self.input.crop), ("infer.tile", self.infer.tile))
@@ -504,7 +506,10 @@ def trained_inputs(model: ModelParams) -> tuple[str, ...]:
 def stride_of(model: ModelParams) -> int:
     """What the sides of a crop and of a tile must be a multiple of."""
     record = ARCHITECTURES[model.name]
-    return record.strides.get(model.architecture) or record.stride or 2**model.depth
+    stride = record.strides.get(model.architecture) or record.stride or 2**model.depth
+    patch = patch_of(model.encoder) if model.architecture in record.patched else 1
+    # A patch that does not divide the stride has a decoder of its own, which needs no more than whole patches.
+    return patch if stride % patch else stride
 
 
 def n_classes_of(data: DataParams) -> int | None:

@@ -112,6 +112,16 @@ def test_a_float_that_pyyaml_reads_as_text_is_a_float(tmp_path: Path) -> None:
             "optim.encoder_frozen: 25 of the 25 epochs of train.epochs, so the encoder would never learn. Write fewer",
         ),
         ({"optim__lr": float("nan")}, "optim.lr: nan will not do."),
+        (
+            {
+                "model__name": "smp",
+                "model__architecture": "DPT",
+                "model__encoder": "tu-vit_small_patch14_dinov2",
+                "input__crop": 128,
+            },
+            "input.crop: 128 is not a multiple of 14, the stride of smp's DPT with the encoder 'tu-vit_small_patch14_dinov2'. "
+            "Write 140.",
+        ),
         ({"loss__name": "mix", "loss__mix": dict.fromkeys(LossMix.model_fields, 0)}, "loss.mix: every loss has the weight 0."),
         ({"loss__mix__dice": -1}, "loss.mix.dice: -1 will not do. Input should be greater than or equal to 0."),
         ({"loss__mix__focall": 1}, "loss.mix.focall: no such key; did you mean focal?"),
