@@ -59,9 +59,9 @@ def cut_after(calls: int, save: Any) -> Any:
     left = [calls]
 
     def dying(run: loop.Run) -> None:
-        save(run)
         left[0] -= 1
         if not left[0]:
+            save(run)
             raise CutError
 
     return dying
