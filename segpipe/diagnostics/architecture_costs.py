@@ -58,8 +58,8 @@ def row(
 def with_name(model: ModelParams, name: str) -> ModelParams:
     """The model section with another name, without trained weights, which change no number here.
 
-    Rows other than the configured one get resnet18 where they need a ResNet and `model.encoder` is none. Raises
-    PipelineError where the section does not fit the name.
+    Rows other than the configured one get resnet18 where they do not take `model.encoder`. Raises PipelineError where the
+    section does not fit the name.
     """
     changes = {"name": name, "weights": "none", "weights_sha256": "none"}
     encoders = ARCHITECTURES[name].encoders
@@ -95,7 +95,7 @@ def notes(asked: ModelParams, model: ModelParams, stride: int, crop: int) -> tup
     if "architecture" in reads:
         found.append(f"{model.architecture} with the encoder {model.encoder}")
     elif "encoder" in reads:
-        other = "" if model.encoder == asked.encoder else f", since model.encoder {asked.encoder} is no ResNet"
+        other = "" if model.encoder == asked.encoder else f", since it does not take model.encoder {asked.encoder}"
         found.append(f"encoder {model.encoder}{other}")
     if crop % stride:
         found.append(f"crops are padded to {crop + -crop % stride} pixels, a multiple of its stride {stride}")

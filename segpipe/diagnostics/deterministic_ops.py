@@ -13,6 +13,7 @@ from segpipe.errors import PipelineError
 POOLING = "average by hand, or pool by a fixed window"
 RESIZING = "use nearest neighbours or a transposed convolution"
 PADDING = "pad with zeros"
+POSITIONS = "a vision transformer resamples its positions by it: train at the size that it knows, or with optim.encoder_rate 0"
 
 REFUSED: dict[str, str] = {
     "_adaptive_avg_pool2d_backward": POOLING,
@@ -24,6 +25,7 @@ REFUSED: dict[str, str] = {
     "max_unpool2d": RESIZING,
     "upsample_linear1d_backward": RESIZING,
     "upsample_bicubic2d_backward": RESIZING,
+    "_upsample_bicubic2d_aa_backward": POSITIONS,
     "upsample_trilinear3d_backward": RESIZING,
     "grid_sampler_2d_backward": RESIZING,
     "reflection_pad1d_backward": PADDING,

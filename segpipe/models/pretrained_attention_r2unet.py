@@ -1,7 +1,7 @@
-"""Attention R2U-Net on a ResNet: its encoder keeps trained weights, the bottom and the decoder are recurrent, the skips gated.
+"""Attention R2U-Net on a ResNet or EfficientNet: encoder with trained weights, recurrent bottom and decoder, gated skips.
 
-The encoder is the ResNet and nothing else, so that optim.encoder_rate is the rate of what came trained, and of no more.
-After Alom et al. 2018 (arXiv:1802.06955), Oktay et al. 2018 (arXiv:1804.03999) and He et al. 2015 (arXiv:1512.03385).
+The encoder is that network and nothing else, so that optim.encoder_rate is the rate of what came trained, and of no more.
+After Alom et al. 2018 (arXiv:1802.06955) and Oktay et al. 2018 (arXiv:1804.03999).
 """
 
 from collections.abc import Iterable, Sequence
@@ -9,9 +9,11 @@ from itertools import pairwise
 
 from torch import Tensor, nn
 
-from segpipe.models.layers import resnet_encoder
+from segpipe.models import bundled
+from segpipe.models.layers import lite_encoder, resnet_encoder
 from segpipe.models.layers import style as styles
 from segpipe.models.layers.attention_gate import AttentionGate
+from segpipe.models.layers.lite_encoder import LiteEncoder
 from segpipe.models.layers.recurrent import RecurrentResidualUnit
 from segpipe.models.layers.resnet_encoder import STRIDE, ResNetEncoder
 from segpipe.models.layers.style import Style
@@ -22,12 +24,19 @@ from segpipe.params.schema import ModelParams
 
 def from_params(params: ModelParams, in_channels: int, n_logits: int) -> Built:
     """The network whose encoder `params.encoder` and `params.weights` name."""
-    encoder = ResNetEncoder(params.encoder, in_channels)
-    network = attention_resnet(encoder, n_logits, styles.widths(params.width, 5), params.recurrence, styles.from_params(params))
-    return Built(network, STRIDE, resnet_encoder.start(encoder, params))
+    widths, style = styles.widths(params.width, 5), styles.from_params(params)
+    if params.encoder in bundled.PACKAGES:
+        lite = LiteEncoder(params.encoder, in_channels)
+        network = pretrained_attention_r2unet(lite, n_logits, widths, params.recurrence, style)
+        return Built(network, STRIDE, lite_encoder.start(lite, params))
+    resnet = ResNetEncoder(params.encoder, in_channels)
+    network = pretrained_attention_r2unet(resnet, n_logits, widths, params.recurrence, style)
+    return Built(network, STRIDE, resnet_encoder.start(resnet, params))
 
 
-def attention_resnet(encoder: ResNetEncoder, n_logits: int, widths: Sequence[int], steps: int, style: Style) -> UShape:
+def pretrained_attention_r2unet(
+    encoder: ResNetEncoder | LiteEncoder, n_logits: int, widths: Sequence[int], steps: int, style: Style
+) -> UShape:
     """The network whose decoder has `widths` channels, from full size to a 16th of it, and its bottom twice the last of them.
 
     A recurrent unit as wide as the last layer of a ResNet-50, 2048 channels, would alone have 151 million weights.

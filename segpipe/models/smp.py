@@ -2,6 +2,7 @@
 
 import difflib
 from functools import partial
+from pathlib import Path
 from typing import Any
 
 import segmentation_models_pytorch as smp
@@ -10,14 +11,17 @@ import torch
 from torch import Tensor, nn
 
 from segpipe.errors import PipelineError
-from segpipe.models import bundled, pretrained
+from segpipe.models import bundled, pretrained, vit_weights
 from segpipe.models.layers import adaptive_mean
+from segpipe.models.layers.patch_dpt import PatchDPT
 from segpipe.models.table import Built
 from segpipe.params.schema import ModelParams
 
 STRIDE = 32
 LARGER_STRIDES = {"PAN": 128}
 """PAN halves its bottom, a 16th of the image, three times more."""
+OF_TRANSFORMERS = "DPT"
+"""The architecture that takes timm's vision transformers; a patch that STRIDE is no multiple of is the stride itself."""
 
 
 def from_params(params: ModelParams, in_channels: int, n_logits: int) -> Built:
@@ -30,6 +34,11 @@ def start(encoder: nn.Module, params: ModelParams) -> str | None:
     """Gives the encoder the weights that `params` names, last of all; returns their SHA-256, None for none."""
     if params.weights == bundled.BUNDLED:
         return bundled.start(encoder, params)
+    if params.architecture == OF_TRANSFORMERS and params.weights not in (pretrained.NONE, pretrained.IMAGENET):
+        tensors, found = pretrained.read(Path(params.weights), params.weights_sha256)
+        named = vit_weights.named_as_timm(tensors, encoder.get_submodule("model"), params.weights)
+        pretrained.fill(encoder, named, params.weights)
+        return found
     download = partial(imagenet, params.architecture, params.encoder)
     return pretrained.start(encoder, params.weights, params.weights_sha256, download)
 
@@ -43,9 +52,9 @@ def build(architecture: str, encoder: str, in_channels: int, n_logits: int) -> t
     _check("model.architecture", architecture, [each.__name__ for each in smp.MODEL_ARCHITECTURES_MAPPING.values()])
     # timm names trained weights behind a dot.
     _check("model.encoder", encoder.partition(".")[0], encoders)
-    stride = LARGER_STRIDES.get(architecture, STRIDE)
     try:
         network = _create(architecture, encoder, None, in_channels, n_logits)
+        stride = network.stride if isinstance(network, PatchDPT) else LARGER_STRIDES.get(architecture, STRIDE)
         _try_out(network, in_channels, stride)
     except Exception as error:  # smp, timm and torch raise whatever comes to hand.
         raise PipelineError(
@@ -64,8 +73,10 @@ def imagenet(architecture: str, encoder: str) -> dict[str, Tensor]:
 
 def _create(architecture: str, encoder: str, weights: str | bool | None, in_channels: int, n_logits: int) -> Any:
     # A vision transformer expects one size unless told otherwise.
-    extra = {"dynamic_img_size": True} if architecture == "DPT" else {}
+    extra = {"dynamic_img_size": True} if architecture == OF_TRANSFORMERS else {}
     network = smp.create_model(architecture, encoder, encoder_weights=weights, in_channels=in_channels, classes=n_logits, **extra)
+    if architecture == OF_TRANSFORMERS and STRIDE % network.encoder.output_stride:
+        return PatchDPT(network.encoder, n_logits)
     adaptive_mean.use_in(network.decoder)
     return network
 

@@ -4,6 +4,7 @@ A network brings its own stride and is built by its own file; tests hold each re
 a record, and no file that training imports imports this one: a new record trains nothing again.
 """
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
@@ -29,6 +30,8 @@ class Architecture:
     """The sides of images must be a multiple of it; None is 2 to the power of `model.depth`."""
     strides: Mapping[str, int] = field(default_factory=dict)
     """Those values of `model.architecture` that have another stride, with theirs."""
+    patched: frozenset[str] = frozenset()
+    """Those values of `model.architecture` whose encoder cuts the image into patches, of which the sides are multiples too."""
     levels: int | None = None
     """How many numbers a list in `model.width` has; None is one more than `model.depth`."""
     least_depth: int = 1
@@ -53,12 +56,13 @@ ARCHITECTURES = {
     "r2unet": Architecture("R2U-Net", U_NET | {"recurrence"}),
     "attention_r2unet": Architecture("Attention R2U-Net", U_NET | {"recurrence"}, has_attention=True),
     "pretrained_attention_r2unet": Architecture(
-        "Attention R2U-Net with a ResNet encoder",
+        "Attention R2U-Net with a ResNet or EfficientNet encoder",
         (U_NET - {"depth"}) | ENCODER | {"recurrence"},
         stride=32,
         levels=5,
-        encoders=RESNETS,
+        encoders=RESNETS + BUNDLED,
         trained_inputs=("imagenet",),
+        bundled=BUNDLED,
         has_attention=True,
     ),
     "sa_unet": Architecture("SA-UNet", (U_NET - {"dropout"}) | {"drop_block", "drop_block_size"}, has_attention=True),
@@ -76,8 +80,15 @@ ARCHITECTURES = {
         ENCODER | {"architecture"},
         stride=32,
         strides={"PAN": 128},
+        patched=frozenset({"DPT"}),
         trained_inputs=PHOTO_INPUTS,
         bundled=BUNDLED,
     ),
 }
 """Each by its name, which is also that of its file in `segpipe/models`."""
+
+
+def patch_of(encoder: str) -> int:
+    """The side in pixels of the patches of a vision transformer, by timm's name for it; 1 where the name does not say."""
+    found = re.search(r"_patch(\d+)", encoder)
+    return int(found[1]) if found else 1

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Literal, Self
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from segpipe.errors import plain
-from segpipe.params.architectures import ARCHITECTURES, BUNDLED, BUNDLED_INPUTS, PHOTO_INPUTS
+from segpipe.params.architectures import ARCHITECTURES, BUNDLED, BUNDLED_INPUTS, PHOTO_INPUTS, patch_of
 from segpipe.params.messages import SHORT
 
 Share = Annotated[float, Field(ge=0, le=1)]
@@ -242,12 +242,13 @@ class ModelParams(Section):
     drop_block_size: int = Field(ge=1, le=64, description="pixels, side of the squares that are dropped (sa_unet)")
     encoder: str = Field(
         min_length=1,
-        description="resnet18 | resnet34 | resnet50 (resnet_unet, pretrained_attention_r2unet), any encoder name (smp)",
+        description="resnet18 | resnet34 | resnet50 (resnet_unet, pretrained_attention_r2unet), tu-efficientnet_lite0 | "
+        "...lite1 | ...lite2 (pretrained_attention_r2unet), any encoder name (smp)",
     )
     architecture: str = Field(min_length=1, description="Unet, FPN, DeepLabV3Plus, Segformer ... (smp)")
     weights: str = Field(
         min_length=1,
-        description="none | bundled (a package: tu-efficientnet_lite0 of smp) | imagenet (the library's download) | path of a "
+        description="none | bundled (a package: tu-efficientnet_lite0 and so on) | imagenet (the library's download) | path of a "
         "file: the encoder's start",
     )
     weights_sha256: str = Field(description="the SHA-256 of that file, 64 hexadecimal digits; a file must have it")
@@ -259,14 +260,12 @@ class ModelParams(Section):
             problems.append(f'weights_sha256: "{self.weights_sha256}" is no SHA-256. Write 64 hexadecimal digits, or none.')
         if record.encoders and self.encoder not in record.encoders:
             found, choices = SHORT.repr(self.encoder), ", ".join(record.encoders)
-            problems.append(
-                f"encoder: {self.name} stands on a ResNet, and {found} is none of those here. Write one of {choices}."
-            )
+            problems.append(f"encoder: {found} is none of the encoders that {self.name} takes. Write one of {choices}.")
         if self.weights == "bundled" and "weights" in record.reads and self.encoder not in record.bundled:
-            choices = ", ".join(BUNDLED)
+            found, names = SHORT.repr(self.encoder), " or ".join(name for name, each in ARCHITECTURES.items() if each.bundled)
             problems.append(
-                f"weights: no bundled weights fit {self.name} with the encoder {SHORT.repr(self.encoder)}. Write model.name smp "
-                f"with one of the encoders {choices}, or imagenet, a file or none."
+                f"weights: no bundled weights fit {self.name} with the encoder {found}. Write model.name {names} "
+                f"with one of the encoders {', '.join(BUNDLED)}, or imagenet, a file or none."
             )
         levels = record.levels or self.depth + 1
         if isinstance(self.width, tuple) and "width" in record.reads and len(self.width) != levels:
@@ -437,6 +436,8 @@ class Params(Section):
         stride = stride_of(self.model)
         of_library = "architecture" in ARCHITECTURES[self.model.name].reads
         named = f"{self.model.name}'s {self.model.architecture}" if of_library else f"model.name {self.model.name}"
+        if self.model.architecture in ARCHITECTURES[self.model.name].patched:
+            named += f" with the encoder {SHORT.repr(self.model.encoder)}"
         problems = [
             f"{key}: {size} is not a multiple of {stride}, the stride of {named}. Write {size + -size % stride}."
             for key, size in (("input.crop", self.input.crop), ("infer.tile", self.infer.tile))
@@ -505,7 +506,10 @@ def trained_inputs(model: ModelParams) -> tuple[str, ...]:
 def stride_of(model: ModelParams) -> int:
     """What the sides of a crop and of a tile must be a multiple of."""
     record = ARCHITECTURES[model.name]
-    return record.strides.get(model.architecture) or record.stride or 2**model.depth
+    stride = record.strides.get(model.architecture) or record.stride or 2**model.depth
+    patch = patch_of(model.encoder) if model.architecture in record.patched else 1
+    # A patch that does not divide the stride has a decoder of its own, which needs no more than whole patches.
+    return patch if stride % patch else stride
 
 
 def n_classes_of(data: DataParams) -> int | None:

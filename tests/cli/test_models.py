@@ -23,6 +23,7 @@ from segpipe.params.load import load_params
 from segpipe.params.schema import Params
 from segpipe.storage.files import write_json
 from segpipe.workflows import model_costs
+from tests.models.small_transformers import DINOV2, make_small
 from tests.structure.imports import ROOT
 
 WIDTHS = [4, 8]
@@ -140,12 +141,12 @@ def test_an_encoder_that_is_no_resnet_gives_way_in_rows_that_need_one_unless_it_
     other = architecture_costs.with_name(params.model, "resnet_unet")
     assert other.encoder == "resnet18"
     assert architecture_costs.notes(params.model, other, 32, 64) == (
-        "encoder resnet18, since model.encoder mobilenet_v2 is no ResNet",
+        "encoder resnet18, since it does not take model.encoder mobilenet_v2",
     )
     asked = params.model_copy(update={"model": params.model.model_copy(update={"name": "resnet_unet"})})
     found = row_of(asked, "resnet_unet")
     assert isinstance(found, architecture_costs.Failed)
-    assert found.reason.startswith("model.encoder: resnet_unet stands on a ResNet, and 'mobilenet_v2' is none of those here.")
+    assert found.reason.startswith("model.encoder: 'mobilenet_v2' is none of the encoders that resnet_unet takes.")
 
 
 def test_trained_weights_are_not_read(project: Path) -> None:
@@ -193,3 +194,18 @@ def test_every_architecture_has_its_row_at_the_projects_own_settings(project: Pa
     told = json.loads(CliRunner().invoke(app, ["models", "--json"]).stdout)
     assert [each["name"] for each in told["models"]] == list(table.MODELS)
     assert [each for each in told["models"] if "reason" in each] == []
+
+
+@pytest.mark.slow
+def test_a_vision_transformer_has_a_row_and_layers_at_the_stride_of_its_patch(
+    project: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    make_small(monkeypatch)
+    monkeypatch.setattr(table, "MODELS", ("smp",))
+    model = {"model.name": "smp", "model.architecture": "DPT", "model.encoder": DINOV2}
+    edit.write(project / "params.yaml", model | {"input.crop": 42, "infer.tile": 42})
+    told = json.loads(run("smp", "--crop", "42", "--json").stdout)
+    (row,) = told["models"]
+    assert (row["stride"], row["notes"]) == (14, [f"DPT with the encoder {DINOV2}"])
+    assert sum(layer["parameters"] for layer in told["layers"]) == row["parameters"]
+    assert row["multiply_adds"] > 0 and row["peak_bytes"] > 4 * row["parameters"]

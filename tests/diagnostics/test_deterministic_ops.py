@@ -11,6 +11,13 @@ from segpipe.training import loop
 from tests.training.suite import batches, run
 
 
+class Antialiased(nn.Module):
+    """How timm resamples the positions of a vision transformer."""
+
+    def forward(self, image: Tensor) -> Tensor:
+        return F.interpolate(image, size=(5, 6), mode="bicubic", antialias=True)
+
+
 def told(layer: nn.Module, size: int = 8) -> str:
     image = torch.rand(2, 3, size, size, requires_grad=True)
     return "\n".join(deterministic_ops.warnings(deterministic_ops.operations(lambda: layer(image).sum().backward())))
@@ -22,6 +29,10 @@ def told(layer: nn.Module, size: int = 8) -> str:
         (nn.AdaptiveAvgPool2d(3), "_adaptive_avg_pool2d_backward: torch refuses it on CUDA; average by hand"),
         (nn.AdaptiveMaxPool2d(3), "adaptive_max_pool2d_backward"),
         (nn.Upsample(scale_factor=2, mode="bicubic"), "upsample_bicubic2d_backward: torch refuses it"),
+        (
+            Antialiased(),
+            "_upsample_bicubic2d_aa_backward: torch refuses it on CUDA; a vision transformer resamples its positions",
+        ),
         (nn.Upsample(scale_factor=2, mode="bilinear"), "upsample_bilinear2d_backward: bilinear resizing repeats itself"),
         (nn.ReflectionPad2d(1), "reflection_pad2d_backward: torch refuses it on CUDA; pad with zeros"),
         (nn.ReplicationPad2d(1), "replication_pad2d_backward"),

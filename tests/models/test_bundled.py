@@ -21,12 +21,14 @@ from tests.models.suite import SMALL, images
 from tests.structure.imports import ROOT
 
 LITE0 = "tu-efficientnet_lite0"
+BY_NAME = ("pretrained_attention_r2unet", "smp")
+"""The models that take them."""
 REQUIRED = {LITE0}
 """The encoders whose package is a dependency; those of an extra may be missing."""
 
 
-def with_weights(encoder: str = LITE0, **changes: Any) -> ModelParams:
-    return SMALL["smp"].model_copy(update={"encoder": encoder, "weights": "bundled"} | changes)
+def with_weights(encoder: str = LITE0, name: str = "smp", **changes: Any) -> ModelParams:
+    return SMALL[name].model_copy(update={"encoder": encoder, "weights": "bundled"} | changes)
 
 
 def in_file(encoder: str = LITE0) -> dict[str, Tensor]:
@@ -44,10 +46,11 @@ def own(params: ModelParams, channels: int = 3) -> dict[str, Tensor]:
     return tensors
 
 
+@pytest.mark.parametrize("model", BY_NAME)
 @pytest.mark.parametrize("encoder", PACKAGES)
-def test_each_tensor_is_the_files_at_the_same_place(encoder: str) -> None:
+def test_each_tensor_is_the_files_at_the_same_place(encoder: str, model: str) -> None:
     """The file and timm list the layers in the same order, which the names that bring them together do not use."""
-    given, found = in_file(encoder), own(with_weights(encoder))
+    given, found = in_file(encoder), own(with_weights(encoder, model))
     assert len(found) == len(given) - len(["_conv_head.weight", *["_bn1"] * 5, "_fc.weight", "_fc.bias"])
     for (name, tensor), (other, wanted) in zip(found.items(), given.items(), strict=False):
         assert name.split(".")[-1] == other.split(".")[-1]
@@ -122,8 +125,9 @@ def test_the_hash_is_the_files_and_may_be_asked_for() -> None:
         build(with_weights(weights_sha256="0" * 64), 3, 1)
 
 
-def test_every_weight_of_the_encoder_learns() -> None:
-    network = build(with_weights(), 3, 1).network
+@pytest.mark.parametrize("model", BY_NAME)
+def test_every_weight_of_the_encoder_learns(model: str) -> None:
+    network = build(with_weights(name=model), 3, 1).network
     network(images(2, 3, 64, 64)).square().mean().backward()
     for name, weight in network.get_submodule("encoder").named_parameters():
         assert weight.grad is not None and weight.grad.isfinite().all() and weight.grad.any(), name
@@ -153,7 +157,7 @@ def test_two_processes_take_the_same_step() -> None:
 
 
 def test_the_record_names_the_encoders_that_have_a_package() -> None:
-    assert {name: record.bundled for name, record in ARCHITECTURES.items() if record.bundled} == {"smp": BUNDLED}
+    assert {name: record.bundled for name, record in ARCHITECTURES.items() if record.bundled} == dict.fromkeys(BY_NAME, BUNDLED)
     assert tuple(PACKAGES) == BUNDLED
 
 

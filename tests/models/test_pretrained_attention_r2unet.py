@@ -14,7 +14,7 @@ from segpipe.models.layers.recurrent import RecurrentConv, RecurrentResidualUnit
 from segpipe.models.layers.resnet_encoder import RESNETS, ResNetEncoder
 from segpipe.models.layers.style import ACTIVATIONS, Style
 from segpipe.models.layers.u_shape import UShape
-from segpipe.models.pretrained_attention_r2unet import attention_resnet
+from segpipe.models.pretrained_attention_r2unet import pretrained_attention_r2unet
 from segpipe.models.segmenter import Segmenter
 from segpipe.models.table import Built, build
 from segpipe.storage.files import sha256_of
@@ -107,14 +107,14 @@ def test_size(name: str) -> None:
     total += sum(unit_size(own + skip, own, 2) for own, skip in zip(widths[::-1], (*skips[::-1], 0), strict=True))
     total += widths[0] * 5 + 5
     with torch.device("meta"):
-        network = attention_resnet(ResNetEncoder(name, 3), 5, widths, 2, STYLE)
+        network = pretrained_attention_r2unet(ResNetEncoder(name, 3), 5, widths, 2, STYLE)
     assert sum(weight.numel() for weight in network.parameters()) == total
 
 
 def network(steps: int = 2, dropout: float = 0.0) -> UShape:
     torch.manual_seed(0)
     style = Style("relu", "batch", dropout, "transposed")
-    return attention_resnet(ResNetEncoder("resnet18", 3), 2, [4, 4, 8, 8, 16], steps, style).eval()
+    return pretrained_attention_r2unet(ResNetEncoder("resnet18", 3), 2, [4, 4, 8, 8, 16], steps, style).eval()
 
 
 def test_the_bottom_and_every_block_above_it_are_recurrent_and_every_skip_is_gated() -> None:

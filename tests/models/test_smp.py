@@ -1,18 +1,21 @@
 """segmentation_models_pytorch by name: what works, and what is said of what does not."""
 
+import warnings
 from pathlib import Path
 from typing import Any
 
 import pytest
 import segmentation_models_pytorch as smp
+import timm
 import torch
 from safetensors.torch import save_file
+from segmentation_models_pytorch.encoders.timm_vit import TimmViTEncoder
 
 from segpipe.errors import PipelineError
 from segpipe.inference.attention_maps import has_attention
 from segpipe.models.pretrained import adapt, sha256_of_tensors
 from segpipe.models.segmenter import Segmenter
-from segpipe.models.smp import LARGER_STRIDES, build
+from segpipe.models.smp import LARGER_STRIDES, OF_TRANSFORMERS, build
 from segpipe.models.table import build as build_by_name
 from segpipe.params.architectures import ARCHITECTURES as RECORDS
 from segpipe.params.schema import stride_of
@@ -20,6 +23,14 @@ from tests.models.suite import SMALL, images
 
 ARCHITECTURES = [architecture.__name__ for architecture in smp.MODEL_ARCHITECTURES_MAPPING.values()]
 ENCODERS = dict.fromkeys(ARCHITECTURES, "mobilenet_v2") | {"DPT": "tu-vit_tiny_patch16_224"}
+OTHER_PAIRS = [
+    ("PAN", "tu-resnet18"),
+    ("Unet", "mit_b0"),
+    ("DPT", "tu-vit_small_patch8_224"),
+    ("DPT", "tu-vit_small_patch14_dinov2"),
+    ("DPT", "tu-vit_small_patch32_224"),
+    ("DPT", "tu-eva02_tiny_patch14_224"),
+]
 NEED_TWO_IMAGES = {"DeepLabV3", "DeepLabV3Plus", "PAN", "UPerNet"}
 """They normalise over a batch of single pixels, which has no spread when the batch is one image."""
 
@@ -34,7 +45,7 @@ def test_every_architecture_takes_and_learns_from_any_size(architecture: str) ->
     assert all(weight.grad.isfinite().all() for weight in network.parameters() if weight.grad is not None)
 
 
-@pytest.mark.parametrize(("architecture", "encoder"), [*ENCODERS.items(), ("PAN", "tu-resnet18"), ("Unet", "mit_b0")])
+@pytest.mark.parametrize(("architecture", "encoder"), [*ENCODERS.items(), *OTHER_PAIRS])
 def test_the_record_is_that_of_the_network(architecture: str, encoder: str) -> None:
     params = SMALL["smp"].model_copy(update={"architecture": architecture, "encoder": encoder})
     built = build_by_name(params, 3, 1)
@@ -44,6 +55,42 @@ def test_the_record_is_that_of_the_network(architecture: str, encoder: str) -> N
         # As training and tiles give it: unpadded.
         assert built.network.eval()(torch.zeros(1, 3, stride, 3 * stride)).shape == (1, 1, stride, 3 * stride)
     assert has_attention(Segmenter(built.network, stride, [0.0] * 3, [1.0] * 3)) == RECORDS["smp"].has_attention
+
+
+def patch_in_timm(name: str) -> int | None:
+    """The stride of the network that DPT would take, from timm's own record of it; None where it takes none of that name."""
+    with torch.device("meta"), warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        try:
+            return int(TimmViTEncoder(name, pretrained=False, dynamic_img_size=True).output_stride)
+        except Exception:  # Each network refuses in its own way what it does not know.
+            return None
+
+
+@pytest.mark.parametrize(
+    "names",
+    [
+        pytest.param(timm.list_models(["*dinov2", "vit_small*", "flexivit_small"]), id="few"),
+        pytest.param(timm.list_models(), id="all", marks=pytest.mark.slow),
+    ],
+)
+def test_the_stride_follows_from_the_name_of_every_transformer_that_timm_has(names: list[str]) -> None:
+    """Without timm: what a decoder of whole factors can reach is smp's 32, any other patch is the stride."""
+    patches = {name: patch for name in names if (patch := patch_in_timm(name))}
+    wanted = {name: 32 if 32 % patch == 0 else patch for name, patch in patches.items()}
+    changes = ({"architecture": "DPT", "encoder": f"tu-{name}"} for name in wanted)
+    assert [stride_of(SMALL["smp"].model_copy(update=each)) for each in changes] == [*wanted.values()]
+    assert set(wanted.values()) == {14, 32}
+    # A name may say which trained weights are meant.
+    tagged = SMALL["smp"].model_copy(update={"architecture": "DPT", "encoder": "tu-vit_small_patch14_dinov2.lvd142m"})
+    assert stride_of(tagged) == 14
+
+
+def test_a_patch_is_the_stride_of_transformers_alone() -> None:
+    assert OF_TRANSFORMERS in RECORDS["smp"].patched
+    for name, architecture in (("smp", "Unet"), ("unet", "DPT")):
+        changes = {"architecture": architecture, "encoder": "tu-vit_small_patch14_dinov2", "depth": 4}
+        assert stride_of(SMALL[name].model_copy(update=changes)) == {"smp": 32, "unet": 16}[name]
 
 
 @pytest.mark.parametrize("architecture", LARGER_STRIDES)

@@ -77,12 +77,12 @@ def test_a_float_that_pyyaml_reads_as_text_is_a_float(tmp_path: Path) -> None:
         ({"seed": ...}, "seed: is missing."),
         (
             {"model__name": "resnet_unet", "model__encoder": "mobilenet_v2"},
-            "model.encoder: resnet_unet stands on a ResNet, and 'mobilenet_v2' is none of those here. "
+            "model.encoder: 'mobilenet_v2' is none of the encoders that resnet_unet takes. "
             "Write one of resnet18, resnet34, resnet50.",
         ),
         (
             {"model__name": "pretrained_attention_r2unet", "model__encoder": "resnet101"},
-            "model.encoder: pretrained_attention_r2unet",
+            "model.encoder: 'resnet101' is none of the encoders that pretrained_attention_r2unet takes. ",
         ),
         ({"input__crop": 100}, "input.crop: 100 is not a multiple of 16, the stride of model.name unet. Write 112."),
         (
@@ -112,6 +112,16 @@ def test_a_float_that_pyyaml_reads_as_text_is_a_float(tmp_path: Path) -> None:
             "optim.encoder_frozen: 25 of the 25 epochs of train.epochs, so the encoder would never learn. Write fewer",
         ),
         ({"optim__lr": float("nan")}, "optim.lr: nan will not do."),
+        (
+            {
+                "model__name": "smp",
+                "model__architecture": "DPT",
+                "model__encoder": "tu-vit_small_patch14_dinov2",
+                "input__crop": 128,
+            },
+            "input.crop: 128 is not a multiple of 14, the stride of smp's DPT with the encoder 'tu-vit_small_patch14_dinov2'. "
+            "Write 140.",
+        ),
         ({"loss__name": "mix", "loss__mix": dict.fromkeys(LossMix.model_fields, 0)}, "loss.mix: every loss has the weight 0."),
         ({"loss__mix__dice": -1}, "loss.mix.dice: -1 will not do. Input should be greater than or equal to 0."),
         ({"loss__mix__focall": 1}, "loss.mix.focall: no such key; did you mean focal?"),
@@ -120,12 +130,13 @@ def test_a_float_that_pyyaml_reads_as_text_is_a_float(tmp_path: Path) -> None:
         ({"loss__class_weights": "given", **VOC, **MERGED}, "loss.weights: 2 numbers for the 19 classes of data.voc."),
         (
             {"model__name": "resnet_unet", "model__weights": "bundled"},
-            "model.weights: no bundled weights fit resnet_unet with the encoder 'resnet18'. Write model.name smp with one of the "
-            "encoders tu-efficientnet_lite0, tu-efficientnet_lite1, tu-efficientnet_lite2, or imagenet, a file or none.",
+            "model.weights: no bundled weights fit resnet_unet with the encoder 'resnet18'. Write model.name "
+            "pretrained_attention_r2unet or smp with one of the encoders tu-efficientnet_lite0, tu-efficientnet_lite1, "
+            "tu-efficientnet_lite2, or imagenet, a file or none.",
         ),
         (
             {"model__name": "smp", "model__encoder": "tu-efficientnet_lite3", "model__weights": "bundled"},
-            "model.weights: no bundled weights fit smp with the encoder 'tu-efficientnet_lite3'. Write model.name smp ",
+            "model.weights: no bundled weights fit smp with the encoder 'tu-efficientnet_lite3'. Write model.name ",
         ),
         ({"loss__tversky_beta": 0}, "loss.tversky_beta: 0 will not do. Input should be greater than 0."),
     ],
