@@ -21,8 +21,8 @@ PARAMS = {
     "runtime": {"save_every": 0},
 }
 FILES = ("models/fold0/model.safetensors", "models/fold0/history.csv")
-BETWEEN = (1, 3, 4, 7)
-"""Saved states between two kills: after each batch, and in other places of the epochs each time."""
+BETWEEN = (3, 5, 7)
+"""Saved states between two kills. An epoch has 4, three batches and its end, so the kills come to all of its places."""
 DYING = """
 import os, runpy, signal, sys
 from segpipe.training import resume
@@ -88,9 +88,11 @@ def compare(place: Path, chosen: tuple[int, ...], tell: Callable[[str], object] 
 
 
 def main() -> None:
-    argparse.ArgumentParser(description=__doc__).parse_args()
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--between", type=int, nargs="+", default=BETWEEN)
+    given = parser.parse_args()
     with tempfile.TemporaryDirectory() as temporary:
-        print(f"one hash: {compare(Path(temporary) / 'repository', BETWEEN)}")
+        print(f"one hash: {compare(Path(temporary) / 'repository', tuple(given.between))}")
 
 
 if __name__ == "__main__":
