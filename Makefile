@@ -36,6 +36,7 @@ test-all: $(READY)
 # Half an hour and more: what the tests do a little of, done a lot.
 torture: $(READY)
 	$(BIN)/python -m tests.torture.independence
+	$(BIN)/python -m tests.torture.resumed
 	$(BIN)/python -m tests.torture.damage --count 500
 	$(BIN)/python -m tests.torture.full_disk
 	$(BIN)/python -m tests.torture.kills --kills 100

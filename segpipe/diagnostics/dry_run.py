@@ -6,11 +6,12 @@ from dataclasses import dataclass
 import torch
 
 from segpipe.dataset.loader import Batch
+from segpipe.diagnostics.fake_tensors import fake_copy
 from segpipe.losses import table as losses
 from segpipe.losses.table import Classes
 from segpipe.models.segmenter import Segmenter
 from segpipe.params.schema import LossParams, OptimParams, TrainParams
-from segpipe.training import encoder_schedule, loop, optim, precision
+from segpipe.training import averaged, encoder_schedule, loop, optim, precision
 
 BATCHES = 2
 """The first makes gradients and the optimizer's moments; from the second on each step is like the one before."""
@@ -40,27 +41,27 @@ def dry_run(segmenter: Segmenter, shape: TrainingShape, batch_size: int, device:
     weights = (1.0,) * shape.n_classes if shape.loss.class_weights != "none" else ()
     epochs = shape.train.epochs
     best = loop.Best(0, 0.0, {name: tensor.detach().clone() for name, tensor in segmenter.state_dict().items()})
-    loop.train_epoch(
-        loop.Run(
-            model=segmenter,
-            weights=segmenter.state_dict,
-            optimizer=optimizer,
-            loss=losses.build(shape.loss, Classes(shape.has_background, weights)),
-            batches=lambda epoch, first: _batches(shape, batch_size),
-            n_batches=BATCHES,
-            validate=dict,
-            autocast=precision.autocast(shape.train.precision, device),
-            step=precision.stepper(segmenter, optimizer, shape.optim.clip_norm, scaler),
-            learning_rate=lambda epoch, history: 0.0,
-            score=lambda record: 0.0,
-            device=device,
-            epochs=epochs,
-            seed=0,
-            fold=0,
-            at_epoch=encoder_schedule.at_epoch(segmenter.network, encoder, shape.optim, epochs),
-            progress=loop.Progress(epoch=epochs - 1, best=best),
-        )
+    run = loop.Run(
+        model=segmenter,
+        weights=segmenter.state_dict,
+        optimizer=optimizer,
+        loss=losses.build(shape.loss, Classes(shape.has_background, weights)),
+        batches=lambda epoch, first: _batches(shape, batch_size),
+        n_batches=BATCHES,
+        validate=lambda run, record: {},
+        autocast=precision.autocast(shape.train.precision, device),
+        step=precision.stepper(segmenter, optimizer, shape.optim.clip_norm, scaler),
+        learning_rate=lambda epoch, history: 0.0,
+        score=lambda record: 0.0,
+        device=device,
+        epochs=epochs,
+        seed=0,
+        fold=0,
+        at_epoch=encoder_schedule.at_epoch(segmenter.network, encoder, shape.optim, epochs),
+        progress=loop.Progress(epoch=epochs - 1, best=best),
     )
+    # The average's numbers do not matter, and a copy of them could not be taken of fake tensors.
+    loop.train_epoch(averaged.prepare(run, fake_copy(segmenter), shape.train.ema) if shape.train.ema else run)
 
 
 def _batches(shape: TrainingShape, batch_size: int) -> Iterator[Batch]:

@@ -15,7 +15,7 @@ from torch import Tensor, nn
 from segpipe.dataset.loader import Batch
 from segpipe.losses.table import Losses
 from segpipe.training.first_steps import digest
-from segpipe.training.loop import Run
+from segpipe.training.loop import Record, Run
 
 WEIGHTS = "weights"
 
@@ -61,11 +61,11 @@ def watched(run: Run, trace: Trace, steps: int) -> Run:
             if weight.grad is not None:
                 trace.add(f"gradient of {names[id(weight)]}", weight.grad)
 
-    def validate() -> dict[str, float]:
-        record = run.validate()
-        for name, value in record.items():
+    def validate(trained: Run, record: Record) -> Record:
+        found = run.validate(trained, record)
+        for name, value in found.items():
             trace.add(name, value)
-        return record
+        return found
 
     def save_state(trained: Run) -> None:
         trace.add(WEIGHTS, digest(run.weights().values()))

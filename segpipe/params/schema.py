@@ -378,6 +378,15 @@ class TrainParams(Section):
         description="loss | dice | miou | pixel_accuracy | precision | recall | dice_per_image, of the validation part"
     )
     early_stop: Count = Field(description="epochs without a better monitor before training stops; 0 never stops early")
+    validate_every: Positive = Field(description="epochs between two validations; the last epoch is always validated")
+    validate_images: Count = Field(
+        description="images of the validation part that are predicted before the last tenth of the epochs; 0 takes all"
+    )
+    ema: float = Field(
+        ge=0,
+        lt=1,
+        description="0 or more, below 1: share of the weights' average that each step leaves, such as 0.99; 0 averages nothing",
+    )
     precision: Literal["fp32", "bf16", "fp16"] = Field(description="fp32 | bf16 | fp16 (cuda only)")
     deterministic: bool = Field(description="false is faster on some GPUs and gives other bytes each time")
     limit_images: Count = Field(description="trains and validates on the first N images only; 0 takes all")

@@ -1,6 +1,7 @@
 """Curves as SVG that takes the page's own font and colours, light and dark."""
 
 import io
+import math
 import re
 from collections.abc import Mapping, Sequence
 
@@ -51,7 +52,9 @@ def curves(results: Sequence[FoldResults], columns: Sequence[str], unit_range: b
         for each in results:
             for name, colour in zip(columns, SERIES, strict=False):
                 values = [_number(row, name) for row in each.history]
-                axes.plot(range(1, len(values) + 1), values, color=colour, linewidth=1.8 if len(results) == 1 else 1.1)
+                # A line goes from one epoch that was validated to the next.
+                known = {epoch: value for epoch, value in enumerate(values, start=1) if not math.isnan(value)}
+                axes.plot([*known], [*known.values()], color=colour, linewidth=1.8 if len(results) == 1 else 1.1)
                 best = _best(each.run, values)
                 axes.plot([epoch for epoch, _ in best], [value for _, value in best], "o", color=colour, markersize=5)
         if unit_range:

@@ -9,6 +9,8 @@ from segpipe.report.numbers import of_fold
 
 TERM = "train_loss_"
 """What the columns of a mixture's terms begin with in history.csv."""
+SUBSET = "subset_"
+"""What the columns of a subset of the validation part begin with, where there is one (train.validate_images)."""
 
 
 @dataclass(frozen=True)
@@ -31,13 +33,18 @@ class Fold:
 
 
 def charts(results: Sequence[FoldResults]) -> list[Chart]:
-    """Loss and scores, all folds in one drawing, then each term of a loss that is a mixture, in the history's order."""
-    both = ("training", "validation")
+    """Loss and scores, all folds in one drawing, then each term of a loss that is a mixture, in the history's order.
+
+    Where a subset was validated, in more epochs than the whole part, its numbers are drawn.
+    """
+    subset = any(name.startswith(SUBSET) for each in results for row in each.history for name in row)
+    prefix, of_part = (SUBSET, "subset of validation") if subset else ("val_", "validation")
+    both, scores = ("training", of_part), f"{of_part} scores".capitalize()
     names = dict.fromkeys(name for each in results for row in each.history[:1] for name in row if name.startswith(TERM))
-    terms = {f"Part of the loss: {name.removeprefix(TERM)}": (name, name.replace("train_", "val_", 1)) for name in names}
+    terms = {f"Part of the loss: {name.removeprefix(TERM)}": (name, name.replace("train_", prefix, 1)) for name in names}
     return [
-        Chart("Loss", both, figures.curves(results, ("train_loss", "val_loss"), unit_range=False)),
-        Chart("Validation scores", ("Dice", "mIoU"), figures.curves(results, ("val_dice", "val_miou"), unit_range=True)),
+        Chart("Loss", both, figures.curves(results, ("train_loss", f"{prefix}loss"), unit_range=False)),
+        Chart(scores, ("Dice", "mIoU"), figures.curves(results, (f"{prefix}dice", f"{prefix}miou"), unit_range=True)),
         *(Chart(title, both, figures.curves(results, columns, unit_range=False)) for title, columns in terms.items()),
     ]
 

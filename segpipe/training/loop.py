@@ -1,7 +1,6 @@
 """The training loop, on one screen. What differs between runs is which parts a `Run` holds, never a branch in here."""
 
 import copy
-import math
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import AbstractContextManager
@@ -21,7 +20,8 @@ from segpipe.training.counted_images import counted_images, sum_over_images
 Record = dict[str, float]
 """An epoch's numbers: epoch, lr, train_loss and those of its terms, and val_... of each score that exists.
 
-Images of which every pixel is ignored are in none of them; where there is no other, train_loss is missing.
+`val_` is the whole validation part, `subset_` a fixed subset of it: an epoch that is not validated on them has none of these.
+Images of which every pixel is ignored are in no number; where there is no other, train_loss is missing.
 """
 
 Batches = Callable[[int, int], Iterable[Batch]]
@@ -36,10 +36,13 @@ Sums = dict[str, float]
 
 @dataclass(frozen=True)
 class Speed:
-    """How fast an epoch trained, and the share of its time, 0 to 1, in which it waited for data. Never in a tracked file."""
+    """How fast an epoch trained, the share of its time, 0 to 1, in which it waited for data, and how long it took, without
+    its validation. Never in a tracked file.
+    """
 
     images_per_s: float
     data_wait: float
+    seconds: float
 
 
 @dataclass(frozen=True)
@@ -94,8 +97,12 @@ class Run:
     n_batches: int
     """How many batches an epoch has."""
 
-    validate: Callable[[], Record]
-    """The validation part's val_... numbers at the end of an epoch; the same in every process."""
+    validate: Callable[["Run", Record], Record]
+    """The val_... and subset_... numbers at the end of an epoch, none where it is not validated; the same in every process.
+
+    It is given the run as it is trained and the epoch's record so far, since an epoch after which `epochs` or `stop` ends the
+    training is always validated on the whole part: so there is a best epoch, whatever ends the training.
+    """
 
     autocast: Callable[[], AbstractContextManager[object]]
     """What the forward pass runs under."""
@@ -109,8 +116,11 @@ class Run:
     learning_rate: Callable[[float, Sequence[Record]], float]
     """The learning rate at an epoch, a fraction inside one, after the epochs of the history."""
 
-    score: Callable[[Record], float]
-    """The monitored score of an epoch, larger being better: which epoch's weights are kept."""
+    score: Callable[[Record], float | None]
+    """The monitored score of an epoch, larger being better: which epoch's weights are kept.
+
+    None where the epoch was not validated on the whole part, so that it cannot be compared with those that were.
+    """
 
     device: torch.device
     """Where the model lies, and batches go."""
@@ -157,11 +167,11 @@ def fit(run: Run) -> Best:
         record, speed = train_epoch(run)
         # Before any score is compared: every comparison with a NaN is false.
         _refuse_broken_weights(run)
-        record |= run.validate()
+        record |= run.validate(run, record)
         progress.history.append(record)
         score = run.score(record)
         # Strictly larger: the first of equal epochs stays the best, and a resume cannot change which.
-        if progress.best is None or score > progress.best.score:
+        if score is not None and (progress.best is None or score > progress.best.score):
             # A copy, since a state dict shares its memory with the weights that go on learning.
             progress.best = Best(progress.epoch, score, copy.deepcopy(run.weights()))
         # Before the state is saved, so that a resume begins with the next epoch.
@@ -169,7 +179,7 @@ def fit(run: Run) -> Best:
         run.save_state(run)
         for hook in run.hooks:
             hook(record, speed, run)
-    assert progress.best is not None, "params allow no training without epochs"
+    assert progress.best is not None, "there is an epoch, and the last is validated on the whole part"
     return progress.best
 
 
@@ -274,27 +284,4 @@ class _Clock:
 
     def speed(self) -> Speed:
         elapsed = max(time.perf_counter() - self.start, 1e-9)
-        return Speed(self.images / elapsed, min(1.0, self.waited / elapsed))
-
-
-def monitored_score(monitor: str) -> Callable[[Record], float]:
-    """How good a record is by the monitored number, larger being better; one that is not finite is as bad as can be.
-
-    Where the validation part has no pixel that is not ignored, nothing tells the epochs apart, and the later is the better.
-    Raises PipelineError for a record without the number but with others: the validation part has none, in any epoch.
-    """
-    sign = -1.0 if monitor == "loss" else 1.0
-
-    def score(record: Record) -> float:
-        if not any(name.startswith("val_") for name in record):
-            return record["epoch"]
-        if f"val_{monitor}" not in record:
-            raise PipelineError(
-                f"train.monitor: the validation part has no {monitor}, since it holds no object. "
-                "Look at what `dvc repro split` prints, or set train.monitor to loss or pixel_accuracy."
-            )
-        value = sign * record[f"val_{monitor}"]
-        # No number is larger than a NaN, so one that came first would stay the best.
-        return value if math.isfinite(value) else -math.inf
-
-    return score
+        return Speed(self.images / elapsed, min(1.0, self.waited / elapsed), elapsed)

@@ -6,17 +6,17 @@ from collections.abc import Sequence
 from segpipe.params.schema import OptimParams
 
 
-def learning_rate(params: OptimParams, epoch: float, epochs: int, scores: Sequence[float]) -> float:
+def learning_rate(params: OptimParams, epoch: float, epochs: int, scores: Sequence[float | None]) -> float:
     """The learning rate at `epoch` (a fraction inside an epoch) of `epochs`.
 
     Grows linearly over `warmup_epochs`, then follows the schedule. `scores` holds the monitored score of each past
-    epoch, larger being better; only `plateau` reads it.
+    epoch, larger being better, None where it was not validated; only `plateau` reads it.
     """
     warmup = min(1.0, epoch / params.warmup_epochs) if params.warmup_epochs else 1.0
     return params.lr * warmup * _factor(params, epoch, epochs, scores)
 
 
-def _factor(params: OptimParams, epoch: float, epochs: int, scores: Sequence[float]) -> float:
+def _factor(params: OptimParams, epoch: float, epochs: int, scores: Sequence[float | None]) -> float:
     # The share of what follows the warm-up; max(1, ...), since a training can be all warm-up.
     done = max(0.0, epoch - params.warmup_epochs) / max(1, epochs - params.warmup_epochs)
     match params.schedule:
@@ -32,12 +32,15 @@ def _factor(params: OptimParams, epoch: float, epochs: int, scores: Sequence[flo
             return float(params.factor ** _drops(scores, params.patience))
 
 
-def _drops(scores: Sequence[float], patience: int) -> int:
-    """How often `scores` went more than `patience` epochs without a new best; each drop starts a new count."""
+def _drops(scores: Sequence[float | None], patience: int) -> int:
+    """How often `scores` went more than `patience` epochs without a new best; each drop starts a new count.
+
+    An epoch without a score counts as one of them, and proves nothing: only one with a score can be a drop.
+    """
     best, waited, drops = -math.inf, 0, 0
     for score in scores:
-        best, waited = (score, 0) if score > best else (best, waited + 1)
+        best, waited = (score, 0) if score is not None and score > best else (best, waited + 1)
         # More than: torch's ReduceLROnPlateau also bears `patience` epochs and drops after the next.
-        if waited > patience:
+        if score is not None and waited > patience:
             drops, waited = drops + 1, 0
     return drops

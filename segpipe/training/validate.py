@@ -1,6 +1,7 @@
 """The scores of the validation part at the end of an epoch, by the function that evaluate uses too."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Collection, Iterable, Sequence
+from dataclasses import dataclass
 
 import torch
 
@@ -10,29 +11,75 @@ from segpipe.losses.table import LossFunction
 from segpipe.models.segmenter import Segmenter
 from segpipe.params.schema import InferParams
 from segpipe.record import DatasetInfo
-from segpipe.scores import mean, scores
-from segpipe.training.loop import Record
+from segpipe.scores import Confusion, mean, scores
+from segpipe.training.loop import Record, Run
+from segpipe.training.validation_plan import ValidationPlan
 
 
-def validator(
+@dataclass(frozen=True)
+class Scored:
+    """An image's losses, None where it is ignored wholly, and its confusion counts, (K, K); without its predicted classes."""
+
+    id: str
+    losses: dict[str, float | None]
+    counts: Confusion
+
+
+Scorer = Callable[[Sequence[str]], Sequence[Scored]]
+"""Predicts the images of these ids, in their order."""
+
+
+def scorer(
     segmenter: Segmenter,
-    images: Iterable[WholeImage],
-    info: DatasetInfo,
+    read: Callable[[Sequence[str]], Iterable[WholeImage]],
+    n_classes: int,
     loss: LossFunction,
     params: InferParams,
     long_side: int,
     device: torch.device,
-) -> Callable[[], Record]:
-    """A function that predicts all images; returns val_loss and its terms (an image's mean) and val_... of each score.
+) -> Scorer:
+    """A function that predicts images by the segmenter as it is then; `read` yields the images of some ids, in their order."""
 
-    Images of which every pixel is ignored are in no mean; what no image has a value of is left out of the record.
+    def score(ids: Sequence[str]) -> Sequence[Scored]:
+        segmenter.eval()
+        results = score_images(segmenter, read(ids), n_classes, loss, params, long_side, device)
+        # What was predicted is let go at once: of a large part it would fill the memory.
+        return [Scored(each.id, each.losses, each.counts) for each in results]
+
+    return score
+
+
+def validator(plan: ValidationPlan, score: Scorer, info: DatasetInfo) -> Callable[[Run, Record], Record]:
+    """A `Run.validate` that predicts what the plan says, and the whole part after the epoch in which the training stops.
+
+    It finds val_loss and its terms (an image's mean) and val_... of each score where it predicts the whole part, and the same as
+    subset_... of the plan's subset. Images of which every pixel is ignored are in no mean; what no image has a value of is left
+    out of the record.
     """
 
-    def validate() -> Record:
-        segmenter.eval()
-        results = list(score_images(segmenter, images, len(info.classes), loss, params, long_side, device))
-        found: dict[str, float | None] = {name: mean(result.losses[name] for result in results) for name in results[0].losses}
-        found |= scores([result.counts for result in results], info.has_background)
-        return {f"val_{name}": value for name, value in found.items() if value is not None}
+    in_subset: Collection[str] = frozenset(plan.subset)
+
+    def numbers(ids: Sequence[str]) -> Record:
+        scored = score(ids) if ids else ()
+        # The subset has numbers in each epoch that is validated: a curve of one kind, and no image is predicted for it twice.
+        subset = _numbers("subset_", [each for each in scored if each.id in in_subset], info)
+        return subset | (_numbers("val_", scored, info) if ids == plan.ids else {})
+
+    def validate(run: Run, record: Record) -> Record:
+        ids = plan.images(run.progress.epoch, run.epochs)
+        found = numbers(ids)
+        # Scores of the subset cannot choose the best epoch, so one that ends the training is validated as the last one is.
+        if ids != plan.ids and run.stop([*run.progress.history, record | found]):
+            found = numbers(plan.ids)
+        return found
 
     return validate
+
+
+def _numbers(prefix: str, scored: Sequence[Scored], info: DatasetInfo) -> Record:
+    """The means over the images, by their names with this before them."""
+    if not scored:
+        return {}
+    found: dict[str, float | None] = {name: mean(each.losses[name] for each in scored) for name in scored[0].losses}
+    found |= scores([each.counts for each in scored], info.has_background)
+    return {f"{prefix}{name}": value for name, value in found.items() if value is not None}

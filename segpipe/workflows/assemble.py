@@ -1,6 +1,7 @@
 """A training put together from params.yaml: every part is built once, in the order in which it is needed."""
 
-from collections.abc import Iterable
+import copy
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 
 import torch
@@ -15,11 +16,12 @@ from segpipe.models.segmenter import Segmenter
 from segpipe.models.whole_model import whole_model
 from segpipe.params.stage_keys import TrainKeys
 from segpipe.reproducibility.seeds import seed_of
-from segpipe.training import encoder_schedule, hooks, loop, optim, precision, schedule
+from segpipe.training import averaged, encoder_schedule, hooks, loop, monitored_score, optim, precision, schedule, validate
+from segpipe.training import validation_plan as plans
 from segpipe.training.state import Scaler
-from segpipe.training.validate import validator
+from segpipe.training.validation_plan import ValidationPlan
 from segpipe.workflows.model_card import model_card
-from segpipe.workflows.training_data import TrainingData
+from segpipe.workflows.training_data import TrainingData, wholly_ignored
 
 
 @dataclass(frozen=True)
@@ -65,6 +67,27 @@ def with_images(training: Training, n_train: int | None, n_validation: int | Non
     return replace(training, data=data, run=_run(training.params, data, training.device, *parts))
 
 
+def validation_plan(params: TrainKeys, data: TrainingData) -> ValidationPlan:
+    """Which epochs are validated, and on which images."""
+    ignored = set(wholly_ignored(data.pack, data.validation_ids))
+    counted = [item for item in data.validation_ids if item not in ignored]
+    return plans.plan(data.validation_ids, counted, params.train.validate_every, params.train.validate_images, params.seed)
+
+
+def watched_score(params: TrainKeys, data: TrainingData) -> monitored_score.Score:
+    """What `early_stop` and `plateau` go by: the score of the subset where there is one, so that all are of the same images."""
+    if validation_plan(params, data).subset:
+        return monitored_score.of_subset(params.train.monitor)
+    return _best_score(params, data)
+
+
+def _best_score(params: TrainKeys, data: TrainingData) -> monitored_score.Score:
+    """What the best epoch is chosen by."""
+    if wholly_ignored(data.pack, data.validation_ids) == data.validation_ids:
+        return monitored_score.latest
+    return monitored_score.of_whole(params.train.monitor)
+
+
 def _classes(params: TrainKeys, data: TrainingData) -> Classes:
     """What the loss knows of the classes, with the weights that `loss.class_weights` asks for."""
     info, rows = data.pack.info, data.pack.index.loc[data.train_ids]
@@ -93,29 +116,44 @@ def _run(
 ) -> loop.Run:
     """The parts of the loop; who watches and where states are saved comes later."""
     optimizer = optim.build(params.optim, segmenter, encoder)
-    images = loader.whole_image_loader(loader.WholeImages(data.pack, data.validation_ids), params.runtime.workers)
-    score = loop.monitored_score(params.train.monitor)
+    # The average of the weights is a module of its own, so that validation need not put it into the one that learns.
+    kept = copy.deepcopy(segmenter) if params.train.ema else segmenter
+    watched = watched_score(params, data)
     epochs = params.train.epochs
-    return loop.Run(
+    run = loop.Run(
         model=segmenter,
-        weights=segmenter.state_dict,
+        weights=kept.state_dict,
         optimizer=optimizer,
         loss=loss,
         batches=_batches(params, data, pin=device.type == "cuda"),
         # Rounded up, as `EpochBatches` cuts them.
         n_batches=-(-len(data.train_ids) // params.train.batch_size),
-        validate=validator(segmenter, images, data.pack.info, loss, params.infer, params.input.long_side, device),
+        validate=_validate(params, data, device, kept, loss),
         autocast=precision.autocast(params.train.precision, device),
         step=precision.stepper(segmenter, optimizer, params.optim.clip_norm, scaler),
-        learning_rate=lambda epoch, history: schedule.learning_rate(params.optim, epoch, epochs, [*map(score, history)]),
-        score=score,
+        learning_rate=lambda epoch, history: schedule.learning_rate(params.optim, epoch, epochs, [*map(watched, history)]),
+        score=_best_score(params, data),
         device=device,
         epochs=epochs,
         seed=params.seed,
         fold=data.fold,
         at_epoch=encoder_schedule.at_epoch(segmenter.network, encoder, params.optim, epochs),
-        stop=hooks.early_stop(params.train.early_stop, score),
+        stop=hooks.early_stop(params.train.early_stop, watched),
     )
+    return averaged.prepare(run, kept, params.train.ema) if params.train.ema else run
+
+
+def _validate(
+    params: TrainKeys, data: TrainingData, device: torch.device, segmenter: Segmenter, loss: LossFunction
+) -> Callable[[loop.Run, loop.Record], loop.Record]:
+    """What validates the segmenter at the end of an epoch."""
+    info = data.pack.info
+
+    def read(ids: Sequence[str]) -> Iterable[loader.WholeImage]:
+        return loader.whole_image_loader(loader.WholeImages(data.pack, ids), params.runtime.workers)
+
+    score = validate.scorer(segmenter, read, len(info.classes), loss, params.infer, params.input.long_side, device)
+    return validate.validator(validation_plan(params, data), score, info)
 
 
 def _batches(params: TrainKeys, data: TrainingData, pin: bool) -> loop.Batches:

@@ -47,9 +47,10 @@ def main(
         watched = tracing.watched(run, trace, steps)
         try:
             loop.fit(watched)
-        # The epoch was cut short, so its validation is still to come.
+        # The epoch was cut short, so its validation is still to come: on the whole part, as that of a last epoch.
         except tracing.EnoughError:
-            watched.validate()
+            last = replace(watched, epochs=watched.progress.epoch + 1)
+            last.validate(last, {"epoch": watched.progress.epoch})
     # Last, since it switches deterministic algorithms off and on.
     slowdown = tracing.determinism_slowdown(backward, lambda on: devices.configure_determinism(params.threads, on))
     found = {"card": training.card.to_dict(), "entries": trace.entries, "slowdown": slowdown, "n_batches": run.n_batches}

@@ -19,7 +19,7 @@ from segpipe.training import device as devices
 from segpipe.training import encoder_schedule, first_steps, history, hooks, loop, resume
 from segpipe.training.norm_errors import translate_norm_errors
 from segpipe.workflows import track_training
-from segpipe.workflows.assemble import Training, assemble
+from segpipe.workflows.assemble import Training, assemble, validation_plan, watched_score
 from segpipe.workflows.training_data import image_warnings, read_fold
 
 
@@ -75,7 +75,8 @@ def _train(training: Training, states: resume.SavedStates) -> Trained:
     for line in encoder_notes(training):
         print(line)
     optim = training.params.optim
-    watching = (hooks.console(training.params.train.monitor), track_training.epoch_hook(tracker, optim))
+    plan = validation_plan(training.params, training.data)
+    watching = (hooks.console(training.params.train.monitor, plan), track_training.epoch_hook(tracker, optim))
     run = replace(training.run, hooks=watching, save_state=first_steps.noting(states.saver(training.scaler)))
     _go_on(run, training, states)
     track_training.replay(tracker, run.progress, optim)
@@ -85,6 +86,7 @@ def _train(training: Training, states: resume.SavedStates) -> Trained:
         # Ctrl-C and an exit are no Exception: somebody ended the training, and nothing failed.
         tracker.end("FAILED" if isinstance(error, Exception) else "KILLED")
         raise
+    _tell_early_stop(training, run)
     model = _write(training, run.progress, best)
     track_training.finish(tracker, training, model, best.epoch)
     # Said before the saved states go: whoever is killed from here on has trained to the end.
@@ -108,6 +110,14 @@ def encoder_notes(training: Training) -> list[str]:
     learning = encoder_schedule.describe(training.encoder, params.optim, params.train.epochs)
     advice = pretrained.about_input(params.model, params.input.normalise, training.data.pack.info.channels)
     return [line for line in (learning, advice) if line]
+
+
+def _tell_early_stop(training: Training, run: loop.Run) -> None:
+    """Says so where the training stopped before its last epoch."""
+    if len(run.progress.history) < run.epochs:
+        score = watched_score(training.params, training.data)
+        waited = hooks.epochs_without_better([score(record) for record in run.progress.history])
+        print(f"stopped early: no better epoch for {waited} epochs (train.early_stop)", flush=True)
 
 
 def _go_on(run: loop.Run, training: Training, states: resume.SavedStates) -> None:

@@ -26,8 +26,8 @@ MOMENTS = st.frozensets(st.tuples(st.integers(0, 10_000), st.integers(0, 50)), m
 QUICK = ("unet",)
 
 
-def setting(crop: int = 32, precision: str = "fp32", **optim: Any) -> TrainingShape:
-    train = PARAMS.train.model_copy(update={"precision": precision})
+def setting(crop: int = 32, precision: str = "fp32", ema: float = 0.0, **optim: Any) -> TrainingShape:
+    train = PARAMS.train.model_copy(update={"precision": precision, "ema": ema})
     return TrainingShape(crop, 3, 4, True, PARAMS.loss, PARAMS.optim.model_copy(update=optim), train)
 
 
@@ -104,8 +104,8 @@ def test_the_allocator_gives_out_what_was_computed(name: str, batch_size: int) -
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("changes", [{"precision": "bf16"}, {"name": "sgd"}, {"encoder_rate": 0.0}])
-def test_so_it_does_in_half_precision_by_another_optimizer_and_with_a_frozen_encoder(changes: dict[str, Any]) -> None:
+@pytest.mark.parametrize("changes", [{"precision": "bf16"}, {"name": "sgd"}, {"encoder_rate": 0.0}, {"ema": 0.99}])
+def test_so_it_does_in_half_precision_by_another_optimizer_with_a_frozen_encoder_and_an_average(changes: dict[str, Any]) -> None:
     segmenter, how = network("unet"), setting(64, **changes)
     assert memory.computed(segmenter, how).peak(7) == pytest.approx(given_out(segmenter, how, 7), rel=0.05)
 
@@ -120,13 +120,14 @@ def test_no_loss_asks_for_numbers_that_are_not_there(name: str) -> None:
 
 def test_the_settings_count() -> None:
     segmenter = network("unet")
-    adamw, sgd, bf16, frozen = (
+    adamw, sgd, bf16, frozen, averaged = (
         peak_of(segmenter, how, 8)
-        for how in (setting(), setting(name="sgd"), setting(precision="bf16"), setting(encoder_rate=0.0))
+        for how in (setting(), setting(name="sgd"), setting(precision="bf16"), setting(encoder_rate=0.0), setting(ema=0.99))
     )
     weights = sum(weight.nbytes for weight in segmenter.parameters())
     # One moment instead of two, and no step counter beside each weight.
     assert adamw - sgd == pytest.approx(weights, rel=0.02)
+    assert averaged - adamw == pytest.approx(weights, rel=0.02)
     assert bf16 < 0.8 * adamw
     assert frozen < 0.9 * adamw
 

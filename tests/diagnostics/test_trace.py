@@ -21,7 +21,7 @@ def traced(steps: int, **parts: Any) -> trace.Trace:
     try:
         loop.fit(watched)
     except trace.EnoughError:
-        watched.validate()
+        watched.validate(watched, {})
     return found
 
 
@@ -103,7 +103,7 @@ def test_the_layer_that_differs_is_named_with_its_kind(drift: tuple[float, float
 
 
 def test_a_score_that_differs_is_named() -> None:
-    other = traced(2, validate=lambda: {"val_dice": 0.25})
+    other = traced(2, validate=lambda run, record: {"val_dice": 0.25})
     assert "val_dice differs (0.5 and 0.25); the validation does not repeat itself" in difference(traced(2), other)
 
 

@@ -48,5 +48,11 @@ def test_a_dot_marks_each_folds_best_epoch() -> None:
     assert drawn({"best_epoch": 2}).count("<use") == 1, "where a number is missing, nothing is marked"
 
 
+def test_a_line_goes_over_the_epochs_without_a_number() -> None:
+    """Epochs that were not validated stand between any two that were: single points would be no line."""
+    line = next(path for path in re.findall(r'<path d="([^"]+)"[^>]*var\(--two\)', drawn().replace("\n", " ")))
+    assert line.count("M") == 1 and line.count("L") == 4
+
+
 def test_no_epoch_is_no_error() -> None:
     assert figures.curves([FoldResults(0, {}, {}, [], {}, {})], ("loss",), unit_range=False).startswith("<svg")

@@ -13,7 +13,7 @@ from segpipe.models.unet import unet
 from segpipe.params.load import load_params
 from segpipe.params.schema import OptimParams
 from segpipe.reproducibility.seeds import seed_of
-from segpipe.training import loop, optim, precision, schedule
+from segpipe.training import loop, monitored_score, optim, precision, schedule
 from tests.structure.imports import ROOT
 
 CPU = torch.device("cpu")
@@ -59,11 +59,11 @@ def run(**changes: Any) -> loop.Run:
         "loss": build(PARAMS.loss, Classes(True)),
         "batches": batches,
         "n_batches": 2,
-        "validate": lambda: {"val_dice": 0.5},
+        "validate": lambda run, record: {"val_dice": 0.5},
         "autocast": precision.autocast("fp32", CPU),
         "step": precision.stepper(segmenter, optimizer, OPTIM.clip_norm, None),
         "learning_rate": lambda epoch, history: schedule.learning_rate(OPTIM, epoch, 2, dice(history)),
-        "score": loop.monitored_score("dice"),
+        "score": monitored_score.of_whole("dice"),
         "device": CPU,
         "epochs": 2,
         "seed": 42,
@@ -72,7 +72,7 @@ def run(**changes: Any) -> loop.Run:
     return loop.Run(**parts | changes)
 
 
-def scripted(name: str, values: list[float]) -> Callable[[], loop.Record]:
+def scripted(name: str, values: list[float]) -> Callable[[loop.Run, loop.Record], loop.Record]:
     """A validation that finds these values, one an epoch."""
     remaining = iter(values)
-    return lambda: {name: next(remaining)}
+    return lambda run, record: {name: next(remaining)}

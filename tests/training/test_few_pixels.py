@@ -127,7 +127,7 @@ def test_it_learns_what_it_was_not_shown(whole: Path, tenth: Path) -> None:
         best = loop.fit(training.run)
     truth.segmenter.load_state_dict(training.segmenter.state_dict())
     with contextlib.chdir(whole):
-        unseen = truth.run.validate()["val_dice"]
+        unseen = truth.run.validate(truth.run, {})["val_dice"]
     assert best.score > 0.6
     assert unseen > 0.6
     assert abs(unseen - best.score) < 0.15

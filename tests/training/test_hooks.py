@@ -4,16 +4,18 @@ import time
 
 import pytest
 
-from segpipe.training import hooks, loop
+from segpipe.training import hooks, loop, monitored_score
+from segpipe.training.validation_plan import ValidationPlan
 from tests.training.suite import run
 
-SPEED = loop.Speed(images_per_s=12.4, data_wait=0.256)
+SPEED = loop.Speed(images_per_s=12.4, data_wait=0.256, seconds=3.0)
+DENSE = ValidationPlan(["a", "b", "c", "d"], [], every=1)
 
 
-def stopped_after(patience: int, values: list[float]) -> int:
+def stopped_after(patience: int, values: list[float | None]) -> int:
     """How many epochs are trained until early stopping has enough, or all."""
-    stop = hooks.early_stop(patience, loop.monitored_score("dice"))
-    history = [{"val_dice": value} for value in values]
+    stop = hooks.early_stop(patience, monitored_score.of_whole("dice"))
+    history = [{} if value is None else {"val_dice": value} for value in values]
     return next((done for done in range(len(values)) if stop(history[:done])), len(values))
 
 
@@ -25,21 +27,20 @@ def stopped_after(patience: int, values: list[float]) -> int:
         (1, [0.3, 0.3, 0.3], 2),
         (3, [0.1, 0.2, 0.3, 0.4], 4),
         (0, [0.9, 0.1, 0.1, 0.1, 0.1], 5),
+        # An epoch without a score counts, and is no proof: only the next one with a score is.
+        (2, [None, 0.3, None, None, None, 0.2, 0.9], 6),
+        (2, [None, 0.3, None, None, None, 0.4, None, 0.3, 0.9], 8),
+        (1, [None, None, None], 3),
     ],
 )
-def test_early_stopping_counts_epochs_without_a_better_value(patience: int, values: list[float], epochs: int) -> None:
+def test_early_stopping_counts_epochs_without_a_better_value(patience: int, values: list[float | None], epochs: int) -> None:
     assert stopped_after(patience, values) == epochs
 
 
-def test_early_stopping_says_so(capsys: pytest.CaptureFixture[str]) -> None:
-    stopped_after(1, [0.3, 0.2, 0.1])
-    assert capsys.readouterr().out == "stopped early: no better epoch for 1 epochs (train.early_stop)\n"
-
-
-def shown(monitor: str, record: loop.Record, capsys: pytest.CaptureFixture[str]) -> str:
+def shown(monitor: str, record: loop.Record, capsys: pytest.CaptureFixture[str], plan: ValidationPlan = DENSE) -> str:
     training = run(epochs=10)
     training.progress.history.extend([record, record])
-    hooks.console(monitor)(record, SPEED, training)
+    hooks.console(monitor, plan)(record, SPEED, training)
     return capsys.readouterr().out
 
 
@@ -59,15 +60,41 @@ def test_the_console_says_where_nothing_was_learned_or_scored(capsys: pytest.Cap
     assert "train loss none | validation  none | 12 images/s" in shown("dice", {"epoch": 1, "lr": 0.1}, capsys)
 
 
-def test_the_time_left_follows_from_the_time_taken(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+def test_the_console_says_which_images_were_validated(capsys: pytest.CaptureFixture[str]) -> None:
+    plan, record = ValidationPlan(["a", "b"], ["b"], every=2), {"epoch": 1, "train_loss": 0.1, "subset_loss": 0.5}
+    assert "| validation of the subset  loss 0.500 | 12 images/s" in shown("dice", record, capsys, plan)
+    assert "| validation  loss 0.250 | 12 images/s" in shown("dice", record | {"val_loss": 0.25}, capsys, plan)
+    assert "| not validated | 12 images/s" in shown("dice", {"epoch": 2, "train_loss": 0.1}, capsys, plan)
+
+
+def times_left(
+    plan: ValidationPlan, epochs: int, first: int, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> list[str]:
+    """What is said after each epoch from `first` on, where training takes 40 s and the validation of an image 10 s."""
     now = [100.0]
     monkeypatch.setattr(time, "monotonic", lambda: now[0])
-    report, training = hooks.console("dice"), run(epochs=10)
-    for elapsed, done in ((15.0, 1), (30.0, 2), (600.0, 5)):
-        now[0] = 100.0 + elapsed
-        training.progress.history[:] = [{"epoch": 0, "train_loss": 0.1}] * done
-        report(training.progress.history[-1], SPEED, training)
-    first, second, third = capsys.readouterr().out.splitlines()
-    assert first.endswith(", 2 min left")
-    assert second.endswith(", 2 min left")
-    assert third.endswith("10 min left")
+    report, training = hooks.console("dice", plan), run(epochs=epochs)
+    for epoch in range(first, epochs):
+        now[0] += 40.0 + 10.0 * len(plan.images(epoch, epochs))
+        training.progress.history[:] = [{"epoch": epoch, "train_loss": 0.1}] * (epoch + 1)
+        report(training.progress.history[-1], loop.Speed(1.0, 0.0, 40.0), training)
+    return [line.rpartition("waiting for data, ")[2] for line in capsys.readouterr().out.splitlines()]
+
+
+def test_the_time_left_follows_from_the_time_taken(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    # 4 epochs are left after the first, of 80 s each.
+    assert times_left(DENSE, 5, 0, monkeypatch, capsys) == ["5 min left", "4 min left", "3 min left", "80 s left", "0 s left"]
+
+
+def test_the_time_left_of_a_resumed_training_follows_from_its_own_epochs(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert times_left(DENSE, 5, 3, monkeypatch, capsys) == ["80 s left", "0 s left"]
+
+
+def test_the_time_left_tells_epochs_that_are_validated_on_all_on_few_and_not_at_all_apart(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    plan = ValidationPlan([*"abcdefghijklmnopqrst"], ["a"], every=2)
+    # Until an image was validated nobody knows how long it takes. The last epoch has all 20, which take 200 s.
+    assert times_left(plan, 4, 0, monkeypatch, capsys) == ["more than 2 min left", "5 min left", "4 min left", "0 s left"]

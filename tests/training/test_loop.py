@@ -13,7 +13,7 @@ from segpipe.dataset.loader import Batch
 from segpipe.errors import PipelineError
 from segpipe.images.to_tensor import unit_values
 from segpipe.losses.table import Losses
-from segpipe.training import loop, precision
+from segpipe.training import loop, monitored_score, precision
 from tests.training.suite import CPU, batches, model, run, scripted
 
 
@@ -176,15 +176,8 @@ def test_the_best_epoch_is_the_first_of_the_best_score_with_its_weights(values: 
 
 
 def test_a_monitored_loss_is_better_when_smaller() -> None:
-    watched = run(epochs=3, validate=scripted("val_loss", [0.5, 0.2, 0.3]), score=loop.monitored_score("loss"))
+    watched = run(epochs=3, validate=scripted("val_loss", [0.5, 0.2, 0.3]), score=monitored_score.of_whole("loss"))
     assert loop.fit(watched).epoch == 1
-
-
-def test_the_monitored_score_by_hand() -> None:
-    assert loop.monitored_score("dice")({"val_dice": 0.7, "val_loss": 2.0}) == 0.7
-    assert loop.monitored_score("loss")({"val_dice": 0.7, "val_loss": 2.0}) == -2.0
-    assert loop.monitored_score("loss")({"val_loss": math.nan}) == -math.inf
-    assert loop.monitored_score("loss")({"val_loss": math.inf}) == -math.inf
 
 
 def test_all_hooks_are_called_after_the_state_was_kept() -> None:
@@ -220,7 +213,7 @@ def test_training_goes_on_in_training_mode_after_validation() -> None:
     segmenter = model()
     segmenter.register_forward_pre_hook(lambda module, given: modes.append(module.training))
 
-    def validate() -> loop.Record:
+    def validate(run: loop.Run, record: loop.Record) -> loop.Record:
         segmenter.eval()
         return {"val_dice": 0.5}
 
@@ -248,4 +241,4 @@ def test_speed_is_images_by_time() -> None:
 
 def test_a_monitor_without_a_value_stops_and_says_what_to_do() -> None:
     with pytest.raises(PipelineError, match=r"train\.monitor: the validation part has no dice, since it holds no object"):
-        loop.fit(run(validate=lambda: {"val_loss": 1.0}))
+        loop.fit(run(validate=lambda run, record: {"val_loss": 1.0}))

@@ -34,7 +34,7 @@ def fresh(layout: torch.memory_format = torch.channels_last, **changes: Any) -> 
     optimizer = optim.build(params, segmenter, encoder)
     at_epoch = encoder_schedule.at_epoch(segmenter.network, encoder, params, 3)
 
-    def validate() -> loop.Record:
+    def validate(run: loop.Run, record: loop.Record) -> loop.Record:
         return {"val_dice": float(next(segmenter.parameters()).detach().sum().sin())}
 
     step = precision.stepper(segmenter, optimizer, 1.0, None)

@@ -83,6 +83,13 @@ def test_plateau_by_hand() -> None:
     assert [learning_rate(params, 0, 9, gains[:done]) for done in range(10)] == [1, 1, 1, 1, 0.5, 0.5, 0.25, 0.25, 0.25, 0.125]
 
 
+def test_plateau_counts_epochs_without_a_score_and_drops_at_none_of_them() -> None:
+    params = optim_params(schedule="plateau", warmup_epochs=0, patience=1, factor=0.5, lr=1.0)
+    scores = [None, None, 0.5, None, None, None, 0.4, None, 0.4, 0.6]
+    # Nothing known, nothing known, better, three that prove nothing, drop, proves nothing, drop, better.
+    assert [learning_rate(params, 0, 9, scores[:done]) for done in range(11)] == [1, 1, 1, 1, 1, 1, 1, 0.5, 0.5, 0.25, 0.25]
+
+
 @pytest.mark.parametrize("schedule", SCHEDULES)
 @given(epoch=st.floats(0, 30), epochs=st.integers(1, 30), warmup=st.integers(0, 40))
 def test_every_rate_lies_between_0_and_the_one_asked_for(schedule: str, epoch: float, epochs: int, warmup: int) -> None:

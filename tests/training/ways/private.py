@@ -41,8 +41,8 @@ def prepare(run: Run, clip: float, noise: float, batch_size: int, delta: float, 
         generator.manual_seed(seed_of(run.seed, run.fold, run.progress.epoch, run.progress.batch, "noise"))
         optimizer.step()
 
-    def validate() -> Record:
-        return run.validate() | {"epsilon": epsilon(len(run.progress.history) + 1, noise, delta)}
+    def validate(trained: Run, record: Record) -> Record:
+        return run.validate(trained, record) | {"epsilon": epsilon(len(run.progress.history) + 1, noise, delta)}
 
     def stop(history: Sequence[Record]) -> bool:
         return run.stop(history) or epsilon(len(history) + 1, noise, delta) > budget

@@ -1,6 +1,8 @@
 """A tiny training without batch statistics or dropout: an image's gradient depends on no other image."""
 
+import copy
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 import torch
@@ -11,7 +13,7 @@ from segpipe.models.layers.style import Style
 from segpipe.models.segmenter import Segmenter
 from segpipe.models.unet import unet
 from segpipe.record import IGNORE
-from segpipe.training import loop, optim, precision
+from segpipe.training import averaged, loop, optim, precision
 from tests.training import suite
 
 CLIP = 1.0
@@ -37,10 +39,16 @@ def run(momentum: float = 0.9, clip: float = CLIP, **changes: Any) -> loop.Run:
     return suite.run(**parts | changes)
 
 
-def scored(segmenter: nn.Module) -> Callable[[], loop.Record]:
+def averaging(plain: loop.Run, decay: float) -> loop.Run:
+    """The run with averaged weights, which are what is validated."""
+    average = copy.deepcopy(plain.model)
+    return averaged.prepare(replace(plain, validate=scored(average)), average, decay)
+
+
+def scored(segmenter: nn.Module) -> Callable[[loop.Run, loop.Record], loop.Record]:
     """A validation whose number changes with every weight."""
 
-    def validate() -> loop.Record:
+    def validate(run: loop.Run, record: loop.Record) -> loop.Record:
         segmenter.eval()
         with torch.no_grad():
             logits = segmenter(torch.linspace(0, 1, 3 * 16 * 16).view(1, 3, 16, 16))

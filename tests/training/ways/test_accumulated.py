@@ -8,8 +8,8 @@ import torch
 
 from segpipe.training import loop, resume
 from tests.training.test_resume import CutError, cut_after, ended
-from tests.training.ways import accumulated, averaged
-from tests.training.ways.suite import CLIP, batches, run
+from tests.training.ways import accumulated
+from tests.training.ways.suite import CLIP, averaging, batches, run
 
 
 @pytest.mark.parametrize(
@@ -39,7 +39,7 @@ def test_the_network_never_sees_more_than_a_part() -> None:
 def training(states: resume.SavedStates, average: bool) -> loop.Run:
     """Two epochs of two batches in two parts, saved as often as can be; averaged weights as a part before or without."""
     whole = run(batches=batches(5, 4), save_state=states.saver(None))
-    return accumulated.prepare(averaged.prepare(whole, 0.5) if average else whole, 2, CLIP)
+    return accumulated.prepare(averaging(whole, 0.5) if average else whole, 2, CLIP)
 
 
 @pytest.mark.parametrize("average", [False, True], ids=["alone", "with averaged weights"])

@@ -1,0 +1,103 @@
+"""Trainings that are validated now and then, on few images, and that keep averaged weights: as params.yaml asks for them."""
+
+import contextlib
+import io
+import shutil
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from segpipe import evaluation, paths
+from segpipe.dataset.split import folds
+from segpipe.params.load import load_params
+from segpipe.params.stage_keys import EvaluateKeys, TrainKeys
+from segpipe.scores import scores
+from segpipe.training import loop, resume
+from segpipe.workflows import train
+from segpipe.workflows.evaluate import evaluate
+from stages import convert, download, split
+from tests.pipeline.conftest import TINY, set_params
+from tests.structure.imports import ROOT
+from tests.training.test_resume import CutError, cut_after, ended
+
+SPARSE: dict[str, Any] = {"epochs": 4, "validate_every": 2, "validate_images": 3, "ema": 0.9, "precision": "bf16"}
+
+
+@pytest.fixture(scope="module")
+def project(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A small sample, split."""
+    folder = tmp_path_factory.mktemp("sparse")
+    for name in ("params.yaml", "runtime.lock"):
+        shutil.copy(ROOT / name, folder)
+    (folder / "kept_folds.csv").touch()
+    set_params(folder, TINY)
+    with contextlib.chdir(folder), contextlib.redirect_stdout(io.StringIO()):
+        for stage in (download, convert, split):
+            stage.main()
+    return folder
+
+
+@pytest.fixture
+def inside(project: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(project)
+    monkeypatch.setenv("DVC_ROOT", str(project))
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", "nowhere://")
+
+
+def with_train(**changes: Any) -> TrainKeys:
+    params = TrainKeys.of(load_params())
+    return params.model_copy(update={"train": params.train.model_copy(update=changes)})
+
+
+def kinds(history: list[loop.Record]) -> list[str]:
+    """Which parts each epoch has numbers of."""
+    return [" ".join(part for part in ("subset", "val") if f"{part}_dice" in record) for record in history]
+
+
+@pytest.mark.usefixtures("inside")
+def test_the_score_of_the_best_epoch_is_that_of_evaluate_to_the_last_digit(capsys: pytest.CaptureFixture[str]) -> None:
+    trained = train.train(with_train(**SPARSE), 0)
+    said = [line for line in capsys.readouterr().out.splitlines() if line.startswith("epoch ")]
+    assert ["not validated" in line for line in said] == [True, False, True, False]
+    assert "validation of the subset  loss" in said[1] and "validation  loss" in said[3]
+    assert trained.best_epoch == 3
+    evaluate(EvaluateKeys.of(load_params()), 0)
+    (found,) = evaluation.read(Path("data/eval"), (0,), folds.read(paths.FOLDS), 5)
+    assert found.run["best_epoch"] == 3
+    wanted = scores([found.counts[evaluation.VAL]], has_background=True)
+    assert [wanted[name] for name in ("miou", "dice")] == [float(found.history[3][f"val_{name}"]) for name in ("miou", "dice")]
+    assert found.history[1]["subset_dice"] and not found.history[1]["val_dice"] and not found.history[0]["subset_dice"]
+
+
+@pytest.mark.usefixtures("inside")
+def test_an_early_stop_by_the_subset_ends_in_an_epoch_that_was_validated_on_all() -> None:
+    # At a rate of 0, and without statistics, no epoch is better than the first one that is validated.
+    params = with_train(**SPARSE | {"epochs": 40, "early_stop": 3})
+    still = {"optim": params.optim.model_copy(update={"lr": 0.0}), "model": params.model.model_copy(update={"norm": "instance"})}
+    params = params.model_copy(update=still)
+    training = train.prepare(params, 0)
+    best = loop.fit(training.run)
+    assert kinds(training.run.progress.history) == ["", "subset", "", "subset", "", "subset val"]
+    assert best.epoch == 5
+
+
+@pytest.mark.usefixtures("inside")
+@pytest.mark.parametrize("calls", [1, 6, 9, 13])
+def test_cut_off_anywhere_it_ends_in_the_same_bytes(calls: int, tmp_path: Path) -> None:
+    states, params = resume.SavedStates(tmp_path, 0.0), with_train(**SPARSE)
+    cut = train.prepare(params, 0).run
+    assert cut.n_batches == 3, "so that the cuts are in the first epoch, in the second, in the third, and in the last"
+    with pytest.raises(CutError):
+        loop.fit(replace(cut, save_state=cut_after(calls, states.saver(None))))
+    again = train.prepare(params, 0).run
+    assert states.restore(again, None)
+    assert ended(again) == ended(train.prepare(params, 0).run)
+
+
+@pytest.mark.usefixtures("inside")
+def test_a_subset_of_all_is_no_subset_and_changes_nothing() -> None:
+    plain, other = train.prepare(with_train(), 0), train.prepare(with_train(validate_images=99), 0)
+    assert ended(other.run) == ended(plain.run)
+    assert kinds(plain.run.progress.history) == ["val", "val"]
