@@ -49,7 +49,9 @@ def apply(
     image, mask = crops.cut(image, mask, augmentation.crop, turn, box, rng)
     # An int seed of Compose's own would fire all flips together.
     augmentation.changes.set_random_state(np.random.default_rng(seed), Random(seed))
-    changed = augmentation.changes(image=np.ascontiguousarray(image), mask=np.ascontiguousarray(mask))
+    # Of their own, as a change may write into them: a crop of its image's size would still be the image, or the cache's.
+    image, mask = (np.require(part, requirements=("C", "W", "O")) for part in (image, mask))
+    changed = augmentation.changes(image=image, mask=mask)
     # Only these compute the mask anew or write into it; flips move pixels, and colours leave it alone.
     if params.elastic or params.grid_distortion or params.erase:
         _require_known(mask, changed["mask"])

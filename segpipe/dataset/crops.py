@@ -108,7 +108,8 @@ def _around(mask: Mask, x: int, y: int, core: float) -> Box:
     """The connected object at a pixel, looked for no farther than it may reach and still fit."""
     reach = math.ceil(core)
     left, top = max(0, x - reach), max(0, y - reach)
-    near = np.ascontiguousarray(mask[top : y + reach + 1, left : x + reach + 1])
+    # A copy, since OpenCV takes what it fills to be written to, and a mask from the cache cannot be.
+    near = mask[top : y + reach + 1, left : x + reach + 1].copy()
     # floodFill's own mask has a border of one pixel all around.
     reached = np.zeros((near.shape[0] + 2, near.shape[1] + 2), np.uint8)
     # 8 neighbours: pixels that touch at a corner belong together. [3] is the bounding box; `near` stays as it is.
