@@ -92,7 +92,8 @@ def loops(preset: str, data: Path, options: argparse.Namespace) -> None:
     training = ours(preset, options.limit)
     pairs, classes = Pairs.of(data, training), len(training.data.pack.info.classes)
     plain = whole_then_crop(training.params.augment)
-    usual, strong = Peer(classes, bf16=False, last=False), Peer(classes, bf16=has_bf16(), last=True)
+    ignored = load_params().data.masks.ignore_index
+    usual, strong = Peer(classes, ignored, bf16=False, last=False), Peer(classes, ignored, bf16=has_bf16(), last=True)
     with training.cache.opened(Path("cache")):
         drawn = [*itertools.islice(training.run.batches(0, 0), 2)]
         consume(iter_ours(training), options.limit // BATCH)
@@ -242,13 +243,13 @@ def iter_usual(dataset: FromFiles) -> Iterator[Batch]:
 class Peer:
     """The same network with AdamW, cross entropy and Dice."""
 
-    def __init__(self, classes: int, bf16: bool, last: bool) -> None:
+    def __init__(self, classes: int, ignored: int, bf16: bool, last: bool) -> None:
         self.layout = torch.channels_last if last else torch.contiguous_format
         self.model = smp.Unet(ENCODER, encoder_weights=None, classes=classes).to(memory_format=self.layout)
         self.autocast = (lambda: torch.autocast("cpu", torch.bfloat16)) if bf16 else nullcontext
         self.optimizer = torch.optim.AdamW(self.model.parameters(), 1e-3)
-        self.entropy = nn.CrossEntropyLoss(ignore_index=255)
-        self.dice = smp.losses.DiceLoss("multiclass", ignore_index=255)
+        self.entropy = nn.CrossEntropyLoss(ignore_index=ignored)
+        self.dice = smp.losses.DiceLoss("multiclass", ignore_index=ignored)
 
     def train(self, batches: Iterator[Batch], count: int) -> None:
         self.model.train()

@@ -8,6 +8,7 @@ the budget alone, so any process can fill the slot of an image: two that fill th
 import contextlib
 import errno
 import fcntl
+import math
 import mmap
 import os
 import shutil
@@ -22,11 +23,11 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from segpipe.dataset.crops import TOGETHER
+from segpipe.dataset.crops import PADDED, RGB, TOGETHER
 from segpipe.images.resize import shrunk_size
 
 Sample = tuple[NDArray[Any], NDArray[np.uint8]]
-"""An image (H, W, C), uint8 or float32 in [0, 1], and its mask (H, W), both after the size rule."""
+"""An image (H, W, C), uint8 or float32 in [0, 1] and `crops.padded`, and its mask (H, W), both after the size rule."""
 
 ALIGNMENT = 64
 """Bytes: a slot begins at a multiple of it, and so do the numbers in it at one of their size."""
@@ -47,7 +48,7 @@ class Slot:
     @property
     def mask_offset(self) -> int:
         """Where the mask begins."""
-        return self.offset + int(np.prod(self.shape)) * self.dtype.itemsize
+        return self.offset + math.prod(self.shape) * self.dtype.itemsize
 
     @property
     def end(self) -> int:
@@ -58,16 +59,18 @@ class Slot:
 def plan(index: pd.DataFrame, ids: Sequence[str], channels: int, long_side: int, budget: int) -> dict[str, Slot]:
     """The slots of the first of the images `ids` that fit into `budget` bytes, by id; `index` is that of the pack.
 
-    Sizes are those after the size rule. An image that does not fit is passed over, and smaller ones behind it may still be held.
+    Sizes are those after the size rule, `channels` those of the data set. An image that does not fit is passed over, and smaller
+    ones behind it may still be held.
     """
     slots: dict[str, Slot] = {}
     # The flags come first: one byte an image, and that of a failed write.
     start = _aligned(FAILED + 1 + len(ids))
+    stored = PADDED if channels == RGB else channels
     rows: list[list[int]] = index.loc[list(ids), ["height", "width", "bits"]].to_numpy().tolist()
     for item_id, (height, width, bits) in zip(ids, rows, strict=True):
         # As `as_values` makes them.
         dtype = np.dtype(np.uint8 if bits == 8 else np.float32)
-        slot = Slot(FAILED + 1 + len(slots), start, (*shrunk_size(height, width, long_side), channels), dtype)
+        slot = Slot(FAILED + 1 + len(slots), start, (*shrunk_size(height, width, long_side), stored), dtype)
         if slot.end <= budget:
             slots[item_id] = slot
             start = _aligned(slot.end)

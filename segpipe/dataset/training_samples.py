@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from segpipe.dataset import augment, rare_classes
+from segpipe.dataset import augment, crops, rare_classes
 from segpipe.dataset.image_cache import ImageCache, Sample
 from segpipe.dataset.pack import Pack, pixel_columns
 from segpipe.images.resize import shrink_image, shrink_mask
@@ -48,10 +48,10 @@ class AugmentedCrops:
         return augment.apply(self.augmentation, image, mask, seed, classes.tolist(), self.weights[classes].tolist())
 
     def _decoded(self, item_id: str) -> Sample:
-        """The whole image and its mask, each bit of them checked."""
+        """The whole image, padded, and its mask, each bit of them checked."""
         # The size rule comes first, as in prediction: a crop shows things at the size at which the model will see them.
         image = shrink_image(as_values(self.pack.image(item_id)), self.long_side)
-        return image, shrink_mask(self.pack.mask(item_id), self.long_side)
+        return crops.padded(image), shrink_mask(self.pack.mask(item_id), self.long_side)
 
 
 def image_weights(pack: Pack, ids: Sequence[str], preference: float) -> rare_classes.Weights | None:

@@ -6,7 +6,6 @@ import os
 import pickle
 import subprocess
 import sys
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +15,7 @@ import pytest
 from numpy.typing import NDArray
 from torch.utils.data import DataLoader
 
-from segpipe.dataset import image_cache, loader, presets
+from segpipe.dataset import crops, image_cache, loader, presets
 from segpipe.dataset.image_cache import ImageCache, Sample
 from segpipe.dataset.pack import Pack
 from segpipe.dataset.training_samples import AugmentedCrops
@@ -42,14 +41,15 @@ def pair(seed: int, height: int, width: int, channels: int = 3) -> tuple[NDArray
     return noise(seed, height, width, channels), mask
 
 
+def decoded(seed: int, height: int = 24, width: int = 32) -> Sample:
+    """As training samples are made."""
+    image, mask = pair(seed, height, width)
+    return crops.padded(image), mask
+
+
 def index(sizes: dict[str, tuple[int, int, int]]) -> pd.DataFrame:
     """Height, width and bits by id."""
     return pd.DataFrame.from_dict(sizes, orient="index", columns=["height", "width", "bits"])
-
-
-def drawn(samples: Callable[[str], Sample]) -> list[tuple[bytes, bytes]]:
-    """All samples twice: as they come first, and again."""
-    return [(image.tobytes(), mask.tobytes()) for _ in range(2) for image, mask in map(samples, IDS)]
 
 
 def batches(data: Pack, cache: ImageCache, folder: Path, workers: int = 0, long_side: int = 0, **start: Any) -> list[bytes]:
@@ -98,7 +98,7 @@ def test_an_image_is_decoded_once_by_whichever_process_comes_first(data: Pack, t
     cache = planned(data, 2**20)
     with cache.opened(tmp_path):
         other = pickle.loads(pickle.dumps(cache))
-        image, mask = noise(0), np.ones((24, 32), np.uint8)
+        image, mask = decoded(0)
         other.sample("i0", lambda: (image, mask))
         found = cache.sample("i0", never)
     assert np.array_equal(found[0], image) and np.array_equal(found[1], mask)
@@ -113,7 +113,7 @@ def never() -> Sample:
 @pytest.mark.parametrize("bits", [8, 16])
 def test_each_kind_of_image_comes_back_as_it_was(tmp_path: Path, channels: int, bits: int) -> None:
     sizes = {"a": (9, 7, bits), "b": (12, 5, bits)}
-    values = {name: noise(1, height, width, channels) for name, (height, width, _) in sizes.items()}
+    values = {name: crops.padded(noise(1, height, width, channels)) for name, (height, width, _) in sizes.items()}
     if bits == 16:
         values = {name: (value / np.float32(7)).astype(np.float32) for name, value in values.items()}
     masks = {name: value[:, :, 0].astype(np.uint8) for name, value in values.items()}
@@ -142,15 +142,15 @@ def test_a_plan_holds_the_first_that_fit_within_the_budget() -> None:
     assert all(slot.offset % image_cache.ALIGNMENT == 0 for slot in slots.values())
     ends = [(slot.offset, slot.end) for slot in slots.values()]
     assert all(end <= start for (_, end), (start, _) in itertools.pairwise(ends)) and ends[-1][1] <= 3000
-    # Three channels of bytes or of floats, and the mask.
-    assert [end - start for start, end in ends] == [400, 1300, 400]
+    # Four channels of bytes or of floats, one of them padding, and the mask.
+    assert [end - start for start, end in ends] == [500, 1700, 500]
     assert len({slot.flag for slot in slots.values()}) == 3 and max(slot.flag for slot in slots.values()) < ends[0][0]
-    assert image_cache.plan(index(sizes), list(sizes), 3, 50, 12000)["large"].shape == (50, 50, 3)
+    assert image_cache.plan(index(sizes), list(sizes), 3, 50, 16000)["large"].shape == (50, 50, 4)
 
 
 def test_an_image_that_is_not_as_the_index_says_leaves_its_neighbours_alone(tmp_path: Path) -> None:
     cache = ImageCache(image_cache.plan(index({"a": (8, 8, 8), "b": (8, 8, 8)}), ["a", "b"], 3, 0, 2**20))
-    right, larger = pair(0, 8, 8), pair(1, 16, 16)
+    right, larger = decoded(0, 8, 8), decoded(1, 16, 16)
     with cache.opened(tmp_path):
         cache.sample("b", lambda: right)
         assert cache.sample("a", lambda: larger)[0] is larger[0]
@@ -160,14 +160,14 @@ def test_an_image_that_is_not_as_the_index_says_leaves_its_neighbours_alone(tmp_
 
 def test_the_file_is_there_while_it_is_opened_only(data: Pack, tmp_path: Path) -> None:
     cache = planned(data, 2**20)
-    assert cache.sample("i0", lambda: pair(0, 24, 32))[0].flags.writeable
+    assert cache.sample("i0", lambda: decoded(0))[0].flags.writeable
     with cache.opened(tmp_path / "decoded"):
         assert [path.stat().st_size for path in (tmp_path / "decoded").iterdir()] == [cache.size]
-        held = [cache.sample("i0", lambda: pair(0, 24, 32)) for _ in range(2)][1]
+        held = [cache.sample("i0", lambda: decoded(0)) for _ in range(2)][1]
     assert list((tmp_path / "decoded").iterdir()) == []
     # Who still has an image from it keeps that.
-    assert np.array_equal(held[0], pair(0, 24, 32)[0])
-    assert cache.sample("i0", lambda: pair(1, 24, 32))[0].flags.writeable
+    assert np.array_equal(held[0], decoded(0)[0])
+    assert cache.sample("i0", lambda: decoded(1))[0].flags.writeable
     with pytest.raises(KeyError), cache.opened(tmp_path / "decoded"):
         raise KeyError
     assert list((tmp_path / "decoded").iterdir()) == []
@@ -250,4 +250,4 @@ def test_a_file_that_is_gone_before_a_process_opens_it_is_done_without(data: Pac
     cache = planned(data, 2**20)
     with cache.opened(tmp_path):
         late = pickle.dumps(cache)
-    assert np.array_equal(pickle.loads(late).sample("i0", lambda: pair(0, 24, 32))[0], pair(0, 24, 32)[0])
+    assert np.array_equal(pickle.loads(late).sample("i0", lambda: decoded(0))[0], decoded(0)[0])
