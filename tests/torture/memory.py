@@ -86,8 +86,8 @@ def measured(asked: argparse.Namespace, tell: Callable[[str], object] = print) -
             with training.cache.opened(folder / "cache"):
                 first = fill(training)
                 held = train(training, asked.steps, tell)
-    about = f"{asked.images} images of {asked.size} x {asked.size}, {first} of them in a cache of {training.cache.size / 2**30:.2f} GiB"
-    return require_flat(held, f"{about}, {asked.steps} steps")
+    cached = f"{first} of them in a cache of {training.cache.size / 2**30:.2f} GiB"
+    return require_flat(held, f"{asked.images} images of {asked.size} x {asked.size}, {cached}, {asked.steps} steps")
 
 
 def require_flat(held: list[int], about: str) -> str:

@@ -18,5 +18,5 @@ def test_a_training_with_a_cache_of_a_part_of_its_images_is_flat() -> None:
 
 def test_growing_memory_is_found() -> None:
     assert "5 MiB more" in memory.require_flat([2**30, 2**30 + 5 * 2**20, 2**30], "")
-    with pytest.raises(SystemExit, match="failed: .* 33 MiB more"):
+    with pytest.raises(SystemExit, match=r"failed: .* 33 MiB more"):
         memory.require_flat([2**30, 2**30 + 33 * 2**20, 2**30], "")
