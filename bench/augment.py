@@ -19,7 +19,7 @@ import cv2
 import numpy as np
 import pandas as pd
 
-from segpipe.dataset import augment
+from segpipe.dataset import augment, crops
 from segpipe.dataset.pack import Pack, pixel_columns
 from segpipe.dataset.training_samples import AugmentedCrops
 from segpipe.params import schema
@@ -43,6 +43,7 @@ def main() -> None:
         variants = {
             "albumentations": plain(crop, image, mask),
             "ours": ours(STANDARD, crop, image, mask),
+            "ours, padded": ours(STANDARD, crop, crops.padded(image), mask),
             "ours, placed on objects": ours(STANDARD.model_copy(update={"object_crop": 1.0}), crop, image, mask),
         }
         speeds = [{which: per_second(sample) for which, sample in variants.items()} for _ in range(rounds)]

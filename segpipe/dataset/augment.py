@@ -16,16 +16,17 @@ from segpipe.record import IGNORE
 
 @dataclass(frozen=True)
 class Augmentation:
-    """What `build` prepared: the crop's size, how it is placed and turned, and the changes after it (an `A.Compose`)."""
+    """What `build` prepared: how a crop is placed and turned, its size and channels, and the changes after (an `A.Compose`)."""
 
     params: AugmentParams
     crop: int
+    channels: int
     changes: Any
 
 
 def build(params: AugmentParams, crop: int, channels: int) -> Augmentation:
     """The changes that `params` (a preset resolved) ask for on images of so many channels, giving squares of `crop` pixels."""
-    return Augmentation(params, crop, transforms.compose(params, crop, channels))
+    return Augmentation(params, crop, channels, transforms.compose(params, crop, channels))
 
 
 def apply(
@@ -38,6 +39,7 @@ def apply(
 ) -> tuple[NDArray[Any], NDArray[np.uint8]]:
     """The changed crop of an image (H, W, C), uint8 or float32 in [0, 1], and of its mask. `seed` alone decides how.
 
+    The image may be `crops.padded`, which is faster and gives the same; the crop is not.
     `classes` are those of objects in the mask, with their `weights`, for `object_crop`; without them it has no object.
     """
     params = augmentation.params
@@ -47,9 +49,10 @@ def apply(
     on_object = rng.random() < params.object_crop
     box = crops.object_box(mask, classes, weights, augmentation.crop, turn, rng) if on_object else None
     image, mask = crops.cut(image, mask, augmentation.crop, turn, box, rng)
+    image = crops.without_padding(image, augmentation.channels)
     # An int seed of Compose's own would fire all flips together.
     augmentation.changes.set_random_state(np.random.default_rng(seed), Random(seed))
-    changed = augmentation.changes(image=np.ascontiguousarray(image), mask=np.ascontiguousarray(mask))
+    changed = augmentation.changes(image=image, mask=mask)
     # Only these compute the mask anew or write into it; flips move pixels, and colours leave it alone.
     if params.elastic or params.grid_distortion or params.erase:
         _require_known(mask, changed["mask"])

@@ -16,6 +16,10 @@ Mask = NDArray[np.uint8]
 Range = tuple[float, float]
 TOGETHER = (1, 3, 4)
 """OpenCV warps so many channels at once exactly; two by an older way, to a 32nd of a pixel, and more than four not at all."""
+STRIP = 128
+"""Rows of a mask that are searched at once."""
+RGB, PADDED = 3, 4
+"""OpenCV looks up four channels in half of the time that three take, to the same values (bench/augment.py)."""
 
 
 @dataclass(frozen=True)
@@ -52,9 +56,20 @@ class Box:
     y: Range
 
 
+def padded(image: Pixels) -> Pixels:
+    """(H, W, 3) as (H, W, 4), the fourth channel meaning nothing; any other image as it is."""
+    return cv2.cvtColor(image, cv2.COLOR_RGB2RGBA) if image.shape[2] == RGB else image
+
+
+def without_padding(image: Pixels, channels: int) -> Pixels:
+    """The image without what `padded` put in, where it has more than `channels`."""
+    return cv2.cvtColor(image, cv2.COLOR_RGBA2RGB) if image.shape[2] > channels else image
+
+
 def cut(image: Pixels, mask: Mask, crop: int, turn: Turn, box: Box | None, rng: np.random.Generator) -> tuple[Pixels, Mask]:
     """A square of `crop` pixels of (H, W, C) image and (H, W) mask, somewhere in the image, or where `box` is in it.
 
+    Both are copies, contiguous, that may be written to.
     What lies outside the image is mirrored; where the image is smaller than the crop, it is black and ignored.
     """
     height, width = mask.shape
@@ -88,14 +103,26 @@ def object_box(
     while left:
         shares = np.fromiter(left.values(), np.float64)
         number = list(left)[int(rng.choice(len(left), p=shares / shares.sum()))]
-        # Numbers in the flattened mask, row by row.
-        places = np.flatnonzero(mask == number)
-        if len(places):
-            y, x = divmod(int(places[rng.integers(len(places))]), mask.shape[1])
-            return _around(mask, x, y, _core(crop, turn))
+        if place := _pixel_of(mask, number, rng):
+            return _around(mask, *place, _core(crop, turn))
         # The mask was shrunk (input.long_side), and a small class is gone from it.
         del left[number]
     return None
+
+
+def _pixel_of(mask: Mask, number: int, rng: np.random.Generator) -> tuple[int, int] | None:
+    """The x and y of a pixel of the class, each as likely; None where there is none."""
+    # Counted in strips and looked up in one: the places of all of a large mask's pixels take five times as long to list.
+    tops = range(0, mask.shape[0], STRIP)
+    counts = [np.count_nonzero(mask[top : top + STRIP] == number) for top in tops]
+    if not any(counts):
+        return None
+    ends = np.cumsum(counts)
+    chosen = int(rng.integers(ends[-1]))
+    strip = int(np.searchsorted(ends, chosen, side="right"))
+    places = np.flatnonzero(mask[tops[strip] : tops[strip] + STRIP] == number)
+    y, x = divmod(int(places[chosen - ends[strip]]), mask.shape[1])
+    return x, tops[strip] + y
 
 
 def _core(crop: int, turn: Turn) -> float:
@@ -108,7 +135,8 @@ def _around(mask: Mask, x: int, y: int, core: float) -> Box:
     """The connected object at a pixel, looked for no farther than it may reach and still fit."""
     reach = math.ceil(core)
     left, top = max(0, x - reach), max(0, y - reach)
-    near = np.ascontiguousarray(mask[top : y + reach + 1, left : x + reach + 1])
+    # A copy, since OpenCV takes what it fills to be written to, and a mask from the cache cannot be.
+    near = mask[top : y + reach + 1, left : x + reach + 1].copy()
     # floodFill's own mask has a border of one pixel all around.
     reached = np.zeros((near.shape[0] + 2, near.shape[1] + 2), np.uint8)
     # 8 neighbours: pixels that touch at a corner belong together. [3] is the bounding box; `near` stays as it is.
@@ -146,7 +174,7 @@ def _slice(array: Pixels, left: int, top: int, crop: int, fill: int) -> Pixels:
     height, width = array.shape[:2]
     rows, columns = slice(max(top, 0), min(top + crop, height)), slice(max(left, 0), min(left + crop, width))
     if rows.stop - rows.start == columns.stop - columns.start == crop:
-        return array[rows, columns]
+        return array[rows, columns].copy()
     result = np.full((crop, crop, *array.shape[2:]), fill, array.dtype)
     result[rows.start - top : rows.stop - top, columns.start - left : columns.stop - left] = array[rows, columns]
     return result
@@ -167,4 +195,4 @@ def _warped(image: Pixels, mask: Mask, matrix: NDArray[np.float64], crop: int) -
     # OpenCV drops the axis of a single channel.
     parts = [looked_up(group).reshape(crop, crop, step) for group in groups]
     ids = cv2.warpAffine(mask, matrix, size, flags=flags | cv2.INTER_NEAREST, borderMode=border, borderValue=IGNORE)
-    return (parts[0] if len(parts) == 1 else np.concatenate(parts, axis=2)), ids.astype(np.uint8)
+    return (parts[0] if len(parts) == 1 else np.concatenate(parts, axis=2)), np.asarray(ids, np.uint8)

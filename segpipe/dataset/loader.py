@@ -14,7 +14,6 @@ from torch.utils.data import DataLoader, Dataset, Sampler
 from segpipe.dataset import rare_classes
 from segpipe.dataset.pack import Pack
 from segpipe.dataset.training_samples import AugmentedCrops
-from segpipe.images.to_tensor import channels_first
 from segpipe.reproducibility.seeds import seed_of
 
 Key = tuple[int, str, int]
@@ -43,17 +42,19 @@ class WholeImage:
     mask: NDArray[np.uint8]
 
 
-class TrainingSamples(Dataset[tuple[str, Tensor, Tensor]]):
-    """Augmented crops as tensors, looked up by (epoch, id, repeat)."""
+Sample = tuple[str, NDArray[Any], NDArray[np.uint8]]
+"""An image's id, its crop (crop, crop, C), uint8 or float32 in [0, 1], and the crop's mask (crop, crop)."""
+
+
+class TrainingSamples(Dataset[Sample]):
+    """Augmented crops, looked up by (epoch, id, repeat)."""
 
     def __init__(self, draws: AugmentedCrops) -> None:
         self.draws = draws
 
-    def __getitem__(self, key: Key) -> tuple[str, Tensor, Tensor]:
+    def __getitem__(self, key: Key) -> Sample:
         epoch, item_id, repeat = key
-        image, mask = self.draws.draw(epoch, item_id, repeat)
-        # int64, the type in which torch's losses take class ids.
-        return item_id, channels_first(image), torch.from_numpy(mask.astype(np.int64))
+        return item_id, *self.draws.draw(epoch, item_id, repeat)
 
 
 class EpochBatches(Sampler[list[Key]]):
@@ -119,9 +120,16 @@ def whole_image_loader(images: WholeImages, workers: int) -> DataLoader[Any]:
     return DataLoader(images, batch_size=None, num_workers=workers, collate_fn=_as_is, worker_init_fn=_one_thread)
 
 
-def _collate(samples: list[tuple[str, Tensor, Tensor]]) -> Batch:
-    ids, images, targets = zip(*samples, strict=True)
-    return Batch(ids, torch.stack(images), torch.stack(targets))
+def _collate(samples: list[Sample]) -> Batch:
+    ids, images, masks = zip(*samples, strict=True)
+    # (N, H, W, C)
+    stacked = np.stack(images)
+    count, height, width, channels = stacked.shape
+    # Named anew and left where it is: channels last, as the loop wants it. Of one channel both are the same, and torch should
+    # take the usual one.
+    image = stacked.reshape(count, 1, height, width) if channels == 1 else stacked.transpose(0, 3, 1, 2)
+    # int64, the type in which torch's losses take class ids.
+    return Batch(ids, torch.from_numpy(image), torch.from_numpy(np.stack(masks)).long())
 
 
 def _as_is(image: Any) -> Any:

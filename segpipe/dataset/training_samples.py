@@ -6,7 +6,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from segpipe.dataset import augment, rare_classes
+from segpipe.dataset import augment, crops, rare_classes
+from segpipe.dataset.image_cache import ImageCache, Sample
 from segpipe.dataset.pack import Pack, pixel_columns
 from segpipe.images.resize import shrink_image, shrink_mask
 from segpipe.images.value_range import as_values
@@ -15,12 +16,21 @@ from segpipe.reproducibility.seeds import seed_of
 
 
 class AugmentedCrops:
-    """Augmented crops of the images `ids` of a pack; `params` has its preset resolved."""
+    """Augmented crops of the images `ids` of a pack; `params` has its preset resolved. `cache` keeps what was decoded."""
 
     def __init__(
-        self, pack: Pack, ids: Sequence[str], params: AugmentParams, crop: int, long_side: int, seed: int, fold: int
+        self,
+        pack: Pack,
+        ids: Sequence[str],
+        params: AugmentParams,
+        crop: int,
+        long_side: int,
+        seed: int,
+        fold: int,
+        cache: ImageCache | None = None,
     ) -> None:
         self.pack = pack
+        self.cache = cache or ImageCache({})
         self.augmentation = augment.build(params, crop, pack.info.channels)
         self.long_side, self.seed, self.fold = long_side, seed, fold
         pixels = _pixels(pack, ids)
@@ -30,14 +40,18 @@ class AugmentedCrops:
 
     def draw(self, epoch: int, item_id: str, repeat: int = 0) -> tuple[NDArray[Any], NDArray[np.uint8]]:
         """(crop, crop, C) of uint8 or float32 in [0, 1], and its mask; `repeat` counts the image's draws in one epoch."""
-        # The size rule comes first, as in prediction: a crop shows things at the size at which the model will see them.
-        image = shrink_image(as_values(self.pack.image(item_id)), self.long_side)
-        mask = shrink_mask(self.pack.mask(item_id), self.long_side)
+        image, mask = self.cache.sample(item_id, lambda: self._decoded(item_id))
         again = (repeat,) if repeat else ()
         seed = seed_of(self.seed, self.fold, epoch, item_id, *again)
         # From index.csv, so that the mask need not be searched for every class.
         classes = np.flatnonzero(self.held[self.rows[item_id]])
         return augment.apply(self.augmentation, image, mask, seed, classes.tolist(), self.weights[classes].tolist())
+
+    def _decoded(self, item_id: str) -> Sample:
+        """The whole image, padded, and its mask, each bit of them checked."""
+        # The size rule comes first, as in prediction: a crop shows things at the size at which the model will see them.
+        image = shrink_image(as_values(self.pack.image(item_id)), self.long_side)
+        return crops.padded(image), shrink_mask(self.pack.mask(item_id), self.long_side)
 
 
 def image_weights(pack: Pack, ids: Sequence[str], preference: float) -> rare_classes.Weights | None:

@@ -418,6 +418,9 @@ class RuntimeParams(Section):
     save_every: float = Field(
         ge=0, le=86400, description="seconds between two saved states of a training, from which it goes on when it was killed"
     )
+    cache_gib: float = Field(
+        ge=0, le=65536, description="GiB of disk, most for decoded training images while a training runs; 0 decodes each anew"
+    )
 
 
 class Params(Section):

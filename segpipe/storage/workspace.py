@@ -20,6 +20,11 @@ def partial_downloads() -> Path:
     return main_root() / ".resume" / "download"
 
 
+def decoded_images() -> Path:
+    """Where each running training keeps a file of decoded images, which is gone when it ends."""
+    return main_root() / ".resume" / "decoded"
+
+
 def examined() -> Path | None:
     """What was examined of images and annotations, for the next command. None outside a project, and where AFRESH is set."""
     root = main_root()

@@ -7,7 +7,8 @@ from dataclasses import dataclass, replace
 import torch
 from torch import nn
 
-from segpipe.dataset import class_weights, loader, normalise, presets
+from segpipe.dataset import class_weights, image_cache, loader, normalise, presets
+from segpipe.dataset.image_cache import ImageCache
 from segpipe.dataset.training_samples import AugmentedCrops, image_weights
 from segpipe.losses import table as losses
 from segpipe.losses.table import Classes, LossFunction
@@ -37,6 +38,7 @@ class Training:
     encoder: nn.Module | None
     card: Card
     scaler: Scaler
+    cache: ImageCache
     run: loop.Run
 
 
@@ -55,15 +57,16 @@ def assemble(params: TrainKeys, data: TrainingData, device: torch.device, instal
     # A network whose encoder can start from weights, be frozen or learn slower calls it so.
     encoder = getattr(segmenter.network, "encoder", None)
     card = model_card(params, data, device, installed, classes.weights, weights_sha256)
-    run = _run(params, data, device, segmenter, encoder, loss, scaler)
-    return Training(params, data, device, classes, loss, segmenter, encoder, card, scaler, run)
+    cache = _cache(params, data)
+    run = _run(params, data, device, segmenter, encoder, loss, scaler, cache)
+    return Training(params, data, device, classes, loss, segmenter, encoder, card, scaler, cache, run)
 
 
 def with_images(training: Training, n_train: int | None, n_validation: int | None) -> Training:
     """The same training on the first so many images of each part; None takes all. Its card stays that of the whole."""
     whole = training.data
     data = replace(whole, train_ids=whole.train_ids[:n_train], validation_ids=whole.validation_ids[:n_validation])
-    parts = (training.segmenter, training.encoder, training.loss, training.scaler)
+    parts = (training.segmenter, training.encoder, training.loss, training.scaler, training.cache)
     return replace(training, data=data, run=_run(training.params, data, training.device, *parts))
 
 
@@ -113,6 +116,7 @@ def _run(
     encoder: nn.Module | None,
     loss: LossFunction,
     scaler: Scaler,
+    cache: ImageCache,
 ) -> loop.Run:
     """The parts of the loop; who watches and where states are saved comes later."""
     optimizer = optim.build(params.optim, segmenter, encoder)
@@ -125,7 +129,7 @@ def _run(
         weights=kept.state_dict,
         optimizer=optimizer,
         loss=loss,
-        batches=_batches(params, data, pin=device.type == "cuda"),
+        batches=_batches(params, data, cache, pin=device.type == "cuda"),
         # Rounded up, as `EpochBatches` cuts them.
         n_batches=-(-len(data.train_ids) // params.train.batch_size),
         validate=_validate(params, data, device, kept, loss),
@@ -156,10 +160,16 @@ def _validate(
     return validate.validator(validation_plan(params, data), score, info)
 
 
-def _batches(params: TrainKeys, data: TrainingData, pin: bool) -> loop.Batches:
+def _cache(params: TrainKeys, data: TrainingData) -> ImageCache:
+    """Room for decoded training images; it holds none unless it is opened."""
+    pack, budget = data.pack, int(params.runtime.cache_gib * 2**30)
+    return ImageCache(image_cache.plan(pack.index, data.train_ids, pack.info.channels, params.input.long_side, budget))
+
+
+def _batches(params: TrainKeys, data: TrainingData, cache: ImageCache, pin: bool) -> loop.Batches:
     """The augmented batches of an epoch, from one of them on."""
     ids, sizes = data.train_ids, params.input
-    draws = AugmentedCrops(data.pack, ids, params.augment, sizes.crop, sizes.long_side, params.seed, data.fold)
+    draws = AugmentedCrops(data.pack, ids, params.augment, sizes.crop, sizes.long_side, params.seed, data.fold, cache)
     weights = image_weights(data.pack, ids, params.augment.rare_classes)
     order = loader.EpochBatches(ids, params.train.batch_size, params.seed, data.fold, weights)
     batches = loader.training_loader(loader.TrainingSamples(draws), order, params.runtime.workers, pin)

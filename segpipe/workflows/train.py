@@ -42,7 +42,8 @@ def train(params: TrainKeys, fold: int) -> Trained:
     # The lock lies beside the folder, which `forget` deletes.
     with lock.exclusive(folder.with_suffix(".lock"), f"the training of fold {fold}"), translate_norm_errors():
         states = resume.SavedStates(folder, params.runtime.save_every)
-        trained = _train(training, states)
+        with training.cache.opened(workspace.decoded_images()):
+            trained = _train(training, states)
         # Last of all: who is killed before it goes on from the newest state, to the same bytes.
         states.forget()
     return trained
@@ -64,6 +65,15 @@ def class_weights_sentence(training: Training) -> str:
     """The weight of each class in words; empty where all are alike."""
     found, data = training.classes.weights, training.data
     return class_weights.sentence(found, data.pack.index.loc[data.train_ids], data.pack.info) if found else ""
+
+
+def cache_sentence(training: Training) -> str:
+    """How many training images the cache has room for; empty where it has for all, or where there is to be none."""
+    cache, images, gib = training.cache, len(training.data.train_ids), training.params.runtime.cache_gib
+    if not gib or len(cache.slots) == images:
+        return ""
+    held = f"{len(cache.slots)} of {images} training images are kept decoded, in {cache.size / 2**30:.2f} GiB"
+    return f"{held}; the others are decoded each time they are drawn (runtime.cache_gib: {gib:g})"
 
 
 def _train(training: Training, states: resume.SavedStates) -> Trained:
@@ -98,6 +108,8 @@ def _announce(training: Training, where: str, weighted: str) -> None:
     """Says what is trained on what, and warns of what is strange about it."""
     data = training.data
     print(f"fold {data.fold}: {len(data.train_ids)} images to train on, {len(data.validation_ids)} to validate, {where}")
+    if cached := cache_sentence(training):
+        print(cached)
     for line in image_warnings(data, training.params.input):
         print(f"warning: {line}", file=sys.stderr)
     if weighted:

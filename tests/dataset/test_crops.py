@@ -49,6 +49,39 @@ def test_every_part_of_the_image_is_as_likely_as_another() -> None:
     assert all(150 <= count <= 250 for count in seen.values())
 
 
+@pytest.mark.parametrize("height", [1, 127, 128, 129, 300])
+def test_a_pixel_of_a_class_is_drawn_evenly_from_all_in_their_order(height: int) -> None:
+    mask = noise(0, height, 5, 1)[:, :, 0] % 7
+    for seed in range(50):
+        places = np.flatnonzero(mask == 3)
+        y, x = divmod(int(places[rng(seed).integers(len(places))]), 5) if len(places) else (None, None)
+        assert crops._pixel_of(mask, 3, rng(seed)) == (None if x is None else (x, y))
+    assert crops._pixel_of(mask, 8, rng(0)) is None
+
+
+@given(SIDES, SIDES, TURNS, st.sampled_from([np.uint8, np.float32]), st.integers(0, 2**32))
+def test_padding_changes_no_pixel_of_a_crop(height: int, width: int, turn: Turn, kind: type, seed: int) -> None:
+    image, mask = noise(seed, height, width).astype(kind), np.zeros((height, width), np.uint8)
+    plain, padded = (crops.cut(each, mask, 16, turn, None, rng(seed))[0] for each in (image, crops.padded(image)))
+    assert np.array_equal(crops.without_padding(padded, 3), plain)
+
+
+@pytest.mark.parametrize("channels", [1, 2, 4, 5])
+def test_only_red_green_and_blue_are_padded(channels: int) -> None:
+    image = noise(0, channels=channels)
+    assert crops.padded(image) is image and crops.without_padding(image, channels) is image
+
+
+@pytest.mark.parametrize("turn", [STILL, TURN])
+def test_a_crop_is_a_copy_that_may_be_written_to(turn: Turn) -> None:
+    image, mask = noise(0, 16, 16), np.zeros((16, 16), np.uint8)
+    image.flags.writeable = mask.flags.writeable = False
+    box = crops.object_box(mask, [0], [1.0], 16, turn, rng(0))
+    for part in crops.cut(image, mask, 16, turn, box, rng(0)):
+        assert part.flags.writeable and part.flags.c_contiguous
+        assert not np.shares_memory(part, image) and not np.shares_memory(part, mask)
+
+
 @pytest.mark.parametrize("channels", [1, 2, 3, 4, 5, 13])
 @pytest.mark.parametrize("kind", [np.uint8, np.float32])
 @pytest.mark.parametrize("turn", [STILL, TURN])

@@ -188,5 +188,5 @@ def test_a_tensor_has_memory_of_its_own() -> None:
 def test_large_images_are_shrunk_with_their_masks(tmp_path: Path) -> None:
     data = made(tmp_path, {"a": (noise(0, 40, 80), np.ones((40, 80), np.uint8))})
     samples = loader.TrainingSamples(AugmentedCrops(data, ["a"], AUGMENT, 16, 32, seed=3, fold=0))
-    _, image, target = samples[(0, "a", 0)]
-    assert image.shape[1:] == target.shape == (16, 16)
+    _, image, mask = samples[(0, "a", 0)]
+    assert image.shape[:2] == mask.shape == (16, 16)

@@ -28,7 +28,7 @@ class Half(io.BufferedWriter):
 
 
 class Writes:
-    """All writes below a folder: files opened or renamed, folders made, bytes brought to the disk, databases opened.
+    """All writes below a folder: files opened or renamed, folders made, bytes brought to the disk, room taken, databases opened.
 
     The write of the given number fails, counted from 1, and all later ones to the same path: neither trouble goes by
     itself. 0 lets all through.
@@ -43,7 +43,7 @@ class Writes:
         """Stands between this process and its system from now on."""
         io.open = builtins.open = self._opening(builtins.open)  # type: ignore[assignment]
         os.open = self._opening_low(os.open)  # type: ignore[assignment]
-        for name in ("mkdir", "replace", "rename", "fsync"):
+        for name in ("mkdir", "replace", "rename", "fsync", "posix_fallocate"):
             setattr(os, name, self._checked(name, getattr(os, name)))
         sys.addaudithook(self._connecting)
 

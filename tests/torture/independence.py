@@ -1,4 +1,4 @@
-"""One hash of the weights, whatever must not matter: workers, order of files, locale, hash seed, folder, visible cores.
+"""One hash of the weights, whatever must not matter: workers, cache, order of files, locale, hash seed, folder, visible cores.
 
 python -m tests.torture.independence prints it, and how evenly augmentations fall; it fails with the first that differs.
 """
@@ -62,6 +62,8 @@ def shuffled(entries):
 os.listdir, os.scandir = lambda *place: shuffled(listdir(*place)), Shuffled
 """
 """Some file systems list files in the order of their names' hashes, however they were made: this stands for all."""
+HALF_GIB = 0.00005
+"""It holds 3 of the images of 64 x 64 pixels that are trained on, about half of them."""
 LEFT, RIGHT = 192, 64
 """Values of the upper quarters of the picture that tells flips apart; the lower ones have half of them."""
 
@@ -73,6 +75,7 @@ class Variation:
     name: str
     folder: str = "plain"
     workers: int = 0
+    cache_gib: float = 0.0
     environment: dict[str, str] = field(default_factory=dict)
     cores: int | None = None
     shuffled: bool = False
@@ -94,6 +97,9 @@ def variations() -> list[Variation]:
             for method in ("fork", "spawn")
             for stay in (True, False)
         ),
+        Variation("all images kept decoded", cache_gib=1.0),
+        Variation("half of them kept decoded", cache_gib=HALF_GIB),
+        Variation("half of them kept decoded by 2 workers", workers=2, cache_gib=HALF_GIB),
         Variation("files made in shuffled order", shuffled=True),
         Variation("files listed in shuffled order", before=LIST_SHUFFLED),
         *(Variation(f"locale {name}", environment={"LC_ALL": name}) for name in ("C", "C.UTF-8")),
@@ -108,7 +114,7 @@ def variations() -> list[Variation]:
 def made_by(variation: Variation, place: Path) -> dict[str, str]:
     """The hashes of all that the stages write, in a new repository."""
     folder = new_repository(place / variation.folder)
-    set_params(folder, {"runtime": {"workers": variation.workers}})
+    set_params(folder, {"runtime": {"workers": variation.workers, "cache_gib": variation.cache_gib}})
     for stage in STAGES:
         run_stage(stage, folder, variation)
         if stage == ["download"] and variation.shuffled:
