@@ -1,5 +1,6 @@
 """How many epochs fit into some minutes on this machine, by a trial of the very training; and what makes its epochs faster."""
 
+import bisect
 import os
 import tempfile
 import time
@@ -87,22 +88,22 @@ def suggest(params: Params, examination: Examination, minutes: float) -> list[Ad
 
 
 def plan(pace: Pace, n_train: int, n_validation: int, seconds: float) -> Plan:
-    """The most epochs that fit, one at least, with validation of a sixth of the time at most but for the last of them."""
+    """The most epochs that fit, one at least, with validation of a sixth of the time at most, but for the one at the end."""
     epoch, first, whole = pace.train * n_train, pace.first * n_train, pace.validate * n_validation
-    # One whole validation there is always; where it alone is more than its share, the others see a subset.
-    allowed = float(VALIDATION_SHARE) * seconds
-    n_images = 0 if 2 * whole <= allowed else max(1, min(n_validation, int(n_validation * allowed / (4 * whole))))
-    n_images = 0 if n_images >= n_validation else n_images
-    each = whole * (n_images or n_validation) / n_validation
-    best = Plan(1, 1, n_images)
-    for epochs in range(1, MOST_EPOCHS + 1):
-        # So often that the validations, those of the last tenth whole, stay within their share.
+    # The whole part is validated once in any case; where twice is more than the share, what comes before sees a subset.
+    fitting = int(n_validation * float(VALIDATION_SHARE) * seconds / (4 * whole))
+    subset = min(n_validation, max(1, fitting)) if 2 * whole > float(VALIDATION_SHARE) * seconds else n_validation
+
+    def every(epochs: int) -> int:
         share = float(VALIDATION_SHARE / (1 - VALIDATION_SHARE)) * epoch * epochs
-        every = next((every for every in range(1, epochs) if _validation_s(epochs, every, each, whole) <= share), epochs)
-        if START_S + first - epoch + epochs * epoch + _validation_s(epochs, every, each, whole) > seconds:
-            break
-        best = Plan(epochs, every, n_images)
-    return best
+        return next((n for n in range(1, epochs) if _validated(epochs, n, subset, n_validation) * pace.validate <= share), epochs)
+
+    def total(epochs: int) -> float:
+        images = _validated(epochs, every(epochs), subset, n_validation)
+        return START_S + first + (epochs - 1) * epoch + images * pace.validate
+
+    epochs = max(1, bisect.bisect_right(range(1, MOST_EPOCHS + 1), seconds, key=total))
+    return Plan(epochs, every(epochs), subset if subset < n_validation else 0)
 
 
 def part_sizes(records: Sequence[Record], split: SplitParams) -> tuple[int, int]:
@@ -113,10 +114,10 @@ def part_sizes(records: Sequence[Record], split: SplitParams) -> tuple[int, int]
     return max(1, rest - validation), max(1, validation)
 
 
-def _validation_s(epochs: int, every: int, each: float, whole: float) -> float:
-    """Seconds of all validations, by the rule of `validation_plan`."""
-    validated = [number for number in range(1, epochs + 1) if number % every == 0 or number == epochs]
-    return sum(whole if 10 * number > 9 * epochs else each for number in validated)
+def _validated(epochs: int, every: int, subset: int, whole: int) -> int:
+    """How many images are validated in all, by the rule of `validation_plan`: in the last tenth of the epochs the whole part."""
+    before, last = 9 * epochs // 10 // every, epochs // every
+    return before * subset + (last - before + (epochs % every > 0)) * whole
 
 
 def _trial_data(folder: Path, examination: Examination, params: Params) -> TrainingData:

@@ -1,0 +1,125 @@
+"""Epochs for a budget of time: the arithmetic by hand and by property, and a trial of a real training."""
+
+import dataclasses
+from pathlib import Path
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from PIL import Image
+
+from segpipe.annotations import convert
+from segpipe.annotations.examination.result import Examination
+from segpipe.params.load import load_params
+from segpipe.params.schema import Params
+from segpipe.training.validation_plan import ValidationPlan
+from segpipe.workflows import time_budget
+from segpipe.workflows.time_budget import START_S, Pace, Plan, part_sizes, plan
+from tests.annotations.records import record
+from tests.structure.imports import ROOT
+
+PARAMS = load_params(ROOT / "params.yaml")
+
+
+def seconds(found: Plan, pace: Pace, n_train: int, n_validation: int) -> tuple[float, float]:
+    """Of training and of validation, by what validation_plan says of each epoch."""
+    ids = [str(number) for number in range(n_validation)]
+    images = ValidationPlan(ids, ids[: found.validate_images], found.validate_every)
+    validated = sum(len(images.images(epoch, found.epochs)) for epoch in range(found.epochs))
+    return n_train * (pace.first + (found.epochs - 1) * pace.train), validated * pace.validate
+
+
+def test_epochs_by_hand() -> None:
+    # 100 s less 20 s: an epoch takes 10 s, a validation 1 s, and each of the 7 epochs can have one.
+    assert START_S == 20
+    assert plan(Pace(0.1, 0.1, 0.1), 100, 10, 100.0) == Plan(7, 1, 0)
+
+
+def test_a_slow_validation_comes_seldom() -> None:
+    found = plan(Pace(0.1, 0.1, 1.0), 100, 10, 600.0)
+    assert found.validate_every > 3 and found.validate_images == 0
+
+
+def test_of_a_huge_validation_part_a_subset_is_watched() -> None:
+    pace = Pace(0.01, 0.01, 1.0)
+    found = plan(pace, 100, 500, 1800.0)
+    assert 0 < found.validate_images < 500
+    # The one at the end is whole all the same.
+    assert seconds(found, pace, 100, 500)[1] >= 500
+
+
+def test_one_epoch_at_least() -> None:
+    assert plan(Pace(1.0, 1.0, 0.1), 1000, 10, 60.0).epochs == 1
+
+
+@given(
+    train=st.floats(0.001, 1),
+    decode=st.floats(0, 1),
+    validate=st.floats(0.001, 2),
+    n_train=st.integers(1, 2000),
+    n_validation=st.integers(1, 500),
+    minutes=st.floats(0.5, 120),
+)
+def test_what_is_planned_fits(
+    train: float, decode: float, validate: float, n_train: int, n_validation: int, minutes: float
+) -> None:
+    pace = Pace(train, train + decode, validate)
+    found = plan(pace, n_train, n_validation, 60 * minutes)
+    training, validation = seconds(found, pace, n_train, n_validation)
+    if found.epochs > 1:
+        assert START_S + training + validation <= 60 * minutes * (1 + 1e-9)
+    # More often than at the end only where it stays within its sixth.
+    if found.validate_every < found.epochs:
+        assert validation <= (found.epochs * train * n_train) / 5 * (1 + 1e-9)
+
+
+def test_parts_as_the_split_makes_them() -> None:
+    records = [record(str(number)) for number in range(100)]
+    split = PARAMS.split
+    assert part_sizes(records, split) == (64, 16)  # a fifth for the test, and a fifth of the rest for validation
+    assert part_sizes(records, split.model_copy(update={"val_share": 0.5})) == (40, 40)
+    given_parts = ["train"] * 60 + ["val"] * 30 + ["test"] * 10
+    listed = [dataclasses.replace(each, given=part) for each, part in zip(records, given_parts, strict=True)]
+    assert part_sizes(listed, split) == (60, 30)
+
+
+def examined(folder: Path, params: Params) -> Examination:
+    rng = np.random.default_rng(0)
+    for number in range(10):
+        ids = np.zeros((40, 40), np.uint8)
+        ids[10:30, 5 : 15 + number] = 1
+        for name, pixels in (("images", rng.integers(0, 256, (40, 40, 3), np.uint8)), ("masks", ids)):
+            (folder / name).mkdir(parents=True, exist_ok=True)
+            Image.fromarray(pixels).save(folder / name / f"{number}.png")
+    return convert.examine(params.data, (), folder / "spool")
+
+
+@pytest.fixture
+def params(tmp_path: Path) -> Params:
+    """A small U-Net on masks below the temporary folder."""
+    data = PARAMS.data.model_copy(update={"source": "masks", "path": str(tmp_path / "data")})
+    model = PARAMS.model.model_copy(update={"width": 4, "depth": 2})
+    sizes = PARAMS.input.model_copy(update={"crop": 32})
+    return PARAMS.model_copy(update={"data": data, "model": model, "input": sizes})
+
+
+def test_the_training_is_tried_and_every_choice_has_what_was_measured(
+    tmp_path: Path, params: Params, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(time_budget, "STEPS", 2)
+    monkeypatch.chdir(tmp_path)
+    found = {each.key: each for each in time_budget.suggest(params, examined(tmp_path / "data", params), 1.0)}
+    assert list(found) == [
+        "train.precision",
+        "runtime.workers",
+        "train.epochs",
+        "train.validate_every",
+        "train.validate_images",
+    ]
+    # 40 s for images of 40 pixels a side.
+    assert found["train.epochs"].value > 10
+    assert found["train.epochs"].reason.startswith("1 minutes at ")
+    assert "images a second here" in found["runtime.workers"].reason
+    # Nothing is left in the project.
+    assert [path.name for path in tmp_path.iterdir()] == ["data"]
