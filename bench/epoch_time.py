@@ -14,6 +14,7 @@ import clock
 
 from segpipe.params.load import load_params
 from segpipe.params.stage_keys import TrainKeys
+from segpipe.storage import workspace
 from segpipe.training import loop
 from segpipe.workflows.assemble import with_images
 from segpipe.workflows.train import prepare
@@ -30,19 +31,21 @@ def main() -> None:
     training = prepare(params, 0)
     start = now()
     n_train, n_validation = len(training.data.train_ids), len(training.data.validation_ids)
-    steps = training.run.n_batches
 
     def train(count: int) -> float:
         run = with_images(training, min(count * params.train.batch_size, n_train), 1).run
         return seconds(lambda: loop.train_epoch(replace(run, progress=loop.Progress())), now)
 
     def validate(count: int) -> float:
-        return seconds(with_images(training, 1, count).run.validate, now)
+        # After the last epoch the whole part is validated.
+        run = with_images(training, 1, count).run
+        run.progress.epoch = run.epochs - 1
+        return seconds(lambda: run.validate(run, {"epoch": run.epochs - 1}), now)
 
-    # Where the key is there, not every epoch is validated.
-    every = getattr(params.train, "validate_every", 1)
-    epoch = extrapolated(train, N_BATCHES, steps) + extrapolated(validate, N_VALIDATION, n_validation) / every
-    print(json.dumps({"start": start, "epoch": epoch, "steps": steps}))
+    with training.cache.opened(workspace.decoded_images()):
+        epoch = extrapolated(train, N_BATCHES, training.run.n_batches)
+        epoch += extrapolated(validate, N_VALIDATION, n_validation) / params.train.validate_every
+    print(json.dumps({"start": start, "epoch": epoch, "steps": training.run.n_batches}))
 
 
 def extrapolated(work: Callable[[int], float], counts: tuple[int, int], whole: int) -> float:

@@ -35,6 +35,8 @@ LARGEST_CROP = {False: 256, True: 512}
 """Pixels, without and with a GPU."""
 LARGEST_BATCH = {False: 8, True: 16}
 """Images: on a CPU a larger batch takes as much longer as it is larger, and steps are what a short training lacks."""
+LEAST_BATCH = 4
+"""Images, where the memory allows: batch normalisation over fewer is mostly noise."""
 BYTES_A_PIXEL = 4000
 """Memory that training takes for each pixel of a batch: the activations of a U-Net on EfficientNet-Lite0 in float32, and what the
 augmentation holds."""
@@ -74,7 +76,8 @@ def suggest_training(examination: Examination, machine: Machine, sizes: Mapping[
     crop = _crop(records, machine, STRIDE, long_side.value)
     batch = _batch(records, crop.value, machine)
     epochs = _epochs(records, batch.value)
-    return [*model, long_side, crop, batch, epochs, *_optim(), _normalise(records), _augment(examination), _monitor(examination)]
+    of_classes = [_class_weights(examination), _augment(examination), _monitor(examination)]
+    return [*model, long_side, crop, batch, epochs, *_optim(), _normalise(records), *of_classes]
 
 
 def suggest_groups(ids: Sequence[str]) -> list[Advice]:
@@ -123,7 +126,7 @@ def _batch(records: Sequence[Record], crop: int, machine: Machine) -> Advice:
     """A power of two that fits half of a GPU's memory, or a quarter of the computer's, and leaves several batches an epoch."""
     fits = machine.memory // (2 if machine.has_gpu else 4) // (crop * crop * BYTES_A_PIXEL)
     batch = LARGEST_BATCH[machine.has_gpu]
-    while batch > 2 and (batch > fits or 8 * batch > len(records)):
+    while batch > 2 and (batch > fits or (batch > LEAST_BATCH and 8 * batch > len(records))):
         batch //= 2
     return Advice("train.batch_size", batch, f"{len(records)} images, {machine.memory / 2**30:.0f} GiB of memory")
 
@@ -149,13 +152,30 @@ def _optim() -> list[Advice]:
     return [Advice(key, value, why) for key, (value, why) in OPTIM.items()]
 
 
-def _augment(examination: Examination) -> Advice:
-    """Stronger where images are few, without colours where they are measurements, on the objects where these are rare."""
+def _class_weights(examination: Examination) -> Advice:
+    """Of several classes of objects the rare ones count as the frequent ones in every mean, and so they should in the loss."""
+    shares = _shares(examination)
+    if len(shares) < 2:
+        return Advice("loss.class_weights", "none", "one class of objects, which Dice balances against the background")
+    name = min(shares, key=lambda each: shares[each])
+    reason = f"{len(shares)} classes of objects, of which {plain(name)} covers {100 * shares[name]:.2g} %".replace("]", "")
+    return Advice("loss.class_weights", "log", reason)
+
+
+def _shares(examination: Examination) -> dict[str, float]:
+    """The share of all pixels that each class of objects covers; those that cover some."""
     records, classes = examination.records, examination.classes
     pixels = sum(record.width * record.height for record in records)
     objects = range(is_background(classes[0]), len(classes))
     shares = {classes[number]: sum(record.pixels[number] for record in records) / pixels for number in objects}
-    rare = {name: share for name, share in shares.items() if 0 < share < RARE}
+    return {name: share for name, share in shares.items() if share}
+
+
+def _augment(examination: Examination) -> Advice:
+    """Stronger where images are few, without colours where they are measurements, on objects where most crops would miss them."""
+    records = examination.records
+    # Without a background there is something in every crop, and class weights do the rest.
+    rare = {name: share for name, share in _shares(examination).items() if share < RARE and is_background(examination.classes[0])}
     if records[0].bits == 16 or max(record.channels for record in records) not in PHOTO_CHANNELS:
         return Advice("augment.preset", "medical", "values are measurements, so no change of colour")
     if rare:

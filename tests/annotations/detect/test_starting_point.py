@@ -86,7 +86,7 @@ def test_the_thinnest_class_decides_how_far() -> None:
 def test_the_batch_fits_the_memory_and_leaves_several_an_epoch() -> None:
     assert advised(n_images=1000, width=480, height=360)["train.batch_size"] == 8
     assert advised(Machine(False, 2**30 * 3), n_images=1000, width=480, height=360)["train.batch_size"] == 2
-    assert advised(n_images=20, width=128, height=128)["train.batch_size"] == 2
+    assert advised(n_images=20, width=128, height=128)["train.batch_size"] == 4
     assert advised(CARD, n_images=1000, width=480, height=360)["train.batch_size"] == 16
 
 
@@ -107,6 +107,13 @@ def test_rare_objects_are_sought_and_few_images_varied() -> None:
     assert advised(n_images=600, pixels=(9995, 5), width=100, height=100)["augment.preset"] == "crop"
     assert advised(n_images=100)["augment.preset"] == "standard"
     assert advised(n_images=600)["augment.preset"] == "light"
+    assert advised(n_images=600, classes=("sky", "pole"), pixels=(9995, 5), width=100, height=100)["augment.preset"] == "light"
+
+
+def test_of_several_classes_the_rare_ones_weigh_more() -> None:
+    assert advised()["loss.class_weights"] == "none"
+    assert advised(classes=("background", "car", "wire"), pixels=(60, 30, 10))["loss.class_weights"] == "log"
+    assert advised(classes=("sky", "road"))["loss.class_weights"] == "log"
 
 
 def test_groups_in_names_are_suggested() -> None:
