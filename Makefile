@@ -39,6 +39,7 @@ torture: $(READY)
 	$(BIN)/python -m tests.torture.resumed
 	$(BIN)/python -m tests.torture.damage --count 500
 	$(BIN)/python -m tests.torture.full_disk
+	$(BIN)/python -m tests.torture.memory
 	$(BIN)/python -m tests.torture.kills --kills 100
 
 # Some minutes: every architecture learns a batch of the sample by heart.

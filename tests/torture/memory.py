@@ -3,7 +3,7 @@
 python -m tests.torture.memory trains some hundred steps on 20,000 images of 1,000 x 1,000 pixels with a cache of 2 GiB, and fails
 where memory grows. Counted is what the processes of the training, workers included, have for themselves and cannot give back
 (RssAnon and RssShmem of /proc): pages of the cache's file are the system's, which drops them when it needs room. The 20,000
-images are a dozen files under many names: each is decoded and kept as if it were another. Linux only.
+images are a few files under many names: each is decoded and kept as if it were another. Linux only.
 """
 
 import argparse
@@ -16,15 +16,22 @@ from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
+import cv2
+import numpy as np
 import torch
 
+from segpipe import paths
+from segpipe.dataset.split import folds
+from segpipe.params.load import load_params
 from segpipe.params.stage_keys import TrainKeys
 from segpipe.training import device as devices
 from segpipe.training import loop
 from segpipe.workflows.assemble import Training, assemble
 from segpipe.workflows.training_data import TrainingData, read_fold
-from tests.torture.overfit import sample, settings
+from tests.dataset.packs import made
+from tests.structure.imports import ROOT
 
+FEW = 12
 MAY_GROW = 32 * 2**20
 """Bytes: what the allocator keeps of batches that come and go moves by some MiB."""
 ANONYMOUS = ("RssAnon", "RssShmem")
@@ -79,10 +86,10 @@ def measured(asked: argparse.Namespace, tell: Callable[[str], object] = print) -
     """What came out, in words. Raises SystemExit where memory grew."""
     with tempfile.TemporaryDirectory() as temporary:
         folder = Path(temporary)
-        params = sample(folder, settings(asked.size, 4, 1) | small(asked))
-        devices.configure_determinism(params.threads, params.train.deterministic)
         with contextlib.chdir(folder):
-            training = assemble(TrainKeys.of(params), many(read_fold(0), asked.images), torch.device("cpu"), {})
+            params = project(folder, asked)
+            devices.configure_determinism(1, params.train.deterministic)
+            training = assemble(params, many(read_fold(0), asked.images), torch.device("cpu"), {})
             with training.cache.opened(folder / "cache"):
                 first = fill(training)
                 held = train(training, asked.steps, tell)
@@ -99,15 +106,25 @@ def require_flat(held: list[int], about: str) -> str:
     return said
 
 
-def small(asked: argparse.Namespace) -> dict[str, dict[str, object]]:
-    """A small network on small crops: images are what costs."""
-    return {
-        "input": {"long_side": 0, "crop": 64},
+def project(folder: Path, asked: argparse.Namespace) -> TrainKeys:
+    """A few images of blobs in the folder, and a small network on small crops of them: images are what costs."""
+    rng = np.random.default_rng(0)
+    images = {}
+    for number in range(FEW):
+        coarse = rng.integers(0, 256, (8, 8, 3)).astype(np.uint8)
+        image = cv2.resize(coarse, (asked.size, asked.size), interpolation=cv2.INTER_CUBIC)
+        images[f"i{number}"] = image, (image[:, :, 0] > 127).astype(np.uint8)
+    made(folder / "data", images)
+    folds.write(paths.FOLDS, {name: "0" if name == "i0" else "1" for name in images})
+    params = TrainKeys.of(load_params(ROOT / "params.yaml"))
+    changes: dict[str, dict[str, object]] = {
+        "input": {"crop": 64},
         "augment": {"preset": "crop"},
         "model": {"width": 4, "depth": 2},
-        "train": {"epochs": 1, "batch_size": 4, "limit_images": 0},
+        "train": {"batch_size": 4},
         "runtime": {"device": "cpu", "workers": asked.workers, "cache_gib": asked.gib},
     }
+    return params.model_copy(update={name: getattr(params, name).model_copy(update=keys) for name, keys in changes.items()})
 
 
 def fill(training: Training) -> int:
