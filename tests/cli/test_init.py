@@ -19,11 +19,14 @@ import typer.main
 from PIL import Image
 
 from segpipe.annotations import convert
+from segpipe.annotations.detect.starting_point import Advice
 from segpipe.annotations.examination.result import Examination
 from segpipe.cli.init import init
 from segpipe.cli.main import app
 from segpipe.errors import DataError, Fix, PipelineError
 from segpipe.params.load import load_params
+from segpipe.params.schema import Params
+from segpipe.workflows import time_budget
 from tests.images.tiff_files import Page, tiff
 
 OWN = Path(__file__).parents[2]
@@ -77,9 +80,15 @@ def test_a_folder_of_masks_from_the_command_line(project: Path, tmp_path: Path) 
         "data.masks.image_dir: images -> photos",
         "data.masks.mask_dir: masks -> gt",
         "data.masks.ignore_index: 255 -> 2",
-        "input.crop: 128 -> 32  (shorter sides are 40 or more, stride 16, no GPU)",
-        f"train.batch_size: 8 -> 2  (12 images, {memory} GiB of memory)",
-        "train.epochs: 25 -> 300  (about 4 steps an epoch, 1200 in all)",
+        "model.name: unet -> smp  (ImageNet weights, and few operations a pixel)",
+        "model.encoder: resnet18 -> tu-efficientnet_lite0  (ImageNet weights, and few operations a pixel)",
+        "model.weights: none -> bundled  (ImageNet weights, and few operations a pixel)",
+        "input.crop: 128 -> 32  (shorter sides are 40 or more, stride 32, no GPU)",
+        f"train.batch_size: 8 -> 4  (12 images, {memory} GiB of memory)",
+        "train.epochs: 25 -> 300  (about 2 steps an epoch, 600 in all)",
+        "optim.lr: 0.002 -> 0.001  (the rate at which pretrained weights learned best)",
+        "input.normalise: dataset -> centred  (-1 .. 1, what the weights were trained on)",
+        "loss.class_weights: none -> log  (no background, and road covers 33 %)",
         "augment.preset: custom -> standard  (12 images are few)",
         "train.monitor: dice -> miou  (no background: every class counts alike)",
         "result: params.yaml, kept_folds.csv, data/source.dvc",
@@ -89,7 +98,7 @@ def test_a_folder_of_masks_from_the_command_line(project: Path, tmp_path: Path) 
     assert (data.source, data.path, data.masks.classes, data.masks.ignore_index) == ("masks", "data/source", ("sky", "road"), 2)
     written = Path("params.yaml").read_text()
     assert comments(re.sub(r" +(# )?\[here: .*\]", "", written)) == comments((OWN / "params.yaml").read_text())
-    assert written.count("[here: ") == 6
+    assert written.count("[here: ") == 14
     assert "path: source" in Path("data/source.dvc").read_text()
     assert len(list(Path("data/source").rglob("*.png"))) == 24
 
@@ -98,6 +107,26 @@ def test_a_folder_of_masks_from_the_command_line(project: Path, tmp_path: Path) 
     examination, info = convert(data, (), tmp_path / "spool")
     assert (info.n_images, info.classes) == (12, ("sky", "road"))
     assert all(record.ignored for record in examination.records)
+
+
+@pytest.mark.usefixtures("project", "without_dvc")
+def test_minutes_are_measured_with_what_was_chosen_also_a_second_time(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    tried = []
+
+    def suggest(params: Params, examination: Examination, minutes: float) -> list[Advice]:
+        # Its masks are still there.
+        assert all(record.mask_png.read() for record in examination.records)
+        tried.append((params.model.weights, params.data.path, minutes))
+        return [Advice("train.epochs", 7 * len(tried), "measured")]
+
+    monkeypatch.setattr(time_budget, "suggest", suggest)
+    folder = masks(tmp_path / "mine")
+    init(str(folder), minutes=5)
+    assert load_params(Path("params.yaml")).train.epochs == 7
+    init(str(folder), minutes=9)
+    params = load_params(Path("params.yaml"))
+    assert params.train.epochs == 14
+    assert tried == [("bundled", "data/source", 5), ("bundled", "data/source", 9)]
 
 
 @pytest.mark.usefixtures("project", "without_dvc")
