@@ -100,7 +100,7 @@ def test_the_values_of_a_preset_decide_and_not_those_that_it_overrules(project: 
 
 @pytest.mark.parametrize(
     ("section", "key", "value"),
-    [("runtime", "workers", 0), ("runtime", "save_every", 1.0), ("tracking", "n_images", 0)],
+    [("runtime", "workers", 0), ("runtime", "save_every", 1.0), ("runtime", "cache_gib", 0.0), ("tracking", "n_images", 0)],
 )
 def test_what_decides_nothing_does_not(project: Path, section: str, key: str, value: Any) -> None:
     assert fingerprint(with_value(section, key, value)) == fingerprint()
@@ -203,6 +203,13 @@ def test_a_training_freezes_the_encoder_that_it_was_given_and_says_so(project: P
 
 def test_without_weights_there_is_nothing_to_say(project: Path) -> None:
     assert train.encoder_notes(training_of()) == []
+
+
+def test_a_cache_that_holds_not_all_images_is_told(project: Path) -> None:
+    # Two training images of 24 x 32 pixels, 5 bytes each.
+    for gib, said in ((1.0, ""), (0.0, ""), (4000 / 2**30, "1 of 2 training images are kept decoded, in 0.00 GiB; ")):
+        assert train.cache_sentence(training_of(with_value("runtime", "cache_gib", gib))).startswith(said)
+        assert bool(train.cache_sentence(training_of(with_value("runtime", "cache_gib", gib)))) == bool(said)
 
 
 def test_the_weights_of_the_classes_are_told_recorded_and_make_another(project: Path) -> None:
