@@ -11,6 +11,7 @@ and the data brought in; then all variants train on the same images, one after t
     today         what init wrote before it knew them (bench/earlier_defaults.py)
     peer          segmentation_models_pytorch as its users write it (bench/peer.py), on the same pretrained encoder
     peer-scratch  the same without pretrained weights
+    init:KEY=VALUE,KEY=VALUE   init with other values: what one of its choices is worth
 
 The clock is that of the training's process, from its start to its end; ours trains the number of epochs that a short trial says
 will fit, and a row says where that was more than a tenth too much. On a computer that others use, `--clock cpu` counts CPU time.
@@ -35,6 +36,7 @@ from typing import Any
 
 import clock
 import made_sets
+import yaml
 from earlier_defaults import LATER
 from earlier_defaults import values as earlier_values
 
@@ -100,12 +102,25 @@ def parsed() -> argparse.Namespace:
     parser.add_argument("sets", nargs="+", metavar="SET", help=f"a folder, or one of {', '.join(made_sets.NAMES)}")
     parser.add_argument("--minutes", type=float, default=10)
     parser.add_argument("--seeds", type=int, nargs="+", default=[0, 1])
-    parser.add_argument("--variants", nargs="+", choices=VARIANTS, default=list(VARIANTS))
+    parser.add_argument("--variants", nargs="+", type=variant_name, default=list(VARIANTS), help=", ".join(VARIANTS))
     parser.add_argument("--threads", type=int, default=2)
     parser.add_argument("--clock", choices=clock.KINDS, default="wall", help="what the minutes are (bench/clock.py)")
     parser.add_argument("--peer", default="", metavar="OPTIONS", help="more options for bench/peer.py, such as '--lr 0.002'")
     parser.add_argument("--keep", type=Path, help="a folder for the projects, which stay, and where a second run goes on")
     return parser.parse_args()
+
+
+def variant_name(text: str) -> str:
+    """A variant as it is written. Raises ArgumentTypeError for another word."""
+    if text.partition(":")[0] not in VARIANTS:
+        raise argparse.ArgumentTypeError(f"{text} is none of {', '.join(VARIANTS)}")
+    return text
+
+
+def changed_keys(variant: str) -> dict[str, Any]:
+    """The values that a variant names, as YAML reads them."""
+    changes = variant.partition(":")[2]
+    return {key: yaml.safe_load(value) for key, _, value in (each.partition("=") for each in changes.split(",") if each)}
 
 
 def brought(name: str, folder: Path, options: argparse.Namespace) -> Project:
@@ -179,6 +194,8 @@ def now(options: argparse.Namespace) -> float:
 
 def settings(project: Path, variant: str) -> dict[str, Any]:
     """What the variant changes of what init wrote."""
+    if changes := changed_keys(variant):
+        return changes
     if variant == "today":
         prepared = project / "data/prepared"
         chosen = earlier_values(pack.read_index(prepared), pack.read_info(prepared))
@@ -193,7 +210,7 @@ def has_key(project: Path, key: str) -> bool:
 
 def set_epochs(project: Path, variant: str, options: argparse.Namespace) -> None:
     """As many epochs as fit the budget by a short trial, at least one; what init itself measured is left alone."""
-    # Its minutes are those of the clock on the wall.
+    # Its minutes are those of the clock on the wall, and of its own choices.
     if variant == "init" and init_knows_minutes() and options.clock == "wall":
         return
     output = run(project, options.threads, PYTHON, str(ROOT / "bench/epoch_time.py"), options.clock, path=project)
