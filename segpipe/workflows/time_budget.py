@@ -1,10 +1,11 @@
 """How many epochs fit into some minutes on this machine, by a trial of the very training; and what makes its epochs faster."""
 
 import bisect
+import contextlib
 import os
 import tempfile
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
@@ -24,11 +25,13 @@ from segpipe.training import loop
 from segpipe.workflows.assemble import Training, assemble
 from segpipe.workflows.training_data import TrainingData
 
-STEPS = 6
+STEPS = 4
 """Optimizer steps of a round of the trial: a step takes the same time at any point of a training."""
+ROUNDS = 3
+"""That count, of each choice."""
 MOST_PIXELS = 3 * 10**8
 """Of the trial's images together, so that large photos are decoded for seconds and not for minutes."""
-VALIDATED = 6
+VALIDATED = 3
 """Images of a round of validation."""
 WORTH = 1.1
 """How many times faster a choice must be to be taken: other last digits and more processes are for no gain."""
@@ -46,6 +49,11 @@ class Pace:
     train: float
     first: float
     validate: float
+
+
+Choice = str | int
+Measure = Callable[[Mapping[Choice, TrainKeys]], dict[Choice, Pace]]
+"""What trainings take that differ in one choice, by that choice."""
 
 
 @dataclass(frozen=True)
@@ -68,19 +76,19 @@ def suggest(params: Params, examination: Examination, minutes: float) -> list[Ad
         device = devices.select_device(params.runtime.device)
         devices.configure_determinism(params.threads, params.train.deterministic)
 
-        def measure(keys: TrainKeys) -> Pace:
-            return _pace(assemble(keys, data, device, {}), Path(scratch))
+        def measure(choices: Mapping[Choice, TrainKeys]) -> dict[Choice, Pace]:
+            trainings = {choice: assemble(keys, data, device, {}) for choice, keys in choices.items()}
+            return _paces(trainings, Path(scratch))
 
         keys = TrainKeys.of(params)
-        precision, keys, pace = _precision(keys, device, measure)
-        workers, keys, pace = _workers(keys, pace, measure)
+        precision, keys = _precision(keys, device, measure)
+        workers, pace = _workers(keys, measure)
     found = plan(pace, n_train, n_validation, minutes * 60)
-    epoch_s = pace.train * n_train
-    fits = f"{minutes:g} minutes at {_seconds(epoch_s)} an epoch here"
+    fits = f"{minutes:g} minutes at {_seconds(pace.train * n_train)} an epoch here"
     checked = f"{_seconds(pace.validate * n_validation)} for all {n_validation} images"
     return [
-        *precision,
-        *workers,
+        precision,
+        workers,
         Advice("train.epochs", found.epochs, fits),
         Advice("train.validate_every", found.validate_every, checked),
         Advice("train.validate_images", found.validate_images, checked),
@@ -132,15 +140,15 @@ def _trial_data(folder: Path, examination: Examination, params: Params) -> Train
     return TrainingData(0, pack.open_pack(folder), ids, ids[:VALIDATED], "", "")
 
 
-def _precision(
-    keys: TrainKeys, device: torch.device, measure: Callable[[TrainKeys], Pace]
-) -> tuple[list[Advice], TrainKeys, Pace]:
+def _precision(keys: TrainKeys, device: torch.device, measure: Measure) -> tuple[Advice, TrainKeys]:
     """bf16 where the device computes in it and trains faster."""
-    paces = {precision: measure(with_precision(keys, precision)) for precision in _precisions(device)}
-    gain = paces["fp32"].train / paces["bf16"].train if "bf16" in paces else 0.0
+    has_bf16 = torch.cuda.is_bf16_supported(including_emulation=False) if device.type == "cuda" else devices.bf16_units()
+    if not has_bf16:
+        return Advice("train.precision", "fp32", "no units for bf16 here"), with_precision(keys, "fp32")
+    paces = measure({precision: with_precision(keys, precision) for precision in ("fp32", "bf16")})
+    gain = paces["fp32"].train / paces["bf16"].train
     best = "bf16" if gain > WORTH else "fp32"
-    reason = f"bf16 trains {gain:.2f} times as fast here" if gain else "no units for bf16 here"
-    return [Advice("train.precision", best, reason)], with_precision(keys, best), paces[best]
+    return Advice("train.precision", best, f"bf16 trains {gain:.2f} times as fast here"), with_precision(keys, best)
 
 
 def with_precision(keys: TrainKeys, precision: str) -> TrainKeys:
@@ -148,34 +156,43 @@ def with_precision(keys: TrainKeys, precision: str) -> TrainKeys:
     return keys.model_copy(update={"train": keys.train.model_copy(update={"precision": precision})})
 
 
-def _precisions(device: torch.device) -> list[str]:
-    has_bf16 = torch.cuda.is_bf16_supported(including_emulation=False) if device.type == "cuda" else devices.bf16_units()
-    return ["fp32", "bf16"] if has_bf16 else ["fp32"]
-
-
-def _workers(keys: TrainKeys, pace: Pace, measure: Callable[[TrainKeys], Pace]) -> tuple[list[Advice], TrainKeys, Pace]:
-    """The loader's processes: none, or half of the cores up to all of them, where that trains faster."""
+def _workers(keys: TrainKeys, measure: Measure) -> tuple[Advice, Pace]:
+    """The loader's processes: none, half of the cores, or all of them, where that trains faster; and the pace with them."""
     cores = os.cpu_count() or 1
-    paces = {keys.runtime.workers: pace}
-    for count in sorted({0, min(8, max(1, cores // 2)), min(16, cores)} - paces.keys()):
-        paces[count] = measure(keys.model_copy(update={"runtime": keys.runtime.model_copy(update={"workers": count})}))
-    best = min(paces, key=lambda count: paces[count].train)
-    # The fewest that are about as fast.
-    best = min(count for count in paces if paces[count].train <= WORTH * paces[best].train)
-    shown = ", ".join(f"{count}: {1 / paces[count].train:.1f}" for count in sorted(paces))
-    reason = f"images a second here, by workers: {shown}"
-    return [Advice("runtime.workers", best, reason)], keys, paces[best]
+    counts = sorted({0, min(8, max(1, cores // 2)), min(16, cores)})
+    runtimes = {count: keys.runtime.model_copy(update={"workers": count}) for count in counts}
+    paces = measure({count: keys.model_copy(update={"runtime": runtime}) for count, runtime in runtimes.items()})
+    fastest = min(pace.train for pace in paces.values())
+    best = next(count for count in counts if paces[count].train <= WORTH * fastest)
+    shown = ", ".join(f"{count}: {1 / paces[count].train:.1f}" for count in counts)
+    return Advice("runtime.workers", best, f"images a second here, by workers: {shown}"), paces[best]
 
 
-def _pace(training: Training, scratch: Path) -> Pace:
-    """Two rounds of training and of validation: the first decodes and warms up, the second is what an epoch is like."""
-    run, images = training.run, len(training.data.train_ids)
-    with training.cache.opened(scratch):
-        first, second = (_train_s(run, epoch) / images for epoch in (0, 1))
-        record: loop.Record = {"epoch": run.epochs - 1}
-        run.progress.epoch = run.epochs - 1
-        _, validate = (_timed(lambda: run.validate(run, record)) for _ in range(2))
-    return Pace(second, max(first, second), validate / len(training.data.validation_ids))
+def _paces(trainings: Mapping[Choice, Training], scratch: Path) -> dict[Choice, Pace]:
+    """What each training takes, in turns, so that whatever else the machine does slows down all; the best round counts.
+
+    The first round decodes and warms up, the others are what an epoch is like.
+    """
+    rounds: dict[Choice, list[tuple[float, float]]] = {choice: [] for choice in trainings}
+    with contextlib.ExitStack() as caches:
+        for training in trainings.values():
+            caches.enter_context(training.cache.opened(scratch))
+        for number in range(1 + ROUNDS):
+            for choice, training in trainings.items():
+                rounds[choice].append((_train_s(training.run, number), _validate_s(training.run)))
+    return {choice: _pace(rounds[choice], trainings[choice].data) for choice in trainings}
+
+
+def _pace(rounds: Sequence[tuple[float, float]], data: TrainingData) -> Pace:
+    (first, _), *others = rounds
+    train, validate = (min(seconds) for seconds in zip(*others, strict=True))
+    return Pace(train / len(data.train_ids), max(first, train) / len(data.train_ids), validate / len(data.validation_ids))
+
+
+def _validate_s(run: loop.Run) -> float:
+    # After the last epoch the whole part is validated.
+    run.progress.epoch = run.epochs - 1
+    return _timed(lambda: run.validate(run, {"epoch": run.epochs - 1}))
 
 
 def _train_s(run: loop.Run, epoch: int) -> float:
