@@ -44,11 +44,15 @@ VALIDATION_SHARE = Fraction(1, 6)
 
 @dataclass(frozen=True)
 class Pace:
-    """Seconds of a training image once it was decoded, of one that is decoded first, and of one that is validated."""
+    """Seconds of a training image once it was decoded, of one that is decoded first, and of one that is validated.
+
+    `work` is the processors' own time for a training image, which other programs do not lengthen; on a GPU the same as `train`.
+    """
 
     train: float
     first: float
     validate: float
+    work: float
 
 
 Choice = str | int
@@ -146,7 +150,7 @@ def _precision(keys: TrainKeys, device: torch.device, measure: Measure) -> tuple
     if not has_bf16:
         return Advice("train.precision", "fp32", "no units for bf16 here"), with_precision(keys, "fp32")
     paces = measure({precision: with_precision(keys, precision) for precision in ("fp32", "bf16")})
-    gain = paces["fp32"].train / paces["bf16"].train
+    gain = paces["fp32"].work / paces["bf16"].work
     best = "bf16" if gain > WORTH else "fp32"
     return Advice("train.precision", best, f"bf16 trains {gain:.2f} times as fast here"), with_precision(keys, best)
 
@@ -173,20 +177,24 @@ def _paces(trainings: Mapping[Choice, Training], scratch: Path) -> dict[Choice, 
 
     The first round decodes and warms up, the others are what an epoch is like.
     """
-    rounds: dict[Choice, list[tuple[float, float]]] = {choice: [] for choice in trainings}
+    rounds: dict[Choice, list[tuple[float, float, float]]] = {choice: [] for choice in trainings}
     with contextlib.ExitStack() as caches:
         for training in trainings.values():
             caches.enter_context(training.cache.opened(scratch))
         for number in range(1 + ROUNDS):
             for choice, training in trainings.items():
-                rounds[choice].append((_train_s(training.run, number), _validate_s(training.run)))
+                before = time.process_time()
+                train = _train_s(training.run, number)
+                work = train if training.device.type == "cuda" else time.process_time() - before
+                rounds[choice].append((train, _validate_s(training.run), work))
     return {choice: _pace(rounds[choice], trainings[choice].data) for choice in trainings}
 
 
-def _pace(rounds: Sequence[tuple[float, float]], data: TrainingData) -> Pace:
-    (first, _), *others = rounds
-    train, validate = (min(seconds) for seconds in zip(*others, strict=True))
-    return Pace(train / len(data.train_ids), max(first, train) / len(data.train_ids), validate / len(data.validation_ids))
+def _pace(rounds: Sequence[tuple[float, float, float]], data: TrainingData) -> Pace:
+    (first, _, _), *others = rounds
+    train, validate, work = (min(seconds) for seconds in zip(*others, strict=True))
+    images = len(data.train_ids)
+    return Pace(train / images, max(first, train) / images, validate / len(data.validation_ids), work / images)
 
 
 def _validate_s(run: loop.Run) -> float:

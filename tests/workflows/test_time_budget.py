@@ -22,6 +22,10 @@ from tests.structure.imports import ROOT
 PARAMS = load_params(ROOT / "params.yaml")
 
 
+def pace_of(train: float, first: float, validate: float) -> Pace:
+    return Pace(train, first, validate, work=train)
+
+
 def seconds(found: Plan, pace: Pace, n_train: int, n_validation: int) -> tuple[float, float]:
     """Of training and of validation, by what validation_plan says of each epoch."""
     ids = [str(number) for number in range(n_validation)]
@@ -33,16 +37,16 @@ def seconds(found: Plan, pace: Pace, n_train: int, n_validation: int) -> tuple[f
 def test_epochs_by_hand() -> None:
     # 100 s less 20 s: an epoch takes 10 s, a validation 1 s, and each of the 7 epochs can have one.
     assert START_S == 20
-    assert plan(Pace(0.1, 0.1, 0.1), 100, 10, 100.0) == Plan(7, 1, 0)
+    assert plan(pace_of(0.1, 0.1, 0.1), 100, 10, 100.0) == Plan(7, 1, 0)
 
 
 def test_a_slow_validation_comes_seldom() -> None:
-    found = plan(Pace(0.1, 0.1, 1.0), 100, 10, 600.0)
+    found = plan(pace_of(0.1, 0.1, 1.0), 100, 10, 600.0)
     assert found.validate_every > 3 and found.validate_images == 0
 
 
 def test_of_a_huge_validation_part_a_subset_is_watched() -> None:
-    pace = Pace(0.01, 0.01, 1.0)
+    pace = pace_of(0.01, 0.01, 1.0)
     found = plan(pace, 100, 500, 1800.0)
     assert 0 < found.validate_images < 500
     # The one at the end is whole all the same.
@@ -50,7 +54,7 @@ def test_of_a_huge_validation_part_a_subset_is_watched() -> None:
 
 
 def test_one_epoch_at_least() -> None:
-    assert plan(Pace(1.0, 1.0, 0.1), 1000, 10, 60.0).epochs == 1
+    assert plan(pace_of(1.0, 1.0, 0.1), 1000, 10, 60.0).epochs == 1
 
 
 @given(
@@ -64,7 +68,7 @@ def test_one_epoch_at_least() -> None:
 def test_what_is_planned_fits(
     train: float, decode: float, validate: float, n_train: int, n_validation: int, minutes: float
 ) -> None:
-    pace = Pace(train, train + decode, validate)
+    pace = pace_of(train, train + decode, validate)
     found = plan(pace, n_train, n_validation, 60 * minutes)
     training, validation = seconds(found, pace, n_train, n_validation)
     if found.epochs > 1:
