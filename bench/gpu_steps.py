@@ -1,4 +1,4 @@
-"""Training steps and loaders in variants that take turns: what precision, memory format, determinism, compiling and workers cost."""
+"""Training steps and loaders in variants that take turns: precision, memory format, determinism, compiling, workers."""
 
 import contextlib
 import itertools
@@ -62,10 +62,7 @@ SETTINGS = (
     replace(FREE, name="not deterministic, not channels last", channels_last=False),
     replace(FREE, name="not deterministic, without the loop's checks", bare=True),
 )
-COMPILED = (
-    replace(BASE, name="compiled", compiled=True),
-    replace(FREE, name="compiled, not deterministic", compiled=True),
-)
+COMPILED, COMPILED_FREE = ((each, replace(each, name=f"{each.name}, compiled", compiled=True)) for each in (BASE, FREE))
 
 
 class Step:
@@ -129,17 +126,15 @@ def compare_steps(keys: TrainKeys, settings: Sequence[Setting], device: torch.de
         except RuntimeError as error:  # an operation that cannot repeat itself, memory, a compiler
             rows[setting.name]["refused"] = str(error).splitlines()[0][:160]
     times = in_turns({name: lambda s=step: roofline.timed(s.train, device) for name, step in steps.items()}, seconds)
-    work: Work | None = None
     for name, step in steps.items():
         took = statistics.median(times[name])
-        # What is compiled cannot be counted, and has less to move; all that it has in common with the first is the arithmetic.
-        work = roofline.count(step.train) if not step.setting.compiled else work
         rows[name] |= {"images_per_s": step.images / took, "rounds": len(times[name])}
         if settings[0].name in times:
             ratios = [base / own for base, own in zip(times[settings[0].name], times[name], strict=True)]
             rows[name] |= {"speed": statistics.median(ratios), "speed_range": [min(ratios), max(ratios)]}
-        if work and not step.setting.compiled:
-            rows[name] |= of_roofline(work, peak, step.setting.kind, took, STEPS[device.type])
+        # What is compiled cannot be counted operation by operation, and moves fewer bytes.
+        if not step.setting.compiled:
+            rows[name] |= of_roofline(roofline.count(step.train), peak, step.setting.kind, took, STEPS[device.type])
     return list(rows.values())
 
 
@@ -169,18 +164,17 @@ def of_roofline(work: Work, peak: Peak, kind: str, took: float, n_steps: int) ->
     }
 
 
-def compile_pays(keys: TrainKeys, device: torch.device, peak: Peak, seconds: float) -> list[Row]:
+def compile_pays(
+    keys: TrainKeys, eager: Setting, compiled: Setting, device: torch.device, peak: Peak, seconds: float
+) -> list[Row]:
     """Compiled steps beside those that are not: seconds that compiling took, and after how many steps they are won back."""
-    rows = compare_steps(keys, (BASE, FREE, *COMPILED), device, peak, seconds)
-    by_name = {row["setting"]: row for row in rows}
-    for setting in COMPILED:
-        row, eager = by_name[setting.name], by_name[(BASE if setting.deterministic else FREE).name]
-        if "refused" in row or "refused" in eager:
-            continue
+    plain, fast = rows = compare_steps(keys, (eager, compiled), device, peak, seconds)
+    if "refused" not in plain | fast:
+        # The images of a step, on average.
         images = keys.train.batch_size - 0.5
-        own, other = images / row["images_per_s"], images / eager["images_per_s"]
-        cost = row["first_s"] + row["second_s"] - 2 * STEPS[device.type] * own
-        row |= {"compile_s": cost, "pays_after_steps": cost / (other - own) if other > own else None}
+        own, other = images / fast["images_per_s"], images / plain["images_per_s"]
+        cost = fast["first_s"] + fast["second_s"] - 2 * STEPS[device.type] * own
+        fast |= {"compile_s": cost, "pays_after_steps": cost / (other - own) if other > own else "never"}
     return rows
 
 
