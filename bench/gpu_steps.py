@@ -117,7 +117,10 @@ def on_device(batch: Batch, device: torch.device) -> Batch:
 
 
 def compare_steps(keys: TrainKeys, settings: Sequence[Setting], device: torch.device, peak: Peak, seconds: float) -> list[Row]:
-    """A row a setting, the first being what the others are compared with. One that the device refuses says so."""
+    """A row a setting, the first being what the others are compared with (`speed`: how many times as fast).
+
+    One that the device refuses says so.
+    """
     steps, rows = {}, {each.name: Row(setting=each.name) for each in settings}
     for setting in settings:
         try:
@@ -168,6 +171,8 @@ def compile_pays(
     keys: TrainKeys, eager: Setting, compiled: Setting, device: torch.device, peak: Peak, seconds: float
 ) -> list[Row]:
     """Compiled steps beside those that are not: seconds that compiling took, and after how many steps they are won back."""
+    # What was compiled before would be found again.
+    torch.compiler.reset()
     plain, fast = rows = compare_steps(keys, (eager, compiled), device, peak, seconds)
     if "refused" not in plain | fast:
         # The images of a step, on average.
