@@ -16,7 +16,7 @@ batch that `segpipe init --minutes` writes there. The parts, in this order (`--p
 
 Variants take turns for `--seconds` a part; numbers are medians, ratios are of one round. Each part is printed, and written to
 `--out`, as soon as it is there: who ends it after 10 minutes loses at most what compiling would have told. `--device cpu` tries
-it all where there is no GPU: take few images, `--crop 64 --batch 2`.
+it all where there is no GPU: take few images, `--crop 64 --batch 4`.
 """
 
 import argparse
@@ -28,6 +28,7 @@ import subprocess
 import sys
 import tempfile
 import time
+import traceback
 from importlib import metadata
 from pathlib import Path
 from typing import Any
@@ -89,13 +90,20 @@ def main() -> None:
         show("machine", [found["machine"] | {"init_s": time.perf_counter() - start}])
         for part in options.parts:
             start = time.perf_counter()
-            found[part] = measured(part, found, Path(scratch), options)
+            try:
+                found[part] = measured(part, found, Path(scratch), options)
+            except Exception as error:
+                # The next parts can still tell, on a machine that one may not have again.
+                traceback.print_exc()
+                found[part] = [{"failed": f"{type(error).__name__}: {error}"}]
             found[f"{part}_took_s"] = time.perf_counter() - start
             show(f"{part} ({found[f'{part}_took_s']:.0f} s)", found[part])
             if out:
                 out.write_text(json.dumps(found, indent=1) + "\n", encoding="utf-8")
         # The temporary folder cannot go while it is the working directory everywhere.
         os.chdir(ROOT)
+    if any("failed" in found[part][0] for part in options.parts):
+        sys.exit(1)
 
 
 def parsed() -> argparse.Namespace:
