@@ -1,5 +1,6 @@
 """What a device can do at most, and what a piece of work asks of it: the two sides of a roofline."""
 
+import math
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -94,9 +95,18 @@ def tf32_products(allowed: bool) -> Iterator[None]:
 
 def count(work: Callable[[], object]) -> Work:
     """Counts one call of what is not compiled."""
-    with FlopCounterMode(display=False) as flops, _Traffic() as traffic:
+    # Torch's own count of a convolution's gradients takes no notice of groups: a depthwise one's would be its channels too many.
+    backward: dict[Any, Any] = {torch.ops.aten.convolution_backward: _convolution_backward}
+    with FlopCounterMode(display=False, custom_mapping=backward) as flops, _Traffic() as traffic:
         work()
     return Work(flops.get_total_flops(), traffic.bytes)
+
+
+def _convolution_backward(grad: Any, features: Any, weight: Any, *rest: Any, out_shape: Any = None) -> int:
+    """FLOPs by the shapes of what goes in: each gradient that is asked for takes as many as the convolution."""
+    *_, transposed, _padding, _groups, asked = rest
+    positions = math.prod((features if transposed else grad)[2:])
+    return 2 * features[0] * positions * math.prod(weight) * sum(asked[:2])
 
 
 class _Traffic(TorchDispatchMode):
