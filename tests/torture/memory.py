@@ -39,7 +39,8 @@ ANONYMOUS = ("RssAnon", "RssShmem")
 
 def many(data: TrainingData, count: int) -> TrainingData:
     """So many training images: those of the data again and again, each time under other names."""
-    originals = {f"{number:06d}": item for number, item in zip(range(count), itertools.cycle(data.train_ids), strict=False)}
+    repeated = {f"{number:06d}": item for number, item in zip(range(count), itertools.cycle(data.train_ids), strict=False)}
+    originals = repeated | {item: item for item in data.validation_ids}
     pack = data.pack
     # The table too: what is known of an image decides its place in the cache.
     index = pack.index.loc[[*originals.values()]].set_axis([*originals], axis="index")
@@ -47,7 +48,7 @@ def many(data: TrainingData, count: int) -> TrainingData:
         {name: known[item] for name, item in originals.items()} for known in (pack.images, pack.masks, pack.sha256)
     )  # type: ignore[attr-defined]
     inflated = replace(pack, index=index, images=images, masks=masks, sha256=sha256)
-    return replace(data, pack=inflated, train_ids=[*originals])
+    return replace(data, pack=inflated, train_ids=[*repeated])
 
 
 def train(training: Training, steps: int, tell: Callable[[str], object]) -> list[int]:

@@ -128,7 +128,7 @@ def test_code_and_vector_units_make_another(project: Path, monkeypatch: pytest.M
         patch.setattr(code_hash, "code_hash", lambda root, modules: "another")
         assert fingerprint() != before
     with monkeypatch.context() as patch:
-        patch.setattr(model_cards, "instruction_set", lambda: "another")
+        patch.setattr(model_cards, "instruction_set", lambda precision: "another")
         assert fingerprint() != before
     assert fingerprint() == before
 
