@@ -23,7 +23,7 @@ from segpipe.annotations.detect.layout import Kind
 from segpipe.annotations.detect.object_sizes import ObjectSize, object_sizes
 from segpipe.annotations.detect.starting_point import Advice, Machine
 from segpipe.annotations.examination.result import Examination
-from segpipe.errors import PipelineError
+from segpipe.errors import DataError, PipelineError
 from segpipe.images.decode import decode_mask
 from segpipe.params import edit, schema
 from segpipe.params.edit import Value
@@ -74,11 +74,7 @@ def init(
         # Where the file is about this data already, its other values are the user's own by now.
         is_new = edit.with_values(paths.PARAMS, settings.data_settings(seen, where)) != params
         advised = _advised(seen, examination, params) if is_new else []
-        small = (
-            []
-            if is_new
-            else dataset_checks.smaller_than_crop(examination.records, params.input.crop, schema.stride_of(params.model))
-        )
+        small = [] if is_new else _smaller_than_crop(examination, params)
         values |= {"data.path": where} | (fixes.values_of(small, params.model_dump()) if fix else {})
         if minutes is not None:
             advised = _in_time(values, advised, examination, minutes)
@@ -119,6 +115,11 @@ def _examined(folder: Path, seen: Inspection, fix: bool, cache: Cache, scratch: 
             break
         values |= mending
     return values, examination
+
+
+def _smaller_than_crop(examination: Examination, params: Params) -> list[DataError]:
+    """The warning of images that the crop in params.yaml does not fit into."""
+    return dataset_checks.smaller_than_crop(examination.records, params.input.crop, schema.stride_of(params.model))
 
 
 def _in_time(values: Mapping[str, Value], advised: Sequence[Advice], examination: Examination, minutes: float) -> list[Advice]:

@@ -94,6 +94,8 @@ def suggest(params: Params, examination: Examination, minutes: float) -> list[Ad
         precision,
         workers,
         Advice("train.epochs", found.epochs, fits),
+        # In a short training a whole epoch of small rates would be a large part of it.
+        Advice("optim.warmup_epochs", min(params.optim.warmup_epochs, found.epochs // 4), f"of {found.epochs} epochs"),
         Advice("train.validate_every", found.validate_every, checked),
         Advice("train.validate_images", found.validate_images, checked),
     ]

@@ -118,6 +118,7 @@ def test_the_training_is_tried_and_every_choice_has_what_was_measured(
         "train.precision",
         "runtime.workers",
         "train.epochs",
+        "optim.warmup_epochs",
         "train.validate_every",
         "train.validate_images",
     ]
