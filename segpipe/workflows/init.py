@@ -127,7 +127,7 @@ def _in_time(values: Mapping[str, Value], advised: Sequence[Advice], examination
     # Imported here: it imports torch, and everything else is done without in a second.
     from segpipe.workflows import time_budget
 
-    print(f"trying the training for some steps, to see what fits into {minutes:g} minutes", flush=True)
+    print(f"trying the training for some steps, to see what fits into {minutes:g} min", flush=True)
     tried = edit.with_values(paths.PARAMS, {**values, **_values(advised)})
     measured = time_budget.suggest(tried, examination, minutes)
     return [*{each.key: each for each in (*advised, *measured)}.values()]

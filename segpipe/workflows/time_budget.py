@@ -88,7 +88,7 @@ def suggest(params: Params, examination: Examination, minutes: float) -> list[Ad
         precision, keys = _precision(keys, device, measure)
         workers, pace = _workers(keys, measure)
     found = plan(pace, n_train, n_validation, minutes * 60)
-    fits = f"{minutes:g} minutes at {_seconds(pace.train * n_train)} an epoch here"
+    fits = f"{minutes:g} min at {_seconds(pace.train * n_train)} an epoch here"
     checked = f"{_seconds(pace.validate * n_validation)} for all {n_validation} images"
     return [
         precision,

@@ -124,7 +124,7 @@ def test_the_training_is_tried_and_every_choice_has_what_was_measured(
     ]
     # 40 s for images of 40 pixels a side.
     assert found["train.epochs"].value > 10
-    assert found["train.epochs"].reason.startswith("1 minutes at ")
+    assert found["train.epochs"].reason.startswith("1 min at ")
     assert "images a second here" in found["runtime.workers"].reason
     # Nothing is left in the project.
     assert [path.name for path in tmp_path.iterdir()] == ["data"]
