@@ -22,7 +22,7 @@ def configure_determinism(threads: int, deterministic: bool) -> None:
     # Another number of threads adds in another order, and gives other last digits.
     torch.set_num_threads(threads)
     torch.use_deterministic_algorithms(deterministic)
-    # Filling all new memory would show operations that read it before they write it: a tenth of a step, for none that we have.
+    # Filling all new memory would show operations that read it before they write it: time at each step, for none that we have.
     torch.utils.deterministic.fill_uninitialized_memory = False  # type: ignore[attr-defined]
     # The benchmark takes whichever algorithm was fastest just now, which may be another one next time.
     torch.backends.cudnn.benchmark = not deterministic

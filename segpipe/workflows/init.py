@@ -1,5 +1,6 @@
 """Looks at a folder of annotated images, brings it in, and writes what belongs to it into params.yaml."""
 
+import math
 import os
 import shlex
 import shutil
@@ -59,6 +60,9 @@ def init(
     """
     if not Path(".dvc").is_dir():
         raise PipelineError(f".dvc: not in {Path.cwd()}. Run this in the project's root, where params.yaml and .dvc are.")
+    # Every comparison with NaN is false, so no range refuses it.
+    if minutes is not None and not math.isfinite(minutes):
+        raise PipelineError(f"--minutes: {minutes} is no length of time. Write a number such as 30.")
     cache = Cache(workspace.examined())
     params = load_params(paths.PARAMS)
     with ingest.open_source(path, sha256) as folder, tempfile.TemporaryDirectory() as scratch:

@@ -7,7 +7,6 @@ import tempfile
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from fractions import Fraction
 from pathlib import Path
 
 import torch
@@ -38,7 +37,7 @@ WORTH = 1.1
 START_S = 20.0
 """What a training takes before its first step and after its last: imports, MLflow, the model file."""
 MOST_EPOCHS = 1000
-VALIDATION_SHARE = Fraction(1, 6)
+VALIDATION_SHARE = 1 / 6
 """Of the time, at most; the last tenth of the epochs is always validated whole."""
 
 
@@ -105,11 +104,11 @@ def plan(pace: Pace, n_train: int, n_validation: int, seconds: float) -> Plan:
     """The most epochs that fit, one at least, with validation of a sixth of the time at most, but for the one at the end."""
     epoch, first, whole = pace.train * n_train, pace.first * n_train, pace.validate * n_validation
     # The whole part is validated once in any case; where twice is more than the share, what comes before sees a subset.
-    fitting = int(n_validation * float(VALIDATION_SHARE) * seconds / (4 * whole))
-    subset = min(n_validation, max(1, fitting)) if 2 * whole > float(VALIDATION_SHARE) * seconds else n_validation
+    fitting = int(n_validation * VALIDATION_SHARE * seconds / (4 * whole))
+    subset = min(n_validation, max(1, fitting)) if 2 * whole > VALIDATION_SHARE * seconds else n_validation
 
     def every(epochs: int) -> int:
-        share = float(VALIDATION_SHARE / (1 - VALIDATION_SHARE)) * epoch * epochs
+        share = VALIDATION_SHARE / (1 - VALIDATION_SHARE) * epoch * epochs
         return next((n for n in range(1, epochs) if _validated(epochs, n, subset, n_validation) * pace.validate <= share), epochs)
 
     def total(epochs: int) -> float:

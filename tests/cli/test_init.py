@@ -130,6 +130,14 @@ def test_minutes_are_measured_with_what_was_chosen_also_a_second_time(tmp_path: 
 
 
 @pytest.mark.usefixtures("project", "without_dvc")
+@pytest.mark.parametrize("minutes", [float("nan"), float("inf")])
+def test_minutes_are_a_number(tmp_path: Path, minutes: float) -> None:
+    before = Path("params.yaml").read_bytes()
+    assert "is no length of time" in refusal(str(masks(tmp_path / "mine")), minutes=minutes)
+    assert Path("params.yaml").read_bytes() == before
+
+
+@pytest.mark.usefixtures("project", "without_dvc")
 def test_a_second_time_changes_nothing(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     folder = masks(tmp_path / "mine")
     init(str(folder))

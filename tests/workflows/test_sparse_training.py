@@ -1,8 +1,5 @@
 """Trainings that are validated now and then, on few images, and that keep averaged weights: as params.yaml asks for them."""
 
-import contextlib
-import io
-import shutil
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -17,32 +14,15 @@ from segpipe.scores import scores
 from segpipe.training import loop, resume
 from segpipe.workflows import train
 from segpipe.workflows.evaluate import evaluate
-from stages import convert, download, split
-from tests.pipeline.conftest import TINY, set_params
-from tests.structure.imports import ROOT
 from tests.training.test_resume import CutError, cut_after, ended
 
 SPARSE: dict[str, Any] = {"epochs": 4, "validate_every": 2, "validate_images": 3, "ema": 0.9, "precision": "bf16"}
 
 
-@pytest.fixture(scope="module")
-def project(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A small sample, split."""
-    folder = tmp_path_factory.mktemp("sparse")
-    for name in ("params.yaml", "runtime.lock"):
-        shutil.copy(ROOT / name, folder)
-    (folder / "kept_folds.csv").touch()
-    set_params(folder, TINY)
-    with contextlib.chdir(folder), contextlib.redirect_stdout(io.StringIO()):
-        for stage in (download, convert, split):
-            stage.main()
-    return folder
-
-
 @pytest.fixture
-def inside(project: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.chdir(project)
-    monkeypatch.setenv("DVC_ROOT", str(project))
+def inside(sample_project: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(sample_project)
+    monkeypatch.setenv("DVC_ROOT", str(sample_project))
     monkeypatch.setenv("MLFLOW_TRACKING_URI", "nowhere://")
 
 

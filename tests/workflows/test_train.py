@@ -1,7 +1,5 @@
 """A training can be started from anywhere: the how-to's lines, run as they stand there, and the stage, to the same bytes."""
 
-import contextlib
-import io
 import re
 import shutil
 from pathlib import Path
@@ -9,31 +7,16 @@ from typing import Any
 
 import pytest
 
-from stages import convert, download, split, train
-from tests.pipeline.conftest import TINY, set_params
+from stages import train
 from tests.structure.imports import ROOT
 
 BLOCKS = re.findall(r"```python\n(.*?)```", (ROOT / "docs/how-to/train-from-python.md").read_text(encoding="utf-8"), re.DOTALL)
 
 
-@pytest.fixture(scope="module")
-def project(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A small sample, split."""
-    folder = tmp_path_factory.mktemp("train")
-    for name in ("params.yaml", "runtime.lock"):
-        shutil.copy(ROOT / name, folder)
-    (folder / "kept_folds.csv").touch()
-    set_params(folder, TINY)
-    with contextlib.chdir(folder), contextlib.redirect_stdout(io.StringIO()):
-        for stage in (download, convert, split):
-            stage.main()
-    return folder
-
-
-def test_the_lines_of_the_how_to_train_what_the_stage_trains(project: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.chdir(project)
-    monkeypatch.setenv("DVC_ROOT", str(project))
-    monkeypatch.setenv("MLFLOW_TRACKING_URI", f"sqlite:///{project / 'mlflow.db'}")
+def test_the_lines_of_the_how_to_train_what_the_stage_trains(sample_project: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(sample_project)
+    monkeypatch.setenv("DVC_ROOT", str(sample_project))
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", f"sqlite:///{sample_project / 'mlflow.db'}")
     train.main(0)
     by_stage = Path("models/fold0/model.safetensors").read_bytes()
     shutil.rmtree("models")
@@ -46,8 +29,8 @@ def test_the_lines_of_the_how_to_train_what_the_stage_trains(project: Path, monk
     assert len(names["seen"]) == 1 and names["best"].epoch == 0
 
 
-def test_another_value_is_another_training(project: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.chdir(project)
+def test_another_value_is_another_training(sample_project: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(sample_project)
     names: dict[str, Any] = {}
     exec(BLOCKS[0].replace("trained = train(params, fold=0)", "").split("print")[0] + BLOCKS[1], names)
     same = names["prepare"](names["params"], 0).card

@@ -1,7 +1,7 @@
 """Depthwise convolutions that stay in float32 under a CPU's autocast, where oneDNN computes their gradients many times faster.
 
-In bfloat16 the gradient of a stride of 2, and that of the weights of a 5 x 5, take 7 to 80 times as long as in float32, so that
-they are half of a step of an EfficientNet or MobileNet (bench/training_step.py). All else stays in bfloat16.
+In bfloat16 it has no fast path for the gradient of a stride of 2, nor for that of the weights of a 5 x 5. What that costs in a
+step of an EfficientNet, bench/training_step.py prints. All else stays in bfloat16.
 """
 
 import torch
