@@ -166,7 +166,7 @@ def _learning_rate() -> Advice:
 def _class_weights(examination: Examination) -> Advice:
     """Where every pixel has a class, the rare ones count in the loss as in every mean; before a background they would grow.
 
-    `bench/defaults.py SET --variants init init:loss.class_weights=none` prints what they are worth on a set.
+    What they are worth on a set, bench/defaults.py prints: its variant init against init:loss.class_weights=none.
     """
     if is_background(examination.classes[0]):
         return Advice("loss.class_weights", "none", "weights would make objects grow into the background")
