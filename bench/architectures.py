@@ -172,6 +172,7 @@ ROWS = [
 NO_PEER = {
     "pretrained_attention_r2unet": "nobody else builds it; its parts are those of attention_r2unet and resnet_unet",
     "simple_unet": "it is a small unet",
+    "laplacian_fpn": "nobody else builds it; smp's FPN is its nearest",
     "smp": "it is the peer itself",
 }
 

@@ -37,12 +37,16 @@ class Tracker:
 
     def metrics(self, values: Mapping[str, float], step: int = 0) -> None:
         """Logs all values in one request."""
-        # Imported where it is needed: mlflow takes seconds to start.
-        from mlflow.entities import Metric
 
-        now = int(time.time() * 1000)
-        batch = [Metric(name, float(value), now, step) for name, value in values.items()]
-        self._try(lambda: self._client.log_batch(self._run_id, metrics=batch))
+        def log() -> None:
+            # Imported where it is needed: mlflow takes seconds to start.
+            from mlflow.entities import Metric
+
+            now = int(time.time() * 1000)
+            batch = [Metric(name, float(value), now, step) for name, value in values.items()]
+            self._client.log_batch(self._run_id, metrics=batch)
+
+        self._try(log)
 
     def last_step(self, name: str) -> int:
         """The last step of a metric that the run holds, -1 where it holds none."""
@@ -51,15 +55,13 @@ class Tracker:
 
     def params(self, sections: Mapping[str, Any]) -> None:
         """Logs sections of params.yaml as section.key; MLflow takes 100 in one request."""
-        from mlflow.entities import Param
-
         flat = {
             f"{section}.{key}" if key else section: value
             for section, content in sections.items()
             for key, value in (content.items() if isinstance(content, dict) else [("", content)])
         }
         # Older servers refuse values of more than 500 characters.
-        items = [Param(name, str(value)[:500]) for name, value in flat.items()]
+        items = [(name, str(value)[:500]) for name, value in flat.items()]
         for start in range(0, len(items), 100):
             part = items[start : start + 100]
             self._try(partial(self._log_params, part))
@@ -88,8 +90,10 @@ class Tracker:
         """Marks the run as FINISHED, FAILED or KILLED."""
         self._try(lambda: self._client.set_terminated(self._run_id, status))
 
-    def _log_params(self, items: list[Any]) -> None:
-        self._client.log_batch(self._run_id, params=items)
+    def _log_params(self, items: list[tuple[str, str]]) -> None:
+        from mlflow.entities import Param
+
+        self._client.log_batch(self._run_id, params=[Param(name, value) for name, value in items])
 
     def _set_tag(self, name: str, value: str) -> None:
         self._client.set_tag(self._run_id, name, value)

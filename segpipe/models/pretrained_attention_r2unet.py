@@ -9,13 +9,12 @@ from itertools import pairwise
 
 from torch import Tensor, nn
 
-from segpipe.models import bundled
-from segpipe.models.layers import lite_encoder, resnet_encoder
 from segpipe.models.layers import style as styles
+from segpipe.models.layers import trained_encoder
 from segpipe.models.layers.attention_gate import AttentionGate
 from segpipe.models.layers.lite_encoder import LiteEncoder
 from segpipe.models.layers.recurrent import RecurrentResidualUnit
-from segpipe.models.layers.resnet_encoder import STRIDE, ResNetEncoder
+from segpipe.models.layers.resnet_encoder import ResNetEncoder
 from segpipe.models.layers.style import Style
 from segpipe.models.layers.u_shape import Decoder, UShape
 from segpipe.models.table import Built
@@ -24,14 +23,10 @@ from segpipe.params.schema import ModelParams
 
 def from_params(params: ModelParams, in_channels: int, n_logits: int) -> Built:
     """The network whose encoder `params.encoder` and `params.weights` name."""
+    encoder = trained_encoder.build(params, in_channels)
     widths, style = styles.widths(params.width, 5), styles.from_params(params)
-    if params.encoder in bundled.PACKAGES:
-        lite = LiteEncoder(params.encoder, in_channels)
-        network = pretrained_attention_r2unet(lite, n_logits, widths, params.recurrence, style)
-        return Built(network, STRIDE, lite_encoder.start(lite, params))
-    resnet = ResNetEncoder(params.encoder, in_channels)
-    network = pretrained_attention_r2unet(resnet, n_logits, widths, params.recurrence, style)
-    return Built(network, STRIDE, resnet_encoder.start(resnet, params))
+    network = pretrained_attention_r2unet(encoder, n_logits, widths, params.recurrence, style)
+    return Built(network, trained_encoder.STRIDE, trained_encoder.start(encoder, params))
 
 
 def pretrained_attention_r2unet(

@@ -65,6 +65,15 @@ ARCHITECTURES = {
         bundled=BUNDLED,
         has_attention=True,
     ),
+    "laplacian_fpn": Architecture(
+        "Laplacian FPN",
+        (U_NET - {"depth", "upsample"}) | ENCODER,
+        stride=32,
+        levels=3,
+        encoders=RESNETS + BUNDLED,
+        trained_inputs=("imagenet",),
+        bundled=BUNDLED,
+    ),
     "sa_unet": Architecture("SA-UNet", (U_NET - {"dropout"}) | {"drop_block", "drop_block_size"}, has_attention=True),
     "resnet_unet": Architecture(
         "ResNet U-Net",

@@ -208,14 +208,15 @@ class AugmentParams(Section):
 class ModelParams(Section):
     name: ModelName = Field(
         description="unet | unetpp | attention_unet | r2unet | attention_r2unet | pretrained_attention_r2unet | sa_unet | "
-        "resnet_unet | simple_unet | smp"
+        "resnet_unet | laplacian_fpn | simple_unet | smp"
     )
     width: Width | Annotated[tuple[Width, ...], Field(min_length=2, max_length=7)] = Field(
         description="channels of the first level, twice as many at each below; or a list, one number a level (not "
         "simple_unet, smp)"
     )
     depth: int = Field(
-        ge=1, le=6, description="1 .. 6: times the image is halved; attention_unet 2 or more (not the resnets, simple_unet, smp)"
+        ge=1, le=6, description="1 .. 6: times the image is halved; attention_unet 2 or more (not the resnets, laplacian_fpn, "
+        "simple_unet, smp)"
     )
     activation: Literal["relu", "leaky_relu", "elu", "silu"] = Field(
         description="relu | leaky_relu | elu | silu (not simple_unet, smp, nor inside a ResNet)"
@@ -226,10 +227,11 @@ class ModelParams(Section):
     dropout: float = Field(
         ge=0,
         lt=1,
-        description="probability, behind the two deepest blocks of the encoder (not sa_unet, resnet_unet, simple_unet, smp)",
+        description="probability, behind the two deepest blocks of the encoder, or behind the pyramid (laplacian_fpn) (not sa_unet, "
+        "resnet_unet, simple_unet, smp)",
     )
     upsample: Literal["transposed", "resize"] = Field(
-        description="transposed (convolution) | resize (nearest neighbours, then a convolution)"
+        description="transposed (convolution) | resize (nearest neighbours, then a convolution) (not laplacian_fpn, simple_unet, smp)"
     )
     recurrence: int = Field(ge=0, le=10, description="steps of a recurrent convolution after its first look (the r2unets)")
     deep_supervision: Literal["none", "last", "mean"] = Field(
@@ -242,8 +244,8 @@ class ModelParams(Section):
     drop_block_size: int = Field(ge=1, le=64, description="pixels, side of the squares that are dropped (sa_unet)")
     encoder: str = Field(
         min_length=1,
-        description="resnet18 | resnet34 | resnet50 (resnet_unet, pretrained_attention_r2unet), tu-efficientnet_lite0 | "
-        "...lite1 | ...lite2 (pretrained_attention_r2unet), any encoder name (smp)",
+        description="resnet18 | resnet34 | resnet50 (resnet_unet, laplacian_fpn, pretrained_attention_r2unet), "
+        "tu-efficientnet_lite0 | ...lite1 | ...lite2 (laplacian_fpn, pretrained_attention_r2unet), any encoder name (smp)",
     )
     architecture: str = Field(min_length=1, description="Unet, FPN, DeepLabV3Plus, Segformer ... (smp)")
     weights: str = Field(

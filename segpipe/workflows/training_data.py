@@ -19,15 +19,15 @@ SHOWN = 3
 class TrainingData:
     """A fold of a data set: the ids of its training images, and of those it validates on.
 
-    `data` and `folds` are the hashes of data/prepared and of the file of folds, which a training's fingerprint holds.
+    `data_hash` and `folds_hash`, of data/prepared and of the file of folds, are part of a training's fingerprint.
     """
 
     fold: int
     pack: Pack
     train_ids: list[str]
     validation_ids: list[str]
-    data: str
-    folds: str
+    data_hash: str
+    folds_hash: str
 
 
 def read_fold(fold: int, limit_images: int = 0) -> TrainingData:

@@ -37,6 +37,7 @@ OWN_STYLES: dict[str, tuple[dict[str, Any], ...]] = {
     "attention_r2unet": ({"recurrence": 0},),
     "pretrained_attention_r2unet": ({"recurrence": 0}, {"encoder": "resnet34"}, {"encoder": "tu-efficientnet_lite0"}),
     "resnet_unet": ({"encoder": "resnet50"},),
+    "laplacian_fpn": ({"encoder": "tu-efficientnet_lite0"}, {"encoder": "resnet50"}),
     "sa_unet": ({"drop_block": 0.0}, {"drop_block_size": 3}),
     "smp": ({"architecture": "FPN"},),
 }

@@ -21,7 +21,7 @@ from tests.models.suite import SMALL, images
 from tests.structure.imports import ROOT
 
 LITE0 = "tu-efficientnet_lite0"
-BY_NAME = ("pretrained_attention_r2unet", "smp")
+BY_NAME = ("pretrained_attention_r2unet", "laplacian_fpn", "smp")
 """The models that take them."""
 REQUIRED = {LITE0}
 """The encoders whose package is a dependency; those of an extra may be missing."""

@@ -26,6 +26,7 @@ COUNTED = {
     "pretrained_attention_r2unet": "test_pretrained_attention_r2unet.py",
     "sa_unet": "test_sa_unet.py",
     "resnet_unet": "test_resnet_unet.py",
+    "laplacian_fpn": "test_laplacian_fpn.py",
     "simple_unet": "test_simple_unet.py",
 }
 """Where the weights of each architecture of ours are counted by hand, or against its paper; smp's are counted there."""
