@@ -84,12 +84,15 @@ def enlarging(width: int, times: int, style: Style) -> nn.Sequential:
     """A convolution before each of the `times` that a map is doubled, one where it is not."""
     if not times:
         return nn.Sequential(*style.conv(width, width))
-    return nn.Sequential(*(layer for _ in range(times) for layer in (*style.conv(width, width), nn.Upsample(scale_factor=2.0, mode="bilinear"))))
+    return nn.Sequential(
+        *(layer for _ in range(times) for layer in (*style.conv(width, width), nn.Upsample(scale_factor=2.0, mode="bilinear")))
+    )
 
 
 def doubled(features: Tensor) -> Tensor:
     """(N, C, h, w) to (N, C, 2h, 2w), bilinear."""
-    # Not layers/upsample2x.py: on a CPU its slices would take a step from 0.59 to 0.87 s, and on CUDA this repeats itself too.
+    # Not layers/upsample2x.py, whose slices are slower on a CPU. On CUDA, where algorithms must repeat themselves, torch takes
+    # another way to the same result.
     return F.interpolate(features, scale_factor=2.0, mode="bilinear")
 
 

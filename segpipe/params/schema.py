@@ -207,16 +207,18 @@ class AugmentParams(Section):
 
 class ModelParams(Section):
     name: ModelName = Field(
-        description="unet | unetpp | attention_unet | r2unet | attention_r2unet | pretrained_attention_r2unet | sa_unet | "
-        "resnet_unet | laplacian_fpn | simple_unet | smp"
+        description="unet | unetpp | attention_unet | r2unet | attention_r2unet | pretrained_attention_r2unet | "
+        "laplacian_fpn | sa_unet | resnet_unet | simple_unet | smp"
     )
     width: Width | Annotated[tuple[Width, ...], Field(min_length=2, max_length=7)] = Field(
         description="channels of the first level, twice as many at each below; or a list, one number a level (not "
         "simple_unet, smp)"
     )
     depth: int = Field(
-        ge=1, le=6, description="1 .. 6: times the image is halved; attention_unet 2 or more (not the resnets, laplacian_fpn, "
-        "simple_unet, smp)"
+        ge=1,
+        le=6,
+        description="1 .. 6: times the image is halved; attention_unet 2 or more (not the resnets, laplacian_fpn, "
+        "simple_unet, smp)",
     )
     activation: Literal["relu", "leaky_relu", "elu", "silu"] = Field(
         description="relu | leaky_relu | elu | silu (not simple_unet, smp, nor inside a ResNet)"

@@ -80,7 +80,7 @@ def test_a_folder_of_masks_from_the_command_line(project: Path, tmp_path: Path) 
         "data.masks.image_dir: images -> photos",
         "data.masks.mask_dir: masks -> gt",
         "data.masks.ignore_index: 255 -> 2",
-        "model.name: unet -> smp  (ImageNet weights, and few operations a pixel)",
+        "model.name: unet -> laplacian_fpn  (ImageNet weights, few operations a pixel, and edges at full size)",
         "model.encoder: resnet18 -> tu-efficientnet_lite0  (ImageNet weights, and few operations a pixel)",
         "model.weights: none -> bundled  (ImageNet weights, and few operations a pixel)",
         "input.crop: 128 -> 32  (shorter sides are 40 or more, stride 32, no GPU)",

@@ -4,7 +4,6 @@ The rules come from docs/explanation/defaults.md, whose tables bench/defaults.py
 """
 
 import re
-import statistics
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -18,7 +17,9 @@ from segpipe.images.resize import shrunk_size
 from segpipe.record import Record, is_background
 
 MODEL = {
-    "model.name": "smp",
+    "model.name": "laplacian_fpn",
+    "model.width": 16,
+    "model.dropout": 0.2,
     "model.encoder": "tu-efficientnet_lite0",
     "model.weights": "bundled",
     "model.weights_sha256": "none",
@@ -36,12 +37,9 @@ LARGEST_BATCH = {False: 8, True: 16}
 LEAST_BATCH = 4
 """Images, where the memory allows: batch normalisation over fewer is mostly noise."""
 BYTES_A_PIXEL = 4000
-"""Memory that training takes for each pixel of a batch: the activations of a U-Net on EfficientNet-Lite0 in float32, and what the
+"""Memory that training takes for each pixel of a batch: the activations of a network on EfficientNet-Lite0 in float32, and what the
 augmentation holds."""
 RARE = 0.01
-THIN = 32
-"""Pixels: of objects thicker than this an image asks what they are, and FPN learns that fastest; of thinner ones where their edge
-is, which FPN's logits at a quarter of the size do not know."""
 THINNEST = 4
 """Pixels: what is thinner is lost in a network whose first layer halves the image, so nothing is shrunk below it."""
 LARGEST_OBJECT = 0.5
@@ -73,12 +71,11 @@ def suggest_training(examination: Examination, machine: Machine, sizes: Mapping[
     """What the images ask for, and the model; `sizes` are those of each class's objects, where any were measured."""
     records = examination.records
     long_side = _long_side(examination, sizes, LARGEST_CROP[machine.has_gpu])
-    model = _model(records, sizes, long_side.value)
     crop = _crop(records, machine, STRIDE, long_side.value)
     batch = _batch(records, crop.value, machine)
     epochs = _epochs(records, batch.value)
     of_classes = [_class_weights(examination), _augment(examination), _monitor(examination)]
-    return [*model, long_side, crop, batch, epochs, _learning_rate(), _normalise(records), *of_classes]
+    return [*_model(), long_side, crop, batch, epochs, _learning_rate(), _normalise(records), *of_classes]
 
 
 def suggest_groups(ids: Sequence[str]) -> list[Advice]:
@@ -91,19 +88,10 @@ def suggest_groups(ids: Sequence[str]) -> list[Advice]:
     return [Advice("split.group", "name", reason), Advice("split.group_pattern", pattern, reason)]
 
 
-def _model(records: Sequence[Record], sizes: Mapping[int, ObjectSize], long_side: int) -> list[Advice]:
-    """A pretrained encoder, and a decoder that ends where the objects ask for it: at a quarter of the size, or at all of it."""
-    advice = [Advice(key, value, "ImageNet weights, and few operations a pixel") for key, value in MODEL.items()]
-    key = "model.architecture"
-    if not sizes:
-        return [*advice, Advice(key, "FPN", "no objects were measured")]
-    longest = max(max(record.width, record.height) for record in records)
-    scale = min(1.0, long_side / longest) if long_side else 1.0
-    # Of the class in the middle: a single thin one is one of many in a mean over classes.
-    thickness = scale * statistics.median(size.thickness for size in sizes.values())
-    if thickness < THIN:
-        return [*advice, Advice(key, "Unet", f"objects {thickness:.0f} pixels thick want a decoder up to full resolution")]
-    return [*advice, Advice(key, "FPN", f"objects {thickness:.0f} pixels thick are learned fastest at a quarter of the size")]
+def _model() -> list[Advice]:
+    return [
+        Advice(key, value, "ImageNet weights, few operations a pixel, and edges at full size") for key, value in MODEL.items()
+    ]
 
 
 def _long_side(examination: Examination, sizes: Mapping[int, ObjectSize], crop: int) -> Advice:

@@ -76,17 +76,6 @@ def test_images_are_shrunk_as_far_as_their_objects_allow(size: tuple[int, int], 
     assert advised(width=size[0], height=size[1], sizes={1: objects})["input.long_side"] == long_side
 
 
-def test_thin_objects_get_a_decoder_up_to_full_resolution() -> None:
-    names = ("background", "a", "b", "c")
-    for thickness, architecture in (((5, 6, 100), "Unet"), ((5, 20, 30), "Unet"), ((5, 40, 40), "FPN")):
-        sizes = {number + 1: ObjectSize(each, 100) for number, each in enumerate(thickness)}
-        found = advised(classes=names, pixels=(40, 20, 20, 20), width=600, height=600, sizes=sizes)
-        assert found["model.architecture"] == architecture
-    # Of cracks that are 12 pixels thick 4 are left.
-    assert advised(width=4000, height=3000, sizes={1: ObjectSize(12, 3000)})["model.architecture"] == "Unet"
-    assert advised()["model.architecture"] == "FPN"
-
-
 def test_the_thinnest_class_decides_how_far() -> None:
     sizes = {1: ObjectSize(400, 600), 2: ObjectSize(16, 3000)}
     names = ("background", "car", "wire")
