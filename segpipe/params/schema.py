@@ -229,11 +229,12 @@ class ModelParams(Section):
     dropout: float = Field(
         ge=0,
         lt=1,
-        description="probability, behind the two deepest blocks of the encoder, or behind the pyramid (laplacian_fpn) (not sa_unet, "
+        description="probability, behind the two deepest blocks of the encoder; laplacian_fpn: behind the pyramid (not sa_unet, "
         "resnet_unet, simple_unet, smp)",
     )
     upsample: Literal["transposed", "resize"] = Field(
-        description="transposed (convolution) | resize (nearest neighbours, then a convolution) (not laplacian_fpn, simple_unet, smp)"
+        description="transposed (convolution) | resize (nearest neighbours, then a convolution) (not laplacian_fpn, "
+        "simple_unet, smp)"
     )
     recurrence: int = Field(ge=0, le=10, description="steps of a recurrent convolution after its first look (the r2unets)")
     deep_supervision: Literal["none", "last", "mean"] = Field(

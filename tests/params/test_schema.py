@@ -131,8 +131,8 @@ def test_a_float_that_pyyaml_reads_as_text_is_a_float(tmp_path: Path) -> None:
         (
             {"model__name": "resnet_unet", "model__weights": "bundled"},
             "model.weights: no bundled weights fit resnet_unet with the encoder 'resnet18'. Write model.name "
-            "pretrained_attention_r2unet or laplacian_fpn or smp with one of the encoders tu-efficientnet_lite0, tu-efficientnet_lite1, "
-            "tu-efficientnet_lite2, or imagenet, a file or none.",
+            "pretrained_attention_r2unet or laplacian_fpn or smp with one of the encoders tu-efficientnet_lite0, "
+            "tu-efficientnet_lite1, tu-efficientnet_lite2, or imagenet, a file or none.",
         ),
         (
             {"model__name": "smp", "model__encoder": "tu-efficientnet_lite3", "model__weights": "bundled"},

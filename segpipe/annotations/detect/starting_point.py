@@ -16,18 +16,10 @@ from segpipe.errors import plain
 from segpipe.images.resize import shrunk_size
 from segpipe.record import Record, is_background
 
-MODEL = {
-    "model.name": "laplacian_fpn",
-    "model.width": 16,
-    "model.dropout": 0.2,
-    "model.encoder": "tu-efficientnet_lite0",
-    "model.weights": "bundled",
-    "model.weights_sha256": "none",
-}
 LEARNING_RATE = 0.001
 PHOTO_CHANNELS = (1, 3)
 STRIDE = 32
-"""That of MODEL."""
+"""That of the model."""
 STEPS = 1500
 """Optimizer steps of a first training whose time nobody has set (`init --minutes`)."""
 LARGEST_CROP = {False: 192, True: 512}
@@ -37,8 +29,8 @@ LARGEST_BATCH = {False: 8, True: 16}
 LEAST_BATCH = 4
 """Images, where the memory allows: batch normalisation over fewer is mostly noise."""
 BYTES_A_PIXEL = 4000
-"""Memory that training takes for each pixel of a batch: the activations of a network on EfficientNet-Lite0 in float32, and what the
-augmentation holds."""
+"""Memory that training takes for each pixel of a batch: the activations of a network on EfficientNet-Lite0 in float32, and
+what the augmentation holds."""
 RARE = 0.01
 THINNEST = 4
 """Pixels: what is thinner is lost in a network whose first layer halves the image, so nothing is shrunk below it."""
@@ -90,7 +82,12 @@ def suggest_groups(ids: Sequence[str]) -> list[Advice]:
 
 def _model() -> list[Advice]:
     return [
-        Advice(key, value, "ImageNet weights, few operations a pixel, and edges at full size") for key, value in MODEL.items()
+        Advice("model.name", "laplacian_fpn", "context as early as in FPN, and edges at full size"),
+        Advice("model.width", 16, "at full size, where channels cost most"),
+        Advice("model.dropout", 0.2, "behind the pyramid"),
+        Advice("model.encoder", "tu-efficientnet_lite0", "few operations a pixel"),
+        Advice("model.weights", "bundled", "ImageNet weights that are a package"),
+        Advice("model.weights_sha256", "none", "that of the package is known"),
     ]
 
 
