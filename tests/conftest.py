@@ -1,7 +1,6 @@
 """What holds for every test: threads that get along with each other, no telemetry, the same examples each time."""
 
 import os
-import shutil
 from pathlib import Path
 
 import pytest
@@ -9,6 +8,7 @@ from hypothesis import settings
 
 from segpipe.console.command import ENVIRONMENT
 from segpipe.storage.workspace import AFRESH
+from tests import plain_params
 
 # No test may pass for what another one left; those of the cache take it out.
 os.environ.setdefault(AFRESH, "1")
@@ -33,7 +33,7 @@ def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     root = tmp_path / "project"
     (root / ".dvc").mkdir(parents=True)
     (root / ".dvc" / "config").write_text(DVC_CONFIG)
-    shutil.copy(Path(__file__).parents[1] / "params.yaml", root)
+    plain_params.write(root)
     monkeypatch.chdir(root)
     monkeypatch.delenv("DVC_ROOT", raising=False)
     return root

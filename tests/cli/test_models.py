@@ -2,7 +2,6 @@
 
 import json
 import re
-import shutil
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -23,6 +22,7 @@ from segpipe.params.load import load_params
 from segpipe.params.schema import Params
 from segpipe.storage.files import write_json
 from segpipe.workflows import model_costs
+from tests import plain_params
 from tests.models.small_transformers import DINOV2, make_small
 from tests.structure.imports import ROOT
 
@@ -33,7 +33,7 @@ WIDTHS = [4, 8]
 def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
     """A folder with a params.yaml of small models, and a table of two architectures, of which the second does not fit them."""
     threads, deterministic = torch.get_num_threads(), torch.are_deterministic_algorithms_enabled()
-    shutil.copy(ROOT / "params.yaml", tmp_path)
+    plain_params.write(tmp_path)
     change(tmp_path, depth=1, width=WIDTHS)
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr(table, "MODELS", ("unet", "resnet_unet"))

@@ -12,12 +12,11 @@ from numpy.typing import NDArray
 
 from segpipe.dataset import augment, transforms
 from segpipe.dataset.presets import NOTHING, PRESETS, resolved
-from segpipe.params.load import load_params
 from segpipe.params.schema import AugmentParams
+from tests import plain_params
 from tests.dataset.packs import noise
-from tests.structure.imports import ROOT
 
-OURS = load_params(ROOT / "params.yaml").augment
+OURS = plain_params.PARAMS.augment
 STILL = AugmentParams.model_validate({"preset": "custom"} | NOTHING)
 EVERYTHING: dict[str, float] = {
     "flip_horizontal": 0.5,

@@ -19,11 +19,11 @@ from segpipe.dataset import crops, image_cache, loader, presets
 from segpipe.dataset.image_cache import ImageCache, Sample
 from segpipe.dataset.pack import Pack
 from segpipe.dataset.training_samples import AugmentedCrops
-from segpipe.params.load import load_params
+from tests import plain_params
 from tests.dataset.packs import made, noise
 from tests.structure.imports import ROOT
 
-AUGMENT = load_params(ROOT / "params.yaml").augment
+AUGMENT = plain_params.PARAMS.augment
 PLACED = presets.resolved(AUGMENT.model_copy(update={"preset": "crop"}))
 SIZES = ((24, 32), (16, 16), (40, 20), (17, 31), (24, 32))
 IDS = [f"i{number}" for number in range(len(SIZES))]

@@ -14,11 +14,10 @@ from segpipe.dataset.pack import Pack
 from segpipe.dataset.training_samples import AugmentedCrops
 from segpipe.images.to_tensor import channels_first, unit_values
 from segpipe.images.value_range import as_values
-from segpipe.params.load import load_params
+from tests import plain_params
 from tests.dataset.packs import made, noise
-from tests.structure.imports import ROOT
 
-AUGMENT = load_params(ROOT / "params.yaml").augment
+AUGMENT = plain_params.PARAMS.augment
 IDS = [f"i{number}" for number in range(13)]
 
 

@@ -5,10 +5,9 @@ import torch
 from segpipe.models.model_file import Card
 from segpipe.models.segmenter import Segmenter, n_logits_for
 from segpipe.models.table import build
-from segpipe.params.load import load_params
-from tests.structure.imports import ROOT
+from tests import plain_params
 
-PARAMS = load_params(ROOT / "params.yaml")
+PARAMS = plain_params.PARAMS
 
 
 def small(classes: int = 3, channels: int = 3, bits: int = 8, seed: int = 2) -> tuple[Segmenter, Card]:

@@ -8,17 +8,16 @@ from hypothesis import strategies as st
 from torch import Tensor
 
 from segpipe.losses.table import LOSSES, Classes, Loss, build
-from segpipe.params.load import load_params
 from segpipe.params.schema import LossMix, LossParams
 from segpipe.record import IGNORE
-from tests.structure.imports import ROOT
+from tests import plain_params
 
 NAMES = [*LOSSES]
 PER_IMAGE = [name for name in NAMES if name != "dice_pooled"]
 REGIONS = ["dice", "dice_pooled", "iou", "tversky", "focal_tversky", "lovasz"]
 PIXELS = ["cross_entropy", "bce", "focal"]
 
-PARAMS = load_params(ROOT / "params.yaml").loss
+PARAMS = plain_params.PARAMS.loss
 
 
 def loss_named(name: str, has_background: bool = True, weights: tuple[float, ...] = (), **keys: Any) -> Loss:

@@ -9,11 +9,11 @@ from torch import Tensor
 from segpipe.models.segmenter import Segmenter, n_logits_for
 from segpipe.models.table import build
 from segpipe.params.architectures import ARCHITECTURES
-from segpipe.params.load import load_params
 from segpipe.params.schema import ModelParams
+from tests import plain_params
 
 ROOT = Path(__file__).parents[2]
-PARAMS = load_params(ROOT / "params.yaml").model.model_copy(update={"width": 4, "depth": 3})
+PARAMS = plain_params.PARAMS.model.model_copy(update={"width": 4, "depth": 3})
 
 DIFFERENT: dict[str, dict[str, Any]] = {"smp": {"encoder": "mobilenet_v2"}}
 """What a small one needs beside its name."""

@@ -12,11 +12,11 @@ from segpipe.losses.table import Classes
 from segpipe.losses.table import build as build_loss
 from segpipe.models.segmenter import Segmenter, n_logits_for
 from segpipe.models.table import MODELS, build
-from segpipe.params.load import load_params
 from segpipe.params.schema import ModelParams
+from tests import plain_params
 from tests.models.suite import ROOT, SMALL, STYLED, images, segmenter_of, small, targets
 
-LOSS = build_loss(load_params(ROOT / "params.yaml").loss, Classes(True))
+LOSS = build_loss(plain_params.PARAMS.loss, Classes(True))
 COUNTED = {
     "unet": "test_unet.py",
     "unetpp": "test_unetpp.py",

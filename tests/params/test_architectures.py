@@ -6,8 +6,8 @@ import sys
 import pytest
 
 from segpipe.params.architectures import ARCHITECTURES, PHOTO_INPUTS
-from segpipe.params.load import load_params
 from segpipe.params.schema import InputParams, ModelParams, trained_inputs
+from tests import plain_params
 from tests.structure.imports import ROOT
 
 
@@ -25,7 +25,7 @@ def test_only_an_architecture_of_a_library_goes_without_a_title(name: str) -> No
 @pytest.mark.parametrize("name", ARCHITECTURES)
 def test_weights_have_an_input_that_can_be_asked_for(name: str) -> None:
     choices = InputParams.model_json_schema()["properties"]["normalise"]["enum"]
-    model = load_params(ROOT / "params.yaml").model.model_copy(update={"name": name})
+    model = plain_params.PARAMS.model.model_copy(update={"name": name})
     found = [
         trained_inputs(model.model_copy(update={"weights": weights})) for weights in ("none", "imagenet", "bundled", "w.pth")
     ]

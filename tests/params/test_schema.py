@@ -10,6 +10,7 @@ from ruamel.yaml import YAML
 from segpipe.errors import PipelineError
 from segpipe.params.load import load_params
 from segpipe.params.schema import LossMix
+from tests import plain_params
 from tests.structure.imports import ROOT
 
 FILE = ROOT / "params.yaml"
@@ -20,7 +21,7 @@ MERGED = {"data__class_map": {"cat": "pet", "dog": "pet", "tvmonitor": "__ignore
 
 def changed(folder: Path, **values: Any) -> Path:
     """params.yaml with other values; keys are written section__key, and a value of ... takes the key out."""
-    content = yaml.safe_load(FILE.read_text(encoding="utf-8"))
+    content = yaml.safe_load(plain_params.TEXT)
     for key, value in values.items():
         *sections, last = key.split("__")
         section = content

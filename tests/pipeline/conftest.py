@@ -12,6 +12,7 @@ import pytest
 import yaml
 from ruamel.yaml import YAML
 
+from tests import plain_params
 from tests.structure.imports import ROOT
 
 Dvc = Callable[..., subprocess.CompletedProcess[str]]
@@ -49,6 +50,7 @@ def new_repository(folder: Path) -> Path:
             (folder / name).parent.mkdir(parents=True, exist_ok=True)
             shutil.copy(ROOT / name, folder / name)
     (folder / "kept_folds.csv").write_bytes(b"")  # ours remembers more images than the small task has
+    plain_params.write(folder)
     set_params(folder, TINY)
     git(folder, "init", "--quiet", "--initial-branch", "main")
     git(folder, "config", "user.name", "tester")

@@ -18,13 +18,12 @@ from segpipe.dataset.split.assign import Assignment
 from segpipe.dataset.split.kept_folds import KeptFolds
 from segpipe.evaluation import FoldResults
 from segpipe.images.encode import encode_mask, encode_png
-from segpipe.params.load import load_params
 from segpipe.params.stage_keys import NEVER_A_RESULT, TrainKeys
 from segpipe.scores import Confusion, confusion, image_dice
 from segpipe.storage.files import write_bytes, write_json
 from segpipe.storage.zips import write_zip
+from tests import plain_params
 from tests.dataset.packs import made
-from tests.structure.imports import ROOT
 
 CLASSES = ("background", "red", "blue")
 COLOURS = np.array([[90, 90, 90], [200, 30, 30], [30, 30, 200]], np.uint8)
@@ -71,7 +70,7 @@ def mask(seed: int, n_classes: int) -> NDArray[np.uint8]:
 
 def write_params(folder: Path, folds: Sequence[int], **report: Any) -> None:
     """Our own params.yaml with other folds."""
-    params = yaml.safe_load((ROOT / "params.yaml").read_text(encoding="utf-8"))
+    params = yaml.safe_load(plain_params.TEXT)
     params |= {"folds": list(folds), "report": {"n_examples": 2} | report}
     (folder / "params.yaml").write_text(yaml.safe_dump(params), encoding="utf-8")
 
@@ -117,7 +116,7 @@ def write_run(folder: Path, fold: int, **more: Any) -> None:
 
 def trained_with(preset: str = "custom", **input_keys: Any) -> dict[str, Any]:
     """The parameters of a training, as run.json names them."""
-    params = TrainKeys.of(load_params(ROOT / "params.yaml"))
+    params = TrainKeys.of(plain_params.PARAMS)
     augment = presets.resolved(params.augment.model_copy(update={"preset": preset}))
     image = params.input.model_copy(update={"crop": 16} | input_keys)
     return params.model_copy(update={"augment": augment, "input": image}).model_dump(exclude=NEVER_A_RESULT, mode="json")

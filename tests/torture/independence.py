@@ -22,12 +22,11 @@ from numpy.typing import NDArray
 
 from segpipe.dataset import augment, loader
 from segpipe.dataset.training_samples import AugmentedCrops
-from segpipe.params.load import load_params
 from segpipe.reproducibility.seeds import seed_of
 from segpipe.storage.files import sha256_of
+from tests import plain_params
 from tests.dataset.packs import made, noise
 from tests.pipeline.conftest import new_repository, set_params
-from tests.structure.imports import ROOT
 
 STAGES = (["download"], ["convert"], ["split"], ["train", "--fold", "0"])
 WEIGHTS = "models/fold0/model.safetensors"
@@ -183,7 +182,7 @@ def shares(images: int, epochs: int) -> dict[tuple[bool, bool, bool], float]:
     The seeds are those of a training's images and epochs.
     """
     still = {"affine": 0.0, "brightness": 0.0, "contrast": 0.0}
-    params = load_params(ROOT / "params.yaml").augment.model_copy(
+    params = plain_params.PARAMS.augment.model_copy(
         update=still | dict.fromkeys(("flip_horizontal", "flip_vertical", "blur"), 0.5)
     )
     augmentation, image = augment.build(params, 16, 3), quartered()
@@ -211,7 +210,7 @@ def draws(place: Path, images: int, epochs: int, workers: int) -> Iterator[bytes
     """What workers make of images that are all alike, each turned by an angle: flips and crops alone can fall twice."""
     ids = [f"image {number}" for number in range(images)]
     data = made(place, dict.fromkeys(ids, (noise(0), noise(1, channels=1)[:, :, 0] % 2)))
-    params = load_params(ROOT / "params.yaml").augment.model_copy(update={"affine": 1.0})
+    params = plain_params.PARAMS.augment.model_copy(update={"affine": 1.0})
     samples = loader.TrainingSamples(AugmentedCrops(data, ids, params, 16, 0, seed=42, fold=0))
     order = loader.EpochBatches(ids, 8, seed=42, fold=0)
     batches = loader.training_loader(samples, order, workers, pin=False)

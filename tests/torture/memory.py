@@ -22,14 +22,13 @@ import torch
 
 from segpipe import paths
 from segpipe.dataset.split import folds
-from segpipe.params.load import load_params
 from segpipe.params.stage_keys import TrainKeys
 from segpipe.training import device as devices
 from segpipe.training import loop
 from segpipe.workflows.assemble import Training, assemble
 from segpipe.workflows.training_data import TrainingData, read_fold
+from tests import plain_params
 from tests.dataset.packs import made
-from tests.structure.imports import ROOT
 
 FEW = 12
 MAY_GROW = 32 * 2**20
@@ -117,7 +116,7 @@ def project(folder: Path, asked: argparse.Namespace) -> TrainKeys:
         images[f"i{number}"] = image, (image[:, :, 0] > 127).astype(np.uint8)
     made(folder / "data", images)
     folds.write(paths.FOLDS, {name: "0" if name == "i0" else "1" for name in images})
-    params = TrainKeys.of(load_params(ROOT / "params.yaml"))
+    params = TrainKeys.of(plain_params.PARAMS)
     changes: dict[str, dict[str, object]] = {
         "input": {"crop": 64},
         "augment": {"preset": "crop"},

@@ -25,6 +25,7 @@ from segpipe.training import loop
 from segpipe.workflows.assemble import assemble
 from segpipe.workflows.training_data import read_fold
 from stages import convert, download, split
+from tests import plain_params
 from tests.pipeline.conftest import set_params
 from tests.structure.imports import ROOT
 
@@ -59,7 +60,7 @@ def settings(size: int, batch: int, epochs: int) -> dict[str, Any]:
 def sample(folder: Path, changes: dict[str, Any]) -> schema.Params:
     """Makes the sample in the folder by the stages that make it, and returns the parameters with these changes."""
     folder.mkdir(parents=True, exist_ok=True)
-    (folder / "params.yaml").write_bytes((ROOT / "params.yaml").read_bytes())
+    plain_params.write(folder)
     (folder / "kept_folds.csv").write_bytes(b"")
     (folder / "runtime.lock").write_bytes((ROOT / "runtime.lock").read_bytes())
     set_params(folder, changes)

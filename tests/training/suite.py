@@ -10,15 +10,14 @@ from segpipe.losses.table import Classes, build
 from segpipe.models.layers.style import Style
 from segpipe.models.segmenter import Segmenter
 from segpipe.models.unet import unet
-from segpipe.params.load import load_params
 from segpipe.params.schema import OptimParams
 from segpipe.reproducibility.seeds import seed_of
 from segpipe.training import loop, monitored_score, optim, precision, schedule
-from tests.structure.imports import ROOT
+from tests import plain_params
 
 CPU = torch.device("cpu")
 
-PARAMS = load_params(ROOT / "params.yaml")
+PARAMS = plain_params.PARAMS
 OPTIM = PARAMS.optim.model_copy(update={"lr": 0.01, "patience": 1})
 
 

@@ -17,7 +17,6 @@ from segpipe.errors import PipelineError
 from segpipe.losses import table as losses
 from segpipe.models import whole_model
 from segpipe.models.layers.resnet_encoder import ResNetEncoder
-from segpipe.params.load import load_params
 from segpipe.params.stage_keys import TrainKeys
 from segpipe.reproducibility import code_hash
 from segpipe.storage.files import sha256_of
@@ -27,10 +26,11 @@ from segpipe.workflows import train
 from segpipe.workflows.assemble import Training, assemble
 from segpipe.workflows.model_card import model_card
 from segpipe.workflows.training_data import image_warnings, read_fold
+from tests import plain_params
 from tests.dataset.packs import made, noise
 from tests.structure.imports import ROOT
 
-PARAMS = TrainKeys.of(load_params(ROOT / "params.yaml"))
+PARAMS = TrainKeys.of(plain_params.PARAMS)
 CPU = torch.device("cpu")
 
 

@@ -12,14 +12,13 @@ from segpipe import export, paths
 from segpipe.dataset.split import folds
 from segpipe.inference import onnx_session
 from segpipe.inference.predict import predict_classes
-from segpipe.params.load import load_params
 from segpipe.params.stage_keys import TrainKeys
 from segpipe.training import loop, resume
 from segpipe.workflows.assemble import Training, assemble
 from segpipe.workflows.training_data import read_fold
+from tests import plain_params
 from tests.dataset.packs import made, noise
 from tests.models.small_transformers import DINOV2, make_small
-from tests.structure.imports import ROOT
 
 CPU = torch.device("cpu")
 SIZES = ((5, 70), (56, 42), (61, 93), (150, 33))
@@ -39,7 +38,7 @@ def _project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def training() -> Training:
-    params = TrainKeys.of(load_params(ROOT / "params.yaml"))
+    params = TrainKeys.of(plain_params.PARAMS)
     changes: dict[str, dict[str, Any]] = {
         "model": {"name": "smp", "architecture": "DPT", "encoder": DINOV2},
         "input": {"crop": 42},

@@ -11,8 +11,8 @@ from segpipe.dataset import pack
 from segpipe.dataset.split import balance_report, folds
 from segpipe.errors import PipelineError
 from stages import split
+from tests import plain_params
 from tests.dataset import packs
-from tests.structure.imports import ROOT
 
 
 def mask(number: int) -> packs.Image:
@@ -26,7 +26,7 @@ def mask(number: int) -> packs.Image:
 def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A folder with params.yaml, an empty memory and a pack of 30 images."""
     packed(tmp_path, 30)
-    shutil.copy(ROOT / "params.yaml", tmp_path)
+    plain_params.write(tmp_path)
     (tmp_path / "kept_folds.csv").touch()
     monkeypatch.chdir(tmp_path)
     return tmp_path

@@ -11,15 +11,14 @@ from PIL import Image
 
 from segpipe.annotations import convert
 from segpipe.annotations.examination.result import Examination
-from segpipe.params.load import load_params
 from segpipe.params.schema import Params
 from segpipe.training.validation_plan import ValidationPlan
 from segpipe.workflows import time_budget
 from segpipe.workflows.time_budget import START_S, Pace, Plan, part_sizes, plan
+from tests import plain_params
 from tests.annotations.records import record
-from tests.structure.imports import ROOT
 
-PARAMS = load_params(ROOT / "params.yaml")
+PARAMS = plain_params.PARAMS
 
 
 def pace_of(train: float, first: float, validate: float) -> Pace:

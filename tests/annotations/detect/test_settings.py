@@ -9,9 +9,9 @@ from segpipe.annotations.class_names import Classes
 from segpipe.annotations.detect.inspect import Inspection
 from segpipe.annotations.detect.layout import Layout
 from segpipe.annotations.detect.settings import data_settings, fold_settings
-from segpipe.params.load import load_params
+from tests import plain_params
 
-SPLIT = load_params(Path(__file__).parents[3] / "params.yaml").split
+SPLIT = plain_params.PARAMS.split
 
 
 def seen(layout: Layout | None = None, *sizes: tuple[int, int], **given: int) -> Inspection:
