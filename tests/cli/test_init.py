@@ -27,6 +27,7 @@ from segpipe.errors import DataError, Fix, PipelineError
 from segpipe.params.load import load_params
 from segpipe.params.schema import Params
 from segpipe.workflows import time_budget
+from tests import plain_params
 from tests.images.tiff_files import Page, tiff
 
 OWN = Path(__file__).parents[2]
@@ -80,9 +81,10 @@ def test_a_folder_of_masks_from_the_command_line(project: Path, tmp_path: Path) 
         "data.masks.image_dir: images -> photos",
         "data.masks.mask_dir: masks -> gt",
         "data.masks.ignore_index: 255 -> 2",
-        "model.name: unet -> laplacian_fpn  (ImageNet weights, few operations a pixel, and edges at full size)",
-        "model.encoder: resnet18 -> tu-efficientnet_lite0  (ImageNet weights, and few operations a pixel)",
-        "model.weights: none -> bundled  (ImageNet weights, and few operations a pixel)",
+        "model.name: unet -> laplacian_fpn  (context as early as in FPN, and edges at full size)",
+        "model.dropout: 0.0 -> 0.2  (behind the pyramid)",
+        "model.encoder: resnet18 -> tu-efficientnet_lite0  (few operations a pixel)",
+        "model.weights: none -> bundled  (ImageNet weights that are a package)",
         "input.crop: 128 -> 32  (shorter sides are 40 or more, stride 32, no GPU)",
         f"train.batch_size: 8 -> 4  (12 images, {memory} GiB of memory)",
         "train.epochs: 25 -> 300  (about 2 steps an epoch, 600 in all)",
@@ -97,8 +99,8 @@ def test_a_folder_of_masks_from_the_command_line(project: Path, tmp_path: Path) 
     data = load_params(Path("params.yaml")).data
     assert (data.source, data.path, data.masks.classes, data.masks.ignore_index) == ("masks", "data/source", ("sky", "road"), 2)
     written = Path("params.yaml").read_text()
-    assert comments(re.sub(r" +(# )?\[here: .*\]", "", written)) == comments((OWN / "params.yaml").read_text())
-    assert written.count("[here: ") == 14
+    assert comments(re.sub(r" +(# )?\[here: .*\]", "", written)) == comments(plain_params.TEXT)
+    assert written.count("[here: ") == 15
     assert "path: source" in Path("data/source.dvc").read_text()
     assert len(list(Path("data/source").rglob("*.png"))) == 24
 
@@ -316,7 +318,7 @@ def test_bad_data_changes_nothing(tmp_path: Path, spoil: Callable[[Path], object
     assert sentence in refusal(str(folder)).splitlines()[0]
     # .resume is segpipe's own, and nothing is left in it.
     assert sorted(Path.cwd().rglob("*")) == sorted([*before, Path.cwd() / ".resume"])
-    assert Path("params.yaml").read_text() == (OWN / "params.yaml").read_text()
+    assert Path("params.yaml").read_text() == plain_params.TEXT
 
 
 @pytest.mark.usefixtures("project", "without_dvc")
@@ -340,7 +342,7 @@ def test_a_failure_of_dvc_is_told(tmp_path: Path) -> None:
     masks(tmp_path / "mine")
     Path(".dvc/config").write_text("[core\n")
     assert refusal("../mine").startswith("data/source is there, but `dvc add data/source` failed: ")
-    assert Path("params.yaml").read_text() == (OWN / "params.yaml").read_text()
+    assert Path("params.yaml").read_text() == plain_params.TEXT
 
 
 def test_the_command_starts_without_heavy_libraries() -> None:

@@ -11,6 +11,7 @@ from segpipe.errors import PipelineError
 from segpipe.params.load import load_params
 from stages import convert as convert_stage
 from stages import split as split_stage
+from tests import plain_params
 from tests.annotations.near_duplicates.test_pairs import scene
 
 OWN = Path(__file__).parents[2]
@@ -37,7 +38,7 @@ def refusal(root: Path) -> str:
     with pytest.raises(PipelineError) as caught:
         init(str(root))
     assert not Path("data").exists()
-    assert Path("params.yaml").read_text() == (OWN / "params.yaml").read_text()
+    assert Path("params.yaml").read_text() == plain_params.TEXT
     return str(caught.value)
 
 

@@ -34,6 +34,7 @@ from segpipe.scores import confusion
 from segpipe.storage.files import sha256_of
 from segpipe.training import resume
 from stages import convert, report, split, train
+from tests import plain_params
 from tests.dataset.packs import made, noise
 from tests.report.projects import finished
 from tests.report.test_page import Reader
@@ -52,8 +53,8 @@ def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
     root = tmp_path / "project"
     (root / ".dvc").mkdir(parents=True)
     (root / ".dvc" / "config").write_text("[core]\n    no_scm = true\n    analytics = false\n    check_update = false\n")
-    for name in ("params.yaml", "runtime.lock"):
-        shutil.copy(ROOT / name, root)
+    shutil.copy(ROOT / "runtime.lock", root)
+    plain_params.write(root)
     monkeypatch.chdir(root)
     monkeypatch.delenv("DVC_ROOT", raising=False)
     monkeypatch.setattr(os, "fsync", lambda _: None)
@@ -236,7 +237,7 @@ def test_an_archive_for_init(build: Builder, reason: str, project: Path, refused
     assert reason in said
     left = set(project.parent.rglob("*")) - set(before)
     assert left <= {project / ".resume"}
-    assert Path("params.yaml").read_bytes() == (ROOT / "params.yaml").read_bytes()
+    assert Path("params.yaml").read_text(encoding="utf-8") == plain_params.TEXT
 
 
 @pytest.mark.parametrize("build", [pytest.param(tar("a.tar"), id="tar"), pytest.param(zip_with("a.zip", "set/more"), id="zip")])

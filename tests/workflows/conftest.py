@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from stages import convert, download, split
+from tests import plain_params
 from tests.pipeline.conftest import TINY, set_params
 from tests.structure.imports import ROOT
 
@@ -16,8 +17,8 @@ from tests.structure.imports import ROOT
 def sample_project(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A small sample, split."""
     folder = tmp_path_factory.mktemp("sample")
-    for name in ("params.yaml", "runtime.lock"):
-        shutil.copy(ROOT / name, folder)
+    shutil.copy(ROOT / "runtime.lock", folder)
+    plain_params.write(folder)
     (folder / "kept_folds.csv").touch()
     set_params(folder, TINY)
     with contextlib.chdir(folder), contextlib.redirect_stdout(io.StringIO()):
