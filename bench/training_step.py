@@ -1,7 +1,9 @@
-"""What three settings are worth: channels-last memory, threads that sleep while they wait, and depthwise convolutions in float32.
+"""What four settings are worth: channels-last memory, threads that sleep while they wait, bf16 with depthwise convolutions in
+float32, and torch.compile.
 
-Run in the repository: python bench/training_step.py. Each ratio is of one run's two medians: of a U-Net of width 16 beside other
-work, and of smp's U-Net on EfficientNet-Lite0 in bf16 (and in fp32, what bf16 is worth as a whole).
+Run in the repository: python bench/training_step.py. Each ratio is of one run's two medians: of a U-Net of width 16 (the threads
+beside other work), and of the model that `segpipe init` chooses. torch.compile needs a C++ compiler; its line also says how many
+steps it must save before its own time is back.
 """
 
 import os
@@ -24,7 +26,13 @@ def main() -> None:
             process.kill()
     print(f"spinning threads / sleeping ones, beside two busy processes: {active / passive:.2f}")
     fp32, plain, kept = (step_seconds(kind) for kind in ("fp32", "bf16", "bf16_depthwise_fp32"))
-    print(f"EfficientNet-Lite0, fp32 / bf16: {fp32 / plain:.2f}; fp32 / bf16 but for depthwise convolutions: {fp32 / kept:.2f}")
+    print(f"Laplacian FPN, fp32 / bf16: {fp32 / plain:.2f}; fp32 / bf16 but for depthwise convolutions: {fp32 / kept:.2f}")
+    for precision, eager in (("fp32", fp32), ("bf16_depthwise_fp32", kept)):
+        start = time.perf_counter()
+        compiled = step_seconds(f"{precision}_compiled")
+        price = time.perf_counter() - start - (ROUNDS + 1) * compiled
+        steps = f"{price / (eager - compiled):.0f}" if compiled < eager else "no number of"
+        print(f"torch.compile, {precision}: eager / compiled {eager / compiled:.2f}; {steps} steps give its time back")
 
 
 def step_seconds(memory: str, policy: str = "PASSIVE") -> float:
@@ -39,21 +47,25 @@ def measure(kind: str) -> float:
 
 
 def measure_precision(kind: str) -> float:
-    import segmentation_models_pytorch as smp
     import torch
 
+    from segpipe.models.laplacian_fpn import LaplacianFPN
     from segpipe.models.layers import depthwise
+    from segpipe.models.layers.lite_encoder import LiteEncoder
+    from segpipe.models.layers.style import Style, widths
 
     torch.set_num_threads(2)
-    network = smp.create_model("Unet", "tu-efficientnet_lite0", encoder_weights=None, classes=11)
-    network = network.to(memory_format=torch.channels_last)
-    if kind == "bf16_depthwise_fp32":
+    encoder, style = LiteEncoder("tu-efficientnet_lite0", 3), Style("relu", "batch", 0.2, "transposed")
+    network: torch.nn.Module = LaplacianFPN(encoder, 3, 11, widths(16, 3), style).to(memory_format=torch.channels_last)
+    if "depthwise" in kind:
         depthwise.use_in(network)
-    image = torch.rand(8, 3, 256, 256).contiguous(memory_format=torch.channels_last)
+    if "compiled" in kind:
+        network.compile()
+    image = torch.rand(8, 3, 192, 192).contiguous(memory_format=torch.channels_last)
     times = []
     for _ in range(ROUNDS + 1):
         start = time.perf_counter()
-        with torch.autocast("cpu", torch.bfloat16, enabled=kind != "fp32"):
+        with torch.autocast("cpu", torch.bfloat16, enabled="bf16" in kind):
             logits = network(image)
         logits.float().sum().backward()
         times.append(time.perf_counter() - start)

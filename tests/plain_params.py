@@ -12,7 +12,6 @@ from tests.structure.imports import ROOT
 VALUES: dict[str, Any] = {
     "input.normalise": "dataset",
     "model.name": "unet",
-    "model.dropout": 0.0,
     "model.encoder": "resnet18",
     "model.weights": "none",
     "train.epochs": 25,
