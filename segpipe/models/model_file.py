@@ -85,7 +85,7 @@ def load(path: Path) -> tuple[Segmenter, Card]:
     try:
         tensors, about = checksummed.opened(path.read_bytes())
         card = Card.from_dict(about)
-        segmenter = empty(card)
+        segmenter = _made(path, card)
         segmenter.load_state_dict(tensors)
     # Whatever a file of another program raises on the way; load_state_dict's is RuntimeError.
     except (OSError, KeyError, ValueError, TypeError, RuntimeError) as error:
@@ -114,6 +114,17 @@ def _refusal(path: Path, error: Exception) -> PipelineError:
         return PipelineError(f"{path}: no such model. Run `dvc repro train`, or name the file with --model.")
     reason = next(iter(str(error).splitlines()), type(error).__name__)
     return PipelineError(f"{path}: not a model of segpipe, or damaged ({reason}). Bring it back with `dvc checkout`.")
+
+
+def _made(path: Path, card: Card) -> Segmenter:
+    """Raises PipelineError where the libraries here have no such network: the file is whole, and fetching it anew is no help."""
+    try:
+        return empty(card)
+    except PipelineError as error:
+        raise PipelineError(
+            f"{path}: its network cannot be made here. {error} It was trained with another version of segpipe or a library: "
+            "`pip install -r requirements.lock`, as that lies beside the params.yaml of its training."
+        ) from None
 
 
 def empty(card: Card) -> Segmenter:

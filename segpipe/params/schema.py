@@ -27,6 +27,10 @@ else:
     ModelName = Literal[tuple(ARCHITECTURES)]  # A type checker follows no table, and pydantic needs the names.
 
 
+LARGEST_CROP, LARGEST_TILE = 4096, 8192
+"""Pixels."""
+
+
 class Section(BaseModel):
     """A part of params.yaml. Unknown keys are refused, values cannot be changed after reading."""
 
@@ -169,7 +173,9 @@ class SplitParams(Section):
 
 class InputParams(Section):
     long_side: Count = Field(description="pixels: larger images are shrunk to this before the model; 0 keeps every pixel")
-    crop: int = Field(ge=16, le=4096, description="pixels: side of the square training crops, a multiple of the model's stride")
+    crop: int = Field(
+        ge=16, le=LARGEST_CROP, description="pixels: side of the square training crops, a multiple of the model's stride"
+    )
     normalise: Literal["dataset", "percentile", "imagenet", "centred", "none"] = Field(
         description="dataset (mean and deviation of the training images) | percentile (0.5 and 99.5 %) | imagenet | centred "
         "(to -1 .. 1) | none"
@@ -399,7 +405,7 @@ class TrainParams(Section):
 
 class InferParams(Section):
     max_pixels: int = Field(ge=4096, description="larger images are cut into overlapping tiles")
-    tile: int = Field(ge=32, le=8192, description="pixels, side of a tile, a multiple of the model's stride")
+    tile: int = Field(ge=32, le=LARGEST_TILE, description="pixels, side of a tile, a multiple of the model's stride")
     overlap: float = Field(ge=0, le=0.5, description="0 .. 0.5: share of a tile that its neighbour sees too")
 
 
@@ -456,8 +462,11 @@ class Params(Section):
         if self.model.architecture in ARCHITECTURES[self.model.name].patched:
             named += f" with the encoder {SHORT.repr(self.model.encoder)}"
         problems = [
-            f"{key}: {size} is not a multiple of {stride}, the stride of {named}. Write {size + -size % stride}."
-            for key, size in (("input.crop", self.input.crop), ("infer.tile", self.infer.tile))
+            f"{key}: {size} is not a multiple of {stride}, the stride of {named}. Write {_multiple(size, stride, most)}."
+            for key, size, most in (
+                ("input.crop", self.input.crop, LARGEST_CROP),
+                ("infer.tile", self.infer.tile, LARGEST_TILE),
+            )
             if size % stride
         ]
         for source in ("voc", "labelme", "coco", "yolo", "masks"):
@@ -505,6 +514,11 @@ class Params(Section):
                 "would never learn. Write fewer, or optim.encoder_rate 0 if it shall not."
             )
         return problems
+
+
+def _multiple(size: int, stride: int, most: int) -> int:
+    """The multiple of the stride from `size` on, or the largest one that is not above `most`."""
+    return min(size + -size % stride, most - most % stride)
 
 
 def takes_weights(model: ModelParams) -> bool:

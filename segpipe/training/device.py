@@ -22,7 +22,8 @@ def configure_determinism(threads: int, deterministic: bool) -> None:
     # Another number of threads adds in another order, and gives other last digits.
     torch.set_num_threads(threads)
     torch.use_deterministic_algorithms(deterministic)
-    # Filling all new memory would show operations that read it before they write it: time at each step, for none that we have.
+    # Deterministic algorithms would also fill new memory with NaN, to show operations that read it before they write it. None of
+    # ours do, and filling takes time at each step.
     torch.utils.deterministic.fill_uninitialized_memory = False  # type: ignore[attr-defined]
     # The benchmark takes whichever algorithm was fastest just now, which may be another one next time.
     torch.backends.cudnn.benchmark = not deterministic

@@ -163,6 +163,14 @@ def test_a_card_with_an_encoder_that_is_gone(tmp_path: Path) -> None:
         load(tmp_path / "m.safetensors")
 
 
+def test_a_card_of_a_network_that_the_libraries_here_do_not_know(tmp_path: Path) -> None:
+    for unknown in ({"encoder": "tu-vit_of_tomorrow"}, {"architecture": "Tomorrow"}):
+        model = SMALL["smp"].model_copy(update=unknown)
+        save(tmp_path / "m.safetensors", small("unet"), replace(card(), model=model))
+        message = refused(tmp_path / "m.safetensors")
+        assert "its network cannot be made here. model." in message and "dvc checkout" not in message
+
+
 def test_weights_need_not_be_there_to_load_a_model_that_started_from_them(tmp_path: Path) -> None:
     started = SMALL["resnet_unet"].model_copy(update={"weights": "/gone/w.pth"})
     save(tmp_path / "m.safetensors", small("resnet_unet"), replace(card(), model=started))

@@ -123,6 +123,16 @@ def test_a_float_that_pyyaml_reads_as_text_is_a_float(tmp_path: Path) -> None:
             "input.crop: 128 is not a multiple of 14, the stride of smp's DPT with the encoder 'tu-vit_small_patch14_dinov2'. "
             "Write 140.",
         ),
+        (
+            {
+                "model__name": "smp",
+                "model__architecture": "DPT",
+                "model__encoder": "tu-vit_small_patch14_dinov2",
+                "input__crop": 4096,
+            },
+            # 4102 would be the next one, and above what is allowed.
+            "Write 4088.",
+        ),
         ({"loss__name": "mix", "loss__mix": dict.fromkeys(LossMix.model_fields, 0)}, "loss.mix: every loss has the weight 0."),
         ({"loss__mix__dice": -1}, "loss.mix.dice: -1 will not do. Input should be greater than or equal to 0."),
         ({"loss__mix__focall": 1}, "loss.mix.focall: no such key; did you mean focal?"),
