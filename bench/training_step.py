@@ -2,8 +2,8 @@
 float32, and torch.compile.
 
 Run in the repository: python bench/training_step.py. Each ratio is of one run's two medians: of a U-Net of width 16 (the threads
-beside other work), and of the model that `segpipe init` chooses. torch.compile needs a C++ compiler; its line also says how many
-steps it must save before its own time is back.
+beside other work), and of the model that `segpipe init` chooses. torch.compile needs a C++ compiler; its line also says after how
+many steps the time that it takes itself is saved.
 """
 
 import os

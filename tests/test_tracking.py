@@ -51,6 +51,18 @@ def test_a_tracking_that_fails_warns_once(monkeypatch: pytest.MonkeyPatch, capsy
     assert capsys.readouterr().err.count("warning: MLflow does not work: ") == 1
 
 
+def test_an_mlflow_that_cannot_be_imported_warns_once(
+    store: MlflowClient, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    tracker = tracking.start("test", "x", {})
+    monkeypatch.setitem(sys.modules, "mlflow.entities", None)
+    tracker.metrics({"a": 1.0})
+    tracker.params({"seed": 1})
+    assert capsys.readouterr().err.count("warning: MLflow does not work: ") == 1
+    monkeypatch.undo()
+    assert only_run(store).data.metrics == {}
+
+
 def test_a_database_that_cannot_be_opened_is_told_of_at_once(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:

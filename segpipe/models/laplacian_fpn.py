@@ -15,7 +15,7 @@ from torch.nn import functional as F
 from segpipe.models.layers import style as styles
 from segpipe.models.layers import trained_encoder
 from segpipe.models.layers.lite_encoder import LiteEncoder
-from segpipe.models.layers.resnet_encoder import ResNetEncoder
+from segpipe.models.layers.resnet_encoder import STRIDE, ResNetEncoder
 from segpipe.models.layers.style import Style
 from segpipe.models.table import Built
 from segpipe.params.schema import ModelParams
@@ -29,7 +29,7 @@ def from_params(params: ModelParams, in_channels: int, n_logits: int) -> Built:
     encoder = trained_encoder.build(params, in_channels)
     widths, style = styles.widths(params.width, LEVELS), styles.from_params(params)
     network = LaplacianFPN(encoder, in_channels, n_logits, widths, style)
-    return Built(network, trained_encoder.STRIDE, trained_encoder.start(encoder, params))
+    return Built(network, STRIDE, trained_encoder.start(encoder, params))
 
 
 class LaplacianFPN(nn.Module):

@@ -14,7 +14,7 @@ from segpipe.models.layers import trained_encoder
 from segpipe.models.layers.attention_gate import AttentionGate
 from segpipe.models.layers.lite_encoder import LiteEncoder
 from segpipe.models.layers.recurrent import RecurrentResidualUnit
-from segpipe.models.layers.resnet_encoder import ResNetEncoder
+from segpipe.models.layers.resnet_encoder import STRIDE, ResNetEncoder
 from segpipe.models.layers.style import Style
 from segpipe.models.layers.u_shape import Decoder, UShape
 from segpipe.models.table import Built
@@ -26,7 +26,7 @@ def from_params(params: ModelParams, in_channels: int, n_logits: int) -> Built:
     encoder = trained_encoder.build(params, in_channels)
     widths, style = styles.widths(params.width, 5), styles.from_params(params)
     network = pretrained_attention_r2unet(encoder, n_logits, widths, params.recurrence, style)
-    return Built(network, trained_encoder.STRIDE, trained_encoder.start(encoder, params))
+    return Built(network, STRIDE, trained_encoder.start(encoder, params))
 
 
 def pretrained_attention_r2unet(

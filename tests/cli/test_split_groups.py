@@ -14,8 +14,6 @@ from stages import split as split_stage
 from tests import plain_params
 from tests.annotations.near_duplicates.test_pairs import scene
 
-OWN = Path(__file__).parents[2]
-
 
 def save(root: Path, name: str, image: np.ndarray, part: str = "") -> None:
     mask = (image[..., 0] > 127).astype(np.uint8)

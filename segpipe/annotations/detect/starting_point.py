@@ -14,12 +14,13 @@ from segpipe.annotations.examination.result import Examination
 from segpipe.annotations.name_groups import suggest_pattern
 from segpipe.errors import plain
 from segpipe.images.resize import shrunk_size
+from segpipe.params.architectures import ARCHITECTURES
 from segpipe.record import Record, is_background
 
 LEARNING_RATE = 0.001
 PHOTO_CHANNELS = (1, 3)
-STRIDE = 32
-"""That of the model."""
+MODEL = "laplacian_fpn"
+STRIDE = ARCHITECTURES[MODEL].stride
 STEPS = 1500
 """Optimizer steps of a first training whose time nobody has set (`init --minutes`)."""
 LARGEST_CROP = {False: 192, True: 512}
@@ -82,7 +83,7 @@ def suggest_groups(ids: Sequence[str]) -> list[Advice]:
 
 def _model() -> list[Advice]:
     return [
-        Advice("model.name", "laplacian_fpn", "context as early as in FPN, and edges at full size"),
+        Advice("model.name", MODEL, "context as early as in FPN, and edges at full size"),
         Advice("model.width", 16, "at full size, where channels cost most"),
         Advice("model.dropout", 0.2, "behind the pyramid"),
         Advice("model.encoder", "tu-efficientnet_lite0", "few operations a pixel"),

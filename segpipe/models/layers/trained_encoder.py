@@ -6,8 +6,6 @@ from segpipe.models.layers.lite_encoder import LiteEncoder
 from segpipe.models.layers.resnet_encoder import ResNetEncoder
 from segpipe.params.schema import ModelParams
 
-STRIDE = 32
-
 
 def build(params: ModelParams, in_channels: int) -> LiteEncoder | ResNetEncoder:
     """The encoder with random weights."""
