@@ -14,13 +14,13 @@ from segpipe.annotations.examination.result import Examination
 from segpipe.annotations.name_groups import suggest_pattern
 from segpipe.errors import plain
 from segpipe.images.resize import shrunk_size
-from segpipe.params.architectures import ARCHITECTURES
 from segpipe.record import Record, is_background
 
 LEARNING_RATE = 0.001
 PHOTO_CHANNELS = (1, 3)
 MODEL = "laplacian_fpn"
-STRIDE = ARCHITECTURES[MODEL].stride
+STRIDE = 32
+"""That of MODEL."""
 STEPS = 1500
 """Optimizer steps of a first training whose time nobody has set (`init --minutes`)."""
 LARGEST_CROP = {False: 192, True: 512}

@@ -5,8 +5,9 @@ from typing import Any
 import pytest
 
 from segpipe.annotations.detect.object_sizes import ObjectSize
-from segpipe.annotations.detect.starting_point import Machine, suggest_groups, suggest_training
+from segpipe.annotations.detect.starting_point import MODEL, STRIDE, Machine, suggest_groups, suggest_training
 from segpipe.annotations.examination.result import Examination
+from segpipe.params.architectures import ARCHITECTURES
 from tests.annotations.records import record
 
 LAPTOP, CARD = Machine(False, 8 * 2**30), Machine(True, 24 * 2**30)
@@ -74,6 +75,11 @@ def test_a_few_small_images_do_not_decide_the_crop(sides: list[int], crop: int) 
 )
 def test_images_are_shrunk_as_far_as_their_objects_allow(size: tuple[int, int], objects: ObjectSize, long_side: int) -> None:
     assert advised(width=size[0], height=size[1], sizes={1: objects})["input.long_side"] == long_side
+
+
+def test_crops_are_multiples_of_the_models_own_stride() -> None:
+    assert advised()["model.name"] == MODEL
+    assert ARCHITECTURES[MODEL].stride == STRIDE
 
 
 def test_the_thinnest_class_decides_how_far() -> None:
