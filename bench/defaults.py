@@ -82,6 +82,9 @@ class Project:
 
 def main() -> None:
     options = parsed()
+    if options.clock == "cpu":
+        # Threads that spin while they wait would count as work.
+        os.environ |= {"OMP_WAIT_POLICY": "PASSIVE", "GOMP_SPINCOUNT": "0"}
     print("| set | seed | variant | test mIoU | test Dice | minutes | |\n|---|---|---|---|---|---|---|", flush=True)
     rows: dict[tuple[str, str], list[Row]] = {}
     with tempfile.TemporaryDirectory() as temporary:
@@ -276,8 +279,6 @@ def run(folder: Path, threads: int, *command: str, path: Path | None = None) -> 
         "PYTHONPATH": "" if path is None else str(path),
         "DVC_NO_ANALYTICS": "1",
         "OMP_NUM_THREADS": str(threads),
-        # Threads that spin while they wait would count as work where the clock is CPU time and the computer is shared.
-        "OMP_WAIT_POLICY": "PASSIVE",
     }
     result = subprocess.run(command, cwd=folder, capture_output=True, text=True, check=False, env=environment)
     if result.returncode:

@@ -1,9 +1,10 @@
-"""What four settings are worth: channels-last memory, threads that sleep while they wait, bf16 with depthwise convolutions in
-float32, and torch.compile.
+"""What four settings are worth: channels-last memory, threads that spin a little before they sleep, bf16 with depthwise
+convolutions in float32, and torch.compile.
 
-Run in the repository: python bench/training_step.py. Each ratio is of one run's two medians: of a U-Net of width 16 (the threads
-beside other work), and of the model that `segpipe init` chooses. torch.compile needs a C++ compiler; its line also says after how
-many steps the time that it takes itself is saved.
+Run in the repository: python bench/training_step.py. Each ratio is of one run's two medians: of a U-Net of width 16 for the memory,
+else of the model that `segpipe init` chooses, with two threads. The threads are measured alone and in two processes at once, for
+which two cores are too few. torch.compile needs a C++ compiler; its line also says after how many steps the time that it takes
+itself is saved.
 """
 
 import os
@@ -11,20 +12,21 @@ import statistics
 import subprocess
 import sys
 import time
+from collections.abc import Mapping
 
-ROUNDS = 5
+from segpipe.console.command import ENVIRONMENT
+
+ROUNDS = 9
+SLEEPING = {"OMP_WAIT_POLICY": "PASSIVE", "GOMP_SPINCOUNT": "0"}
+"""Threads that never spin."""
 
 
 def main() -> None:
     plain, last = step_seconds("plain"), step_seconds("channels_last")
     print(f"plain memory / channels last: {plain / last:.2f}")
-    busy = [subprocess.Popen([sys.executable, "-c", "while True: pass"]) for _ in range(2)]
-    try:
-        active, passive = (step_seconds("channels_last", policy) for policy in ("ACTIVE", "PASSIVE"))
-    finally:
-        for process in busy:
-            process.kill()
-    print(f"spinning threads / sleeping ones, beside two busy processes: {active / passive:.2f}")
+    for name, at_once in (("alone", 1), ("two at once", 2)):
+        ours, sleeping, usual = (step_seconds("fp32", at_once, waiting) for waiting in (ENVIRONMENT, SLEEPING, {}))
+        print(f"threads as segpipe sets them, {name}: sleeping / ours {sleeping / ours:.2f}; libgomp's / ours {usual / ours:.2f}")
     fp32, plain, kept = (step_seconds(kind) for kind in ("fp32", "bf16", "bf16_depthwise_fp32"))
     print(f"Laplacian FPN, fp32 / bf16: {fp32 / plain:.2f}; fp32 / bf16 but for depthwise convolutions: {fp32 / kept:.2f}")
     for precision, eager in (("fp32", fp32), ("bf16_depthwise_fp32", kept)):
@@ -35,11 +37,13 @@ def main() -> None:
         print(f"torch.compile, {precision}: eager / compiled {eager / compiled:.2f}; {steps} steps give its time back")
 
 
-def step_seconds(memory: str, policy: str = "PASSIVE") -> float:
-    """Median seconds of a forward and backward pass, in a process of its own: the policy is read at its start."""
-    command = [sys.executable, __file__, memory]
-    result = subprocess.run(command, env=os.environ | {"OMP_WAIT_POLICY": policy}, capture_output=True, text=True, check=True)
-    return float(result.stdout)
+def step_seconds(kind: str, at_once: int = 1, waiting: Mapping[str, str] = ENVIRONMENT) -> float:
+    """Median seconds of a forward and backward pass, in processes of their own: how threads wait is read at their start."""
+    kept = {name: value for name, value in os.environ.items() if name not in SLEEPING}
+    command = [sys.executable, __file__, kind]
+    started = [subprocess.Popen(command, env=kept | waiting, stdout=subprocess.PIPE, text=True) for _ in range(at_once)]
+    outputs = [process.communicate()[0] for process in started]
+    return statistics.mean(float(output) for output in outputs)
 
 
 def measure(kind: str) -> float:

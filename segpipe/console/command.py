@@ -17,8 +17,10 @@ ENVIRONMENT = {
     "MLFLOW_DISABLE_TELEMETRY": "true",
     "NO_ALBUMENTATIONS_UPDATE": "1",
     "CUBLAS_WORKSPACE_CONFIG": ":4096:8",
-    # Waiting threads sleep: spinning ones slow training down beside other work (bench/training_step.py), and change no bit.
+    # Waiting threads spin for some 10 microseconds and then sleep: without spinning an idle machine trains a third slower, with
+    # libgomp's own 3 ms two trainings at once slow each other down (bench/training_step.py). No bit changes.
     "OMP_WAIT_POLICY": "PASSIVE",
+    "GOMP_SPINCOUNT": "1000",
 }
 """Set where the user has not: telemetry off, what CUDA needs to repeat itself, and threads that get along."""
 

@@ -21,7 +21,8 @@ def configure_determinism(threads: int, deterministic: bool) -> None:
     cv2.setNumThreads(0)
     # Another number of threads adds in another order, and gives other last digits.
     torch.set_num_threads(threads)
-    torch.use_deterministic_algorithms(deterministic)
+    # As use_deterministic_algorithms, which also sets torch.compile's own flag, and takes a second to import it.
+    torch.set_deterministic_debug_mode("error" if deterministic else "default")
     # Deterministic algorithms would also fill new memory with NaN, to show operations that read it before they write it. None of
     # ours do, and filling takes time at each step.
     torch.utils.deterministic.fill_uninitialized_memory = False  # type: ignore[attr-defined]

@@ -6,7 +6,7 @@ import os
 import tempfile
 import time
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import torch
@@ -77,14 +77,16 @@ def suggest(params: Params, examination: Examination, minutes: float) -> list[Ad
     with tempfile.TemporaryDirectory() as scratch:
         data = _trial_data(Path(scratch) / "prepared", examination, params)
         device = devices.select_device(params.runtime.device)
-        devices.configure_determinism(params.threads, params.train.deterministic)
 
         def measure(choices: Mapping[Choice, TrainKeys]) -> dict[Choice, Pace]:
             trainings = {choice: assemble(keys, data, device, {}) for choice, keys in choices.items()}
             return _paces(trainings, Path(scratch))
 
         keys = TrainKeys.of(params)
+        # Work is compared by one thread: several spin while they wait for each other, which would count where other programs run.
+        devices.configure_determinism(1, params.train.deterministic)
         precision, keys = _precision(keys, device, measure)
+        devices.configure_determinism(params.threads, params.train.deterministic)
         workers, pace = _workers(keys, measure)
     found = plan(pace, n_train, n_validation, minutes * 60)
     fits = f"{minutes:g} min at {_seconds(pace.train * n_train)} an epoch here"
@@ -170,7 +172,9 @@ def _workers(keys: TrainKeys, measure: Measure) -> tuple[Advice, Pace]:
     fastest = min(pace.train for pace in paces.values())
     best = next(count for count in counts if paces[count].train <= WORTH * fastest)
     shown = ", ".join(f"{count}: {1 / paces[count].train:.1f}" for count in counts)
-    return Advice("runtime.workers", best, f"images a second here, by workers: {shown}"), paces[best]
+    # Started workers would be a large part of a validation of so few images, and are little of a whole one.
+    pace = replace(paces[best], validate=min(pace.validate for pace in paces.values()))
+    return Advice("runtime.workers", best, f"images a second here, by workers: {shown}"), pace
 
 
 def _paces(trainings: Mapping[Choice, Training], scratch: Path) -> dict[Choice, Pace]:
