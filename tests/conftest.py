@@ -12,6 +12,8 @@ from tests import plain_params
 
 # No test may pass for what another one left; those of the cache take it out.
 os.environ.setdefault(AFRESH, "1")
+# The processes of `make test` have the cores to themselves but for each other.
+os.environ.setdefault("GOMP_SPINCOUNT", "0")
 for name, value in ENVIRONMENT.items():
     os.environ.setdefault(name, value)
 

@@ -10,10 +10,13 @@ from segpipe.params.schema import Params
 from tests.structure.imports import ROOT
 
 VALUES: dict[str, Any] = {
+    "augment.affine": 0.5,
+    "augment.colour": 0.5,
     "input.normalise": "dataset",
     "model.name": "unet",
     "model.encoder": "resnet18",
     "model.weights": "none",
+    "optim.lr": 0.002,
     "train.epochs": 25,
     "train.validate_every": 1,
 }

@@ -58,6 +58,14 @@ def test_every_architecture_predicts_what_it_predicts_in_torch(params: ModelPara
             torch.testing.assert_close(forward(image), wanted, atol=1e-4, rtol=1e-4)
 
 
+def test_the_exported_model_stays_as_it_was() -> None:
+    segmenter, card = small()
+    in_place = [module for module in segmenter.modules() if getattr(module, "inplace", False)]
+    assert in_place
+    export.to_onnx(segmenter, card)
+    assert all(module.inplace for module in in_place)
+
+
 def test_a_model_of_percentiles_clips_in_onnx_too() -> None:
     segmenter, card = small()
     plain = onnx_session.from_bytes(export.to_onnx(segmenter, card), "model")[0]

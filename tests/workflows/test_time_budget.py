@@ -1,10 +1,12 @@
 """Epochs for a budget of time: the arithmetic by hand and by property, and a trial of a real training."""
 
 import dataclasses
+from collections.abc import Mapping
 from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 from hypothesis import given
 from hypothesis import strategies as st
 from PIL import Image
@@ -14,6 +16,7 @@ from segpipe.annotations.examination.result import Examination
 from segpipe.params.schema import Params
 from segpipe.training.validation_plan import ValidationPlan
 from segpipe.workflows import time_budget
+from segpipe.workflows.assemble import Training
 from segpipe.workflows.time_budget import START_S, Pace, Plan, part_sizes, plan
 from tests import plain_params
 from tests.annotations.records import record
@@ -105,6 +108,27 @@ def params(tmp_path: Path) -> Params:
     model = PARAMS.model.model_copy(update={"width": 4, "depth": 2})
     sizes = PARAMS.input.model_copy(update={"crop": 32})
     return PARAMS.model_copy(update={"data": data, "model": model, "input": sizes})
+
+
+def test_the_gain_of_a_precision_is_that_of_one_thread(
+    tmp_path: Path, params: Params, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """On a machine that others use, the work of several threads is mostly waiting."""
+    threads: dict[str, int] = {}
+
+    def seen(trainings: Mapping[time_budget.Choice, Training], scratch: Path) -> dict[time_budget.Choice, Pace]:
+        threads.setdefault(", ".join(map(str, trainings)), torch.get_num_threads())
+        return {choice: pace_of(1, 1, 2 if choice == 0 else 9) for choice in trainings}
+
+    monkeypatch.setattr(time_budget, "_paces", seen)
+    monkeypatch.setattr(time_budget.devices, "bf16_units", lambda: "AMX")
+    monkeypatch.chdir(tmp_path)
+    tried = params.model_copy(update={"threads": 2})
+    found = time_budget.suggest(tried, examined(tmp_path / "data", params), 1.0)
+    assert threads.pop("fp32, bf16") == 1
+    assert set(threads.values()) == {2}
+    # Two images are validated; with workers a large part of 9 s is their start.
+    assert {each.reason for each in found if each.key == "train.validate_every"} == {"4.0 s for all 2 images"}
 
 
 def test_the_training_is_tried_and_every_choice_has_what_was_measured(
