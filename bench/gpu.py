@@ -9,7 +9,8 @@ batch that `segpipe init --minutes` writes there. The parts, in this order (`--p
     roofline  the device's own peaks: a large matrix product and a large copy
     steps     training steps on batches that lie on the device: bf16 and fp32, channels last, deterministic; each beside the
               peaks by its counted FLOPs and bytes; the peak of memory
-    loaders   whole epochs from the filled cache by loader workers: images/s, the share of the time that the loop waits
+    loaders   whole epochs from the filled cache by loader workers, and by augment.library torchvision from the device's memory:
+              images/s, the share of the time that the loop waits
     training  what init wrote, trained to its last epoch by `loop.fit` (without MLflow), and its test scores
     compile   torch.compile of the step: the gain, what compiling takes, and after how many steps it has paid
     compile_free  the same without deterministic algorithms

@@ -184,20 +184,24 @@ def compile_pays(
 
 
 def compare_loaders(keys: TrainKeys, device: torch.device, scratch: Path, seconds: float) -> list[Row]:
-    """Whole epochs from the filled cache, by loader workers, beside the same steps on batches that lie on the device."""
+    """Whole epochs from the filled cache, by loader workers, and from the device's memory, beside the same steps on batches that
+    lie on the device.
+    """
     held = Step(keys, BASE, device)
     held.train()
-    counts = [each for each in WORKERS if each <= (os.cpu_count() or 1)]
-    waits: dict[int, list[float]] = {each: [] for each in counts}
+    ways: dict[str, tuple[TrainKeys, int]] = {str(each): (keys, each) for each in WORKERS if each <= (os.cpu_count() or 1)}
+    there = keys.augment.model_copy(update={"library": "torchvision"})
+    ways["none, torchvision"] = (keys.model_copy(update={"augment": there}), 0)
+    waits: dict[str, list[float]] = {each: [] for each in ways}
     with contextlib.ExitStack() as stack:
         variants: dict[str, Callable[[], float]] = {"held": lambda: roofline.timed(held.train, device) / held.images}
-        for workers in counts:
-            training = assembled(keys, BASE.precision, workers, device)
-            stack.enter_context(training.cache.opened(scratch / str(workers)))
-            # Fills the cache and starts the workers.
+        for way, (wanted, workers) in ways.items():
+            training = assembled(wanted, BASE.precision, workers, device)
+            stack.enter_context(training.cache.opened(scratch / way))
+            # Fills the cache and starts the workers, or brings the images to the device.
             consume(training)
-            variants |= {f"loop {workers}": lambda t=training, w=waits[workers]: epoch_s(t, w, held)}
-            variants |= {f"loader {workers}": lambda t=training: consume(t)}
+            variants |= {f"loop {way}": lambda t=training, w=waits[way]: epoch_s(t, w, held)}
+            variants |= {f"loader {way}": lambda t=training: consume(t)}
         times = {name: statistics.median(each) for name, each in in_turns(variants, seconds).items()}
     return [Row(workers="held on the device", images_per_s=1 / times["held"], share_of_held=1.0, waits=0.0)] + [
         Row(
@@ -207,7 +211,7 @@ def compare_loaders(keys: TrainKeys, device: torch.device, scratch: Path, second
             waits=statistics.median(waits[each]),
             loader_images_per_s=1 / times[f"loader {each}"],
         )
-        for each in counts
+        for each in ways
     ]
 
 
@@ -224,6 +228,8 @@ def consume(training: Training) -> float:
     start, images = time.perf_counter(), 0
     for batch in training.run.batches(0, 0):
         images += len(batch.ids)
+    if training.device.type == "cuda":
+        torch.cuda.synchronize()
     return (time.perf_counter() - start) / images
 
 

@@ -43,12 +43,8 @@ def apply(
     `classes` are those of objects in the mask, with their `weights`, for `object_crop`; without them it has no object.
     """
     params = augmentation.params
-    rng = np.random.default_rng((seed, 1))  # A stream of its own: the changes draw from default_rng(seed).
-    # Before the place: how large a part of the image the crop shows wholly depends on the turn.
-    turn = _turn(params, rng)
-    on_object = rng.random() < params.object_crop
-    box = crops.object_box(mask, classes, weights, augmentation.crop, turn, rng) if on_object else None
-    image, mask = crops.cut(image, mask, augmentation.crop, turn, box, rng)
+    where = place(params, augmentation.crop, mask, seed, classes, weights)
+    image, mask = crops.cut_at(image, mask, augmentation.crop, where)
     image = crops.without_padding(image, augmentation.channels)
     # An int seed of Compose's own would fire all flips together.
     augmentation.changes.set_random_state(np.random.default_rng(seed), Random(seed))
@@ -57,6 +53,18 @@ def apply(
     if params.elastic or params.grid_distortion or params.erase:
         _require_known(mask, changed["mask"])
     return changed["image"], changed["mask"]
+
+
+def place(
+    params: AugmentParams, crop: int, mask: NDArray[np.uint8], seed: int, classes: Sequence[int], weights: Sequence[float]
+) -> crops.Place:
+    """Where a square of `crop` pixels comes from: `seed` alone decides, as in `apply`."""
+    rng = np.random.default_rng((seed, 1))  # A stream of its own: the changes draw from default_rng(seed).
+    # Before the place: how large a part of the image the crop shows wholly depends on the turn.
+    turn = _turn(params, rng)
+    on_object = rng.random() < params.object_crop
+    box = crops.object_box(mask, classes, weights, crop, turn, rng) if on_object else None
+    return crops.place(mask.shape, crop, turn, box, rng)
 
 
 def _turn(params: AugmentParams, rng: np.random.Generator) -> crops.Turn:

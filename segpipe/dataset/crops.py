@@ -66,13 +66,34 @@ def without_padding(image: Pixels, channels: int) -> Pixels:
     return cv2.cvtColor(image, cv2.COLOR_RGBA2RGB) if image.shape[2] > channels else image
 
 
+@dataclass(frozen=True)
+class Place:
+    """Where a crop comes from: `matrix` (2, 3) times each of its pixels (x, y, 1); `copied` where that is whole pixels."""
+
+    matrix: NDArray[np.float64]
+    copied: bool
+
+
 def cut(image: Pixels, mask: Mask, crop: int, turn: Turn, box: Box | None, rng: np.random.Generator) -> tuple[Pixels, Mask]:
-    """A square of `crop` pixels of (H, W, C) image and (H, W) mask, somewhere in the image, or where `box` is in it.
+    """As `cut_at`, somewhere in the image, or where `box` is in it."""
+    return cut_at(image, mask, crop, place(mask.shape, crop, turn, box, rng))
+
+
+def cut_at(image: Pixels, mask: Mask, crop: int, where: Place) -> tuple[Pixels, Mask]:
+    """A square of `crop` pixels of (H, W, C) image and (H, W) mask.
 
     Both are copies, contiguous, that may be written to.
     What lies outside the image is mirrored; where the image is smaller than the crop, it is black and ignored.
     """
-    height, width = mask.shape
+    if not where.copied:
+        return _warped(image, mask, where.matrix, crop)
+    left, top = map(int, where.matrix[:, 2])
+    return _slice(image, left, top, crop, 0), _slice(mask, left, top, crop, IGNORE)
+
+
+def place(shape: tuple[int, ...], crop: int, turn: Turn, box: Box | None, rng: np.random.Generator) -> Place:
+    """Where in an image of `shape`, (H, W), a square of `crop` pixels lies: anywhere, or where `box` is in it."""
+    height, width = shape
     core = _core(crop, turn)
     # The window's side in pixels of the image: an object that is to look twice as large comes from half of it.
     wanted = crop / turn.scale
@@ -82,13 +103,13 @@ def cut(image: Pixels, mask: Mask, crop: int, turn: Turn, box: Box | None, rng: 
     # Copied and not interpolated: exact, and faster.
     if turn == STILL:
         left, top = (int(rng.integers(math.ceil(low), math.floor(high), endpoint=True)) for low, high in starts)
-        return _slice(image, left, top, crop, 0), _slice(mask, left, top, crop, IGNORE)
+        return Place(np.array([[1.0, 0.0, left], [0.0, 1.0, top]]), copied=True)
     # Boxes count from the image's edge, where OpenCV has -0.5: its coordinate 0 is the centre of the first pixel.
     centre = np.array([rng.uniform(low, high) + wanted / 2 - 0.5 for low, high in starts])
     # The crop's middle, (crop - 1) / 2 on both axes, has to come from `centre`.
     inverse = turn.inverse()
     shift = centre - inverse.sum(axis=1) * ((crop - 1) / 2)
-    return _warped(image, mask, np.column_stack([inverse, shift]), crop)
+    return Place(np.column_stack([inverse, shift]), copied=False)
 
 
 def object_box(

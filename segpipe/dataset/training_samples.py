@@ -31,6 +31,7 @@ class AugmentedCrops:
     ) -> None:
         self.pack = pack
         self.cache = cache or ImageCache({})
+        self.params, self.crop = params, crop
         self.augmentation = augment.build(params, crop, pack.info.channels)
         self.long_side, self.seed, self.fold = long_side, seed, fold
         pixels = _pixels(pack, ids)
@@ -40,18 +41,28 @@ class AugmentedCrops:
 
     def draw(self, epoch: int, item_id: str, repeat: int = 0) -> tuple[NDArray[Any], NDArray[np.uint8]]:
         """(crop, crop, C) of uint8 or float32 in [0, 1], and its mask; `repeat` counts the image's draws in one epoch."""
-        image, mask = self.cache.sample(item_id, lambda: self._decoded(item_id))
-        again = (repeat,) if repeat else ()
-        seed = seed_of(self.seed, self.fold, epoch, item_id, *again)
+        image, mask = self.cache.sample(item_id, lambda: self._padded(item_id))
+        return augment.apply(self.augmentation, image, mask, self.seed_of(epoch, item_id, repeat), *self.classes(item_id))
+
+    def seed_of(self, epoch: int, item_id: str, repeat: int) -> int:
+        """What all randomness of a draw follows from."""
+        return seed_of(self.seed, self.fold, epoch, item_id, *((repeat,) if repeat else ()))
+
+    def classes(self, item_id: str) -> tuple[list[int], list[float]]:
+        """The classes that the image holds, and how often a crop is placed on each."""
         # From index.csv, so that the mask need not be searched for every class.
         classes = np.flatnonzero(self.held[self.rows[item_id]])
-        return augment.apply(self.augmentation, image, mask, seed, classes.tolist(), self.weights[classes].tolist())
+        return classes.tolist(), self.weights[classes].tolist()
 
-    def _decoded(self, item_id: str) -> Sample:
-        """The whole image, padded, and its mask, each bit of them checked."""
+    def decoded(self, item_id: str) -> Sample:
+        """The whole image (H, W, C), uint8 or float32 in [0, 1], and its mask, each bit of them checked."""
         # The size rule comes first, as in prediction: a crop shows things at the size at which the model will see them.
         image = shrink_image(as_values(self.pack.image(item_id)), self.long_side)
-        return crops.padded(image), shrink_mask(self.pack.mask(item_id), self.long_side)
+        return image, shrink_mask(self.pack.mask(item_id), self.long_side)
+
+    def _padded(self, item_id: str) -> Sample:
+        image, mask = self.decoded(item_id)
+        return crops.padded(image), mask
 
 
 def image_weights(pack: Pack, ids: Sequence[str], preference: float) -> rare_classes.Weights | None:

@@ -49,13 +49,16 @@ def compose(params: AugmentParams, crop: int, channels: int) -> A.Compose:
 
 
 def _elastic(crop: int, probability: float) -> Any:
-    """Shifts of about a fiftieth of the crop, smooth over a sixteenth of it.
+    """Shifts of about a hundredth of the crop, smooth over a sixteenth of it.
 
     White noise in [-1, 1], blurred by sigma, has a deviation of 0.163 / sigma.
     """
     sigma = crop / 16
-    # 0.163 = sqrt(1/3) / (2 sqrt(pi)): the noise's deviation, and what a Gaussian of sigma 1 leaves of white noise's.
-    return A.ElasticTransform(alpha=crop / 50 * sigma / 0.163, sigma=sigma, p=probability, **LOOKED_UP)
+    # 0.163 = sqrt(1/3) / (2 sqrt(pi)): the noise's deviation, and what a Gaussian of sigma 1 leaves of white noise's. Uniform
+    # noise: albumentations' Gaussian one is divided by its largest value, which is larger the larger the crop.
+    return A.ElasticTransform(
+        alpha=crop / 100 * sigma / 0.163, sigma=sigma, noise_distribution="uniform", p=probability, **LOOKED_UP
+    )
 
 
 def _erase(probability: float) -> Any:

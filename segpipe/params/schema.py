@@ -186,6 +186,10 @@ class AugmentParams(Section):
     preset: Literal["custom", "plain", "light", "standard", "crop", "medical", "multi_scale"] = Field(
         description="custom (the keys below) | plain | light | standard | crop | medical | multi_scale: their own values"
     )
+    library: Literal["albumentations", "torchvision"] = Field(
+        description="albumentations (on the CPU, by the loader's workers) | torchvision (where the model trains, and the decoded "
+        "images are kept there; other bytes)"
+    )
     flip_horizontal: Share = Field(description="probability")
     flip_vertical: Share = Field(description="probability")
     rotate90: Share = Field(description="probability of a turn by 0, 90, 180 or 270 degrees")

@@ -1,6 +1,6 @@
 """What training sees: a few of its images beside what the first epochs make of them, the same each time."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -25,6 +25,10 @@ LONG_SIDE = 256
 STRENGTH = 0.3
 """Of a class's colour: the image's own colours, which augmentation changes, must stay in sight."""
 CAPTIONS = ("image", *(f"epoch {number + 1}" for number in range(N_EPOCHS)))
+
+
+Draw = Callable[[int, str], tuple[NDArray[Any], NDArray[np.uint8]]]
+"""An epoch and an image's id to its crop (crop, crop, C) and mask."""
 
 
 @dataclass(frozen=True)
@@ -56,7 +60,8 @@ def sheet(data: Pack, ids: Sequence[str], fold: int, run: Mapping[str, Any]) -> 
         raise PipelineError(
             f"data/eval/fold{fold}/run.json: its training had other parameters than this version knows. Run `dvc repro`."
         ) from None
-    shown = [(item, _row(data, draws, item)) for item in chosen(data, ids)]
+    draw = draws.draw if augment.library == "albumentations" else _by_torchvision(draws)
+    shown = [(item, _row(data, draw, item)) for item in chosen(data, ids)]
     rows = tuple((item, tuple(map(jpeg, pictures))) for item, pictures in shown)
     return Sheet(fold, augment.preset, rows, encode_png(_together([pictures for _, pictures in shown])))
 
@@ -68,11 +73,27 @@ def chosen(data: Pack, ids: Sequence[str]) -> list[str]:
     return sorted(ids, key=lambda item: (not holds[item], seed_of("augmentation", item)))[:N_IMAGES]
 
 
-def _row(data: Pack, draws: Any, item: str) -> list[overlay.Picture]:
+def _by_torchvision(draws: Any) -> Draw:
+    """What a training that changes its images where it trains draws, here on the CPU."""
+    # Here, since it brings torch, which the page can do without.
+    import torch
+
+    from segpipe.dataset.held_crops import HeldCrops
+
+    crops = HeldCrops(draws, torch.device("cpu"))
+
+    def draw(epoch: int, item: str) -> tuple[NDArray[Any], NDArray[np.uint8]]:
+        image, mask = crops.draw(epoch, item)
+        return image.permute(1, 2, 0).numpy(), mask.numpy()
+
+    return draw
+
+
+def _row(data: Pack, draw: Draw, item: str) -> list[overlay.Picture]:
     """The image and its draws with their masks laid over."""
     image = data.image(item)
     span = _span(image)
-    drawn = [draws.draw(epoch, item) for epoch in range(N_EPOCHS)]
+    drawn = [draw(epoch, item) for epoch in range(N_EPOCHS)]
     palette = colours(len(data.info.classes))
     pictures = []
     for each, mask in [(image, data.mask(item)), *drawn]:

@@ -7,9 +7,12 @@ from dataclasses import dataclass, replace
 import torch
 from torch import nn
 
-from segpipe.dataset import class_weights, image_cache, loader, normalise, presets
+from segpipe.dataset import class_weights, held_crops, image_cache, loader, normalise, presets
+from segpipe.dataset.held_crops import HeldBatches, HeldCrops
 from segpipe.dataset.image_cache import ImageCache
 from segpipe.dataset.training_samples import AugmentedCrops, image_weights
+from segpipe.diagnostics import memory
+from segpipe.errors import PipelineError
 from segpipe.losses import table as losses
 from segpipe.losses.table import Classes, LossFunction
 from segpipe.models.model_file import Card
@@ -129,7 +132,7 @@ def _run(
         weights=kept.state_dict,
         optimizer=optimizer,
         loss=loss,
-        batches=_batches(params, data, cache, pin=device.type == "cuda"),
+        batches=_batches(params, data, cache, device),
         # Rounded up, as `EpochBatches` cuts them.
         n_batches=-(-len(data.train_ids) // params.train.batch_size),
         validate=_validate(params, data, device, kept, loss),
@@ -161,18 +164,26 @@ def _validate(
 
 
 def _cache(params: TrainKeys, data: TrainingData) -> ImageCache:
-    """Room for decoded training images; it holds none unless it is opened."""
+    """Room for decoded training images; it holds none unless it is opened, or where they lie on the device."""
+    if params.augment.library == "torchvision":
+        return ImageCache({})
     pack, budget = data.pack, int(params.runtime.cache_gib * 2**30)
     return ImageCache(image_cache.plan(pack.index, data.train_ids, pack.info.channels, params.input.long_side, budget))
 
 
-def _batches(params: TrainKeys, data: TrainingData, cache: ImageCache, pin: bool) -> loop.Batches:
+def _batches(params: TrainKeys, data: TrainingData, cache: ImageCache, device: torch.device) -> loop.Batches:
     """The augmented batches of an epoch, from one of them on."""
     ids, sizes = data.train_ids, params.input
     draws = AugmentedCrops(data.pack, ids, params.augment, sizes.crop, sizes.long_side, params.seed, data.fold, cache)
     weights = image_weights(data.pack, ids, params.augment.rare_classes)
     order = loader.EpochBatches(ids, params.train.batch_size, params.seed, data.fold, weights)
-    batches = loader.training_loader(loader.TrainingSamples(draws), order, params.runtime.workers, pin)
+    batches: Iterable[loader.Batch]
+    if params.augment.library == "torchvision":
+        _require_room(params, data, device)
+        batches = HeldBatches(HeldCrops(draws, device), order, params.runtime.workers)
+    else:
+        samples, pin = loader.TrainingSamples(draws), device.type == "cuda"
+        batches = loader.training_loader(samples, order, params.runtime.workers, pin)
 
     def of_epoch(epoch: int, first: int) -> Iterable[loader.Batch]:
         # One loader for all epochs keeps its workers alive; its sampler is told what comes next.
@@ -180,3 +191,16 @@ def _batches(params: TrainKeys, data: TrainingData, cache: ImageCache, pin: bool
         return batches
 
     return of_epoch
+
+
+def _require_room(params: TrainKeys, data: TrainingData, device: torch.device) -> None:
+    """Raises PipelineError where the decoded training images would leave the model less than half of the device's memory."""
+    pack = data.pack
+    needed = held_crops.bytes_held(pack.index, data.train_ids, pack.info.channels, params.input.long_side)
+    free = memory.available_memory(device)
+    if 2 * needed > free:
+        raise PipelineError(
+            f"augment.library: torchvision keeps the {len(data.train_ids)} decoded training images in the memory of {device.type}, "
+            f"{needed / 2**30:.1f} GiB, and of its {free / 2**30:.1f} GiB half is for the model. "
+            "Write albumentations, or a smaller input.long_side."
+        )

@@ -70,6 +70,8 @@ def class_weights_sentence(training: Training) -> str:
 def cache_sentence(training: Training) -> str:
     """How many training images the cache has room for; empty where it has for all, or where there is to be none."""
     cache, images, gib = training.cache, len(training.data.train_ids), training.params.runtime.cache_gib
+    if training.params.augment.library == "torchvision":
+        return f"all {images} training images are kept decoded, and changed, in the memory of {training.device.type}"
     if not gib or len(cache.slots) == images:
         return ""
     held = f"{len(cache.slots)} of {images} training images are kept decoded, in {cache.size / 2**30:.2f} GiB"

@@ -17,7 +17,7 @@ from tests import plain_params
 from tests.dataset.packs import noise
 
 OURS = plain_params.PARAMS.augment
-STILL = AugmentParams.model_validate({"preset": "custom"} | NOTHING)
+STILL = AugmentParams.model_validate({"preset": "custom", "library": "albumentations"} | NOTHING)
 EVERYTHING: dict[str, float] = {
     "flip_horizontal": 0.5,
     "flip_vertical": 0.5,

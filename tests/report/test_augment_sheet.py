@@ -6,9 +6,11 @@ from typing import Any
 import cv2
 import numpy as np
 import pytest
+import torch
 from numpy.typing import NDArray
 
 from segpipe.dataset import pack
+from segpipe.dataset.held_crops import HeldCrops
 from segpipe.dataset.training_samples import AugmentedCrops
 from segpipe.errors import PipelineError
 from segpipe.images import overlay
@@ -39,6 +41,19 @@ def test_it_shows_what_the_first_epochs_draw(data: pack.Pack) -> None:
         for epoch, content in enumerate(pictures[1:]):
             image, mask = draws.draw(epoch, item)
             wanted = overlay.overlay(overlay.displayed(image), mask, colours(3), augment_sheet.STRENGTH)
+            assert np.abs(shown(content).astype(int) - wanted).mean() < 12
+
+
+def test_of_a_training_by_torchvision_it_shows_what_that_drew(data: pack.Pack) -> None:
+    params = trained_with()
+    params["augment"] |= {"library": "torchvision"}
+    draws = AugmentedCrops(data, IDS, AugmentParams.model_validate(params["augment"]), 16, 0, params["seed"], 0)
+    crops = HeldCrops(draws, torch.device("cpu"))
+    for item, pictures in sheet(data, params).rows:
+        for epoch, content in enumerate(pictures[1:]):
+            image, mask = crops.draw(epoch, item)
+            as_bytes = (image * 255).round().to(torch.uint8).permute(1, 2, 0).numpy()
+            wanted = overlay.overlay(overlay.displayed(as_bytes), mask.numpy(), colours(3), augment_sheet.STRENGTH)
             assert np.abs(shown(content).astype(int) - wanted).mean() < 12
 
 

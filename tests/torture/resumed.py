@@ -1,4 +1,5 @@
-"""A training with averaged weights, sparse validation and bf16, killed again and again at its batches: one hash each time.
+"""A training with averaged weights, sparse validation and bf16, killed again and again at its batches: one hash each time,
+whether the loader changes its images or the device on which it trains.
 
 python -m tests.torture.resumed prints the hash of the weights for each number of saved states between two kills.
 """
@@ -40,10 +41,10 @@ runpy.run_module("stages.train", run_name="__main__")
 ENVIRONMENT = {"MLFLOW_TRACKING_URI": "nowhere://"}  # a database takes seconds to make
 
 
-def prepared(folder: Path) -> Path:
-    """A repository whose data is split."""
+def prepared(folder: Path, library: str) -> Path:
+    """A repository whose data is split; `library` changes its training images."""
     repository = new_repository(folder)
-    set_params(repository, PARAMS)
+    set_params(repository, PARAMS | {"augment": {"library": library}})
     for stage in ("download", "convert", "split"):
         run(repository, ["-m", f"stages.{stage}"])
     return repository
@@ -72,9 +73,11 @@ def trained(repository: Path, between: int) -> tuple[str, int]:
     return digest.hexdigest(), kills
 
 
-def compare(place: Path, chosen: tuple[int, ...], tell: Callable[[str], object] = print) -> str:
+def compare(
+    place: Path, chosen: tuple[int, ...], tell: Callable[[str], object] = print, library: str = "albumentations"
+) -> str:
     """A line a training; the hash of all. Raises SystemExit where one ends in other bytes."""
-    repository = prepared(place)
+    repository = prepared(place, library)
     wanted, _ = trained(repository, 0)
     tell(f"never killed                      {wanted}")
     for between in chosen:
@@ -92,7 +95,9 @@ def main() -> None:
     parser.add_argument("--between", type=int, nargs="+", default=BETWEEN)
     given = parser.parse_args()
     with tempfile.TemporaryDirectory() as temporary:
-        print(f"one hash: {compare(Path(temporary) / 'repository', tuple(given.between))}")
+        for library in ("albumentations", "torchvision"):
+            print(f"augment.library {library}")
+            print(f"one hash: {compare(Path(temporary) / library, tuple(given.between), library=library)}")
 
 
 if __name__ == "__main__":

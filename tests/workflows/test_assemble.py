@@ -13,6 +13,7 @@ from safetensors.torch import save_file
 from segpipe import paths, tracking
 from segpipe.dataset import class_weights, pack, presets
 from segpipe.dataset.split import folds
+from segpipe.diagnostics import memory
 from segpipe.errors import PipelineError
 from segpipe.losses import table as losses
 from segpipe.models import whole_model
@@ -32,6 +33,8 @@ from tests.structure.imports import ROOT
 
 PARAMS = TrainKeys.of(plain_params.PARAMS)
 CPU = torch.device("cpu")
+HELD = 2 * 24 * 32 * 4
+"""Bytes of the two decoded training images, RGB, and their masks."""
 
 
 @pytest.fixture
@@ -210,6 +213,33 @@ def test_a_cache_that_holds_not_all_images_is_told(project: Path) -> None:
     for gib, said in ((1.0, ""), (0.0, ""), (4000 / 2**30, "1 of 2 training images are kept decoded, in 0.00 GiB; ")):
         assert train.cache_sentence(training_of(with_value("runtime", "cache_gib", gib))).startswith(said)
         assert bool(train.cache_sentence(training_of(with_value("runtime", "cache_gib", gib)))) == bool(said)
+
+
+def test_images_are_kept_where_the_model_trains_if_they_leave_it_room(project: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    params = with_value("augment", "library", "torchvision")
+    monkeypatch.setattr(memory, "available_memory", lambda device: 2 * HELD)
+    training = training_of(params)
+    assert train.cache_sentence(training) == "all 2 training images are kept decoded, and changed, in the memory of cpu"
+    assert not training.cache.slots
+    monkeypatch.setattr(memory, "available_memory", lambda device: 2 * HELD - 1)
+    with pytest.raises(PipelineError, match=r"keeps the 2 decoded training images in the memory of cpu.*Write albumentations"):
+        training_of(params)
+    training_of()
+
+
+def test_a_training_that_changes_images_where_it_trains_repeats_itself(project: Path) -> None:
+    params = with_value("augment", "library", "torchvision")
+    found = []
+    for workers in (0, 2):
+        run = training_of(params.model_copy(update={"runtime": params.runtime.model_copy(update={"workers": workers})})).run
+        record, _ = loop.train_epoch(run)
+        found.append((record["train_loss"], [tensor.clone() for tensor in run.weights().values()]))
+    (loss, weights), (again, others) = found
+    assert loss == again
+    assert all(torch.equal(one, other) for one, other in zip(weights, others, strict=True))
+    # The same seeds draw other changes there.
+    assert loop.train_epoch(training_of().run)[0]["train_loss"] != loss
+    assert fingerprint(params) != fingerprint()
 
 
 def test_the_weights_of_the_classes_are_told_recorded_and_make_another(project: Path) -> None:
