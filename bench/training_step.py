@@ -1,10 +1,10 @@
 """What four settings are worth: channels-last memory, threads that spin a little before they sleep, bf16 with depthwise
 convolutions in float32, and torch.compile.
 
-Run in the repository: python bench/training_step.py. Each ratio is of one run's two medians: of a U-Net of width 16 for the memory,
-else of the model that `segpipe init` chooses, with two threads. The threads are measured alone and in two processes at once, for
-which two cores are too few. torch.compile needs a C++ compiler; its line also says after how many steps the time that it takes
-itself is saved.
+Run in the repository: python bench/training_step.py. Each ratio is of one run's two medians: for the memory of a U-Net of width
+16, else of the model that `segpipe init` chooses, with two threads. The threads are measured alone and in two processes at once,
+for which two cores are too few. torch.compile needs a C++ compiler; its line also says after how many steps the time that it
+takes itself is saved.
 """
 
 import os

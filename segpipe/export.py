@@ -55,6 +55,7 @@ def _plain_activations(segmenter: Segmenter) -> Segmenter:
     (ReLU6) comes with all checks of free sizes: half of the export of an EfficientNet-Lite went there.
     """
     plain = copy.deepcopy(segmenter)
+    module: Any  # nn.Module declares none of its attributes.
     for module in plain.modules():
         if hasattr(module, "inplace"):
             module.inplace = False

@@ -1,4 +1,4 @@
-"""The changes of `transforms` by torch and torchvision, on the device on which the tensors lie; the numbers are drawn by NumPy."""
+"""The changes of `transforms` by torch and torchvision, on whatever device the tensors lie; NumPy draws their numbers."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -29,7 +29,7 @@ Hole = tuple[int, int, int, int]
 class Changes:
     """What happens to one crop, in this order; None where it does not happen.
 
-    `quarters` of a turn; `across` and `down` say whether it is flipped; `elastic` (crop, crop, 2) are shifts in pixels (x, y), and
+    `quarters` of a turn; `across` and `down` say whether it is flipped; `elastic` (crop, crop, 2) are shifts in pixels (x, y);
     `cells` (2, CELLS) the widths of the grid's cells on x and y, as shares; `contrast` is a factor and what is added; `gamma` an
     exponent; `saturation` a factor; `hue` a part of the circle; `blur` the kernel's side and its deviation in pixels; `noise`
     (C, crop, crop) is what is added.
@@ -105,11 +105,10 @@ def looked_up(image: Tensor, mask: Tensor, x: Tensor, y: Tensor, mirrored: bool)
     # grid_sample counts from -1 to 1: between the outer pixels' centres, about which it mirrors, or between their edges, which
     # works for an image of one pixel too.
     x, y = (2 * at / (size - 1) - 1 if mirrored else (2 * at + 1) / size - 1 for at, size in zip((x, y), sizes, strict=True))
-    how = {"padding_mode": "reflection" if mirrored else "zeros", "align_corners": mirrored}
-    grid = torch.stack([x, y], dim=-1)[None]
+    outside, grid = "reflection" if mirrored else "zeros", torch.stack([x, y], dim=-1)[None]
     # Ids counted from IGNORE down, so that the zeros outside are ignored.
-    ids = F.grid_sample((IGNORE - mask)[None, None].float(), grid, mode="nearest", **how)[0, 0]
-    return F.grid_sample(image[None], grid, mode="bilinear", **how)[0], IGNORE - ids.to(torch.uint8)
+    ids = F.grid_sample((IGNORE - mask)[None, None].float(), grid, "nearest", outside, mirrored)[0, 0]
+    return F.grid_sample(image[None], grid, "bilinear", outside, mirrored)[0], IGNORE - ids.to(torch.uint8)
 
 
 def _coloured(image: Tensor, changes: Changes) -> Tensor:

@@ -73,8 +73,10 @@ def test_batches_are_the_same_from_any_batch_on_and_no_two_epochs_alike(data: Pa
     channels = data.info.channels
     assert [tuple(each.image.shape) for each in whole] == [(2, channels, 32, 32), (2, channels, 32, 32), (1, channels, 32, 32)]
     assert whole[0].target.dtype == torch.int64
-    found = {item: image.numpy().tobytes() for each in whole for item, image in zip(each.ids, each.image, strict=True)}
-    again = {item: image.numpy().tobytes() for each in batches(crops, 2) for item, image in zip(each.ids, each.image, strict=True)}
+    found, again = (
+        {item: image.numpy().tobytes() for each in epoch for item, image in zip(each.ids, each.image, strict=True)}
+        for epoch in (whole, batches(crops, 2))
+    )
     assert all(found[item] != again[item] for item in IDS)
 
 

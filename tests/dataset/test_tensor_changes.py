@@ -29,7 +29,7 @@ def changed(changes: Changes, image: NDArray[Any], mask: NDArray[np.uint8]) -> t
 
 
 SAME: dict[str, tuple[Changes, Any]] = {
-    "quarters": (Changes(quarters=1), lambda image: np.rot90(image)),
+    "quarters": (Changes(quarters=1), np.rot90),
     "across": (Changes(across=True), A.HorizontalFlip(p=1)),
     "down": (Changes(down=True), A.VerticalFlip(p=1)),
     "contrast": (
@@ -99,7 +99,7 @@ def test_each_key_changes_what_it_says_and_nothing_else(name: str, channels: int
 def test_image_and_mask_move_in_step() -> None:
     mask = np.kron(np.arange(9).reshape(3, 3), np.ones((16, 16))).astype(np.uint8)
     image = np.repeat(mask[..., None] * 20, 3, axis=2)
-    moving = {key: 0.7 for key in ("rotate90", "flip_horizontal", "flip_vertical", "elastic", "grid_distortion")}
+    moving = dict.fromkeys(("rotate90", "flip_horizontal", "flip_vertical", "elastic", "grid_distortion"), 0.7)
     for seed in range(20):
         changes = draw(STILL.model_copy(update=moving), SIDE, 3, np.random.default_rng(seed))
         found, ids = changed(changes, image, mask)
@@ -114,7 +114,8 @@ def test_what_is_drawn_follows_from_the_seed_and_each_change_from_a_stream_of_it
     assert first == again != other
     without = [draw(ALL.model_copy(update={"rotate90": 0}), SIDE, 3, np.random.default_rng(seed)) for seed in range(20)]
     whole = [draw(ALL, SIDE, 3, np.random.default_rng(seed)) for seed in range(20)]
-    assert [(each.across, each.gamma, each.holes) for each in without] == [(each.across, each.gamma, each.holes) for each in whole]
+    for one, all_of_it in zip(without, whole, strict=True):
+        assert (one.across, one.gamma, one.holes) == (all_of_it.across, all_of_it.gamma, all_of_it.holes)
 
 
 def test_all_combinations_of_three_flips_come_as_often() -> None:

@@ -73,9 +73,7 @@ def trained(repository: Path, between: int) -> tuple[str, int]:
     return digest.hexdigest(), kills
 
 
-def compare(
-    place: Path, chosen: tuple[int, ...], tell: Callable[[str], object] = print, library: str = "albumentations"
-) -> str:
+def compare(place: Path, chosen: tuple[int, ...], tell: Callable[[str], object] = print, library: str = "albumentations") -> str:
     """A line a training; the hash of all. Raises SystemExit where one ends in other bytes."""
     repository = prepared(place, library)
     wanted, _ = trained(repository, 0)

@@ -110,9 +110,7 @@ def params(tmp_path: Path) -> Params:
     return PARAMS.model_copy(update={"data": data, "model": model, "input": sizes})
 
 
-def test_the_gain_of_a_precision_is_that_of_one_thread(
-    tmp_path: Path, params: Params, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_the_gain_of_a_precision_is_that_of_one_thread(tmp_path: Path, params: Params, monkeypatch: pytest.MonkeyPatch) -> None:
     """On a machine that others use, the work of several threads is mostly waiting."""
     threads: dict[str, int] = {}
 
