@@ -12,7 +12,9 @@ from tests import plain_params
 
 # No test may pass for what another one left; those of the cache take it out.
 os.environ.setdefault(AFRESH, "1")
-# The processes of `make test` have the cores to themselves but for each other.
+# The processes of `make test` have no core to spare, and small tensors gain nothing by a second thread: where a test does not
+# ask for more, one computes, and where it does, they sleep while they wait.
+os.environ.setdefault("OMP_NUM_THREADS", "1")
 os.environ.setdefault("GOMP_SPINCOUNT", "0")
 for name, value in ENVIRONMENT.items():
     os.environ.setdefault(name, value)

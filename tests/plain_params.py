@@ -10,6 +10,7 @@ from segpipe.params.schema import Params
 from tests.structure.imports import ROOT
 
 VALUES: dict[str, Any] = {
+    "threads": 1,
     "augment.affine": 0.5,
     "augment.colour": 0.5,
     "input.normalise": "dataset",

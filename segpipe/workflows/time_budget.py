@@ -36,6 +36,8 @@ WORTH = 1.1
 """How many times faster a choice must be to be taken: other last digits and more processes are for no gain."""
 START_S = 20.0
 """What a training takes before its first step and after its last: imports, MLflow, the model file."""
+THREADS = (2, 4, 8, 16)
+"""Those tried, as far as the machine has so many cores; two in any case."""
 MOST_EPOCHS = 1000
 VALIDATION_SHARE = 1 / 6
 """Of the time, at most; the last tenth of the epochs is always validated whole."""
@@ -71,27 +73,29 @@ class Plan:
 def suggest(params: Params, examination: Examination, minutes: float) -> list[Advice]:
     """Trains for some steps as `params` say and returns what they should say instead, each with what was measured.
 
-    Precision and loader workers are those that train fastest here; the epochs are those that take `minutes`.
+    Precision, threads and loader workers are those that train fastest here; the epochs are those that take `minutes`.
     """
+    # torch's own number: of the cores that this process may use, where the user has not set another.
+    cores = torch.get_num_threads()
     n_train, n_validation = part_sizes(examination.records, params.split)
     with tempfile.TemporaryDirectory() as scratch:
         data = _trial_data(Path(scratch) / "prepared", examination, params)
         device = devices.select_device(params.runtime.device)
+        devices.configure_determinism(params.threads, params.train.deterministic)
 
         def measure(choices: Mapping[Choice, TrainKeys]) -> dict[Choice, Pace]:
             trainings = {choice: assemble(keys, data, device, {}) for choice, keys in choices.items()}
             return _paces(trainings, Path(scratch))
 
         keys = TrainKeys.of(params)
-        # Work is compared by one thread: several spin while they wait for each other, which would count where other programs run.
-        devices.configure_determinism(1, params.train.deterministic)
         precision, keys = _precision(keys, device, measure)
-        devices.configure_determinism(params.threads, params.train.deterministic)
+        threads, keys = _threads(keys, device, cores, measure)
         workers, pace = _workers(keys, measure)
     found = plan(pace, n_train, n_validation, minutes * 60)
     fits = f"{minutes:g} min at {_seconds(pace.train * n_train)} an epoch here"
     checked = f"{_seconds(pace.validate * n_validation)} for all {n_validation} images"
     return [
+        threads,
         precision,
         workers,
         Advice("train.epochs", found.epochs, fits),
@@ -152,7 +156,9 @@ def _precision(keys: TrainKeys, device: torch.device, measure: Measure) -> tuple
     has_bf16 = torch.cuda.is_bf16_supported(including_emulation=False) if device.type == "cuda" else devices.bf16_units()
     if not has_bf16:
         return Advice("train.precision", "fp32", "no units for bf16 here"), with_precision(keys, "fp32")
-    paces = measure({precision: with_precision(keys, precision) for precision in ("fp32", "bf16")})
+    # By one thread: several spin while they wait for each other, which would count as work where other programs run.
+    alone = keys.model_copy(update={"threads": 1})
+    paces = measure({precision: with_precision(alone, precision) for precision in ("fp32", "bf16")})
     gain = paces["fp32"].work / paces["bf16"].work
     best = "bf16" if gain > WORTH else "fp32"
     return Advice("train.precision", best, f"bf16 trains {gain:.2f} times as fast here"), with_precision(keys, best)
@@ -163,15 +169,31 @@ def with_precision(keys: TrainKeys, precision: str) -> TrainKeys:
     return keys.model_copy(update={"train": keys.train.model_copy(update={"precision": precision})})
 
 
+def _threads(keys: TrainKeys, device: torch.device, cores: int, measure: Measure) -> tuple[Advice, TrainKeys]:
+    """As few as train about as fast as more; two on a GPU, where they do not train."""
+    counts = [count for count in THREADS if count <= max(cores, THREADS[0]) and device.type != "cuda"] or [THREADS[0]]
+    if len(counts) == 1:
+        reason = "the GPU trains" if device.type == "cuda" else f"{cores} {'core' if cores == 1 else 'cores'} here"
+        return Advice("threads", counts[0], reason), keys.model_copy(update={"threads": counts[0]})
+    paces = measure({count: keys.model_copy(update={"threads": count}) for count in counts})
+    best, shown = _fastest(counts, paces)
+    return Advice("threads", best, f"images a second here, by threads: {shown}"), keys.model_copy(update={"threads": best})
+
+
+def _fastest(counts: Sequence[int], paces: Mapping[Choice, Pace]) -> tuple[int, str]:
+    """The smallest count that is worth no more, and what each gives."""
+    fastest = min(pace.train for pace in paces.values())
+    best = next(count for count in counts if paces[count].train <= WORTH * fastest)
+    return best, ", ".join(f"{count}: {1 / paces[count].train:.1f}" for count in counts)
+
+
 def _workers(keys: TrainKeys, measure: Measure) -> tuple[Advice, Pace]:
     """The loader's processes: none, half of the cores, or all of them, where that trains faster; and the pace with them."""
     cores = os.cpu_count() or 1
     counts = sorted({0, min(8, max(1, cores // 2)), min(16, cores)})
     runtimes = {count: keys.runtime.model_copy(update={"workers": count}) for count in counts}
     paces = measure({count: keys.model_copy(update={"runtime": runtime}) for count, runtime in runtimes.items()})
-    fastest = min(pace.train for pace in paces.values())
-    best = next(count for count in counts if paces[count].train <= WORTH * fastest)
-    shown = ", ".join(f"{count}: {1 / paces[count].train:.1f}" for count in counts)
+    best, shown = _fastest(counts, paces)
     # Started workers would be a large part of a validation of so few images, and are little of a whole one.
     pace = replace(paces[best], validate=min(pace.validate for pace in paces.values()))
     return Advice("runtime.workers", best, f"images a second here, by workers: {shown}"), pace
@@ -188,6 +210,7 @@ def _paces(trainings: Mapping[Choice, Training], scratch: Path) -> dict[Choice, 
             caches.enter_context(training.cache.opened(scratch))
         for number in range(1 + ROUNDS):
             for choice, training in trainings.items():
+                torch.set_num_threads(training.params.threads)
                 before = time.process_time()
                 train = _train_s(training.run, number)
                 work = train if training.device.type == "cuda" else time.process_time() - before

@@ -14,6 +14,7 @@ from PIL import Image
 from segpipe.annotations import convert
 from segpipe.annotations.examination.result import Examination
 from segpipe.params.schema import Params
+from segpipe.params.stage_keys import TrainKeys
 from segpipe.training.validation_plan import ValidationPlan
 from segpipe.workflows import time_budget
 from segpipe.workflows.assemble import Training
@@ -115,18 +116,48 @@ def test_the_gain_of_a_precision_is_that_of_one_thread(tmp_path: Path, params: P
     threads: dict[str, int] = {}
 
     def seen(trainings: Mapping[time_budget.Choice, Training], scratch: Path) -> dict[time_budget.Choice, Pace]:
-        threads.setdefault(", ".join(map(str, trainings)), torch.get_num_threads())
+        (threads[", ".join(map(str, trainings))],) = {training.params.threads for training in trainings.values()}
         return {choice: pace_of(1, 1, 2 if choice == 0 else 9) for choice in trainings}
 
     monkeypatch.setattr(time_budget, "_paces", seen)
     monkeypatch.setattr(time_budget.devices, "bf16_units", lambda: "AMX")
     monkeypatch.chdir(tmp_path)
-    tried = params.model_copy(update={"threads": 2})
-    found = time_budget.suggest(tried, examined(tmp_path / "data", params), 1.0)
+    found = time_budget.suggest(params, examined(tmp_path / "data", params), 1.0)
     assert threads.pop("fp32, bf16") == 1
     assert set(threads.values()) == {2}
+    assert next(each for each in found if each.key == "threads").reason == "1 core here"
     # Two images are validated; with workers a large part of 9 s is their start.
     assert {each.reason for each in found if each.key == "train.validate_every"} == {"4.0 s for all 2 images"}
+
+
+@pytest.mark.parametrize(
+    ("cores", "speeds", "best"),
+    [(2, {2: 1.0}, 2), (8, {2: 1.0, 4: 1.9, 8: 2.0}, 4), (64, {2: 1.0, 4: 1.9, 8: 3.0, 16: 4.0}, 16), (1, {2: 1.0}, 2)],
+)
+def test_as_few_threads_as_train_about_as_fast_as_more(cores: int, speeds: dict[int, float], best: int, params: Params) -> None:
+    tried: list[int] = []
+
+    def measure(choices: Mapping[time_budget.Choice, TrainKeys]) -> dict[time_budget.Choice, Pace]:
+        tried.extend(keys.threads for keys in choices.values())
+        return {keys.threads: pace_of(1 / speeds[keys.threads], 1, 1) for keys in choices.values()}
+
+    advice, keys = time_budget._threads(TrainKeys.of(params), torch.device("cpu"), cores, measure)
+    assert (advice.value, keys.threads) == (best, best)
+    assert tried == (list(speeds) if len(speeds) > 1 else [])
+    assert time_budget._threads(TrainKeys.of(params), torch.device("cuda"), cores, measure)[0].reason == "the GPU trains"
+
+
+def test_a_round_computes_by_the_threads_of_its_training(
+    tmp_path: Path, params: Params, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    seen: list[int] = []
+    real = time_budget.loop.train_epoch
+    monkeypatch.setattr(time_budget, "STEPS", 2)
+    monkeypatch.setattr(time_budget.loop, "train_epoch", lambda run: [seen.append(torch.get_num_threads()), real(run)][1])
+    monkeypatch.setattr(time_budget.torch, "get_num_threads", lambda real=torch.get_num_threads: real() if seen else 4)
+    monkeypatch.chdir(tmp_path)
+    time_budget.suggest(params, examined(tmp_path / "data", params), 1.0)
+    assert {2, 4} <= set(seen)
 
 
 def test_the_training_is_tried_and_every_choice_has_what_was_measured(
@@ -136,6 +167,7 @@ def test_the_training_is_tried_and_every_choice_has_what_was_measured(
     monkeypatch.chdir(tmp_path)
     found = {each.key: each for each in time_budget.suggest(params, examined(tmp_path / "data", params), 1.0)}
     assert list(found) == [
+        "threads",
         "train.precision",
         "runtime.workers",
         "train.epochs",
