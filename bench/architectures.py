@@ -124,8 +124,11 @@ def drawcodeboy(folder: Path) -> nn.Module:
     return network
 
 
-def of_smp(encoder: str) -> Callable[[Path], nn.Module]:
-    return lambda _: smp.Unet(encoder, encoder_weights=None, in_channels=CHANNELS, classes=LOGITS)
+def of_smp(encoder: str, kind: str = "Unet") -> Callable[[Path], nn.Module]:
+    return lambda _: smp.create_model(kind, encoder, encoder_weights=None, in_channels=CHANNELS, classes=LOGITS)
+
+
+LITE = "tu-efficientnet_lite0"
 
 
 WIDE = {"width": 64, "upsample": "resize"}
@@ -166,13 +169,16 @@ ROWS = [
         Row("resnet_unet", NARROW | {"encoder": encoder}, f"smp Unet({encoder})", of_smp(encoder), WIDER)
         for encoder in ("resnet18", "resnet34", "resnet50")
     ),
+    *(
+        Row("laplacian_fpn", {"width": 16, "encoder": LITE}, f"smp {kind}({LITE})", of_smp(LITE, kind), "the same encoder")
+        for kind in ("Unet", "FPN")
+    ),
 ]
 
 
 NO_PEER = {
     "pretrained_attention_r2unet": "nobody else builds it; its parts are those of attention_r2unet and resnet_unet",
     "simple_unet": "it is a small unet",
-    "laplacian_fpn": "nobody else builds it; smp's FPN is its nearest",
     "smp": "it is the peer itself",
 }
 
