@@ -71,6 +71,7 @@ def test_a_few_small_images_do_not_decide_the_crop(sides: list[int], crop: int) 
         ((4000, 3000), ObjectSize(4, 2000), 0),  # thin lines are not shrunk
         ((1000, 1000), ObjectSize(30, 100), 0),  # small objects are not shrunk
         ((480, 360), ObjectSize(100, 400), 0),  # nor are small images
+        ((512, 512), ObjectSize(14, 512), 0),  # nor what would lose a quarter only
     ],
 )
 def test_images_are_shrunk_as_far_as_their_objects_allow(size: tuple[int, int], objects: ObjectSize, long_side: int) -> None:
