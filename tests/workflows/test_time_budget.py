@@ -147,9 +147,7 @@ def test_as_few_threads_as_train_about_as_fast_as_more(cores: int, speeds: dict[
     assert time_budget._threads(TrainKeys.of(params), torch.device("cuda"), cores, measure)[0].reason == "the GPU trains"
 
 
-def test_a_round_computes_by_the_threads_of_its_training(
-    tmp_path: Path, params: Params, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_round_computes_by_the_threads_of_its_training(tmp_path: Path, params: Params, monkeypatch: pytest.MonkeyPatch) -> None:
     seen: list[int] = []
     real = time_budget.loop.train_epoch
     monkeypatch.setattr(time_budget, "STEPS", 2)
