@@ -17,8 +17,8 @@ ENVIRONMENT = {
     "MLFLOW_DISABLE_TELEMETRY": "true",
     "NO_ALBUMENTATIONS_UPDATE": "1",
     "CUBLAS_WORKSPACE_CONFIG": ":4096:8",
-    # Waiting threads spin for some 10 microseconds and then sleep: without spinning an idle machine trains a third slower, with
-    # libgomp's own 3 ms two trainings at once slow each other down (bench/training_step.py). No bit changes.
+    # Waiting threads spin for some 10 microseconds and then sleep: without spinning a step takes a quarter longer on an idle
+    # machine, with libgomp's own 3 ms two trainings at once take many times as long (bench/training_step.py). No bit changes.
     "OMP_WAIT_POLICY": "PASSIVE",
     "GOMP_SPINCOUNT": "1000",
 }

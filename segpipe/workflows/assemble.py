@@ -202,5 +202,5 @@ def _require_room(params: TrainKeys, data: TrainingData, device: torch.device) -
         raise PipelineError(
             f"augment.library: torchvision keeps the {len(data.train_ids)} decoded training images in the memory of "
             f"{device.type}, {needed / 2**30:.1f} GiB, and of its {free / 2**30:.1f} GiB half is for the model. "
-            "Write albumentations, or a smaller input.long_side."
+            "Write albumentations, or shrink the images by input.long_side."
         )
