@@ -44,7 +44,7 @@ def apply(
     """
     params = augmentation.params
     where = place(params, augmentation.crop, mask, seed, classes, weights)
-    image, mask = crops.cut_at(image, mask, augmentation.crop, where)
+    image, mask = crops.cut(image, mask, augmentation.crop, where)
     image = crops.without_padding(image, augmentation.channels)
     # An int seed of Compose's own would fire all flips together.
     augmentation.changes.set_random_state(np.random.default_rng(seed), Random(seed))

@@ -74,12 +74,7 @@ class Place:
     copied: bool
 
 
-def cut(image: Pixels, mask: Mask, crop: int, turn: Turn, box: Box | None, rng: np.random.Generator) -> tuple[Pixels, Mask]:
-    """As `cut_at`, somewhere in the image, or where `box` is in it."""
-    return cut_at(image, mask, crop, place(mask.shape, crop, turn, box, rng))
-
-
-def cut_at(image: Pixels, mask: Mask, crop: int, where: Place) -> tuple[Pixels, Mask]:
+def cut(image: Pixels, mask: Mask, crop: int, where: Place) -> tuple[Pixels, Mask]:
     """A square of `crop` pixels of (H, W, C) image and (H, W) mask.
 
     Both are copies, contiguous, that may be written to.

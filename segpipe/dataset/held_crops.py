@@ -80,7 +80,7 @@ def bytes_held(index: pd.DataFrame, ids: Sequence[str], channels: int, long_side
 
 
 def cut(image: Tensor, mask: Tensor, crop: int, where: Place) -> tuple[Tensor, Tensor]:
-    """As `crops.cut_at`: a square of `crop` pixels, (C, crop, crop), float32 in [0, 1], and (crop, crop)."""
+    """As `crops.cut`: a square of `crop` pixels, (C, crop, crop), float32 in [0, 1], and (crop, crop)."""
     rows, columns = np.mgrid[:crop, :crop]
     # In float64 on the CPU, so that every device looks at the same places.
     x, y = (matrix[0] * columns + matrix[1] * rows + matrix[2] for matrix in where.matrix)

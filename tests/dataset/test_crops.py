@@ -22,6 +22,13 @@ def rng(seed: int) -> np.random.Generator:
     return np.random.default_rng(seed)
 
 
+def placed_and_cut(
+    image: np.ndarray, mask: np.ndarray, crop: int, turn: Turn, box: Box | None, stream: np.random.Generator
+) -> tuple[np.ndarray, np.ndarray]:
+    """Placed and cut, as a sample is."""
+    return crops.cut(image, mask, crop, crops.place(mask.shape, crop, turn, box, stream))
+
+
 def numbered(height: int, width: int) -> np.ndarray:
     """An image whose two channels say where each pixel comes from."""
     rows, columns = np.mgrid[:height, :width]
@@ -31,20 +38,20 @@ def numbered(height: int, width: int) -> np.ndarray:
 @given(SIDES, SIDES, st.integers(0, 2**32))
 def test_a_crop_that_is_not_turned_is_a_part_of_the_image(height: int, width: int, seed: int) -> None:
     image, mask = noise(seed, height, width), noise(seed + 1, height, width, 1)[:, :, 0] % 3
-    cut, ids = crops.cut(image, mask, 16, STILL, None, rng(seed))
+    cut, ids = placed_and_cut(image, mask, 16, STILL, None, rng(seed))
     assert (cut.shape, ids.shape) == ((16, 16, 3), (16, 16))
     inside = ids != 255
     assert inside.sum() == min(height, 16) * min(width, 16)
     assert not cut[~inside].any()
     places = numbered(height, width)
-    from_where = crops.cut(places, mask, 16, STILL, None, rng(seed))[0][inside].astype(int)
+    from_where = placed_and_cut(places, mask, 16, STILL, None, rng(seed))[0][inside].astype(int)
     assert np.array_equal(image[from_where[:, 0], from_where[:, 1]], cut[inside])
     assert np.array_equal(mask[from_where[:, 0], from_where[:, 1]], ids[inside])
 
 
 def test_every_part_of_the_image_is_as_likely_as_another() -> None:
     places, mask = numbered(20, 18), np.zeros((20, 18), np.uint8)
-    seen = Counter(tuple(crops.cut(places, mask, 16, STILL, None, rng(seed))[0][0, 0].astype(int)) for seed in range(3000))
+    seen = Counter(tuple(placed_and_cut(places, mask, 16, STILL, None, rng(seed))[0][0, 0].astype(int)) for seed in range(3000))
     assert set(seen) == {(top, left) for top in range(5) for left in range(3)}
     assert all(150 <= count <= 250 for count in seen.values())
 
@@ -62,7 +69,7 @@ def test_a_pixel_of_a_class_is_drawn_evenly_from_all_in_their_order(height: int)
 @given(SIDES, SIDES, TURNS, st.sampled_from([np.uint8, np.float32]), st.integers(0, 2**32))
 def test_padding_changes_no_pixel_of_a_crop(height: int, width: int, turn: Turn, kind: type, seed: int) -> None:
     image, mask = noise(seed, height, width).astype(kind), np.zeros((height, width), np.uint8)
-    plain, padded = (crops.cut(each, mask, 16, turn, None, rng(seed))[0] for each in (image, crops.padded(image)))
+    plain, padded = (placed_and_cut(each, mask, 16, turn, None, rng(seed))[0] for each in (image, crops.padded(image)))
     assert np.array_equal(crops.without_padding(padded, 3), plain)
 
 
@@ -77,7 +84,7 @@ def test_a_crop_is_a_copy_that_may_be_written_to(turn: Turn) -> None:
     image, mask = noise(0, 16, 16), np.zeros((16, 16), np.uint8)
     image.flags.writeable = mask.flags.writeable = False
     box = crops.object_box(mask, [0], [1.0], 16, turn, rng(0))
-    for part in crops.cut(image, mask, 16, turn, box, rng(0)):
+    for part in placed_and_cut(image, mask, 16, turn, box, rng(0)):
         assert part.flags.writeable and part.flags.c_contiguous
         assert not np.shares_memory(part, image) and not np.shares_memory(part, mask)
 
@@ -88,10 +95,10 @@ def test_a_crop_is_a_copy_that_may_be_written_to(turn: Turn) -> None:
 def test_each_channel_is_cut_as_if_alone(channels: int, kind: type, turn: Turn) -> None:
     image = noise(0, 41, 37, channels).astype(kind)
     mask = np.zeros((41, 37), np.uint8)
-    cut = crops.cut(image, mask, 32, turn, None, rng(1))[0]
+    cut = placed_and_cut(image, mask, 32, turn, None, rng(1))[0]
     assert (cut.shape, cut.dtype) == ((32, 32, channels), kind)
     for channel in range(channels):
-        alone = crops.cut(image[:, :, channel : channel + 1], mask, 32, turn, None, rng(1))[0]
+        alone = placed_and_cut(image[:, :, channel : channel + 1], mask, 32, turn, None, rng(1))[0]
         assert np.array_equal(alone[:, :, 0], cut[:, :, channel])
 
 
@@ -104,7 +111,7 @@ def test_a_turns_inverse_is_one(turn: Turn) -> None:
 def test_a_turned_crop_holds_what_lies_there(height: int, width: int, turn: Turn, seed: int) -> None:
     """Against numpy: each pixel's place worked out by hand, mirrored at the border, the nearest class taken."""
     mask = noise(seed, height, width, 1)[:, :, 0] % 3
-    found = crops.cut(noise(seed, height, width), mask, 32, turn, None, rng(seed))[1]
+    found = placed_and_cut(noise(seed, height, width), mask, 32, turn, None, rng(seed))[1]
     draws, wanted = rng(seed), 32 / turn.scale
     centre = [draws.uniform(min(0, size - wanted), max(0, size - wanted)) + wanted / 2 - 0.5 for size in (width, height)]
     angle, slope = math.radians(turn.angle), math.tan(math.radians(turn.shear))
@@ -127,7 +134,7 @@ def test_image_and_mask_are_turned_alike(turn: Turn, seed: int) -> None:
     mask = np.zeros((80, 70), np.uint8)
     mask[20:60, 15:45] = 1
     image = np.repeat(mask[:, :, None] * 255, 3, axis=2)
-    cut, ids = crops.cut(image, mask, 48, turn, None, rng(seed))
+    cut, ids = placed_and_cut(image, mask, 48, turn, None, rng(seed))
     off = (cut[:, :, 0] > 127) != (ids == 1)
     assert not cv2.erode(off.astype(np.uint8), np.ones((2, 2))).any(), "a difference wider than one pixel"
 
@@ -135,7 +142,7 @@ def test_image_and_mask_are_turned_alike(turn: Turn, seed: int) -> None:
 @given(SIDES, SIDES, TURNS | st.just(STILL), st.integers(0, 2**32))
 def test_only_classes_that_were_there(height: int, width: int, turn: Turn, seed: int) -> None:
     mask = rng(seed).choice([0, 4, 9], (height, width)).astype(np.uint8)
-    ids = crops.cut(noise(0, height, width), mask, 32, turn, None, rng(seed))[1]
+    ids = placed_and_cut(noise(0, height, width), mask, 32, turn, None, rng(seed))[1]
     assert set(np.unique(ids)) <= {*np.unique(mask), 255}
     assert min(height, width) < 32 or 255 not in ids
 
@@ -154,7 +161,7 @@ def test_the_object_is_in_the_crop(height: int, width: int, turn: Turn, data: st
     core = crops._core(32, turn)
     for side, start, end in ((box.x, left, right), (box.y, top, bottom)):
         assert side == (start, end) if end - start <= core else start - core <= side[0] < side[1] <= end + core
-    ids = crops.cut(noise(0, height, width), mask, 32, turn, box, rng(seed))[1]
+    ids = placed_and_cut(noise(0, height, width), mask, 32, turn, box, rng(seed))[1]
     assert (ids == 7).any() or turn.scale < 1, "a pixel may fall between those looked up"
     if turn == STILL and max(right - left, bottom - top) <= 32:
         assert (ids == 7).sum() == (right - left) * (bottom - top)
@@ -175,7 +182,7 @@ def test_a_box_is_shown_wholly_by_a_turned_crop(turn: Turn, seed: int) -> None:
     for start in np.array(np.meshgrid(*starts)).reshape(2, -1).T:
         offsets = np.array([[a, b] for a in box.x for b in box.y]) - (start + wanted / 2)
         assert np.abs(offsets @ turn.matrix().T).max() <= 32 + 1e-6
-    assert crops.cut(places, mask, 64, turn, box, rng(seed))[0].shape == (64, 64, 2)
+    assert placed_and_cut(places, mask, 64, turn, box, rng(seed))[0].shape == (64, 64, 2)
 
 
 def test_classes_are_chosen_by_their_weights() -> None:
@@ -205,4 +212,4 @@ def test_very_long_images() -> None:
     mask = np.zeros((40, 40000), np.uint8)
     mask[10:30, 39000:39020] = 1
     box = crops.object_box(mask, [1], [1.0], 32, TURN, rng(0))
-    assert (crops.cut(mask[:, :, None], mask, 32, TURN, box, rng(0))[1] == 1).sum() > 300
+    assert (placed_and_cut(mask[:, :, None], mask, 32, TURN, box, rng(0))[1] == 1).sum() > 300
