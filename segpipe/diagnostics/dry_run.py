@@ -11,7 +11,7 @@ from segpipe.losses import table as losses
 from segpipe.losses.table import Classes
 from segpipe.models.segmenter import Segmenter
 from segpipe.params.schema import LossParams, OptimParams, TrainParams
-from segpipe.training import averaged, encoder_schedule, loop, optim, precision
+from segpipe.training import accumulate, averaged, encoder_schedule, loop, optim, precision
 
 BATCHES = 2
 """The first makes gradients and the optimizer's moments; from the second on each step is like the one before."""
@@ -33,6 +33,8 @@ class TrainingShape:
 def dry_run(segmenter: Segmenter, shape: TrainingShape, batch_size: int, device: torch.device) -> None:
     """Trains `segmenter`, which lies on `device`, on two batches, at a learning rate of 0: only its statistics change.
 
+    A batch has as many images as `train.accumulate` asks for parts, or more.
+
     The loop is the last epoch's, when all is on: an encoder that was frozen learns, and the best weights so far are kept.
     """
     encoder = getattr(segmenter.network, "encoder", None)
@@ -50,6 +52,7 @@ def dry_run(segmenter: Segmenter, shape: TrainingShape, batch_size: int, device:
         n_batches=BATCHES,
         validate=lambda run, record: {},
         autocast=precision.autocast(shape.train.precision, device),
+        backward=accumulate.backward(shape.train.accumulate, scaler),
         step=precision.stepper(segmenter, optimizer, shape.optim.clip_norm, scaler),
         learning_rate=lambda epoch, history: 0.0,
         score=lambda record: 0.0,

@@ -28,23 +28,25 @@ LIMITS = ("/sys/fs/cgroup/memory.max", "/sys/fs/cgroup/memory/memory.limit_in_by
 
 @dataclass(frozen=True)
 class Growth:
-    """Bytes alive at the moments of a step: for each `(fixed, each)`, fixed + each * batch size.
+    """Bytes alive at the moments of a step: for each `(fixed, each)`, fixed + each * the images of a part of the batch.
 
-    A tensor either has a row an image or does not change with the batch, so at each moment this is exact. The peak is
-    not one straight line: which moment it falls on depends on the batch size.
+    A tensor either has a row an image or does not change with the batch, so at each moment this is exact where the batch is a
+    multiple of its `parts` (train.accumulate). The peak is not one straight line: which moment it falls on depends on the size.
     """
 
     moments: frozenset[tuple[int, int]]
+    parts: int = 1
 
     def peak(self, batch_size: int) -> int:
         """The most bytes that are alive at one moment."""
-        return max(fixed + each * batch_size for fixed, each in self.moments)
+        largest_part = -(-batch_size // self.parts)
+        return max(fixed + each * largest_part for fixed, each in self.moments)
 
     def largest_batch(self, memory: int) -> int:
-        """The most images whose peak is within `memory` bytes; 0 where not even one fits."""
-        if self.peak(1) > memory:
+        """The most images whose peak is within `memory` bytes; 0 where not even one a part fits."""
+        if self.peak(self.parts) > memory:
             return 0
-        return min((memory - fixed) // each for fixed, each in self.moments if each)
+        return self.parts * min((memory - fixed) // each for fixed, each in self.moments if each)
 
 
 def computed(segmenter: Segmenter, shape: TrainingShape) -> Growth:
@@ -52,11 +54,12 @@ def computed(segmenter: Segmenter, shape: TrainingShape) -> Growth:
 
     Raises PipelineError for a network that runs other operations for other batch sizes.
     """
-    few, more = timeline(segmenter, shape, 2), timeline(segmenter, shape, 3)
+    parts = shape.train.accumulate
+    few, more = timeline(segmenter, shape, 2 * parts), timeline(segmenter, shape, 3 * parts)
     if len(few) != len(more):
         raise PipelineError("the network runs other operations for other batch sizes, so its memory cannot be computed")
     # The line through (2, two) and (3, three).
-    return Growth(frozenset((3 * two - 2 * three, three - two) for two, three in zip(few, more, strict=True)))
+    return Growth(frozenset((3 * two - 2 * three, three - two) for two, three in zip(few, more, strict=True)), parts)
 
 
 def timeline(segmenter: Segmenter, shape: TrainingShape, batch_size: int) -> list[int]:
@@ -68,15 +71,16 @@ def timeline(segmenter: Segmenter, shape: TrainingShape, batch_size: int) -> lis
 
 
 def measured(segmenter: Segmenter, shape: TrainingShape, batch_size: int, device: torch.device) -> Growth:
-    """The growth on a GPU: a line through the measured peaks of `batch_size` and half of it (of 1 and 2, if it is 1).
+    """The growth on a GPU: a line through the measured peaks of `batch_size` and half of it, a part having 2 images or more.
 
     The segmenter lies on the GPU and is trained by it. Raises torch.cuda.OutOfMemoryError where `batch_size` does not fit.
     """
-    more = max(2, batch_size)
+    parts = shape.train.accumulate
+    more = max(2, -(-batch_size // parts))
     few = more // 2
-    low, high = (_measured_peak(segmenter, shape, size, device) for size in (few, more))
+    low, high = (_measured_peak(segmenter, shape, size * parts, device) for size in (few, more))
     each = -(-(high - low) // (more - few))  # rounded up
-    return Growth(frozenset({(high - each * more, each)}))
+    return Growth(frozenset({(high - each * more, each)}), parts)
 
 
 def available_memory(device: torch.device) -> int:

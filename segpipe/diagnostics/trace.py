@@ -54,8 +54,8 @@ def watched(run: Run, trace: Trace, steps: int) -> Run:
         trace.add("loss", losses["loss"])
         return losses
 
-    def step(losses: Tensor, counted: Tensor) -> None:
-        run.step(losses, counted)
+    def step() -> None:
+        run.step()
         # Backward goes from the last layer to the first, and so does the first difference.
         for weight in reversed([*run.model.parameters()]) if steps else ():
             if weight.grad is not None:

@@ -1,8 +1,8 @@
 """Soft Dice of the whole batch as if it were one image: small objects of one image are outweighed by another's large ones.
 
 The one loss here that is not each image's own: a batch cut in two, a last batch that is smaller, and a validation that
-sees one image at a time give other values. So it fits neither accumulated gradients nor privacy a sample; segpipe has
-neither yet, and whoever adds them must refuse this loss.
+sees one image at a time give other values. So params.yaml refuses it with accumulated gradients, and whoever adds privacy a
+sample must refuse it too.
 """
 
 from dataclasses import fields

@@ -388,7 +388,10 @@ class OptimParams(Section):
 
 class TrainParams(Section):
     epochs: Positive = Field(description="passes over the training images")
-    batch_size: Positive = Field(description="images")
+    batch_size: Positive = Field(description="images of a step")
+    accumulate: Positive = Field(
+        description="batch_size or fewer: parts in which a batch is computed, one after another; more take less memory"
+    )
     monitor: Monitor = Field(
         description="loss | dice | miou | pixel_accuracy | precision | recall | dice_per_image, of the validation part"
     )
@@ -492,10 +495,26 @@ class Params(Section):
             problems.append("folds: a fold is named twice. Name each once.")
         if self.train.precision == "fp16" and self.runtime.device == "cpu":
             problems.append("train.precision: fp16 needs a GPU, but runtime.device is cpu. Write fp32 or bf16.")
-        problems += self._encoder_problems()
+        problems += self._accumulate_problems() + self._encoder_problems()
         if problems:
             raise ValueError("\n".join(problems))
         return self
+
+    def _accumulate_problems(self) -> list[str]:
+        """What a batch that is computed in parts cannot have."""
+        parts, size, loss = self.train.accumulate, self.train.batch_size, self.loss
+        problems = []
+        if parts > size:
+            problems.append(
+                f"train.accumulate: {parts} parts of a batch of {size} images (train.batch_size) would leave some empty. "
+                f"Write {size} or fewer."
+            )
+        if parts > 1 and (loss.name == "dice_pooled" or (loss.name == "mix" and loss.mix.dice_pooled)):
+            problems.append(
+                "train.accumulate: dice_pooled is one number of a whole batch, which its parts cannot add up to. "
+                "Write 1, or take dice in its place (loss.name, loss.mix)."
+            )
+        return problems
 
     def _encoder_problems(self) -> list[str]:
         """What would keep an encoder as it is that nothing was put into, or to the end by mistake."""

@@ -1,4 +1,4 @@
-"""Which images of a batch count, those with a pixel that is not ignored, and means over them alone."""
+"""Which images of a batch count, those with a pixel that is not ignored, and sums over them alone."""
 
 from torch import Tensor
 
@@ -8,14 +8,6 @@ from segpipe.record import IGNORE
 def counted_images(target: Tensor) -> Tensor:
     """(N, H, W) class ids to (N,) booleans: the images that have a pixel which is not ignored."""
     return (target != IGNORE).flatten(1).any(dim=1)
-
-
-def mean_over_images(losses: Tensor, counted: Tensor) -> Tensor:
-    """The mean of the losses, (N,), of the images that count, of which there is one or more."""
-    # Where all count it is torch's own mean to the last digit, so that leaving images out changes no other training.
-    if counted.all():
-        return losses.mean()
-    return (losses * counted.to(losses)).sum() / counted.sum().to(losses)
 
 
 def sum_over_images(values: Tensor, counted: Tensor) -> float:

@@ -107,11 +107,15 @@ class Run:
     autocast: Callable[[], AbstractContextManager[object]]
     """What the forward pass runs under."""
 
-    step: Callable[[Tensor, Tensor], None]
-    """Gets the losses, (N,), and which images count, (N,) booleans: backward, and the optimizer's step when it is time.
+    backward: Callable[["Run", Batch], Losses]
+    """Computes the losses of the batch's images, each (N,), and leaves the gradient of their mean in the weights.
 
-    Not their mean: batches differ by an image in size, so a mean of the means of ranks or of accumulated parts is not the mean.
+    The mean goes over the images that count, of the whole batch: batches differ by an image in size, so a mean of the means of
+    ranks or of accumulated parts is not the mean. What the weights held of another batch is gone.
     """
+
+    step: Callable[[], None]
+    """The optimizer's step from these gradients, which it may clip. Raises PipelineError where they are not finite."""
 
     learning_rate: Callable[[float, Sequence[Record]], float]
     """The learning rate at an epoch, a fraction inside one, after the epochs of the history."""
@@ -197,12 +201,13 @@ def train_epoch(run: Run) -> tuple[Record, Speed]:
         run.at_epoch(now)
         for group in run.optimizer.param_groups:
             group["lr"] = run.learning_rate(now, progress.history) * group["lr_scale"]
-        losses = compute_losses(run, batch)
-        counted = counted_images(batch.target)
+        losses = run.backward(run, batch)
         # Before the step, whose damage no later check could undo.
-        sums = run.reduce(_sums(losses, counted))
+        sums = run.reduce(_sums(losses, counted_images(batch.target)))
         _refuse_non_finite(run, sums, losses["loss"], batch.ids)
-        run.step(losses["loss"], counted)
+        # Where no image counts weights stay as they are, and no decay shrinks them.
+        if sums[SEEN]:
+            run.step()
         for name in losses:
             progress.sums[name] = progress.sums.get(name, 0.0) + sums[name]
         progress.seen += int(sums[SEEN])

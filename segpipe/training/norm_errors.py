@@ -17,8 +17,8 @@ def translate_norm_errors() -> Iterator[None]:
     except ValueError as error:
         if str(error).startswith(BATCH):
             raise PipelineError(
-                "batch normalisation saw a single value, because a batch had one image and its deepest map one pixel. "
-                "Raise train.batch_size to 2 or more, or input.crop."
+                "batch normalisation saw a single value, because a batch, or a part of one (train.accumulate), had one image "
+                "and its deepest map one pixel. Raise train.batch_size until a part has 2 or more, or raise input.crop."
             ) from None
         if str(error).startswith(INSTANCE):
             raise PipelineError(

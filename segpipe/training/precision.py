@@ -5,13 +5,13 @@ from collections.abc import Callable
 from contextlib import AbstractContextManager, nullcontext
 
 import torch
-from torch import Tensor, nn
+from torch import nn
 
 from segpipe.errors import PipelineError
-from segpipe.training.counted_images import mean_over_images
 
-Step = Callable[[Tensor, Tensor], None]
-"""Takes a batch's losses, (N,), and which images count, (N,): backward from their mean, clipping, optimizer."""
+Scaler = torch.amp.GradScaler | None
+Step = Callable[[], None]
+"""Clips the gradients that the weights hold, and makes the optimizer's step."""
 
 
 def autocast(precision: str, device: torch.device) -> Callable[[], AbstractContextManager[object]]:
@@ -22,7 +22,7 @@ def autocast(precision: str, device: torch.device) -> Callable[[], AbstractConte
     return lambda: torch.autocast(device.type, dtype=dtype)
 
 
-def scaler(precision: str, device: torch.device) -> torch.amp.GradScaler | None:
+def scaler(precision: str, device: torch.device) -> Scaler:
     """fp16's small gradients vanish unless the loss is scaled up before backward; the other precisions need none.
 
     Raises PipelineError for fp16 without a GPU.
@@ -34,19 +34,12 @@ def scaler(precision: str, device: torch.device) -> torch.amp.GradScaler | None:
     return torch.amp.GradScaler("cuda")
 
 
-def stepper(model: nn.Module, optimizer: torch.optim.Optimizer, clip: float, scaling: torch.amp.GradScaler | None) -> Step:
-    """The step with or without a scaler. Its PipelineError says that a gradient is not finite.
-
-    A batch of which no image counts makes no step.
-    """
+def stepper(model: nn.Module, optimizer: torch.optim.Optimizer, clip: float, scaling: Scaler) -> Step:
+    """The step from gradients that were scaled by `scaling`, or were not. Its PipelineError says that one is not finite."""
     if scaling:
         return _scaled(model, optimizer, clip, scaling)
 
-    def step(losses: Tensor, counted: Tensor) -> None:
-        if not counted.any():
-            return
-        optimizer.zero_grad(set_to_none=True)
-        mean_over_images(losses, counted).backward()
+    def step() -> None:
         # An infinite bound clips nothing and still gives the norm.
         norm = nn.utils.clip_grad_norm_(model.parameters(), clip or math.inf)
         # One number tells of all: the norm is not finite where a single gradient is not.
@@ -61,11 +54,7 @@ def stepper(model: nn.Module, optimizer: torch.optim.Optimizer, clip: float, sca
 
 
 def _scaled(model: nn.Module, optimizer: torch.optim.Optimizer, clip: float, scaling: torch.amp.GradScaler) -> Step:
-    def step(losses: Tensor, counted: Tensor) -> None:
-        if not counted.any():
-            return
-        optimizer.zero_grad(set_to_none=True)
-        scaling.scale(mean_over_images(losses, counted)).backward()
+    def step() -> None:
         if clip:
             # The bound is for the gradients' own size, and not for the scaled one.
             scaling.unscale_(optimizer)

@@ -18,6 +18,7 @@ from segpipe.storage import files
 from segpipe.storage.checksummed import DamagedError
 from segpipe.training import state
 from segpipe.training.loop import Run
+from segpipe.training.precision import Scaler
 
 KEPT = 2
 LARGEST_SHARE = 0.05
@@ -36,7 +37,7 @@ class SavedStates:
         self._last = time.monotonic()
         self._pause = every_s
 
-    def saver(self, scaler: state.Scaler) -> Callable[[Run], None]:
+    def saver(self, scaler: Scaler) -> Callable[[Run], None]:
         """A `Run.save_state` that saves a state when it is time. Raises PipelineError where it cannot be written."""
 
         def save_state(run: Run) -> None:
@@ -45,7 +46,7 @@ class SavedStates:
 
         return save_state
 
-    def restore(self, run: Run, scaler: state.Scaler) -> bool:
+    def restore(self, run: Run, scaler: Scaler) -> bool:
         """Puts the newest whole state into the run; False where there is none. Damaged ones are named and deleted.
 
         Those that a killed process had half written go, too: the state that comes next bears another name.
@@ -73,7 +74,7 @@ class SavedStates:
         """Deletes the folder: the training is done."""
         shutil.rmtree(self.folder, ignore_errors=True)
 
-    def _save(self, run: Run, scaler: state.Scaler) -> None:
+    def _save(self, run: Run, scaler: Scaler) -> None:
         start = time.monotonic()
         progress = run.progress
         path = self.folder / f"{progress.epoch:06d}-{progress.batch:08d}.state"

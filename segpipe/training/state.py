@@ -8,8 +8,7 @@ from torch import Tensor
 
 from segpipe.storage import checksummed
 from segpipe.training.loop import Best, Progress, Run
-
-Scaler = torch.amp.GradScaler | None
+from segpipe.training.precision import Scaler
 
 
 def to_bytes(run: Run, scaler: Scaler) -> bytes:

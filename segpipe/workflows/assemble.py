@@ -20,9 +20,20 @@ from segpipe.models.segmenter import Segmenter
 from segpipe.models.whole_model import whole_model
 from segpipe.params.stage_keys import TrainKeys
 from segpipe.reproducibility.seeds import seed_of
-from segpipe.training import averaged, encoder_schedule, hooks, loop, monitored_score, optim, precision, schedule, validate
+from segpipe.training import (
+    accumulate,
+    averaged,
+    encoder_schedule,
+    hooks,
+    loop,
+    monitored_score,
+    optim,
+    precision,
+    schedule,
+    validate,
+)
 from segpipe.training import validation_plan as plans
-from segpipe.training.state import Scaler
+from segpipe.training.precision import Scaler
 from segpipe.training.validation_plan import ValidationPlan
 from segpipe.workflows.model_card import model_card
 from segpipe.workflows.training_data import TrainingData, wholly_ignored
@@ -51,6 +62,7 @@ def assemble(params: TrainKeys, data: TrainingData, device: torch.device, instal
     Raises PipelineError where parts do not fit one another, the data, or the device.
     """
     params = params.model_copy(update={"augment": presets.resolved(params.augment)})
+    _require_images_for_parts(params, data)
     scaler = precision.scaler(params.train.precision, device)
     classes = _classes(params, data)
     loss = losses.build(params.loss, classes)
@@ -133,10 +145,10 @@ def _run(
         optimizer=optimizer,
         loss=loss,
         batches=_batches(params, data, cache, device),
-        # Rounded up, as `EpochBatches` cuts them.
-        n_batches=-(-len(data.train_ids) // params.train.batch_size),
+        n_batches=_n_batches(params, data),
         validate=_validate(params, data, device, kept, loss),
         autocast=precision.autocast(params.train.precision, device),
+        backward=accumulate.backward(params.train.accumulate, scaler),
         step=precision.stepper(segmenter, optimizer, params.optim.clip_norm, scaler),
         learning_rate=lambda epoch, history: schedule.learning_rate(params.optim, epoch, epochs, [*map(watched, history)]),
         score=_best_score(params, data),
@@ -191,6 +203,21 @@ def _batches(params: TrainKeys, data: TrainingData, cache: ImageCache, device: t
         return batches
 
     return of_epoch
+
+
+def _require_images_for_parts(params: TrainKeys, data: TrainingData) -> None:
+    """Raises PipelineError where a part of a batch would be empty: a set may be too small for whole batches."""
+    smallest = len(data.train_ids) // _n_batches(params, data)
+    if params.train.accumulate > smallest:
+        raise PipelineError(
+            f"train.accumulate: {params.train.accumulate} parts a batch, but the {len(data.train_ids)} training images make "
+            f"batches of {smallest}. Write {smallest} or fewer."
+        )
+
+
+def _n_batches(params: TrainKeys, data: TrainingData) -> int:
+    """Rounded up, as `EpochBatches` cuts them."""
+    return -(-len(data.train_ids) // params.train.batch_size)
 
 
 def _require_room(params: TrainKeys, data: TrainingData, device: torch.device) -> None:

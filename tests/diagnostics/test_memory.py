@@ -132,6 +132,20 @@ def test_the_settings_count() -> None:
     assert frozen < 0.9 * adamw
 
 
+def test_a_batch_in_parts_takes_little_more_than_one_of_them() -> None:
+    segmenter, how = network("unet"), setting(64)
+    cut = replace(how, train=how.train.model_copy(update={"accumulate": 3}))
+    growth, whole = memory.computed(segmenter, cut), memory.computed(segmenter, how)
+    assert growth.peak(9) == pytest.approx(given_out(segmenter, cut, 9), rel=0.05)
+    assert growth.peak(7) == growth.peak(9), "its largest part decides"
+    # The batch itself, its targets of 8 bytes a pixel, and gradients that are there already.
+    assert whole.peak(3) < growth.peak(9) < 0.6 * whole.peak(9)
+    room = whole.peak(5)
+    assert growth.largest_batch(room) % 3 == 0
+    assert growth.peak(growth.largest_batch(room)) <= room < growth.peak(growth.largest_batch(room) + 1)
+    assert growth.largest_batch(growth.peak(3) - 1) == 0
+
+
 def test_computing_trains_nothing() -> None:
     segmenter = network("unet")
     before = {name: tensor.clone() for name, tensor in segmenter.state_dict().items()}

@@ -104,6 +104,12 @@ def test_a_float_that_pyyaml_reads_as_text_is_a_float(tmp_path: Path) -> None:
         ({"data__voc__classes": ["a", "b", "a"]}, "data.voc.classes: a stands there twice. Name each class once."),
         ({"folds": [0, 0]}, "folds: a fold is named twice."),
         ({"train__precision": "fp16", "runtime__device": "cpu"}, "train.precision: fp16 needs a GPU"),
+        ({"train__accumulate": 9}, "train.accumulate: 9 parts of a batch of 8 images (train.batch_size) would leave some empty"),
+        ({"train__accumulate": 2, "loss__name": "dice_pooled"}, "train.accumulate: dice_pooled is one number of a whole batch"),
+        (
+            {"train__accumulate": 2, "loss__name": "mix", "loss__mix__dice_pooled": 0.5},
+            "which its parts cannot add up to. Write 1, or take dice in its place (loss.name, loss.mix).",
+        ),
         ({"optim__encoder_frozen": 2}, "optim.encoder_frozen: 2, but model.weights is none, so the encoder starts from nothing"),
         ({"optim__encoder_rate": 0}, "its random weights would never learn. Write 1.0, or bring weights by model.weights"),
         ({"optim__encoder_statistics": "keep"}, "it came with no statistics. Write learn, or bring weights"),

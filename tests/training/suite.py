@@ -12,7 +12,7 @@ from segpipe.models.segmenter import Segmenter
 from segpipe.models.unet import unet
 from segpipe.params.schema import OptimParams
 from segpipe.reproducibility.seeds import seed_of
-from segpipe.training import loop, monitored_score, optim, precision, schedule
+from segpipe.training import accumulate, loop, monitored_score, optim, precision, schedule
 from tests import plain_params
 
 CPU = torch.device("cpu")
@@ -60,6 +60,7 @@ def run(**changes: Any) -> loop.Run:
         "n_batches": 2,
         "validate": lambda run, record: {"val_dice": 0.5},
         "autocast": precision.autocast("fp32", CPU),
+        "backward": accumulate.backward(1, None),
         "step": precision.stepper(segmenter, optimizer, OPTIM.clip_norm, None),
         "learning_rate": lambda epoch, history: schedule.learning_rate(OPTIM, epoch, 2, dice(history)),
         "score": monitored_score.of_whole("dice"),

@@ -41,8 +41,8 @@ def states_after_each_step(plain: loop.Run, decay: float) -> tuple[loop.Run, lis
     """The trained run with averaged weights, and what the network that learns held: at the start, and after each step."""
     seen = [copy.deepcopy(plain.model.state_dict())]
 
-    def step(losses: Tensor, counted: Tensor) -> None:
-        plain.step(losses, counted)
+    def step() -> None:
+        plain.step()
         seen.append(copy.deepcopy(plain.model.state_dict()))
 
     trained = averaging(dataclasses.replace(plain, step=step), decay)
@@ -101,20 +101,23 @@ def test_it_is_validated_and_kept_and_changes_nothing_of_what_learns() -> None:
 def test_a_batch_without_a_step_leaves_it() -> None:
     trained = training()
     before = bytes_of(trained.model.state_dict())
-    trained.step(torch.zeros(2, requires_grad=True), torch.tensor([False, False]))
+    batch = suite.batches(0)[0]
+    empty = dataclasses.replace(batch, target=torch.full_like(batch.target, 255))
+    loop.train_epoch(dataclasses.replace(trained, batches=lambda epoch, first: [empty], n_batches=1))
     assert bytes_of(trained.model.state_dict()) == before
 
 
 def test_a_step_that_the_scaler_of_fp16_leaves_out_leaves_it() -> None:
     layer = nn.Linear(4, 1, bias=False)
     optimizer = torch.optim.SGD(layer.parameters(), lr=1.0)
-    step = precision.stepper(layer, optimizer, 0.0, torch.amp.GradScaler("cpu"))
+    scaler = torch.amp.GradScaler("cpu")
+    step = precision.stepper(layer, optimizer, 0.0, scaler)
     trained = averaged.prepare(run(model=layer, optimizer=optimizer), copy.deepcopy(layer), DECAY)
     before = bytes_of(trained.model.state_dict())
     for gradient, taken in ((math.inf, 0), (1.0, 1)):
-        loss = layer(torch.ones(1, 4)).flatten()
-        loss.register_hook(lambda given, gradient=gradient: given * gradient)
-        step(loss, torch.tensor([True]))
+        optimizer.zero_grad()
+        scaler.scale(layer(torch.ones(1, 4)).sum() * gradient).backward()
+        step()
         assert int(trained.model.steps) == taken
         assert (bytes_of(trained.model.state_dict()) == before) == (not taken)
 
@@ -122,7 +125,7 @@ def test_a_step_that_the_scaler_of_fp16_leaves_out_leaves_it() -> None:
 def test_an_average_that_is_not_finite_ends_the_training() -> None:
     trained = training()
 
-    def spoil(losses: Tensor, counted: Tensor) -> None:
+    def spoil() -> None:
         nn.init.constant_(next(trained.model.average.buffers()), math.nan)
 
     with pytest.raises(PipelineError, match=r"not finite after epoch 0 \(in average\.mean"):

@@ -16,7 +16,7 @@ from segpipe.models.layers.style import Style
 from segpipe.models.segmenter import Segmenter
 from segpipe.models.unet import unet
 from segpipe.training import loop
-from segpipe.training.counted_images import counted_images, mean_over_images, sum_over_images
+from segpipe.training.counted_images import counted_images, sum_over_images
 from segpipe.training.monitored_score import latest
 from tests.training.suite import PARAMS, batches, run
 
@@ -38,15 +38,11 @@ def without(batch: Batch, number: int) -> Batch:
     return Batch(tuple(batch.ids[at] for at in kept), batch.image[kept], batch.target[kept])
 
 
-def backward(losses: Tensor, counted: Tensor) -> None:
-    mean_over_images(losses, counted).backward()
-
-
 def gradients(batch: Batch, loss: str = "dice_ce") -> tuple[list[Tensor], dict[str, float]]:
     """The gradients of the one step of an epoch of one batch, and the epoch's record."""
     segmenter = plain()
     objective = build(PARAMS.loss.model_copy(update={"name": loss, "class_weights": "none"}), Classes(True))
-    training = run(model=segmenter, loss=objective, batches=lambda epoch, first: [batch], n_batches=1, step=backward)
+    training = run(model=segmenter, loss=objective, batches=lambda epoch, first: [batch], n_batches=1, step=lambda: None)
     record, _ = loop.train_epoch(training)
     return [weight.grad for weight in segmenter.parameters() if weight.grad is not None], record
 
@@ -63,37 +59,28 @@ def test_an_ignored_image_changes_no_gradient_and_no_loss(loss: str, number: int
     assert record == pytest.approx(other, rel=1e-6)
 
 
-def test_where_all_images_count_the_step_takes_torchs_own_mean() -> None:
+def test_where_all_images_count_the_sum_is_torchs_own() -> None:
     losses = torch.rand(7)
-    everything = torch.ones(7, dtype=torch.bool)
-    assert torch.equal(mean_over_images(losses, everything), losses.mean())
-    assert sum_over_images(losses, everything) == float(losses.double().sum())
+    assert sum_over_images(losses, torch.ones(7, dtype=torch.bool)) == float(losses.double().sum())
 
 
-def test_means_and_sums_by_hand() -> None:
+def test_sums_by_hand() -> None:
     target = torch.full((4, 2, 2), 255)
     target[0, 1, 1], target[2] = 0, 3
     counted = counted_images(target)
     assert counted.tolist() == [True, False, True, False]
     losses = torch.tensor([1.0, 50.0, 2.5, 70.0])
-    assert mean_over_images(losses, counted).item() == 1.75
     assert sum_over_images(losses, counted) == 3.5
 
 
 def test_a_batch_of_ignored_images_makes_no_step_and_is_in_no_mean() -> None:
-    steps: list[float] = []
-    counts: list[list[bool]] = []
+    steps: list[int] = []
     first, second = batches(0)
-
-    def step(losses: Tensor, counted: Tensor) -> None:
-        counts.append(counted.tolist())
-        if counted.any():
-            steps.append(mean_over_images(losses, counted).item())
-
-    training = run(batches=lambda epoch, at: [ignoring(first, 0, 1, 2), second], step=step)
-    record, _ = loop.train_epoch(training)
-    assert counts == [[False] * 3, [True] * 2]
-    assert record["train_loss"] == pytest.approx(steps[0], rel=1e-6)
+    training = run(batches=lambda epoch, at: [ignoring(first, 0, 1, 2), second])
+    record, _ = loop.train_epoch(replace(training, step=lambda: steps.append(training.progress.batch)))
+    assert steps == [1]
+    other, _ = loop.train_epoch(run(batches=lambda epoch, at: [first, second], step=lambda: None))
+    assert record["train_loss"] != other["train_loss"]
     assert (training.progress.batch, training.progress.seen) == (2, 2)
 
 
@@ -128,7 +115,7 @@ def test_weights_that_are_no_numbers_after_an_epoch_end_the_training(name: str, 
     epochs: list[dict[str, float]] = []
     training = run()
 
-    def spoil(losses: Tensor, counted: Tensor) -> None:
+    def spoil() -> None:
         if (training.progress.epoch, training.progress.batch) == (1, 1):
             with torch.no_grad():
                 training.model.state_dict()[name].view(-1)[0] = value

@@ -13,7 +13,7 @@ from segpipe.diagnostics import trace
 from segpipe.models.layers.style import Style
 from segpipe.models.unet import unet
 from segpipe.params.schema import OptimParams
-from segpipe.training import encoder_schedule, loop, optim, precision, schedule
+from segpipe.training import accumulate, encoder_schedule, loop, optim, precision, schedule
 from tests.models.suite import small
 from tests.training.suite import batches, dice, model, optim_params, run
 
@@ -179,9 +179,9 @@ def test_warm_up_and_schedule_count_for_both_groups(name: str) -> None:
     params = optim_params(schedule=name, warmup_epochs=1, encoder_rate=0.25, encoder_frozen=1, step_epochs=2, patience=0)
     made, seen = training(params), []
 
-    def step(losses: Tensor, counted: Tensor) -> None:
+    def step() -> None:
         seen.append([group["lr"] for group in made.optimizer.param_groups])
-        made.step(losses, counted)
+        made.step()
 
     loop.fit(dataclasses.replace(made, step=step))
     gains = [0.5] * EPOCHS
@@ -213,7 +213,8 @@ def test_the_scaler_of_fp16_steps_past_a_frozen_encoder(changes: dict[str, Any])
     params = optim_params(name="sgd", momentum=0.0, warmup_epochs=0, **changes)
     plain, made = training(params), training(params)
     scaler = torch.amp.GradScaler("cpu", init_scale=1024.0)
-    scaled = dataclasses.replace(made, step=precision.stepper(made.model, made.optimizer, params.clip_norm, scaler))
+    step = precision.stepper(made.model, made.optimizer, params.clip_norm, scaler)
+    scaled = dataclasses.replace(made, backward=accumulate.backward(1, scaler), step=step)
     loop.fit(plain)
     loop.fit(scaled)
     assert scaler.get_scale() == 1024, "no step was skipped"

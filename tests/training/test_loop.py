@@ -13,6 +13,7 @@ from segpipe.dataset.loader import Batch
 from segpipe.errors import PipelineError
 from segpipe.images.to_tensor import unit_values
 from segpipe.losses.table import Losses
+from segpipe.reproducibility.seeds import seed_of
 from segpipe.training import loop, monitored_score, precision
 from tests.training.suite import CPU, batches, model, run, scripted
 
@@ -46,7 +47,7 @@ def test_dropout_differs_between_batches_and_epochs() -> None:
     segmenter = model()
     dropout = next(module for module in segmenter.modules() if isinstance(module, torch.nn.Dropout2d))
     dropout.register_forward_hook(lambda module, given, output: masks.append((output == 0).numpy().tobytes()))
-    loop.fit(run(model=segmenter, batches=lambda epoch, first: same, n_batches=3, step=lambda losses, counted: None))
+    loop.fit(run(model=segmenter, batches=lambda epoch, first: same, n_batches=3, step=lambda: None))
     assert len(masks) == 6
     assert len(set(masks)) == 6
 
@@ -81,8 +82,8 @@ def test_a_loss_that_is_not_finite_stops_before_the_step_and_names_the_images(va
     taken: list[dict[str, bytes]] = []
     broken = run(loss=Poisoned(3, value))
 
-    def step(losses: Tensor, counted: Tensor) -> None:
-        broken.step(losses, counted)
+    def step() -> None:
+        broken.step()
         taken.append(weights(broken))
 
     with pytest.raises(PipelineError) as caught:
@@ -104,13 +105,17 @@ def test_an_epochs_loss_is_the_mean_of_its_images() -> None:
     assert record["train_loss"] == pytest.approx(wanted, rel=1e-12)
 
 
-def test_each_step_takes_the_losses_of_its_batch() -> None:
-    given: list[list[float]] = []
-    loss = Poisoned(0, 1.0)
-    taken = run(loss=loss, step=lambda losses, counted: given.append(losses.tolist()), learning_rate=lambda epoch, history: 0.0)
-    record, _ = loop.train_epoch(taken)
-    assert [len(losses) for losses in given] == [3, 2]
-    assert record["train_loss"] == pytest.approx(sum(map(sum, given)) / 5)
+def test_each_step_takes_the_gradient_of_the_mean_of_its_batch() -> None:
+    given: list[list[Tensor]] = []
+    still = run(learning_rate=lambda epoch, history: 0.0)
+    taken = replace(still, step=lambda: given.append([weight.grad.clone() for weight in still.model.parameters()]))
+    loop.train_epoch(taken)
+    alone = run()
+    for number, batch in enumerate(batches(0)):
+        torch.manual_seed(seed_of(42, 0, 0, number, "dropout"))
+        mean = loop.compute_losses(alone, batch)["loss"].mean()
+        wanted = torch.autograd.grad(mean, [*alone.model.parameters()])
+        assert all(torch.equal(one, two) for one, two in zip(given[number], wanted, strict=True)), "to the last bit"
 
 
 def test_the_model_gets_values_from_0_to_1_and_the_loss_the_target() -> None:
@@ -127,7 +132,7 @@ def test_the_model_gets_values_from_0_to_1_and_the_loss_the_target() -> None:
         seen.append((logits.detach(), target))
         return {"loss": logits.mean(dim=(1, 2, 3))}
 
-    loop.train_epoch(run(loss=loss, step=lambda losses, counted: None, model=WithWeight(flat)))
+    loop.train_epoch(run(loss=loss, step=lambda: None, model=WithWeight(flat)))
     for (image, target), batch in zip(seen, batches(0), strict=True):
         assert torch.equal(image, unit_values(batch.image))
         assert image.max() <= 1
@@ -154,7 +159,7 @@ def test_the_rate_is_asked_for_at_each_batch_and_set() -> None:
         return 0.001 * len(asked)
 
     watched = run(learning_rate=learning_rate, validate=scripted("val_dice", [0.5, 0.25]))
-    whole = replace(watched, step=lambda losses, counted: used.append(watched.optimizer.param_groups[0]["lr"]))
+    whole = replace(watched, step=lambda: used.append(watched.optimizer.param_groups[0]["lr"]))
     loop.fit(whole)
     # The last of an epoch is asked for once more, for its record.
     assert asked == [(0.0, []), (0.5, []), (0.5, []), (1.0, [0.5]), (1.5, [0.5]), (1.5, [0.5])]

@@ -13,7 +13,7 @@ from tests.models.suite import images
 @pytest.mark.parametrize(
     ("norm", "count", "sentence"),
     [
-        ("batch", 1, "batch normalisation saw a single value.* Raise train.batch_size to 2 or more, or input.crop."),
+        ("batch", 1, "batch normalisation saw a single value.* Raise train.batch_size until .* 2 or more, or raise input.crop."),
         ("instance", 2, "instance normalisation saw a single value.* Raise input.crop, lower model.depth, or set model.norm"),
     ],
 )

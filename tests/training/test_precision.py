@@ -11,7 +11,12 @@ from segpipe.errors import PipelineError
 from segpipe.training import precision
 from tests.training.suite import CPU
 
-COUNTED = torch.tensor([True])
+
+def take(layer: nn.Module, step: precision.Step, loss: torch.Tensor) -> None:
+    """Backward and a step."""
+    layer.zero_grad()
+    loss.sum().backward()
+    step()
 
 
 def one_step(kind: str, clip: float, gradient: float = 1.0) -> torch.Tensor:
@@ -19,10 +24,9 @@ def one_step(kind: str, clip: float, gradient: float = 1.0) -> torch.Tensor:
     layer = nn.Linear(4, 1, bias=False)
     before = layer.weight.detach().clone()
     step = precision.stepper(layer, torch.optim.SGD(layer.parameters(), lr=1.0), clip, None)
-    layer.weight.grad = torch.full((1, 4), 77.0)
     with precision.autocast(kind, CPU)():
-        loss = layer(torch.full((1, 4), gradient)).float().flatten()
-    step(loss, COUNTED)
+        loss = layer(torch.full((1, 4), gradient)).float()
+    take(layer, step, loss)
     return before - layer.weight.detach()
 
 
@@ -57,7 +61,7 @@ def test_a_gradient_that_is_not_finite_never_reaches_the_weights(clip: float) ->
     before = layer.weight.detach().clone()
     step = precision.stepper(layer, torch.optim.SGD(layer.parameters(), lr=1.0), clip, None)
     with pytest.raises(PipelineError, match="a gradient is not a finite number"):
-        step((layer(torch.full((1, 4), 1e30)) * 1e30).flatten(), COUNTED)
+        take(layer, step, layer(torch.full((1, 4), 1e30)) * 1e30)
     assert torch.equal(layer.weight, before)
 
 
@@ -83,15 +87,17 @@ class _NoNumber(torch.autograd.Function):
 def test_a_scaler_that_leaves_out_every_step_is_told_and_one_that_leaves_out_some_is_not(clip: float) -> None:
     layer = nn.Linear(4, 1, bias=False)
     before = layer.weight.detach().clone()
-    step = precision.stepper(layer, torch.optim.SGD(layer.parameters(), lr=1.0), clip, torch.amp.GradScaler("cpu"))
+    optimizer, scaler = torch.optim.SGD(layer.parameters(), lr=1.0), torch.amp.GradScaler("cpu")
+    step = precision.stepper(layer, optimizer, clip, scaler)
     for _ in range(16):
-        step((_NoNumber.apply(layer(torch.ones(1, 4)))).flatten(), COUNTED)
+        take(layer, step, scaler.scale(_NoNumber.apply(layer(torch.ones(1, 4)))))
     assert torch.equal(layer.weight, before)
     with pytest.raises(PipelineError, match=r"not finite numbers in fp16, however small the loss is made.*set train\.precision"):
-        step((_NoNumber.apply(layer(torch.ones(1, 4)))).flatten(), COUNTED)
-    fresh = precision.stepper(layer, torch.optim.SGD(layer.parameters(), lr=1.0), clip, torch.amp.GradScaler("cpu"))
-    fresh((_NoNumber.apply(layer(torch.ones(1, 4)))).flatten(), COUNTED)
-    fresh((layer(torch.ones(1, 4))).flatten(), COUNTED)
+        take(layer, step, scaler.scale(_NoNumber.apply(layer(torch.ones(1, 4)))))
+    scaler = torch.amp.GradScaler("cpu")
+    fresh = precision.stepper(layer, optimizer, clip, scaler)
+    take(layer, fresh, scaler.scale(_NoNumber.apply(layer(torch.ones(1, 4)))))
+    take(layer, fresh, scaler.scale(layer(torch.ones(1, 4))))
     assert not torch.equal(layer.weight, before)
 
 
@@ -100,8 +106,10 @@ def test_fp16_scales_the_loss_and_not_the_step() -> None:
     cuda = torch.device("cuda")
     layer = nn.Linear(4, 1, bias=False).to(cuda)
     before = layer.weight.detach().clone()
-    step = precision.stepper(layer, torch.optim.SGD(layer.parameters(), lr=1.0), 1.0, precision.scaler("fp16", cuda))
+    scaler = precision.scaler("fp16", cuda)
+    assert scaler
+    step = precision.stepper(layer, torch.optim.SGD(layer.parameters(), lr=1.0), 1.0, scaler)
     with precision.autocast("fp16", cuda)():
-        loss = layer(torch.full((1, 4), 10.0, device=cuda)).float().flatten()
-    step(loss, COUNTED)
+        loss = layer(torch.full((1, 4), 10.0, device=cuda)).float()
+    take(layer, step, scaler.scale(loss))
     torch.testing.assert_close(before - layer.weight.detach(), torch.full((1, 4), 0.5, device=cuda), rtol=1e-3, atol=1e-3)

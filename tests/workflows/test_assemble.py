@@ -242,6 +242,17 @@ def test_a_training_that_changes_images_where_it_trains_repeats_itself(project: 
     assert fingerprint(params) != fingerprint()
 
 
+def test_a_batch_in_parts_trains_and_parts_without_an_image_are_refused(project: Path) -> None:
+    assert fingerprint(with_value("train", "accumulate", 2)) != fingerprint()
+    training = training_of(with_value("train", "accumulate", 2))
+    sizes: list[int] = []
+    training.run.model.register_forward_pre_hook(lambda model, given: sizes.append(len(given[0])))
+    loop.train_epoch(training.run)
+    assert sizes == [1, 1]
+    with pytest.raises(PipelineError, match=r"3 parts a batch, but the 2 training images make batches of 2\. Write 2 or fewer"):
+        training_of(with_value("train", "accumulate", 3))
+
+
 def test_the_weights_of_the_classes_are_told_recorded_and_make_another(project: Path) -> None:
     assert train.class_weights_sentence(training_of()) == ""
     params = with_value("loss", "class_weights", "median")

@@ -4,12 +4,16 @@ import math
 from dataclasses import replace
 
 import torch
-from torch import Tensor, nn
 from torch import distributed as dist
+from torch import nn
 from torch.nn.parallel import DistributedDataParallel
 
+from segpipe.dataset.loader import Batch
 from segpipe.errors import PipelineError
-from segpipe.training.loop import Run, Sums
+from segpipe.losses.table import Losses
+from segpipe.training.accumulate import share_of_mean
+from segpipe.training.counted_images import counted_images
+from segpipe.training.loop import Run, Sums, compute_losses
 from tests.training.ways.suite import rows
 
 
@@ -22,13 +26,15 @@ def prepare(run: Run, clip: float) -> Run:
     rank, world = dist.get_rank(), dist.get_world_size()
     model = DistributedDataParallel(run.model)
 
-    def step(losses: Tensor, counted: Tensor) -> None:
-        images = add_up({"images": int(counted.sum())})["images"]
-        if not images:
-            return
+    def backward(trained: Run, batch: Batch) -> Losses:
         run.optimizer.zero_grad(set_to_none=True)
+        losses, counted = compute_losses(trained, batch), counted_images(batch.target)
+        images = add_up({"images": int(counted.sum())})["images"]
         # The wrapper takes the mean of the processes' gradients; wanted is their sum over how many images all have.
-        ((losses * counted.to(losses)).sum() * (world / images)).backward()
+        (world * share_of_mean(losses["loss"], counted, int(max(images, 1)))).backward()
+        return losses
+
+    def step() -> None:
         if not nn.utils.clip_grad_norm_(model.parameters(), clip or math.inf).isfinite():
             raise PipelineError("a gradient is not a finite number. Lower optim.lr.")
         run.optimizer.step()
@@ -38,6 +44,7 @@ def prepare(run: Run, clip: float) -> Run:
         run,
         model=model,
         batches=lambda epoch, first: (rows(batch, share) for batch in run.batches(epoch, first)),
+        backward=backward,
         step=step,
         reduce=add_up,
     )

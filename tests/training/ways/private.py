@@ -7,11 +7,14 @@ import torch
 from opacus import GradSampleModule
 from opacus.accountants import RDPAccountant
 from opacus.optimizers import DPOptimizer
-from torch import Tensor
 
+from segpipe.dataset.loader import Batch
 from segpipe.errors import PipelineError
+from segpipe.losses.table import Losses
 from segpipe.reproducibility.seeds import seed_of
-from segpipe.training.loop import Record, Run
+from segpipe.training.accumulate import share_of_mean
+from segpipe.training.counted_images import counted_images
+from segpipe.training.loop import Record, Run, compute_losses
 
 
 def prepare(run: Run, clip: float, noise: float, batch_size: int, delta: float, budget: float) -> Run:
@@ -34,9 +37,14 @@ def prepare(run: Run, clip: float, noise: float, batch_size: int, delta: float, 
         run.optimizer, noise_multiplier=noise, max_grad_norm=clip, expected_batch_size=batch_size, generator=generator
     )
 
-    def step(losses: Tensor, counted: Tensor) -> None:
+    def backward(trained: Run, batch: Batch) -> Losses:
         optimizer.zero_grad(set_to_none=True)
-        (losses * counted.to(losses)).sum().backward()
+        losses = compute_losses(trained, batch)
+        # A sum: the optimizer divides by `batch_size`.
+        share_of_mean(losses["loss"], counted_images(batch.target), 1).backward()
+        return losses
+
+    def step() -> None:
         # Repeatable, as a test has to be; what is to stay private needs a seed that is in no file.
         generator.manual_seed(seed_of(run.seed, run.fold, run.progress.epoch, run.progress.batch, "noise"))
         optimizer.step()
@@ -47,7 +55,7 @@ def prepare(run: Run, clip: float, noise: float, batch_size: int, delta: float, 
     def stop(history: Sequence[Record]) -> bool:
         return run.stop(history) or epsilon(len(history) + 1, noise, delta) > budget
 
-    return replace(run, model=model, optimizer=optimizer, step=step, validate=validate, stop=stop)
+    return replace(run, model=model, optimizer=optimizer, backward=backward, step=step, validate=validate, stop=stop)
 
 
 def epsilon(epochs: int, noise: float, delta: float) -> float:
