@@ -35,6 +35,11 @@ def model_file(fold: int) -> Path:
     return model_folder(fold) / "model.safetensors"
 
 
+def snapshots_folder(fold: int) -> Path:
+    """The weights of other epochs, where train.save_top_k or train.snapshot_every keeps them."""
+    return model_folder(fold) / "snapshots"
+
+
 def history_file(fold: int) -> Path:
     """The numbers of each epoch of a fold's training."""
     return model_folder(fold) / "history.csv"

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Annotated, Any, NotRequired
 
 from pydantic import Field, TypeAdapter, ValidationError
+from torch import Tensor
 from typing_extensions import TypedDict  # pydantic reads no other before Python 3.12
 
 from segpipe.errors import PipelineError
@@ -74,7 +75,12 @@ class Card:
 
 def save(path: Path, segmenter: Segmenter, card: Card) -> None:
     """Writes weights and card; equal weights and cards give equal bytes."""
-    write_bytes(path, checksummed.seal(segmenter.state_dict(), card.to_dict()))
+    save_weights(path, segmenter.state_dict(), card)
+
+
+def save_weights(path: Path, weights: Mapping[str, Tensor], card: Card) -> None:
+    """Writes the weights of the card's model, by their names in its state dict."""
+    write_bytes(path, checksummed.seal(weights, card.to_dict()))
 
 
 def load(path: Path) -> tuple[Segmenter, Card]:

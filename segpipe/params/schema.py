@@ -400,6 +400,12 @@ class TrainParams(Section):
     validate_images: Count = Field(
         description="images of the validation part that are predicted before the last tenth of the epochs; 0 takes all"
     )
+    save_top_k: Positive = Field(
+        description="epochs of the best monitor whose weights are kept: 1 in model.safetensors alone, more in snapshots too"
+    )
+    snapshot_every: Count = Field(
+        description="epochs between two whose weights are kept in snapshots, however good; 0 keeps none"
+    )
     ema: float = Field(
         ge=0,
         lt=1,

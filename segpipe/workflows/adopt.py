@@ -29,6 +29,8 @@ TRACE = "segpipe/workflows/trace.py"
 SHARED = ("data/prepared", "data/folds")
 FIXED = ("data", "folds", "encoder_weights", "device", "instruction_set", "versions", "python")
 """What must be as it was: an edit of the code leaves these alone."""
+OUTCOME = ("best_epoch", "epochs", "first_steps")
+"""What a card says of how its training went."""
 
 
 @dataclass(frozen=True)
@@ -55,6 +57,7 @@ def adopt(fold: int | None, against: str, steps: int) -> Sequence[int]:
         proved = [_prove(each, old, Path(temporary), steps, params.train.batch_size) for each in folds]
     for each in proved:
         model_file.save(paths.model_file(each.card.fold), each.segmenter, each.card)
+        _adopt_snapshots(each.card)
         # The MLflow run of the training goes on under the new fingerprint.
         tracker = tracking.reopen(params.tracking.experiment, each.before)
         tracker.tags({tracking.FINGERPRINT: each.card.fingerprint})
@@ -78,8 +81,16 @@ def _prove(fold: int, old: Path, scratch: Path, steps: int, batch: int) -> Prove
         print(f"fold {fold}, {name}: {len(now['entries'])} hashes of the old code and the new agree")
     fresh = Card.from_dict(now["card"])
     # How the training went is no part of a card that was made before one.
-    outcome = {key: card.training[key] for key in ("best_epoch", "epochs", "first_steps")}
+    outcome = {key: card.training[key] for key in OUTCOME}
     return Proved(segmenter, replace(fresh, training=fresh.training | outcome), card.fingerprint)
+
+
+def _adopt_snapshots(card: Card) -> None:
+    """Gives the weights of other epochs the card of the model, but for how the training ended."""
+    plain = {key: value for key, value in card.training.items() if key not in OUTCOME}
+    for file in sorted(paths.snapshots_folder(card.fold).glob("*.safetensors")):
+        segmenter, before = model_file.load(file)
+        model_file.save(file, segmenter, replace(card, training=plain | {"epoch": before.training["epoch"]}))
 
 
 def _require_same_task(model: Path, recorded: dict[str, Any], now: dict[str, Any], then: dict[str, Any]) -> None:

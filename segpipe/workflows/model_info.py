@@ -22,7 +22,7 @@ def lines(card: dict[str, Any]) -> list[tuple[str, str]]:
         "classes": ", ".join(card["classes"]),
         "images": f"{card['channels']} channels of {card['bits']} bits",
         "fold": card["fold"],
-        "epochs": f"{training.get('epochs')}, the best was number {training.get('best_epoch', -1) + 1}",
+        "epochs": _epochs(training),
         "fingerprint": card["fingerprint"],
         "data": training.get("data"),
         "folds": training.get("folds"),
@@ -37,6 +37,13 @@ def lines(card: dict[str, Any]) -> list[tuple[str, str]]:
         shown |= {"pruned": f"to depth {card['model']['depth']}, from {training['pruned_from']} that params names"}
     params = [(f"params: {section}", _flat(content)) for section, content in sorted(training["params"].items())]
     return [*((name, str(value)) for name, value in shown.items()), *params]
+
+
+def _epochs(training: dict[str, Any]) -> str:
+    """Of which epoch the weights are."""
+    if "epoch" in training:
+        return f"a snapshot of number {training['epoch'] + 1}"
+    return f"{training.get('epochs')}, the best was number {training.get('best_epoch', -1) + 1}"
 
 
 def _weights(card: dict[str, Any]) -> list[tuple[str, float]]:

@@ -1,11 +1,14 @@
 """Trains one fold and keeps the weights of its best epoch; goes on where an interrupted training of the same was saved."""
 
 import copy
+import shutil
 import sys
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 import torch
+from torch import Tensor
 
 from segpipe import paths
 from segpipe.console import command
@@ -14,13 +17,17 @@ from segpipe.diagnostics import deterministic_ops
 from segpipe.models import model_file, pretrained
 from segpipe.params.stage_keys import TrainKeys
 from segpipe.reproducibility import versions
-from segpipe.storage import lock, workspace
+from segpipe.storage import files, lock, workspace
 from segpipe.training import device as devices
-from segpipe.training import encoder_schedule, first_steps, history, hooks, loop, resume
+from segpipe.training import encoder_schedule, first_steps, history, hooks, loop, resume, snapshots
 from segpipe.training.norm_errors import translate_norm_errors
 from segpipe.workflows import track_training
 from segpipe.workflows.assemble import Training, assemble, validation_plan, watched_score
 from segpipe.workflows.training_data import image_warnings, read_fold
+
+SaveState = Callable[[loop.Run], None]
+SNAPSHOTS = "snapshots"
+"""In the folder of a training's states."""
 
 
 @dataclass(frozen=True)
@@ -89,7 +96,8 @@ def _train(training: Training, states: resume.SavedStates) -> Trained:
     optim = training.params.optim
     plan = validation_plan(training.params, training.data)
     watching = (hooks.console(training.params.train.monitor, plan), track_training.epoch_hook(tracker, optim))
-    run = replace(training.run, hooks=watching, save_state=first_steps.noting(states.saver(training.scaler)))
+    save_state = _keeping_snapshots(training, states, first_steps.noting(states.saver(training.scaler)))
+    run = replace(training.run, hooks=watching, save_state=save_state)
     _go_on(run, training, states)
     track_training.replay(tracker, run.progress, optim)
     try:
@@ -100,6 +108,7 @@ def _train(training: Training, states: resume.SavedStates) -> Trained:
         raise
     _tell_early_stop(training, run)
     model = _write(training, run.progress, best)
+    _write_snapshots(training, states)
     track_training.finish(tracker, training, model, best.epoch)
     # Said before the saved states go: whoever is killed from here on has trained to the end.
     print(f"trained to the end: {model} has the weights of epoch {best.epoch + 1}", flush=True)
@@ -153,6 +162,25 @@ def _write(training: Training, progress: loop.Progress, best: loop.Best) -> Path
     history.write(paths.history_file(fold), progress.history)
     model_file.save(paths.model_file(fold), segmenter, replace(card, training=card.training | outcome))
     return paths.model_file(fold)
+
+
+def _keeping_snapshots(training: Training, states: resume.SavedStates, save_state: SaveState) -> SaveState:
+    """The snapshots lie beside the states until the training is done: DVC deletes models/foldN before it goes on."""
+    params, card = training.params.train, training.card
+
+    def write(path: Path, weights: Mapping[str, Tensor], epoch: int) -> None:
+        model_file.save_weights(path, weights, replace(card, training=card.training | {"epoch": epoch}))
+
+    kept = snapshots.Kept(params.save_top_k, params.snapshot_every)
+    return snapshots.keeping(save_state, states.folder / SNAPSHOTS, kept, training.run.score, write)
+
+
+def _write_snapshots(training: Training, states: resume.SavedStates) -> None:
+    """Those of this training, and none that an earlier one left there."""
+    folder = paths.snapshots_folder(training.data.fold)
+    shutil.rmtree(folder, ignore_errors=True)
+    for file in sorted((states.folder / SNAPSHOTS).glob("*.safetensors")):
+        files.write_bytes(folder / file.name, file.read_bytes())
 
 
 def _require_repeatable(training: Training) -> None:
