@@ -13,6 +13,8 @@ DOCTOR = Path("data/doctor")
 FOLDS = Path("data/folds/folds.csv")
 BALANCE_REPORT = Path("data/folds/proof.json")
 EVAL = Path("data/eval")
+SANITY = Path("data/sanity")
+SANITY_PASSED = Path("data/sanity_passed.txt")
 
 EXPORT = Path("models/export")
 ONNX = EXPORT / "model.onnx"

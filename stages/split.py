@@ -11,7 +11,7 @@ def main() -> None:
     from segpipe.workflows.split import split
 
     print(split(SplitKeys.of(load_params())))
-    command.done(f"{paths.FOLDS.as_posix()} and {paths.BALANCE_REPORT.name}; commit {paths.KEPT_FOLDS}", "dvc repro train")
+    command.done(f"{paths.FOLDS.as_posix()} and {paths.BALANCE_REPORT.name}; commit {paths.KEPT_FOLDS}", "dvc repro sanity")
 
 
 if __name__ == "__main__":

@@ -416,6 +416,10 @@ class TrainParams(Section):
     limit_images: Count = Field(description="trains and validates on the first N images only; 0 takes all")
 
 
+class SanityParams(Section):
+    steps: int = Field(ge=0, le=10000, description="steps on one batch before the training, at most; 0 checks nothing")
+
+
 class InferParams(Section):
     max_pixels: int = Field(ge=4096, description="larger images are cut into overlapping tiles")
     tile: int = Field(ge=32, le=LARGEST_TILE, description="pixels, side of a tile, a multiple of the model's stride")
@@ -461,6 +465,7 @@ class Params(Section):
     loss: LossParams = Field(description="what training lowers")
     optim: OptimParams = Field(description="the optimizer and its learning rate")
     train: TrainParams = Field(description="the training loop")
+    sanity: SanityParams = Field(description="whether the training can learn, checked before it starts")
     infer: InferParams = Field(description="how whole images are predicted")
     export: ExportParams = Field(description="the ONNX model, and the check that it predicts the same")
     report: ReportParams = Field(description="the page of results")

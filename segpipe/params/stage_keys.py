@@ -22,6 +22,7 @@ from segpipe.params.schema import (
     ReportParams,
     RuntimeParams,
     SampleParams,
+    SanityParams,
     Section,
     Source,
     SplitParams,
@@ -85,6 +86,13 @@ class TrainKeys(Keys):
     infer: InferParams
     runtime: RuntimeParams
     tracking: TrackingParams
+
+
+class SanityKeys(TrainKeys):
+    """Those of the training that is checked, and how."""
+
+    folds: tuple[int, ...]
+    sanity: SanityParams
 
 
 class Determinism(Keys):

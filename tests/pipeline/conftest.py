@@ -22,6 +22,7 @@ TINY: dict[str, Any] = {
     "input": {"crop": 32},
     "model": {"width": 4, "depth": 2},
     "train": {"epochs": 2, "batch_size": 2},
+    "sanity": {"steps": 0},
     "split": {"n_folds": 2},
     "export": {"n_images": 2},
     "report": {"n_examples": 1},

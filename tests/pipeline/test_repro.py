@@ -12,7 +12,7 @@ from segpipe.scores import scores
 from segpipe.storage.files import sha256_of
 from tests.pipeline.conftest import dvc, git, live_lock, new_repository, ran, set_params
 
-EVERY = ["download", "convert", "split", "train@0", "evaluate@0", "export", "report"]
+EVERY = ["download", "convert", "split", "sanity", "train@0", "evaluate@0", "export", "report"]
 
 
 def results(folder: Path) -> dict[str, str]:
@@ -74,7 +74,7 @@ def test_elsewhere_it_gives_the_same_lock(repository: Path, tmp_path: Path) -> N
 def test_two_folds_and_back_to_one_leave_nothing_behind(repository: Path, tmp_path: Path) -> None:
     clone = with_cache(repository, tmp_path / "clone")
     set_params(clone, {"folds": [0, 1]})
-    assert ran(dvc(clone, "repro")) == ["split", "train@1", "evaluate@1", "export", "report"]
+    assert ran(dvc(clone, "repro")) == ["split", "sanity", "train@1", "evaluate@1", "export", "report"]
     summary = json.loads((clone / "metrics" / "summary.json").read_text(encoding="utf-8"))
     assert "dice_std" in summary["test"]
     git(clone, "checkout", "--quiet", "params.yaml")
@@ -109,7 +109,7 @@ def remote(folder: Path, place: Path) -> str:
 def test_a_new_dice_weight_reruns_training_and_what_follows(repository: Path, tmp_path: Path) -> None:
     clone = with_cache(repository, tmp_path / "clone")
     done = dvc(clone, "exp", "run", "-S", "loss.dice_weight=0.3")
-    assert ran(done) == ["train@0", "evaluate@0", "export", "report"]
+    assert ran(done) == ["sanity", "train@0", "evaluate@0", "export", "report"]
     changes = json.loads(dvc(clone, "metrics", "diff", "--all", "--json").stdout)
     assert set(changes["metrics/summary.json"]["test.dice"]) == {"old", "new", "diff"}
     assert git(clone, "diff", "--name-only", "metrics/curves.csv")

@@ -65,7 +65,7 @@ def test_comments_docstrings_and_blank_lines_change_nothing(copy: Path) -> None:
             "- 3\n",
             {f"models.{name}" for name in ("unet", "simple_unet", "attention_unet", "unetpp")},
         ),
-        ("segpipe/training/schedule.py", "0.5 *", "0.4 *", {"stages.train"}),
+        ("segpipe/training/schedule.py", "0.5 *", "0.4 *", {"stages.sanity", "stages.train"}),
         ("segpipe/report/learning.py", "{of_part} scores", "{of_part} Scores", {"stages.report"}),
         ("segpipe/report/templates/page.html", "Segmentation report", "Report", {"stages.report"}),
         ("segpipe/report/templates/macros.html", "{# Small", "{# Little", {"stages.report"}),

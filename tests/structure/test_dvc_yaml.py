@@ -28,7 +28,7 @@ WHOLE = {"segpipe.params.load", "segpipe.params.edit", "segpipe.params.schema.Pa
 SELECTORS = {"models": "models.${model.name}", "losses": "losses.${loss.name}"}
 
 
-def test_the_seven_stages_stand_in_their_order_after_their_code() -> None:
+def test_the_eight_stages_stand_in_their_order_after_their_code() -> None:
     assert list(PIPELINE) == ["code", *STAGES]
 
 
@@ -101,7 +101,7 @@ def test_the_command_runs_the_stage_of_its_name(stage: str) -> None:
     assert PIPELINE[stage]["cmd"].split()[:2] == ["./run", stage]
 
 
-@pytest.mark.parametrize("stage", ["convert", "train", "evaluate", "export", "report"])
+@pytest.mark.parametrize("stage", ["convert", "sanity", "train", "evaluate", "export", "report"])
 def test_stages_whose_bytes_libraries_decide_depend_on_their_versions(stage: str) -> None:
     assert "runtime.lock" in PIPELINE[stage]["deps"]
 
@@ -111,7 +111,9 @@ def test_each_path_that_the_code_names_is_named_in_dvc_yaml() -> None:
     text = (ROOT / "dvc.yaml").read_text(encoding="utf-8").replace("${item.fold}", "7")
     outs = {path for stage in PIPELINE.values() for path in outputs(stage)}
     named = [path for path in vars(paths).values() if isinstance(path, Path)]
-    named += [make(7) for make in (paths.model_folder, paths.model_file, paths.history_file, paths.eval_folder)]
+    named += [
+        make(7) for make in (paths.model_folder, paths.model_file, paths.history_file, paths.snapshots_folder, paths.eval_folder)
+    ]
     for path in named:
         inside = any(path.is_relative_to(out) for out in outs)
         assert inside or path.as_posix() in text or path in OF_DVC, path

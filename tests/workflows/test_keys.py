@@ -12,7 +12,7 @@ from pydantic import BaseModel
 from segpipe.params import stage_keys
 from segpipe.params.schema import DataParams, Source
 from segpipe.params.stage_keys import NEVER_A_RESULT, Keys
-from stages import convert, download, evaluate, export, report, split, train
+from stages import convert, download, evaluate, export, report, sanity, split, train
 from tests.annotations.formats.masks import folders
 from tests.pipeline.conftest import set_params
 from tests.structure.imports import ROOT
@@ -23,12 +23,14 @@ SMALL = {
     "input": {"crop": 32},
     "model": {"width": 2, "depth": 1},
     "train": {"epochs": 1, "batch_size": 4},
+    "optim": {"lr": 0.01},
     "runtime": {"device": "cpu", "workers": 0},
 }
 STAGES = {
     "download": download.main,
     "convert": convert.main,
     "split": split.main,
+    "sanity": sanity.main,
     "train": lambda: train.main(0),
     "evaluate": lambda: evaluate.main(0),
     "export": export.main,
