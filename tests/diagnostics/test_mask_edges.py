@@ -30,7 +30,8 @@ def discs(count: int, seed: int, contrast: float = 0.5, channels: int = 3) -> Ba
 def test_masks_of_what_is_there_fit(channels: int, dtype: type) -> None:
     images, masks = discs(20, 0, channels=channels)
     fit = edge_fit([((images * 200).astype(dtype), masks)])
-    assert fit and fit.fits and fit.z > 10 and fit.images == 20
+    assert fit and fit.fits and fit.z > 10
+    assert 18 <= fit.images <= 20, "two discs may lie in one place"
     assert fit.own > 0.95 > 0.9 > fit.other > 0.4
 
 

@@ -20,6 +20,7 @@ from segpipe.dataset.split import folds
 from segpipe.errors import PipelineError
 from segpipe.losses import table as losses
 from segpipe.losses.table import Classes
+from segpipe.models.table import MODELS
 from segpipe.params import edit
 from segpipe.params.load import load_params
 from segpipe.params.schema import LossParams
@@ -107,6 +108,13 @@ def test_a_healthy_training_may_start_and_there_are_pictures(project: Path, caps
 @pytest.mark.parametrize("loss", ["dice_ce", "cross_entropy", "focal", "dice", "lovasz", "focal_tversky", "dice_pooled"])
 def test_no_loss_gives_a_false_alarm(project: Path, loss: str) -> None:
     found = checked(loss__name=loss)
+    assert found["problems"] == [] == found["warnings"]
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", MODELS)
+def test_no_architecture_gives_a_false_alarm(project: Path, name: str) -> None:
+    found = checked(model__name=name, model__encoder="resnet18", model__width=16, model__depth=4)
     assert found["problems"] == [] == found["warnings"]
 
 
