@@ -227,13 +227,15 @@ def trained(keys: Any) -> dict[str, Any]:
     from segpipe.dataset.split import folds
     from segpipe.inference.scoring import score_images
     from segpipe.scores import scores
-    from segpipe.training import hooks, loop
+    from segpipe.training import epoch_line, loop
+    from segpipe.training.pace import Pace
     from segpipe.workflows.assemble import validation_plan
     from segpipe.workflows.train import prepare
 
     training, speeds = prepare(keys, 0), []
     params, info = training.params, training.data.pack.info
-    watching = (hooks.console(params.train.monitor, validation_plan(params, training.data)), lambda *each: speeds.append(each[1]))
+    pace = Pace(validation_plan(params, training.data))
+    watching = (epoch_line.hook(params.train.monitor, pace), lambda *each: speeds.append(each[1]))
     start = time.perf_counter()
     with training.cache.opened(Path("cache")):
         best = loop.fit(replace(training.run, hooks=watching))

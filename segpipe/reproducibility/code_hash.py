@@ -33,6 +33,8 @@ DECIDES_NO_BYTE = {
     "segpipe.params.messages": "the words of refusals",
     "segpipe.params.stage_keys": "which keys a workflow sees; what it does with them stands in the workflow",
     "segpipe.workflows.track_training": "what MLflow is told",
+    "segpipe.workflows.watch_training": "what a person sees of a training",
+    "segpipe.training.run_log": "likewise",
     "segpipe.storage.yaml_mapping": "reads params.yaml for it",
     "segpipe.errors": "the words of refusals",
     "segpipe.paths": "dvc.yaml names the same ones, and DVC sees it",

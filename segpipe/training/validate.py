@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 import torch
 
+from segpipe.console.progress import track
 from segpipe.dataset.loader import WholeImage
 from segpipe.inference.scoring import score_images
 from segpipe.losses.table import LossFunction
@@ -44,7 +45,7 @@ def scorer(
         segmenter.eval()
         results = score_images(segmenter, read(ids), n_classes, loss, params, long_side, device)
         # What was predicted is let go at once: of a large part it would fill the memory.
-        return [Scored(each.id, each.losses, each.counts) for each in results]
+        return [Scored(each.id, each.losses, each.counts) for each in track(results, "validating", len(ids), after_s=1.0)]
 
     return score
 

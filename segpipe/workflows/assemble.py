@@ -23,8 +23,8 @@ from segpipe.reproducibility.seeds import seed_of
 from segpipe.training import (
     accumulate,
     averaged,
+    early_stop,
     encoder_schedule,
-    hooks,
     loop,
     monitored_score,
     optim,
@@ -157,7 +157,7 @@ def _run(
         seed=params.seed,
         fold=data.fold,
         at_epoch=encoder_schedule.at_epoch(segmenter.network, encoder, params.optim, epochs),
-        stop=hooks.early_stop(params.train.early_stop, watched),
+        stop=early_stop.early_stop(params.train.early_stop, watched),
     )
     return averaged.prepare(run, kept, params.train.ema) if params.train.ema else run
 

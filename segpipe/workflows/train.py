@@ -19,10 +19,11 @@ from segpipe.params.stage_keys import TrainKeys
 from segpipe.reproducibility import versions
 from segpipe.storage import files, lock, workspace
 from segpipe.training import device as devices
-from segpipe.training import encoder_schedule, first_steps, history, hooks, loop, resume, snapshots
+from segpipe.training import early_stop, encoder_schedule, first_steps, history, loop, resume, snapshots
 from segpipe.training.norm_errors import translate_norm_errors
-from segpipe.workflows import track_training
-from segpipe.workflows.assemble import Training, assemble, validation_plan, watched_score
+from segpipe.training.run_log import RunLog
+from segpipe.workflows import track_training, watch_training
+from segpipe.workflows.assemble import Training, assemble, watched_score
 from segpipe.workflows.training_data import image_warnings, read_fold
 
 SaveState = Callable[[loop.Run], None]
@@ -47,10 +48,11 @@ def train(params: TrainKeys, fold: int) -> Trained:
     training = prepare(params, fold)
     folder = resume.folder_of(workspace.main_root(), fold, training.card.fingerprint)
     # The lock lies beside the folder, which `forget` deletes.
-    with lock.exclusive(folder.with_suffix(".lock"), f"the training of fold {fold}"), translate_norm_errors():
+    exclusive = lock.exclusive(folder.with_suffix(".lock"), f"the training of fold {fold}")
+    with exclusive, watch_training.log_beside(folder) as log, translate_norm_errors():
         states = resume.SavedStates(folder, params.runtime.save_every)
         with training.cache.opened(workspace.decoded_images()):
-            trained = _train(training, states)
+            trained = _train(training, states, log)
         # Last of all: who is killed before it goes on from the newest state, to the same bytes.
         states.forget()
     return trained
@@ -85,7 +87,7 @@ def cache_sentence(training: Training) -> str:
     return f"{held}; the others are decoded each time they are drawn (runtime.cache_gib: {gib:g})"
 
 
-def _train(training: Training, states: resume.SavedStates) -> Trained:
+def _train(training: Training, states: resume.SavedStates, log: RunLog) -> Trained:
     """From the saved state, or the start, to the model file."""
     where = devices.describe(training.device)
     weighted = class_weights_sentence(training)
@@ -94,14 +96,17 @@ def _train(training: Training, states: resume.SavedStates) -> Trained:
     for line in encoder_notes(training):
         print(line)
     optim = training.params.optim
-    plan = validation_plan(training.params, training.data)
-    watching = (hooks.console(training.params.train.monitor, plan), track_training.epoch_hook(tracker, optim))
-    save_state = _keeping_snapshots(training, states, first_steps.noting(states.saver(training.scaler)))
+    watch = watch_training.watch(training, log)
+    saved = watch.progress.showing(states.saver(training.scaler))
+    watching = (*watch.hooks, track_training.epoch_hook(tracker, optim))
+    save_state = _keeping_snapshots(training, states, first_steps.noting(saved))
     run = replace(training.run, hooks=watching, save_state=save_state)
     _go_on(run, training, states)
+    watch_training.started(log, training, run.progress, where)
     track_training.replay(tracker, run.progress, optim)
     try:
-        best = loop.fit(run)
+        with watch.progress:
+            best = loop.fit(run)
     except BaseException as error:
         # Ctrl-C and an exit are no Exception: somebody ended the training, and nothing failed.
         tracker.end("FAILED" if isinstance(error, Exception) else "KILLED")
@@ -110,6 +115,7 @@ def _train(training: Training, states: resume.SavedStates) -> Trained:
     model = _write(training, run.progress, best)
     _write_snapshots(training, states)
     track_training.finish(tracker, training, model, best.epoch)
+    watch_training.ended(log, run.progress, best.epoch, model)
     # Said before the saved states go: whoever is killed from here on has trained to the end.
     print(f"trained to the end: {model} has the weights of epoch {best.epoch + 1}", flush=True)
     return Trained(model, best.epoch, run.progress.history[best.epoch].get(f"val_{training.params.train.monitor}"))
@@ -139,7 +145,7 @@ def _tell_early_stop(training: Training, run: loop.Run) -> None:
     """Says so where the training stopped before its last epoch."""
     if len(run.progress.history) < run.epochs:
         score = watched_score(training.params, training.data)
-        waited = hooks.epochs_without_better([score(record) for record in run.progress.history])
+        waited = early_stop.epochs_without_better([score(record) for record in run.progress.history])
         print(f"stopped early: no better epoch for {waited} epochs (train.early_stop)", flush=True)
 
 
