@@ -1,10 +1,11 @@
-"""What watches a training."""
+"""The console's line an epoch."""
 
 import time
 
 import pytest
 
-from segpipe.training import hooks, loop, monitored_score
+from segpipe.training import epoch_line, loop
+from segpipe.training.pace import Pace
 from segpipe.training.validation_plan import ValidationPlan
 from tests.training.suite import run
 
@@ -12,35 +13,10 @@ SPEED = loop.Speed(images_per_s=12.4, data_wait=0.256, seconds=3.0)
 DENSE = ValidationPlan(["a", "b", "c", "d"], [], every=1)
 
 
-def stopped_after(patience: int, values: list[float | None]) -> int:
-    """How many epochs are trained until early stopping has enough, or all."""
-    stop = hooks.early_stop(patience, monitored_score.of_whole("dice"))
-    history = [{} if value is None else {"val_dice": value} for value in values]
-    return next((done for done in range(len(values)) if stop(history[:done])), len(values))
-
-
-@pytest.mark.parametrize(
-    ("patience", "values", "epochs"),
-    [
-        (2, [0.1, 0.3, 0.2, 0.2, 0.9], 4),
-        (2, [0.1, 0.3, 0.2, 0.4, 0.3, 0.3, 0.3], 6),
-        (1, [0.3, 0.3, 0.3], 2),
-        (3, [0.1, 0.2, 0.3, 0.4], 4),
-        (0, [0.9, 0.1, 0.1, 0.1, 0.1], 5),
-        # An epoch without a score counts, and is no proof: only the next one with a score is.
-        (2, [None, 0.3, None, None, None, 0.2, 0.9], 6),
-        (2, [None, 0.3, None, None, None, 0.4, None, 0.3, 0.9], 8),
-        (1, [None, None, None], 3),
-    ],
-)
-def test_early_stopping_counts_epochs_without_a_better_value(patience: int, values: list[float | None], epochs: int) -> None:
-    assert stopped_after(patience, values) == epochs
-
-
 def shown(monitor: str, record: loop.Record, capsys: pytest.CaptureFixture[str], plan: ValidationPlan = DENSE) -> str:
     training = run(epochs=10)
     training.progress.history.extend([record, record])
-    hooks.console(monitor, plan)(record, SPEED, training)
+    epoch_line.hook(monitor, Pace(plan))(record, SPEED, training)
     return capsys.readouterr().out
 
 
@@ -73,7 +49,7 @@ def times_left(
     """What is said after each epoch from `first` on, where training takes 40 s and the validation of an image 10 s."""
     now = [100.0]
     monkeypatch.setattr(time, "monotonic", lambda: now[0])
-    report, training = hooks.console("dice", plan), run(epochs=epochs)
+    report, training = epoch_line.hook("dice", Pace(plan)), run(epochs=epochs)
     for epoch in range(first, epochs):
         now[0] += 40.0 + 10.0 * len(plan.images(epoch, epochs))
         training.progress.history[:] = [{"epoch": epoch, "train_loss": 0.1}] * (epoch + 1)
