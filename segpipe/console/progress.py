@@ -25,7 +25,7 @@ def track(items: Iterable[Item], what: str, total: int | None = None, after_s: f
     """
     if total is None and isinstance(items, Sized):
         total = len(items)
-    if sys.stderr.isatty():
+    if on_terminal():
         yield from _bar(items, what, total, after_s)
     else:
         yield from _lines(items, what, total)

@@ -105,8 +105,11 @@ class Moment:
         """For the console, without the epoch."""
         texts = [f"{self.batch}/{self.batches}"]
         texts += [] if self.loss is None else [f"loss {self.loss:.4f}"]
-        if self.left is not None and self.epoch_left_s is not None:
-            texts += [f"{self.images_per_s:.0f} images/s", f"{minutes(self.epoch_left_s)} left, {self.left} in all"]
+        if self.images_per_s is not None:
+            # Of large images it is seconds an image.
+            texts += [f"{self.images_per_s:.{0 if self.images_per_s >= 10 else 1}f} images/s"]
+        if self.epoch_left_s is not None:
+            texts += [f"{minutes(self.epoch_left_s)} left, {self.left} in all"]
         return "  ".join(texts)
 
     def event(self) -> dict[str, float | None]:

@@ -18,19 +18,22 @@ class TimeLeft:
 
 
 class Pace:
-    """What the epochs of this process took: training and validation apart, since not every epoch is validated alike."""
+    """What the epochs of this process took: training and validation apart, since not every epoch is validated alike.
+
+    `skipped` is the share of the first one, 0 to 1, that an interrupted process had trained already.
+    """
 
     def __init__(self, plan: ValidationPlan) -> None:
         self.plan = plan
         self.last = time.monotonic()
-        self.training_s = self.validation_s = 0.0
-        self.epochs = self.images = 0
+        self.training_s = self.validation_s = self.epochs = self.skipped = 0.0
+        self.images = 0
 
     def ended(self, epoch: int, epochs: int, training_s: float) -> None:
         """Called at the end of an epoch of so many, counted from 0, whose training without its validation took so long."""
         now, predicted = time.monotonic(), len(self.plan.images(epoch, epochs))
         others_s, self.last = now - self.last - training_s, now
-        self.epochs, self.images = self.epochs + 1, self.images + predicted
+        self.epochs, self.images, self.skipped = self.epochs + 1 - self.skipped, self.images + predicted, 0.0
         # Beside validation it is states that are saved, which hardly counts where there is one.
         self.validation_s += others_s if predicted else 0.0
         self.training_s += training_s + (0.0 if predicted else others_s)

@@ -102,7 +102,7 @@ def _train(training: Training, states: resume.SavedStates, log: RunLog) -> Train
     save_state = _keeping_snapshots(training, states, first_steps.noting(saved))
     run = replace(training.run, hooks=watching, save_state=save_state)
     _go_on(run, training, states)
-    watch_training.started(log, training, run.progress, where)
+    watch_training.started(watch, training, run.progress, where)
     track_training.replay(tracker, run.progress, optim)
     try:
         with watch.progress:

@@ -45,9 +45,10 @@ def watch(training: Training, log: RunLog) -> Watch:
     return Watch(hooks, BatchProgress(pace, log))
 
 
-def started(log: RunLog, training: Training, progress: loop.Progress, where: str) -> None:
-    """Says where the log is, and begins it with what is trained; `where` describes the device."""
-    params, data = training.params, training.data
+def started(watch: Watch, training: Training, progress: loop.Progress, where: str) -> None:
+    """Says where the log is, and begins it with what is trained, and from where on; `where` describes the device."""
+    params, data, log = training.params, training.data, watch.progress.log
+    watch.progress.pace.skipped = progress.batch / training.run.n_batches
     print(f"log: {log.path} (a JSON object a line)", flush=True)
     log.add(
         "start",

@@ -48,8 +48,8 @@ def test_a_line_is_printed_and_logged_now_and_then(
     out, err = capsys.readouterr()
     # After 30 and 60 s. Rates count from the end of the first batch on.
     assert err.splitlines() == [
-        "epoch 1/3  batch 3/20  loss 0.5000  0 images/s  170 s left, more than 10 min in all".replace("170 s", "3 min"),
-        "epoch 1/3  batch 6/20  loss 0.5000  0 images/s  2 min left, more than 9 min in all",
+        "epoch 1/3  batch 3/20  loss 0.5000  0.4 images/s  3 min left, more than 10 min in all",
+        "epoch 1/3  batch 6/20  loss 0.5000  0.4 images/s  2 min left, more than 9 min in all",
     ]
     assert out == ""
     first, second = events(log)
@@ -91,17 +91,17 @@ def test_the_rates_of_a_resumed_training_are_those_of_its_own_batches(
     after_batches(showing, training, clock, 100, seconds=1.0)
     lines = capsys.readouterr().err.splitlines()
     assert lines[0] == "epoch 1/3  batch 801/1000  loss 0.5000"
-    assert lines[1].startswith("epoch 1/3  batch 831/1000  loss 0.5000  4 images/s  3 min left")
+    assert lines[1].startswith("epoch 1/3  batch 831/1000  loss 0.5000  4.0 images/s  3 min left")
 
 
 def test_where_nothing_was_learned_there_is_no_loss(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     clock, training, log = Clock(monkeypatch), run(n_batches=20), RunLog(tmp_path / "a.jsonl")
-    clock_run = BatchProgress(Pace(PLAN), log).showing(lambda run: None)
+    showing = BatchProgress(Pace(PLAN), log).showing(lambda run: None)
     clock.now += 40.0
     training.progress.batch = 1
-    clock_run(training)
+    showing(training)
     assert capsys.readouterr().err == "epoch 1/2  batch 1/20\n"
     assert events(log)[0]["train_loss"] is None
 

@@ -36,6 +36,28 @@ def test_the_last_epoch_has_no_epochs_behind_it(monkeypatch: pytest.MonkeyPatch)
     assert pace(monkeypatch, plan, 5, 5).after(4, 5) == TimeLeft(0.0, False)
 
 
+@pytest.mark.parametrize(("skipped", "took_s"), [(0.75, 10.0), (0.0, 40.0)])
+def test_of_an_epoch_that_was_resumed_only_the_rest_was_trained(
+    skipped: float, took_s: float, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    found = pace(monkeypatch, ValidationPlan(["a"], [], every=3), 0, 9)
+    found.skipped = skipped
+    found.last -= took_s
+    found.ended(0, 9, took_s)
+    assert found.after(0, 9) == TimeLeft(8 * 40.0, at_least=True)
+    found.last -= 40.0
+    found.ended(1, 9, 40.0)
+    assert found.after(1, 9) == TimeLeft(7 * 40.0, at_least=True)
+
+
+def test_of_an_epoch_that_was_resumed_at_its_validation_nothing_was_trained(monkeypatch: pytest.MonkeyPatch) -> None:
+    found = pace(monkeypatch, ValidationPlan(["a"], [], every=1), 0, 2)
+    found.skipped = 1.0
+    found.last -= 10.0
+    found.ended(0, 2, 0.0)
+    assert found.within(1, 2, rest_s=20.0, epoch_s=40.0) == TimeLeft(20.0 + 10.0, at_least=False)
+
+
 @pytest.mark.parametrize(("seconds", "text"), [(0.0, "0 s"), (119.4, "119 s"), (120.0, "2 min"), (5400.0, "90 min")])
 def test_a_time_is_told_in_seconds_or_minutes(seconds: float, text: str) -> None:
     assert minutes(seconds) == text
