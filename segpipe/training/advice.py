@@ -94,11 +94,12 @@ class Parted:
     validation: tuple[float, float]
 
 
-def parted(history: Sequence[Record], prefix: str, score: Score) -> Parted | None:
+def parted(history: Sequence[Record], prefix: str, score: Score, first: float) -> Parted | None:
     """Where the validation loss is behind its best and training goes on to fall; None where they have not parted clearly.
 
     `prefix` is `val_` or `subset_`: losses of other images cannot be compared. `score` is the monitored one: while it still gets
-    better nothing is wrong, since a network that is surer of itself pays more for the same errors.
+    better nothing is wrong, since a network that is surer of itself pays more for the same errors. The last validations are not
+    before epoch `first`, counted from 0: at a high rate losses swing, and come back.
     """
     loss = f"{prefix}loss"
     validated = [record for record in history if loss in record and "train_loss" in record]
@@ -106,6 +107,8 @@ def parted(history: Sequence[Record], prefix: str, score: Score) -> Parted | Non
         return None
     best = min(validated, key=lambda record: record[loss])
     last = validated[-VALIDATIONS:]
+    if last[0]["epoch"] < first:
+        return None
     values = [value for record in validated if (value := score(record)) is not None]
     if values and max(values[-VALIDATIONS:]) > max(values[:-VALIDATIONS], default=-np.inf):
         return None

@@ -137,7 +137,7 @@ def _learns_by_heart(training: Training, plan: ValidationPlan) -> advice.Rule:
     sooner = "" if params.train.early_stop else ", or end it sooner (train.early_stop: 0 now)"
 
     def rule(history: Sequence[loop.Record], speeds: Sequence[loop.Speed], run: loop.Run) -> str | None:
-        found = advice.parted(history, "subset_" if plan.subset else "val_", score)
+        found = advice.parted(history, "subset_" if plan.subset else "val_", score, params.train.epochs / 4)
         if found is None:
             return None
         losses = " and ".join(

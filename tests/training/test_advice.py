@@ -41,16 +41,16 @@ def falling(epochs: int) -> list[float]:
 
 def test_parted_losses_are_said_when_validation_has_risen_for_long_while_training_falls() -> None:
     found = history(falling(8), [0.9, 0.6, 0.5, 0.55, 0.6, 0.65, 0.7, 0.75])
-    assert [advice.parted(found[:done], "val_", DICE) is not None for done in range(1, 9)] == [False] * 6 + [True] * 2
-    assert advice.parted(found[:7], "val_", DICE) == Parted(2, (0.9**2, 0.9**6), (0.5, 0.7))
+    assert [advice.parted(found[:done], "val_", DICE, 0) is not None for done in range(1, 9)] == [False] * 6 + [True] * 2
+    assert advice.parted(found[:7], "val_", DICE, 0) == Parted(2, (0.9**2, 0.9**6), (0.5, 0.7))
 
 
 def test_parted_losses_are_said_where_few_epochs_are_validated_and_on_a_subset() -> None:
     sparse = [value if epoch % 4 == 3 else None for epoch, value in enumerate(np.linspace(0.3, 0.9, 20))]
     found = history(falling(20), sparse, prefix="subset_")
-    at = [done for done in range(1, 21) if advice.parted(found[:done], "subset_", monitored_score.of_subset("dice"))]
+    at = [done for done in range(1, 21) if advice.parted(found[:done], "subset_", monitored_score.of_subset("dice"), 0)]
     assert at and at[0] == 16, "the best is the first validation, and three follow"
-    assert advice.parted(found, "val_", DICE) is None, "the whole part was never validated"
+    assert advice.parted(found, "val_", DICE, 0) is None, "the whole part was never validated"
 
 
 @pytest.mark.parametrize(
@@ -68,20 +68,26 @@ def test_parted_losses_are_said_where_few_epochs_are_validated_and_on_a_subset()
 )
 def test_losses_have_not_parted(what: str, train: list[float], val: list[float | None]) -> None:
     found = history(train, val)
-    assert [advice.parted(found[:done], "val_", DICE) for done in range(len(found) + 1)] == [None] * (len(found) + 1), what
+    assert [advice.parted(found[:done], "val_", DICE, 0) for done in range(len(found) + 1)] == [None] * (len(found) + 1), what
 
 
 def test_parted_losses_are_not_said_while_the_monitored_score_gets_better() -> None:
     """A network that is surer of itself pays more for the same errors."""
     val = [0.9, 0.6, 0.5, 0.6, 0.65, 0.7, 0.75]
     better, worse = [0.5, 0.6, 0.7, 0.71, 0.72, 0.73, 0.74], [0.5, 0.6, 0.7, 0.69, 0.68, 0.69, 0.68]
-    assert advice.parted(history(falling(7), val, better), "val_", DICE) is None
-    assert advice.parted(history(falling(7), val, worse), "val_", DICE) is not None
+    assert advice.parted(history(falling(7), val, better), "val_", DICE, 0) is None
+    assert advice.parted(history(falling(7), val, worse), "val_", DICE, 0) is not None
+
+
+def test_losses_may_swing_at_first() -> None:
+    found = history(falling(12), [0.9, 0.6, 0.5, 0.7, 0.7, 0.7, 0.7, 0.7, 0.7, 0.7, 0.7, 0.7])
+    said = [advice.parted(found[:done], "val_", DICE, first=6) is not None for done in range(1, 13)]
+    assert said == [False] * 8 + [True] * 4
 
 
 def test_losses_of_the_sample_have_not_parted() -> None:
     found = history(SAMPLE["train"], SAMPLE["val"], SAMPLE["dice"])  # type: ignore[arg-type]
-    assert [advice.parted(found[:done], "val_", DICE) for done in range(16)] == [None] * 16
+    assert [advice.parted(found[:done], "val_", DICE, 0) for done in range(16)] == [None] * 16
 
 
 TRUE = np.array([9000, 800, 200])
