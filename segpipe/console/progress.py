@@ -88,9 +88,12 @@ def _live(before: str, total: int) -> "Progress":
     from rich.table import Column
 
     console = Console(stderr=True)
-    texts = TextColumn("{task.description}", markup=False), TextColumn("{task.fields[after]}", markup=False)
-    # The bar gives way where a terminal is narrow.
-    columns = texts[0], BarColumn(None, table_column=Column(ratio=1, min_width=4)), texts[1]
+    columns = (
+        TextColumn("{task.description}", markup=False, table_column=Column(no_wrap=True, min_width=len(before))),
+        # The bar gives way where a terminal is narrow.
+        BarColumn(None, table_column=Column(ratio=1)),
+        TextColumn("{task.fields[after]}", markup=False, table_column=Column(no_wrap=True)),
+    )
     # What goes into a file must not come out on the terminal.
     progress = Progress(
         *columns, console=console, auto_refresh=False, transient=True, expand=True, redirect_stdout=sys.stdout.isatty()

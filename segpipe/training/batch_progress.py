@@ -10,7 +10,7 @@ from segpipe.training.loop import Run
 from segpipe.training.pace import Pace, TimeLeft, minutes
 from segpipe.training.run_log import RunLog
 
-REFRESH_S = 0.25
+REFRESH_S = 0.5
 """Between two looks of the live line."""
 EVERY_S = 30.0
 """Between two lines, and two events of the log, at least."""

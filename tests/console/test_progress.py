@@ -68,7 +68,7 @@ def test_where_a_line_can_be_written_anew(is_terminal: bool, kind: str, live: bo
 
 
 def test_showing_the_live_line_takes_no_time_that_counts(capsys: pytest.CaptureFixture[str]) -> None:
-    """Four times a second: some milliseconds would be seen in the speed of a training."""
+    """Twice a second: some milliseconds would be seen in the speed of a training."""
     line = LiveLine()
     line.show("epoch 1/3", 0, 100, "")
     start = time.process_time()

@@ -147,9 +147,9 @@ def test_a_terminal_has_a_live_line_that_is_gone_when_the_epochs_line_comes(
     progress = BatchProgress(Pace(PLAN), log)
     showing, line = progress.showing(lambda run: None), progress.line
     assert isinstance(line, Line)
-    # 16 batches a second, of which every fourth is shown; the log has its own, sparse interval.
+    # 16 batches a second, of which every eighth is shown; the log has its own, sparse interval.
     after_batches(showing, training, clock, 496, seconds=1 / 16)
-    assert len(line.shown) == 496 / 4 and line.is_open
+    assert len(line.shown) == 496 / 8 and line.is_open
     assert line.shown[-1] == ("epoch 1/3", 496, 500, "496/500  loss 0.5000  64 images/s  0 s left, more than 63 s in all")
     assert [each["batch"] for each in events(log)] == [480]
     after_batches(showing, training, clock, 4, seconds=1 / 16)

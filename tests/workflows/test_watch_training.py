@@ -152,7 +152,9 @@ def test_advice_names_the_keys_and_what_they_are_now(capsys: pytest.CaptureFixtu
     assert data.endswith("stop, change it, run again, and the training goes on")
     risen = [each | {"val_loss": loss, "val_dice": 0.5} for each, loss in zip(epochs, [0.5, *[0.8] * 7], strict=True)]
     (parted,) = advised(training, risen, [0.0] * 8, capsys)
-    assert parted.startswith("advice: since epoch 1 the training loss fell from 1 to 0.4783 and the validation loss rose from 0.5")
+    assert parted.startswith(
+        "advice: since epoch 1 the training loss fell from 1 to 0.4783 and the validation loss rose from 0.5"
+    )
     assert all(key in parted for key in ("augment.preset: ", "model.dropout", "more images", "train.early_stop: 0 now"))
     # What the model predicts that says background everywhere, as validation finds it.
     silent = training.segmenter.network
