@@ -2,6 +2,7 @@
 
 import contextlib
 import gzip
+import os
 import statistics
 import tempfile
 import time
@@ -94,6 +95,8 @@ def write_trace(run: Run, steps: int, file: Path) -> None:
 
     Raises PipelineError where the file cannot be written.
     """
+    # The profiler's own library tells of its starts and ends, and of GPUs that are not there.
+    os.environ.setdefault("KINETO_LOG_LEVEL", "99")
     activities = [ProfilerActivity.CPU, *([ProfilerActivity.CUDA] if run.device.type == "cuda" else [])]
     schedule = torch.profiler.schedule(wait=UNTRACED - 1, warmup=1, active=steps, repeat=1)
     with tempfile.TemporaryDirectory() as scratch:

@@ -2,16 +2,20 @@
 
 import copy
 import itertools
+import math
+import os
+import sys
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
 
-from segpipe.dataset import augment, crops
+from segpipe.dataset import augment, crops, image_cache
 from segpipe.dataset.held_crops import HeldCrops
 from segpipe.dataset.image_cache import Sample
-from segpipe.diagnostics import epoch_costs, sample_times, step_times
-from segpipe.diagnostics.epoch_costs import Counts, Saving
+from segpipe.diagnostics import epoch_advice, epoch_costs, sample_times, step_times
+from segpipe.diagnostics.epoch_advice import Loading
+from segpipe.diagnostics.epoch_costs import Cost, Counts, Saving
 from segpipe.diagnostics.sample_times import SampleTimes, timed
 from segpipe.errors import PipelineError
 from segpipe.params.load import load_params
@@ -20,7 +24,7 @@ from segpipe.reproducibility.seeds import seed_of
 from segpipe.storage import workspace
 from segpipe.training import loop, resume
 from segpipe.training.norm_errors import translate_norm_errors
-from segpipe.workflows import profile_advice, profile_text
+from segpipe.workflows import profile_text
 from segpipe.workflows.assemble import Training, training_crops, validation_plan, with_images
 from segpipe.workflows.train import prepare
 
@@ -55,9 +59,7 @@ def profile(fold: int | None, steps: int, out: Path) -> tuple[str, str]:
         validation = _validation_times(mixed, run)
         counts = _counts(training)
         found = epoch_costs.costs(counts, samples, parts, validation, _saving(training, run))
-        print(
-            "\n".join(["", *profile_text.lines(training, counts, found), "", *profile_advice.sentences(training, counts, found)])
-        )
+        print("\n".join(["", *profile_text.lines(training, counts, found), *_advice(training, found)]), flush=True)
         file = _free_name(out, chosen)
         step_times.write_trace(run, TRACED, file)
     return f"{file}: {TRACED} steps, operation by operation", "open it at https://ui.perfetto.dev or chrome://tracing"
@@ -111,9 +113,8 @@ def _sample_times(training: Training) -> SampleTimes:
 
 def _fill(training: Training, run: loop.Run) -> None:
     """Starts the loader's workers, and decodes the images that are kept decoded, as the first epoch does."""
-    step_times.to_last_epoch(run)
-    batches = run.batches(run.progress.epoch, 0)
-    for _ in batches if training.cache.slots else itertools.islice(batches, 1):
+    # Where none are kept one batch is enough; the last, since workers that are left in the middle would still make others.
+    for _ in run.batches(run.epochs - 1, 0 if training.cache.slots else run.n_batches - 1):
         pass
 
 
@@ -147,12 +148,34 @@ def _saving(training: Training, run: loop.Run) -> Saving:
     return Saving(seconds, max(every, seconds / resume.LARGEST_SHARE) if every else 0.0)
 
 
+def _advice(training: Training, costs: Sequence[Cost]) -> list[str]:
+    """What would make an epoch shorter."""
+    params, data = training.params, training.data
+    slots = image_cache.plan(data.pack.index, data.train_ids, data.pack.info.channels, params.input.long_side, sys.maxsize)
+    on_gpu = training.device.type == "cuda"
+    loading = Loading(
+        workers=params.runtime.workers,
+        cores=max(0, (os.cpu_count() or 1) - (1 if on_gpu else params.threads)),
+        library=params.augment.library,
+        on_gpu=on_gpu,
+        images=len(data.train_ids),
+        kept=_kept(training),
+        cache_gib=math.ceil(max(slot.end for slot in slots.values()) / 2**30 * 10) / 10,
+    )
+    plan = validation_plan(params, data)
+    return [f"advice: {each}" for each in epoch_advice.sentences(costs, loading, plan, params.train.epochs)]
+
+
+def _kept(training: Training) -> int:
+    """How many training images are decoded in the first epoch alone."""
+    return len(training.data.train_ids) if training.params.augment.library == "torchvision" else len(training.cache.slots)
+
+
 def _counts(training: Training) -> Counts:
     """How often an epoch has what."""
     params, images = training.params, len(training.data.train_ids)
     epochs, plan = params.train.epochs, validation_plan(params, training.data)
-    # Those are decoded in the first epoch alone.
-    kept = images if params.augment.library == "torchvision" else len(training.cache.slots)
+    kept = _kept(training)
     validated = [len(plan.images(epoch, epochs)) for epoch in range(epochs)]
     return Counts(
         epochs=epochs,

@@ -12,35 +12,48 @@ HEAD = ("part", "ms", "each", "in an epoch", "seconds", "share")
 
 def about(training: Training, steps: int) -> str:
     """What is measured, before it is."""
-    data, batch = training.data, training.params.train.batch_size
-    where = devices.describe(training.device)
-    return f"fold {data.fold}: {steps} steps of batches of {batch} images, on {where}; {_workers(training)}"
+    data, params = training.data, training.params
+    return (
+        f"fold {data.fold}: {steps} steps of {training.run.n_batches}, batches of {params.train.batch_size}, "
+        f"{devices.describe(training.device)}, {_workers(params.runtime.workers)}"
+    )
 
 
 def lines(training: Training, counts: Counts, costs: Sequence[Cost]) -> list[str]:
-    """The table, and what is to be known beside its numbers."""
+    """The table, and below it what its numbers are of."""
     whole = total(costs)
-    rows = [_row(cost, whole) for cost in costs]
-    last = ["an epoch", "", "", "", f"{whole:.2f}", "100 %"]
-    return [format_table([*rows, last], HEAD), "", *_notes(training, counts, costs)]
-
-
-def _row(cost: Cost, whole: float) -> list[str]:
-    share = "beside" if cost.beside else f"{cost.in_an_epoch / whole:.1%}".replace("%", " %")
+    rows = [_row(cost, whole) for cost in costs if cost.seconds]
     return [
-        cost.part,
-        f"{cost.seconds * 1000:.2f}",
-        cost.each,
-        f"{cost.count:,.2f}".removesuffix(".00"),
-        f"{cost.in_an_epoch:.2f}",
-        share,
+        format_table([*rows, ["an epoch", "", "", "", _short(whole), "100.0%"]], HEAD, n_left=1),
+        "",
+        *_notes(training, counts),
     ]
 
 
-def _notes(training: Training, counts: Counts, costs: Sequence[Cost]) -> list[str]:
-    return []
+def _row(cost: Cost, whole: float) -> list[str]:
+    share = "beside" if cost.beside else f"{cost.in_an_epoch / whole:.1%}"
+    count = f"{cost.count:,.0f}" if cost.count >= 1000 else f"{cost.count:.3g}"
+    return [cost.part, _short(cost.seconds * 1000), cost.each, count, _short(cost.in_an_epoch), share]
 
 
-def _workers(training: Training) -> str:
-    workers = training.params.runtime.workers
-    return f"{workers} loader workers" if workers else "no loader workers"
+def _notes(training: Training, counts: Counts) -> list[str]:
+    params = training.params
+    workers = params.runtime.workers
+    made = f"by {_workers(workers)} while the loop trains" if workers else "by the loop itself, which is its waiting for data"
+    if params.augment.library == "torchvision":
+        made = f"augmenting on {training.device.type} between the steps, which is the loop's waiting for data"
+    notes = [f"beside: time of one core, spent {made}"]
+    if counts.decoded < counts.images:
+        notes.append("decoding: images that are kept decoded are decoded in the first epoch alone; the mean over all epochs")
+    if counts.validations < 1:
+        notes.append(f"validation: {round(counts.validations * counts.epochs)} of {counts.epochs} epochs have one")
+    return notes
+
+
+def _workers(count: int) -> str:
+    return f"{count} loader {'worker' if count == 1 else 'workers'}" if count else "no loader workers"
+
+
+def _short(number: float) -> str:
+    """Three digits or more."""
+    return f"{number:,.0f}" if number >= 100 else f"{number:.1f}" if number >= 10 else f"{number:.2f}"
