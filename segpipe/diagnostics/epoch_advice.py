@@ -61,21 +61,21 @@ def _waiting(costs: Sequence[Cost], loading: Loading) -> str:
 def _remedies(costs: Sequence[Cost], loading: Loading) -> list[str]:
     seconds = {cost.part: cost.seconds for cost in costs}
     if loading.library == "torchvision":
-        return ["augment.library: albumentations makes the changes beside the steps, in runtime.workers"]
+        return ["augment.library: albumentations would make the changes beside the steps, in runtime.workers (other bytes)"]
     decoding = (seconds[READING] + seconds[DECODING]) * (loading.images - loading.kept)
     augmenting = seconds[AUGMENTING] * loading.images
     waits = share(costs, FIRST, WAITING, VALIDATION, VALIDATION_START, SAVING)
     # So many keep up with the loop where it does not wait.
     needed = math.ceil((decoding + augmenting) / max(total(costs) * (1 - waits), 1e-9))
     workers = min(needed, loading.cores)
-    remedies = [f"runtime.workers: {workers}"] if workers > loading.workers else []
+    remedies = []
     if decoding > augmenting:
-        remedies.append(f"runtime.cache_gib: {loading.cache_gib:g}, which keeps all images decoded")
+        remedies.append(f"runtime.cache_gib: {loading.cache_gib:g} would keep all images decoded")
     elif loading.on_gpu:
-        remedies.append("augment.library: torchvision, which changes images on the GPU (other bytes)")
-    elif not remedies:
-        remedies.append("augmenting takes most of the workers' time, so fewer changes (augment) or more cores would shorten it")
-    return remedies
+        remedies.append("augment.library: torchvision would change the images on the GPU (other bytes)")
+    if workers > loading.workers:
+        remedies.append(f"runtime.workers: {workers} would bring more, since there are cores for them")
+    return remedies or ["augmenting is most of the loading, so fewer changes (augment) or more cores would shorten it"]
 
 
 def _validation(costs: Sequence[Cost], plan: ValidationPlan, epochs: int) -> str:

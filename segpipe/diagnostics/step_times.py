@@ -87,6 +87,8 @@ def time_steps(run: Run, warm_up: int, steps: int) -> dict[str, float]:
     _train(run, clock, warm_up + steps)
     times = {part: [each[part] for each in clock.steps[warm_up:] if part in each] for part in PARTS}
     times[FIRST] = [each[FIRST] for each in clock.steps if FIRST in each]
+    # An epoch's end looks for one batch more, which is no wait of a step.
+    times[WAITING] = [each[WAITING] for each in clock.steps[warm_up:] if FIRST not in each]
     return {part: statistics.mean(found) if found else 0.0 for part, found in times.items()}
 
 
@@ -148,21 +150,26 @@ def _watched(run: Run, clock: Clock) -> Iterator[Run]:
     def loss(logits: Tensor, target: Tensor) -> Losses:
         clock.enter(LOSS)
         losses = run.loss(logits, target)
+        # Where a batch comes in parts, each goes forward and backward.
+        clock.enter(BACKWARD)
+        return losses
+
+    def backward(trained: Run, batch: Batch) -> Losses:
+        losses = run.backward(trained, batch)
         clock.enter(REST)
         return losses
 
-    def step(losses: Tensor, counted: Tensor) -> None:
-        clock.enter(BACKWARD)
-        run.step(losses, counted)
+    def step() -> None:
+        clock.enter(STEP)
+        run.step()
         clock.enter(REST)
 
     handles = [
         run.model.register_forward_pre_hook(lambda *_: clock.enter(FORWARD)),
         run.model.register_forward_hook(lambda *_: clock.enter(COPYING)),
-        run.optimizer.register_step_pre_hook(lambda *_: clock.enter(STEP)),
     ]
     try:
-        yield replace(run, batches=batches, autocast=autocast, loss=loss, step=step)
+        yield replace(run, batches=batches, autocast=autocast, loss=loss, backward=backward, step=step)
     finally:
         for handle in handles:
             handle.remove()

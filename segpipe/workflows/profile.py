@@ -1,39 +1,29 @@
 """Measures where an epoch goes of the very training that `dvc repro` would run, changes nothing of it, and writes a trace."""
 
-import copy
 import itertools
 import math
 import os
 import sys
-import tempfile
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
-from segpipe.dataset import augment, crops, image_cache
-from segpipe.dataset.held_crops import HeldCrops
-from segpipe.dataset.image_cache import Sample
-from segpipe.diagnostics import epoch_advice, epoch_costs, sample_times, step_times
+from segpipe.dataset import image_cache
+from segpipe.diagnostics import epoch_advice, epoch_costs, step_times
 from segpipe.diagnostics.epoch_advice import Loading
-from segpipe.diagnostics.epoch_costs import Cost, Counts, Saving
-from segpipe.diagnostics.sample_times import SampleTimes, timed
+from segpipe.diagnostics.epoch_costs import Cost, Counts
 from segpipe.errors import PipelineError
 from segpipe.params.load import load_params
 from segpipe.params.stage_keys import TrainKeys
 from segpipe.reproducibility.seeds import seed_of
 from segpipe.storage import workspace
-from segpipe.training import loop, resume
 from segpipe.training.norm_errors import translate_norm_errors
-from segpipe.workflows import profile_text
-from segpipe.workflows.assemble import Training, training_crops, validation_plan, with_images
+from segpipe.workflows import profile_text, profile_times
+from segpipe.workflows.assemble import Training, validation_plan, with_images
 from segpipe.workflows.train import prepare
 
 WARM_UP, TRACED = 3, 3
 """Steps before those that count, and those of the trace."""
-SAMPLES, MOST_SAMPLE_SECONDS = 32, 5.0
-"""Images that are read, decoded and augmented by themselves, fewer where that takes long."""
-VALIDATED, MOST_VALIDATION_SECONDS = 16, 10.0
-"""Images of the validation that is measured, likewise."""
 AHEAD = 2
 """Batches that each of the loader's workers makes in advance, as torch has it."""
 OUTPUTS = ("data", "models", "reports", "metrics")
@@ -53,12 +43,12 @@ def profile(fold: int | None, steps: int, out: Path) -> tuple[str, str]:
     n_batches = WARM_UP + steps + AHEAD * training.params.runtime.workers
     run = with_images(mixed, n_batches * training.params.train.batch_size, 1).run
     with training.cache.opened(workspace.decoded_images()), translate_norm_errors():
-        samples = _sample_times(mixed)
-        _fill(training, run)
+        samples = profile_times.time_samples(mixed)
+        profile_times.fill_cache(training, run)
         parts = step_times.time_steps(run, WARM_UP, steps)
-        validation = _validation_times(mixed, run)
+        validation = profile_times.time_validation(mixed, run)
         counts = _counts(training)
-        found = epoch_costs.costs(counts, samples, parts, validation, _saving(training, run))
+        found = epoch_costs.costs(counts, samples, parts, validation, profile_times.time_saving(training, run))
         print("\n".join(["", *profile_text.lines(training, counts, found), *_advice(training, found)]), flush=True)
         file = _free_name(out, chosen)
         step_times.write_trace(run, TRACED, file)
@@ -80,72 +70,6 @@ def _mixed(training: Training) -> Training:
         sorted(ids, key=lambda item: seed_of(seed, "profile", item)) for ids in (data.train_ids, data.validation_ids)
     )
     return replace(training, data=replace(data, train_ids=train_ids, validation_ids=validation_ids))
-
-
-def _sample_times(training: Training) -> SampleTimes:
-    """What an image takes before the loop sees it, of one core, or of the device where that augments."""
-    data, device, params = training.data, training.device, training.params
-    ids, pack, epoch = data.train_ids[:SAMPLES], data.pack, params.train.epochs - 1
-    draws = training_crops(params, replace(data, train_ids=ids), training.cache)
-
-    def read(item: str) -> None:
-        pack.images[item].read()
-        pack.masks[item].read()
-
-    def decode(item: str) -> Sample:
-        image, mask = draws.decoded(item)
-        return crops.padded(image), mask
-
-    def change(item: str, sample: Sample) -> None:
-        augment.apply(draws.augmentation, *sample, draws.seed_of(epoch, item, 0), *draws.classes(item))
-
-    if params.augment.library == "albumentations":
-        return sample_times.time_samples(ids, read, decode, change, MOST_SAMPLE_SECONDS)
-    held = HeldCrops(draws, device)
-    held.hold(params.runtime.workers)
-
-    def change_held(item: str, sample: Sample) -> None:
-        held.draw(epoch, item)
-        step_times.synchronize(device)
-
-    return sample_times.time_samples(ids, read, decode, change_held, MOST_SAMPLE_SECONDS)
-
-
-def _fill(training: Training, run: loop.Run) -> None:
-    """Starts the loader's workers, and decodes the images that are kept decoded, as the first epoch does."""
-    # Where none are kept one batch is enough; the last, since workers that are left in the middle would still make others.
-    for _ in run.batches(run.epochs - 1, 0 if training.cache.slots else run.n_batches - 1):
-        pass
-
-
-def _validation_times(training: Training, run: loop.Run) -> tuple[float, float]:
-    """The seconds that a validation takes before its first image, and those of each image; `run` validates one."""
-    # The first time it warms up.
-    for _ in range(2):
-        one = _validated(run)
-    count = min(VALIDATED, len(training.data.validation_ids), max(2, int(MOST_VALIDATION_SECONDS / one)))
-    if count == 1:
-        return 0.0, one
-    image = max(0.0, _validated(with_images(training, 1, count).run) - one) / (count - 1)
-    return max(0.0, one - image), image
-
-
-def _validated(run: loop.Run) -> float:
-    step_times.to_last_epoch(run)
-    seconds, _ = timed(lambda: run.validate(run, {"epoch": run.progress.epoch}))
-    return seconds
-
-
-def _saving(training: Training, run: loop.Run) -> Saving:
-    """What a state takes that holds all there is late in a training; it is saved beside the real ones, and deleted."""
-    every = training.params.runtime.save_every
-    run.progress.best = loop.Best(0, 0.0, copy.deepcopy(run.weights()))
-    folder = workspace.main_root() / ".resume"
-    folder.mkdir(exist_ok=True)
-    with tempfile.TemporaryDirectory(prefix="profile-", dir=folder) as scratch:
-        save: Callable[[loop.Run], None] = resume.SavedStates(Path(scratch), 0.0).saver(training.scaler)
-        seconds, _ = timed(lambda: save(run))
-    return Saving(seconds, max(every, seconds / resume.LARGEST_SHARE) if every else 0.0)
 
 
 def _advice(training: Training, costs: Sequence[Cost]) -> list[str]:

@@ -12,10 +12,10 @@ HEAD = ("part", "ms", "each", "in an epoch", "seconds", "share")
 
 def about(training: Training, steps: int) -> str:
     """What is measured, before it is."""
-    data, params = training.data, training.params
+    params, device = training.params, devices.describe(training.device)
     return (
-        f"fold {data.fold}: {steps} steps of {training.run.n_batches}, batches of {params.train.batch_size}, "
-        f"{devices.describe(training.device)}, {_workers(params.runtime.workers)}"
+        f"fold {training.data.fold} on {device}, {_workers(params.runtime.workers)}: an epoch has {training.run.n_batches} steps "
+        f"of {params.train.batch_size} images, {steps} are measured"
     )
 
 
@@ -42,11 +42,13 @@ def _notes(training: Training, counts: Counts) -> list[str]:
     made = f"by {_workers(workers)} while the loop trains" if workers else "by the loop itself, which is its waiting for data"
     if params.augment.library == "torchvision":
         made = f"augmenting on {training.device.type} between the steps, which is the loop's waiting for data"
-    notes = [f"beside: time of one core, spent {made}"]
+    validated = round(counts.validations * counts.epochs)
+    notes = [
+        f"beside: time of one core, spent {made}",
+        f"in an epoch: the mean over {counts.epochs}, {validated} of them validated",
+    ]
     if counts.decoded < counts.images:
-        notes.append("decoding: images that are kept decoded are decoded in the first epoch alone; the mean over all epochs")
-    if counts.validations < 1:
-        notes.append(f"validation: {round(counts.validations * counts.epochs)} of {counts.epochs} epochs have one")
+        notes.append("decoding: an image that is kept decoded is read and decoded in the first epoch alone")
     return notes
 
 
