@@ -16,6 +16,7 @@ import torch
 from torch import Tensor
 from torch.profiler import ProfilerActivity
 
+from segpipe.console.progress import track
 from segpipe.dataset.loader import Batch
 from segpipe.losses.table import Losses
 from segpipe.storage import files
@@ -112,10 +113,12 @@ def write_trace(run: Run, steps: int, file: Path) -> None:
 
 def _train(run: Run, clock: Clock, steps: int, after_step: Callable[[], object] = lambda: None) -> None:
     """Trains so many batches of the last epoch, over and over where it has fewer."""
+    shown = track(range(steps), "steps")
 
     def ended(trained: Run) -> None:
         clock.end_step()
         after_step()
+        next(shown)
         if len(clock.steps) >= steps:
             raise EnoughError
 
