@@ -45,7 +45,7 @@ def _notes(training: Training, counts: Counts) -> list[str]:
     validated = round(counts.validations * counts.epochs)
     notes = [
         f"beside: time of one core, spent {made}",
-        f"in an epoch: the mean over {counts.epochs}, {validated} of them validated",
+        f"in an epoch: on average over all {counts.epochs}, of which {validated} are validated",
     ]
     if counts.decoded < counts.images:
         notes.append("decoding: an image that is kept decoded is read and decoded in the first epoch alone")

@@ -94,6 +94,8 @@ def test_it_measures_writes_a_trace_and_changes_nothing_else(project: Path) -> N
         ["step", "3"],
         ["image", "1"],
     ]
+    page = (ROOT / "docs/how-to/profile-a-training.md").read_text(encoding="utf-8")
+    assert all(re.search(rf"^\| [^|]*\b{part}\b[^|]* \|", page, re.MULTILINE) for part in [*found][:-1]), "unexplained"
     shares = [float(cells[-1].removesuffix("%")) for part, cells in found.items() if cells[-1] != "beside" and part != "an epoch"]
     assert sum(shares) == pytest.approx(100, abs=0.6)
     assert "result: profiles/fold0-002.json.gz: 3 steps, operation by operation\nnext:   open it at" in result.stdout

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from segpipe.diagnostics.epoch_advice import VALIDATION_SHARE, Loading, sentences
+from segpipe.diagnostics.epoch_advice import Loading, sentences
 from segpipe.diagnostics.epoch_costs import Cost, Counts, Saving, costs, share
 from segpipe.diagnostics.sample_times import SampleTimes
 from segpipe.diagnostics.step_times import BACKWARD, FIRST, FORWARD, WAITING
@@ -66,10 +66,9 @@ def test_what_helps_a_loop_that_waits(case: dict[str, Any], remedy: str) -> None
 
 
 def test_validation_that_takes_much_comes_less_often() -> None:
-    # 10 s of validation beside 10 s of steps; every fifth, 2 s of 12.
+    # 10 s of validation beside 10 s of steps; every fifth, 2 s of 12, which is a sixth.
     assert found(validation=1.0) == ["validation takes 50% of an epoch: with train.validate_every: 5 it would be 17%"]
     assert found(validation=1.0, every=5)[0].startswith("the network")
-    assert 2 / 12 == VALIDATION_SHARE
 
 
 def test_no_advice_that_would_not_help() -> None:
