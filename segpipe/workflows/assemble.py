@@ -85,6 +85,12 @@ def with_images(training: Training, n_train: int | None, n_validation: int | Non
     return replace(training, data=data, run=_run(training.params, data, training.device, *parts))
 
 
+def training_crops(params: TrainKeys, data: TrainingData, cache: ImageCache) -> AugmentedCrops:
+    """What draws the training samples; the preset of `augment` is resolved."""
+    sizes = params.input
+    return AugmentedCrops(data.pack, data.train_ids, params.augment, sizes.crop, sizes.long_side, params.seed, data.fold, cache)
+
+
 def validation_plan(params: TrainKeys, data: TrainingData) -> ValidationPlan:
     """Which epochs are validated, and on which images."""
     ignored = set(wholly_ignored(data.pack, data.validation_ids))
@@ -185,8 +191,7 @@ def _cache(params: TrainKeys, data: TrainingData) -> ImageCache:
 
 def _batches(params: TrainKeys, data: TrainingData, cache: ImageCache, device: torch.device) -> loop.Batches:
     """The augmented batches of an epoch, from one of them on."""
-    ids, sizes = data.train_ids, params.input
-    draws = AugmentedCrops(data.pack, ids, params.augment, sizes.crop, sizes.long_side, params.seed, data.fold, cache)
+    ids, draws = data.train_ids, training_crops(params, data, cache)
     weights = image_weights(data.pack, ids, params.augment.rare_classes)
     order = loader.EpochBatches(ids, params.train.batch_size, params.seed, data.fold, weights)
     batches: Iterable[loader.Batch]
