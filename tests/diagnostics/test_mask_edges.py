@@ -32,7 +32,8 @@ def test_masks_of_what_is_there_fit(channels: int, dtype: type) -> None:
     fit = edge_fit([((images * 200).astype(dtype), masks)])
     assert fit and fit.fits and fit.z > 10
     assert 18 <= fit.images <= 20, "two discs may lie in one place"
-    assert fit.own > 0.95 > 0.9 > fit.other > 0.4
+    assert fit.own > 0.95
+    assert 0.4 < fit.other < 0.9
 
 
 @pytest.mark.parametrize("seed", range(5))
