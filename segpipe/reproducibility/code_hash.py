@@ -40,6 +40,7 @@ DECIDES_NO_BYTE = {
     "segpipe.console.tables": "likewise",
     "segpipe.storage.lock": "who works and who waits",
     "segpipe.console.parent_watch": "when to give up",
+    "segpipe.console.stop_signals": "likewise",
     "segpipe.tracking": "what MLflow is told",
     "segpipe.reproducibility.git_revision": "what MLflow is told",
     "segpipe.storage.workspace": "where unfinished work is kept",

@@ -1,6 +1,7 @@
 """Trains one fold and keeps the weights of its best epoch; goes on where an interrupted training of the same was saved."""
 
 import copy
+import os
 import shutil
 import sys
 from collections.abc import Callable, Mapping
@@ -11,7 +12,7 @@ import torch
 from torch import Tensor
 
 from segpipe import paths
-from segpipe.console import command
+from segpipe.console import command, stop_signals
 from segpipe.dataset import class_weights
 from segpipe.diagnostics import deterministic_ops
 from segpipe.models import model_file, pretrained
@@ -19,7 +20,7 @@ from segpipe.params.stage_keys import TrainKeys
 from segpipe.reproducibility import versions
 from segpipe.storage import files, lock, workspace
 from segpipe.training import device as devices
-from segpipe.training import encoder_schedule, first_steps, history, hooks, loop, resume, snapshots
+from segpipe.training import encoder_schedule, first_steps, history, hooks, interruption, loop, resume, snapshots
 from segpipe.training.norm_errors import translate_norm_errors
 from segpipe.workflows import track_training
 from segpipe.workflows.assemble import Training, assemble, validation_plan, watched_score
@@ -100,12 +101,15 @@ def _train(training: Training, states: resume.SavedStates) -> Trained:
     run = replace(training.run, hooks=watching, save_state=save_state)
     _go_on(run, training, states)
     track_training.replay(tracker, run.progress, optim)
-    try:
-        best = loop.fit(run)
-    except BaseException as error:
-        # Ctrl-C and an exit are no Exception: somebody ended the training, and nothing failed.
-        tracker.end("FAILED" if isinstance(error, Exception) else "KILLED")
-        raise
+    with stop_signals.listening() as request:
+        try:
+            best = loop.fit(interruption.interruptible(run, request, lambda trained: states.save(trained, training.scaler)))
+        except BaseException as error:
+            if isinstance(error, stop_signals.Stopped):
+                print(_stopped(error, run), file=sys.stderr, flush=True)
+            # Ctrl-C and an exit are no Exception: somebody ended the training, and nothing failed.
+            tracker.end("FAILED" if isinstance(error, Exception) else "KILLED")
+            raise
     _tell_early_stop(training, run)
     model = _write(training, run.progress, best)
     _write_snapshots(training, states)
@@ -145,13 +149,29 @@ def _tell_early_stop(training: Training, run: loop.Run) -> None:
 
 def _go_on(run: loop.Run, training: Training, states: resume.SavedStates) -> None:
     """Restores the newest saved state into the run, and says in a line from where it goes on, or why it does not."""
-    progress, recorded = run.progress, training.card.training
+    recorded = training.card.training
     if states.restore(run, training.scaler):
-        place = f"epoch {progress.epoch + 1}, batch {progress.batch + 1} of {run.n_batches}"
-        print(f"goes on at {place}: the state was saved by the same code, data, folds, parameters and versions", flush=True)
+        print(f"goes on at {_place(run)}: the state was saved by the same code, data, folds, parameters and versions", flush=True)
     elif reason := resume.why_not(states.folder, recorded):
         print(f"starts anew: the training that was interrupted differs in {reason}", flush=True)
     states.note(recorded)
+
+
+def _place(run: loop.Run) -> str:
+    """What comes next in words."""
+    trained = run.progress.batch
+    part = f"batch {trained + 1} of {run.n_batches}" if trained < run.n_batches else "its validation"
+    return f"epoch {run.progress.epoch + 1}, {part}"
+
+
+def _stopped(stopped: stop_signals.Stopped, run: loop.Run) -> str:
+    """Where the training goes on that a signal stopped, and by which command."""
+    again = "the same command"
+    if "DVC_STAGE" in os.environ:
+        again = "the same `dvc exp run`" if "DVC_EXP_NAME" in os.environ else "`dvc repro`"
+    if run.progress == loop.Progress():
+        return f"stopped by {stopped.name} before the first batch was trained; {again} starts it"
+    return f"stopped by {stopped.name}: the state is saved, and {again} goes on at {_place(run)}"
 
 
 def _write(training: Training, progress: loop.Progress, best: loop.Best) -> Path:
