@@ -32,6 +32,7 @@ DECIDES_NO_BYTE = {
     "segpipe.params.load": "likewise",
     "segpipe.params.messages": "the words of refusals",
     "segpipe.params.stage_keys": "which keys a workflow sees; what it does with them stands in the workflow",
+    "segpipe.workflows.out_of_memory": "the words of refusals",
     "segpipe.workflows.track_training": "what MLflow is told",
     "segpipe.storage.yaml_mapping": "reads params.yaml for it",
     "segpipe.errors": "the words of refusals",

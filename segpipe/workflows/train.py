@@ -24,6 +24,7 @@ from segpipe.training import encoder_schedule, first_steps, history, hooks, inte
 from segpipe.training.norm_errors import translate_norm_errors
 from segpipe.workflows import track_training
 from segpipe.workflows.assemble import Training, assemble, validation_plan, watched_score
+from segpipe.workflows.out_of_memory import translate_out_of_memory
 from segpipe.workflows.training_data import image_warnings, read_fold
 
 SaveState = Callable[[loop.Run], None]
@@ -103,7 +104,8 @@ def _train(training: Training, states: resume.SavedStates) -> Trained:
     track_training.replay(tracker, run.progress, optim)
     with stop_signals.listening() as request:
         try:
-            best = loop.fit(interruption.interruptible(run, request, lambda trained: states.save(trained, training.scaler)))
+            with translate_out_of_memory(training, run):
+                best = loop.fit(interruption.interruptible(run, request, lambda trained: states.save(trained, training.scaler)))
         except BaseException as error:
             if isinstance(error, stop_signals.Stopped):
                 print(_stopped(error, run), file=sys.stderr, flush=True)
