@@ -11,7 +11,7 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
-from segpipe import paths
+from segpipe import event_files, paths
 from segpipe.console import command, stop_signals
 from segpipe.dataset import class_weights
 from segpipe.diagnostics import deterministic_ops
@@ -46,6 +46,8 @@ def train(params: TrainKeys, fold: int) -> Trained:
 
     Reads data/prepared and data/folds of the working directory. Raises PipelineError for all that keeps it from training.
     """
+    if params.tracking.tensorboard:
+        event_files.require_installed()
     training = prepare(params, fold)
     folder = resume.folder_of(workspace.main_root(), fold, training.card.fingerprint)
     # The lock lies beside the folder, which `forget` deletes.
@@ -92,16 +94,17 @@ def _train(training: Training, states: resume.SavedStates) -> Trained:
     where = devices.describe(training.device)
     weighted = class_weights_sentence(training)
     _announce(training, where, weighted)
-    tracker = track_training.start(training, where, weighted, states.interrupted())
+    told = track_training.start(training, where, weighted, states.interrupted())
     for line in encoder_notes(training):
         print(line)
     optim = training.params.optim
     plan = validation_plan(training.params, training.data)
-    watching = (hooks.console(training.params.train.monitor, plan), track_training.epoch_hook(tracker, optim))
+    pictures = track_training.picture_hook(told, training)
+    watching = (hooks.console(training.params.train.monitor, plan), track_training.epoch_hook(told, optim), pictures)
     save_state = _keeping_snapshots(training, states, first_steps.noting(states.saver(training.scaler)))
     run = replace(training.run, hooks=watching, save_state=save_state)
     _go_on(run, training, states)
-    track_training.replay(tracker, run.progress, optim)
+    track_training.replay(told, run.progress, optim)
     with stop_signals.listening() as request:
         try:
             with translate_out_of_memory(training, run):
@@ -110,12 +113,12 @@ def _train(training: Training, states: resume.SavedStates) -> Trained:
             if isinstance(error, stop_signals.Stopped):
                 print(_stopped(error, run), file=sys.stderr, flush=True)
             # Ctrl-C and an exit are no Exception: somebody ended the training, and nothing failed.
-            tracker.end("FAILED" if isinstance(error, Exception) else "KILLED")
+            told.end("FAILED" if isinstance(error, Exception) else "KILLED")
             raise
     _tell_early_stop(training, run)
     model = _write(training, run.progress, best)
     _write_snapshots(training, states)
-    track_training.finish(tracker, training, model, best.epoch)
+    track_training.finish(told, training, model, best.epoch)
     # Said before the saved states go: whoever is killed from here on has trained to the end.
     print(f"trained to the end: {model} has the weights of epoch {best.epoch + 1}", flush=True)
     return Trained(model, best.epoch, run.progress.history[best.epoch].get(f"val_{training.params.train.monitor}"))

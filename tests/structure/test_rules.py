@@ -15,6 +15,7 @@ ONE_DOOR = {
     "mlflow": {"segpipe.tracking"},
     "onnxruntime": {"segpipe.inference.onnx_session"},
     "requests": {"segpipe.storage.download"},
+    "tensorboard": {"segpipe.event_files"},
 }
 
 
@@ -38,7 +39,7 @@ def test_each_file_says_its_idea_in_the_first_line(module: str) -> None:
 
 @pytest.mark.parametrize("module", ["stages.download", "stages.convert", "stages.split", "stages.report", "segpipe.cli.main"])
 def test_light_commands_start_without_heavy_libraries(module: str) -> None:
-    heavy = ("torch", "albumentations", "mlflow", "pandas", "cv2", "matplotlib", "requests", "jinja2")
+    heavy = ("torch", "albumentations", "mlflow", "pandas", "cv2", "matplotlib", "requests", "jinja2", "tensorboard")
     code = f"import sys, {module}; print([name for name in {heavy} if name in sys.modules])"
     result = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, cwd=ROOT)
     assert result.stdout.strip() == "[]"

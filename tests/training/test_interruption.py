@@ -33,10 +33,10 @@ def stopped(folder: Path, ways: Callable[[loop.Run], loop.Run]) -> Place:
 
 
 def in_step(training: loop.Run) -> loop.Run:
-    def step(losses: object, counted: object) -> None:
+    def step() -> None:
         if training.progress.epoch == 1:
             asked()
-        training.step(losses, counted)  # type: ignore[arg-type]
+        training.step()
 
     return dataclasses.replace(training, step=step)
 
