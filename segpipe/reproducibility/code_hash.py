@@ -42,8 +42,8 @@ DECIDES_NO_BYTE = {
     "segpipe.storage.lock": "who works and who waits",
     "segpipe.console.parent_watch": "when to give up",
     "segpipe.console.stop_signals": "likewise",
-    "segpipe.event_files": "what TensorBoard is told",
-    "segpipe.tracking": "what MLflow is told",
+    "segpipe.tracking.event_files": "what TensorBoard is told",
+    "segpipe.tracking.mlflow_runs": "what MLflow is told",
     "segpipe.reproducibility.git_revision": "what MLflow is told",
     "segpipe.storage.workspace": "where unfinished work is kept",
 }

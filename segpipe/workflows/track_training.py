@@ -7,9 +7,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from segpipe import event_files, tracking
 from segpipe.errors import PipelineError
-from segpipe.event_files import EventFiles
 from segpipe.images import overlay
 from segpipe.images.encode import encode_png
 from segpipe.images.palette import colours
@@ -18,7 +16,9 @@ from segpipe.models.segmenter import Segmenter
 from segpipe.params.schema import OptimParams
 from segpipe.params.stage_keys import NEVER_A_RESULT
 from segpipe.reproducibility import git_revision
-from segpipe.tracking import Tracker
+from segpipe.tracking import event_files, mlflow_runs
+from segpipe.tracking.event_files import EventFiles
+from segpipe.tracking.mlflow_runs import Tracker
 from segpipe.training import encoder_schedule
 from segpipe.training.loop import Hook, Progress, Record, Run, Speed
 from segpipe.workflows.assemble import Training
@@ -57,9 +57,9 @@ def start(training: Training, where: str, class_weights: str, interrupted: bool)
     params, card = training.params, training.card
     named = {name: os.environ[name] for name in EXPERIMENT if name in os.environ}
     tags = {"data": card.training["data"], "folds": card.training["folds"], "fold": str(card.fold)}
-    tags |= {tracking.FINGERPRINT: card.fingerprint, "device": where, "git": git_revision.describe()}
+    tags |= {mlflow_runs.FINGERPRINT: card.fingerprint, "device": where, "git": git_revision.describe()}
     name = f"{named.get('DVC_EXP_NAME', params.model.name)} fold {card.fold}"
-    tracker = tracking.start(params.tracking.experiment, name, tags | named, interrupted)
+    tracker = mlflow_runs.start(params.tracking.experiment, name, tags | named, interrupted)
     tracker.params(params.model_dump(exclude=NEVER_A_RESULT) | {"class_weights": class_weights or "none"})
     folder = event_files.folder_of(f"train-{card.fold}-{card.fingerprint[:16]}")
     events = EventFiles(folder, interrupted) if params.tracking.tensorboard else None

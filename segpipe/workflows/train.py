@@ -11,7 +11,7 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
-from segpipe import event_files, paths
+from segpipe import paths
 from segpipe.console import command, stop_signals
 from segpipe.dataset import class_weights
 from segpipe.diagnostics import deterministic_ops
@@ -19,6 +19,7 @@ from segpipe.models import model_file, pretrained
 from segpipe.params.stage_keys import TrainKeys
 from segpipe.reproducibility import versions
 from segpipe.storage import files, lock, workspace
+from segpipe.tracking import event_files
 from segpipe.training import device as devices
 from segpipe.training import encoder_schedule, first_steps, history, hooks, interruption, loop, resume, snapshots
 from segpipe.training.norm_errors import translate_norm_errors

@@ -12,10 +12,10 @@ from tests.structure.imports import ROOT, modules
 ONE_DOOR = {
     "albumentations": {"segpipe.dataset.transforms"},
     "jinja2": {"segpipe.report.page"},
-    "mlflow": {"segpipe.tracking"},
+    "mlflow": {"segpipe.tracking.mlflow_runs"},
     "onnxruntime": {"segpipe.inference.onnx_session"},
     "requests": {"segpipe.storage.download"},
-    "tensorboard": {"segpipe.event_files"},
+    "tensorboard": {"segpipe.tracking.event_files"},
 }
 
 

@@ -17,7 +17,7 @@ from segpipe.params.stage_keys import TrainKeys
 from segpipe.training.loop import Speed
 from segpipe.workflows import track_training
 from segpipe.workflows.train import prepare, train
-from tests.test_event_files import pictures, scalars
+from tests.tracking.test_event_files import pictures, scalars
 
 needs_tensorboard = pytest.mark.skipif(find_spec("tensorboard") is None, reason="the extra tensorboard is not installed")
 
@@ -134,7 +134,7 @@ def test_an_image_that_cannot_be_predicted_costs_a_warning(
 
 
 def test_it_is_asked_for_and_not_installed(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("segpipe.event_files.importlib.util.find_spec", lambda name: None)
+    monkeypatch.setattr("segpipe.tracking.event_files.importlib.util.find_spec", lambda name: None)
     monkeypatch.setattr("segpipe.workflows.train.prepare", lambda *arguments: pytest.fail("it began"))
     with pytest.raises(PipelineError, match=r"tracking\.tensorboard: the package tensorboard is not installed"):
         train(params({"tensorboard": True}), 0)

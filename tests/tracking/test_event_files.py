@@ -8,10 +8,10 @@ from typing import Any
 import numpy as np
 import pytest
 
-from segpipe import event_files
 from segpipe.errors import PipelineError
-from segpipe.event_files import EventFiles
 from segpipe.images.encode import encode_png
+from segpipe.tracking import event_files
+from segpipe.tracking.event_files import EventFiles
 
 with_package = pytest.mark.skipif(find_spec("tensorboard") is None, reason="the extra tensorboard is not installed")
 
