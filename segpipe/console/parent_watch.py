@@ -5,7 +5,7 @@ import threading
 import time
 from pathlib import Path
 
-from segpipe.console import stop_signals
+from segpipe.console.stop_signals import ask_to_stop
 
 INTERVAL_S = 0.5
 PATIENCE_S = 30.0
@@ -32,7 +32,7 @@ def ancestors(process: int) -> list[tuple[int, str]]:
 def _watch(before: list[tuple[int, str]]) -> None:
     while ancestors(os.getpid()) == before and not _is_orphan(before):
         time.sleep(INTERVAL_S)
-    if stop_signals.ask():
+    if ask_to_stop():
         time.sleep(PATIENCE_S)
     # Nothing is left half-written: every file is put in place in one step.
     # `sys.exit` would end this thread only.

@@ -87,7 +87,7 @@ def listening() -> Iterator[StopRequest]:
             signal.signal(signal.SIGCHLD, children)
 
 
-def ask() -> bool:
+def ask_to_stop() -> bool:
     """Asks the work that listens to stop, as SIGTERM does, unless it was asked before; False where none listens.
 
     For another thread than the main one.

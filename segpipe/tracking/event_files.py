@@ -42,8 +42,11 @@ class EventFiles:
         self._try(lambda: self._open(folder, goes_on))
 
     def metrics(self, values: Mapping[str, float], step: int) -> None:
-        """The numbers of an epoch, as doubles, in one record: it is there as a whole or not at all."""
-        self._try(lambda: self._add({name: _scalar(float(value)) for name, value in values.items()}, step))
+        """The numbers of an epoch, in one record: it is there as a whole or not at all.
+
+        As 32-bit floats: TensorBoard's server leaves out scalars that are doubles.
+        """
+        self._try(lambda: self._add({name: {"simple_value": value} for name, value in values.items()}, step))
 
     def picture(self, tag: str, png: bytes, step: int) -> None:
         """A PNG of three channels, its very bytes."""
@@ -105,15 +108,6 @@ class EventFiles:
 def folder_of(name: str) -> Path:
     """Where the event files of the training of this name lie: in the main repository, so that they outlive a workspace."""
     return main_root() / FOLDER / name
-
-
-def _scalar(value: float) -> dict[str, Any]:
-    """A scalar as a double: the old form would round it to a float."""
-    from tensorboard.plugins.scalar.metadata import create_summary_metadata
-    from tensorboard.util.tensor_util import make_tensor_proto
-
-    metadata = create_summary_metadata(display_name="", description="")
-    return {"tensor": make_tensor_proto(value, dtype="float64"), "metadata": metadata}
 
 
 def _image(png: bytes) -> dict[str, Any]:

@@ -54,7 +54,7 @@ def test_behind_it_signals_do_what_they_did() -> None:
         signal.raise_signal(signal.SIGTERM)
         assert signal.getsignal(signal.SIGCHLD) != before[2], "torch would raise for its workers"
     assert [signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM, signal.SIGCHLD)] == before
-    assert not stop_signals.ask()
+    assert not stop_signals.ask_to_stop()
 
 
 def test_what_nohup_ignores_stays_ignored() -> None:
@@ -81,7 +81,7 @@ def test_a_thread_can_ask_and_asks_once() -> None:
     with stop_signals.listening() as request:
         found: list[bool] = []
         for _ in range(2):
-            thread = threading.Thread(target=lambda: found.append(stop_signals.ask()))
+            thread = threading.Thread(target=lambda: found.append(stop_signals.ask_to_stop()))
             thread.start()
             thread.join()
         assert (found, request.number) == ([True, True], signal.SIGTERM)
