@@ -12,7 +12,7 @@ from segpipe.errors import PipelineError
 
 def ui(port: Annotated[int, typer.Option(help="Where the page is served, on this machine only.")] = 5000) -> None:
     """Shows the runs in a browser, from where training logs them; stops with Ctrl-C."""
-    from segpipe.tracking import default_uri
+    from segpipe.tracking.mlflow_runs import default_uri
 
     uri = os.environ.get("MLFLOW_TRACKING_URI", default_uri())
     print(f"http://127.0.0.1:{port} shows the runs of {uri}; Ctrl-C ends it", flush=True)

@@ -5,7 +5,11 @@ import threading
 import time
 from pathlib import Path
 
+from segpipe.console.stop_signals import ask_to_stop
+
 INTERVAL_S = 0.5
+PATIENCE_S = 30.0
+"""A training has so long to save its state; without that it loses what it did since the last one."""
 SHELLS = {"sh", "bash", "dash", "zsh", "fish", "ksh", "busybox"}
 
 
@@ -28,6 +32,8 @@ def ancestors(process: int) -> list[tuple[int, str]]:
 def _watch(before: list[tuple[int, str]]) -> None:
     while ancestors(os.getpid()) == before and not _is_orphan(before):
         time.sleep(INTERVAL_S)
+    if ask_to_stop():
+        time.sleep(PATIENCE_S)
     # Nothing is left half-written: every file is put in place in one step.
     # `sys.exit` would end this thread only.
     os._exit(1)

@@ -83,15 +83,15 @@ def measured(segmenter: Segmenter, shape: TrainingShape, batch_size: int, device
     return Growth(frozenset({(high - each * more, each)}), parts)
 
 
-def available_memory(device: torch.device) -> int:
+def available_memory(device: torch.device) -> int | None:
     """The bytes that a step may take: what is free on the GPU; on a CPU all that the machine, or its container, has.
 
-    Raises PipelineError where the system does not tell.
+    None where the system does not tell.
     """
     if device.type == "cuda":
         return torch.cuda.mem_get_info(device)[0]
     if not hasattr(os, "sysconf"):
-        raise PipelineError("this system does not say how much memory it has. Give it by --memory GIB.")
+        return None
     limits = [int(text) for name in LIMITS if Path(name).is_file() and (text := Path(name).read_text().strip()).isdigit()]
     return min([os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES"), *limits])
 

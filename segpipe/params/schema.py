@@ -438,6 +438,8 @@ class ReportParams(Section):
 class TrackingParams(Section):
     experiment: str = Field(min_length=1, description="MLflow's experiment")
     n_images: int = Field(ge=0, le=100, description="sample predictions logged with each run")
+    images_every: Count = Field(description="epochs between two logs of sample predictions; 0 logs those of the best epoch alone")
+    tensorboard: bool = Field(description="true writes the same numbers and pictures as event files too, in tensorboard_logs")
 
 
 class RuntimeParams(Section):
@@ -469,7 +471,7 @@ class Params(Section):
     infer: InferParams = Field(description="how whole images are predicted")
     export: ExportParams = Field(description="the ONNX model, and the check that it predicts the same")
     report: ReportParams = Field(description="the page of results")
-    tracking: TrackingParams = Field(description="what MLflow is told")
+    tracking: TrackingParams = Field(description="what MLflow, and TensorBoard, are told")
     runtime: RuntimeParams = Field(description="never changes a result")
 
     @model_validator(mode="after")

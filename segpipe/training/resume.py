@@ -42,7 +42,7 @@ class SavedStates:
 
         def save_state(run: Run) -> None:
             if time.monotonic() - self._last >= self._pause:
-                self._save(run, scaler)
+                self.save(run, scaler)
 
         return save_state
 
@@ -74,7 +74,8 @@ class SavedStates:
         """Deletes the folder: the training is done."""
         shutil.rmtree(self.folder, ignore_errors=True)
 
-    def _save(self, run: Run, scaler: Scaler) -> None:
+    def save(self, run: Run, scaler: Scaler) -> None:
+        """Saves a state now. Raises PipelineError where it cannot be written."""
         start = time.monotonic()
         progress = run.progress
         path = self.folder / f"{progress.epoch:06d}-{progress.batch:08d}.state"

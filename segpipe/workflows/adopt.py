@@ -15,13 +15,14 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from segpipe import paths, tracking
+from segpipe import paths
 from segpipe.diagnostics import compare_traces
 from segpipe.errors import PipelineError
 from segpipe.models import model_file
 from segpipe.models.model_file import Card
 from segpipe.models.segmenter import Segmenter
 from segpipe.params.load import load_params
+from segpipe.tracking import mlflow_runs
 from segpipe.workflows.traced import traced
 
 TRACE = "segpipe/workflows/trace.py"
@@ -59,8 +60,8 @@ def adopt(fold: int | None, against: str, steps: int) -> Sequence[int]:
         model_file.save(paths.model_file(each.card.fold), each.segmenter, each.card)
         _adopt_snapshots(each.card)
         # The MLflow run of the training goes on under the new fingerprint.
-        tracker = tracking.reopen(params.tracking.experiment, each.before)
-        tracker.tags({tracking.FINGERPRINT: each.card.fingerprint})
+        tracker = mlflow_runs.reopen(params.tracking.experiment, each.before)
+        tracker.tags({mlflow_runs.FINGERPRINT: each.card.fingerprint})
     for number in folds:
         # --force, since DVC would ask whether changed dependencies are meant.
         _dvc("commit", "--force", f"train@{number}")

@@ -226,11 +226,14 @@ def _n_batches(params: TrainKeys, data: TrainingData) -> int:
 
 
 def _require_room(params: TrainKeys, data: TrainingData, device: torch.device) -> None:
-    """Raises PipelineError where the decoded training images would leave the model less than half of the device's memory."""
+    """Raises PipelineError where the decoded training images would leave the model less than half of the device's memory.
+
+    Where the system does not say how much that is, it is tried.
+    """
     pack = data.pack
     needed = held_crops.bytes_held(pack.index, data.train_ids, pack.info.channels, params.input.long_side)
     free = memory.available_memory(device)
-    if 2 * needed > free:
+    if free is not None and 2 * needed > free:
         raise PipelineError(
             f"augment.library: torchvision keeps the {len(data.train_ids)} decoded training images in the memory of "
             f"{device.type}, {needed / 2**30:.1f} GiB, and of its {free / 2**30:.1f} GiB half is for the model. "

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 import torch
 
-from segpipe import evaluation, paths, tracking
+from segpipe import evaluation, paths
 from segpipe.dataset import loader, pack
 from segpipe.dataset.split import folds
 from segpipe.evaluation import ScoredImage
@@ -15,6 +15,7 @@ from segpipe.models.model_file import Card
 from segpipe.params.stage_keys import EvaluateKeys
 from segpipe.reproducibility import versions
 from segpipe.scores import scores
+from segpipe.tracking import mlflow_runs
 from segpipe.training import device as devices
 from segpipe.workflows.own_model import load_own_model
 
@@ -46,7 +47,7 @@ def evaluate(params: EvaluateKeys, fold: int) -> list[str]:
 
 def _tracked(experiment: str, card: Card, found: dict[str, Sequence[ScoredImage]]) -> list[str]:
     """Logs the scores to the training's MLflow run; returns them in words, a line a part."""
-    tracker = tracking.reopen(experiment, card.fingerprint)
+    tracker = mlflow_runs.reopen(experiment, card.fingerprint)
     lines = []
     for part, scored in found.items():
         numbers = scores([each.counts for each in scored], card.has_background) if scored else {}

@@ -58,6 +58,8 @@ def model_costs(name: str, memory: float | None, crop: int | None, batch: int | 
     devices.configure_determinism(params.threads, params.train.deterministic)
     shape, source = training_shape(params)
     available = memories.available_memory(device) if memory is None else round(memory * GIB)
+    if available is None:
+        raise PipelineError("this system does not say how much memory it has. Give it by --memory GIB.")
     about = {
         "channels": shape.channels,
         "classes": shape.n_classes,

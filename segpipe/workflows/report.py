@@ -1,6 +1,6 @@
 """All folds' results as numbers and tables under metrics/, and as one page, reports/index.html."""
 
-from segpipe import evaluation, gate, paths, tracking
+from segpipe import evaluation, gate, paths
 from segpipe.dataset import pack
 from segpipe.dataset.split import balance_report, folds
 from segpipe.evaluation import FoldResults
@@ -10,6 +10,7 @@ from segpipe.report.page import Contents
 from segpipe.report.run_sections import Exported
 from segpipe.reproducibility import fingerprint
 from segpipe.storage import files
+from segpipe.tracking import mlflow_runs
 
 
 def report(params: ReportKeys) -> str:
@@ -28,7 +29,7 @@ def report(params: ReportKeys) -> str:
     files.write_text(paths.PAGE, page.render(contents))
     files.write_bytes(paths.AUGMENTATION, contents.sheet.png)
     for each in results:
-        tracking.reopen(params.tracking.experiment, each.run["fingerprint"]).file(paths.PAGE, "report")
+        mlflow_runs.reopen(params.tracking.experiment, each.run["fingerprint"]).file(paths.PAGE, "report")
     print(numbers.table(summary))
     shown = {name: "-" if value is None else f"{value:.2f}" for name, value in summary[contents.headline].items()}
     return f"{contents.headline} Dice {shown['dice']}, colours alone {shown[numbers.COLOUR]}"

@@ -1,6 +1,7 @@
 """Trains one fold and keeps the weights of its best epoch; goes on where an interrupted training of the same was saved."""
 
 import copy
+import os
 import shutil
 import sys
 from collections.abc import Callable, Mapping
@@ -11,19 +12,21 @@ import torch
 from torch import Tensor
 
 from segpipe import paths
-from segpipe.console import command
+from segpipe.console import command, stop_signals
 from segpipe.dataset import class_weights
 from segpipe.diagnostics import deterministic_ops
 from segpipe.models import model_file, pretrained
 from segpipe.params.stage_keys import TrainKeys
 from segpipe.reproducibility import versions
 from segpipe.storage import files, lock, workspace
+from segpipe.tracking import event_files
 from segpipe.training import device as devices
-from segpipe.training import early_stop, encoder_schedule, first_steps, history, loop, resume, snapshots
+from segpipe.training import early_stop, encoder_schedule, first_steps, history, interruption, loop, resume, snapshots
 from segpipe.training.norm_errors import translate_norm_errors
 from segpipe.training.run_log import RunLog
 from segpipe.workflows import track_training, watch_training
 from segpipe.workflows.assemble import Training, assemble, watched_score
+from segpipe.workflows.out_of_memory import translate_out_of_memory
 from segpipe.workflows.training_data import image_warnings, read_fold
 
 SaveState = Callable[[loop.Run], None]
@@ -45,6 +48,8 @@ def train(params: TrainKeys, fold: int) -> Trained:
 
     Reads data/prepared and data/folds of the working directory. Raises PipelineError for all that keeps it from training.
     """
+    if params.tracking.tensorboard:
+        event_files.require_installed()
     training = prepare(params, fold)
     folder = resume.folder_of(workspace.main_root(), fold, training.card.fingerprint)
     # The lock lies beside the folder, which `forget` deletes.
@@ -92,29 +97,33 @@ def _train(training: Training, states: resume.SavedStates, log: RunLog) -> Train
     where = devices.describe(training.device)
     weighted = class_weights_sentence(training)
     _announce(training, where, weighted)
-    tracker = track_training.start(training, where, weighted, states.interrupted())
+    told = track_training.start(training, where, weighted, states.interrupted())
     for line in encoder_notes(training):
         print(line)
     optim = training.params.optim
     watch = watch_training.watch(training, log)
     saved = watch.progress.showing(states.saver(training.scaler))
-    watching = (*watch.hooks, track_training.epoch_hook(tracker, optim))
+    watching = (*watch.hooks, track_training.epoch_hook(told, optim), track_training.picture_hook(told, training))
     save_state = _keeping_snapshots(training, states, first_steps.noting(saved))
     run = replace(training.run, hooks=watching, save_state=save_state)
     _go_on(run, training, states)
     watch_training.started(watch, training, run.progress, where)
-    track_training.replay(tracker, run.progress, optim)
-    try:
-        with watch.progress:
-            best = loop.fit(run)
-    except BaseException as error:
-        # Ctrl-C and an exit are no Exception: somebody ended the training, and nothing failed.
-        tracker.end("FAILED" if isinstance(error, Exception) else "KILLED")
-        raise
+    track_training.replay(told, run.progress, optim)
+    with stop_signals.listening() as request:
+        try:
+            # The live line is gone before anything is said of what ended the training.
+            with translate_out_of_memory(training, run), watch.progress:
+                best = loop.fit(interruption.interruptible(run, request, lambda trained: states.save(trained, training.scaler)))
+        except BaseException as error:
+            if isinstance(error, stop_signals.Stopped):
+                print(_stopped(error, run), file=sys.stderr, flush=True)
+            # Ctrl-C and an exit are no Exception: somebody ended the training, and nothing failed.
+            told.end("FAILED" if isinstance(error, Exception) else "KILLED")
+            raise
     _tell_early_stop(training, run)
     model = _write(training, run.progress, best)
     _write_snapshots(training, states)
-    track_training.finish(tracker, training, model, best.epoch)
+    track_training.finish(told, training, model, best.epoch)
     watch_training.ended(log, run.progress, best.epoch, model)
     # Said before the saved states go: whoever is killed from here on has trained to the end.
     print(f"trained to the end: {model} has the weights of epoch {best.epoch + 1}", flush=True)
@@ -151,13 +160,29 @@ def _tell_early_stop(training: Training, run: loop.Run) -> None:
 
 def _go_on(run: loop.Run, training: Training, states: resume.SavedStates) -> None:
     """Restores the newest saved state into the run, and says in a line from where it goes on, or why it does not."""
-    progress, recorded = run.progress, training.card.training
+    recorded = training.card.training
     if states.restore(run, training.scaler):
-        place = f"epoch {progress.epoch + 1}, batch {progress.batch + 1} of {run.n_batches}"
-        print(f"goes on at {place}: the state was saved by the same code, data, folds, parameters and versions", flush=True)
+        print(f"goes on at {_place(run)}: the state was saved by the same code, data, folds, parameters and versions", flush=True)
     elif reason := resume.why_not(states.folder, recorded):
         print(f"starts anew: the training that was interrupted differs in {reason}", flush=True)
     states.note(recorded)
+
+
+def _place(run: loop.Run) -> str:
+    """What comes next in words."""
+    trained = run.progress.batch
+    part = f"batch {trained + 1} of {run.n_batches}" if trained < run.n_batches else "its validation"
+    return f"epoch {run.progress.epoch + 1}, {part}"
+
+
+def _stopped(stopped: stop_signals.Stopped, run: loop.Run) -> str:
+    """Where the training goes on that a signal stopped, and by which command."""
+    again = "the same command"
+    if "DVC_STAGE" in os.environ:
+        again = "the same `dvc exp run`" if "DVC_EXP_NAME" in os.environ else "`dvc repro`"
+    if run.progress == loop.Progress():
+        return f"stopped by {stopped.name} before the first batch was trained; {again} starts it"
+    return f"stopped by {stopped.name}: the state is saved, and {again} goes on at {_place(run)}"
 
 
 def _write(training: Training, progress: loop.Progress, best: loop.Best) -> Path:

@@ -182,6 +182,11 @@ def test_a_wrong_option_is_a_sentence(project: Path, options: list[str], sentenc
     assert error_of(*options) == sentence
 
 
+def test_a_system_that_does_not_say_what_it_has_is_told_by_the_option(project: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(memory, "available_memory", lambda device: None)
+    assert error_of("unet") == "this system does not say how much memory it has. Give it by --memory GIB."
+
+
 def test_without_params_there_is_a_sentence(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     assert error_of() == "params.yaml: no such file. Run this in the folder that holds params.yaml."

@@ -16,6 +16,16 @@ STAGE = (
     "import time; from segpipe.console import parent_watch; parent_watch.end_with_dvc(); "
     "print('started', flush=True); time.sleep({seconds})"
 )
+LISTENS = """
+import pathlib, time
+from segpipe.console import parent_watch, stop_signals
+parent_watch.end_with_dvc()
+with stop_signals.listening() as request:
+    print("started", flush=True)
+    while not request.number:
+        time.sleep(0.05)
+    pathlib.Path({file!r}).write_text("saved")
+"""
 DVC = """
 import shlex, subprocess, sys
 stage = {stage!r}
@@ -27,9 +37,9 @@ subprocess.run([*shell, shlex.join(command)] if shell else command)
 linux = pytest.mark.skipif(not Path("/proc/self/stat").exists(), reason="reads /proc")
 
 
-def started(shell: list[str], seconds: float, **environment: str) -> "tuple[subprocess.Popen[str], int]":
+def started(shell: list[str], seconds: float, stage: str = "", **environment: str) -> "tuple[subprocess.Popen[str], int]":
     """A process that stands for dvc, and the number of its stage's process."""
-    code = DVC.format(shell=shell, stage=STAGE.format(seconds=seconds))
+    code = DVC.format(shell=shell, stage=stage or STAGE.format(seconds=seconds))
     dvc = subprocess.Popen(
         [sys.executable, "-c", code], cwd=ROOT, stdout=subprocess.PIPE, text=True, env=os.environ | environment
     )
@@ -60,6 +70,16 @@ def test_it_ends_soon_after_dvc(shell: list[str]) -> None:
     dvc.kill()
     dvc.wait()
     assert gone(stage, 5.0)
+
+
+@linux
+def test_who_listens_to_signals_is_asked_and_given_time(tmp_path: Path) -> None:
+    file = tmp_path / "state"
+    dvc, stage = started([], 60, LISTENS.format(file=str(file)), DVC_STAGE="train")
+    dvc.kill()
+    dvc.wait()
+    assert gone(stage, 5.0)
+    assert file.read_text() == "saved"
 
 
 @linux

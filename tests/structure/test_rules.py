@@ -12,9 +12,10 @@ from tests.structure.imports import ROOT, modules
 ONE_DOOR = {
     "albumentations": {"segpipe.dataset.transforms"},
     "jinja2": {"segpipe.report.page"},
-    "mlflow": {"segpipe.tracking"},
+    "mlflow": {"segpipe.tracking.mlflow_runs"},
     "onnxruntime": {"segpipe.inference.onnx_session"},
     "requests": {"segpipe.storage.download"},
+    "tensorboard": {"segpipe.tracking.event_files"},
 }
 
 
@@ -38,7 +39,7 @@ def test_each_file_says_its_idea_in_the_first_line(module: str) -> None:
 
 @pytest.mark.parametrize("module", ["stages.download", "stages.convert", "stages.split", "stages.report", "segpipe.cli.main"])
 def test_light_commands_start_without_heavy_libraries(module: str) -> None:
-    heavy = ("torch", "albumentations", "mlflow", "pandas", "cv2", "matplotlib", "requests", "jinja2")
+    heavy = ("torch", "albumentations", "mlflow", "pandas", "cv2", "matplotlib", "requests", "jinja2", "tensorboard")
     code = f"import sys, {module}; print([name for name in {heavy} if name in sys.modules])"
     result = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, cwd=ROOT)
     assert result.stdout.strip() == "[]"

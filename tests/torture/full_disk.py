@@ -178,7 +178,9 @@ def check(place: Place, ended: Ended, tally: Tally) -> None:
     if states:
         epoch, batch = map(int, states[-1].stem.split("-"))
         tally.with_state += 1
-        went_on = f"goes on at epoch {epoch + 1}, batch {batch + 1} of" in again.said
+        # Behind an epoch's last batch it is the validation that comes next.
+        parts = (f"batch {batch + 1} of", "its validation")
+        went_on = any(f"goes on at epoch {epoch + 1}, {part}" in again.said for part in parts)
         tally.went_on += went_on
     tally.same += place.outputs() == place.reference
     assert (place.states(), place.left()) == ([], []), f"left behind after the second run: {case}"

@@ -10,7 +10,7 @@ import pytest
 import torch
 from safetensors.torch import save_file
 
-from segpipe import paths, tracking
+from segpipe import paths
 from segpipe.dataset import class_weights, pack, presets
 from segpipe.dataset.split import folds
 from segpipe.diagnostics import memory
@@ -21,6 +21,7 @@ from segpipe.models.layers.resnet_encoder import ResNetEncoder
 from segpipe.params.stage_keys import TrainKeys
 from segpipe.reproducibility import code_hash
 from segpipe.storage.files import sha256_of
+from segpipe.tracking import mlflow_runs
 from segpipe.training import loop, optim
 from segpipe.workflows import model_card as model_cards
 from segpipe.workflows import train
@@ -280,7 +281,7 @@ def test_each_part_is_built_once(project: Path, monkeypatch: pytest.MonkeyPatch)
     params = params.model_copy(update={"train": params.train.model_copy(update={"epochs": 1, "limit_images": 2})})
     params = params.model_copy(update={"runtime": params.runtime.model_copy(update={"workers": 0})})
     monkeypatch.setenv("MLFLOW_TRACKING_URI", f"sqlite:///{project / 'mlflow.db'}")
-    monkeypatch.setattr(tracking, "start", lambda *given: Untracked())
+    monkeypatch.setattr(mlflow_runs, "start", lambda *given: Untracked())
     shutil.copy(ROOT / "runtime.lock", project)
     train.train(params, 0)
     assert sorted(built) == sorted(set(built)), "a part was built twice"

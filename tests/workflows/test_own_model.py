@@ -69,7 +69,7 @@ def test_its_own_model_is_scored_and_an_image_that_is_ignored_wholly_is_in_no_me
     save()
     Path("models/fold0/history.csv").write_text("epoch\n0\n")
     monkeypatch.setenv("MLFLOW_TRACKING_URI", f"sqlite:///{project / 'mlflow.db'}")
-    monkeypatch.setattr("segpipe.tracking.reopen", lambda experiment, fingerprint: Quiet())
+    monkeypatch.setattr("segpipe.tracking.mlflow_runs.reopen", lambda experiment, fingerprint: Quiet())
     evaluate.main(0)
     said = capsys.readouterr().out
     assert "val: 1 images; miou 0." in said

@@ -9,8 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from segpipe import tracking
 from segpipe.errors import PipelineError
+from segpipe.tracking import mlflow_runs
 from stages import report
 from tests.report.projects import finished, trained_with, write_params, write_run
 from tests.structure.imports import ROOT
@@ -104,6 +104,6 @@ def test_the_page_goes_to_each_folds_run(tmp_path: Path, monkeypatch: pytest.Mon
         def file(self, path: Path, where: str) -> None:
             sent.append((*self.which, path.as_posix(), where))
 
-    monkeypatch.setattr(tracking, "reopen", Tracker)
+    monkeypatch.setattr(mlflow_runs, "reopen", Tracker)
     run(folder, monkeypatch)
     assert sent == [("segpipe", f"print{fold}", "reports/index.html", "report") for fold in (0, 1)]

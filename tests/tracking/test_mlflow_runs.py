@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from mlflow import MlflowClient
 
-from segpipe import tracking
+from segpipe.tracking import mlflow_runs
 
 
 @pytest.fixture
@@ -25,13 +25,13 @@ def only_run(store: MlflowClient) -> Any:
 
 
 def test_a_run_carries_what_it_is_given(store: MlflowClient, tmp_path: Path) -> None:
-    tracker = tracking.start("test", "unet fold 0", {tracking.FINGERPRINT: "abc"})
+    tracker = mlflow_runs.start("test", "unet fold 0", {mlflow_runs.FINGERPRINT: "abc"})
     tracker.params({"seed": 42, "loss": {"name": "dice", "dice_weight": 0.5}})
     tracker.metrics({"train_loss": 1.0, "val_dice": 0.25}, 0)
     tracker.metrics({"train_loss": 0.5, "val_dice": 0.5}, 1)
     tracker.content("a.png", b"123", "predictions")
     tracker.end()
-    again = tracking.reopen("test", "abc")
+    again = mlflow_runs.reopen("test", "abc")
     again.metrics({"test.dice": 0.75})
     run = only_run(store)
     assert run.info.status == "FINISHED"
@@ -44,7 +44,7 @@ def test_a_run_carries_what_it_is_given(store: MlflowClient, tmp_path: Path) -> 
 def test_a_tracking_that_fails_warns_once(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
     monkeypatch.setenv("MLFLOW_TRACKING_URI", "http://127.0.0.1:9")
     monkeypatch.setenv("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "0")
-    tracker = tracking.start("test", "x", {})
+    tracker = mlflow_runs.start("test", "x", {})
     tracker.metrics({"a": 1.0})
     tracker.params({"seed": 1})
     tracker.end()
@@ -54,7 +54,7 @@ def test_a_tracking_that_fails_warns_once(monkeypatch: pytest.MonkeyPatch, capsy
 def test_an_mlflow_that_cannot_be_imported_warns_once(
     store: MlflowClient, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    tracker = tracking.start("test", "x", {})
+    tracker = mlflow_runs.start("test", "x", {})
     monkeypatch.setitem(sys.modules, "mlflow.entities", None)
     tracker.metrics({"a": 1.0})
     tracker.params({"seed": 1})
@@ -72,43 +72,43 @@ def test_a_database_that_cannot_be_opened_is_told_of_at_once(
     monkeypatch.setattr("mlflow.store.db.utils.time.sleep", lambda seconds: pytest.fail("it waits"))
     (tmp_path / "mlruns").mkdir()
     (tmp_path / "mlruns" / "mlflow.db").write_bytes(b"no database" * 100)
-    tracking.start("test", "x", {}).metrics({"a": 1.0})
+    mlflow_runs.start("test", "x", {}).metrics({"a": 1.0})
     assert capsys.readouterr().err == "warning: MLflow does not work: file is not a database. Nothing more is tracked.\n"
 
 
 def test_a_full_temporary_folder_stops_no_training(
     store: MlflowClient, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    tracker = tracking.start("test", "x", {})
+    tracker = mlflow_runs.start("test", "x", {})
     monkeypatch.setattr("tempfile.tempdir", str(tmp_path / "none"))
     tracker.content("a.png", b"123", "predictions")
     assert capsys.readouterr().err.count("warning: MLflow does not work: ") == 1
 
 
 def test_no_such_run_is_a_warning(store: MlflowClient, capsys: pytest.CaptureFixture[str]) -> None:
-    tracking.reopen("test", "never").metrics({"a": 1.0})
+    mlflow_runs.reopen("test", "never").metrics({"a": 1.0})
     assert "warning: MLflow has no run of this training" in capsys.readouterr().err
 
 
 def test_two_processes_may_make_the_database_at_once(store: MlflowClient) -> None:
-    code = "from segpipe import tracking; t = tracking.start('test', 'x', {}); t.metrics({'a': 1.0}); t.end()"
+    code = "from segpipe.tracking import mlflow_runs; t = mlflow_runs.start('test', 'x', {}); t.metrics({'a': 1.0}); t.end()"
     both = [subprocess.Popen([sys.executable, "-c", code], stderr=subprocess.PIPE, text=True) for _ in range(2)]
     assert all("warning" not in process.communicate()[1] for process in both)
     assert len(store.search_runs([store.get_experiment_by_name("test").experiment_id])) == 2
 
 
 def test_an_interrupted_run_goes_on_and_a_finished_one_does_not(store: MlflowClient) -> None:
-    tags = {tracking.FINGERPRINT: "abc"}
-    first = tracking.start("test", "unet fold 0", tags)
+    tags = {mlflow_runs.FINGERPRINT: "abc"}
+    first = mlflow_runs.start("test", "unet fold 0", tags)
     first.metrics({"train_loss": 1.0}, 0)
     first.metrics({"train_loss": 0.5}, 1)
     first.end("KILLED")
-    other = tracking.start("test", "unet fold 0", {tracking.FINGERPRINT: "def"})
+    other = mlflow_runs.start("test", "unet fold 0", {mlflow_runs.FINGERPRINT: "def"})
     assert other.last_step("train_loss") == -1
-    again = tracking.start("test", "unet fold 0", tags)
+    again = mlflow_runs.start("test", "unet fold 0", tags)
     assert again.last_step("train_loss") == 1
     again.end()
-    assert tracking.start("test", "unet fold 0", tags, interrupted=True).last_step("train_loss") == 1
+    assert mlflow_runs.start("test", "unet fold 0", tags, interrupted=True).last_step("train_loss") == 1
     again.end()
-    assert tracking.start("test", "unet fold 0", tags).last_step("train_loss") == -1
+    assert mlflow_runs.start("test", "unet fold 0", tags).last_step("train_loss") == -1
     assert len(store.search_runs([store.get_experiment_by_name("test").experiment_id])) == 3
