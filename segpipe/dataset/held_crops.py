@@ -1,7 +1,7 @@
 """Training batches cut and changed on the device on which the model trains; the decoded set lies there too."""
 
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
@@ -13,7 +13,7 @@ from torch import Tensor
 
 from segpipe.dataset import augment, tensor_changes
 from segpipe.dataset.crops import Place
-from segpipe.dataset.loader import Batch, EpochBatches
+from segpipe.dataset.loader import Batch, Key
 from segpipe.dataset.training_samples import AugmentedCrops
 from segpipe.images.resize import shrunk_size
 from segpipe.images.to_tensor import channels_first, unit_values
@@ -62,7 +62,7 @@ class HeldCrops:
 class HeldBatches:
     """The batches of the epoch that `order` was told; the first one brings the images to the device."""
 
-    def __init__(self, crops: HeldCrops, order: EpochBatches, threads: int) -> None:
+    def __init__(self, crops: HeldCrops, order: Iterable[list[Key]], threads: int) -> None:
         self.crops, self.order, self.threads = crops, order, threads
 
     def __iter__(self) -> Iterator[Batch]:

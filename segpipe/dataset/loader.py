@@ -86,6 +86,28 @@ class EpochBatches(Sampler[list[Key]]):
         yield from [keys[start:end] for start, end in zip((0, *ends), ends, strict=False)][self.first :]
 
 
+class OwnParts(Sampler[list[Key]]):
+    """Of each batch of `batches` the images that one of several processes computes: every `world`-th part, from its `rank` on."""
+
+    def __init__(self, batches: EpochBatches, parts: int, rank: int, world: int) -> None:
+        self.batches, self.parts, self.rank, self.world = batches, parts, rank, world
+
+    def __len__(self) -> int:
+        return len(self.batches)
+
+    def __iter__(self) -> Iterator[list[Key]]:
+        for keys in self.batches:
+            ends = np.cumsum(part_sizes(len(keys), self.parts))
+            cut = [keys[start:end] for start, end in zip((0, *ends), ends, strict=False)]
+            yield [key for part in cut[self.rank :: self.world] for key in part]
+
+
+def part_sizes(images: int, parts: int) -> list[int]:
+    """How many images each part of a batch has: they differ by one at most, the larger ones first."""
+    size, larger = divmod(images, parts)
+    return [size + (number < larger) for number in range(parts)]
+
+
 class WholeImages(Dataset[WholeImage]):
     """Images and masks as they are, for scoring at original resolution."""
 
@@ -100,8 +122,8 @@ class WholeImages(Dataset[WholeImage]):
         return WholeImage(item_id, self.pack.image(item_id), self.pack.mask(item_id))
 
 
-def training_loader(samples: TrainingSamples, batches: EpochBatches, workers: int, pin: bool) -> DataLoader[Any]:
-    """Yields `Batch`. Set `batches.epoch` and `batches.first` before each round."""
+def training_loader(samples: TrainingSamples, batches: Sampler[list[Key]], workers: int, pin: bool) -> DataLoader[Any]:
+    """Yields `Batch`. Set `epoch` and `first` of the `EpochBatches` behind `batches` before each round."""
     return DataLoader(
         samples,
         batch_sampler=batches,

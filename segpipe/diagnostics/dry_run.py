@@ -52,7 +52,7 @@ def dry_run(segmenter: Segmenter, shape: TrainingShape, batch_size: int, device:
         n_batches=BATCHES,
         validate=lambda run, record: {},
         autocast=precision.autocast(shape.train.precision, device),
-        backward=accumulate.backward(shape.train.accumulate, scaler),
+        backward=accumulate.backward(shape.train.accumulate, scaler, segmenter),
         step=precision.stepper(segmenter, optimizer, shape.optim.clip_norm, scaler),
         learning_rate=lambda epoch, history: 0.0,
         score=lambda record: 0.0,

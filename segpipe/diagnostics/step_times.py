@@ -21,7 +21,7 @@ from segpipe.dataset.loader import Batch
 from segpipe.losses.table import Losses
 from segpipe.storage import files
 from segpipe.training import loop
-from segpipe.training.loop import Run
+from segpipe.training.loop import ImageLosses, Run
 
 FIRST, WAITING = "first batch", "waiting for data"
 COPYING, FORWARD, LOSS, BACKWARD, STEP, REST = "copying", "forward", "loss", "backward", "step", "rest of the loop"
@@ -157,10 +157,10 @@ def _watched(run: Run, clock: Clock) -> Iterator[Run]:
         clock.enter(BACKWARD)
         return losses
 
-    def backward(trained: Run, batch: Batch) -> Losses:
-        losses = run.backward(trained, batch)
+    def backward(trained: Run, batch: Batch) -> ImageLosses:
+        found = run.backward(trained, batch)
         clock.enter(REST)
-        return losses
+        return found
 
     def step() -> None:
         clock.enter(STEP)

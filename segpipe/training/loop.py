@@ -15,7 +15,7 @@ from segpipe.errors import PipelineError
 from segpipe.images.to_tensor import unit_values
 from segpipe.losses.table import Losses, LossFunction
 from segpipe.reproducibility.seeds import seed_of
-from segpipe.training.counted_images import counted_images, sum_over_images
+from segpipe.training.counted_images import sum_over_images
 
 Record = dict[str, float]
 """An epoch's numbers: epoch, lr, train_loss and those of its terms, and val_... of each score that exists.
@@ -29,6 +29,9 @@ Batches = Callable[[int, int], Iterable[Batch]]
 
 SEEN, NOT_FINITE = "images", "not finite"
 """Among the sums: how many images count, and how many have a loss that is not a finite number."""
+
+ImageLosses = tuple[Losses, Tensor]
+"""The losses of a batch's images, each (N,), and which of them count, (N,) booleans."""
 
 Sums = dict[str, float]
 """Numbers that add up over images and processes, by name."""
@@ -107,8 +110,8 @@ class Run:
     autocast: Callable[[], AbstractContextManager[object]]
     """What the forward pass runs under."""
 
-    backward: Callable[["Run", Batch], Losses]
-    """Computes the losses of the batch's images, each (N,), and leaves the gradient of their mean in the weights.
+    backward: Callable[["Run", Batch], ImageLosses]
+    """Computes the losses of the whole batch's images, and leaves the gradient of their mean in the weights.
 
     The mean goes over the images that count, of the whole batch: batches differ by an image in size, so a mean of the means of
     ranks or of accumulated parts is not the mean. What the weights held of another batch is gone.
@@ -201,9 +204,9 @@ def train_epoch(run: Run) -> tuple[Record, Speed]:
         run.at_epoch(now)
         for group in run.optimizer.param_groups:
             group["lr"] = run.learning_rate(now, progress.history) * group["lr_scale"]
-        losses = run.backward(run, batch)
+        losses, counted = run.backward(run, batch)
         # Before the step, whose damage no later check could undo.
-        sums = run.reduce(_sums(losses, counted_images(batch.target)))
+        sums = run.reduce(_sums(losses, counted))
         _refuse_non_finite(run, sums, losses["loss"], batch.ids)
         # Where no image counts weights stay as they are, and no decay shrinks them.
         if sums[SEEN]:

@@ -154,7 +154,7 @@ def _run(
         n_batches=_n_batches(params, data),
         validate=_validate(params, data, device, kept, loss),
         autocast=precision.autocast(params.train.precision, device),
-        backward=accumulate.backward(params.train.accumulate, scaler),
+        backward=accumulate.backward(params.train.accumulate, scaler, segmenter),
         step=precision.stepper(segmenter, optimizer, params.optim.clip_norm, scaler),
         learning_rate=lambda epoch, history: schedule.learning_rate(params.optim, epoch, epochs, [*map(watched, history)]),
         score=_best_score(params, data),

@@ -24,9 +24,14 @@ def test_what_is_learned_is_seen_and_learning_ends_when_it_is_enough() -> None:
     assert short.reached == short.separations[-1] >= whole.separations[10]
 
 
+def in_two_parts() -> loop.Run:
+    plain = run()
+    return dataclasses.replace(plain, backward=accumulate.backward(2, None, plain.model))
+
+
 def test_a_batch_in_parts_is_seen_whole() -> None:
     batch = batches(0, 0, (5,))[0]
-    parts = overfit(run(backward=accumulate.backward(2, None)), batch, 0.01, 0, 3, 2.0)
+    parts = overfit(in_two_parts(), batch, 0.01, 0, 3, 2.0)
     assert parts.logits.shape[0] == 5 and len(parts.losses) == 3
 
 

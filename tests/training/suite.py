@@ -60,7 +60,7 @@ def run(**changes: Any) -> loop.Run:
         "n_batches": 2,
         "validate": lambda run, record: {"val_dice": 0.5},
         "autocast": precision.autocast("fp32", CPU),
-        "backward": accumulate.backward(1, None),
+        "backward": accumulate.backward(1, None, segmenter),
         "step": precision.stepper(segmenter, optimizer, OPTIM.clip_norm, None),
         "learning_rate": lambda epoch, history: schedule.learning_rate(OPTIM, epoch, 2, dice(history)),
         "score": monitored_score.of_whole("dice"),

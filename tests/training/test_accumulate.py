@@ -9,7 +9,6 @@ import pytest
 import torch
 from torch import Tensor
 
-from segpipe.dataset.loader import Batch
 from segpipe.losses.table import Losses
 from segpipe.training import accumulate, loop, precision, resume
 from tests.training import suite
@@ -18,7 +17,8 @@ from tests.training.ways.suite import CLIP, averaging, batches, run
 
 
 def in_parts(parts: int, **changes: Any) -> loop.Run:
-    return run(backward=accumulate.backward(parts, None), **changes)
+    plain = run(**changes)
+    return dataclasses.replace(plain, backward=accumulate.backward(parts, None, plain.model))
 
 
 @pytest.mark.parametrize("parts", [2, 3, 4])
@@ -45,7 +45,7 @@ def test_the_scaler_of_fp16_scales_each_part() -> None:
     scaler = torch.amp.GradScaler("cpu", init_scale=1024.0)
     step = precision.stepper(cut.model, cut.optimizer, CLIP, scaler)
     loop.fit(whole)
-    loop.fit(dataclasses.replace(cut, backward=accumulate.backward(2, scaler), step=step))
+    loop.fit(dataclasses.replace(cut, backward=accumulate.backward(2, scaler, cut.model), step=step))
     torch.testing.assert_close(cut.weights(), whole.weights(), rtol=0, atol=1e-6)
 
 
@@ -54,7 +54,8 @@ def test_the_network_never_sees_more_than_a_part_and_losses_keep_their_order() -
     cut = in_parts(2)
     cut.model.register_forward_pre_hook(lambda model, given: seen.append(len(given[0])))
     batch = next(iter(batches(9)(0, 0)))
-    losses = cut.backward(cut, batch)
+    losses, counted = cut.backward(cut, batch)
+    assert counted.tolist() == [True] * 9
     assert seen == [5, 4]
     assert not any(values.requires_grad for values in losses.values()), "the next part has the memory of this one"
     whole = loop.compute_losses(run(), batch)
@@ -63,7 +64,8 @@ def test_the_network_never_sees_more_than_a_part_and_losses_keep_their_order() -
 
 def test_batch_statistics_are_those_of_a_part() -> None:
     """The gradient is the mean of the parts' own, and running statistics see one part after the other."""
-    cut = dataclasses.replace(suite.run(), backward=accumulate.backward(2, None))
+    plain = suite.run()
+    cut = dataclasses.replace(plain, backward=accumulate.backward(2, None, plain.model))
     cut.model.eval()
     norms = [module for module in cut.model.modules() if isinstance(module, torch.nn.BatchNorm2d)]
     for norm in norms:
@@ -72,14 +74,14 @@ def test_batch_statistics_are_those_of_a_part() -> None:
     batch = suite.batches(0, 0, (4,))[0]
     cut.backward(cut, batch)
     wanted = [torch.zeros_like(weight) for weight in by_hand.parameters()]
-    for start in (0, 2):
-        part = Batch(batch.ids[start : start + 2], batch.image[start : start + 2], batch.target[start : start + 2])
+    for part in accumulate.cut(batch, 2):
         mean = loop.compute_losses(dataclasses.replace(cut, model=by_hand), part)["loss"].mean()
         gradients = torch.autograd.grad(mean, [*by_hand.parameters()])
         wanted = [total + gradient / 2 for total, gradient in zip(wanted, gradients, strict=True)]
     torch.testing.assert_close([weight.grad for weight in cut.model.parameters()], wanted, rtol=1e-4, atol=1e-6)
-    assert bytes_of(cut.model.state_dict()) == bytes_of(by_hand.state_dict())
+    torch.testing.assert_close(cut.model.state_dict(), by_hand.state_dict(), rtol=1e-5, atol=1e-6)
     assert {int(norm.num_batches_tracked) for norm in norms if norm.num_batches_tracked is not None} == {2}
+    assert {norm.momentum for norm in norms} == {0.1}
 
 
 @pytest.mark.parametrize("value", [float("nan"), float("inf")])

@@ -214,7 +214,7 @@ def test_the_scaler_of_fp16_steps_past_a_frozen_encoder(changes: dict[str, Any])
     plain, made = training(params), training(params)
     scaler = torch.amp.GradScaler("cpu", init_scale=1024.0)
     step = precision.stepper(made.model, made.optimizer, params.clip_norm, scaler)
-    scaled = dataclasses.replace(made, backward=accumulate.backward(1, scaler), step=step)
+    scaled = dataclasses.replace(made, backward=accumulate.backward(1, scaler, made.model), step=step)
     loop.fit(plain)
     loop.fit(scaled)
     assert scaler.get_scale() == 1024, "no step was skipped"

@@ -32,7 +32,7 @@ def losses_of() -> list[float]:
         model=segmenter,
         optimizer=optimizer,
         step=precision.stepper(segmenter, optimizer, params.clip_norm, None),
-        backward=accumulate.backward(1, None),
+        backward=accumulate.backward(1, None, segmenter),
         batches=lambda epoch, first: batches(epoch, first, (4, 4, 4, 4)),
         n_batches=4,
         epochs=5,

@@ -10,10 +10,9 @@ from torch.nn.parallel import DistributedDataParallel
 
 from segpipe.dataset.loader import Batch
 from segpipe.errors import PipelineError
-from segpipe.losses.table import Losses
 from segpipe.training.accumulate import share_of_mean
 from segpipe.training.counted_images import counted_images
-from segpipe.training.loop import Run, Sums, compute_losses
+from segpipe.training.loop import ImageLosses, Run, Sums, compute_losses
 from tests.training.ways.suite import rows
 
 
@@ -26,13 +25,13 @@ def prepare(run: Run, clip: float) -> Run:
     rank, world = dist.get_rank(), dist.get_world_size()
     model = DistributedDataParallel(run.model)
 
-    def backward(trained: Run, batch: Batch) -> Losses:
+    def backward(trained: Run, batch: Batch) -> ImageLosses:
         run.optimizer.zero_grad(set_to_none=True)
         losses, counted = compute_losses(trained, batch), counted_images(batch.target)
         images = add_up({"images": int(counted.sum())})["images"]
         # The wrapper takes the mean of the processes' gradients; wanted is their sum over how many images all have.
         (world * share_of_mean(losses["loss"], counted, int(max(images, 1)))).backward()
-        return losses
+        return losses, counted
 
     def step() -> None:
         if not nn.utils.clip_grad_norm_(model.parameters(), clip or math.inf).isfinite():

@@ -10,11 +10,10 @@ from opacus.optimizers import DPOptimizer
 
 from segpipe.dataset.loader import Batch
 from segpipe.errors import PipelineError
-from segpipe.losses.table import Losses
 from segpipe.reproducibility.seeds import seed_of
 from segpipe.training.accumulate import share_of_mean
 from segpipe.training.counted_images import counted_images
-from segpipe.training.loop import Record, Run, compute_losses
+from segpipe.training.loop import ImageLosses, Record, Run, compute_losses
 
 
 def prepare(run: Run, clip: float, noise: float, batch_size: int, delta: float, budget: float) -> Run:
@@ -37,12 +36,12 @@ def prepare(run: Run, clip: float, noise: float, batch_size: int, delta: float, 
         run.optimizer, noise_multiplier=noise, max_grad_norm=clip, expected_batch_size=batch_size, generator=generator
     )
 
-    def backward(trained: Run, batch: Batch) -> Losses:
+    def backward(trained: Run, batch: Batch) -> ImageLosses:
         optimizer.zero_grad(set_to_none=True)
-        losses = compute_losses(trained, batch)
+        losses, counted = compute_losses(trained, batch), counted_images(batch.target)
         # A sum: the optimizer divides by `batch_size`.
-        share_of_mean(losses["loss"], counted_images(batch.target), 1).backward()
-        return losses
+        share_of_mean(losses["loss"], counted, 1).backward()
+        return losses, counted
 
     def step() -> None:
         # Repeatable, as a test has to be; what is to stay private needs a seed that is in no file.
