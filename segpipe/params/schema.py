@@ -445,6 +445,11 @@ class TrackingParams(Section):
 class RuntimeParams(Section):
     device: Literal["auto", "cpu", "cuda"] = Field(description="auto | cpu | cuda")
     workers: int = Field(ge=0, le=256, description="processes that load and augment")
+    processes: int = Field(
+        ge=1,
+        le=1024,
+        description="processes that train together, a GPU each: they share the parts of train.accumulate",
+    )
     save_every: float = Field(
         ge=0, le=86400, description="seconds between two saved states of a training, from which it goes on when it was killed"
     )
@@ -517,6 +522,11 @@ class Params(Section):
         """What a batch that is computed in parts cannot have."""
         parts, size, loss = self.train.accumulate, self.train.batch_size, self.loss
         problems = []
+        if parts % self.runtime.processes:
+            problems.append(
+                f"runtime.processes: {self.runtime.processes} processes cannot share the {parts} parts of a batch evenly. "
+                f"Write a train.accumulate that is a multiple of {self.runtime.processes}; it decides bytes, processes do not."
+            )
         if parts > size:
             problems.append(
                 f"train.accumulate: {parts} parts of a batch of {size} images (train.batch_size) would leave some empty. "

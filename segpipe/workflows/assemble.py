@@ -29,11 +29,13 @@ from segpipe.training import (
     monitored_score,
     optim,
     precision,
+    processes,
     schedule,
     validate,
 )
 from segpipe.training import validation_plan as plans
 from segpipe.training.precision import Scaler
+from segpipe.training.processes import ALONE, Group
 from segpipe.training.validation_plan import ValidationPlan
 from segpipe.workflows.model_card import model_card
 from segpipe.workflows.training_data import TrainingData, wholly_ignored
@@ -53,11 +55,16 @@ class Training:
     card: Card
     scaler: Scaler
     cache: ImageCache
+    group: Group
     run: loop.Run
 
 
-def assemble(params: TrainKeys, data: TrainingData, device: torch.device, installed: dict[str, str]) -> Training:
-    """All parts, ready for `loop.fit`; `installed` holds the versions of the libraries that decide bytes.
+def assemble(
+    params: TrainKeys, data: TrainingData, device: torch.device, installed: dict[str, str], group: Group = ALONE
+) -> Training:
+    """All parts, ready for `loop.fit` in one of the processes of `group`.
+
+    `installed` holds the versions of the libraries that decide bytes.
 
     Raises PipelineError where parts do not fit one another, the data, or the device.
     """
@@ -73,15 +80,15 @@ def assemble(params: TrainKeys, data: TrainingData, device: torch.device, instal
     encoder = getattr(segmenter.network, "encoder", None)
     card = model_card(params, data, device, installed, classes.weights, weights_sha256)
     cache = _cache(params, data)
-    run = _run(params, data, device, segmenter, encoder, loss, scaler, cache)
-    return Training(params, data, device, classes, loss, segmenter, encoder, card, scaler, cache, run)
+    run = _run(params, data, device, segmenter, encoder, loss, scaler, cache, group)
+    return Training(params, data, device, classes, loss, segmenter, encoder, card, scaler, cache, group, run)
 
 
 def with_images(training: Training, n_train: int | None, n_validation: int | None) -> Training:
     """The same training on the first so many images of each part; None takes all. Its card stays that of the whole."""
     whole = training.data
     data = replace(whole, train_ids=whole.train_ids[:n_train], validation_ids=whole.validation_ids[:n_validation])
-    parts = (training.segmenter, training.encoder, training.loss, training.scaler, training.cache)
+    parts = (training.segmenter, training.encoder, training.loss, training.scaler, training.cache, training.group)
     return replace(training, data=data, run=_run(training.params, data, training.device, *parts))
 
 
@@ -138,6 +145,7 @@ def _run(
     loss: LossFunction,
     scaler: Scaler,
     cache: ImageCache,
+    group: Group,
 ) -> loop.Run:
     """The parts of the loop; who watches and where states are saved comes later."""
     optimizer = optim.build(params.optim, segmenter, encoder)
@@ -145,16 +153,17 @@ def _run(
     kept = copy.deepcopy(segmenter) if params.train.ema else segmenter
     watched = watched_score(params, data)
     epochs = params.train.epochs
+    gradients = (params.train.accumulate, scaler, segmenter)
     run = loop.Run(
         model=segmenter,
         weights=kept.state_dict,
         optimizer=optimizer,
         loss=loss,
-        batches=_batches(params, data, cache, device),
+        batches=_batches(params, data, cache, device, group),
         n_batches=_n_batches(params, data),
-        validate=_validate(params, data, device, kept, loss),
+        validate=_validate(params, data, device, kept, loss, group),
         autocast=precision.autocast(params.train.precision, device),
-        backward=accumulate.backward(params.train.accumulate, scaler, segmenter),
+        backward=accumulate.backward(*gradients) if group.world == 1 else processes.backward(*gradients, group),
         step=precision.stepper(segmenter, optimizer, params.optim.clip_norm, scaler),
         learning_rate=lambda epoch, history: schedule.learning_rate(params.optim, epoch, epochs, [*map(watched, history)]),
         score=_best_score(params, data),
@@ -169,7 +178,7 @@ def _run(
 
 
 def _validate(
-    params: TrainKeys, data: TrainingData, device: torch.device, segmenter: Segmenter, loss: LossFunction
+    params: TrainKeys, data: TrainingData, device: torch.device, segmenter: Segmenter, loss: LossFunction, group: Group
 ) -> Callable[[loop.Run, loop.Record], loop.Record]:
     """What validates the segmenter at the end of an epoch."""
     info = data.pack.info
@@ -178,7 +187,8 @@ def _validate(
         return loader.whole_image_loader(loader.WholeImages(data.pack, ids), params.runtime.workers)
 
     score = validate.scorer(segmenter, read, len(info.classes), loss, params.infer, params.input.long_side, device)
-    return validate.validator(validation_plan(params, data), score, info)
+    shared = score if group.world == 1 else processes.shared(score, group)
+    return validate.validator(validation_plan(params, data), shared, info)
 
 
 def _cache(params: TrainKeys, data: TrainingData) -> ImageCache:
@@ -189,23 +199,24 @@ def _cache(params: TrainKeys, data: TrainingData) -> ImageCache:
     return ImageCache(image_cache.plan(pack.index, data.train_ids, pack.info.channels, params.input.long_side, budget))
 
 
-def _batches(params: TrainKeys, data: TrainingData, cache: ImageCache, device: torch.device) -> loop.Batches:
-    """The augmented batches of an epoch, from one of them on."""
+def _batches(params: TrainKeys, data: TrainingData, cache: ImageCache, device: torch.device, group: Group) -> loop.Batches:
+    """The augmented batches of an epoch, from one of them on: what of them is this process's."""
     ids, draws = data.train_ids, training_crops(params, data, cache)
     weights = image_weights(data.pack, ids, params.augment.rare_classes)
     order = loader.EpochBatches(ids, params.train.batch_size, params.seed, data.fold, weights)
+    own = order if group.world == 1 else loader.OwnParts(order, params.train.accumulate, group.rank, group.world)
     batches: Iterable[loader.Batch]
     if params.augment.library == "torchvision":
         _require_room(params, data, device)
-        batches = HeldBatches(HeldCrops(draws, device), order, params.runtime.workers)
+        batches = HeldBatches(HeldCrops(draws, device), own, params.runtime.workers)
     else:
         samples, pin = loader.TrainingSamples(draws), device.type == "cuda"
-        batches = loader.training_loader(samples, order, params.runtime.workers, pin)
+        batches = loader.training_loader(samples, own, params.runtime.workers, pin)
 
     def of_epoch(epoch: int, first: int) -> Iterable[loader.Batch]:
         # One loader for all epochs keeps its workers alive; its sampler is told what comes next.
         order.epoch, order.first = epoch, first
-        return batches
+        return batches if group.world == 1 else processes.whole_ids(iter(batches), iter(order))
 
     return of_epoch
 

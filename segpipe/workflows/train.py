@@ -23,10 +23,12 @@ from segpipe.tracking import event_files
 from segpipe.training import device as devices
 from segpipe.training import early_stop, encoder_schedule, first_steps, history, interruption, loop, resume, snapshots
 from segpipe.training.norm_errors import translate_norm_errors
+from segpipe.training.processes import ALONE, Group
 from segpipe.training.run_log import RunLog
 from segpipe.workflows import track_training, watch_training
 from segpipe.workflows.assemble import Training, assemble, watched_score
 from segpipe.workflows.out_of_memory import translate_out_of_memory
+from segpipe.workflows.train_together import together
 from segpipe.workflows.training_data import image_warnings, read_fold
 
 SaveState = Callable[[loop.Run], None]
@@ -50,7 +52,13 @@ def train(params: TrainKeys, fold: int) -> Trained:
     """
     if params.tracking.tensorboard:
         event_files.require_installed()
-    training = prepare(params, fold)
+    with together(params, fold) as group:
+        return _train_first(prepare(params, fold, group))
+
+
+def _train_first(training: Training) -> Trained:
+    """As the first process of the training, or the only one."""
+    params, fold = training.params, training.data.fold
     folder = resume.folder_of(workspace.main_root(), fold, training.card.fingerprint)
     # The lock lies beside the folder, which `forget` deletes.
     exclusive = lock.exclusive(folder.with_suffix(".lock"), f"the training of fold {fold}")
@@ -63,13 +71,13 @@ def train(params: TrainKeys, fold: int) -> Trained:
     return trained
 
 
-def prepare(params: TrainKeys, fold: int) -> Training:
+def prepare(params: TrainKeys, fold: int, group: Group = ALONE) -> Training:
     """The training put together on the device that `params` asks for, with the settings that make it repeat itself."""
     command.set_environment()
     installed = versions.check()
     device = devices.select_device(params.runtime.device)
     devices.configure_determinism(params.threads, params.train.deterministic)
-    training = assemble(params, read_fold(fold, params.train.limit_images), device, installed)
+    training = assemble(params, read_fold(fold, params.train.limit_images), device, installed, group)
     with translate_norm_errors():
         _require_repeatable(training)
     return training
@@ -166,6 +174,8 @@ def _go_on(run: loop.Run, training: Training, states: resume.SavedStates) -> Non
     elif reason := resume.why_not(states.folder, recorded):
         print(f"starts anew: the training that was interrupted differs in {reason}", flush=True)
     states.note(recorded)
+    # The others restore what is there now.
+    training.group.wait()
 
 
 def _place(run: loop.Run) -> str:

@@ -102,7 +102,7 @@ def test_a_slow_part_is_slow_by_its_own_name_and_no_other_is(part: str, clock: T
 
 def test_parts_of_a_batch_that_comes_in_parts_add_up(clock: Time) -> None:
     plain = run()
-    plain = replace(plain, backward=accumulate.backward(2, None, plain.model))
+    plain = dataclasses.replace(plain, backward=accumulate.backward(2, None, plain.model))
     found = step_times.time_steps(dataclasses.replace(plain, loss=clock.before(plain.loss)), 0, 4)
     assert found == {each: 2.0 * (each == LOSS) for each in PARTS}
 
