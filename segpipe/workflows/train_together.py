@@ -21,7 +21,9 @@ from segpipe.training import device as devices
 from segpipe.training.processes import ALONE, Group
 
 INTERVAL_S, PATIENCE_S = 0.5, 5.0
-"""Between two looks whether all are there; and what the first process has to say that one is not, before it is ended."""
+"""Between two looks whether all are there; and how long the end of a process may be later than the error that it causes."""
+STUCK_S = 60.0
+"""The first process has so long to notice that another is gone and to end by itself."""
 
 
 @contextlib.contextmanager
@@ -79,11 +81,14 @@ def _others(params: TrainKeys, fold: int, world: int, meeting: Path) -> Iterator
 
 def _start(params: TrainKeys, fold: int, rank: int, world: int, meeting: Path) -> subprocess.Popen[str]:
     options = [str(value) for value in (fold, rank, world, meeting)]
+    # The very code that this process runs, wherever Python would look for it.
+    path = os.pathsep.join([str(Path(__file__).parents[2]), *filter(None, [os.environ.get("PYTHONPATH")])])
     process = subprocess.Popen(
         [sys.executable, "-m", "segpipe.workflows.train_along", *options],
         stdin=subprocess.PIPE,
         stdout=subprocess.DEVNULL,
         text=True,
+        env=os.environ | {"PYTHONPATH": path},
     )
     assert process.stdin
     # Its end, when this process is gone, ends the other.
@@ -116,7 +121,7 @@ def _watch(others: Sequence[subprocess.Popen[str]], over: threading.Event) -> No
     while not over.wait(INTERVAL_S):
         if sentence := _missing(others, 0.0):
             # One that ended in an error has said which, and so does this process, if it is the same one.
-            if not over.wait(PATIENCE_S):
+            if not over.wait(STUCK_S if dist.is_initialized() else PATIENCE_S):
                 print(f"error: {sentence}", file=sys.stderr, flush=True)
                 os._exit(2)
             return

@@ -1,5 +1,6 @@
-"""A training with averaged weights, sparse validation and bf16, killed again and again at its batches: one hash each time,
-whether the loader changes its images or the device on which it trains.
+"""A training with averaged weights, accumulated gradients, snapshots, sparse validation and bf16, killed again and again at
+its batches: one hash each time, whether the loader changes its images or the device on which it trains, and in two processes
+that of one.
 
 python -m tests.torture.resumed prints the hash of the weights for each number of saved states between two kills.
 """
@@ -17,11 +18,20 @@ from pathlib import Path
 from tests.pipeline.conftest import new_repository, set_params
 
 PARAMS = {
-    "train": {"epochs": 5, "precision": "bf16", "validate_every": 2, "validate_images": 3, "ema": 0.9},
+    "train": {
+        "epochs": 5,
+        "precision": "bf16",
+        "validate_every": 2,
+        "validate_images": 3,
+        "ema": 0.9,
+        "accumulate": 2,
+        "save_top_k": 2,
+        "snapshot_every": 2,
+    },
     # A state after each batch and each epoch: any of them may be the one that a kill leaves.
     "runtime": {"save_every": 0},
 }
-FILES = ("models/fold0/model.safetensors", "models/fold0/history.csv")
+FOLDER = "models/fold0"
 BETWEEN = (3, 5, 7)
 """Saved states between two kills. An epoch has 4, three batches and its end, so the kills come to all of its places."""
 DYING = """
@@ -67,9 +77,9 @@ def trained(repository: Path, between: int) -> tuple[str, int]:
     while run(repository, ["-c", DYING, "train", "--fold", "0", str(between)]):
         kills += 1
     digest = hashlib.sha256()
-    for name in FILES:
-        digest.update((repository / name).read_bytes())
-        (repository / name).unlink()
+    for path in sorted(path for path in (repository / FOLDER).rglob("*") if path.is_file()):
+        digest.update(path.name.encode() + path.read_bytes())
+        path.unlink()
     return digest.hexdigest(), kills
 
 
@@ -78,9 +88,10 @@ def compare(place: Path, chosen: tuple[int, ...], tell: Callable[[str], object] 
     repository = prepared(place, library)
     wanted, _ = trained(repository, 0)
     tell(f"never killed                      {wanted}")
-    for between in chosen:
+    for processes, between in [(1, each) for each in chosen] + [(2, chosen[0])]:
+        set_params(repository, {"runtime": {"processes": processes}})
         found, kills = trained(repository, between)
-        tell(f"killed {kills:3} times, {between} states apart {found}")
+        tell(f"killed {kills:3} times, {between} states apart {found}{' in two processes' if processes > 1 else ''}")
         if found != wanted:
             raise SystemExit(f"failed: killed after each {between} saved states it ends in other bytes")
         if not kills:

@@ -1,0 +1,98 @@
+"""A training of two processes ends in the bytes of one, also after one of them was killed; and all end together."""
+
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from segpipe.params import edit
+from stages import train
+from tests.pipeline.conftest import set_params
+from tests.structure.imports import ROOT
+
+
+@pytest.fixture
+def project(sample_project: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A training of some seconds in two parts a batch, as the current folder."""
+    folder = shutil.copytree(sample_project, tmp_path / "project")
+    set_params(folder, {"train": {"epochs": 8, "accumulate": 2, "ema": 0.5}, "runtime": {"workers": 1, "save_every": 0}})
+    monkeypatch.chdir(folder)
+    monkeypatch.setenv("DVC_ROOT", str(folder))
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", "nowhere://")
+    monkeypatch.delenv("DVC_STAGE", raising=False)
+    return folder
+
+
+def outputs() -> dict[str, bytes]:
+    return {path.name: path.read_bytes() for path in Path("models/fold0").iterdir()}
+
+
+def started(processes: int) -> subprocess.Popen[str]:
+    """The stage, after its first epoch."""
+    edit.write(Path("params.yaml"), {"runtime.processes": processes})
+    process = subprocess.Popen(
+        [sys.executable, "-m", "stages.train", "--fold", "0"],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        env=os.environ | {"PYTHONPATH": str(ROOT)},
+    )
+    assert process.stdout and process.stderr
+    while not (line := process.stdout.readline()).startswith("epoch "):
+        assert line, process.stderr.read()
+    return process
+
+
+def others(first: int) -> list[int]:
+    """The other processes of the training."""
+    listed = subprocess.run(["ps", "-eo", "pid,ppid,args"], capture_output=True, text=True, check=True).stdout
+    rows = [line.split(maxsplit=2) for line in listed.splitlines()[1:]]
+    return [int(pid) for pid, parent, command in rows if int(parent) == first and "train_along" in command]
+
+
+def test_two_processes_write_the_bytes_of_one(project: Path) -> None:
+    found = []
+    for processes in (1, 2):
+        edit.write(Path("params.yaml"), {"train.epochs": 2, "runtime.processes": processes})
+        train.main(0)
+        found.append(outputs())
+    assert found[0] == found[1]
+
+
+@pytest.mark.slow
+def test_killed_in_turn_it_ends_in_the_bytes_of_one_process(project: Path) -> None:
+    train.main(0)
+    wanted = outputs()
+    shutil.rmtree("models")
+    process = started(2)
+    (other,) = others(process.pid)
+    os.kill(other, signal.SIGKILL)
+    errors = process.communicate(timeout=60)[1]
+    assert process.returncode == 2, errors
+    assert "process 2 of 2 (runtime.processes) ended, killed by SIGKILL, and the training with it. The same command" in errors
+    assert "Traceback" not in errors
+    process = started(2)
+    (other,) = others(process.pid)
+    process.kill()
+    process.communicate(timeout=60)
+    until = time.monotonic() + 20
+    while Path(f"/proc/{other}").exists() and time.monotonic() < until:
+        time.sleep(0.1)
+    assert not Path(f"/proc/{other}").exists(), "it waits for nobody"
+    assert not Path("models/fold0/model.safetensors").exists()
+    process = started(2)
+    said, errors = process.communicate(timeout=120)
+    assert process.returncode == 0, errors
+    assert outputs() == wanted
+
+
+def test_a_mistake_that_all_find_is_said_once(project: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    edit.write(Path("params.yaml"), {"runtime.processes": 2, "optim.name": "sgd", "optim.lr": 1e30, "optim.clip_norm": 0.0})
+    with pytest.raises(Exception, match="not a finite number|not finite"):
+        train.main(0)
+    assert capfd.readouterr().err.count("finite") == 0, "the others say nothing"
