@@ -34,6 +34,7 @@ DECIDES_NO_BYTE = {
     "segpipe.params.stage_keys": "which keys a workflow sees; what it does with them stands in the workflow",
     "segpipe.workflows.out_of_memory": "the words of refusals",
     "segpipe.workflows.track_training": "what MLflow and TensorBoard are told",
+    "segpipe.workflows.keep_failed_step": "what is kept of a training that ends in an error",
     "segpipe.workflows.watch_training": "what a person sees of a training",
     "segpipe.training.run_log": "likewise",
     "segpipe.storage.yaml_mapping": "reads params.yaml for it",

@@ -11,11 +11,11 @@ import torch
 from torch import Tensor, nn
 
 from segpipe.dataset.loader import Batch
-from segpipe.errors import PipelineError
 from segpipe.images.to_tensor import unit_values
 from segpipe.losses.table import Losses, LossFunction
 from segpipe.reproducibility.seeds import seed_of
 from segpipe.training.counted_images import sum_over_images
+from segpipe.training.not_finite import NotFiniteError
 
 Record = dict[str, float]
 """An epoch's numbers: epoch, lr, train_loss and those of its terms, and val_... of each score that exists.
@@ -118,7 +118,7 @@ class Run:
     """
 
     step: Callable[[], None]
-    """The optimizer's step from these gradients, which it may clip. Raises PipelineError where they are not finite."""
+    """The optimizer's step from these gradients, which it may clip. Raises NotFiniteError where they are not finite."""
 
     learning_rate: Callable[[float, Sequence[Record]], float]
     """The learning rate at an epoch, a fraction inside one, after the epochs of the history."""
@@ -244,29 +244,31 @@ def _sums(losses: Losses, counted: Tensor) -> Sums:
 
 
 def _refuse_non_finite(run: Run, sums: Sums, losses: Tensor, ids: tuple[str, ...]) -> None:
-    """Raises PipelineError before the optimizer's step could carry the damage into the weights, in every process at once."""
+    """Raises NotFiniteError before the optimizer's step could carry the damage into the weights, in every process at once."""
     # A process that asked only its own losses would raise alone, and leave the others waiting for its gradients.
     if sums[NOT_FINITE]:
         guilty = [item for item, good in zip(ids, losses.detach().isfinite().tolist(), strict=True) if not good]
-        raise PipelineError(
+        raise NotFiniteError(
+            "loss",
             f"the loss is not a finite number in epoch {run.progress.epoch}, batch {run.progress.batch}, "
             f"images {', '.join(guilty) or 'of another process'}. "
-            "Lower optim.lr, set optim.clip_norm to 1, or train.precision to fp32; the weights were not touched by it."
+            "Lower optim.lr, set optim.clip_norm to 1, or train.precision to fp32; the weights were not touched by it.",
         )
 
 
 def _refuse_broken_weights(run: Run) -> None:
-    """Raises PipelineError where a step, or a statistic of a finite loss, went beyond what a float can hold.
+    """Raises NotFiniteError where a step, or a statistic of a finite loss, went beyond what a float can hold.
 
     In every process at once: a statistic may be broken in one of them alone.
     """
     state = run.model.state_dict() | run.weights()
     broken = [name for name, tensor in state.items() if not bool(tensor.isfinite().all())]
     if run.reduce({"broken": len(broken)})["broken"]:
-        raise PipelineError(
+        raise NotFiniteError(
+            "weights",
             f"the model holds numbers that are not finite after epoch {run.progress.epoch} "
             f"(in {', '.join(broken[:3]) or 'another process'}). "
-            "Lower optim.lr, set optim.clip_norm to 1, or train.precision to fp32."
+            "Lower optim.lr, set optim.clip_norm to 1, or train.precision to fp32.",
         )
 
 

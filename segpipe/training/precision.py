@@ -8,6 +8,7 @@ import torch
 from torch import nn
 
 from segpipe.errors import PipelineError
+from segpipe.training.not_finite import NotFiniteError
 
 Scaler = torch.amp.GradScaler | None
 Step = Callable[[], None]
@@ -35,7 +36,7 @@ def scaler(precision: str, device: torch.device) -> Scaler:
 
 
 def stepper(model: nn.Module, optimizer: torch.optim.Optimizer, clip: float, scaling: Scaler) -> Step:
-    """The step from gradients that were scaled by `scaling`, or were not. Its PipelineError says that one is not finite."""
+    """The step from gradients that were scaled by `scaling`, or were not. Its NotFiniteError says that one is not."""
     if scaling:
         return _scaled(model, optimizer, clip, scaling)
 
@@ -44,9 +45,10 @@ def stepper(model: nn.Module, optimizer: torch.optim.Optimizer, clip: float, sca
         norm = nn.utils.clip_grad_norm_(model.parameters(), clip or math.inf)
         # One number tells of all: the norm is not finite where a single gradient is not.
         if not bool(norm.isfinite()):
-            raise PipelineError(
+            raise NotFiniteError(
+                "gradient",
                 "a gradient is not a finite number, so the optimizer was not let near the weights. "
-                "Lower optim.lr, or set train.precision to fp32."
+                "Lower optim.lr, or set train.precision to fp32.",
             )
         optimizer.step()
 
@@ -63,9 +65,12 @@ def _scaled(model: nn.Module, optimizer: torch.optim.Optimizer, clip: float, sca
         scaling.update()
         # It leaves out a step whose gradient is not finite and halves its scale; below 1 it is no longer the scale's fault.
         if scaling.get_scale() < 1:
-            raise PipelineError(
+            # What it was for this step, which may be repeated.
+            scaling.update(scaling.get_scale() / scaling.get_backoff_factor())
+            raise NotFiniteError(
+                "gradient",
                 "the gradients are not finite numbers in fp16, however small the loss is made, so no step is taken any more. "
-                "Lower optim.lr, or set train.precision to bf16 or fp32."
+                "Lower optim.lr, or set train.precision to bf16 or fp32.",
             )
 
     return step

@@ -5,6 +5,7 @@ are kept: where the newest is damaged, the one before serves. All is deleted whe
 rerun proves something.
 """
 
+import contextlib
 import json
 import shutil
 import sys
@@ -14,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from segpipe.reproducibility.fingerprint import differences
-from segpipe.storage import files
+from segpipe.storage import checksummed, files
 from segpipe.storage.checksummed import DamagedError
 from segpipe.training import state
 from segpipe.training.loop import Run
@@ -61,6 +62,15 @@ class SavedStates:
                 print(f"warning: {path} is damaged ({error}); going back to the state before it", file=sys.stderr)
                 path.unlink(missing_ok=True)
         return False
+
+    def newest_finite(self) -> bytes | None:
+        """The newest whole state that holds finite numbers alone, None where there is none: such a training can be repeated."""
+        for path in reversed(self._states()):
+            with contextlib.suppress(DamagedError, OSError):
+                content = path.read_bytes()
+                if all(bool(tensor.isfinite().all()) for tensor in checksummed.opened(content)[0].values()):
+                    return content
+        return None
 
     def interrupted(self) -> bool:
         """Whether there are states to go on from."""

@@ -98,6 +98,13 @@ def training_crops(params: TrainKeys, data: TrainingData, cache: ImageCache) -> 
     return AugmentedCrops(data.pack, data.train_ids, params.augment, sizes.crop, sizes.long_side, params.seed, data.fold, cache)
 
 
+def batch_ids(training: Training, epoch: int, number: int) -> tuple[str, ...]:
+    """The images of an epoch's batch, in their order, without reading any."""
+    order = _order(training.params, training.data)
+    order.epoch, order.first = epoch, number
+    return tuple(item for _, item, _ in next(iter(order)))
+
+
 def validation_plan(params: TrainKeys, data: TrainingData) -> ValidationPlan:
     """Which epochs are validated, and on which images."""
     ignored = set(wholly_ignored(data.pack, data.validation_ids))
@@ -201,9 +208,7 @@ def _cache(params: TrainKeys, data: TrainingData) -> ImageCache:
 
 def _batches(params: TrainKeys, data: TrainingData, cache: ImageCache, device: torch.device, group: Group) -> loop.Batches:
     """The augmented batches of an epoch, from one of them on: what of them is this process's."""
-    ids, draws = data.train_ids, training_crops(params, data, cache)
-    weights = image_weights(data.pack, ids, params.augment.rare_classes)
-    order = loader.EpochBatches(ids, params.train.batch_size, params.seed, data.fold, weights)
+    draws, order = training_crops(params, data, cache), _order(params, data)
     own = order if group.world == 1 else loader.OwnParts(order, params.train.accumulate, group.rank, group.world)
     batches: Iterable[loader.Batch]
     if params.augment.library == "torchvision":
@@ -219,6 +224,12 @@ def _batches(params: TrainKeys, data: TrainingData, cache: ImageCache, device: t
         return batches if group.world == 1 else processes.whole_ids(iter(batches), iter(order))
 
     return of_epoch
+
+
+def _order(params: TrainKeys, data: TrainingData) -> loader.EpochBatches:
+    """Which images come when."""
+    weights = image_weights(data.pack, data.train_ids, params.augment.rare_classes)
+    return loader.EpochBatches(data.train_ids, params.train.batch_size, params.seed, data.fold, weights)
 
 
 def _require_images_for_parts(params: TrainKeys, data: TrainingData) -> None:

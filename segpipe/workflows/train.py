@@ -27,6 +27,7 @@ from segpipe.training.processes import ALONE, Group
 from segpipe.training.run_log import RunLog
 from segpipe.workflows import track_training, watch_training
 from segpipe.workflows.assemble import Training, assemble, watched_score
+from segpipe.workflows.keep_failed_step import keep_failed_step
 from segpipe.workflows.out_of_memory import translate_out_of_memory
 from segpipe.workflows.train_together import together
 from segpipe.workflows.training_data import image_warnings, read_fold
@@ -120,7 +121,7 @@ def _train(training: Training, states: resume.SavedStates, log: RunLog) -> Train
     with stop_signals.listening() as request:
         try:
             # The live line is gone before anything is said of what ended the training.
-            with translate_out_of_memory(training, run), watch.progress:
+            with keep_failed_step(training, run, states), translate_out_of_memory(training, run), watch.progress:
                 best = loop.fit(interruption.interruptible(run, request, lambda trained: states.save(trained, training.scaler)))
         except BaseException as error:
             if isinstance(error, stop_signals.Stopped):
