@@ -1,8 +1,8 @@
 """The folder that is left of a step which was not finite: the state before it, and which step it was.
 
 It lies beside the saved states and outlives them; a training has one at most. All draws follow from seed, fold, epoch and image,
-so the state and two numbers are the whole step. A forward pass in training mode changes batch normalisation's statistics and reads
-none of them, and a layer that reads them (in evaluation mode) leaves them as they are: the state after the forward pass repeats it.
+so the state and two numbers are the whole step. The forward pass was made before the state is saved: in training mode it changes
+batch normalisation's statistics and reads none of them, and a layer that reads them, in evaluation mode, leaves them as they are.
 """
 
 import json
@@ -43,7 +43,10 @@ def folder_of(root: Path, fold: int, fingerprint: str) -> Path:
 
 
 def write(folder: Path, failed: FailedStep, state: bytes | None) -> None:
-    """Writes the folder anew; without a state, the step is reached from the training's start. Raises PipelineError on a full disk."""
+    """Writes the folder anew; without a state the step is reached from the training's start.
+
+    Raises PipelineError where the disk is full.
+    """
     shutil.rmtree(folder, ignore_errors=True)
     if state is not None:
         files.write_bytes(folder / STATE, state)

@@ -5,7 +5,7 @@ from typing import Literal
 from segpipe.errors import PipelineError
 
 Broken = Literal["loss", "gradient", "weights"]
-"""What is not finite. The weights are untouched in the first two cases; in the last a step, or a batch's statistics, broke them."""
+"""What is not finite. Weights are untouched in the first two cases; in the last a step, or a batch's statistics, broke them."""
 
 
 class NotFiniteError(PipelineError):

@@ -1,0 +1,100 @@
+"""Which images of a batch, and pixels of which classes, the first numbers that are not finite belong to."""
+
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+from torch.nn import functional as F
+
+from segpipe.diagnostics.first_not_finite import Origin
+from segpipe.diagnostics.layer_scopes import LOSS
+from segpipe.diagnostics.not_finite_step import Examined
+from segpipe.losses.table import LossFunction
+from segpipe.record import IGNORE
+
+
+@dataclass(frozen=True)
+class Guilty:
+    """Places in the batch, and class ids: all images and no class where nothing tells one from another."""
+
+    images: list[int]
+    classes: list[int]
+
+
+def guilty(found: Examined, target: Tensor, loss: LossFunction, n_classes: int) -> Guilty:
+    """Whose numbers they are, by where the first ones stand; `target` is (N, H, W), that of the whole batch."""
+    if found.broken == "weights":
+        return Guilty(_by_input(found, len(target)), [])
+    rows = _rows(found.origin) if found.origin else []
+    images = rows or _rows_of(~found.losses["loss"].isfinite()) or [*range(len(target))]
+    return Guilty(images, _classes(found, images, target, loss, n_classes))
+
+
+def _rows(origin: Origin) -> list[int]:
+    """The images along the first axis of what is not finite."""
+    if not origin.where.ndim or len(origin.where) != len(origin.images):
+        return []
+    return [origin.images[row] for row in _rows_of(origin.where)]
+
+
+def _rows_of(where: Tensor) -> list[int]:
+    return where.flatten(1).any(dim=1).nonzero()[:, 0].tolist() if where.ndim > 1 else where.nonzero()[:, 0].tolist()
+
+
+def _by_input(found: Examined, n_images: int) -> list[int]:
+    """Of a statistic that is broken, the image whose values at its layer are the largest; else all."""
+    statistics = [each.layer for each in found.weights if each.gradient is None and each.layer in found.largest]
+    if not statistics:
+        return [*range(n_images)]
+    values = found.largest[statistics[0]]
+    return [max(values, key=lambda place: values[place])]
+
+
+def _classes(found: Examined, images: list[int], target: Tensor, loss: LossFunction, n_classes: int) -> list[int]:
+    """Those of some pixels and not of all; in the loss also those that alone make it not finite."""
+    origin, own = found.origin, target[images]
+    present = _ids(own)
+    in_loss = origin is None or origin.layer == LOSS
+    named: list[int] = []
+    if origin and _rows(origin):
+        where = origin.where[[origin.images.index(place) for place in images]]
+        named = (_columns(where, n_classes) if in_loss else []) or _under(where, own)
+    if not named and in_loss:
+        named = _alone(found, images, own, loss, present)
+    return [] if named == present and len(present) > 1 else named
+
+
+def _columns(where: Tensor, n_classes: int) -> list[int]:
+    """The classes of (N, C, ...), where it has an axis for them and not all of them are broken."""
+    if where.ndim < 2 or where.shape[1] != n_classes:
+        return []
+    broken = where.transpose(0, 1).flatten(1).any(dim=1).nonzero()[:, 0].tolist()
+    return broken if len(broken) < n_classes else []
+
+
+def _under(where: Tensor, target: Tensor) -> list[int]:
+    """The classes below the broken places of (N, H, W) or (N, C, h, w), a map of any size; none where all places are."""
+    if where.ndim not in (3, 4):
+        return []
+    places = where if where.ndim == 3 else where.any(dim=1)
+    if bool(places.all()):
+        return []
+    mask = F.interpolate(places[:, None].float(), target.shape[1:], mode="nearest")[:, 0] > 0
+    return _ids(target[mask.to(target.device)])
+
+
+def _alone(found: Examined, images: list[int], target: Tensor, loss: LossFunction, present: list[int]) -> list[int]:
+    """The classes that break the loss, or its gradient, when all other pixels are ignored."""
+    return [each for each in present if not _finite_alone(found, images, target.where(target == each, IGNORE), loss)]
+
+
+def _finite_alone(found: Examined, images: list[int], target: Tensor, loss: LossFunction) -> bool:
+    logits = found.logits[..., images, :, :, :].requires_grad_()
+    losses = loss(logits, target)["loss"]
+    if found.broken == "loss":
+        return bool(losses.isfinite().all())
+    return bool(torch.autograd.grad(losses.sum(), logits)[0].isfinite().all())
+
+
+def _ids(target: Tensor) -> list[int]:
+    return [number for number in target.unique().tolist() if number != IGNORE]
