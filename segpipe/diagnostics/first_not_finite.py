@@ -60,8 +60,8 @@ class Operations(TorchDispatchMode):
         known = [origin for each in inputs if (origin := self.origin_of(each)) and not _finite(each)]
         before = [each.clone() for each in inputs] if func._schema.is_mutable else inputs
         output = func(*args, **(kwargs or {}))
-        if name.startswith(("empty", "new_empty")):
-            # Whatever lay in the memory.
+        if not inputs or name.startswith(("empty", "new_empty")):
+            # A constant, of which only what is computed with it can be wrong, or whatever lay in the memory.
             return output
         for each in _floats(output):
             if not _finite(each):
@@ -77,11 +77,11 @@ class Operations(TorchDispatchMode):
 
 
 class Gradients:
-    """Looks at each node of a backward pass; `found` is the first that made a finite gradient one that is not."""
+    """Looks at each node of a backward pass; `found` are the first, of each part, that made a finite gradient one that is not."""
 
     def __init__(self, scopes: LayerScopes) -> None:
         self.scopes = scopes
-        self.found: Origin | None = None
+        self.found: list[Origin] = []
 
     def watch(self) -> None:
         """Watches all nodes that have a layer."""
@@ -93,11 +93,15 @@ class Gradients:
         images = self.scopes.images
 
         def look(made: Any, given: Any) -> None:
-            if self.found or not all(map(_finite, _floats(given))) or all(map(_finite, _floats(made))):
+            if (
+                any(each.images == images for each in self.found)
+                or not all(map(_finite, _floats(given)))
+                or all(map(_finite, _floats(made)))
+            ):
                 return
             name = re.sub(r"Backward\d*$", "", node.name())
             values = tuple(map(sizes, _floats(given)))
-            self.found = Origin(name, layer, _written_at(node), values, _broken_values(node, made), images)
+            self.found.append(Origin(name, layer, _written_at(node), values, _broken_values(node, made), images))
 
         return look
 

@@ -25,7 +25,7 @@ def guilty(found: Examined, target: Tensor, loss: LossFunction, n_classes: int) 
     """Whose numbers they are, by where the first ones stand; `target` is (N, H, W), that of the whole batch."""
     if found.broken == "weights":
         return Guilty(_by_input(found, len(target)), [])
-    rows = _rows(found.origin) if found.origin else []
+    rows = sorted({place for origin in found.origins for place in _rows(origin)})
     images = rows or _rows_of(~found.losses["loss"].isfinite()) or [*range(len(target))]
     return Guilty(images, _classes(found, images, target, loss, n_classes))
 
@@ -52,16 +52,16 @@ def _by_input(found: Examined, n_images: int) -> list[int]:
 
 def _classes(found: Examined, images: list[int], target: Tensor, loss: LossFunction, n_classes: int) -> list[int]:
     """Those of some pixels and not of all; in the loss also those that alone make it not finite."""
-    origin, own = found.origin, target[images]
-    present = _ids(own)
-    in_loss = origin is None or origin.layer == LOSS
-    named: list[int] = []
-    if origin and _rows(origin):
-        where = origin.where[[origin.images.index(place) for place in images]]
-        named = (_columns(where, n_classes) if in_loss else []) or _under(where, own)
+    own = target[images]
+    present, named = _ids(own), set[int]()
+    in_loss = found.origin is None or found.origin.layer == LOSS
+    for origin in found.origins:
+        if rows := _rows(origin):
+            where = origin.where[[origin.images.index(place) for place in rows]]
+            named |= {*((_columns(where, n_classes) if in_loss else []) or _under(where, target[rows]))}
     if not named and in_loss:
-        named = _alone(found, images, own, loss, present)
-    return [] if named == present and len(present) > 1 else named
+        named = {*_alone(found, images, own, loss, present)}
+    return [] if named == {*present} and len(present) > 1 else sorted(named)
 
 
 def _columns(where: Tensor, n_classes: int) -> list[int]:

@@ -1,6 +1,7 @@
 """Repeats one step of a training under anomaly detection, and says what of it is not finite, and where that begins."""
 
 import copy
+from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from typing import Any
@@ -14,7 +15,7 @@ from segpipe.diagnostics.layer_scopes import LOSS, LayerScopes
 from segpipe.losses.table import Losses
 from segpipe.models.segmenter import Segmenter
 from segpipe.training import loop
-from segpipe.training.not_finite import Broken, NotFiniteError
+from segpipe.training.not_finite import Broken, NotFiniteError, broken_names
 
 
 @dataclass(frozen=True)
@@ -29,15 +30,15 @@ class BrokenWeight:
 
 @dataclass
 class Examined:
-    """A step: what of it is not finite, None where all is, and where that begins, None where no operation does.
+    """A step: what of it is not finite, None where all is, and the operations in which that begins, one for each broken part.
 
     `losses` are those of its images, each (N,), and `logits` (N, K, H, W), with an axis more before it where the network has
-    branches. `largest` has, by layer and place in
-    the batch, the largest magnitude that was given to it; `weight` is the largest before the step, with its name.
+    branches. `largest` has, by layer and place in the batch, the largest magnitude that was given to it; `weight` is the largest
+    before the step, with its name.
     """
 
     broken: Broken | None = None
-    origin: Origin | None = None
+    origins: list[Origin] = field(default_factory=list)
     losses: Losses = field(default_factory=dict)
     logits: Tensor = field(default_factory=lambda: torch.zeros(0))
     weights: list[BrokenWeight] = field(default_factory=list)
@@ -45,18 +46,23 @@ class Examined:
     weight: tuple[str, float] = ("", 0.0)
     lr: float = 0.0
 
+    @property
+    def origin(self) -> Origin | None:
+        """The first of the operations; None where there is none."""
+        return self.origins[0] if self.origins else None
+
 
 class _DoneError(Exception):
     """The step was taken."""
 
 
 def examine(run: loop.Run, segmenter: Segmenter, batch: Batch) -> Examined:
-    """The step of `run.progress`, by the loop itself, on this batch. The run is changed by it as by any step."""
+    """The step of `run.progress`, by the loop itself, on this batch. It changes weights and optimizer as any step does, and no progress."""
     scopes = LayerScopes()
     operations, gradients = Operations(scopes), Gradients(scopes)
     parts: list[tuple[Losses, Tensor]] = []
     found = Examined(weight=_largest(segmenter))
-    broken_before = not_finite(run)
+    broken_before = broken_names(run.model.state_dict())
     before = {name: float(tensor.abs().max()) for name, tensor in segmenter.state_dict().items() if tensor.numel()}
 
     def loss(logits: Tensor, target: Tensor) -> Losses:
@@ -64,14 +70,16 @@ def examine(run: loop.Run, segmenter: Segmenter, batch: Batch) -> Examined:
             losses = run.loss(logits, target)
         scopes.own(losses, LOSS)
         gradients.watch()
-        found.origin = found.origin or operations.origin_of(losses["loss"])
+        if origin := operations.origin_of(losses["loss"]):
+            found.origins.append(origin)
         parts.append(({name: each.detach() for name, each in losses.items()}, logits.detach()))
         return losses
 
     def save_state(trained: loop.Run) -> None:
         raise _DoneError
 
-    step = replace(run, loss=loss, batches=lambda epoch, first: [batch], save_state=save_state)
+    progress = replace(run.progress, sums=dict(run.progress.sums))
+    step = replace(run, loss=loss, batches=lambda epoch, first: [batch], save_state=save_state, progress=progress)
     with torch.autograd.set_detect_anomaly(True, check_nan=False), scopes.watching(segmenter), operations:
         try:
             with suppress(_DoneError):
@@ -82,17 +90,12 @@ def examine(run: loop.Run, segmenter: Segmenter, batch: Batch) -> Examined:
     found.logits = torch.cat([logits for _, logits in parts], dim=-4)
     found.largest, found.lr = scopes.largest, float(run.optimizer.param_groups[-1]["lr"])
     if found.broken == "gradient":
-        found.origin = gradients.found
+        found.origins = gradients.found
     # A state that was saved after the forward pass has broken statistics, which no step in training mode reads.
-    broken = [name for name in not_finite(run) if name not in broken_before]
+    broken = [name for name in broken_names(run.model.state_dict()) if name not in broken_before]
     if not found.broken and broken:
         found.broken, found.weights = "weights", [_broken_weight(segmenter, name, before) for name in broken]
     return found
-
-
-def not_finite(run: loop.Run) -> list[str]:
-    """The weights and statistics of the run that are not finite."""
-    return [name for name, tensor in run.model.state_dict().items() if not bool(tensor.isfinite().all())]
 
 
 def _broken_weight(segmenter: Segmenter, name: str, before: dict[str, float]) -> BrokenWeight:
@@ -118,13 +121,14 @@ def reach(run: loop.Run, last: int) -> Batch | None:
     held: list[Batch] = []
     before: list[tuple[Any, dict[str, Any]]] = []
 
-    def backward(trained: loop.Run, batch: Batch) -> Losses:
-        held[:] = [batch]
-        before[:] = [(part, copy.deepcopy(part.state_dict())) for part in (trained.model, trained.optimizer)]
-        return run.backward(trained, batch)
+    def batches(epoch: int, first: int) -> Iterator[Batch]:
+        for batch in run.batches(epoch, first):
+            held[:] = [batch]
+            before[:] = [(part, copy.deepcopy(part.state_dict())) for part in (run.model, run.optimizer)]
+            yield batch
 
     def save_state(trained: loop.Run) -> None:
-        if trained.progress.batch and not_finite(trained):
+        if trained.progress.batch and broken_names(trained.model.state_dict()):
             trained.progress.batch -= 1
             raise _DoneError
         if trained.progress.epoch > last:
@@ -132,7 +136,7 @@ def reach(run: loop.Run, last: int) -> Batch | None:
             raise _DoneError
 
     try:
-        loop.fit(replace(run, backward=backward, save_state=save_state, hooks=()))
+        loop.fit(replace(run, batches=batches, save_state=save_state, hooks=()))
         held.clear()
     except (_DoneError, NotFiniteError):
         pass

@@ -15,7 +15,7 @@ from segpipe.images.to_tensor import unit_values
 from segpipe.losses.table import Losses, LossFunction
 from segpipe.reproducibility.seeds import seed_of
 from segpipe.training.counted_images import sum_over_images
-from segpipe.training.not_finite import NotFiniteError
+from segpipe.training.not_finite import NotFiniteError, broken_names
 
 Record = dict[str, float]
 """An epoch's numbers: epoch, lr, train_loss and those of its terms, and val_... of each score that exists.
@@ -261,8 +261,7 @@ def _refuse_broken_weights(run: Run) -> None:
 
     In every process at once: a statistic may be broken in one of them alone.
     """
-    state = run.model.state_dict() | run.weights()
-    broken = [name for name, tensor in state.items() if not bool(tensor.isfinite().all())]
+    broken = broken_names(run.model.state_dict() | run.weights())
     if run.reduce({"broken": len(broken)})["broken"]:
         raise NotFiniteError(
             "weights",

@@ -19,6 +19,7 @@ from segpipe.storage import checksummed, files
 from segpipe.storage.checksummed import DamagedError
 from segpipe.training import state
 from segpipe.training.loop import Run
+from segpipe.training.not_finite import broken_names
 from segpipe.training.precision import Scaler
 
 KEPT = 2
@@ -39,10 +40,14 @@ class SavedStates:
         self._pause = every_s
 
     def saver(self, scaler: Scaler) -> Callable[[Run], None]:
-        """A `Run.save_state` that saves a state when it is time. Raises PipelineError where it cannot be written."""
+        """A `Run.save_state` that saves a state when it is time. Raises PipelineError where it cannot be written.
+
+        A model that holds a number which is not finite is not saved: it is no place to go on from, and would push out the state
+        from before it broke, from which `segpipe replay` finds the step that broke it.
+        """
 
         def save_state(run: Run) -> None:
-            if time.monotonic() - self._last >= self._pause:
+            if time.monotonic() - self._last >= self._pause and not broken_names(run.model.state_dict()):
                 self.save(run, scaler)
 
         return save_state
@@ -68,7 +73,7 @@ class SavedStates:
         for path in reversed(self._states()):
             with contextlib.suppress(DamagedError, OSError):
                 content = path.read_bytes()
-                if all(bool(tensor.isfinite().all()) for tensor in checksummed.opened(content)[0].values()):
+                if not broken_names(checksummed.opened(content)[0]):
                     return content
         return None
 

@@ -64,7 +64,9 @@ def _require_same(folder: Path, differing: dict[str, tuple[Any, Any]], anyway: b
         if not key.startswith(DECIDING):
             print(f"warning: {key} was {then} then and is {now} here: the step may come out otherwise", file=sys.stderr)
     deciding = {key: both for key, both in differing.items() if key.startswith(DECIDING)}
-    if deciding and not anyway:
+    if deciding and anyway:
+        print(f"warning: this is not the step that failed: {_told(deciding)}", file=sys.stderr)
+    elif deciding:
         raise PipelineError(
             f"{folder}: this is not the training that failed: {_told(deciding)}. Bring that back to repeat the very step; or "
             "repeat it all the same with `--anyway`, to see whether changed code mends it. A changed parameter of the optimizer "
@@ -74,7 +76,13 @@ def _require_same(folder: Path, differing: dict[str, tuple[Any, Any]], anyway: b
 
 def _told(differing: dict[str, tuple[Any, Any]]) -> str:
     """In words, the first few."""
-    words = {"data": "data/prepared is other data", "folds": "the folds are others", "code": "the code has changed"}
+    words = {
+        "data": "data/prepared is other data",
+        "folds": "the folds are others",
+        "code": "the code has changed",
+        "encoder_weights": "the encoder starts from other weights",
+        "class_weights": "the weights of the classes are others",
+    }
     told = [words.get(key) or f"{key.removeprefix('params.')} was {then} and is {now}" for key, (then, now) in differing.items()]
     return ", ".join(told[:5]) + (f" and {len(told) - 5} more" if len(told) > 5 else "")
 

@@ -13,6 +13,7 @@ from segpipe.diagnostics.layer_scopes import INPUT, LOSS
 from segpipe.diagnostics.not_finite_step import Examined
 from segpipe.images.to_tensor import unit_values
 from segpipe.workflows.assemble import Training
+from segpipe.workflows.sanity_variants import USUAL_RATES
 
 SHOWN = 8
 """Images in the table, and in the picture."""
@@ -68,10 +69,12 @@ def advice(step: Step) -> Iterator[str]:
             f"({params.input.normalise} now)"
         )
     if _run_away(step):
+        usual = USUAL_RATES[optim.name]
+        rate = usual[0] if optim.lr > max(usual) else optim.lr / 10
         clip = "" if optim.clip_norm else ", optim.clip_norm: 1 (0 now)"
         yield (
-            f"the training had run away before this step, so no image is to blame: optim.lr: {optim.lr / 10:.3g} ({optim.lr:g} "
-            f"now){clip}, or more of optim.warmup_epochs ({optim.warmup_epochs} now)"
+            "the training had run away before this step, so no image or class is to blame: "
+            f"optim.lr: {rate:.3g} ({optim.lr:g} now){clip}, or more of optim.warmup_epochs ({optim.warmup_epochs} now)"
         )
     if step.in_fp32:
         yield f"train.precision: fp32 ({params.train.precision} now) holds these numbers"

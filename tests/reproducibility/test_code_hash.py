@@ -112,7 +112,8 @@ def test_each_name_has_its_file(room: str) -> None:
 
 def test_what_is_left_out_is_there_and_hands_nothing_on_that_counts() -> None:
     assert set(DECIDES_NO_BYTE) <= set(modules())
-    # What they make of images, models and records goes to MLflow, the console, the log, a refusal or a folder that is looked into, and nowhere else.
+    # What they make of images, models and records goes to MLflow, the console, the log, a refusal or a folder that
+    # `segpipe replay` looks into, and nowhere else.
     told = ("track_training", "watch_training", "out_of_memory", "keep_failed_step")
     others = set(DECIDES_NO_BYTE) - {f"segpipe.workflows.{name}" for name in told}
     behind = {name for module in others for name in imported_by(ROOT, module)}
