@@ -40,7 +40,10 @@ class Origin:
 
 
 class Operations(TorchDispatchMode):
-    """While it is entered, every operation is looked at; `origin_of` then names the one that broke a tensor."""
+    """Looks at every operation of a forward pass, from `begin` to `end`; `origin_of` then names the one that broke a tensor.
+
+    The backward pass between them is none of its matter, and what it held of the forward pass is let go.
+    """
 
     def __init__(self, scopes: LayerScopes) -> None:
         super().__init__()
@@ -48,12 +51,25 @@ class Operations(TorchDispatchMode):
         # By memory, which views share and a change in place leaves; the tensors are held, or it would be given out again.
         self._origins: dict[int, Origin] = {}
         self._held: list[Tensor] = []
+        self._looking = False
+
+    def begin(self) -> None:
+        """A forward pass starts."""
+        self._looking = True
+
+    def end(self) -> None:
+        """It has ended, and nobody will ask for its tensors."""
+        self._looking = False
+        self._origins.clear()
+        self._held.clear()
 
     def origin_of(self, tensor: Tensor) -> Origin | None:
         """The operation that made the first number that is not finite among all that led to this tensor."""
         return self._origins.get(_memory(tensor))
 
     def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+        if not self._looking:
+            return func(*args, **(kwargs or {}))
         name = func._schema.name.removeprefix("aten::")
         inputs = _floats((args[1:] if name in FILLED else args, kwargs or {}))
         # Before it runs, since it may write into what it reads.

@@ -12,11 +12,11 @@ from torch.autograd.graph import Node
 
 LIBRARIES = (str(Path(torch.__file__).parent), str(Path(__file__).parent))
 """Files whose lines say nothing of a model: torch's own, and those that watch."""
-INPUT, LOSS = "the input", "the loss"
+LOSS = "the loss"
 
 
 class LayerScopes:
-    """`now` is the innermost layer that computes, `network.encoder.0.0 (Conv2d)`; outside of all it is what the caller set.
+    """`now` is the innermost layer that computes, `network.encoder.0.0 (Conv2d)`; outside of all it is what `inside` says.
 
     `owners` holds each node of the backward graph with its layer; what was computed between the layers of a larger one is that
     one's own. `images` are the places in the batch of the images that are computed with, all or those of a part. `largest` has,
@@ -27,7 +27,7 @@ class LayerScopes:
         self.owners: dict[Node, str] = {}
         self.images = range(0)
         self.largest: dict[str, dict[int, float]] = {}
-        self._stack: list[tuple[str, list[Node]]] = [(INPUT, [])]
+        self._stack: list[tuple[str, list[Node]]] = [("", [])]
 
     @property
     def now(self) -> str:

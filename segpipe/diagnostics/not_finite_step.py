@@ -57,7 +57,10 @@ class _DoneError(Exception):
 
 
 def examine(run: loop.Run, segmenter: Segmenter, batch: Batch) -> Examined:
-    """The step of `run.progress`, by the loop itself, on this batch. It changes weights and optimizer as any step does, and no progress."""
+    """The step of `run.progress`, by the loop itself, on this batch.
+
+    It changes weights and optimizer as any step does, and leaves the progress as it is.
+    """
     scopes = LayerScopes()
     operations, gradients = Operations(scopes), Gradients(scopes)
     parts: list[tuple[Losses, Tensor]] = []
@@ -72,6 +75,7 @@ def examine(run: loop.Run, segmenter: Segmenter, batch: Batch) -> Examined:
         gradients.watch()
         if origin := operations.origin_of(losses["loss"]):
             found.origins.append(origin)
+        operations.end()
         parts.append(({name: each.detach() for name, each in losses.items()}, logits.detach()))
         return losses
 
@@ -80,12 +84,14 @@ def examine(run: loop.Run, segmenter: Segmenter, batch: Batch) -> Examined:
 
     progress = replace(run.progress, sums=dict(run.progress.sums))
     step = replace(run, loss=loss, batches=lambda epoch, first: [batch], save_state=save_state, progress=progress)
+    handle = segmenter.register_forward_pre_hook(lambda *_: operations.begin())
     with torch.autograd.set_detect_anomaly(True, check_nan=False), scopes.watching(segmenter), operations:
         try:
             with suppress(_DoneError):
                 loop.train_epoch(step)
         except NotFiniteError as error:
             found.broken = error.broken
+    handle.remove()
     found.losses = {name: torch.cat([losses[name] for losses, _ in parts]) for name in parts[0][0]}
     found.logits = torch.cat([logits for _, logits in parts], dim=-4)
     found.largest, found.lr = scopes.largest, float(run.optimizer.param_groups[-1]["lr"])

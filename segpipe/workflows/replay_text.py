@@ -9,7 +9,7 @@ from segpipe.console.tables import format_table
 from segpipe.dataset.loader import Batch
 from segpipe.diagnostics.first_not_finite import Origin, Sizes, sizes
 from segpipe.diagnostics.guilty_pixels import Guilty
-from segpipe.diagnostics.layer_scopes import INPUT, LOSS
+from segpipe.diagnostics.layer_scopes import LOSS
 from segpipe.diagnostics.not_finite_step import Examined
 from segpipe.images.to_tensor import unit_values
 from segpipe.workflows.assemble import Training
@@ -101,8 +101,7 @@ def _where(found: Examined) -> Iterator[str]:
 
 
 def _place(origin: Origin) -> str:
-    layer = {INPUT: "before the network", LOSS: "in the loss"}.get(origin.layer, f"in {origin.layer}")
-    return f"operation {origin.operation} {layer}" + (f", {origin.line}" if origin.line else "")
+    return f"operation {origin.operation} in {origin.layer}" + (f", {origin.line}" if origin.line else "")
 
 
 def _sizes(found: Sequence[Sizes]) -> str:

@@ -94,6 +94,7 @@ def test_a_scaler_that_leaves_out_every_step_is_told_and_one_that_leaves_out_som
     assert torch.equal(layer.weight, before)
     with pytest.raises(PipelineError, match=r"not finite numbers in fp16, however small the loss is made.*set train\.precision"):
         take(layer, step, scaler.scale(_NoNumber.apply(layer(torch.ones(1, 4)))))
+    assert scaler.get_scale() == 1, "that of the step, which may be repeated"
     scaler = torch.amp.GradScaler("cpu")
     fresh = precision.stepper(layer, optimizer, clip, scaler)
     take(layer, fresh, scaler.scale(_NoNumber.apply(layer(torch.ones(1, 4)))))

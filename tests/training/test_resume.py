@@ -107,6 +107,27 @@ def test_cut_off_while_the_encoder_is_frozen_or_after_it_ends_in_the_same_bytes(
     assert ended(resumed(tmp_path, **how)) == ended(fresh(**how))
 
 
+def test_a_model_that_is_broken_is_not_saved_and_the_newest_sound_one_is_kept(tmp_path: Path) -> None:
+    states = resume.SavedStates(tmp_path, 0.0)
+    assert states.newest_finite() is None
+    save_state, training = states.saver(None), fresh()
+
+    def break_after_three(run: loop.Run) -> None:
+        if (run.progress.epoch, run.progress.batch) == (1, 1):
+            run.model.state_dict()["network.encoder.blocks.0.1.running_var"].fill_(float("inf"))
+        save_state(run)
+
+    with pytest.raises(PipelineError, match="not finite after epoch 1"):
+        loop.fit(dataclasses.replace(training, save_state=break_after_three))
+    assert [path.name for path in sorted(tmp_path.glob("*.state"))] == ["000000-00000002.state", "000001-00000000.state"]
+    assert states.newest_finite() == (tmp_path / "000001-00000000.state").read_bytes()
+    # One that a signal asked for is saved as it is.
+    states.save(training, None)
+    (tmp_path / "000001-00000000.state").write_bytes(b"damaged")
+    assert states.newest_finite() is None
+    assert len([*tmp_path.glob("*.state")]) == resume.KEPT
+
+
 def test_it_goes_on_at_the_next_batch(tmp_path: Path) -> None:
     interrupted(tmp_path, 5)
     progress = resumed(tmp_path).progress

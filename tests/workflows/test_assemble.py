@@ -25,7 +25,7 @@ from segpipe.tracking import mlflow_runs
 from segpipe.training import loop, optim
 from segpipe.workflows import model_card as model_cards
 from segpipe.workflows import train
-from segpipe.workflows.assemble import Training, assemble
+from segpipe.workflows.assemble import Training, assemble, batch_ids
 from segpipe.workflows.model_card import model_card
 from segpipe.workflows.training_data import image_warnings, read_fold
 from tests import plain_params
@@ -241,6 +241,15 @@ def test_a_training_that_changes_images_where_it_trains_repeats_itself(project: 
     # The same seeds draw other changes there.
     assert loop.train_epoch(training_of().run)[0]["train_loss"] != loss
     assert fingerprint(params) != fingerprint()
+
+
+@pytest.mark.parametrize("rare", [0.0, 1.0])
+def test_the_images_of_a_batch_are_known_without_reading_one(project: Path, rare: float) -> None:
+    augment = PARAMS.augment.model_copy(update={"rare_classes": rare, "object_crop": rare})
+    training = training_of(with_value("train", "batch_size", 1).model_copy(update={"augment": augment}))
+    read = [[batch.ids for batch in training.run.batches(epoch, 0)] for epoch in range(8)]
+    assert [[batch_ids(training, epoch, number) for number in range(2)] for epoch in range(8)] == read
+    assert len({tuple(ids) for ids in read}) > 1
 
 
 def test_a_batch_in_parts_trains_and_parts_without_an_image_are_refused(project: Path) -> None:
