@@ -37,6 +37,7 @@ class Origin:
     where: Tensor
     images: range
     number: int = 0
+    backwards: bool = False
 
 
 class Operations(TorchDispatchMode):
@@ -117,7 +118,7 @@ class Gradients:
                 return
             name = re.sub(r"Backward\d*$", "", node.name())
             values = tuple(map(sizes, _floats(given)))
-            self.found.append(Origin(name, layer, _written_at(node), values, _broken_values(node, made), images))
+            self.found.append(Origin(name, layer, _written_at(node), values, _broken_values(node, made), images, backwards=True))
 
         return look
 

@@ -64,6 +64,7 @@ def examine(run: loop.Run, segmenter: Segmenter, batch: Batch) -> Examined:
     scopes = LayerScopes()
     operations, gradients = Operations(scopes), Gradients(scopes)
     parts: list[tuple[Losses, Tensor]] = []
+    of_logits: list[Origin] = []
     found = Examined(weight=_largest(segmenter))
     broken_before = broken_names(run.model.state_dict())
     before = {name: float(tensor.abs().max()) for name, tensor in segmenter.state_dict().items() if tensor.numel()}
@@ -75,6 +76,8 @@ def examine(run: loop.Run, segmenter: Segmenter, batch: Batch) -> Examined:
         gradients.watch()
         if origin := operations.origin_of(losses["loss"]):
             found.origins.append(origin)
+        if origin := operations.origin_of(logits):
+            of_logits.append(origin)
         operations.end()
         parts.append(({name: each.detach() for name, each in losses.items()}, logits.detach()))
         return losses
@@ -96,7 +99,8 @@ def examine(run: loop.Run, segmenter: Segmenter, batch: Batch) -> Examined:
     found.logits = torch.cat([logits for _, logits in parts], dim=-4)
     found.largest, found.lr = scopes.largest, float(run.optimizer.param_groups[-1]["lr"])
     if found.broken == "gradient":
-        found.origins = gradients.found
+        # A loss may be finite all the same, where it looks at the logits by comparisons alone.
+        found.origins = of_logits or gradients.found
     # A state that was saved after the forward pass has broken statistics, which no step in training mode reads.
     broken = [name for name in broken_names(run.model.state_dict()) if name not in broken_before]
     if not found.broken and broken:

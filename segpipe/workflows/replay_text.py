@@ -89,9 +89,11 @@ def _where(found: Examined) -> Iterator[str]:
         else:
             step = f"its gradient is at most {each.gradient:.3g}, and the learning rate {found.lr:.3g}"
             yield f"{each.name}, a weight of {each.layer}: at most {each.before:.3g} before the step; {step}"
-    if found.origin and found.broken == "gradient":
+    if found.origin and found.origin.backwards:
         yield f"backwards, the gradient of {_place(found.origin)}; the gradient that it got is {_sizes(found.origin.sizes)}"
     elif found.origin:
+        if found.broken == "gradient":
+            yield "forwards already: the logits are not finite, which the loss does not show"
         yield f"{_place(found.origin)}; it is given numbers of magnitude {_sizes(found.origin.sizes)}"
     elif not found.weights:
         yield "in no single operation: the gradients of several parts add up to it"
@@ -145,8 +147,10 @@ def _table(step: Step) -> str:
 
 
 def _largest(values: Tensor) -> str:
-    broken = int((~values.isfinite()).sum())
-    return f"{sizes(values)[1]:.3g}" + (f", {broken / values.numel():.0%} not finite" if broken else "")
+    broken = float((~values.isfinite()).float().mean())
+    if broken == 1:
+        return "none is finite"
+    return f"{sizes(values)[1]:.3g}" + (f", {broken:.1%} not finite" if broken else "")
 
 
 def _given_image(step: Step, place: int) -> float:

@@ -207,6 +207,17 @@ def test_a_gradient_that_is_infinite_in_the_loss_for_one_class() -> None:
     assert whose == Guilty([1], [2])
 
 
+def test_logits_that_the_loss_makes_finite_again() -> None:
+    def loss(logits: Tensor, target: Tensor) -> Losses:
+        return {"loss": torch.where(logits > 0, logits.sqrt(), 0.0).mean(dim=(1, 2, 3))}
+
+    model = segmenter(spoilt=Fault(lambda features: features / features.abs().amax(dim=(1, 2, 3), keepdim=True)))
+    found, origin, whose = found_in(model, run_of(model, loss))
+    assert found.broken == "gradient" and bool(found.losses["loss"].isfinite().all())
+    assert (origin.operation, origin.layer, origin.backwards) == ("div", "network.spoilt (Fault)", False)
+    assert whose.images == [DARK]
+
+
 def test_a_step_that_is_too_long_for_a_weight() -> None:
     def steep(logits: Tensor, target: Tensor) -> Losses:
         return {"loss": 100 * cross_entropy(logits, target)["loss"]}
