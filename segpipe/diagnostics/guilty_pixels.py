@@ -12,6 +12,9 @@ from segpipe.diagnostics.not_finite_step import Examined
 from segpipe.losses.table import LossFunction
 from segpipe.record import IGNORE
 
+TOO_LARGE = 1e17
+"""The square of a larger number, summed over the pixels of a batch, may be beyond what a float holds."""
+
 
 @dataclass(frozen=True)
 class Guilty:
@@ -42,12 +45,10 @@ def _rows_of(where: Tensor) -> list[int]:
 
 
 def _by_input(found: Examined, n_images: int) -> list[int]:
-    """Of a statistic that is broken, the image whose values at its layer are the largest; else all."""
-    statistics = [each.layer for each in found.weights if each.gradient is None and each.layer in found.largest]
-    if not statistics:
-        return [*range(n_images)]
-    values = found.largest[statistics[0]]
-    return [max(values, key=lambda place: values[place])]
+    """Of a statistic that is broken, the images whose values at its layer cannot be squared and summed; else all."""
+    statistics = [found.largest.get(each.layer, {}) for each in found.weights if each.gradient is None]
+    images = [place for place, value in statistics[0].items() if value > TOO_LARGE] if statistics else []
+    return sorted(images) or [*range(n_images)]
 
 
 def _classes(found: Examined, images: list[int], target: Tensor, loss: LossFunction, n_classes: int) -> list[int]:

@@ -85,7 +85,8 @@ def advice(step: Step) -> Iterator[str]:
 def _where(found: Examined) -> Iterator[str]:
     for each in found.weights[:3]:
         if each.gradient is None:
-            yield f"{each.name}, a statistic of {each.layer}: what the layer is given is too large to be squared or summed"
+            given = max(found.largest.get(each.layer, {0: float("nan")}).values())
+            yield f"{each.name}, a statistic of {each.layer}, which is given values up to {given:.3g}"
         else:
             step = f"its gradient is at most {each.gradient:.3g}, and the learning rate {found.lr:.3g}"
             yield f"{each.name}, a weight of {each.layer}: at most {each.before:.3g} before the step; {step}"
