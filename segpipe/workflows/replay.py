@@ -127,7 +127,7 @@ def _in_fp32(training: Training, batch: Batch, found: Examined, folder: Path, co
     whole = replace(
         run,
         autocast=precision.autocast("fp32", training.device),
-        backward=accumulate.backward(params.accumulate, None),
+        backward=accumulate.backward(params.accumulate, None, training.segmenter),
         step=precision.stepper(run.model, run.optimizer, training.params.optim.clip_norm, None),
     )
     finite = examine(whole, training.segmenter, batch).broken is None

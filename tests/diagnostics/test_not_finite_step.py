@@ -89,7 +89,7 @@ def run_of(model: Segmenter, loss: LossFunction = cross_entropy, **changes: Any)
 
 
 def in_parts(run: loop.Run) -> loop.Run:
-    return replace(run, backward=accumulate.backward(2, None))
+    return replace(run, backward=accumulate.backward(2, None, run.model))
 
 
 def with_average(run: loop.Run) -> loop.Run:
