@@ -139,7 +139,7 @@ def _table(step: Step) -> str:
     rows = []
     for place in [*step.guilty.images, *others][:SHOWN]:
         image = unit_values(step.batch.image[place])
-        at_layer = [f"{found.largest[layer][place]:.3g}"] if layer in found.largest else []
+        at_layer = [f"{found.largest[layer].get(place, float('nan')):.3g}"] if layer in found.largest else []
         values = f"{float(image.min()):.3g} .. {float(image.max()):.3g}"
         given = f"{_given_image(step, place):.3g}"
         logits = _largest(found.logits[..., place, :, :, :])

@@ -124,6 +124,16 @@ def test_a_division_by_zero_in_one_image(way: Callable[[loop.Run], loop.Run]) ->
     assert all(not bool(each.isfinite()) for each in found.losses["loss"][2:]), "batch normalisation has spread it"
 
 
+@pytest.mark.parametrize("value", [math.nan, math.inf])
+def test_an_image_that_is_not_finite_itself(value: float) -> None:
+    model, whole = segmenter(), batch()
+    image = whole.image.float() / 255
+    image[3, 1, 2, 6] = value
+    found = examine(run_of(model), model, Batch(whole.ids, image, whole.target))
+    assert found.broken == "loss" and found.origin and found.origin.layer == "the model (Segmenter)"
+    assert guilty(found, whole.target, cross_entropy, N_CLASSES) == Guilty([3], [1])
+
+
 def test_an_operation_between_the_layers_of_a_larger_one_is_that_ones_own() -> None:
     model = segmenter(block=Between(lambda features: features.log()))
     origin = found_in(model, run_of(model))[1]
