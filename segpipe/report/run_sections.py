@@ -14,7 +14,7 @@ GATE = {
     "opset": "ONNX opset",
 }
 
-ORDER = ("input", "augment", "model", "loss", "optim", "train", "infer")
+ORDER = ("input", "augment", "model", "loss", "optim", "train", "dp", "infer")
 """The sections of params.yaml in their own order; others follow. run.json has all keys by the alphabet."""
 
 Lines = dict[str, str]

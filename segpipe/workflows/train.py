@@ -25,7 +25,7 @@ from segpipe.training import early_stop, encoder_schedule, first_steps, history,
 from segpipe.training.norm_errors import translate_norm_errors
 from segpipe.training.processes import ALONE, Group
 from segpipe.training.run_log import RunLog
-from segpipe.workflows import track_training, watch_training
+from segpipe.workflows import private_training, track_training, watch_training
 from segpipe.workflows.assemble import Training, assemble, watched_score
 from segpipe.workflows.keep_failed_step import keep_failed_step
 from segpipe.workflows.out_of_memory import translate_out_of_memory
@@ -107,7 +107,7 @@ def _train(training: Training, states: resume.SavedStates, log: RunLog) -> Train
     weighted = class_weights_sentence(training)
     _announce(training, where, weighted)
     told = track_training.start(training, where, weighted, states.interrupted())
-    for line in encoder_notes(training):
+    for line in (*encoder_notes(training), *private_training.notes(training.card.training, training.run.epochs)):
         print(line)
     optim = training.params.optim
     watch = watch_training.watch(training, log)
@@ -201,6 +201,7 @@ def _write(training: Training, progress: loop.Progress, best: loop.Best) -> Path
     fold, segmenter, card = training.data.fold, training.segmenter, training.card
     segmenter.load_state_dict(best.weights)
     outcome = {"best_epoch": best.epoch, "epochs": len(progress.history), "first_steps": progress.first_steps}
+    outcome |= private_training.spent(card.training, progress.history)
     history.write(paths.history_file(fold), progress.history)
     model_file.save(paths.model_file(fold), segmenter, replace(card, training=card.training | outcome))
     return paths.model_file(fold)
