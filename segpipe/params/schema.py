@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
-from segpipe.errors import plain
+from segpipe.errors import PipelineError, plain
 from segpipe.params.architectures import ARCHITECTURES, BUNDLED, BUNDLED_INPUTS, PHOTO_INPUTS, patch_of
 from segpipe.params.messages import SHORT
 
@@ -612,6 +612,15 @@ class Params(Section):
 def _multiple(size: int, stride: int, most: int) -> int:
     """The multiple of the stride from `size` on, or the largest one that is not above `most`."""
     return min(size + -size % stride, most - most % stride)
+
+
+def require_repeatable(params: Params) -> None:
+    """Raises PipelineError for a training that draws other noise each time, so that no second one can be compared with it."""
+    if params.train.strategy == "private":
+        raise PipelineError(
+            "train.strategy: private draws batches and noise that nobody can draw again, so a second training never gives the "
+            "same bytes, and there is nothing to compare. Write single to compare all else."
+        )
 
 
 def takes_weights(model: ModelParams) -> bool:

@@ -1,5 +1,6 @@
 """Differentially private training (DP-SGD, Abadi et al. 2016, arXiv:1607.00133), with Opacus; the only file that imports it."""
 
+import contextlib
 import functools
 import math
 import warnings
@@ -120,32 +121,31 @@ def prepare(
     )
 
 
-def require_own_gradients(model: nn.Module, channels: int, size: int) -> None:
+def require_own_gradients(run: Run, channels: int, size: int) -> None:
     """Raises PipelineError where the gradients of two images of random numbers are not those that each has alone.
 
-    `model` is that of `prepare`; it is tried in float32, without dropout.
+    `run` is what `prepare` made. Its network and loss are tried in float32, as in the last epoch but for dropout.
     """
-    model.train()
+    model: Any = run.model.train()
+    run.at_epoch(run.epochs - 1.0)
     for module in model.modules():
         if not [*module.parameters()]:
             module.eval()
     random = torch.Generator().manual_seed(0)
-    device = next(model.parameters()).device
-    images = torch.rand(2, channels, size, size, generator=random).to(device, memory_format=torch.channels_last)
+    images = torch.rand(2, channels, size, size, generator=random).to(run.device, memory_format=torch.channels_last)
+    # Classes that there are in any data.
+    targets = torch.randint(0, 2, (2, size, size), generator=random).to(run.device)
+    learning = [weight for weight in model.parameters() if weight.requires_grad]
     try:
-        logits = model(images)
-        weights = torch.randn(logits.shape, generator=random).to(device)
-        _backward((logits * weights).sum())
-        learning = [weight for weight in model.parameters() if weight.requires_grad]
-        together = [_flat([weight.grad_sample[number] for weight in learning]) for number in range(2)]  # type: ignore[attr-defined]
-        alone = [_alone(model, learning, images[number, None], weights[number, None]) for number in range(2)]
+        _backward(run.loss(model(images), targets)["loss"].sum())
+        together = [_flat([weight.grad_sample[number] for weight in learning]) for number in range(2)]
+        alone = [_alone(run, model, learning, images[number, None], targets[number, None]) for number in range(2)]
     except (AttributeError, NotImplementedError, RuntimeError, TypeError, ValueError) as error:
         raise _refusal(str(error)) from None
     for own, wanted in zip(together, alone, strict=True):
         if not float((own - wanted).norm()) <= ALIKE * float(wanted.norm()):
             raise _refusal("that of an image depends on which others are in its batch, or is computed wrongly")
-    for weight in learning:
-        weight.grad = weight.grad_sample = None  # type: ignore[attr-defined]
+    run.optimizer.zero_grad(set_to_none=True)
 
 
 def _parts(batch: Batch, size: int) -> Iterator[tuple[Batch, bool]]:
@@ -155,10 +155,16 @@ def _parts(batch: Batch, size: int) -> Iterator[tuple[Batch, bool]]:
 
 
 def _backward(loss: Tensor) -> None:
-    with warnings.catch_warnings():
-        # Torch says so of a network whose input needs no gradient, as an image does not.
-        warnings.filterwarnings("ignore", message="Full backward hook is firing")
+    with _quiet():
         loss.backward()
+
+
+@contextlib.contextmanager
+def _quiet() -> Iterator[None]:
+    """Without what torch says of a network whose input needs no gradient, as an image does not."""
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", message="Full backward hook is firing")
+        yield
 
 
 def _add_noise(run: Run, optimizer: Any, deviation: float, test_seed: int) -> None:
@@ -224,9 +230,12 @@ def _with_own_gradients(opacus: Any, model: nn.Module, network: nn.Module) -> nn
     return wrapped
 
 
-def _alone(model: Any, learning: list[nn.Parameter], image: Tensor, weights: Tensor) -> Tensor:
+def _alone(run: Run, model: Any, learning: list[nn.Parameter], image: Tensor, target: Tensor) -> Tensor:
+    """The gradient of one image, as torch computes it."""
     model.disable_hooks()
-    gradients = torch.autograd.grad((model(image) * weights).sum(), learning)
+    loss = run.loss(model(image), target)["loss"].sum()
+    with _quiet():
+        gradients = torch.autograd.grad(loss, learning)
     model.enable_hooks()
     return _flat(gradients)
 

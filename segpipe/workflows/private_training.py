@@ -78,7 +78,7 @@ def prepare(
     part = -(-params.train.batch_size // params.train.accumulate)
     own = encoder if takes_weights(params.model) else None
     made = private.prepare(drawn, network, own, mechanism, dp.max_grad_norm, params.train.batch_size, part, dp.test_seed)
-    private.require_own_gradients(made.model, data.pack.info.channels, params.input.crop)
+    private.require_own_gradients(made, data.pack.info.channels, params.input.crop)
     return made
 
 
