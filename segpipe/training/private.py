@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from typing import Any
 
+import numpy as np
 import torch
 from torch import Tensor, nn
 from torch.nn.modules.batchnorm import _BatchNorm  # above BatchNorm1d, 2d and 3d; it has no public name
@@ -136,6 +137,7 @@ def require_own_gradients(run: Run, channels: int, size: int) -> None:
     # Classes that there are in any data.
     targets = torch.randint(0, 2, (2, size, size), generator=random).to(run.device)
     learning = [weight for weight in model.parameters() if weight.requires_grad]
+    run.optimizer.zero_grad(set_to_none=True)
     try:
         _backward(run.loss(model(images), targets)["loss"].sum())
         together = [_flat([weight.grad_sample[number] for weight in learning]) for number in range(2)]
@@ -261,8 +263,10 @@ def _epsilon(noise: float, rate: float, steps: int, delta: float) -> float:
 
     accountant = PRVAccountant()
     accountant.history = [(noise, rate, steps)]
-    rough = float(accountant.get_epsilon(delta))
-    return rough if rough > 0.01 * FINE else float(accountant.get_epsilon(delta, eps_error=max(rough / FINE, 1e-4)))
+    # Where each step has all images it takes the logarithm of 0, to leave it out after.
+    with np.errstate(divide="ignore"):
+        rough = float(accountant.get_epsilon(delta))
+        return rough if rough > 0.01 * FINE else float(accountant.get_epsilon(delta, eps_error=max(rough / FINE, 1e-4)))
 
 
 @functools.cache
