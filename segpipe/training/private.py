@@ -15,11 +15,10 @@ from torch.nn.modules.batchnorm import _BatchNorm  # above BatchNorm1d, 2d and 3
 
 from segpipe.dataset.loader import Batch
 from segpipe.errors import PipelineError
-from segpipe.losses.table import Losses
 from segpipe.reproducibility import unrecorded
 from segpipe.training.accumulate import cut, joined, share_of_mean
 from segpipe.training.counted_images import counted_images
-from segpipe.training.loop import Record, Run, compute_losses
+from segpipe.training.loop import ImageLosses, Record, Run, compute_losses
 
 ALIKE = 1e-2
 """Largest distance of an image's gradient from the same one computed alone, as a share of its norm."""
@@ -94,7 +93,8 @@ def prepare(
         run.at_epoch(epoch)
         _rest(frozen)
 
-    def backward(trained: Run, batch: Batch) -> Losses:
+    def backward(trained: Run, batch: Batch) -> ImageLosses:
+        counted = counted_images(batch.target)
         optimizer.zero_grad(set_to_none=True)
         # Dropout draws for places in a batch, which would tell who else is in it if it could be drawn again.
         torch.manual_seed(int(_generator(run, test_seed, "dropout").integers(2**63)))
@@ -108,11 +108,11 @@ def prepare(
                 optimizer.signal_skip_step()
                 optimizer.step()
                 optimizer.zero_grad(set_to_none=True)
-        if not bool(counted_images(batch.target).any()):
+        if not bool(counted.any()):
             # The loop makes no step of a batch in which nothing counts; here a step left out would tell that.
             _clear(optimizer)
             optimizer.step()
-        return joined(found) if found else {"loss": torch.zeros(0, device=run.device)}
+        return joined(found) if found else {"loss": torch.zeros(0)}, counted
 
     def validate(trained: Run, record: Record) -> Record:
         return run.validate(trained, record) | {"epsilon": mechanism.epsilon(run.progress.epoch + 1)}
