@@ -263,8 +263,10 @@ def _epsilon(noise: float, rate: float, steps: int, delta: float) -> float:
 
     accountant = PRVAccountant()
     accountant.history = [(noise, rate, steps)]
-    # Where each step has all images it takes the logarithm of 0, to leave it out after.
-    with np.errstate(divide="ignore"):
+    # Where each step has all images it takes the logarithm of 0, to leave it out after. Its first guess of how far to compute is
+    # by Renyi divergences, which warn of themselves.
+    with np.errstate(divide="ignore"), warnings.catch_warnings():
+        warnings.filterwarnings("ignore", message="Optimal order is the")
         rough = float(accountant.get_epsilon(delta))
         return rough if rough > 0.01 * FINE else float(accountant.get_epsilon(delta, eps_error=max(rough / FINE, 1e-4)))
 
