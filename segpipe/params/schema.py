@@ -580,6 +580,8 @@ class Params(Section):
             ),
             f"train.save_top_k: {train.save_top_k} lets private validation images choose epochs. Write 1.": train.save_top_k > 1,
             "train.precision: fp16 scales gradients, which clipping would undo. Write fp32 or bf16.": train.precision == "fp16",
+            f"runtime.processes: {self.runtime.processes} would each draw noise of their own. Write 1.": self.runtime.processes
+            > 1,
             "dp.noise_multiplier is 0, and so is dp.target_epsilon, by which it would be chosen. Write one of them.": not (
                 dp.noise_multiplier or dp.target_epsilon
             ),

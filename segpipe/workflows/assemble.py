@@ -219,8 +219,11 @@ def _cache(params: TrainKeys, data: TrainingData) -> ImageCache:
 def _batches(params: TrainKeys, data: TrainingData, cache: ImageCache, device: torch.device, group: Group) -> loop.Batches:
     """The augmented batches of an epoch, from one of them on: what of them is this process's."""
     order = _order(params, data)
-    own = order if group.world == 1 else loader.OwnParts(order, params.train.accumulate, group.rank, group.world)
-    return _batches_of(order, own, params, data, cache, device)
+    if group.world == 1:
+        return _batches_of(order, order, params, data, cache, device)
+    own = loader.OwnParts(order, params.train.accumulate, group.rank, group.world)
+    parts = _batches_of(order, own, params, data, cache, device)
+    return lambda epoch, first: processes.whole_ids(iter(parts(epoch, first)), iter(order))
 
 
 def _batches_of(
@@ -231,7 +234,7 @@ def _batches_of(
     cache: ImageCache,
     device: torch.device,
 ) -> loop.Batches:
-    """Those that the order names, or what of them is this process's own."""
+    """Those of `own`, which is the order, or what of it is this process's."""
     draws = training_crops(params, data, cache)
     batches: Iterable[loader.Batch]
     if params.augment.library == "torchvision":
@@ -244,7 +247,7 @@ def _batches_of(
     def of_epoch(epoch: int, first: int) -> Iterable[loader.Batch]:
         # One loader for all epochs keeps its workers alive; its sampler is told what comes next.
         order.epoch, order.first = epoch, first
-        return batches if group.world == 1 else processes.whole_ids(iter(batches), iter(order))
+        return batches
 
     return of_epoch
 

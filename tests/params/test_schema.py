@@ -124,6 +124,7 @@ def test_a_float_that_pyyaml_reads_as_text_is_a_float(tmp_path: Path) -> None:
         ({**PRIVATE, "optim__schedule": "plateau"}, "plateau lets private validation images decide the learning rate. Write cos"),
         ({**PRIVATE, "train__save_top_k": 2}, "train.save_top_k: 2 lets private validation images choose epochs. Write 1."),
         ({**PRIVATE, "train__precision": "fp16"}, "fp16 scales gradients, which clipping would undo. Write fp32 or bf16."),
+        ({**PRIVATE, "runtime__processes": 2, "train__accumulate": 2}, "2 would each draw noise of their own. Write 1."),
         ({**PRIVATE, "dp__target_epsilon": 0}, "dp.noise_multiplier is 0, and so is dp.target_epsilon, by which it would be ch"),
         ({"optim__encoder_frozen": 2}, "optim.encoder_frozen: 2, but model.weights is none, so the encoder starts from nothing"),
         ({"optim__encoder_rate": 0}, "its random weights would never learn. Write 1.0, or bring weights by model.weights"),
