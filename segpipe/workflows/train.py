@@ -1,6 +1,5 @@
 """Trains one fold and keeps the weights of its best epoch; goes on where an interrupted training of the same was saved."""
 
-import copy
 import os
 import shutil
 import sys
@@ -231,7 +230,8 @@ def _require_repeatable(training: Training) -> None:
     params, channels = training.params, training.data.pack.info.channels
     if training.device.type != "cuda" or not params.train.deterministic:
         return
-    trial, loss, crop = copy.deepcopy(training.segmenter).cpu(), training.loss, params.input.crop
+    # Of the same architecture. A copy would bring along what a way of training hangs on its weights, and hooks that ask for it.
+    trial, loss, crop = model_file.empty(training.card), training.loss, params.input.crop
     # Two images, since batch normalisation may refuse one.
     image, target = torch.zeros(2, channels, crop, crop), torch.zeros(2, crop, crop, dtype=torch.long)
     operations = deterministic_ops.operations(lambda: loss(trial(image), target)["loss"].mean().backward())

@@ -6,6 +6,7 @@ from typing import Any
 
 import pandas as pd
 import pytest
+import torch
 
 from segpipe.errors import PipelineError
 from segpipe.models import model_file
@@ -162,3 +163,8 @@ def test_a_single_process_is_left_as_it_is() -> None:
     assert single.resolve(params) is params  # type: ignore[arg-type, comparison-overlap]
     assert single.prepare(params, None, None, None, None, None) is params  # type: ignore[arg-type, comparison-overlap]
     assert single.record(params, None) == {}  # type: ignore[arg-type]
+
+
+@pytest.mark.usefixtures("inside")
+def test_what_a_gpu_could_not_repeat_is_looked_for_without_the_hooks_of_a_private_training() -> None:
+    train._require_repeatable(replace(prepared(), device=torch.device("cuda")))
