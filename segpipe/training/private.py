@@ -19,6 +19,7 @@ from segpipe.reproducibility import unrecorded
 from segpipe.training.accumulate import cut, joined, share_of_mean
 from segpipe.training.counted_images import counted_images
 from segpipe.training.loop import ImageLosses, Record, Run, compute_losses
+from segpipe.training.not_finite import NotFiniteError
 
 ALIKE = 1e-2
 """Largest distance of an image's gradient from the same one computed alone, as a share of its norm."""
@@ -170,12 +171,13 @@ def _quiet() -> Iterator[None]:
 
 
 def _add_noise(run: Run, optimizer: Any, deviation: float, test_seed: int) -> None:
-    """Adds noise to the gradients that are clipped, summed and divided. Raises PipelineError where they are not finite."""
+    """Adds noise to the gradients that are clipped, summed and divided. Raises NotFiniteError where they are not finite."""
     random = _generator(run, test_seed, "noise")
     if not bool(torch.stack([weight.grad.norm() for weight in optimizer.params]).isfinite().all()):
-        raise PipelineError(
+        raise NotFiniteError(
+            "gradient",
             "a gradient is not a finite number, so the optimizer was not let near the weights. "
-            "Lower optim.lr, or set train.precision to fp32."
+            "Lower optim.lr, or set train.precision to fp32.",
         )
     for weight in optimizer.params:
         noise = torch.from_numpy(random.standard_normal(tuple(weight.shape)))

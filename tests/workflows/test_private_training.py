@@ -150,7 +150,7 @@ def test_it_is_not_compared_with_another() -> None:
     params = load_params()
     require_repeatable(params)
     changed = params.model_copy(update={"train": params.train.model_copy(update={"strategy": "private"})})
-    with pytest.raises(PipelineError, match="a second training never gives the same bytes"):
+    with pytest.raises(PipelineError, match="neither a step nor a training comes out the same"):
         require_repeatable(changed)
 
 
