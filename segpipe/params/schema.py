@@ -620,8 +620,8 @@ def require_repeatable(params: Params) -> None:
     """Raises PipelineError for a training that draws other noise each time, so that no step of it can be repeated."""
     if params.train.strategy == "private":
         raise PipelineError(
-            "train.strategy: private draws batches and noise that nobody can draw again, so neither a step nor a training comes out "
-            "the same a second time. Write single to repeat or compare all else."
+            "train.strategy: private draws batches and noise that nobody can draw again, so neither a step nor a training comes "
+            "out the same a second time. Write single to repeat or compare all else."
         )
 
 
