@@ -13,7 +13,7 @@ from torch import Tensor
 
 from segpipe.dataset import augment, tensor_changes
 from segpipe.dataset.crops import Place
-from segpipe.dataset.loader import Batch, Key
+from segpipe.dataset.loader import Batch, Key, empty_batch
 from segpipe.dataset.training_samples import AugmentedCrops
 from segpipe.images.resize import shrunk_size
 from segpipe.images.to_tensor import channels_first, unit_values
@@ -68,6 +68,9 @@ class HeldBatches:
     def __iter__(self) -> Iterator[Batch]:
         self.crops.hold(self.threads)
         for keys in self.order:
+            if not keys:
+                yield empty_batch()
+                continue
             images, masks = zip(*(self.crops.draw(*key) for key in keys), strict=True)
             yield Batch(tuple(item_id for _, item_id, _ in keys), torch.stack(images), torch.stack(masks).long())
 

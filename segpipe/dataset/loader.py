@@ -123,7 +123,7 @@ class WholeImages(Dataset[WholeImage]):
 
 
 def training_loader(samples: TrainingSamples, batches: Sampler[list[Key]], workers: int, pin: bool) -> DataLoader[Any]:
-    """Yields `Batch`. Set `epoch` and `first` of the `EpochBatches` behind `batches` before each round."""
+    """Yields `Batch`, an empty one for no image. Set `epoch` and `first` of what is behind `batches` before each round."""
     return DataLoader(
         samples,
         batch_sampler=batches,
@@ -142,7 +142,14 @@ def whole_image_loader(images: WholeImages, workers: int) -> DataLoader[Any]:
     return DataLoader(images, batch_size=None, num_workers=workers, collate_fn=_as_is, worker_init_fn=_one_thread)
 
 
+def empty_batch() -> Batch:
+    """A batch of no image, which no network is given."""
+    return Batch((), torch.zeros(0, 1, 1, 1, dtype=torch.uint8), torch.zeros(0, 1, 1, dtype=torch.int64))
+
+
 def _collate(samples: list[Sample]) -> Batch:
+    if not samples:
+        return empty_batch()
     ids, images, masks = zip(*samples, strict=True)
     # (N, H, W, C)
     stacked = np.stack(images)

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
-from segpipe.errors import plain
+from segpipe.errors import PipelineError, plain
 from segpipe.params.architectures import ARCHITECTURES, BUNDLED, BUNDLED_INPUTS, PHOTO_INPUTS, patch_of
 from segpipe.params.messages import SHORT
 
@@ -387,6 +387,9 @@ class OptimParams(Section):
 
 
 class TrainParams(Section):
+    strategy: Literal["single", "private"] = Field(
+        description="single (one process) | private (differential privacy, by the keys of dp): how it is trained"
+    )
     epochs: Positive = Field(description="passes over the training images")
     batch_size: Positive = Field(description="images of a step")
     accumulate: Positive = Field(
@@ -414,6 +417,20 @@ class TrainParams(Section):
     precision: Literal["fp32", "bf16", "fp16"] = Field(description="fp32 | bf16 | fp16 (cuda only)")
     deterministic: bool = Field(description="false is faster on some GPUs and gives other bytes each time")
     limit_images: Count = Field(description="trains and validates on the first N images only; 0 takes all")
+
+
+class DpParams(Section):
+    noise_multiplier: float = Field(
+        ge=0, le=1000, description="deviation of the noise as a share of max_grad_norm; 0 chooses it so that target_epsilon lasts"
+    )
+    max_grad_norm: float = Field(gt=0, le=1000000, description="largest norm of the gradient of a single image; more is clipped")
+    target_epsilon: float = Field(
+        ge=0, le=1000, description="largest epsilon that may be spent; training ends before it would be more; 0 sets no bound"
+    )
+    target_delta: float = Field(
+        ge=1e-8, le=0.1, description="the delta of the epsilon that is told, smaller than 1 over the number of images (or groups)"
+    )
+    test_seed: int = Field(ge=-1, description="-1: noise that nobody can repeat; 0 or more repeats it, without any guarantee")
 
 
 class SanityParams(Section):
@@ -472,6 +489,7 @@ class Params(Section):
     loss: LossParams = Field(description="what training lowers")
     optim: OptimParams = Field(description="the optimizer and its learning rate")
     train: TrainParams = Field(description="the training loop")
+    dp: DpParams = Field(description="train.strategy private: what a model may tell of a single image")
     sanity: SanityParams = Field(description="whether the training can learn, checked before it starts")
     infer: InferParams = Field(description="how whole images are predicted")
     export: ExportParams = Field(description="the ONNX model, and the check that it predicts the same")
@@ -514,6 +532,7 @@ class Params(Section):
         if self.train.precision == "fp16" and self.runtime.device == "cpu":
             problems.append("train.precision: fp16 needs a GPU, but runtime.device is cpu. Write fp32 or bf16.")
         problems += self._accumulate_problems() + self._encoder_problems()
+        problems += self._privacy_problems() if self.train.strategy == "private" else []
         if problems:
             raise ValueError("\n".join(problems))
         return self
@@ -538,6 +557,36 @@ class Params(Section):
                 "Write 1, or take dice in its place (loss.name, loss.mix)."
             )
         return problems
+
+    def _privacy_problems(self) -> list[str]:
+        """What the gradients of single images, clipped and with noise, cannot make private."""
+        loss, train, dp = self.loss, self.train, self.dp
+        pooled = loss.name == "dice_pooled" or (loss.name == "mix" and bool(loss.mix.dice_pooled))
+        rules = {
+            f"loss.class_weights: {loss.class_weights} counts the pixels of private images. Write given or none.": (
+                loss.class_weights in ("median", "log")
+            ),
+            f"input.normalise: {self.input.normalise} is computed from private images. Write centred, imagenet or none.": (
+                self.input.normalise in ("dataset", "percentile")
+            ),
+            "dice_pooled (loss.name, loss.mix) is one number of a whole batch, and no image's own. Take dice in its place.": (
+                pooled
+            ),
+            f"train.early_stop: {train.early_stop} lets private validation images decide when to stop. Write 0.": bool(
+                train.early_stop
+            ),
+            "optim.schedule: plateau lets private validation images decide the learning rate. Write cosine.": (
+                self.optim.schedule == "plateau"
+            ),
+            f"train.save_top_k: {train.save_top_k} lets private validation images choose epochs. Write 1.": train.save_top_k > 1,
+            "train.precision: fp16 scales gradients, which clipping would undo. Write fp32 or bf16.": train.precision == "fp16",
+            f"runtime.processes: {self.runtime.processes} would each draw noise of their own. Write 1.": self.runtime.processes
+            > 1,
+            "dp.noise_multiplier is 0, and so is dp.target_epsilon, by which it would be chosen. Write one of them.": not (
+                dp.noise_multiplier or dp.target_epsilon
+            ),
+        }
+        return [f"train.strategy: private, but {sentence}" for sentence, broken in rules.items() if broken]
 
     def _encoder_problems(self) -> list[str]:
         """What would keep an encoder as it is that nothing was put into, or to the end by mistake."""
@@ -565,6 +614,15 @@ class Params(Section):
 def _multiple(size: int, stride: int, most: int) -> int:
     """The multiple of the stride from `size` on, or the largest one that is not above `most`."""
     return min(size + -size % stride, most - most % stride)
+
+
+def require_repeatable(params: Params) -> None:
+    """Raises PipelineError for a training that draws other noise each time, so that no step of it can be repeated."""
+    if params.train.strategy == "private":
+        raise PipelineError(
+            "train.strategy: private draws batches and noise that nobody can draw again, so neither a step nor a training comes "
+            "out the same a second time. Write single to repeat or compare all else."
+        )
 
 
 def takes_weights(model: ModelParams) -> bool:

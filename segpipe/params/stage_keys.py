@@ -12,6 +12,7 @@ from pydantic import ConfigDict
 from segpipe.params.schema import (
     AugmentParams,
     DataParams,
+    DpParams,
     ExportParams,
     InferParams,
     InputParams,
@@ -83,6 +84,7 @@ class TrainKeys(Keys):
     loss: LossParams
     optim: OptimParams
     train: TrainParams
+    dp: DpParams
     infer: InferParams
     runtime: RuntimeParams
     tracking: TrackingParams

@@ -12,6 +12,8 @@ from segpipe.scores import SCORES, Confusion, mean, scores
 Summary = dict[str, dict[str, float | None]]
 DIGITS = 6
 COLOUR = "colour_dice"
+PRIVACY = "privacy"
+"""In run.json, what a private training spent and guarantees; in the summary, its numbers."""
 
 
 def headline(results: Sequence[FoldResults]) -> str:
@@ -23,12 +25,17 @@ def summary(results: Sequence[FoldResults], has_background: bool, colour_dice: f
     """Each score's mean over the folds, for val and for test (empty without a test part), rounded to 6 digits.
 
     With several folds NAME_std is their sample standard deviation (divided by n - 1). Folds where a score is undefined
-    are left out of it; None where none has one, or only one for a spread. `colour_dice` joins the headline's part.
+    are left out of it; None where none has one, or only one for a spread. `colour_dice` joins the headline's part. `privacy` is
+    there for private trainings: the largest epsilon of a fold at its delta; None where one of them has no guarantee.
     """
     found: Summary = {}
     for part in (VAL, TEST):
         found[part] = _over_folds([of_fold(each, part, has_background) for each in results if part in each.counts])
     found[headline(results)][COLOUR] = _rounded(colour_dice)
+    if private := [each.run[PRIVACY] for each in results if PRIVACY in each.run]:
+        most = max(private, key=lambda each: each["epsilon"])
+        guaranteed = all(each["guarantee"] for each in private)
+        found[PRIVACY] = {"epsilon": _rounded(most["epsilon"]) if guaranteed else None, "delta": most["delta"]}
     return found
 
 
@@ -46,7 +53,7 @@ def pooled(results: Sequence[FoldResults], part: str) -> Confusion:
 
 def table(found: Summary) -> str:
     """The summary's means for the console, a line a score."""
-    parts = [part for part in found if found[part]]
+    parts = [part for part in (VAL, TEST) if found[part]]
     values = {name: [found[part].get(name) for part in parts] for name in (*SCORES, COLOUR)}
     rows = [[name, *("-" if each is None else f"{each:.4f}" for each in held)] for name, held in values.items()]
     return format_table(rows, ["score", *parts])

@@ -1,6 +1,7 @@
 """The one page that tells everything about a run. It needs no network, and the same contents give the same bytes."""
 
 import base64
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
@@ -80,6 +81,7 @@ def render(contents: Contents) -> str:
             "params": run_sections.parameters(contents.params),
             "parity": run_sections.parity(contents.exported.gate) if contents.exported else {},
             "hashes": run_sections.hashes(results, contents.data_hash, contents.folds_hash),
+            "privacy": run_sections.privacy(results),
             "machine": run_sections.machine(results),
         }
     )
@@ -91,6 +93,7 @@ def environment() -> Environment:
     found = Environment(
         loader=FileSystemLoader(TEMPLATES), autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True
     )
+    found.filters["exp"] = math.exp
     found.filters["base64"] = lambda content: base64.b64encode(content).decode("ascii")
     return found
 

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from segpipe.evaluation import FoldResults
+from segpipe.report.numbers import PRIVACY
 
 GATE = {
     "images": "Images compared",
@@ -14,7 +15,7 @@ GATE = {
     "opset": "ONNX opset",
 }
 
-ORDER = ("input", "augment", "model", "loss", "optim", "train", "infer")
+ORDER = ("input", "augment", "model", "loss", "optim", "train", "dp", "infer")
 """The sections of params.yaml in their own order; others follow. run.json has all keys by the alphabet."""
 
 Lines = dict[str, str]
@@ -28,6 +29,33 @@ class Exported:
     gate: Mapping[str, Any]
     n_bytes: int
     sha256: str
+
+
+@dataclass(frozen=True)
+class Privacy:
+    """What a private training guarantees, if anything, by what means, and what of the project the guarantee does not speak of."""
+
+    guarantee: bool
+    epsilon: float
+    unit: str
+    lines: Lines
+    not_covered: tuple[str, ...]
+
+
+def privacy(results: Sequence[FoldResults]) -> Privacy | None:
+    """Of the fold that spent most; None where no training was private."""
+    entries = [each.run[PRIVACY] for each in results if PRIVACY in each.run]
+    if not entries:
+        return None
+    most = max(entries, key=lambda each: each["epsilon"])
+    lines = {
+        "Epsilon spent": f"{most['epsilon']:.3g} at delta {most['delta']:g}",
+        "Unit of privacy": f"{most['unit']}, {most['units']} of them",
+        "Noise": f"{most['noise_multiplier']:g} times the clipped norm {most['max_grad_norm']:g}",
+        "Sampling": f"{most['sampling']}, each with the probability {most['rate']:.3g}, {most['steps_per_epoch']} steps an epoch",
+    }
+    guarantee = all(each["guarantee"] for each in entries)
+    return Privacy(guarantee, most["epsilon"], most["unit"], lines, tuple(most["not_covered"]))
 
 
 def parameters(sections: Mapping[str, Any]) -> dict[str, Lines]:

@@ -14,10 +14,11 @@ def hook(monitor: str, pace: Pace) -> Hook:
         done, epoch = len(run.progress.history), int(record["epoch"])
         pace.ended(epoch, run.epochs, speed.seconds)
         loss = f"{record['train_loss']:.4f}" if "train_loss" in record else "none"
+        spent = f", epsilon {record['epsilon']:.3g}" if "epsilon" in record else ""
         to_predict = pace.plan.images(epoch, run.epochs)
         validated = "not validated" if not to_predict else f"validation{_shown(record, names) or '  none'}"
         print(
-            f"epoch {done}/{run.epochs}  train loss {loss} | {validated}"
+            f"epoch {done}/{run.epochs}  train loss {loss}{spent} | {validated}"
             f" | {speed.images_per_s:.0f} images/s, {speed.data_wait:.0%} waiting for data, {pace.after(epoch, run.epochs)} left",
             flush=True,
         )

@@ -22,6 +22,7 @@ from segpipe.models import model_file
 from segpipe.models.model_file import Card
 from segpipe.models.segmenter import Segmenter
 from segpipe.params.load import load_params
+from segpipe.params.schema import require_repeatable
 from segpipe.tracking import mlflow_runs
 from segpipe.workflows.traced import traced
 
@@ -49,6 +50,7 @@ def adopt(fold: int | None, against: str, steps: int) -> Sequence[int]:
     `against` is the commit whose code trained them. Raises PipelineError where that is not so; nothing is recorded then.
     """
     params = load_params()
+    require_repeatable(params)
     # code.json and what lies before the training must be those of now.
     _dvc("repro", "split")
     folds = params.folds if fold is None else (fold,)

@@ -10,6 +10,7 @@ from torch import nn
 from segpipe.dataset import class_weights, held_crops, image_cache, loader, normalise, presets
 from segpipe.dataset.held_crops import HeldBatches, HeldCrops
 from segpipe.dataset.image_cache import ImageCache
+from segpipe.dataset.poisson_batches import PoissonBatches
 from segpipe.dataset.training_samples import AugmentedCrops, image_weights
 from segpipe.diagnostics import memory
 from segpipe.errors import PipelineError
@@ -38,6 +39,7 @@ from segpipe.training.precision import Scaler
 from segpipe.training.processes import ALONE, Group
 from segpipe.training.validation_plan import ValidationPlan
 from segpipe.workflows.model_card import model_card
+from segpipe.workflows.strategies import STRATEGIES
 from segpipe.workflows.training_data import TrainingData, wholly_ignored
 
 
@@ -68,7 +70,8 @@ def assemble(
 
     Raises PipelineError where parts do not fit one another, the data, or the device.
     """
-    params = params.model_copy(update={"augment": presets.resolved(params.augment)})
+    strategy = STRATEGIES[params.train.strategy]
+    params = strategy.resolve(params.model_copy(update={"augment": presets.resolved(params.augment)}))
     _require_images_for_parts(params, data)
     scaler = precision.scaler(params.train.precision, device)
     classes = _classes(params, data)
@@ -79,6 +82,7 @@ def assemble(
     # A network whose encoder can start from weights, be frozen or learn slower calls it so.
     encoder = getattr(segmenter.network, "encoder", None)
     card = model_card(params, data, device, installed, classes.weights, weights_sha256)
+    card = replace(card, training=card.training | strategy.record(params, data))
     cache = _cache(params, data)
     run = _run(params, data, device, segmenter, encoder, loss, scaler, cache, group)
     return Training(params, data, device, classes, loss, segmenter, encoder, card, scaler, cache, group, run)
@@ -181,7 +185,13 @@ def _run(
         at_epoch=encoder_schedule.at_epoch(segmenter.network, encoder, params.optim, epochs),
         stop=early_stop.early_stop(params.train.early_stop, watched),
     )
-    return averaged.prepare(run, kept, params.train.ema) if params.train.ema else run
+    if params.train.ema:
+        run = averaged.prepare(run, kept, params.train.ema)
+
+    def batches(order: PoissonBatches) -> loop.Batches:
+        return _batches_of(order, order, params, data, cache, device)
+
+    return STRATEGIES[params.train.strategy].prepare(run, params, data, segmenter, encoder, batches)
 
 
 def _validate(
@@ -208,8 +218,24 @@ def _cache(params: TrainKeys, data: TrainingData) -> ImageCache:
 
 def _batches(params: TrainKeys, data: TrainingData, cache: ImageCache, device: torch.device, group: Group) -> loop.Batches:
     """The augmented batches of an epoch, from one of them on: what of them is this process's."""
-    draws, order = training_crops(params, data, cache), _order(params, data)
-    own = order if group.world == 1 else loader.OwnParts(order, params.train.accumulate, group.rank, group.world)
+    order = _order(params, data)
+    if group.world == 1:
+        return _batches_of(order, order, params, data, cache, device)
+    own = loader.OwnParts(order, params.train.accumulate, group.rank, group.world)
+    parts = _batches_of(order, own, params, data, cache, device)
+    return lambda epoch, first: processes.whole_ids(iter(parts(epoch, first)), iter(order))
+
+
+def _batches_of(
+    order: loader.EpochBatches | PoissonBatches,
+    own: loader.EpochBatches | loader.OwnParts | PoissonBatches,
+    params: TrainKeys,
+    data: TrainingData,
+    cache: ImageCache,
+    device: torch.device,
+) -> loop.Batches:
+    """Those of `own`, which is the order, or what of it is this process's."""
+    draws = training_crops(params, data, cache)
     batches: Iterable[loader.Batch]
     if params.augment.library == "torchvision":
         _require_room(params, data, device)
@@ -221,7 +247,7 @@ def _batches(params: TrainKeys, data: TrainingData, cache: ImageCache, device: t
     def of_epoch(epoch: int, first: int) -> Iterable[loader.Batch]:
         # One loader for all epochs keeps its workers alive; its sampler is told what comes next.
         order.epoch, order.first = epoch, first
-        return batches if group.world == 1 else processes.whole_ids(iter(batches), iter(order))
+        return batches
 
     return of_epoch
 

@@ -30,6 +30,7 @@ def lines(card: dict[str, Any]) -> list[tuple[str, str]]:
         "class weights": ", ".join(f"{name} {weight:.4g}" for name, weight in _weights(card)) or "none",
         "encoder weights": _encoder_weights(training.get("encoder_weights")),
         "first steps": training.get("first_steps"),
+        "privacy": _privacy(training.get("privacy")),
         "device": f"{training.get('device')}, {training.get('instruction_set')}, {training['params'].get('threads')} threads",
         "versions": ", ".join(f"{name} {version}" for name, version in versions.items()) + f", python {training.get('python')}",
     }
@@ -56,6 +57,19 @@ def _encoder_weights(sha256: str | None) -> str:
     """The hash of what the encoder started from, after where that comes from and its licence where these are known."""
     source = bundled.provenance(sha256 or "")
     return f"{source}, sha256 {sha256}" if source else sha256 or "none"
+
+
+def _privacy(entry: dict[str, Any] | None) -> str:
+    """What a private training guarantees."""
+    if entry is None:
+        return "none: single images may be told from its weights"
+    if not entry["guarantee"]:
+        return "no guarantee: its noise can be drawn again (dp.test_seed)"
+    # A snapshot is of an epoch before the last, and says nothing of what that had spent.
+    spent = (
+        f"epsilon {entry['epsilon']:.4g} at delta {entry['delta']:g}" if "epsilon" in entry else "as the model of its training"
+    )
+    return f"{spent}, of {entry['units']} {entry['unit']}s each; not covered: {'; '.join(entry['not_covered'])}"
 
 
 def _flat(content: Any) -> str:

@@ -11,6 +11,7 @@ from segpipe.diagnostics.guilty_pixels import guilty
 from segpipe.diagnostics.not_finite_step import Examined, examine, reach
 from segpipe.errors import PipelineError
 from segpipe.params.load import load_params
+from segpipe.params.schema import require_repeatable
 from segpipe.params.stage_keys import TrainKeys
 from segpipe.reproducibility.fingerprint import differences
 from segpipe.storage import files, workspace
@@ -34,7 +35,9 @@ def replay(folder: Path, anyway: bool) -> tuple[str, str]:
     Raises PipelineError where the training here is another one, unless `anyway` says that it may be.
     """
     failed, content = failed_step.read(folder)
-    params = TrainKeys.of(load_params())
+    whole = load_params()
+    require_repeatable(whole)
+    params = TrainKeys.of(whole)
     if failed.broken != "weights":
         # One batch: loader workers would make those that follow it, too.
         params = params.model_copy(update={"runtime": params.runtime.model_copy(update={"workers": 0, "cache_gib": 0.0})})

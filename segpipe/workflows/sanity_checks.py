@@ -46,6 +46,11 @@ class Checked:
 def check(params: SanityKeys) -> Checked:
     """Checks the first fold's training, and writes pictures of a batch to data/sanity."""
     training = prepare(params, params.folds[0])
+    if params.train.strategy == "private":
+        # It may be trained, or that would have been an error. Noise would keep a batch from being learned by heart, and what is
+        # asked is whether labels, loss and rate fit.
+        params = params.model_copy(update={"train": params.train.model_copy(update={"strategy": "single"})})
+        training = prepare(params, params.folds[0])
     batches = [_on_cpu(each) for each in islice(training.run.batches(0, 0), min(N_BATCHES, training.run.n_batches))]
     batch = max(batches, key=lambda each: len(_classes(each)))
     names = training.data.pack.info.classes

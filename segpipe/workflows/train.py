@@ -1,6 +1,5 @@
 """Trains one fold and keeps the weights of its best epoch; goes on where an interrupted training of the same was saved."""
 
-import copy
 import os
 import shutil
 import sys
@@ -25,7 +24,7 @@ from segpipe.training import early_stop, encoder_schedule, first_steps, history,
 from segpipe.training.norm_errors import translate_norm_errors
 from segpipe.training.processes import ALONE, Group
 from segpipe.training.run_log import RunLog
-from segpipe.workflows import track_training, watch_training
+from segpipe.workflows import private_training, track_training, watch_training
 from segpipe.workflows.assemble import Training, assemble, watched_score
 from segpipe.workflows.keep_failed_step import keep_failed_step
 from segpipe.workflows.out_of_memory import translate_out_of_memory
@@ -107,7 +106,7 @@ def _train(training: Training, states: resume.SavedStates, log: RunLog) -> Train
     weighted = class_weights_sentence(training)
     _announce(training, where, weighted)
     told = track_training.start(training, where, weighted, states.interrupted())
-    for line in encoder_notes(training):
+    for line in (*encoder_notes(training), *private_training.notes(training.card.training, training.run.epochs)):
         print(line)
     optim = training.params.optim
     watch = watch_training.watch(training, log)
@@ -201,6 +200,7 @@ def _write(training: Training, progress: loop.Progress, best: loop.Best) -> Path
     fold, segmenter, card = training.data.fold, training.segmenter, training.card
     segmenter.load_state_dict(best.weights)
     outcome = {"best_epoch": best.epoch, "epochs": len(progress.history), "first_steps": progress.first_steps}
+    outcome |= private_training.spent(card.training, progress.history)
     history.write(paths.history_file(fold), progress.history)
     model_file.save(paths.model_file(fold), segmenter, replace(card, training=card.training | outcome))
     return paths.model_file(fold)
@@ -230,7 +230,8 @@ def _require_repeatable(training: Training) -> None:
     params, channels = training.params, training.data.pack.info.channels
     if training.device.type != "cuda" or not params.train.deterministic:
         return
-    trial, loss, crop = copy.deepcopy(training.segmenter).cpu(), training.loss, params.input.crop
+    # Of the same architecture. A copy would bring along what a way of training hangs on its weights, and hooks that ask for it.
+    trial, loss, crop = model_file.empty(training.card), training.loss, params.input.crop
     # Two images, since batch normalisation may refuse one.
     image, target = torch.zeros(2, channels, crop, crop), torch.zeros(2, crop, crop, dtype=torch.long)
     operations = deterministic_ops.operations(lambda: loss(trial(image), target)["loss"].mean().backward())

@@ -17,6 +17,7 @@ from segpipe.diagnostics import compare_traces
 from segpipe.diagnostics.trace import WEIGHTS
 from segpipe.errors import PipelineError
 from segpipe.params.load import load_params
+from segpipe.params.schema import require_repeatable
 from segpipe.storage import checksummed, workspace
 from segpipe.storage.files import sha256_of
 from segpipe.training.first_steps import FIRST
@@ -36,7 +37,9 @@ def verify(steps: int, fold: int | None, full: bool) -> Verdict:
     With `full` the whole pipeline runs again, and dvc.lock and metrics/ are compared. Raises PipelineError that begins with
     the other two words.
     """
-    chosen = load_params().folds[0] if fold is None else fold
+    params = load_params()
+    require_repeatable(params)
+    chosen = params.folds[0] if fold is None else fold
     model = paths.model_file(chosen)
     recorded = _recorded(model)
     return _whole(recorded) if full else _steps(steps, chosen, model, recorded)

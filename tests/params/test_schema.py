@@ -14,6 +14,7 @@ from tests import plain_params
 from tests.structure.imports import ROOT
 
 FILE = ROOT / "params.yaml"
+PRIVATE = {"train__strategy": "private", "input__normalise": "centred"}
 VOC = {"data__source": "voc"}
 VOC_CLASSES = load_params(FILE).data.voc.classes
 MERGED = {"data__class_map": {"cat": "pet", "dog": "pet", "tvmonitor": "__ignore__"}}
@@ -110,6 +111,21 @@ def test_a_float_that_pyyaml_reads_as_text_is_a_float(tmp_path: Path) -> None:
             {"train__accumulate": 2, "loss__name": "mix", "loss__mix__dice_pooled": 0.5},
             "which its parts cannot add up to. Write 1, or take dice in its place (loss.name, loss.mix).",
         ),
+        ({**PRIVATE, "loss__class_weights": "log"}, "log counts the pixels of private images. Write given or none."),
+        ({**PRIVATE, "loss__class_weights": "median"}, "median counts the pixels of private images. Write given or none."),
+        ({**PRIVATE, "input__normalise": "dataset"}, "input.normalise: dataset is computed from private images. Write centred"),
+        ({**PRIVATE, "input__normalise": "percentile"}, "percentile is computed from private images. Write centred, imagenet"),
+        (
+            {**PRIVATE, "loss__name": "dice_pooled"},
+            "dice_pooled (loss.name, loss.mix) is one number of a whole batch, and no image",
+        ),
+        ({**PRIVATE, "loss__name": "mix", "loss__mix__dice_pooled": 0.5}, "and no image's own. Take dice in its place."),
+        ({**PRIVATE, "train__early_stop": 3}, "train.early_stop: 3 lets private validation images decide when to stop. Write 0."),
+        ({**PRIVATE, "optim__schedule": "plateau"}, "plateau lets private validation images decide the learning rate. Write cos"),
+        ({**PRIVATE, "train__save_top_k": 2}, "train.save_top_k: 2 lets private validation images choose epochs. Write 1."),
+        ({**PRIVATE, "train__precision": "fp16"}, "fp16 scales gradients, which clipping would undo. Write fp32 or bf16."),
+        ({**PRIVATE, "runtime__processes": 2, "train__accumulate": 2}, "2 would each draw noise of their own. Write 1."),
+        ({**PRIVATE, "dp__target_epsilon": 0}, "dp.noise_multiplier is 0, and so is dp.target_epsilon, by which it would be ch"),
         ({"optim__encoder_frozen": 2}, "optim.encoder_frozen: 2, but model.weights is none, so the encoder starts from nothing"),
         ({"optim__encoder_rate": 0}, "its random weights would never learn. Write 1.0, or bring weights by model.weights"),
         ({"optim__encoder_statistics": "keep"}, "it came with no statistics. Write learn, or bring weights"),

@@ -1,5 +1,7 @@
 """Means, spreads and nulls of the summary, against numbers worked out by hand."""
 
+import dataclasses
+
 import numpy as np
 import pytest
 
@@ -65,6 +67,18 @@ def test_scores_of_a_fold_are_the_bits_that_evaluate_got_from_its_images() -> No
     dice = {str(number): scores([each], True)["dice_per_image"] for number, each in enumerate(images)}
     fold = FoldResults(0, {"val": np.sum(images, axis=0)}, {"val": dice}, [], {}, {})
     assert numbers.of_fold(fold, "val", True) == scores(images, True)
+
+
+def test_the_most_that_a_fold_spent_is_in_the_summary_and_not_in_the_consoles_table() -> None:
+    def trained(fold: int, epsilon: float, guarantee: bool = True) -> FoldResults:
+        entry = {"epsilon": epsilon, "delta": 0.001, "guarantee": guarantee}
+        return dataclasses.replace(results(fold, val={"a": 0.5}), run={"privacy": entry})
+
+    found = numbers.summary([trained(0, 1.5), trained(1, 2.12345678)], True, None)
+    assert found["privacy"] == {"epsilon": 2.123457, "delta": 0.001}
+    assert "privacy" not in numbers.table(found).splitlines()[0]
+    assert numbers.summary([trained(0, 1.5), trained(1, 1.0, guarantee=False)], True, None)["privacy"]["epsilon"] is None
+    assert "privacy" not in numbers.summary([results(0, val={"a": 0.5})], True, None)
 
 
 def test_the_consoles_table_has_a_line_a_score() -> None:

@@ -224,6 +224,38 @@ def test_the_page_tells_what_there_is(contents: page.Contents) -> None:
         assert fact in text
 
 
+ENTRY: dict[str, Any] = {
+    "unit": "group",
+    "units": 40,
+    "sampling": "Poisson",
+    "rate": 0.125,
+    "steps_per_epoch": 6,
+    "noise_multiplier": 1.5,
+    "max_grad_norm": 0.5,
+    "delta": 0.001,
+    "guarantee": True,
+    "not_covered": ["<i>losses</i>"],
+    "epsilon": 2.0,
+}
+
+
+def test_a_private_training_says_what_it_guarantees_and_what_not(contents: page.Contents) -> None:
+    assert "Differential privacy" not in page.render(contents)
+
+    def text(*entries: dict[str, Any]) -> str:
+        folds = zip(contents.results, entries, strict=True)
+        results = [dataclasses.replace(each, run=each.run | {"privacy": entry}) for each, entry in folds]
+        return Reader(page.render(dataclasses.replace(contents, results=results))).text
+
+    found = text(ENTRY, ENTRY | {"epsilon": 1.0})
+    facts = ("whether any one group was trained on", "by a factor of 7.39 at most", "2 at delta 0.001", "group, 40 of them")
+    for fact in (*facts, "1.5 times the clipped norm 0.5", "Poisson, each with the probability 0.125", "<i>losses</i>"):
+        assert fact in found
+    for entries in ((ENTRY, ENTRY | {"guarantee": False}), (ENTRY | {"guarantee": False}, ENTRY)):
+        without = text(*entries)
+        assert "No guarantee:" in without and "Differential privacy" not in without
+
+
 def test_the_same_contents_give_the_same_page(contents: page.Contents) -> None:
     assert page.render(contents) == page.render(contents)
 

@@ -14,6 +14,7 @@ ONE_DOOR = {
     "jinja2": {"segpipe.report.page"},
     "mlflow": {"segpipe.tracking.mlflow_runs"},
     "onnxruntime": {"segpipe.inference.onnx_session"},
+    "opacus": {"segpipe.training.private"},
     "requests": {"segpipe.storage.download"},
     "tensorboard": {"segpipe.tracking.event_files"},
 }

@@ -26,6 +26,7 @@ SMALL = {
     "optim": {"lr": 0.01},
     "runtime": {"device": "cpu", "workers": 0},
 }
+PRIVATE = {"train": {"strategy": "private"}, "dp": {"target_delta": 0.01}}
 STAGES = {
     "download": download.main,
     "convert": convert.main,
@@ -64,7 +65,10 @@ def read_by(tmp_path_factory: pytest.TempPathFactory) -> dict[str, set[tuple[str
     project(masks, {"data": {"source": "masks", "path": str(masks / "own")}})
     found = {name: run(sample, main) for name, main in STAGES.items()}
     # Some keys of the data are for masks, or for data of one's own.
-    return found | {name: found[name] | run(masks, STAGES[name]) for name in ("download", "convert")}
+    found |= {name: found[name] | run(masks, STAGES[name]) for name in ("download", "convert")}
+    # And some of a training are for another way of training.
+    set_params(sample, PRIVATE)
+    return found | {name: found[name] | run(sample, STAGES[name]) for name in ("sanity", "train")}
 
 
 def project(folder: Path, changes: dict[str, Any]) -> Path:
