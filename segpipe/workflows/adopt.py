@@ -52,7 +52,7 @@ def adopt(fold: int | None, against: str, steps: int) -> Sequence[int]:
     params = load_params()
     require_repeatable(params)
     # code.json and what lies before the training must be those of now.
-    _dvc("repro", "split")
+    _dvc("repro", "sanity")
     folds = params.folds if fold is None else (fold,)
     with tempfile.TemporaryDirectory() as temporary:
         old = _checkout(against, Path(temporary) / "old")

@@ -26,7 +26,7 @@ def models(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> list[bytes]:
     monkeypatch.setattr(adopt, "load_params", lambda: PARAMS.model_copy(update={"folds": (0, 1)}))
     monkeypatch.setattr(adopt, "_dvc", lambda *arguments: None)
     monkeypatch.setattr(adopt, "_checkout", lambda commit, folder: Path("old"))
-    monkeypatch.setattr(adopt.tracking, "reopen", lambda *which: Quiet())
+    monkeypatch.setattr(adopt.mlflow_runs, "reopen", lambda *which: Quiet())
     return contents()
 
 
