@@ -105,7 +105,10 @@ def test_a_healthy_training_may_start_and_there_are_pictures(project: Path, caps
     assert [path.name for path in paths.SANITY.iterdir()] == ["result.json"]
 
 
-@pytest.mark.parametrize("loss", ["dice_ce", "cross_entropy", "focal", "dice", "lovasz", "focal_tversky", "dice_pooled"])
+SLOW = [pytest.param(loss, marks=pytest.mark.slow) for loss in ("focal", "dice", "focal_tversky", "dice_pooled")]
+
+
+@pytest.mark.parametrize("loss", ["dice_ce", "cross_entropy", "lovasz", *SLOW])
 def test_no_loss_gives_a_false_alarm(project: Path, loss: str) -> None:
     found = checked(loss__name=loss)
     assert found["problems"] == [] == found["warnings"]
@@ -150,7 +153,10 @@ def test_masks_that_are_not_flipped_with_their_images(project: Path, monkeypatch
     assert "the masks do not lie on what the images show" in refused()
 
 
-@pytest.mark.parametrize(("factor", "name"), [(1000, "adamw"), (1e-5, "adamw"), (1e-5, "sgd")])
+@pytest.mark.parametrize(
+    ("factor", "name"),
+    [(1000, "adamw"), *(pytest.param(1e-5, name, marks=pytest.mark.slow) for name in ("adamw", "sgd"))],
+)
 def test_a_learning_rate_that_is_far_off(project: Path, factor: float, name: str) -> None:
     said = refused(optim__lr=0.003 * factor, optim__name=name)
     assert "one batch is not learned: " in said
@@ -214,6 +220,7 @@ def test_a_class_without_weight(project: Path) -> None:
     assert "the loss feels nothing in the pixels of " in found["warnings"][0]
 
 
+@pytest.mark.slow
 def test_weights_that_decay_faster_than_they_learn(project: Path) -> None:
     assert "With optim.weight_decay: 0.01" in refused(optim__weight_decay=300.0)
 
