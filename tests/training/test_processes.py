@@ -113,17 +113,17 @@ def scored(group: Group, folder: Path) -> Found:
 TRAININGS = {"trained": trained, "resumed": resumed, "poisoned": poisoned, "scored": scored}
 
 
-@pytest.fixture(scope="module")
-def found(tmp_path_factory: pytest.TempPathFactory) -> dict[int, list[dict[str, Found]]]:
-    """All of these trainings in 2 and in 4 processes, of which none waits for another longer than a minute."""
+@pytest.fixture(scope="module", params=[2, pytest.param(4, marks=pytest.mark.slow)])
+def found(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> dict[int, list[dict[str, Found]]]:
+    """All of these trainings in so many processes, of which none waits for another longer than a minute."""
+    world = request.param
     folder = tmp_path_factory.mktemp("processes")
     states = resume.SavedStates(folder / "states", 0.0)
     cut = alone(save_state=states.saver(None))
     with pytest.raises(CutError):
         loop.fit(dataclasses.replace(cut, save_state=cut_after(6, cut.save_state)))
-    for world in (2, 4):
-        mp.spawn(work, (world, folder), nprocs=world)
-    return {world: [torch.load(folder / f"{world}-{rank}.pt") for rank in range(world)] for world in (2, 4)}
+    mp.spawn(work, (world, folder), nprocs=world)
+    return {world: [torch.load(folder / f"{world}-{rank}.pt") for rank in range(world)]}
 
 
 def of(found: dict[int, list[dict[str, Found]]], name: str) -> list[Found]:
@@ -133,7 +133,7 @@ def of(found: dict[int, list[dict[str, Found]]], name: str) -> list[Found]:
 def test_every_process_ends_in_the_bytes_of_one(found: dict[int, list[dict[str, Found]]]) -> None:
     wanted = ended(alone())
     assert any("running_var" in name for name in wanted[0])
-    assert len(of(found, "trained")) == 6
+    assert len(of(found, "trained")) == sum(found)
     for each in of(found, "trained"):
         assert each["ended"] == wanted
 

@@ -58,6 +58,7 @@ def stopped(number: signal.Signals) -> tuple[int, str, str]:
     return process.returncode, said, errors
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("project")
 def test_stopped_twice_it_is_as_if_nothing_had_been(capfd: pytest.CaptureFixture[str]) -> None:
     place = ""
