@@ -37,13 +37,13 @@ BETWEEN = (3, 5, 7)
 DYING = """
 import os, runpy, signal, sys
 from segpipe.training import resume
-save, left = resume.SavedStates._save, [int(sys.argv.pop())]
+save, left = resume.SavedStates.save, [int(sys.argv.pop())]
 def dying(self, run, scaler):
     save(self, run, scaler)
     left[0] -= 1
     if left[0] == 0:
         os.kill(os.getpid(), signal.SIGKILL)
-resume.SavedStates._save = dying
+resume.SavedStates.save = dying
 sys.argv = sys.argv[1:]
 runpy.run_module("stages.train", run_name="__main__")
 """
