@@ -551,7 +551,7 @@ class Params(Section):
                 f"train.accumulate: {parts} parts of a batch of {size} images (train.batch_size) would leave some empty. "
                 f"Write {size} or fewer."
             )
-        if parts > 1 and (loss.name == "dice_pooled" or (loss.name == "mix" and loss.mix.dice_pooled)):
+        if parts > 1 and is_pooled(loss):
             problems.append(
                 "train.accumulate: dice_pooled is one number of a whole batch, which its parts cannot add up to. "
                 "Write 1, or take dice in its place (loss.name, loss.mix)."
@@ -561,7 +561,6 @@ class Params(Section):
     def _privacy_problems(self) -> list[str]:
         """What the gradients of single images, clipped and with noise, cannot make private."""
         loss, train, dp = self.loss, self.train, self.dp
-        pooled = loss.name == "dice_pooled" or (loss.name == "mix" and bool(loss.mix.dice_pooled))
         rules = {
             f"loss.class_weights: {loss.class_weights} counts the pixels of private images. Write given or none.": (
                 loss.class_weights in ("median", "log")
@@ -570,7 +569,7 @@ class Params(Section):
                 self.input.normalise in ("dataset", "percentile")
             ),
             "dice_pooled (loss.name, loss.mix) is one number of a whole batch, and no image's own. Take dice in its place.": (
-                pooled
+                is_pooled(loss)
             ),
             f"train.early_stop: {train.early_stop} lets private validation images decide when to stop. Write 0.": bool(
                 train.early_stop
@@ -623,6 +622,11 @@ def require_repeatable(params: Params) -> None:
             "train.strategy: private draws batches and noise that nobody can draw again, so neither a step nor a training comes "
             "out the same a second time. Write single to repeat or compare all else."
         )
+
+
+def is_pooled(loss: LossParams) -> bool:
+    """Whether it is one number of a whole batch, and not of each image."""
+    return loss.name == "dice_pooled" or (loss.name == "mix" and loss.mix.dice_pooled > 0)
 
 
 def takes_weights(model: ModelParams) -> bool:

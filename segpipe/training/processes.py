@@ -105,8 +105,7 @@ def shared(score: Scorer, group: Group) -> Scorer:
 
 def _images_of_all(batch: Batch, group: Group) -> int:
     """How many images of the whole batch count."""
-    own = counted_images(batch.target).sum().to(torch.int64).to(batch.target.device)
-    return int(torch.stack(group.gather(own)).sum())
+    return int(torch.stack(group.gather(counted_images(batch.target).sum())).sum())
 
 
 def _own(batch: Batch, sizes: Sequence[int], group: Group) -> Iterator[Batch]:
@@ -125,7 +124,9 @@ def _compute(
     seed_dropout(run, number)
     with part_statistics.observed(norms) as seen:
         losses = gradient_of_part(run, part, images, scaling)
-    return _Part(losses, counted_images(part.target), [weight.grad for weight in weights], seen)
+    # Where the losses are: targets may still lie in memory.
+    counted = counted_images(part.target).to(run.device)
+    return _Part(losses, counted, [weight.grad for weight in weights], seen)
 
 
 def _exchange(own: _Part, sizes: Sequence[int], weights: list[nn.Parameter], group: Group) -> list[_Part]:

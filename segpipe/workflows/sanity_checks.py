@@ -22,7 +22,9 @@ from segpipe.models.segmenter import n_logits_for
 from segpipe.params.stage_keys import SanityKeys
 from segpipe.record import IGNORE
 from segpipe.storage import files
+from segpipe.training.norm_errors import translate_norm_errors
 from segpipe.workflows.assemble import Training, assemble
+from segpipe.workflows.out_of_memory import translate_out_of_memory
 from segpipe.workflows.sanity_variants import LEARNED, NOTHING, learn, what_helps
 from segpipe.workflows.train import prepare
 
@@ -44,13 +46,21 @@ class Checked:
 
 
 def check(params: SanityKeys) -> Checked:
-    """Checks the first fold's training, and writes pictures of a batch to data/sanity."""
+    """Checks the first fold's training, and writes pictures of a batch to data/sanity.
+
+    Raises PipelineError where a step cannot be made at all: for want of memory, or of values to normalise over.
+    """
     training = prepare(params, params.folds[0])
     if params.train.strategy == "private":
         # It may be trained, or that would have been an error. Noise would keep a batch from being learned by heart, and what is
         # asked is whether labels, loss and rate fit.
         params = params.model_copy(update={"train": params.train.model_copy(update={"strategy": "single"})})
         training = prepare(params, params.folds[0])
+    with translate_norm_errors(), translate_out_of_memory(training, training.run):
+        return _check(training, params)
+
+
+def _check(training: Training, params: SanityKeys) -> Checked:
     batches = [_on_cpu(each) for each in islice(training.run.batches(0, 0), min(N_BATCHES, training.run.n_batches))]
     batch = max(batches, key=lambda each: len(_classes(each)))
     names = training.data.pack.info.classes
@@ -112,19 +122,21 @@ def _unseen_classes(training: Training, batch: Batch) -> Iterator[str]:
     felt = logits.grad.abs().amax(dim=1)
     unseen = [names[number] for number in _classes(batch) if not felt[batch.target == number].any()]
     if unseen:
-        yield f"the loss feels nothing in the pixels of {', '.join(unseen)}, so they are learned by no one (loss.weights)."
+        yield f"the loss has no gradient in the pixels of {', '.join(unseen)}, so nothing is learned from them (loss.weights)."
 
 
 def _input_problems(training: Training, batch: Batch) -> Iterator[str]:
     if all(float(image.amax() - image.amin()) == 0 for image in unit_values(batch.image)):
         yield "each image of the batch has one value only, so there is nothing to see in it: look at the images, and at input."
         return
+    rule = training.params.input.normalise
+    other = "percentile" if rule == "dataset" else "dataset"
     means, deviations = _given(training, batch)
     for channel, (mean, deviation) in enumerate(zip(means, deviations, strict=True)):
         if not SMALLEST <= deviation <= LARGEST or abs(mean) > FARTHEST:
             yield (
-                f"input.normalise: {training.params.input.normalise} gives the network values of mean {mean:.3g} and deviation "
-                f"{deviation:.3g} in channel {channel}, where networks learn from about 0 and 1. Write dataset or percentile."
+                f"input.normalise: {rule} gives the network values of mean {mean:.3g} and deviation {deviation:.3g} in channel "
+                f"{channel}, where networks learn from about 0 and 1. Write {other}."
             )
             return
 

@@ -39,11 +39,11 @@ def together(params: TrainKeys, fold: int) -> Iterator[Group]:
     with tempfile.TemporaryDirectory() as meeting, _others(params, fold, world, Path(meeting)) as others:
         try:
             yield connect(params, 0, world, Path(meeting))
-        except RuntimeError as error:
+        except RuntimeError:
             # What a collective operation raises when another process is gone.
             if sentence := _missing(others, PATIENCE_S):
                 raise PipelineError(sentence) from None
-            raise error
+            raise
         finally:
             if dist.is_initialized():
                 dist.destroy_process_group()
@@ -98,11 +98,14 @@ def _start(params: TrainKeys, fold: int, rank: int, world: int, meeting: Path) -
 
 
 def _missing(others: Sequence[subprocess.Popen[str]], patience: float) -> str:
-    """The sentence of a process that ended, waited for so long; empty where all are there."""
+    """The sentence of a process that failed or was killed, waited for so long; empty where there is none.
+
+    One that trained to the end is done, while the first still writes.
+    """
     until = time.monotonic() + patience
     while True:
         for rank, process in enumerate(others, start=1):
-            if process.poll() is not None:
+            if process.poll():
                 return (
                     f"process {rank + 1} of {len(others) + 1} (runtime.processes) ended, {_how(process.returncode)}, and the "
                     "training with it. The same command goes on from the saved state."
@@ -117,7 +120,7 @@ def _how(status: int) -> str:
 
 
 def _watch(others: Sequence[subprocess.Popen[str]], over: threading.Event) -> None:
-    """Ends this process where another has ended and no operation tells so: it would wait for it in vain."""
+    """Ends this process where another failed and no operation tells so: it would wait for it in vain."""
     while not over.wait(INTERVAL_S):
         if sentence := _missing(others, 0.0):
             # One that ended in an error has said which, and so does this process, if it is the same one.

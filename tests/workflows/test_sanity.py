@@ -26,6 +26,7 @@ from segpipe.params.load import load_params
 from segpipe.params.schema import LossParams
 from segpipe.params.stage_keys import SanityKeys
 from segpipe.training import optim, precision
+from segpipe.workflows import sanity_variants
 from segpipe.workflows.sanity import sanity
 from stages import convert, download, split
 from stages import sanity as stage
@@ -166,7 +167,22 @@ def test_a_learning_rate_that_is_far_off(project: Path, factor: float, name: str
 
 def test_values_that_are_not_normalised(project: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(normalise, "statistics", lambda *given: ([0.0] * 3, [1 / 255 / 4] * 3))
-    assert "input.normalise: dataset gives the network values of mean " in refused()
+    said = refused()
+    assert "input.normalise: dataset gives the network values of mean " in said
+    assert "from about 0 and 1. Write percentile." in said
+
+
+def test_what_keeps_a_step_from_being_made_has_its_sentence(project: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The gate comes before the training, and so meets it first."""
+    with pytest.raises(PipelineError, match="batch normalisation saw a single value"):
+        checked(train__batch_size=1, input__crop=16, model__depth=4)
+
+    def no_memory(*given: Any) -> Any:
+        raise RuntimeError("DefaultCPUAllocator: can't allocate memory: you tried to allocate 99999999 bytes")
+
+    monkeypatch.setattr(sanity_variants, "overfit", no_memory)
+    with pytest.raises(PipelineError, match=r"out of memory in epoch 1, batch 1 of 4"):
+        checked(train__batch_size=8, input__crop=64, model__depth=3)
 
 
 def test_images_that_show_nothing(project: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -217,7 +233,7 @@ def test_a_class_that_no_training_image_has(project: Path, capsys: pytest.Captur
 def test_a_class_without_weight(project: Path) -> None:
     weights = [1.0] * len(json.loads((paths.PREPARED / "dataset.json").read_text())["classes"])
     found = checked(loss__name="cross_entropy", loss__class_weights="given", loss__weights=[*weights[:-1], 0.0])
-    assert "the loss feels nothing in the pixels of " in found["warnings"][0]
+    assert "the loss has no gradient in the pixels of " in found["warnings"][0]
 
 
 @pytest.mark.slow

@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from segpipe.params import edit
+from segpipe.workflows import train_together
 from stages import train
 from tests.pipeline.conftest import set_params
 from tests.structure.imports import ROOT
@@ -53,6 +54,15 @@ def others(first: int) -> list[int]:
     listed = subprocess.run(["ps", "-eo", "pid,ppid,args"], capture_output=True, text=True, check=True).stdout
     rows = [line.split(maxsplit=2) for line in listed.splitlines()[1:]]
     return [int(pid) for pid, parent, command in rows if int(parent) == first and "train_along" in command]
+
+
+def test_a_process_that_trained_to_the_end_is_not_missing() -> None:
+    """The first may take long to write and to track, and must not be ended for it."""
+    done, failed = (subprocess.Popen([sys.executable, "-c", f"raise SystemExit({code})"]) for code in (0, 3))
+    done.wait()
+    failed.wait()
+    assert train_together._missing([done], 0.0) == ""  # type: ignore[list-item]
+    assert "process 3 of 3 (runtime.processes) ended, with exit code 3" in train_together._missing([done, failed], 0.0)  # type: ignore[list-item]
 
 
 def test_two_processes_write_the_bytes_of_one(project: Path) -> None:
