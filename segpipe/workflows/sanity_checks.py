@@ -51,9 +51,9 @@ def check(params: SanityKeys) -> Checked:
     Raises PipelineError where a step cannot be made at all: for want of memory, or of values to normalise over.
     """
     training = prepare(params, params.folds[0])
-    if params.train.strategy == "private":
-        # It may be trained, or that would have been an error. Noise would keep a batch from being learned by heart, and what is
-        # asked is whether labels, loss and rate fit.
+    if params.train.strategy != "single":
+        # It may be trained, or that would have been an error. Noise would keep a batch from being learned by heart, a round has
+        # batches of many sites, and what is asked is whether labels, loss and rate fit.
         params = params.model_copy(update={"train": params.train.model_copy(update={"strategy": "single"})})
         training = prepare(params, params.folds[0])
     with translate_norm_errors(), translate_out_of_memory(training, training.run):

@@ -24,7 +24,7 @@ from segpipe.training import early_stop, encoder_schedule, first_steps, history,
 from segpipe.training.norm_errors import translate_norm_errors
 from segpipe.training.processes import ALONE, Group
 from segpipe.training.run_log import RunLog
-from segpipe.workflows import private_training, track_training, watch_training
+from segpipe.workflows import federated_training, private_training, track_training, watch_training
 from segpipe.workflows.assemble import Training, assemble, watched_score
 from segpipe.workflows.keep_failed_step import keep_failed_step
 from segpipe.workflows.out_of_memory import translate_out_of_memory
@@ -106,7 +106,7 @@ def _train(training: Training, states: resume.SavedStates, log: RunLog) -> Train
     weighted = class_weights_sentence(training)
     _announce(training, where, weighted)
     told = track_training.start(training, where, weighted, states.interrupted())
-    for line in (*encoder_notes(training), *private_training.notes(training.card.training, training.run.epochs)):
+    for line in (*encoder_notes(training), *strategy_notes(training)):
         print(line)
     optim = training.params.optim
     watch = watch_training.watch(training, log)
@@ -156,6 +156,12 @@ def encoder_notes(training: Training) -> list[str]:
     learning = encoder_schedule.describe(training.encoder, params.optim, params.train.epochs)
     advice = pretrained.about_input(params.model, params.input.normalise, training.data.pack.info.channels)
     return [line for line in (learning, advice) if line]
+
+
+def strategy_notes(training: Training) -> list[str]:
+    """What a person should know of the way of training."""
+    recorded, epochs = training.card.training, training.run.epochs
+    return private_training.notes(recorded, epochs) + federated_training.notes(recorded, epochs)
 
 
 def _tell_early_stop(training: Training, run: loop.Run) -> None:
