@@ -2,11 +2,14 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import Any
 
 from segpipe.dataset.site_batches import SiteBatches
 from segpipe.errors import PipelineError
 from segpipe.params.stage_keys import TrainKeys
+from segpipe.storage.csv_table import csv_text
+from segpipe.storage.files import write_text
 from segpipe.training import federated, loop
 from segpipe.workflows.epoch_order import order_of
 from segpipe.workflows.strategy_parts import Parts
@@ -72,6 +75,19 @@ def notes(training: Mapping[str, Any], rounds: int) -> list[str]:
     entry = training[FEDERATED]
     counts = ", ".join(f"{name} {count['train']}" for name, count in entry["sites"].items())
     return [f"federated: {rounds} rounds of {entry['local_epochs']} epochs at each site, by images to train on: {counts}"]
+
+
+def write_sites(path: Path, training: Mapping[str, Any], best: loop.Record) -> None:
+    """Writes a row a site: its images, and what it scored in the epoch that is kept. Nothing where there are no sites."""
+    if FEDERATED not in training:
+        return
+    rows = []
+    for number, (name, count) in enumerate(training[FEDERATED]["sites"].items(), start=1):
+        own = f"site{number}_"
+        scored = {key.removeprefix(own): value for key, value in best.items() if key.startswith(own)}
+        rows.append({"site": name, "train_images": count["train"], "validation_images": count["validation"]} | scored)
+    columns = [*dict.fromkeys(name for row in rows for name in row)]
+    write_text(path, csv_text(columns, ([row.get(name, "") for name in columns] for row in rows)))
 
 
 def _by_site(params: TrainKeys, data: TrainingData, ids: Sequence[str]) -> dict[str, list[str]]:

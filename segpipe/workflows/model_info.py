@@ -31,6 +31,7 @@ def lines(card: dict[str, Any]) -> list[tuple[str, str]]:
         "encoder weights": _encoder_weights(training.get("encoder_weights")),
         "first steps": training.get("first_steps"),
         "privacy": _privacy(training.get("privacy")),
+        "federated": _federated(training.get("federated")),
         "device": f"{training.get('device')}, {training.get('instruction_set')}, {training['params'].get('threads')} threads",
         "versions": ", ".join(f"{name} {version}" for name, version in versions.items()) + f", python {training.get('python')}",
     }
@@ -70,6 +71,14 @@ def _privacy(entry: dict[str, Any] | None) -> str:
         f"epsilon {entry['epsilon']:.4g} at delta {entry['delta']:g}" if "epsilon" in entry else "as the model of its training"
     )
     return f"{spent}, of {entry['units']} {entry['unit']}s each; not covered: {'; '.join(entry['not_covered'])}"
+
+
+def _federated(entry: dict[str, Any] | None) -> str:
+    """Whose images it was trained on, where several sites did."""
+    if entry is None:
+        return "no: trained in one place"
+    counts = ", ".join(f"{name} {count['train']}" for name, count in entry["sites"].items())
+    return f"{len(entry['sites'])} sites, by images to train on: {counts}"
 
 
 def _flat(content: Any) -> str:

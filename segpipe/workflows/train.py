@@ -208,6 +208,7 @@ def _write(training: Training, progress: loop.Progress, best: loop.Best) -> Path
     outcome = {"best_epoch": best.epoch, "epochs": len(progress.history), "first_steps": progress.first_steps}
     outcome |= private_training.spent(card.training, progress.history)
     history.write(paths.history_file(fold), progress.history)
+    federated_training.write_sites(paths.sites_file(fold), card.training, progress.history[best.epoch])
     model_file.save(paths.model_file(fold), segmenter, replace(card, training=card.training | outcome))
     return paths.model_file(fold)
 
