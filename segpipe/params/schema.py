@@ -605,6 +605,9 @@ class Params(Section):
             "input.normalise: percentile is a median over the images of all sites. Write dataset, or another.": (
                 self.input.normalise == "percentile"
             ),
+            f"train.validate_images: {train.validate_images} is a choice among the images of all sites. Write 0.": bool(
+                train.validate_images
+            ),
             f"train.ema: {train.ema:g} averages the steps of one training, and here are many. Write 0.": train.ema > 0,
             f"runtime.processes: {self.runtime.processes}, and its sites train one after another. Write 1.": (
                 self.runtime.processes > 1

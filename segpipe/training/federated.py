@@ -125,21 +125,27 @@ def prepare(run: Run, shared: nn.Module, order: SiteBatches, images: Sequence[in
     )
 
 
-def train_round(run: Run, weights: Weights, number: int, local_epochs: int, scaling: Scaler) -> tuple[loop.Sums, int]:
-    """Trains a site's epochs of a round from these weights, by a run on its own images; they are in `run.model` then.
+@dataclass(frozen=True)
+class Round:
+    """The sums of a site's losses over the images that it has `seen` in a round, and the learning rate at its end."""
 
-    Returns the sums of the losses, and over how many images they are.
-    """
+    sums: loop.Sums
+    seen: int
+    lr: float
+
+
+def train_round(run: Run, weights: Weights, number: int, local_epochs: int, scaling: Scaler) -> Round:
+    """Trains a site's epochs of a round from these weights, by a run on its own images; they are in `run.model` then."""
     run.model.load_state_dict(dict(weights))
     _forget(run, scaling)
     sums: loop.Sums = {}
-    seen = 0
+    seen, lr = 0, 0.0
     for epoch in range(number * local_epochs, (number + 1) * local_epochs):
         run.progress.epoch, run.progress.batch, run.progress.sums, run.progress.seen = epoch, 0, {}, 0
-        loop.train_epoch(run)
+        record, _ = loop.train_epoch(run)
         sums = {name: sums.get(name, 0.0) + value for name, value in run.progress.sums.items()}
-        seen += run.progress.seen
-    return sums, seen
+        seen, lr = seen + run.progress.seen, record["lr"]
+    return Round(sums, seen, lr)
 
 
 def _forget(run: Run, scaling: Scaler) -> None:

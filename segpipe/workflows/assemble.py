@@ -21,6 +21,7 @@ from segpipe.models.model_file import Card
 from segpipe.models.segmenter import Segmenter
 from segpipe.models.whole_model import whole_model
 from segpipe.params.stage_keys import TrainKeys
+from segpipe.record import DatasetInfo
 from segpipe.reproducibility.seeds import seed_of
 from segpipe.training import (
     accumulate,
@@ -141,13 +142,19 @@ def _classes(params: TrainKeys, data: TrainingData) -> Classes:
 
 
 def _segmenter(params: TrainKeys, data: TrainingData) -> tuple[Segmenter, str | None]:
-    """The model with its first weights, which follow from seed and fold, and the SHA-256 of those the encoder was given."""
+    """The model with its first weights, and the SHA-256 of those the encoder was given."""
     info = data.pack.info
+    mean, deviation = normalise.statistics(params.input.normalise, data.pack.index.loc[data.train_ids], info)
+    return first_model(params, data.fold, info, mean, deviation)
+
+
+def first_model(
+    params: TrainKeys, fold: int, info: DatasetInfo, mean: Sequence[float], deviation: Sequence[float]
+) -> tuple[Segmenter, str | None]:
+    """The model with its first weights, which follow from seed and fold, and the SHA-256 of those the encoder was given."""
     # Right before the weights are drawn, so that nothing drawn earlier can change them.
-    torch.manual_seed(seed_of(params.seed, data.fold, "weights"))
-    rule = params.input.normalise
-    mean, deviation = normalise.statistics(rule, data.pack.index.loc[data.train_ids], info)
-    return whole_model(params.model, info.channels, len(info.classes), rule, mean, deviation)
+    torch.manual_seed(seed_of(params.seed, fold, "weights"))
+    return whole_model(params.model, info.channels, len(info.classes), params.input.normalise, mean, deviation)
 
 
 def _run(
@@ -202,15 +209,25 @@ def _validate(
     params: TrainKeys, data: TrainingData, device: torch.device, segmenter: Segmenter, loss: LossFunction, group: Group
 ) -> Callable[[loop.Run, loop.Record], loop.Record]:
     """What validates the segmenter at the end of an epoch."""
-    info = data.pack.info
+    score = _scorer(params, data, device, segmenter, loss)
+    shared = score if group.world == 1 else processes.shared(score, group)
+    apart = STRATEGIES[params.train.strategy].validated_apart(params, data)
+    return validate.validator(validation_plan(params, data), shared, data.pack.info, apart)
 
+
+def scorer(training: Training) -> validate.Scorer:
+    """A function that predicts images by the network that learns, as it is then."""
+    return _scorer(training.params, training.data, training.device, training.segmenter, training.loss)
+
+
+def _scorer(
+    params: TrainKeys, data: TrainingData, device: torch.device, segmenter: Segmenter, loss: LossFunction
+) -> validate.Scorer:
     def read(ids: Sequence[str]) -> Iterable[loader.WholeImage]:
         return loader.whole_image_loader(loader.WholeImages(data.pack, ids), params.runtime.workers)
 
-    score = validate.scorer(segmenter, read, len(info.classes), loss, params.infer, params.input.long_side, device)
-    shared = score if group.world == 1 else processes.shared(score, group)
-    apart = STRATEGIES[params.train.strategy].validated_apart(params, data)
-    return validate.validator(validation_plan(params, data), shared, info, apart)
+    n_classes = len(data.pack.info.classes)
+    return validate.scorer(segmenter, read, n_classes, loss, params.infer, params.input.long_side, device)
 
 
 def _cache(params: TrainKeys, data: TrainingData) -> ImageCache:

@@ -112,8 +112,8 @@ def test_a_round_is_what_sites_come_to_that_train_apart() -> None:
     for number in range(ROUNDS):
         found = []
         for site, single in enumerate(apart):
-            sums, of_round = federated.train_round(single, weights, number, 2, None)
-            seen += of_round
+            round_ = federated.train_round(single, weights, number, 2, None)
+            seen, sums = seen + round_.seen, round_.sums
             found.append(({name: value.clone() for name, value in single.model.state_dict().items()}, SIZES[site]))
         weights = federated.average(found)
     assert bytes_of(weights) == bytes_of(dict(trained.weights()))

@@ -1,6 +1,7 @@
 """train.strategy federated as params.yaml asks for it: whose images are whose, what is refused, written and shown."""
 
 import csv
+import shutil
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -107,7 +108,11 @@ def test_the_images_of_a_batch_are_known_without_reading_any() -> None:
         assert len(read) == training.run.n_batches
 
 
-def test_the_table_of_sites_is_written_beside_the_history(capsys: pytest.CaptureFixture[str]) -> None:
+def test_the_table_of_sites_is_written_beside_the_history(
+    sample_project: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    shutil.copytree(sample_project, tmp_path / "own")
+    monkeypatch.chdir(tmp_path / "own")
     index = pd.read_csv("data/prepared/index.csv", dtype={"group": str})
     index["group"] = ["ab"[number % 2] for number in range(len(index))]
     index.to_csv("data/prepared/index.csv", index=False)
