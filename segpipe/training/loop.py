@@ -73,6 +73,11 @@ class Progress:
     best: Best | None = None
     first_steps: str = ""
 
+    @property
+    def place(self) -> str:
+        """What comes next in words, for people, who count from 1."""
+        return f"epoch {self.epoch + 1}, batch {self.batch + 1}"
+
 
 @dataclass(frozen=True)
 class Run:
@@ -250,8 +255,7 @@ def _refuse_non_finite(run: Run, sums: Sums, losses: Tensor, ids: tuple[str, ...
         guilty = [item for item, good in zip(ids, losses.detach().isfinite().tolist(), strict=True) if not good]
         raise NotFiniteError(
             "loss",
-            f"the loss is not a finite number in epoch {run.progress.epoch}, batch {run.progress.batch}, "
-            f"images {', '.join(guilty) or 'of another process'}. "
+            f"the loss is not a finite number in {run.progress.place}, images {', '.join(guilty) or 'of another process'}. "
             "Lower optim.lr, set optim.clip_norm to 1, or train.precision to fp32; the weights were not touched by it.",
         )
 
@@ -265,7 +269,7 @@ def _refuse_broken_weights(run: Run) -> None:
     if run.reduce({"broken": len(broken)})["broken"]:
         raise NotFiniteError(
             "weights",
-            f"the model holds numbers that are not finite after epoch {run.progress.epoch} "
+            f"the model holds numbers that are not finite after epoch {run.progress.epoch + 1} "
             f"(in {', '.join(broken[:3]) or 'another process'}). "
             "Lower optim.lr, set optim.clip_norm to 1, or train.precision to fp32.",
         )

@@ -186,9 +186,10 @@ def _go_on(run: loop.Run, training: Training, states: resume.SavedStates) -> Non
 
 def _place(run: loop.Run) -> str:
     """What comes next in words."""
-    trained = run.progress.batch
-    part = f"batch {trained + 1} of {run.n_batches}" if trained < run.n_batches else "its validation"
-    return f"epoch {run.progress.epoch + 1}, {part}"
+    progress = run.progress
+    if progress.batch < run.n_batches:
+        return f"{progress.place} of {run.n_batches}"
+    return f"epoch {progress.epoch + 1}, its validation"
 
 
 def _stopped(stopped: stop_signals.Stopped, run: loop.Run) -> str:

@@ -120,7 +120,7 @@ def test_the_step_is_kept_and_its_class_and_images_are_named(project: Path, monk
     assert sentence.endswith(f"it came from: segpipe replay {folder}")
     assert (failed.epoch, failed.fold, failed.broken) == (0, 0, "loss") and len(failed.images) > 1
     assert contents("images.png") == before, "states, log and models are as they were"
-    assert f"epoch 0, batch {failed.batch} (both counted from 0): the loss is not finite, here as it was then" in found
+    assert f"epoch 1, batch {failed.batch + 1}: the loss is not finite, here as it was then" in found
     assert "where: operation where in the loss, workflows/test_replay.py:" in found
     name = training_data.read_fold(0).pack.info.classes[CLASS]
     assert f"\nclass: {name}\n" in found
@@ -169,12 +169,12 @@ def test_broken_weights_are_searched_from_the_newest_state_before(
 ) -> None:
     break_statistic(monkeypatch, 1 + 1 / train.prepare(TrainKeys.of(load_params()), 0).run.n_batches)
     sentence, folder = fail(**{"runtime.save_every": save_every})
-    assert "the model holds numbers that are not finite after epoch 1 (in " in sentence
+    assert "the model holds numbers that are not finite after epoch 2 (in " in sentence
     failed, state = failed_step.read(folder)
     assert failed.images == () and bool(state) == (save_every == 0)
     found = said(folder)
-    assert f"trains on from epoch {1 if state else 0}, batch {1 if state else 0}, the newest state before it" in found
-    assert "epoch 1, batch 1 (both counted from 0): a weight or a statistic is not finite" in found
+    assert f"trains on from epoch {2 if state else 1}, batch {2 if state else 1}, the newest state before it" in found
+    assert "epoch 2, batch 2: a weight or a statistic is not finite" in found
     assert ".running_var, a statistic of " in found
 
 

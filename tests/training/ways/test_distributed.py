@@ -124,11 +124,11 @@ def test_both_go_on_from_the_state_that_one_saved(found: list[dict[str, Found]])
 def test_a_loss_that_is_not_finite_ends_both_and_is_named_where_it_is(found: list[dict[str, Found]]) -> None:
     first, second = (each["poisoned"] for each in found)
     assert first["batch"] == second["batch"] == 1
-    assert "epoch 0, batch 1, images of another process. Lower optim.lr" in first["error"]
-    assert "epoch 0, batch 1, images image-0-1-3. Lower optim.lr" in second["error"]
+    assert "epoch 1, batch 2, images of another process. Lower optim.lr" in first["error"]
+    assert "epoch 1, batch 2, images image-0-1-3. Lower optim.lr" in second["error"]
 
 
 def test_a_statistic_that_is_broken_in_one_ends_both(found: list[dict[str, Found]]) -> None:
     first, second = (each["statistic"] for each in found)
-    assert "not finite after epoch 0 (in another process)" in first["error"]
-    assert "not finite after epoch 0 (in module.mean, mean)" in second["error"]
+    assert "not finite after epoch 1 (in another process)" in first["error"]
+    assert "not finite after epoch 1 (in module.mean, mean)" in second["error"]
