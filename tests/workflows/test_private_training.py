@@ -53,7 +53,7 @@ def grouped(data: TrainingData, *groups: str) -> TrainingData:
 
 @pytest.mark.usefixtures("inside")
 def test_a_private_training_says_what_it_spent_everywhere(capsys: pytest.CaptureFixture[str]) -> None:
-    trained = train.train(private_params(test_seed=-1), 0)
+    trained = train.train(private_params({"snapshot_every": 1}, test_seed=-1), 0)
     said = capsys.readouterr().out
     card = model_file.load(trained.model)[1]
     entry = card.training["privacy"]
@@ -66,7 +66,13 @@ def test_a_private_training_says_what_it_spent_everywhere(capsys: pytest.Capture
     assert f", epsilon {entry['epsilon']:.3g} |" in epochs[-1]
     history = (trained.model.parent / "history.csv").read_text(encoding="utf-8").splitlines()
     assert history[0].split(",")[-1] == "epsilon" and float(history[2].split(",")[-1]) == entry["epsilon"]
-    shown = dict(model_info.lines(card.to_dict()))["privacy"]
+    lines = dict(model_info.lines(card.to_dict()))
+    shown = lines["privacy"]
+    assert lines["epochs"] == "2, the last is kept"
+    snapshots = [model_file.load(path)[1] for path in sorted(trained.model.parent.glob("snapshots/*"))]
+    assert [each.training["epoch"] for each in snapshots] == [0, 1]
+    assert [each.training["privacy"]["epsilon"] for each in snapshots] == [float(row.split(",")[-1]) for row in history[1:]]
+    assert dict(model_info.lines(snapshots[0].to_dict()))["privacy"].startswith("epsilon ")
     assert shown.startswith(f"epsilon {entry['epsilon']:.4g} at delta 0.01") and "not covered: losses of training images" in shown
 
 
