@@ -17,6 +17,7 @@ from segpipe.report import numbers
 from segpipe.training import loop
 from segpipe.workflows import model_info, private_training, strategies, train
 from segpipe.workflows.assemble import Training, with_images
+from segpipe.workflows.strategy_parts import Parts
 from segpipe.workflows.training_data import TrainingData, read_fold
 from tests.training.test_resume import ended
 
@@ -137,7 +138,8 @@ def test_the_unit_is_the_group_where_there_are_groups_and_it_counts_as_one() -> 
 def given(params: TrainKeys, data: TrainingData, batch_size: int) -> Any:
     changed = params.model_copy(update={"train": params.train.model_copy(update={"batch_size": batch_size})})
     training = train.prepare(params, 0)
-    return training.run, changed, data, training.segmenter, None, lambda order: training.run.batches
+    parts = Parts(training.segmenter, None, training.segmenter, None, lambda order: training.run.batches)
+    return training.run, changed, data, parts
 
 
 @pytest.mark.usefixtures("inside")
@@ -167,7 +169,7 @@ def test_the_card_and_the_report_call_it_alike() -> None:
 def test_a_single_process_is_left_as_it_is() -> None:
     single, params = strategies.STRATEGIES["single"], object()
     assert single.resolve(params) is params  # type: ignore[arg-type, comparison-overlap]
-    assert single.prepare(params, None, None, None, None, None) is params  # type: ignore[arg-type, comparison-overlap]
+    assert single.prepare(params, None, None, None) is params  # type: ignore[arg-type, comparison-overlap]
     assert single.record(params, None) == {}  # type: ignore[arg-type]
 
 
