@@ -361,10 +361,13 @@ class LossParams(Section):
 
 class OptimParams(Section):
     name: Literal["sgd", "adam", "adamw"] = Field(description="sgd | adam | adamw")
-    lr: float = Field(gt=0, description="learning rate after the warm-up")
+    # 1000 is far beyond what any network learns by; a number that a 32-bit float cannot hold would end in an error of torch.
+    lr: float = Field(gt=0, le=1000, description="learning rate after the warm-up")
     momentum: float = Field(ge=0, lt=1, description="sgd: momentum")
     weight_decay: float = Field(
-        ge=0, description="0 or more: weight decay, decoupled from the gradient in adamw, an L2 penalty in sgd and adam"
+        ge=0,
+        le=1000,
+        description="0 .. 1000: weight decay, decoupled from the gradient in adamw, an L2 penalty in sgd and adam",
     )
     encoder_rate: float = Field(
         ge=0, le=100, description="0 .. 100: the encoder's learning rate as a share of lr; 0 never trains it"

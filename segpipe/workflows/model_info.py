@@ -45,6 +45,8 @@ def _epochs(training: dict[str, Any]) -> str:
     """Of which epoch the weights are."""
     if "epoch" in training:
         return f"a snapshot of number {training['epoch'] + 1}"
+    if "privacy" in training:
+        return f"{training.get('epochs')}, the last is kept"
     return f"{training.get('epochs')}, the best was number {training.get('best_epoch', -1) + 1}"
 
 
@@ -66,10 +68,7 @@ def _privacy(entry: dict[str, Any] | None) -> str:
         return "none: single images may be told from its weights"
     if not entry["guarantee"]:
         return "no guarantee: its noise can be drawn again (dp.test_seed)"
-    # A snapshot is of an epoch before the last, and says nothing of what that had spent.
-    spent = (
-        f"epsilon {entry['epsilon']:.4g} at delta {entry['delta']:g}" if "epsilon" in entry else "as the model of its training"
-    )
+    spent = f"epsilon {entry['epsilon']:.4g} at delta {entry['delta']:g}"
     return f"{spent}, of {entry['units']} {entry['unit']}s each; not covered: {'; '.join(entry['not_covered'])}"
 
 

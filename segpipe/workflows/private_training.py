@@ -104,7 +104,7 @@ def record(params: TrainKeys, data: TrainingData) -> dict[str, Any]:
 
 
 def spent(training: Mapping[str, Any], history: Sequence[loop.Record]) -> dict[str, Any]:
-    """The card's entry after the training, with the epsilon that all its epochs spent; nothing where it was not private."""
+    """The card's entry after the epochs of a history, with the epsilon that they spent; nothing where it was not private."""
     if PRIVACY not in training:
         return {}
     return {PRIVACY: training[PRIVACY] | {"epsilon": history[-1]["epsilon"]}}

@@ -3,7 +3,7 @@
 import os
 import shutil
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -186,9 +186,10 @@ def _go_on(run: loop.Run, training: Training, states: resume.SavedStates) -> Non
 
 def _place(run: loop.Run) -> str:
     """What comes next in words."""
-    trained = run.progress.batch
-    part = f"batch {trained + 1} of {run.n_batches}" if trained < run.n_batches else "its validation"
-    return f"epoch {run.progress.epoch + 1}, {part}"
+    progress = run.progress
+    if progress.batch < run.n_batches:
+        return f"{progress.place} of {run.n_batches}"
+    return f"epoch {progress.epoch + 1}, its validation"
 
 
 def _stopped(stopped: stop_signals.Stopped, run: loop.Run) -> str:
@@ -217,8 +218,9 @@ def _keeping_snapshots(training: Training, states: resume.SavedStates, save_stat
     """The snapshots lie beside the states until the training is done: DVC deletes models/foldN before it goes on."""
     params, card = training.params.train, training.card
 
-    def write(path: Path, weights: Mapping[str, Tensor], epoch: int) -> None:
-        model_file.save_weights(path, weights, replace(card, training=card.training | {"epoch": epoch}))
+    def write(path: Path, weights: Mapping[str, Tensor], epochs: Sequence[loop.Record]) -> None:
+        so_far = {"epoch": len(epochs) - 1} | private_training.spent(card.training, epochs)
+        model_file.save_weights(path, weights, replace(card, training=card.training | so_far))
 
     kept = snapshots.Kept(params.save_top_k, params.snapshot_every)
     return snapshots.keeping(save_state, states.folder / SNAPSHOTS, kept, training.run.score, write)

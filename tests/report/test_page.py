@@ -277,9 +277,18 @@ def test_one_fold_without_test_part_export_and_examples(tmp_path: Path) -> None:
     whole = gathered(finished(tmp_path, n_test=0), (0,))
     text = Reader(page.render(dataclasses.replace(whole, exported=None, best=[], worst=[]))).text
     assert "6 validation images that also chose the best epoch, so this flatters" in text
+    assert "The dot is the best epoch, " in text
     assert "Exported model" not in text
     assert "Predictions" not in text
     assert "sample standard deviation" not in text
+
+
+def test_a_private_training_keeps_its_last_epoch_and_says_so(tmp_path: Path) -> None:
+    whole = gathered(finished(tmp_path, n_test=0), (0,))
+    private = [dataclasses.replace(each, run=each.run | {"privacy": ENTRY}) for each in whole.results]
+    text = Reader(page.render(dataclasses.replace(whole, results=private, best=[], worst=[]))).text
+    assert "6 validation images that chose no epoch, since the last one is kept, the model" in text
+    assert "whose weights are kept" in text and "best epoch" not in text
 
 
 def test_a_model_below_the_colours_is_called_so(contents: page.Contents) -> None:

@@ -150,7 +150,7 @@ def test_all_end_where_one_has_a_loss_that_is_not_finite_and_all_name_its_images
     for each in of(found, "poisoned"):
         assert each["place"] == (0, 0)
         # The second part has the fourth and fifth of nine images.
-        assert "epoch 0, batch 0, images image-0-0-3, image-0-0-4. Lower optim.lr" in each["error"]
+        assert "epoch 1, batch 1, images image-0-0-3, image-0-0-4. Lower optim.lr" in each["error"]
 
 
 def test_each_scores_its_share_and_all_get_all(found: dict[int, list[dict[str, Found]]]) -> None:

@@ -14,7 +14,7 @@ from segpipe.params import edit
 from segpipe.workflows import train_together
 from stages import train
 from tests.pipeline.conftest import set_params
-from tests.structure.imports import ROOT
+from tests.workflows.stage_process import train_one_epoch
 
 
 @pytest.fixture
@@ -36,17 +36,7 @@ def outputs() -> dict[str, bytes]:
 def started(processes: int) -> subprocess.Popen[str]:
     """The stage, after its first epoch."""
     edit.write(Path("params.yaml"), {"runtime.processes": processes})
-    process = subprocess.Popen(
-        [sys.executable, "-m", "stages.train", "--fold", "0"],
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-        env=os.environ | {"PYTHONPATH": str(ROOT)},
-    )
-    assert process.stdout and process.stderr
-    while not (line := process.stdout.readline()).startswith("epoch "):
-        assert line, process.stderr.read()
-    return process
+    return train_one_epoch()[0]
 
 
 def others(first: int) -> list[int]:
@@ -102,7 +92,7 @@ def test_killed_in_turn_it_ends_in_the_bytes_of_one_process(project: Path) -> No
 
 
 def test_a_mistake_that_all_find_is_said_once(project: Path, capfd: pytest.CaptureFixture[str]) -> None:
-    edit.write(Path("params.yaml"), {"runtime.processes": 2, "optim.name": "sgd", "optim.lr": 1e30, "optim.clip_norm": 0.0})
+    edit.write(Path("params.yaml"), {"runtime.processes": 2, "optim.name": "sgd", "optim.lr": 1e3, "optim.weight_decay": 1e3})
     with pytest.raises(Exception, match=r"not a finite number|not finite"):
         train.main(0)
     assert capfd.readouterr().err.count("finite") == 0, "the others say nothing"
