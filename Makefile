@@ -2,8 +2,9 @@
 PYTHON ?= python3
 BIN := .venv/bin
 READY := .venv/.ready
+FEDERATED := .venv-federated
 
-.PHONY: setup repro verify test test-all torture overfit camvid lint ui clean
+.PHONY: setup repro verify test test-all torture overfit camvid lint ui federated federated-test clean
 .DELETE_ON_ERROR:
 
 setup: $(READY)
@@ -60,6 +61,21 @@ lint: $(READY)
 ui: $(READY)
 	$(BIN)/segpipe ui
 
+# Flower's pins clash with requirements.lock, so what needs it has an environment of its own: all of segpipe, and Flower.
+federated: $(FEDERATED)/.ready
+	@echo 'Flower and segpipe: $(FEDERATED)/bin/segpipe'
+
+$(FEDERATED)/.ready: requirements-federated.lock pyproject.toml
+	@$(PYTHON) -c 'import sys; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 13))' || \
+		{ echo 'error: segpipe needs Python 3.11 to 3.13. Name one: make PYTHON=python3.11'; exit 1; }
+	@test -x $(FEDERATED)/bin/python || $(PYTHON) -m venv $(FEDERATED)
+	$(FEDERATED)/bin/python -m pip install --quiet --requirement requirements-federated.lock
+	$(FEDERATED)/bin/python -m pip install --quiet --no-deps --no-build-isolation --editable .
+	@touch $@
+
+federated-test: $(FEDERATED)/.ready
+	$(FEDERATED)/bin/python -m pytest tests/federation
+
 clean:
-	rm -rf .venv .mypy_cache .pytest_cache .ruff_cache .hypothesis build *.egg-info
+	rm -rf .venv .venv-federated .mypy_cache .pytest_cache .ruff_cache .hypothesis build *.egg-info
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +

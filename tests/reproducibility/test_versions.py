@@ -9,9 +9,20 @@ from segpipe.reproducibility import versions
 from tests.structure.imports import ROOT
 
 
-def test_runtime_lock_is_a_part_of_requirements_lock() -> None:
-    params = set((ROOT / "requirements.lock").read_text(encoding="utf-8").splitlines())
-    assert set((ROOT / "runtime.lock").read_text(encoding="utf-8").splitlines()) <= params
+@pytest.mark.parametrize("lock", ["requirements.lock", "requirements-federated.lock"])
+def test_runtime_lock_is_a_part_of(lock: str) -> None:
+    """What decides bytes is the same with Flower and without."""
+    locked = set((ROOT / lock).read_text(encoding="utf-8").splitlines())
+    assert set((ROOT / "runtime.lock").read_text(encoding="utf-8").splitlines()) <= locked
+
+
+def test_the_lock_with_flower_holds_all_that_the_other_does() -> None:
+    """So that it runs all of segpipe, and its tests."""
+    ours, theirs = (
+        {line.split("==")[0] for line in (ROOT / name).read_text(encoding="utf-8").splitlines()}
+        for name in ("requirements.lock", "requirements-federated.lock")
+    )
+    assert ours < theirs and "flwr" in theirs - ours
 
 
 def test_other_versions_are_warned_of(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
