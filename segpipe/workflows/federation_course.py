@@ -160,7 +160,8 @@ class Federation:
         # A round in which a site was missing was scored on fewer images, which may be the easier ones.
         if score is not None and (images, score) > course.best_rank:
             course.best_rank, course.best_epoch = (float(images), score), course.number - 1
-            course.best_weights = dict(course.weights)
+            # Copies: one file cannot hold the same memory under two names.
+            course.best_weights = {name: value.clone() for name, value in course.weights.items()}
 
     def _average(self, parsed: Mapping[str, tuple[dict[str, Tensor], Answer]]) -> None:
         """The mean of the sites' weights, and the round's record."""

@@ -2,12 +2,10 @@
 
 import contextlib
 import shutil
-import zipfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
-import pandas as pd
 import pytest
 import torch
 
@@ -16,14 +14,12 @@ from segpipe.federation.payload import Content, RefusedError
 from segpipe.params import edit
 from segpipe.params.load import load_params
 from segpipe.params.stage_keys import TrainKeys
-from segpipe.storage import zips
 from segpipe.training import loop
 from segpipe.workflows import train
 from segpipe.workflows.federation_course import Course, Federation
 from segpipe.workflows.federation_site import Site
 from tests.training.test_resume import bytes_of
-
-NAMES = ("east", "north", "south")
+from tests.workflows.sites import NAMES, in_groups, project_of_each
 
 
 @pytest.fixture
@@ -34,9 +30,7 @@ def together(sample_project: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPat
     monkeypatch.setenv("DVC_ROOT", str(folder))
     monkeypatch.setenv("MLFLOW_TRACKING_URI", "nowhere://")
     monkeypatch.chdir(folder)
-    index = pd.read_csv("data/prepared/index.csv", dtype={"group": str})
-    index["group"] = [NAMES[min(row % 4, 2)] for row in range(len(index))]
-    index.to_csv("data/prepared/index.csv", index=False)
+    in_groups(folder)
     edit.write(
         Path("params.yaml"),
         {
@@ -53,24 +47,7 @@ def together(sample_project: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPat
 @pytest.fixture
 def apart(together: Path, tmp_path: Path) -> dict[str, Path]:
     """A project of each group's images, as its site would have it."""
-    index = pd.read_csv("data/prepared/index.csv", dtype={"group": str})
-    folds = pd.read_csv("data/folds/folds.csv")
-    found = {}
-    for name, rows in index.groupby("group"):
-        folder = tmp_path / str(name)
-        (folder / "data" / "folds").mkdir(parents=True)
-        (folder / "data" / "prepared").mkdir()
-        (folder / "data" / "prepared" / "dataset.json").write_bytes(Path("data/prepared/dataset.json").read_bytes())
-        for shard in Path("data/prepared").glob("*.zip"):
-            with zipfile.ZipFile(shard) as archive:
-                own = [each for each in archive.namelist() if each.rpartition(".")[0] in set(rows["id"])]
-                zips.write_zip(folder / shard, ((each, archive.read(each)) for each in own))
-        rows.to_csv(folder / "data" / "prepared" / "index.csv", index=False)
-        folds[folds["id"].isin(rows["id"])].to_csv(folder / "data" / "folds" / "folds.csv", index=False)
-        for each in ("params.yaml", "runtime.lock"):
-            (folder / each).write_bytes(Path(each).read_bytes())
-        found[str(name)] = folder
-    return found
+    return project_of_each(together, tmp_path)
 
 
 class Sites:
@@ -165,6 +142,15 @@ def test_a_restarted_server_goes_on_to_the_same_bytes(sites: Sites) -> None:
     other = held(federation(Course.from_bytes(stopped.course.to_bytes())), sites)
     assert bytes_of(other.course.best_weights) == bytes_of(whole.course.best_weights)
     assert [[*record.items()] for record in other.course.history] == [[*record.items()] for record in whole.course.history]
+
+
+def test_every_round_can_be_saved(sites: Sites) -> None:
+    found = federation()
+    content: Content | None = found.first()
+    while content is not None:
+        content = found.round_done(sites.ask(content))
+        again = Course.from_bytes(found.course.to_bytes())
+        assert bytes_of(again.weights) == bytes_of(found.course.weights) and again.best_rank == found.course.best_rank
 
 
 def test_sites_whose_classes_differ_are_refused_before_anything_is_trained(sites: Sites) -> None:
