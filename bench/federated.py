@@ -2,7 +2,7 @@
 
 Run in the repository: python bench/federated.py
 
-Each site has most of its images of one animal, and the largest has three times as many as the smallest. The same params.yaml
+Each site has most of its images of one animal, and the largest has five times as many as the smallest. The same params.yaml
 trains on all images in one place, then federated with one and more epochs a round, then on each site's images alone. Prints the
 table of docs/explanation/federated.md in a quarter of an hour on two cores.
 """
