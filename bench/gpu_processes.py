@@ -37,6 +37,7 @@ PRIVATE = {
     "train.strategy": "private",
     "train.precision": "fp32",
     "augment.preset": "plain",
+    "loss.class_weights": "none",
     "dp.noise_multiplier": 1.0,
     "dp.target_epsilon": 0.0,
     "dp.target_delta": 1e-6,
@@ -122,8 +123,7 @@ def of_processes(options: argparse.Namespace) -> list[Row]:
     def measured(values: Values) -> Row:
         one, two = (spawned_training.trained(values, world) for world in (1, 2))
         row = {"one_images_per_s": one["images_per_s"], "two_images_per_s": two["images_per_s"]}
-        # Each process counts its own images, as many as the others.
-        row |= {"speed": 2 * two["images_per_s"] / one["images_per_s"], "hash": one["hash"], "two": verdict(one, two)}
+        row |= {"speed": two["images_per_s"] / one["images_per_s"], "hash": one["hash"], "two": verdict(one, two)}
         return row | {"stopped_in_two": verdict(one, spawned_training.stopped(values, 2, 1))}
 
     on = {"on": {0: "cores", 1: "one GPU, by gloo"}.get(count_gpus(options.device), "two GPUs")}
