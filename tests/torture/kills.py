@@ -128,9 +128,9 @@ def start(folder: Path, stream: Any, *arguments: str) -> "subprocess.Popen[bytes
 
 
 def environment() -> dict[str, str]:
-    """Stages run with this Python too."""
+    """Stages run with this Python too, and say where they are when they are aborted."""
     path = os.pathsep.join([str(Path(sys.executable).parent), os.environ["PATH"]])
-    return os.environ | {"PATH": path, "PYTHONPATH": "", "PYTHONUNBUFFERED": "1"}
+    return os.environ | {"PATH": path, "PYTHONPATH": "", "PYTHONUNBUFFERED": "1", "PYTHONFAULTHANDLER": "1"}
 
 
 def waited_for(process: "subprocess.Popen[bytes]", folder: Path, kind: str, chance: random.Random, longest_s: float) -> bool:
