@@ -1,5 +1,6 @@
 """What holds for every test: threads that get along with each other, no telemetry, the same examples each time."""
 
+import multiprocessing
 import os
 from pathlib import Path
 
@@ -18,6 +19,9 @@ os.environ.setdefault("OMP_NUM_THREADS", "1")
 os.environ.setdefault("GOMP_SPINCOUNT", "0")
 for name, value in ENVIRONMENT.items():
     os.environ.setdefault(name, value)
+
+# A process that is spawned imports these for seconds; one that is forked from multiprocessing's server finds them there.
+multiprocessing.set_forkserver_preload(["albumentations", "pandas", "torch._dynamo", "torchvision.transforms.v2"])
 
 DVC_CONFIG = "[core]\n    no_scm = true\n    analytics = false\n    check_update = false\n"
 

@@ -31,7 +31,7 @@ Found = dict[str, Any]
 def found(tmp_path_factory: pytest.TempPathFactory) -> list[dict[str, Found]]:
     """All trainings below in two processes, of which neither waits for the other longer than a minute."""
     folder = tmp_path_factory.mktemp("distributed")
-    mp.spawn(work, (folder,), nprocs=WORLD)
+    mp.start_processes(work, (folder,), nprocs=WORLD, start_method="forkserver")
     return [torch.load(folder / f"{rank}.pt") for rank in range(WORLD)]
 
 
