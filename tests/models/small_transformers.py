@@ -15,11 +15,12 @@ DECODED = (8, 12, 16, 16)
 
 
 def make_small(monkeypatch: pytest.MonkeyPatch) -> None:
-    """From now on timm makes every network with 4 blocks of 24 channels, which for DINOv2's are a hundredth of its weights.
-
-    The decoder of those whose patch is no power of two has a tenth of its channels.
-    """
+    """From now on timm makes every network with 4 blocks of 24 channels, which for DINOv2's are a hundredth of its weights."""
     smaller = partial(timm.create_model, embed_dim=CHANNELS, depth=BLOCKS, num_heads=HEADS)
     monkeypatch.setattr(timm, "create_model", smaller)
+
+
+def make_decoder_small(monkeypatch: pytest.MonkeyPatch) -> None:
+    """From now on the decoder for patches that are no power of two has a tenth of its channels."""
     monkeypatch.setattr(patch_dpt, "WIDTH", DECODED[-1])
     monkeypatch.setattr(patch_dpt, "GridDecoder", partial(patch_dpt.GridDecoder, intermediate_channels=DECODED))
