@@ -51,7 +51,7 @@ def test_workers_change_nothing(data: Pack, workers: int) -> None:
         assert torch.equal(one.target, other.target)
 
 
-@pytest.mark.parametrize(("method", "persistent"), [("fork", True), ("fork", False), ("spawn", True), ("spawn", False)])
+@pytest.mark.parametrize(("method", "persistent"), [("fork", True), ("fork", False), ("spawn", True), ("forkserver", False)])
 def test_how_workers_start_and_whether_they_stay_changes_nothing(data: Pack, method: str, persistent: bool) -> None:
     """From the middle of the first epoch on, as after an interruption."""
     wanted = bytes_of(rounds(training_batches(data, 0), first=2))

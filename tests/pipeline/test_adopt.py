@@ -93,11 +93,6 @@ def test_what_changes_a_byte_is_refused_with_its_first_place(clone: Path, file: 
     assert ran(dvc(clone, "repro", "--dry"))[0] == "train@0"
 
 
-def test_verify_ends_in_one_of_three_words(clone: Path) -> None:
-    same = segpipe(clone, "verify", "--steps", "5")
-    assert "result: same: also as models/fold0/model.safetensors" in same.stdout, same.stderr
-
-
 @pytest.mark.slow
 def test_verify_names_another_processor(clone: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """torch leaves vector units out when told to: so little hardware gives other last digits."""

@@ -122,7 +122,7 @@ def found(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFacto
     cut = alone(save_state=states.saver(None))
     with pytest.raises(CutError):
         loop.fit(dataclasses.replace(cut, save_state=cut_after(6, cut.save_state)))
-    mp.spawn(work, (world, folder), nprocs=world)
+    mp.start_processes(work, (world, folder), nprocs=world, start_method="forkserver")
     return {world: [torch.load(folder / f"{world}-{rank}.pt") for rank in range(world)]}
 
 

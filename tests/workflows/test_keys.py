@@ -22,7 +22,7 @@ SMALL = {
     "threads": 1,
     "data": {"sample": {"n_images": 10, "size": 64}},
     "input": {"crop": 32},
-    "model": {"width": 2, "depth": 1},
+    "model": {"name": "unet", "weights": "none", "width": 2, "depth": 1},
     "train": {"epochs": 1, "batch_size": 4},
     "optim": {"lr": 0.01},
     "runtime": {"device": "cpu", "workers": 0},

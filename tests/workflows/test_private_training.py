@@ -99,7 +99,7 @@ def test_averaged_weights_parts_and_images_held_on_the_device_go_together() -> N
 
 @pytest.mark.usefixtures("inside")
 def test_a_training_of_some_images_takes_the_place_of_the_whole() -> None:
-    some = with_images(prepared(), 4, 1)
+    some = with_images(prepared(noise_multiplier=1.0, target_epsilon=0.0), 4, 1)
     loop.fit(some.run)
     assert some.run.n_batches == 2
 
