@@ -42,6 +42,7 @@ torture: $(READY)
 	$(BIN)/python -m tests.torture.full_disk
 	$(BIN)/python -m tests.torture.memory
 	$(BIN)/python -m tests.torture.kills --kills 100
+	$(BIN)/python -m tests.torture.kills_together --kills 36
 
 # Some minutes: every architecture learns a batch of the sample by heart.
 overfit: $(READY)

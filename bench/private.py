@@ -6,30 +6,24 @@ Trains a small U-Net with group normalisation on the sample, its objects as one 
 prints the tables of docs/explanation/private.md. The noise follows from dp.test_seed, so that the tables can be printed again.
 """
 
-import contextlib
-import io
 import os
 import sys
-import tempfile
 from collections.abc import Sequence
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
-import yaml
 from numpy.typing import NDArray
+from sample_project import project
 
 from segpipe.dataset import loader
 from segpipe.inference.scoring import score_images
 from segpipe.params.load import load_params
-from segpipe.params.stage_keys import ConvertKeys, DownloadKeys, SplitKeys, TrainKeys
+from segpipe.params.stage_keys import TrainKeys
 from segpipe.training import loop
-from segpipe.workflows import convert, download, split
 from segpipe.workflows.assemble import Training
 from segpipe.workflows.train import prepare
 
-ROOT = Path(__file__).parents[1]
 NOISES = (0.5, 1.0, 2.0, 4.0)
 COMMON: dict[str, Any] = {
     "threads": 1,
@@ -86,29 +80,6 @@ def main() -> None:
             members, others = (losses(training, ids) for ids in (training.data.train_ids, training.data.validation_ids))
             found = f"{members.mean():.3f} | {others.mean():.3f} | {told_apart(members, others):.2f}"
             print(f"{row(noise, history)} {found} |", flush=True)
-
-
-@contextlib.contextmanager
-def project(values: dict[str, Any]) -> Any:
-    """The working directory is a project of these values, split."""
-    with tempfile.TemporaryDirectory() as folder, contextlib.chdir(folder):
-        os.environ["DVC_ROOT"] = folder
-        Path("runtime.lock").write_bytes((ROOT / "runtime.lock").read_bytes())
-        Path("kept_folds.csv").touch()
-        content = yaml.safe_load((ROOT / "params.yaml").read_text(encoding="utf-8"))
-        for key, value in values.items():
-            section = content
-            *above, last = key.split(".")
-            for name in above:
-                section = section[name]
-            section[last] = value
-        Path("params.yaml").write_text(yaml.safe_dump(content), encoding="utf-8")
-        params = load_params()
-        with contextlib.redirect_stdout(io.StringIO()):
-            download.download(DownloadKeys.of(params))
-            convert.convert(ConvertKeys.of(params))
-            split.split(SplitKeys.of(params))
-        yield
 
 
 def trained(noise: float | None) -> tuple[Training, list[loop.Record]]:

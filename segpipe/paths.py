@@ -47,6 +47,11 @@ def history_file(fold: int) -> Path:
     return model_folder(fold) / "history.csv"
 
 
+def sites_file(fold: int) -> Path:
+    """What each site of a federated training scored."""
+    return model_folder(fold) / "sites.csv"
+
+
 def eval_folder(fold: int) -> Path:
     """data/eval/foldN: what the model of a fold scored."""
     return EVAL / f"fold{fold}"

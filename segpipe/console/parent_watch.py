@@ -19,6 +19,17 @@ def end_with_dvc() -> None:
         threading.Thread(target=_watch, args=(ancestors(os.getpid()),), daemon=True, name="end-with-dvc").start()
 
 
+def end_with(parent: int) -> None:
+    """Lets a small thread end this process, a child of `parent`, when that is gone, whatever it does then."""
+
+    def watch() -> None:
+        while os.getppid() == parent:
+            time.sleep(INTERVAL_S)
+        os._exit(1)
+
+    threading.Thread(target=watch, daemon=True, name="end-with-parent").start()
+
+
 def ancestors(process: int) -> list[tuple[int, str]]:
     """Number and name of the parent, and through shells of the first that is none: DVC starts stages by a shell."""
     found: list[tuple[int, str]] = []

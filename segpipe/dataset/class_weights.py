@@ -5,6 +5,7 @@ Each image counts once, whatever crops are drawn from it; ignored pixels count n
 
 import math
 import statistics
+from collections.abc import Sequence
 
 import pandas as pd
 
@@ -30,8 +31,19 @@ def weights(rule: str, given: tuple[float, ...], train: pd.DataFrame, info: Data
                 "Write one a class, in this order."
             )
         return given
+    return from_counts(rule, class_counts(train, info))
+
+
+def class_counts(train: pd.DataFrame, info: DatasetInfo) -> list[tuple[int, int]]:
+    """Of each class how many pixels it has, and how many those images have that hold it: whole numbers, to be added up."""
     pixels = _pixels(train, info)
-    return _log(pixels) if rule == "log" else _median(pixels)
+    of_images = pixels.sum(axis="columns")
+    return [(int(pixels[column].sum()), int(of_images[pixels[column] > 0].sum())) for column in pixels]
+
+
+def from_counts(rule: str, counts: Sequence[tuple[int, int]]) -> tuple[float, ...]:
+    """One weight a class by `median` or `log` from its `class_counts`."""
+    return _log([own for own, _ in counts]) if rule == "log" else _median(counts)
 
 
 def sentence(found: tuple[float, ...], train: pd.DataFrame, info: DatasetInfo) -> str:
@@ -47,16 +59,14 @@ def _pixels(train: pd.DataFrame, info: DatasetInfo) -> pd.DataFrame:
     return train[[f"pixels_{number}" for number in range(len(info.classes))]]
 
 
-def _log(pixels: pd.DataFrame) -> tuple[float, ...]:
-    counts = [int(pixels[column].sum()) for column in pixels]
+def _log(counts: Sequence[int]) -> tuple[float, ...]:
     # 1.02 is the paper's (ENet): it keeps the weights between 1 / ln 2.02 = 1.42 and 1 / ln 1.02 = 50.5.
     return tuple(1 / math.log(1.02 + count / sum(counts)) if count else 1.0 for count in counts)
 
 
-def _median(pixels: pd.DataFrame) -> tuple[float, ...]:
-    of_images = pixels.sum(axis="columns")
+def _median(counts: Sequence[tuple[int, int]]) -> tuple[float, ...]:
     # Whole numbers until the one division, so that no order of adding can change a digit.
-    shares = [int(pixels[column].sum()) / max(1, int(of_images[pixels[column] > 0].sum())) for column in pixels]
+    shares = [own / max(1, of_images) for own, of_images in counts]
     # Classes without a pixel have no frequency; they would pull the median down.
     middle = statistics.median([share for share in shares if share] or [1.0])
     return tuple(middle / share if share else 1.0 for share in shares)

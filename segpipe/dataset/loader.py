@@ -1,7 +1,9 @@
 """Batches for training and whole images for scoring, the same for any number of worker processes."""
 
+import os
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import cv2
@@ -11,6 +13,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 from torch.utils.data import DataLoader, Dataset, Sampler
 
+from segpipe.console import parent_watch
 from segpipe.dataset import rare_classes
 from segpipe.dataset.pack import Pack
 from segpipe.dataset.training_samples import AugmentedCrops
@@ -129,7 +132,7 @@ def training_loader(samples: TrainingSamples, batches: Sampler[list[Key]], worke
         batch_sampler=batches,
         num_workers=workers,
         collate_fn=_collate,
-        worker_init_fn=_one_thread,
+        worker_init_fn=partial(_begin, os.getpid()),
         # Workers have no state that an epoch could leave behind: the key they are sent names the epoch.
         persistent_workers=workers > 0,
         pin_memory=pin,
@@ -139,7 +142,8 @@ def training_loader(samples: TrainingSamples, batches: Sampler[list[Key]], worke
 def whole_image_loader(images: WholeImages, workers: int) -> DataLoader[Any]:
     """Yields one `WholeImage` at a time, in the order of the ids."""
     # batch_size=None: no batches, since images differ in size.
-    return DataLoader(images, batch_size=None, num_workers=workers, collate_fn=_as_is, worker_init_fn=_one_thread)
+    begin = partial(_begin, os.getpid())
+    return DataLoader(images, batch_size=None, num_workers=workers, collate_fn=_as_is, worker_init_fn=begin)
 
 
 def empty_batch() -> Batch:
@@ -166,6 +170,10 @@ def _as_is(image: Any) -> Any:
     return image
 
 
-def _one_thread(worker: int) -> None:
-    """Workers share the cores already; OpenCV's own threads would fight over them."""
+def _begin(parent: int, worker: int) -> None:
+    """What a worker does first."""
+    # torch's own look at the parent comes too late where a worker hands over what nobody reads any more: it would stay for ever,
+    # with the files and sockets that it was forked with.
+    parent_watch.end_with(parent)
+    # Workers share the cores already; OpenCV's own threads would fight over them.
     cv2.setNumThreads(0)

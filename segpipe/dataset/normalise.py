@@ -4,7 +4,7 @@ from statistics import median
 
 import pandas as pd
 
-from segpipe.dataset.pack import mean_and_deviation
+from segpipe.dataset.pack import channel_sums, mean_and_deviation
 from segpipe.errors import PipelineError
 from segpipe.record import DatasetInfo
 
@@ -26,7 +26,7 @@ def statistics(rule: str, train: pd.DataFrame, info: DatasetInfo) -> tuple[list[
     Raises PipelineError where ImageNet's three channels do not fit.
     """
     if rule == "dataset":
-        return mean_and_deviation(train, info)
+        return mean_and_deviation(channel_sums(train, info), info.bits)
     if rule == "percentile":
         return _low_and_range(train, info)
     if rule == "none":

@@ -126,18 +126,25 @@ def pixel_columns(info: DatasetInfo) -> list[str]:
     return [f"pixels_{number}" for number in range(len(info.classes))]
 
 
-def mean_and_deviation(index: pd.DataFrame, info: DatasetInfo) -> tuple[list[float], list[float]]:
-    """Each channel's mean and standard deviation over all pixels of these images, as shares of the largest value.
+def channel_sums(index: pd.DataFrame, info: DatasetInfo) -> list[tuple[int, int, int]]:
+    """Each channel's sum of values and of their squares over all pixels of these images, and how many pixels that is.
 
-    Exact sums of integers, so the order of the images does not matter. A flat channel has a deviation of 1.
+    Exact integers, so neither the order of the images nor where they are added up matters.
     """
-    largest = 2**info.bits - 1
-    mean, deviation = [], []
+    pixels = int((index["width"] * index["height"]).sum())
+    found = []
     for channel in range(info.channels):
         # A gray image among RGB ones is repeated, so its one channel counts for each.
         own = np.minimum(channel, index["channels"].to_numpy() - 1)
-        sums, squares = (_total(index, kind, own) for kind in ("sum", "square"))
-        pixels = int((index["width"] * index["height"]).sum())
+        found.append((_total(index, "sum", own), _total(index, "square", own), pixels))
+    return found
+
+
+def mean_and_deviation(channels: Sequence[tuple[int, int, int]], bits: int) -> tuple[list[float], list[float]]:
+    """Each channel's mean and standard deviation from its sums, as shares of the largest value; 1 where a channel is flat."""
+    largest = 2**bits - 1
+    mean, deviation = [], []
+    for sums, squares, pixels in channels:
         # Python's integers are exact, and their quotient is rounded once.
         centre = sums / pixels
         # Rounding can bring a flat channel's variance a little below 0.
@@ -174,7 +181,7 @@ def _table(records: Sequence[Record], info: DatasetInfo) -> str:
 def _row(record: Record, info: DatasetInfo) -> list[object]:
     sizes = [record.width, record.height, record.channels, record.bits, *record.spacing]
     names = [record.image_sha256, record.mask_sha256, record.group, record.twin, record.given, record.ignored]
-    # A gray image among RGB ones lacks the other channels' columns; `mean_and_deviation` never reads these zeros.
+    # A gray image among RGB ones lacks the other channels' columns; `channel_sums` never reads these zeros.
     padding = [0] * (info.channels - record.channels)
     sums = [value for own in (record.sums, record.squares, record.low, record.high) for value in (*own, *padding)]
     return [record.id, record.source, *sizes, *names, *record.pixels, *sums]

@@ -20,7 +20,7 @@ from segpipe.training.loop import Record, Run
 WEIGHTS = "weights"
 
 Entry = tuple[str, str, str]
-"""Where (`epoch 0, batch 3`), what (`output of network.encoder.0.0, Conv2d`), and its hash or number."""
+"""Where (`epoch 1, batch 4`, both from 1), what (`output of network.encoder.0.0, Conv2d`), and its hash or number."""
 
 
 class EnoughError(Exception):
@@ -113,7 +113,7 @@ def _hook(what: str, model: nn.Module, trace: Trace) -> Callable[[nn.Module, Any
 
 def _watched_batches(batches: Iterable[Batch], trace: Trace, epoch: int, first: int, with_data: bool) -> Iterator[Batch]:
     for number, batch in enumerate(batches, start=first):
-        trace.where = f"epoch {epoch}, batch {number}"
+        trace.where = f"epoch {epoch + 1}, batch {number + 1}"
         if with_data:
             trace.add("order of the images", " ".join(batch.ids))
             trace.add("augmented images", batch.image)

@@ -8,7 +8,7 @@ from typing import Any
 
 from segpipe.errors import PipelineError, plain
 from segpipe.federation.certificates import Identity
-from segpipe.federation.payload import Content
+from segpipe.federation.payload import Content, largest_answer
 from segpipe.storage import checksummed
 
 # Read when these are imported. The parts of Flower in use here send nothing, whatever it says.
@@ -93,7 +93,11 @@ def _answered(message: Any, answer: Answer) -> Any:
         raise PipelineError(
             f"the server sent what segpipe does not ({plain(str(error))}). Do both run the same version?"
         ) from None
-    return Parameters(tensors=[checksummed.seal(*answer(tensors, about))], tensor_type="segpipe")
+    reply = checksummed.seal(*answer(tensors, about))
+    if len(reply) > largest_answer(tensors):
+        # The server would cut it off, and could not say why to an end that is still sending.
+        raise PipelineError(f"the answer has {len(reply):,} bytes, and at most {largest_answer(tensors):,} fit what was asked.")
+    return Parameters(tensors=[reply], tensor_type="segpipe")
 
 
 def _credentials(identity: Identity) -> Any:
@@ -105,12 +109,10 @@ def _give_up(error: Any, address: str, identity: Identity) -> None:
     reason = _reason(error)
     if error.code() == grpc.StatusCode.PERMISSION_DENIED:
         raise PipelineError(f"{address}: {reason}. Ask who runs the server to name it there.") from None
-    if error.code() == grpc.StatusCode.RESOURCE_EXHAUSTED and "larger than max" in reason:
-        raise PipelineError(f"{address}: the server refused the answer of {identity.name}: {reason}.") from None
     if "SSL_ERROR_SSL" in reason or "Hostname" in reason or "Peer name" in reason:
         raise PipelineError(
             f"{address}: the server has no certificate of the authority of {identity.name}, or not for this address ({reason}). "
-            "Take the address for which `segpipe certificates` was run, and the folder that it made for this site."
+            "Take the address for which `segpipe federation certificates` was run, and the folder that it made for this site."
         ) from None
 
 

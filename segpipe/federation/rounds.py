@@ -12,6 +12,9 @@ from segpipe.storage import checksummed
 RoundDone = Callable[[int, dict[str, Content]], Content | None]
 """Given the round's number, from 0, and its answers by site, in the order of their names: what is sent next, None to end."""
 
+Check = Callable[[str, Content], None]
+"""Given a site and its answer; raises RefusedError where it is not to be used."""
+
 RETURN_SECONDS = 10.0
 """How long a round waits, before it starts, for a site that was there in the round before."""
 EMPTY_ROUNDS = 3
@@ -53,6 +56,7 @@ def run_rounds(
     expected: Sequence[str],
     first: Content,
     round_done: RoundDone,
+    check: Check,
     patience: Patience,
     say: Callable[[str], None],
 ) -> None:
@@ -68,15 +72,15 @@ def run_rounds(
         present = sites.connected()
         if not present:
             raise PipelineError(
-                f"round {number}: no site has been connected for {patience.start:g} s. "
+                f"no site has been connected for {patience.start:g} s. "
                 f"Start a site ({', '.join(sorted(expected))}), then this again."
             )
         if absent := sorted(set(expected) - present):
-            say(f"round {number}: without {', '.join(absent)}, not connected")
-        answers = _ask_all(sites, present, sent, number, patience.answer, say)
+            say(f"goes on without {', '.join(absent)}, not connected")
+        answers = _ask_all(sites, present, sent, check, patience.answer, say)
         empty = 0 if answers else empty + 1
         if empty == EMPTY_ROUNDS:
-            raise PipelineError(f"round {number}: no site answered, {empty} times in a row. The reasons stand above.")
+            raise PipelineError(f"no site answered, {empty} times in a row. The reasons stand above.")
         if answers:
             following = round_done(number, answers)
             if following is None:
@@ -86,20 +90,22 @@ def run_rounds(
 
 
 def _ask_all(
-    sites: Sites, present: set[str], sent: Content, number: int, seconds: float, say: Callable[[str], None]
+    sites: Sites, present: set[str], sent: Content, check: Check, seconds: float, say: Callable[[str], None]
 ) -> dict[str, Content]:
     """The answers that came in time and are as asked, in the order of the sites' names."""
     content = checksummed.seal(*sent)
 
     def ask(site: str) -> Content | None:
         try:
-            return read_answer(sites.ask(site, content, seconds), sent[0])
+            answer = read_answer(sites.ask(site, content, seconds), sent[0])
+            check(site, answer)
+            return answer
         except NoAnswerError as error:
             problem = f"site {site} gave no answer: {error}"
         except RefusedError as error:
             problem = f"the answer of site {site} is refused: {error}"
         # At once, and not when the others are done.
-        say(f"round {number}: {problem}. The round goes on without it, the next one takes it in if it is there.")
+        say(f"{problem}. The run goes on without it, and takes it in again when it comes back.")
         return None
 
     names = sorted(present)

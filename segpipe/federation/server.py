@@ -14,7 +14,7 @@ from typing import Any
 from segpipe.errors import PipelineError, plain
 from segpipe.federation.certificates import Identity
 from segpipe.federation.payload import Content
-from segpipe.federation.rounds import NoAnswerError, Patience, RoundDone, run_rounds
+from segpipe.federation.rounds import Check, NoAnswerError, Patience, RoundDone, run_rounds
 
 # Read when these are imported. The parts of Flower in use here send nothing, whatever it says.
 os.environ.setdefault("FLWR_TELEMETRY_ENABLED", "0")
@@ -43,6 +43,7 @@ def serve(
     sites: Sequence[str],
     first: Content,
     round_done: RoundDone,
+    check: Check,
     limit: int,
     patience: Patience | None = None,
     say: Callable[[str], None] = print,
@@ -52,6 +53,7 @@ def serve(
     address: `HOST:PORT` to listen at, such as `0.0.0.0:9443` or `[::]:9443`.
     sites: who may take part; their certificates are of the same authority as `identity`, and bear these names.
     first: what round 0 sends.
+    check: refuses an answer that is none to what was asked, beside what `payload.read_answer` refuses.
     limit: the most bytes an answer may have in any round (`payload.largest_answer`); more is cut off while it arrives.
 
     Raises PipelineError where it cannot listen there, or no site is left.
@@ -59,7 +61,7 @@ def serve(
     connections = _Connections(set(sites), say)
     server = _listen(address, identity, connections, limit + WIRE_BYTES)
     try:
-        run_rounds(connections, sites, first, round_done, patience or Patience(), say)
+        run_rounds(connections, sites, first, round_done, check, patience or Patience(), say)
         connections.end()
     finally:
         server.stop(grace=1).wait()

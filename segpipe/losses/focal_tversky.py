@@ -38,6 +38,6 @@ def focal_tversky(
     """(N, K, H, W) logits and (N, H, W) class ids to (N,): (1 - Tversky's index)^(1 / gamma), the mean over the classes."""
     counts = soft_counts(logits, target)
     wrong = wrong_share(counts, alpha, beta)
-    # At 0 the slope of the root has no end; there it is as well as can be, and nothing is to be learnt.
-    losses = (wrong.clamp(min=torch.finfo(wrong.dtype).tiny) ** (1 / gamma)).where(wrong > 0, 0.0)
+    # At 0 the slope of the root has no end; there it is as well as can be, and nothing is to be learnt. NaN stays NaN.
+    losses = (wrong.clamp(min=torch.finfo(wrong.dtype).tiny) ** (1 / gamma)).masked_fill(wrong <= 0, 0.0)
     return mean_over_classes(losses, counted_classes(counts.pixels, has_background), weights)

@@ -361,10 +361,13 @@ class LossParams(Section):
 
 class OptimParams(Section):
     name: Literal["sgd", "adam", "adamw"] = Field(description="sgd | adam | adamw")
-    lr: float = Field(gt=0, description="learning rate after the warm-up")
+    # 1000 is far beyond what any network learns by; a number that a 32-bit float cannot hold would end in an error of torch.
+    lr: float = Field(gt=0, le=1000, description="learning rate after the warm-up")
     momentum: float = Field(ge=0, lt=1, description="sgd: momentum")
     weight_decay: float = Field(
-        ge=0, description="0 or more: weight decay, decoupled from the gradient in adamw, an L2 penalty in sgd and adam"
+        ge=0,
+        le=1000,
+        description="0 .. 1000: weight decay, decoupled from the gradient in adamw, an L2 penalty in sgd and adam",
     )
     encoder_rate: float = Field(
         ge=0, le=100, description="0 .. 100: the encoder's learning rate as a share of lr; 0 never trains it"
@@ -387,8 +390,8 @@ class OptimParams(Section):
 
 
 class TrainParams(Section):
-    strategy: Literal["single", "private"] = Field(
-        description="single (one process) | private (differential privacy, by the keys of dp): how it is trained"
+    strategy: Literal["single", "private", "federated"] = Field(
+        description="single | private (differential privacy, by the keys of dp) | federated (sites apart, by those of federated)"
     )
     epochs: Positive = Field(description="passes over the training images")
     batch_size: Positive = Field(description="images of a step")
@@ -431,6 +434,15 @@ class DpParams(Section):
         ge=1e-8, le=0.1, description="the delta of the epsilon that is told, smaller than 1 over the number of images (or groups)"
     )
     test_seed: int = Field(ge=-1, description="-1: noise that nobody can repeat; 0 or more repeats it, without any guarantee")
+
+
+class FederatedParams(Section):
+    sites: Literal["folder", "group"] = Field(
+        description="folder (the first one of an image's path) | group (data.groups): which site an image is of"
+    )
+    local_epochs: Positive = Field(
+        description="epochs that each site trains between two means of their weights; train.epochs is a multiple of it"
+    )
 
 
 class SanityParams(Section):
@@ -490,6 +502,7 @@ class Params(Section):
     optim: OptimParams = Field(description="the optimizer and its learning rate")
     train: TrainParams = Field(description="the training loop")
     dp: DpParams = Field(description="train.strategy private: what a model may tell of a single image")
+    federated: FederatedParams = Field(description="train.strategy federated: sites that share weights and no image")
     sanity: SanityParams = Field(description="whether the training can learn, checked before it starts")
     infer: InferParams = Field(description="how whole images are predicted")
     export: ExportParams = Field(description="the ONNX model, and the check that it predicts the same")
@@ -533,6 +546,7 @@ class Params(Section):
             problems.append("train.precision: fp16 needs a GPU, but runtime.device is cpu. Write fp32 or bf16.")
         problems += self._accumulate_problems() + self._encoder_problems()
         problems += self._privacy_problems() if self.train.strategy == "private" else []
+        problems += self._federated_problems() if self.train.strategy == "federated" else []
         if problems:
             raise ValueError("\n".join(problems))
         return self
@@ -586,6 +600,25 @@ class Params(Section):
             ),
         }
         return [f"train.strategy: private, but {sentence}" for sentence, broken in rules.items() if broken]
+
+    def _federated_problems(self) -> list[str]:
+        """What sites that do not see each other's images cannot have, or a mean of their weights cannot be of."""
+        train, local = self.train, self.federated.local_epochs
+        rules = {
+            "input.normalise: percentile is a median over the images of all sites. Write dataset, or another.": (
+                self.input.normalise == "percentile"
+            ),
+            f"train.validate_images: {train.validate_images} is a choice among the images of all sites. Write 0.": bool(
+                train.validate_images
+            ),
+            f"train.ema: {train.ema:g} averages the steps of one training, and here are many. Write 0.": train.ema > 0,
+            f"runtime.processes: {self.runtime.processes}, and its sites train one after another. Write 1.": (
+                self.runtime.processes > 1
+            ),
+            f"train.epochs: {train.epochs} is no multiple of federated.local_epochs, {local}. Write "
+            f"{max(1, round(train.epochs / local)) * local}.": train.epochs % local > 0,
+        }
+        return [f"train.strategy: federated, but {sentence}" for sentence, broken in rules.items() if broken]
 
     def _encoder_problems(self) -> list[str]:
         """What would keep an encoder as it is that nothing was put into, or to the end by mistake."""

@@ -14,6 +14,7 @@ from segpipe.params.schema import (
     DataParams,
     DpParams,
     ExportParams,
+    FederatedParams,
     InferParams,
     InputParams,
     LossParams,
@@ -85,6 +86,7 @@ class TrainKeys(Keys):
     optim: OptimParams
     train: TrainParams
     dp: DpParams
+    federated: FederatedParams
     infer: InferParams
     runtime: RuntimeParams
     tracking: TrackingParams

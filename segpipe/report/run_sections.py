@@ -15,7 +15,7 @@ GATE = {
     "opset": "ONNX opset",
 }
 
-ORDER = ("input", "augment", "model", "loss", "optim", "train", "dp", "infer")
+ORDER = ("input", "augment", "model", "loss", "optim", "train", "dp", "federated", "infer")
 """The sections of params.yaml in their own order; others follow. run.json has all keys by the alphabet."""
 
 Lines = dict[str, str]

@@ -27,14 +27,11 @@ Images of which every pixel is ignored are in no number; where there is no other
 Batches = Callable[[int, int], Iterable[Batch]]
 """The batches of an epoch, from one of them on."""
 
-SEEN, NOT_FINITE = "images", "not finite"
-"""Among the sums: how many images count, and how many have a loss that is not a finite number."""
-
 ImageLosses = tuple[Losses, Tensor]
 """The losses of a batch's images, each (N,), and which of them count, (N,) booleans."""
 
 Sums = dict[str, float]
-"""Numbers that add up over images and processes, by name."""
+"""Numbers that add up over images, by name."""
 
 
 @dataclass(frozen=True)
@@ -61,7 +58,7 @@ class Best:
 class Progress:
     """How far a training is: `batch` of `epoch` comes next. With weights and optimizer, all that a resume needs.
 
-    `sums` of the losses are over the `seen` images of this epoch so far, those of every process: all have the same progress.
+    `sums` of the losses are over the `seen` images of this epoch so far.
     `first_steps` is the hash of the weights after a few batches, by which another machine sees soon whether it repeats them.
     """
 
@@ -72,6 +69,11 @@ class Progress:
     history: list[Record] = field(default_factory=list)
     best: Best | None = None
     first_steps: str = ""
+
+    @property
+    def place(self) -> str:
+        """What comes next in words, for people, who count from 1."""
+        return f"epoch {self.epoch + 1}, batch {self.batch + 1}"
 
 
 @dataclass(frozen=True)
@@ -95,7 +97,7 @@ class Run:
     """(N, K, H, W) logits and (N, H, W) targets to `loss`, (N,), and its terms, each (N,)."""
 
     batches: Batches
-    """The batches of an epoch. Another process may get others, as long as all get `n_batches`."""
+    """The batches of an epoch. Another process may get other images of the same batches."""
 
     n_batches: int
     """How many batches an epoch has."""
@@ -111,7 +113,7 @@ class Run:
     """What the forward pass runs under."""
 
     backward: Callable[["Run", Batch], ImageLosses]
-    """Computes the losses of the whole batch's images, and leaves the gradient of their mean in the weights.
+    """Computes the losses of the whole batch's images, and leaves the gradient of their mean in the weights, in every process.
 
     The mean goes over the images that count, of the whole batch: batches differ by an image in size, so a mean of the means of
     ranks or of accumulated parts is not the mean. What the weights held of another batch is gone.
@@ -143,9 +145,6 @@ class Run:
 
     at_epoch: Callable[[float], None] = lambda epoch: None
     """Sets the network up for the batch that comes at this epoch, a fraction inside one: what is frozen, what drops."""
-
-    reduce: Callable[[Sums], Sums] = lambda sums: sums
-    """Adds up sums over all processes: after each forward pass, and once more at the end of an epoch."""
 
     stop: Callable[[Sequence[Record]], bool] = lambda history: False
     """Whether the history so far ends the training."""
@@ -206,14 +205,13 @@ def train_epoch(run: Run) -> tuple[Record, Speed]:
             group["lr"] = run.learning_rate(now, progress.history) * group["lr_scale"]
         losses, counted = run.backward(run, batch)
         # Before the step, whose damage no later check could undo.
-        sums = run.reduce(_sums(losses, counted))
-        _refuse_non_finite(run, sums, losses["loss"], batch.ids)
+        _refuse_non_finite(run, losses["loss"].detach(), batch.ids)
         # Where no image counts weights stay as they are, and no decay shrinks them.
-        if sums[SEEN]:
+        if images := int(counted.sum()):
             run.step()
-        for name in losses:
-            progress.sums[name] = progress.sums.get(name, 0.0) + sums[name]
-        progress.seen += int(sums[SEEN])
+        for name, values in losses.items():
+            progress.sums[name] = progress.sums.get(name, 0.0) + sum_over_images(values, counted)
+        progress.seen += images
         progress.batch += 1
         run.save_state(run)
     means = {f"train_{name}": total / progress.seen for name, total in progress.sums.items() if progress.seen}
@@ -235,38 +233,25 @@ def _to_device(image: Tensor, device: torch.device) -> Tensor:
     return unit_values(image.to(device, non_blocking=True)).contiguous(memory_format=torch.channels_last)
 
 
-def _sums(losses: Losses, counted: Tensor) -> Sums:
-    """Each loss summed over the images that count, how many those are, and how many images have a loss that is not finite."""
-    sums = {name: sum_over_images(values, counted) for name, values in losses.items()}
-    finite = losses["loss"].detach().isfinite()
-    # Asked first, since a dry run's fake numbers are all finite and cannot be counted.
-    return sums | {SEEN: int(counted.sum()), NOT_FINITE: 0 if bool(finite.all()) else int((~finite).sum())}
-
-
-def _refuse_non_finite(run: Run, sums: Sums, losses: Tensor, ids: tuple[str, ...]) -> None:
-    """Raises NotFiniteError before the optimizer's step could carry the damage into the weights, in every process at once."""
-    # A process that asked only its own losses would raise alone, and leave the others waiting for its gradients.
-    if sums[NOT_FINITE]:
-        guilty = [item for item, good in zip(ids, losses.detach().isfinite().tolist(), strict=True) if not good]
+def _refuse_non_finite(run: Run, losses: Tensor, ids: tuple[str, ...]) -> None:
+    """Raises NotFiniteError before the optimizer's step could carry the damage into the weights."""
+    finite = losses.isfinite()
+    if not bool(finite.all()):
+        guilty = [item for item, good in zip(ids, finite.tolist(), strict=True) if not good]
         raise NotFiniteError(
             "loss",
-            f"the loss is not a finite number in epoch {run.progress.epoch}, batch {run.progress.batch}, "
-            f"images {', '.join(guilty) or 'of another process'}. "
+            f"the loss is not a finite number in {run.progress.place}, images {', '.join(guilty)}. "
             "Lower optim.lr, set optim.clip_norm to 1, or train.precision to fp32; the weights were not touched by it.",
         )
 
 
 def _refuse_broken_weights(run: Run) -> None:
-    """Raises NotFiniteError where a step, or a statistic of a finite loss, went beyond what a float can hold.
-
-    In every process at once: a statistic may be broken in one of them alone.
-    """
-    broken = broken_names(run.model.state_dict() | run.weights())
-    if run.reduce({"broken": len(broken)})["broken"]:
+    """Raises NotFiniteError where a step, or a statistic of a finite loss, went beyond what a float can hold."""
+    if broken := broken_names(run.model.state_dict() | run.weights()):
         raise NotFiniteError(
             "weights",
-            f"the model holds numbers that are not finite after epoch {run.progress.epoch} "
-            f"(in {', '.join(broken[:3]) or 'another process'}). "
+            f"the model holds numbers that are not finite after epoch {run.progress.epoch + 1} "
+            f"(in {', '.join(broken[:3])}). "
             "Lower optim.lr, set optim.clip_norm to 1, or train.precision to fp32.",
         )
 

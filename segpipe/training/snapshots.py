@@ -10,11 +10,11 @@ from pathlib import Path
 
 from torch import Tensor
 
-from segpipe.training.loop import Run
+from segpipe.training.loop import Record, Run
 from segpipe.training.monitored_score import Score
 
-Write = Callable[[Path, Mapping[str, Tensor], int], None]
-"""Writes weights as the model file of an epoch, counted from 0."""
+Write = Callable[[Path, Mapping[str, Tensor], Sequence[Record]], None]
+"""Writes weights as the model file of the last epoch of this history."""
 
 
 @dataclass(frozen=True)
@@ -52,9 +52,10 @@ def name_of(epoch: int, epochs: int) -> str:
 
 
 def _update(run: Run, folder: Path, wanted: set[int], write: Write) -> None:
-    newest = len(run.progress.history) - 1
+    history = run.progress.history
+    newest = len(history) - 1
     if newest in wanted:
-        write(folder / name_of(newest, run.epochs), run.weights(), newest)
+        write(folder / name_of(newest, run.epochs), run.weights(), history)
     names = {name_of(epoch, run.epochs) for epoch in wanted}
     for file in folder.glob("*.safetensors"):
         if file.name not in names:

@@ -50,8 +50,12 @@ def scorer(
     return score
 
 
-def validator(plan: ValidationPlan, score: Scorer, info: DatasetInfo) -> Callable[[Run, Record], Record]:
+def validator(
+    plan: ValidationPlan, score: Scorer, info: DatasetInfo, apart: Sequence[Sequence[str]] = ()
+) -> Callable[[Run, Record], Record]:
     """A `Run.validate` that predicts what the plan says, and the whole part after the epoch in which the training stops.
+
+    Where it predicts the whole part it finds the numbers of the images of each of `apart` too, as site1_..., site2_...
 
     It finds val_loss and its terms (an image's mean) and val_... of each score where it predicts the whole part, and the same as
     subset_... of the plan's subset. Images of which every pixel is ignored are in no mean; what no image has a value of is left
@@ -64,7 +68,13 @@ def validator(plan: ValidationPlan, score: Scorer, info: DatasetInfo) -> Callabl
         scored = score(ids) if ids else ()
         # The subset has numbers in each epoch that is validated: a curve of one kind, and no image is predicted for it twice.
         subset = _numbers("subset_", [each for each in scored if each.id in in_subset], info)
-        return subset | (_numbers("val_", scored, info) if ids == plan.ids else {})
+        return subset | (_numbers("val_", scored, info) | of_sites(scored) if ids == plan.ids else {})
+
+    def of_sites(scored: Sequence[Scored]) -> Record:
+        found: Record = {}
+        for number, of_site in enumerate(map(frozenset, apart), start=1):
+            found |= _numbers(f"site{number}_", [each for each in scored if each.id in of_site], info)
+        return found
 
     def validate(run: Run, record: Record) -> Record:
         ids = plan.images(run.progress.epoch, run.epochs)

@@ -124,9 +124,13 @@ def _checkout(commit: str, folder: Path) -> Path:
     if archive.returncode:
         raise PipelineError(f"git knows no {commit} here: {archive.stderr.decode(errors='replace').strip()}")
     folder.mkdir()
-    with tarfile.open(fileobj=io.BytesIO(archive.stdout)) as tar:
-        # The filter refuses names and links that lead out of the folder.
-        tar.extractall(folder, filter="data")
+    try:
+        with tarfile.open(fileobj=io.BytesIO(archive.stdout)) as tar:
+            # The filter refuses names and links that lead out of the folder.
+            tar.extractall(folder, filter="data")
+    except tarfile.ReadError:
+        # tarfile takes an archive of nothing for a damaged one.
+        raise PipelineError(f"{commit} has no files. Name the commit whose dvc.lock holds this model (--against).") from None
     if not (folder / TRACE).is_file():
         raise PipelineError(
             f"the code of {commit} is too old to be compared: it has no {TRACE}. Run `dvc repro`, which trains again."

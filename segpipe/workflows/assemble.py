@@ -10,8 +10,9 @@ from torch import nn
 from segpipe.dataset import class_weights, held_crops, image_cache, loader, normalise, presets
 from segpipe.dataset.held_crops import HeldBatches, HeldCrops
 from segpipe.dataset.image_cache import ImageCache
-from segpipe.dataset.poisson_batches import PoissonBatches
-from segpipe.dataset.training_samples import AugmentedCrops, image_weights
+from segpipe.dataset.loader import EpochBatches
+from segpipe.dataset.site_batches import SiteBatches
+from segpipe.dataset.training_samples import AugmentedCrops
 from segpipe.diagnostics import memory
 from segpipe.errors import PipelineError
 from segpipe.losses import table as losses
@@ -20,6 +21,7 @@ from segpipe.models.model_file import Card
 from segpipe.models.segmenter import Segmenter
 from segpipe.models.whole_model import whole_model
 from segpipe.params.stage_keys import TrainKeys
+from segpipe.record import DatasetInfo
 from segpipe.reproducibility.seeds import seed_of
 from segpipe.training import (
     accumulate,
@@ -38,8 +40,10 @@ from segpipe.training import validation_plan as plans
 from segpipe.training.precision import Scaler
 from segpipe.training.processes import ALONE, Group
 from segpipe.training.validation_plan import ValidationPlan
+from segpipe.workflows.epoch_order import epoch_order
 from segpipe.workflows.model_card import model_card
 from segpipe.workflows.strategies import STRATEGIES
+from segpipe.workflows.strategy_parts import Order, Parts
 from segpipe.workflows.training_data import TrainingData, wholly_ignored
 
 
@@ -72,7 +76,7 @@ def assemble(
     """
     strategy = STRATEGIES[params.train.strategy]
     params = strategy.resolve(params.model_copy(update={"augment": presets.resolved(params.augment)}))
-    _require_images_for_parts(params, data)
+    _require_images_for_parts(params, strategy.order(params, data))
     scaler = precision.scaler(params.train.precision, device)
     classes = _classes(params, data)
     loss = losses.build(params.loss, classes)
@@ -104,7 +108,7 @@ def training_crops(params: TrainKeys, data: TrainingData, cache: ImageCache) -> 
 
 def batch_ids(training: Training, epoch: int, number: int) -> tuple[str, ...]:
     """The images of an epoch's batch, in their order, without reading any."""
-    order = _order(training.params, training.data)
+    order = STRATEGIES[training.params.train.strategy].order(training.params, training.data)
     order.epoch, order.first = epoch, number
     return tuple(item for _, item, _ in next(iter(order)))
 
@@ -138,13 +142,19 @@ def _classes(params: TrainKeys, data: TrainingData) -> Classes:
 
 
 def _segmenter(params: TrainKeys, data: TrainingData) -> tuple[Segmenter, str | None]:
-    """The model with its first weights, which follow from seed and fold, and the SHA-256 of those the encoder was given."""
+    """The model with its first weights, and the SHA-256 of those the encoder was given."""
     info = data.pack.info
+    mean, deviation = normalise.statistics(params.input.normalise, data.pack.index.loc[data.train_ids], info)
+    return first_model(params, data.fold, info, mean, deviation)
+
+
+def first_model(
+    params: TrainKeys, fold: int, info: DatasetInfo, mean: Sequence[float], deviation: Sequence[float]
+) -> tuple[Segmenter, str | None]:
+    """The model with its first weights, which follow from seed and fold, and the SHA-256 of those the encoder was given."""
     # Right before the weights are drawn, so that nothing drawn earlier can change them.
-    torch.manual_seed(seed_of(params.seed, data.fold, "weights"))
-    rule = params.input.normalise
-    mean, deviation = normalise.statistics(rule, data.pack.index.loc[data.train_ids], info)
-    return whole_model(params.model, info.channels, len(info.classes), rule, mean, deviation)
+    torch.manual_seed(seed_of(params.seed, fold, "weights"))
+    return whole_model(params.model, info.channels, len(info.classes), params.input.normalise, mean, deviation)
 
 
 def _run(
@@ -161,7 +171,8 @@ def _run(
     """The parts of the loop; who watches and where states are saved comes later."""
     optimizer = optim.build(params.optim, segmenter, encoder)
     # The average of the weights is a module of its own, so that validation need not put it into the one that learns.
-    kept = copy.deepcopy(segmenter) if params.train.ema else segmenter
+    strategy = STRATEGIES[params.train.strategy]
+    kept = copy.deepcopy(segmenter) if params.train.ema or strategy.keeps_copy else segmenter
     watched = watched_score(params, data)
     epochs = params.train.epochs
     gradients = (params.train.accumulate, scaler, segmenter)
@@ -171,7 +182,7 @@ def _run(
         optimizer=optimizer,
         loss=loss,
         batches=_batches(params, data, cache, device, group),
-        n_batches=_n_batches(params, data),
+        n_batches=-(-len(data.train_ids) // params.train.batch_size),
         validate=_validate(params, data, device, kept, loss, group),
         autocast=precision.autocast(params.train.precision, device),
         backward=accumulate.backward(*gradients) if group.world == 1 else processes.backward(*gradients, group),
@@ -188,24 +199,35 @@ def _run(
     if params.train.ema:
         run = averaged.prepare(run, kept, params.train.ema)
 
-    def batches(order: PoissonBatches) -> loop.Batches:
+    def batches(order: Order) -> loop.Batches:
         return _batches_of(order, order, params, data, cache, device)
 
-    return STRATEGIES[params.train.strategy].prepare(run, params, data, segmenter, encoder, batches)
+    return strategy.prepare(run, params, data, Parts(segmenter, encoder, kept, scaler, batches))
 
 
 def _validate(
     params: TrainKeys, data: TrainingData, device: torch.device, segmenter: Segmenter, loss: LossFunction, group: Group
 ) -> Callable[[loop.Run, loop.Record], loop.Record]:
     """What validates the segmenter at the end of an epoch."""
-    info = data.pack.info
+    score = _scorer(params, data, device, segmenter, loss)
+    shared = score if group.world == 1 else processes.shared(score, group)
+    apart = STRATEGIES[params.train.strategy].validated_apart(params, data)
+    return validate.validator(validation_plan(params, data), shared, data.pack.info, apart)
 
+
+def scorer(training: Training) -> validate.Scorer:
+    """A function that predicts images by the network that learns, as it is then."""
+    return _scorer(training.params, training.data, training.device, training.segmenter, training.loss)
+
+
+def _scorer(
+    params: TrainKeys, data: TrainingData, device: torch.device, segmenter: Segmenter, loss: LossFunction
+) -> validate.Scorer:
     def read(ids: Sequence[str]) -> Iterable[loader.WholeImage]:
         return loader.whole_image_loader(loader.WholeImages(data.pack, ids), params.runtime.workers)
 
-    score = validate.scorer(segmenter, read, len(info.classes), loss, params.infer, params.input.long_side, device)
-    shared = score if group.world == 1 else processes.shared(score, group)
-    return validate.validator(validation_plan(params, data), shared, info)
+    n_classes = len(data.pack.info.classes)
+    return validate.scorer(segmenter, read, n_classes, loss, params.infer, params.input.long_side, device)
 
 
 def _cache(params: TrainKeys, data: TrainingData) -> ImageCache:
@@ -218,7 +240,7 @@ def _cache(params: TrainKeys, data: TrainingData) -> ImageCache:
 
 def _batches(params: TrainKeys, data: TrainingData, cache: ImageCache, device: torch.device, group: Group) -> loop.Batches:
     """The augmented batches of an epoch, from one of them on: what of them is this process's."""
-    order = _order(params, data)
+    order = epoch_order(params, data)
     if group.world == 1:
         return _batches_of(order, order, params, data, cache, device)
     own = loader.OwnParts(order, params.train.accumulate, group.rank, group.world)
@@ -227,8 +249,8 @@ def _batches(params: TrainKeys, data: TrainingData, cache: ImageCache, device: t
 
 
 def _batches_of(
-    order: loader.EpochBatches | PoissonBatches,
-    own: loader.EpochBatches | loader.OwnParts | PoissonBatches,
+    order: Order,
+    own: Order | loader.OwnParts,
     params: TrainKeys,
     data: TrainingData,
     cache: ImageCache,
@@ -252,25 +274,16 @@ def _batches_of(
     return of_epoch
 
 
-def _order(params: TrainKeys, data: TrainingData) -> loader.EpochBatches:
-    """Which images come when."""
-    weights = image_weights(data.pack, data.train_ids, params.augment.rare_classes)
-    return loader.EpochBatches(data.train_ids, params.train.batch_size, params.seed, data.fold, weights)
-
-
-def _require_images_for_parts(params: TrainKeys, data: TrainingData) -> None:
-    """Raises PipelineError where a part of a batch would be empty: a set may be too small for whole batches."""
-    smallest = len(data.train_ids) // _n_batches(params, data)
-    if params.train.accumulate > smallest:
+def _require_images_for_parts(params: TrainKeys, order: EpochBatches | SiteBatches) -> None:
+    """Raises PipelineError where a part of a batch would be empty: a set, or a site's, may be too small for whole batches."""
+    alone = order.sites if isinstance(order, SiteBatches) else [order]
+    smallest = min(alone, key=lambda each: len(each.ids) // len(each))
+    size = len(smallest.ids) // len(smallest)
+    if params.train.accumulate > size:
         raise PipelineError(
-            f"train.accumulate: {params.train.accumulate} parts a batch, but the {len(data.train_ids)} training images make "
-            f"batches of {smallest}. Write {smallest} or fewer."
+            f"train.accumulate: {params.train.accumulate} parts a batch, but {len(smallest.ids)} training images make "
+            f"batches of {size}. Write {size} or fewer."
         )
-
-
-def _n_batches(params: TrainKeys, data: TrainingData) -> int:
-    """Rounded up, as `EpochBatches` cuts them."""
-    return -(-len(data.train_ids) // params.train.batch_size)
 
 
 def _require_room(params: TrainKeys, data: TrainingData, device: torch.device) -> None:

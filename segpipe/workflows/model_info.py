@@ -31,6 +31,7 @@ def lines(card: dict[str, Any]) -> list[tuple[str, str]]:
         "encoder weights": _encoder_weights(training.get("encoder_weights")),
         "first steps": training.get("first_steps"),
         "privacy": _privacy(training.get("privacy")),
+        "federated": _federated(training.get("federated")),
         "device": f"{training.get('device')}, {training.get('instruction_set')}, {training['params'].get('threads')} threads",
         "versions": ", ".join(f"{name} {version}" for name, version in versions.items()) + f", python {training.get('python')}",
     }
@@ -44,6 +45,8 @@ def _epochs(training: dict[str, Any]) -> str:
     """Of which epoch the weights are."""
     if "epoch" in training:
         return f"a snapshot of number {training['epoch'] + 1}"
+    if "privacy" in training:
+        return f"{training.get('epochs')}, the last is kept"
     return f"{training.get('epochs')}, the best was number {training.get('best_epoch', -1) + 1}"
 
 
@@ -65,11 +68,16 @@ def _privacy(entry: dict[str, Any] | None) -> str:
         return "none: single images may be told from its weights"
     if not entry["guarantee"]:
         return "no guarantee: its noise can be drawn again (dp.test_seed)"
-    # A snapshot is of an epoch before the last, and says nothing of what that had spent.
-    spent = (
-        f"epsilon {entry['epsilon']:.4g} at delta {entry['delta']:g}" if "epsilon" in entry else "as the model of its training"
-    )
+    spent = f"epsilon {entry['epsilon']:.4g} at delta {entry['delta']:g}"
     return f"{spent}, of {entry['units']} {entry['unit']}s each; not covered: {'; '.join(entry['not_covered'])}"
+
+
+def _federated(entry: dict[str, Any] | None) -> str:
+    """Whose images it was trained on, where several sites did."""
+    if entry is None:
+        return "no: trained in one place"
+    counts = ", ".join(f"{name} {count['train']}" for name, count in entry["sites"].items())
+    return f"{len(entry['sites'])} sites, by images to train on: {counts}"
 
 
 def _flat(content: Any) -> str:

@@ -54,7 +54,7 @@ def sentence(training: Training, run: Run, said: str) -> str:
             f"{params.infer.max_pixels} now, so that larger images are cut into tiles, and infer.tile, {params.infer.tile} now; "
             "scores change a little by it. Nothing was changed by itself."
         )
-    where = f"out of memory in epoch {progress.epoch + 1}, batch {progress.batch + 1} of {run.n_batches}: {asked}"
+    where = f"out of memory in {progress.place} of {run.n_batches}: {asked}"
     train = params.train
     now = f"train.batch_size {train.batch_size}, train.accumulate {train.accumulate}, input.crop {params.input.crop}"
     try:

@@ -1,10 +1,8 @@
 """train.strategy private, from params.yaml: what is a unit of privacy, how much noise, what is refused, what the card says."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
-
-from torch import nn
 
 from segpipe.dataset.poisson_batches import PoissonBatches
 from segpipe.errors import PipelineError
@@ -13,6 +11,7 @@ from segpipe.params.stage_keys import TrainKeys
 from segpipe.reproducibility import unrecorded
 from segpipe.training import loop, monitored_score, private
 from segpipe.training.private import Mechanism
+from segpipe.workflows.strategy_parts import Parts
 from segpipe.workflows.training_data import TrainingData
 
 PRIVACY = "privacy"
@@ -39,15 +38,8 @@ def resolve(params: TrainKeys) -> TrainKeys:
     return params.model_copy(update={"model": params.model.model_copy(update={"norm": norm})})
 
 
-def prepare(
-    run: loop.Run,
-    params: TrainKeys,
-    data: TrainingData,
-    network: nn.Module,
-    encoder: nn.Module | None,
-    batches: Callable[[PoissonBatches], loop.Batches],
-) -> loop.Run:
-    """The private run; `batches` makes those of a sampler.
+def prepare(run: loop.Run, params: TrainKeys, data: TrainingData, parts: Parts) -> loop.Run:
+    """The private run.
 
     Its last epoch is kept, so that private validation images choose nothing. Raises PipelineError where the budget is too small
     for an epoch.
@@ -73,11 +65,13 @@ def prepare(
     def draw(epoch: int, batch: int) -> Any:
         return unrecorded.generator(dp.test_seed, data.fold, epoch, batch, "sample")
 
-    sampled = batches(PoissonBatches(units(data), mechanism.rate, mechanism.steps, draw))
+    sampled = parts.batches(PoissonBatches(units(data), mechanism.rate, mechanism.steps, draw))
     drawn = replace(run, batches=sampled, epochs=epochs, score=monitored_score.latest)
-    part = -(-params.train.batch_size // params.train.accumulate)
-    own = encoder if takes_weights(params.model) else None
-    made = private.prepare(drawn, network, own, mechanism, dp.max_grad_norm, params.train.batch_size, part, dp.test_seed)
+    part_size = -(-params.train.batch_size // params.train.accumulate)
+    own = parts.encoder if takes_weights(params.model) else None
+    made = private.prepare(
+        drawn, parts.network, own, mechanism, dp.max_grad_norm, params.train.batch_size, part_size, dp.test_seed
+    )
     private.require_own_gradients(made, data.pack.info.channels, params.input.crop)
     return made
 
@@ -110,7 +104,7 @@ def record(params: TrainKeys, data: TrainingData) -> dict[str, Any]:
 
 
 def spent(training: Mapping[str, Any], history: Sequence[loop.Record]) -> dict[str, Any]:
-    """The card's entry after the training, with the epsilon that all its epochs spent; nothing where it was not private."""
+    """The card's entry after the epochs of a history, with the epsilon that they spent; nothing where it was not private."""
     if PRIVACY not in training:
         return {}
     return {PRIVACY: training[PRIVACY] | {"epsilon": history[-1]["epsilon"]}}

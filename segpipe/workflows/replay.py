@@ -110,8 +110,10 @@ def _batch(run: loop.Run, failed: FailedStep) -> Batch | None:
     """The step's batch, with the run as it was before it."""
     if failed.broken != "weights":
         return next(iter(run.batches(failed.epoch, failed.batch)))
-    start = f"epoch {run.progress.epoch}, batch {run.progress.batch}"
-    print(f"trains on from {start}, the newest state before it, and looks at all weights after each step ...", flush=True)
+    print(
+        f"trains on from {run.progress.place}, the newest state before it, and looks at all weights after each step ...",
+        flush=True,
+    )
     return reach(run, failed.epoch)
 
 

@@ -42,8 +42,7 @@ def lines(step: Step) -> Iterator[str]:
     """All but the advice."""
     found, progress = step.found, step.training.run.progress
     assert found.broken
-    place = f"epoch {progress.epoch}, batch {progress.batch} (both counted from 0)"
-    yield f"{place}: {WORDS[found.broken]} not finite, here as it was then"
+    yield f"{progress.place}: {WORDS[found.broken]} not finite, here as it was then"
     yield from (f"where: {each}" for each in _where(found))
     yield f"image: {_images(step)}"
     yield f"class: {_classes(step)}"

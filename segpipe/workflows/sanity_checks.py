@@ -14,7 +14,7 @@ from segpipe import paths
 from segpipe.dataset.loader import Batch
 from segpipe.dataset.pack import pixel_columns
 from segpipe.diagnostics.batch_picture import picture
-from segpipe.diagnostics.mask_edges import EdgeFit, edge_fit
+from segpipe.diagnostics.mask_edges import FEWEST_PAIRS, EdgeFit, edge_fit
 from segpipe.diagnostics.one_batch import Overfit
 from segpipe.diagnostics.transfer import transfers
 from segpipe.images.to_tensor import unit_values
@@ -51,9 +51,9 @@ def check(params: SanityKeys) -> Checked:
     Raises PipelineError where a step cannot be made at all: for want of memory, or of values to normalise over.
     """
     training = prepare(params, params.folds[0])
-    if params.train.strategy == "private":
-        # It may be trained, or that would have been an error. Noise would keep a batch from being learned by heart, and what is
-        # asked is whether labels, loss and rate fit.
+    if params.train.strategy != "single":
+        # It may be trained, or that would have been an error. Noise would keep a batch from being learned by heart, a round has
+        # batches of many sites, and what is asked is whether labels, loss and rate fit.
         params = params.model_copy(update={"train": params.train.model_copy(update={"strategy": "single"})})
         training = prepare(params, params.folds[0])
     with translate_norm_errors(), translate_out_of_memory(training, training.run):
@@ -70,7 +70,7 @@ def _check(training: Training, params: SanityKeys) -> Checked:
     fit = edge_fit([(each.image.numpy(), each.target.numpy()) for each in batches])
     if len(_classes(batch)) < 2:
         held = ", ".join(names[number] for number in _classes(batch)) or "nothing that is not ignored"
-        told = f"the first {len(batches)} batches hold {held} alone: whether the classes are told apart was not checked"
+        told = f"the first {len(batches)} batches hold {held} alone: not checked whether classes are told apart and masks fit"
         return Checked([], [*warnings, f"{told}. augment.object_crop places crops on objects."], problems)
     learned = learn(training, params, batch)
     if len(learned.logits):
@@ -89,6 +89,8 @@ def _lines(training: Training, batch: Batch, learned: Overfit, fit: EdgeFit | No
     if fit:
         difference = f"at those of other images' masks {fit.other:.2f}, {fit.z:.1f} standard errors less"
         yield f"edges of the images at the borders of their own masks: rank {fit.own:.2f} of 1; {difference}"
+    else:
+        yield f"not checked whether masks fit the images: fewer than {FEWEST_PAIRS} of the first batches have borders that tell"
 
 
 def _on_cpu(batch: Batch) -> Batch:

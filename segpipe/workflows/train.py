@@ -3,7 +3,7 @@
 import os
 import shutil
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -24,7 +24,7 @@ from segpipe.training import early_stop, encoder_schedule, first_steps, history,
 from segpipe.training.norm_errors import translate_norm_errors
 from segpipe.training.processes import ALONE, Group
 from segpipe.training.run_log import RunLog
-from segpipe.workflows import private_training, track_training, watch_training
+from segpipe.workflows import federated_training, private_training, track_training, watch_training
 from segpipe.workflows.assemble import Training, assemble, watched_score
 from segpipe.workflows.keep_failed_step import keep_failed_step
 from segpipe.workflows.out_of_memory import translate_out_of_memory
@@ -106,7 +106,7 @@ def _train(training: Training, states: resume.SavedStates, log: RunLog) -> Train
     weighted = class_weights_sentence(training)
     _announce(training, where, weighted)
     told = track_training.start(training, where, weighted, states.interrupted())
-    for line in (*encoder_notes(training), *private_training.notes(training.card.training, training.run.epochs)):
+    for line in (*encoder_notes(training), *strategy_notes(training)):
         print(line)
     optim = training.params.optim
     watch = watch_training.watch(training, log)
@@ -158,6 +158,12 @@ def encoder_notes(training: Training) -> list[str]:
     return [line for line in (learning, advice) if line]
 
 
+def strategy_notes(training: Training) -> list[str]:
+    """What a person should know of the way of training."""
+    recorded, epochs = training.card.training, training.run.epochs
+    return private_training.notes(recorded, epochs) + federated_training.notes(recorded, epochs)
+
+
 def _tell_early_stop(training: Training, run: loop.Run) -> None:
     """Says so where the training stopped before its last epoch."""
     if len(run.progress.history) < run.epochs:
@@ -180,9 +186,10 @@ def _go_on(run: loop.Run, training: Training, states: resume.SavedStates) -> Non
 
 def _place(run: loop.Run) -> str:
     """What comes next in words."""
-    trained = run.progress.batch
-    part = f"batch {trained + 1} of {run.n_batches}" if trained < run.n_batches else "its validation"
-    return f"epoch {run.progress.epoch + 1}, {part}"
+    progress = run.progress
+    if progress.batch < run.n_batches:
+        return f"{progress.place} of {run.n_batches}"
+    return f"epoch {progress.epoch + 1}, its validation"
 
 
 def _stopped(stopped: stop_signals.Stopped, run: loop.Run) -> str:
@@ -202,6 +209,7 @@ def _write(training: Training, progress: loop.Progress, best: loop.Best) -> Path
     outcome = {"best_epoch": best.epoch, "epochs": len(progress.history), "first_steps": progress.first_steps}
     outcome |= private_training.spent(card.training, progress.history)
     history.write(paths.history_file(fold), progress.history)
+    federated_training.write_sites(paths.sites_file(fold), card.training, progress.history[best.epoch])
     model_file.save(paths.model_file(fold), segmenter, replace(card, training=card.training | outcome))
     return paths.model_file(fold)
 
@@ -210,8 +218,9 @@ def _keeping_snapshots(training: Training, states: resume.SavedStates, save_stat
     """The snapshots lie beside the states until the training is done: DVC deletes models/foldN before it goes on."""
     params, card = training.params.train, training.card
 
-    def write(path: Path, weights: Mapping[str, Tensor], epoch: int) -> None:
-        model_file.save_weights(path, weights, replace(card, training=card.training | {"epoch": epoch}))
+    def write(path: Path, weights: Mapping[str, Tensor], epochs: Sequence[loop.Record]) -> None:
+        so_far = {"epoch": len(epochs) - 1} | private_training.spent(card.training, epochs)
+        model_file.save_weights(path, weights, replace(card, training=card.training | so_far))
 
     kept = snapshots.Kept(params.save_top_k, params.snapshot_every)
     return snapshots.keeping(save_state, states.folder / SNAPSHOTS, kept, training.run.score, write)

@@ -2,6 +2,7 @@
 
 import contextlib
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -10,6 +11,7 @@ import threading
 import time
 from collections.abc import Iterator, Sequence
 from pathlib import Path
+from typing import NoReturn
 
 import torch
 from torch import distributed as dist
@@ -44,9 +46,6 @@ def together(params: TrainKeys, fold: int) -> Iterator[Group]:
             if sentence := _missing(others, PATIENCE_S):
                 raise PipelineError(sentence) from None
             raise
-        finally:
-            if dist.is_initialized():
-                dist.destroy_process_group()
 
 
 def connect(params: TrainKeys, rank: int, world: int, meeting: Path) -> Group:
@@ -69,7 +68,7 @@ def _others(params: TrainKeys, fold: int, world: int, meeting: Path) -> Iterator
     """The other processes, by rank from 1 on, as long as the block runs."""
     started = [_start(params, fold, rank, world, meeting) for rank in range(1, world)]
     over = threading.Event()
-    threading.Thread(target=_watch, args=(started, over), daemon=True, name="other-processes").start()
+    threading.Thread(target=_watch, args=(started, over, meeting), daemon=True, name="other-processes").start()
     try:
         yield started
     finally:
@@ -77,6 +76,9 @@ def _others(params: TrainKeys, fold: int, world: int, meeting: Path) -> Iterator
         for process in started:
             process.kill()
             process.wait()
+        # Only now, or they would say that they have lost the first.
+        if dist.is_initialized():
+            dist.destroy_process_group()
 
 
 def _start(params: TrainKeys, fold: int, rank: int, world: int, meeting: Path) -> subprocess.Popen[str]:
@@ -119,24 +121,35 @@ def _how(status: int) -> str:
     return f"killed by {signal.Signals(-status).name}" if status < 0 else f"with exit code {status}"
 
 
-def _watch(others: Sequence[subprocess.Popen[str]], over: threading.Event) -> None:
+def _watch(others: Sequence[subprocess.Popen[str]], over: threading.Event, meeting: Path) -> None:
     """Ends this process where another failed and no operation tells so: it would wait for it in vain."""
     while not over.wait(INTERVAL_S):
         if sentence := _missing(others, 0.0):
             # One that ended in an error has said which, and so does this process, if it is the same one.
             if not over.wait(STUCK_S if dist.is_initialized() else PATIENCE_S):
                 print(f"error: {sentence}", file=sys.stderr, flush=True)
-                os._exit(2)
+                _leave(meeting, 2)
             return
 
 
-def end_with_the_first() -> None:
-    """Lets a small thread end this process when the first one, which holds the other end of its input, is gone."""
+def _leave(meeting: Path, status: int) -> NoReturn:
+    """Ends this process where it is, and deletes the folder where all met."""
+    # Not before torch has found it: it would wait for it, and let no other thread run meanwhile.
+    if dist.is_initialized():
+        shutil.rmtree(meeting, ignore_errors=True)
+    os._exit(status)
+
+
+def end_with_the_first(meeting: Path) -> None:
+    """Lets a small thread end this process when the first one, which holds the other end of its input, is gone.
+
+    One that was killed has left the folder where all meet, which goes then.
+    """
 
     def wait() -> None:
         # Not sys.stdin.read, whose lock a loader's worker would inherit locked, and wait for when it closes its input.
         os.read(0, 1)
-        os._exit(1)
+        _leave(meeting, 1)
 
     # A signal to all of a terminal's processes is the first one's to answer.
     for number in (signal.SIGINT, signal.SIGTERM):

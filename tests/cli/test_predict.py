@@ -16,6 +16,7 @@ from segpipe.errors import PipelineError
 from segpipe.images.decode import decode_mask
 from segpipe.models import model_file
 from segpipe.models.segmenter import Segmenter
+from tests.cli.in_process import segpipe
 from tests.dataset.packs import noise
 from tests.images.tiff_files import Page, tiff
 from tests.inference.cards import small
@@ -43,6 +44,10 @@ def gated() -> tuple[Segmenter, model_file.Card]:
 
 
 def predict(folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
+    return segpipe(folder, "predict", *arguments)
+
+
+def in_its_own_process(folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
         [sys.executable, "-m", "segpipe.cli.main", "predict", *arguments],
         cwd=folder, capture_output=True, text=True, check=False, env={"PYTHONPATH": str(ROOT), "PATH": "/usr/bin:/bin"},
@@ -50,8 +55,8 @@ def predict(folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
 
 
 def test_torch_and_onnx_write_the_same_masks(folder: Path) -> None:
-    for model in ("model.safetensors", "model.onnx"):
-        result = predict(folder, "in", "--model", model, "--out", f"out-{model}")
+    for model, run in (("model.safetensors", predict), ("model.onnx", in_its_own_process)):
+        result = run(folder, "in", "--model", model, "--out", f"out-{model}")
         assert result.returncode == 0, result.stderr
         assert "2 images" in result.stdout
     for name in ("a.png", "deep/gray.png"):

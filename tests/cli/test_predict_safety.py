@@ -14,7 +14,7 @@ from segpipe.errors import PipelineError
 from segpipe.inference import written
 from segpipe.models import model_file
 from segpipe.training import device
-from tests.cli.test_predict import predict as in_a_process
+from tests.cli.in_process import segpipe
 from tests.dataset.packs import made, noise
 from tests.inference.cards import small
 
@@ -298,7 +298,7 @@ def test_in_its_own_project_a_model_of_older_data_is_a_warning(folder: Path, cap
 
 
 def test_an_unknown_device_is_refused(folder: Path) -> None:
-    ran = in_a_process(folder, "ds/images", "--model", str(MODEL), "--device", "banana")
+    ran = segpipe(folder, "predict", "ds/images", "--model", str(MODEL), "--device", "banana")
     assert ran.returncode == 2
     assert "Invalid value for '--device'" in ran.stderr
     assert "banana" in ran.stderr

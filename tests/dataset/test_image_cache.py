@@ -87,7 +87,7 @@ def test_batches_are_the_same_with_a_cache_without_one_and_with_one_half_full(da
     assert batches(data, every, tmp_path, long_side=long_side) == wanted
 
 
-@pytest.mark.parametrize(("method", "persistent"), [("fork", True), ("fork", False), ("spawn", True)])
+@pytest.mark.parametrize(("method", "persistent"), [("fork", True), ("fork", False), ("forkserver", True)])
 def test_workers_share_the_file_however_they_start(data: Pack, tmp_path: Path, method: str, persistent: bool) -> None:
     wanted = batches(data, planned(data, 0), tmp_path)
     start = {"multiprocessing_context": method, "persistent_workers": persistent}

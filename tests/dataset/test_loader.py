@@ -1,5 +1,10 @@
 """Batches: the same for any number of workers, all images in every epoch, never the same draw twice."""
 
+import os
+import select
+import signal
+import subprocess
+import sys
 from collections import Counter
 from pathlib import Path
 from typing import Any
@@ -46,7 +51,7 @@ def test_workers_change_nothing(data: Pack, workers: int) -> None:
         assert torch.equal(one.target, other.target)
 
 
-@pytest.mark.parametrize(("method", "persistent"), [("fork", True), ("fork", False), ("spawn", True), ("spawn", False)])
+@pytest.mark.parametrize(("method", "persistent"), [("fork", True), ("fork", False), ("spawn", True), ("forkserver", False)])
 def test_how_workers_start_and_whether_they_stay_changes_nothing(data: Pack, method: str, persistent: bool) -> None:
     """From the middle of the first epoch on, as after an interruption."""
     wanted = bytes_of(rounds(training_batches(data, 0), first=2))
@@ -168,6 +173,37 @@ def test_whole_images_come_as_they_are_in_order(data: Pack, workers: int) -> Non
     assert [item.id for item in found] == IDS
     assert np.array_equal(found[0].image, noise(0))
     assert found[0].mask.dtype == np.uint8
+
+
+KILLED = """
+import os, signal, sys, time
+import numpy as np
+from segpipe.dataset import loader
+class Large:
+    ids = range(4)
+    def __len__(self): return 4
+    def __getitem__(self, number): return np.zeros((1000, 1000), np.uint8)
+waiting = iter(loader.whole_image_loader(Large(), 1))
+print(waiting._workers[0].pid, flush=True)
+time.sleep(float(sys.argv[1]))
+os.kill(os.getpid(), signal.SIGKILL)
+"""
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="elsewhere workers are not forked")
+@pytest.mark.parametrize("after_s", [0.0, 1.0], ids=["starting", "handing over"])
+def test_a_worker_ends_with_its_process(after_s: float) -> None:
+    """More than a pipe holds waits for a reader, which a killed process is no more."""
+    command = [sys.executable, "-c", KILLED, str(after_s)]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
+        assert process.stdout
+        worker = int(process.stdout.readline())
+        assert process.wait(timeout=60) == -signal.SIGKILL
+        # The output ends when nobody is left who could write there.
+        ended, _, _ = select.select([process.stdout], [], [], 20)
+        if not ended:
+            os.kill(worker, signal.SIGKILL)
+    assert ended
 
 
 def test_sixteen_bits_become_shares_of_the_largest() -> None:

@@ -54,7 +54,7 @@ def test_gray_among_colour_is_repeated_and_counted_in_each_channel(tmp_path: Pat
     gray, colour = noise(0, channels=1), noise(1)
     data = made(tmp_path, {"gray": (gray, gray[:, :, 0] % 2), "colour": (colour, gray[:, :, 0] % 2)})
     assert np.array_equal(data.image("gray"), np.repeat(gray, 3, axis=2))
-    mean, deviation = pack.mean_and_deviation(data.index, data.info)
+    mean, deviation = pack.mean_and_deviation(pack.channel_sums(data.index, data.info), data.info.bits)
     pixels = np.concatenate([np.repeat(gray, 3, axis=2), colour]).reshape(-1, 3) / 255
     assert np.allclose(mean, pixels.mean(axis=0))
     assert np.allclose(deviation, pixels.std(axis=0))
@@ -63,7 +63,7 @@ def test_gray_among_colour_is_repeated_and_counted_in_each_channel(tmp_path: Pat
 def test_a_flat_channel_is_not_divided_by_zero(tmp_path: Path) -> None:
     flat = np.full((24, 32, 1), 51, np.uint8)
     data = made(tmp_path, {"a": (flat, flat[:, :, 0] % 2)})
-    assert pack.mean_and_deviation(data.index, data.info) == ([0.2], [1.0])
+    assert pack.mean_and_deviation(pack.channel_sums(data.index, data.info), data.info.bits) == ([0.2], [1.0])
 
 
 def test_ids_that_look_like_numbers_stay_text(tmp_path: Path) -> None:

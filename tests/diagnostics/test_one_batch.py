@@ -39,7 +39,7 @@ def test_what_ends_it_is_kept() -> None:
     plain = run()
     broken = dataclasses.replace(plain, loss=lambda logits, target: {"loss": plain.loss(logits, target)["loss"] * torch.nan})
     found = overfit(broken, batches(0)[0], 0.01, 0, 5, 2.0)
-    assert found.error.startswith("the loss is not a finite number in epoch 0, batch 0, images image-0-0-0")
+    assert found.error.startswith("the loss is not a finite number in epoch 1, batch 1, images image-0-0-0")
     assert found.reached == 0 and not found.moved
 
 

@@ -60,9 +60,9 @@ def test_without_steps_it_trains_to_the_end_and_writes_weights_and_scores() -> N
 @pytest.mark.parametrize(
     ("change", "named"),
     [
-        (lambda batch: dataclasses.replace(batch, ids=batch.ids[::-1]), "epoch 0, batch 1: order of the images differs"),
-        (lambda batch: dataclasses.replace(batch, image=batch.image ^ 1), "epoch 0, batch 1: augmented images differs"),
-        (lambda batch: dataclasses.replace(batch, target=batch.target.clamp(max=1)), "epoch 0, batch 1: augmented masks differs"),
+        (lambda batch: dataclasses.replace(batch, ids=batch.ids[::-1]), "epoch 1, batch 2: order of the images differs"),
+        (lambda batch: dataclasses.replace(batch, image=batch.image ^ 1), "epoch 1, batch 2: augmented images differs"),
+        (lambda batch: dataclasses.replace(batch, target=batch.target.clamp(max=1)), "epoch 1, batch 2: augmented masks differs"),
     ],
 )
 def test_a_batch_that_differs_is_named(change: Callable[[Any], Any], named: str) -> None:
@@ -98,8 +98,15 @@ def test_the_layer_that_differs_is_named_with_its_kind(drift: tuple[float, float
         fresh = run(model=segmenter)
         parts.append(traced(2, model=segmenter, optimizer=fresh.optimizer, step=fresh.step))
     found = difference(*parts)
-    assert found.startswith(f"epoch 0, batch 0: {named}")
+    assert found.startswith(f"epoch 1, batch 1: {named}")
     assert "does not repeat itself" in found
+
+
+def test_code_that_words_the_place_in_another_way_computes_the_same() -> None:
+    one, other = ({"entries": [[where, "loss", "1"]]} for where in ("epoch 0, batch 0", "epoch 1, batch 1"))
+    assert first_difference(one, other) == ""
+    other["entries"][0][2] = "2"
+    assert first_difference(one, other).startswith("epoch 1, batch 1: loss differs (1 and 2)")
 
 
 def test_a_score_that_differs_is_named() -> None:

@@ -7,7 +7,7 @@ import pytest
 import torch
 
 from segpipe.errors import PipelineError
-from segpipe.federation.payload import Content
+from segpipe.federation.payload import Content, RefusedError
 from segpipe.federation.rounds import EMPTY_ROUNDS, NoAnswerError, Patience, run_rounds
 from segpipe.storage import checksummed
 
@@ -51,7 +51,11 @@ def held(sites: Sites, rounds: int = 3) -> tuple[list[dict[str, Content]], list[
         answers.append(found)
         return None if number + 1 == rounds else ({"w": torch.zeros(2)}, {"round": number + 1})
 
-    run_rounds(sites, ["b", "a"], FIRST, done, Patience(5, 7), said.append)
+    def check(site: str, content: Content) -> None:
+        if content[1].get("odd"):
+            raise RefusedError("it is odd")
+
+    run_rounds(sites, ["b", "a"], FIRST, done, check, Patience(5, 7), said.append)
     return answers, said
 
 
@@ -71,8 +75,8 @@ def test_a_site_that_dies_is_missing_and_in_again_when_it_is_back() -> None:
 
     answers, said = held(Sites(lambda number: {"a"} if number == 1 else {"a", "b"}, answer))
     assert [list(found) for found in answers] == [["a"], ["a"], ["a", "b"]]
-    assert said[0].startswith("round 0: site b gave no answer: its connection broke. The round goes on")
-    assert said[1] == "round 1: without b, not connected"
+    assert said[0].startswith("site b gave no answer: its connection broke. The run goes on")
+    assert said[1] == "goes on without b, not connected"
 
 
 def test_a_refused_answer_names_the_site() -> None:
@@ -81,7 +85,16 @@ def test_a_refused_answer_names_the_site() -> None:
 
     answers, said = held(Sites(lambda number: {"a", "b"}, answer), rounds=1)
     assert list(answers[0]) == ["a"]
-    assert said[0].startswith("round 0: the answer of site b is refused: it has no checksum")
+    assert said[0].startswith("the answer of site b is refused: it has no checksum")
+
+
+def test_an_answer_that_is_not_what_was_asked_is_refused_too() -> None:
+    def answer(site: str, number: int) -> bytes:
+        return checksummed.seal({"w": torch.zeros(2)}, {"odd": site == "a"})
+
+    answers, said = held(Sites(lambda number: {"a", "b"}, answer), rounds=1)
+    assert list(answers[0]) == ["b"]
+    assert said[0].startswith("the answer of site a is refused: it is odd")
 
 
 def test_a_round_that_nobody_answers_is_held_again_but_not_for_ever() -> None:

@@ -45,6 +45,17 @@ def test_an_ignored_border_changes_nothing(name: str, case: Case) -> None:
     torch.testing.assert_close(loss(logits, target), wider, rtol=1e-5, atol=1e-6)
 
 
+@each_loss
+@pytest.mark.parametrize("n_logits", [1, 2, 4])
+@pytest.mark.parametrize("weighted", [False, True])
+def test_one_logit_that_is_no_number_shows_in_the_loss_of_its_image(name: str, n_logits: int, weighted: bool) -> None:
+    logits, target = random_case(5, 3, n_logits)
+    row, column = (target[1] != IGNORE).nonzero()[4].tolist()
+    logits[1, -1, row, column] = math.nan
+    losses = loss_named(name, weights=(0.5, 2.0, 1.0, 1.0)[: max(2, n_logits)] if weighted else ())(logits, target)
+    assert losses.isnan().tolist() == ([True] * 3 if name == "dice_pooled" else [False, True, False])
+
+
 @pytest.mark.parametrize("name", PER_IMAGE)
 @examples
 @given(case=cases)

@@ -14,6 +14,7 @@ from torch import Tensor
 from segpipe.errors import PipelineError
 from segpipe.models import bundled, pretrained
 from segpipe.models.bundled import PACKAGES
+from segpipe.models.pretrained import sha256_of_tensors
 from segpipe.models.table import build
 from segpipe.params.architectures import ARCHITECTURES, BUNDLED
 from segpipe.params.schema import ModelParams
@@ -133,27 +134,23 @@ def test_every_weight_of_the_encoder_learns(model: str) -> None:
         assert weight.grad is not None and weight.grad.isfinite().all() and weight.grad.any(), name
 
 
-REPEATED = """
-import torch
-from segpipe.models.pretrained import sha256_of_tensors
-from segpipe.models.table import build
-from tests.models.test_bundled import images, with_weights
-torch.set_num_threads(1)
-torch.manual_seed(3)
-network = build(with_weights(), 3, 1).network
-network(images(2, 3, 64, 64)).square().mean().backward()
-torch.optim.AdamW(network.parameters()).step()
-print(sha256_of_tensors(network.state_dict()))
-"""
+def after_a_step() -> str:
+    """The hash of the weights after a step by one thread."""
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    torch.manual_seed(3)
+    network = build(with_weights(), 3, 1).network
+    network(images(2, 3, 64, 64)).square().mean().backward()
+    torch.optim.AdamW(network.parameters()).step()
+    torch.set_num_threads(before)
+    return sha256_of_tensors(network.state_dict())
 
 
 def test_two_processes_take_the_same_step() -> None:
-    first, second = (
-        subprocess.run([sys.executable, "-c", REPEATED], capture_output=True, text=True, check=True, cwd=ROOT).stdout
-        for _ in range(2)
-    )
-    assert first == second
-    assert len(first.strip()) == 64
+    code = "from tests.models.test_bundled import after_a_step; print(after_a_step())"
+    other = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, cwd=ROOT).stdout
+    assert other.strip() == after_a_step()
+    assert len(other.strip()) == 64
 
 
 def test_the_record_names_the_encoders_that_have_a_package() -> None:

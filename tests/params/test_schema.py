@@ -71,6 +71,8 @@ def test_a_float_that_pyyaml_reads_as_text_is_a_float(tmp_path: Path) -> None:
     [
         ({"loss__dice_wieght": 1}, "loss.dice_wieght: no such key; did you mean dice_weight?"),
         ({"optim__lr": -1.0}, "optim.lr: -1.0 will not do. Input should be greater than 0."),
+        ({"optim__lr": 1e39}, "optim.lr: 1e+39 will not do. Input should be less than or equal to 1000."),
+        ({"optim__weight_decay": 1e39}, "optim.weight_decay: 1e+39 will not do. Input should be less than or equal to 1000."),
         ({"model__name": "unet3"}, "model.name: 'unet3' will not do."),
         ({"model__name": "attention_unet", "model__depth": 1}, "model.depth: 1 is too small for attention_unet, which needs 2."),
         ({"augment__preset": "strong"}, "augment.preset: 'strong' will not do. Input should be 'custom', 'plain', 'light'"),

@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 import yaml
+from filelock import FileLock
 from ruamel.yaml import YAML
 
 from tests import plain_params
@@ -33,8 +34,19 @@ TINY: dict[str, Any] = {
 
 @pytest.fixture(scope="session")
 def repository(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A committed repository in which `dvc repro` has run once."""
-    folder = new_repository(tmp_path_factory.mktemp("pipeline") / "first")
+    """A committed repository in which `dvc repro` has run once: a copy of what the first of the test processes made."""
+    own = tmp_path_factory.mktemp("pipeline")
+    shared = tmp_path_factory.getbasetemp().parent if "PYTEST_XDIST_WORKER" in os.environ else own
+    made = shared / "repository"
+    with FileLock(shared / "repository.lock"):
+        if not made.exists():
+            committed(own / "making").rename(made)
+    return Path(shutil.copytree(made, own / "first", symlinks=True))
+
+
+def committed(folder: Path) -> Path:
+    """A new repository, after its first `dvc repro`."""
+    new_repository(folder)
     dvc(folder, "repro")
     git(folder, "add", "--all")
     git(folder, "commit", "--quiet", "--message", "first")

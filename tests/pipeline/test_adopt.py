@@ -70,7 +70,7 @@ def test_a_refactoring_and_a_new_key_are_adopted_and_are_what_a_training_would_g
 @pytest.mark.parametrize(
     ("file", "old", "new", "sentence"),
     [
-        ("segpipe/losses/pixels.py", ".clamp(min=1)", ".clamp(min=2e6)", "epoch 0, batch 0: loss differs"),
+        ("segpipe/losses/pixels.py", ".clamp(min=1)", ".clamp(min=2e6)", "epoch 1, batch 1: loss differs"),
         pytest.param(
             "segpipe/training/schedule.py",
             "0.5 * (1 + math.cos",
@@ -91,11 +91,6 @@ def test_what_changes_a_byte_is_refused_with_its_first_place(clone: Path, file: 
     assert "Traceback" not in done.stderr
     assert (clone / MODEL).read_bytes() == before
     assert ran(dvc(clone, "repro", "--dry"))[0] == "train@0"
-
-
-def test_verify_ends_in_one_of_three_words(clone: Path) -> None:
-    same = segpipe(clone, "verify", "--steps", "5")
-    assert "result: same: also as models/fold0/model.safetensors" in same.stdout, same.stderr
 
 
 @pytest.mark.slow

@@ -11,6 +11,7 @@ import pytest
 
 from tests.pipeline.conftest import dvc, git, new_repository, set_params
 from tests.pipeline.test_repro import with_cache
+from tests.torture import kills_together
 from tests.torture.kills import children, environment, is_stage, start, temporary_states, torture
 
 pytestmark = pytest.mark.skipif(not Path("/proc/self/stat").exists(), reason="finds the stage's process in /proc")
@@ -21,6 +22,13 @@ def test_six_kills_change_no_byte(repository: Path, tmp_path: Path) -> None:
     assert sum(tally.kills.values()) == 6
     assert tally.in_state == 2
     assert tally.resumed >= 1
+
+
+@pytest.mark.slow
+def test_kills_of_a_training_by_two_processes_change_no_byte(tmp_path: Path) -> None:
+    tally = kills_together.torture(kills_together.trained_by_one(tmp_path / "reference"), tmp_path, kills=4, seed=1)
+    assert sorted(tally.kills) == sorted(kills_together.VICTIMS)
+    assert tally.sentences == tally.kills["rank"]
 
 
 @pytest.mark.slow

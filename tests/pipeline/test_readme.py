@@ -1,10 +1,12 @@
 """What the README shows is run here: every line of its shell blocks, in a repository where the small task has run."""
 
+import json
 import os
 import re
 import shutil
 import subprocess
 import sys
+from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
@@ -30,6 +32,18 @@ STANDS_FOR = {
 }
 
 
+EXPERIMENT = "dvc exp run -S loss.dice_weight=0.7"
+
+
+@dataclass(frozen=True)
+class Done:
+    """A command of the README, how it ended, and the curves of the training that are there after it."""
+
+    command: str
+    result: "subprocess.CompletedProcess[str]"
+    curves: bytes
+
+
 @pytest.fixture(scope="module")
 def clone(repository: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A clone with the outputs and an environment that is ready, as after the first command."""
@@ -49,26 +63,49 @@ def clone(repository: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
-def test_the_readme_shows_commands() -> None:
-    assert len(COMMANDS) > 10
-    assert set(COMMANDS) >= STANDS_FOR.keys()
-
-
-def test_every_command_of_the_readme_works(clone: Path) -> None:
+@pytest.fixture(scope="module")
+def done(clone: Path) -> list[Done]:
+    """All commands of the README, one after the other."""
     environment = os.environ | {"PATH": f"{clone / '.venv' / 'bin'}{os.pathsep}{os.environ['PATH']}", "PYTHONPATH": ""}
-    failed = {}
+    found = []
     for command in COMMANDS:
         result = subprocess.run(
             STANDS_FOR.get(command, command),
             shell=True, cwd=clone, env=environment, capture_output=True, text=True, check=False, stdin=subprocess.DEVNULL,
         )  # fmt: skip
-        if result.returncode:
-            failed[command] = result.stdout + result.stderr
-    assert failed == {}
+        found.append(Done(command, result, (clone / "metrics/curves.csv").read_bytes()))
+    return found
+
+
+def test_the_readme_shows_commands() -> None:
+    assert len(COMMANDS) > 10
+    assert set(COMMANDS) >= STANDS_FOR.keys()
+
+
+def test_every_command_of_the_readme_works(clone: Path, done: list[Done]) -> None:
+    assert {each.command: each.result.stdout + each.result.stderr for each in done if each.result.returncode} == {}
     assert (clone / "predictions" / "masks" / "image0000.png").is_file()
     assert (clone / "data" / "source.dvc").is_file()
 
 
+def test_a_new_dice_weight_reruns_training_and_what_follows(clone: Path, done: list[Done]) -> None:
+    at = [each.command for each in done].index(EXPERIMENT)
+    assert ran(done[at].result) == ["sanity", "train@0", "evaluate@0", "export", "report"]
+    assert done[at].curves != done[at - 1].curves
+    changes = json.loads(dvc(clone, "metrics", "diff", "--all", "--json").stdout)
+    assert set(changes["metrics/summary.json"]["test.dice"]) == {"old", "new", "diff"}
+    assert git(clone, "diff", "--name-only", "metrics/curves.csv")
+    shown = dvc(clone, "exp", "show", "--csv").stdout
+    assert "test.dice" in shown
+    assert "loss.dice_weight" in shown
+
+
+def test_verify_ends_in_one_of_three_words(done: list[Done]) -> None:
+    (same,) = (each.result for each in done if each.command == "segpipe verify")
+    assert "result: same: also as models/fold0/model.safetensors" in same.stdout, same.stderr
+
+
+@pytest.mark.usefixtures("done")
 def test_own_data_pushed_and_pulled_runs_nothing_elsewhere(clone: Path, tmp_path: Path) -> None:
     """Goes on where the README's commands ended: in a clone whose data is the user's own."""
     dvc(clone, "checkout")

@@ -256,6 +256,19 @@ def test_a_private_training_says_what_it_guarantees_and_what_not(contents: page.
         assert "No guarantee:" in without and "Differential privacy" not in without
 
 
+def test_a_federated_training_shows_what_each_site_scored(contents: page.Contents) -> None:
+    assert "Federated training" not in page.render(contents)
+    entry = {"sites": {"north <1>": {"train": 1234, "validation": 5}, "south": {"train": 9, "validation": 0}}, "local_epochs": 1}
+    rows = [{"epoch": "0", "site1_dice": "0.1"}, {"epoch": "1", "site1_dice": "0.8765", "site1_miou": "0.5"}]
+    results = [
+        dataclasses.replace(each, run=each.run | {"federated": entry, "best_epoch": 1}, history=rows) for each in contents.results
+    ]
+    found = Reader(page.render(dataclasses.replace(contents, results=results))).text
+    for fact in ("Federated training", "north <1>", "1,234", "0.876", "0.500", "south"):
+        assert fact in found
+    assert "0.100" not in found
+
+
 def test_the_same_contents_give_the_same_page(contents: page.Contents) -> None:
     assert page.render(contents) == page.render(contents)
 
@@ -264,9 +277,18 @@ def test_one_fold_without_test_part_export_and_examples(tmp_path: Path) -> None:
     whole = gathered(finished(tmp_path, n_test=0), (0,))
     text = Reader(page.render(dataclasses.replace(whole, exported=None, best=[], worst=[]))).text
     assert "6 validation images that also chose the best epoch, so this flatters" in text
+    assert "The dot is the best epoch, " in text
     assert "Exported model" not in text
     assert "Predictions" not in text
     assert "sample standard deviation" not in text
+
+
+def test_a_private_training_keeps_its_last_epoch_and_says_so(tmp_path: Path) -> None:
+    whole = gathered(finished(tmp_path, n_test=0), (0,))
+    private = [dataclasses.replace(each, run=each.run | {"privacy": ENTRY}) for each in whole.results]
+    text = Reader(page.render(dataclasses.replace(whole, results=private, best=[], worst=[]))).text
+    assert "6 validation images that chose no epoch, since the last one is kept, the model" in text
+    assert "whose weights are kept" in text and "best epoch" not in text
 
 
 def test_a_model_below_the_colours_is_called_so(contents: page.Contents) -> None:

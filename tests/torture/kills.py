@@ -18,6 +18,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+import yaml
+
 from tests.pipeline.conftest import dvc, live_lock, new_repository, set_params
 
 WORKERS = (0, 1, 2, 4)
@@ -126,9 +128,9 @@ def start(folder: Path, stream: Any, *arguments: str) -> "subprocess.Popen[bytes
 
 
 def environment() -> dict[str, str]:
-    """Stages run with this Python too."""
+    """Stages run with this Python too, and say where they are when they are aborted."""
     path = os.pathsep.join([str(Path(sys.executable).parent), os.environ["PATH"]])
-    return os.environ | {"PATH": path, "PYTHONPATH": "", "PYTHONUNBUFFERED": "1"}
+    return os.environ | {"PATH": path, "PYTHONPATH": "", "PYTHONUNBUFFERED": "1", "PYTHONFAULTHANDLER": "1"}
 
 
 def waited_for(process: "subprocess.Popen[bytes]", folder: Path, kind: str, chance: random.Random, longest_s: float) -> bool:
@@ -219,7 +221,9 @@ def compare(folder: Path, wanted: dict[str, object], late: int) -> None:
     with sqlite3.connect(folder / "mlruns" / "mlflow.db") as database:
         rows = database.execute("select run_uuid, step, count(*) from metrics where key = 'val_loss' group by 1, 2").fetchall()
     points = {run: [(step, count) for own, step, count in rows if own == run] for run, _, _ in rows}
-    assert all(found == [(0, 1), (1, 1)] for found in points.values()), f"doubled or missing points of MLflow: {points}"
+    epochs = yaml.safe_load((folder / "params.yaml").read_text(encoding="utf-8"))["train"]["epochs"]
+    once = [(step, 1) for step in range(epochs)]
+    assert all(found == once for found in points.values()), f"doubled or missing points of MLflow: {points}"
     assert len(points) <= 1 + late, f"{len(points)} runs of one training"
 
 

@@ -128,7 +128,7 @@ def test_an_average_that_is_not_finite_ends_the_training() -> None:
     def spoil() -> None:
         nn.init.constant_(next(trained.model.average.buffers()), math.nan)
 
-    with pytest.raises(PipelineError, match=r"not finite after epoch 0 \(in average\.mean"):
+    with pytest.raises(PipelineError, match=r"not finite after epoch 1 \(in average\.mean"):
         loop.fit(dataclasses.replace(trained, step=spoil))
 
 
@@ -156,5 +156,5 @@ def test_a_loss_that_is_not_finite_is_told_as_without_it() -> None:
     def loss(logits: Tensor, target: Tensor) -> Losses:
         return {"loss": logits.mean(dim=(1, 2, 3)) * math.nan}
 
-    with pytest.raises(PipelineError, match="the loss is not a finite number in epoch 0, batch 0"):
+    with pytest.raises(PipelineError, match="the loss is not a finite number in epoch 1, batch 1"):
         loop.fit(training(loss=loss))

@@ -124,6 +124,6 @@ def test_weights_that_are_no_numbers_after_an_epoch_end_the_training(name: str, 
         epochs.append({"val_dice": 0.5})
         return epochs[-1]
 
-    with pytest.raises(PipelineError, match=rf"not finite after epoch 1 \(in {re.escape(name)}\)\. Lower optim\.lr"):
+    with pytest.raises(PipelineError, match=rf"not finite after epoch 2 \(in {re.escape(name)}\)\. Lower optim\.lr"):
         loop.fit(replace(training, step=spoil, validate=validate))
     assert len(epochs) == 1

@@ -92,7 +92,7 @@ def test_a_loss_that_is_not_finite_stops_before_the_step_and_names_the_images(va
     learned = {name: content for name, content in taken[-1].items() if "running" not in name and "num_batches" not in name}
     assert learned.items() <= weights(broken).items()
     message = str(caught.value)
-    assert "epoch 1, batch 0, images image-1-0-1, image-1-0-2. Lower optim.lr" in message
+    assert "epoch 2, batch 1, images image-1-0-1, image-1-0-2. Lower optim.lr" in message
     assert "image-1-0-0" not in message
 
 

@@ -122,7 +122,7 @@ def found(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFacto
     cut = alone(save_state=states.saver(None))
     with pytest.raises(CutError):
         loop.fit(dataclasses.replace(cut, save_state=cut_after(6, cut.save_state)))
-    mp.spawn(work, (world, folder), nprocs=world)
+    mp.start_processes(work, (world, folder), nprocs=world, start_method="forkserver")
     return {world: [torch.load(folder / f"{world}-{rank}.pt") for rank in range(world)]}
 
 
@@ -150,7 +150,7 @@ def test_all_end_where_one_has_a_loss_that_is_not_finite_and_all_name_its_images
     for each in of(found, "poisoned"):
         assert each["place"] == (0, 0)
         # The second part has the fourth and fifth of nine images.
-        assert "epoch 0, batch 0, images image-0-0-3, image-0-0-4. Lower optim.lr" in each["error"]
+        assert "epoch 1, batch 1, images image-0-0-3, image-0-0-4. Lower optim.lr" in each["error"]
 
 
 def test_each_scores_its_share_and_all_get_all(found: dict[int, list[dict[str, Found]]]) -> None:

@@ -1,7 +1,7 @@
 """Weights of other epochs: which are kept, and that an interruption loses none."""
 
 import dataclasses
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from itertools import pairwise
 from pathlib import Path
 
@@ -50,9 +50,9 @@ def test_names_sort_as_epochs_do(epoch: int, epochs: int, name: str) -> None:
     assert snapshots.name_of(epoch, epochs) == f"{name}.safetensors"
 
 
-def write(path: Path, weights: Mapping[str, Tensor], epoch: int) -> None:
+def write(path: Path, weights: Mapping[str, Tensor], history: Sequence[loop.Record]) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
-    save_file({name: tensor.contiguous() for name, tensor in weights.items()}, path, {"epoch": str(epoch)})
+    save_file({name: tensor.contiguous() for name, tensor in weights.items()}, path, {"history": str(history)})
 
 
 def training(folder: Path) -> loop.Run:

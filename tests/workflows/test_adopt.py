@@ -73,11 +73,27 @@ def test_nothing_is_recorded_where_one_fold_is_refused(models: list[bytes], monk
     assert contents() == models
 
 
+def commit(*options: str) -> None:
+    identity = ("-c", "user.name=a", "-c", "user.email=a@localhost")
+    subprocess.run(["git", *identity, "commit", "--quiet", "--message", "old", *options], check=True)
+
+
+def test_a_commit_without_files_and_one_that_is_not_there_are_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    subprocess.run(["git", "init", "--quiet"], check=True)
+    commit("--allow-empty")
+    with pytest.raises(PipelineError, match=r"HEAD has no files\. Name the commit whose dvc\.lock holds this model"):
+        adopt._checkout("HEAD", tmp_path / "empty")
+    for unknown in ("", "HEAD~1"):
+        with pytest.raises(PipelineError, match=f"git knows no {unknown} here: fatal: not a valid object name"):
+            adopt._checkout(unknown, tmp_path / "none")
+
+
 def test_code_of_before_there_were_traces_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
-    identity = ("-c", "user.name=a", "-c", "user.email=a@localhost")
     (tmp_path / "README.md").write_text("of before")
-    for command in (("init", "--quiet"), ("add", "README.md"), (*identity, "commit", "--quiet", "--message", "old")):
+    for command in (("init", "--quiet"), ("add", "README.md")):
         subprocess.run(["git", *command], check=True)
+    commit()
     with pytest.raises(PipelineError, match=r"the code of HEAD is too old .*segpipe/workflows/trace\.py\. Run `dvc repro`"):
         adopt._checkout("HEAD", tmp_path / "old")

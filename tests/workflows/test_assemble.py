@@ -259,7 +259,7 @@ def test_a_batch_in_parts_trains_and_parts_without_an_image_are_refused(project:
     training.run.model.register_forward_pre_hook(lambda model, given: sizes.append(len(given[0])))
     loop.train_epoch(training.run)
     assert sizes == [1, 1]
-    with pytest.raises(PipelineError, match=r"3 parts a batch, but the 2 training images make batches of 2\. Write 2 or fewer"):
+    with pytest.raises(PipelineError, match=r"3 parts a batch, but 2 training images make batches of 2\. Write 2 or fewer"):
         training_of(with_value("train", "accumulate", 3))
 
 

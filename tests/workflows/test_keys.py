@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any, get_args
 
+import pandas as pd
 import pytest
 from pydantic import BaseModel
 
@@ -21,12 +22,13 @@ SMALL = {
     "threads": 1,
     "data": {"sample": {"n_images": 10, "size": 64}},
     "input": {"crop": 32},
-    "model": {"width": 2, "depth": 1},
+    "model": {"name": "unet", "weights": "none", "width": 2, "depth": 1},
     "train": {"epochs": 1, "batch_size": 4},
     "optim": {"lr": 0.01},
     "runtime": {"device": "cpu", "workers": 0},
 }
 PRIVATE = {"train": {"strategy": "private"}, "dp": {"target_delta": 0.01}}
+FEDERATED = {"train": {"strategy": "federated"}, "federated": {"sites": "group"}}
 STAGES = {
     "download": download.main,
     "convert": convert.main,
@@ -67,8 +69,18 @@ def read_by(tmp_path_factory: pytest.TempPathFactory) -> dict[str, set[tuple[str
     # Some keys of the data are for masks, or for data of one's own.
     found |= {name: found[name] | run(masks, STAGES[name]) for name in ("download", "convert")}
     # And some of a training are for another way of training.
-    set_params(sample, PRIVATE)
-    return found | {name: found[name] | run(sample, STAGES[name]) for name in ("sanity", "train")}
+    for other in (PRIVATE, FEDERATED):
+        set_params(sample, other)
+        found |= {name: found[name] | run(sample, STAGES[name]) for name in ("sanity", "train")}
+        in_groups(sample / "data" / "prepared" / "index.csv")
+    return found
+
+
+def in_groups(index: Path) -> None:
+    """Every image is of one group or of another."""
+    table = pd.read_csv(index)
+    table["group"] = ["ab"[row % 2] for row in range(len(table))]
+    table.to_csv(index, index=False)
 
 
 def project(folder: Path, changes: dict[str, Any]) -> Path:

@@ -18,7 +18,7 @@ from segpipe.workflows.assemble import Training, assemble
 from segpipe.workflows.training_data import read_fold
 from tests import plain_params
 from tests.dataset.packs import made, noise
-from tests.models.small_transformers import DINOV2, make_small
+from tests.models.small_transformers import DINOV2, make_decoder_small, make_small
 
 CPU = torch.device("cpu")
 SIZES = ((5, 70), (56, 42), (61, 93), (150, 33))
@@ -28,6 +28,7 @@ SIZES = ((5, 70), (56, 42), (61, 93), (150, 33))
 def _project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """A folder with data and folds, of images of many sizes."""
     make_small(monkeypatch)
+    make_decoder_small(monkeypatch)
     monkeypatch.chdir(tmp_path)
     sizes = dict(zip("abcdef", ((60, 80), (57, 43), (90, 90), (61, 33), (45, 120), (70, 70)), strict=True))
     halves = {

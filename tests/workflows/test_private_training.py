@@ -17,6 +17,7 @@ from segpipe.report import numbers
 from segpipe.training import loop
 from segpipe.workflows import model_info, private_training, strategies, train
 from segpipe.workflows.assemble import Training, with_images
+from segpipe.workflows.strategy_parts import Parts
 from segpipe.workflows.training_data import TrainingData, read_fold
 from tests.training.test_resume import ended
 
@@ -53,7 +54,7 @@ def grouped(data: TrainingData, *groups: str) -> TrainingData:
 
 @pytest.mark.usefixtures("inside")
 def test_a_private_training_says_what_it_spent_everywhere(capsys: pytest.CaptureFixture[str]) -> None:
-    trained = train.train(private_params(test_seed=-1), 0)
+    trained = train.train(private_params({"snapshot_every": 1}, test_seed=-1), 0)
     said = capsys.readouterr().out
     card = model_file.load(trained.model)[1]
     entry = card.training["privacy"]
@@ -66,7 +67,13 @@ def test_a_private_training_says_what_it_spent_everywhere(capsys: pytest.Capture
     assert f", epsilon {entry['epsilon']:.3g} |" in epochs[-1]
     history = (trained.model.parent / "history.csv").read_text(encoding="utf-8").splitlines()
     assert history[0].split(",")[-1] == "epsilon" and float(history[2].split(",")[-1]) == entry["epsilon"]
-    shown = dict(model_info.lines(card.to_dict()))["privacy"]
+    lines = dict(model_info.lines(card.to_dict()))
+    shown = lines["privacy"]
+    assert lines["epochs"] == "2, the last is kept"
+    snapshots = [model_file.load(path)[1] for path in sorted(trained.model.parent.glob("snapshots/*"))]
+    assert [each.training["epoch"] for each in snapshots] == [0, 1]
+    assert [each.training["privacy"]["epsilon"] for each in snapshots] == [float(row.split(",")[-1]) for row in history[1:]]
+    assert dict(model_info.lines(snapshots[0].to_dict()))["privacy"].startswith("epsilon ")
     assert shown.startswith(f"epsilon {entry['epsilon']:.4g} at delta 0.01") and "not covered: losses of training images" in shown
 
 
@@ -92,7 +99,7 @@ def test_averaged_weights_parts_and_images_held_on_the_device_go_together() -> N
 
 @pytest.mark.usefixtures("inside")
 def test_a_training_of_some_images_takes_the_place_of_the_whole() -> None:
-    some = with_images(prepared(), 4, 1)
+    some = with_images(prepared(noise_multiplier=1.0, target_epsilon=0.0), 4, 1)
     loop.fit(some.run)
     assert some.run.n_batches == 2
 
@@ -131,7 +138,8 @@ def test_the_unit_is_the_group_where_there_are_groups_and_it_counts_as_one() -> 
 def given(params: TrainKeys, data: TrainingData, batch_size: int) -> Any:
     changed = params.model_copy(update={"train": params.train.model_copy(update={"batch_size": batch_size})})
     training = train.prepare(params, 0)
-    return training.run, changed, data, training.segmenter, None, lambda order: training.run.batches
+    parts = Parts(training.segmenter, None, training.segmenter, None, lambda order: training.run.batches)
+    return training.run, changed, data, parts
 
 
 @pytest.mark.usefixtures("inside")
@@ -161,7 +169,7 @@ def test_the_card_and_the_report_call_it_alike() -> None:
 def test_a_single_process_is_left_as_it_is() -> None:
     single, params = strategies.STRATEGIES["single"], object()
     assert single.resolve(params) is params  # type: ignore[arg-type, comparison-overlap]
-    assert single.prepare(params, None, None, None, None, None) is params  # type: ignore[arg-type, comparison-overlap]
+    assert single.prepare(params, None, None, None) is params  # type: ignore[arg-type, comparison-overlap]
     assert single.record(params, None) == {}  # type: ignore[arg-type]
 
 

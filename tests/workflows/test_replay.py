@@ -120,7 +120,7 @@ def test_the_step_is_kept_and_its_class_and_images_are_named(project: Path, monk
     assert sentence.endswith(f"it came from: segpipe replay {folder}")
     assert (failed.epoch, failed.fold, failed.broken) == (0, 0, "loss") and len(failed.images) > 1
     assert contents("images.png") == before, "states, log and models are as they were"
-    assert f"epoch 0, batch {failed.batch} (both counted from 0): the loss is not finite, here as it was then" in found
+    assert f"epoch 1, batch {failed.batch + 1}: the loss is not finite, here as it was then" in found
     assert "where: operation where in the loss, workflows/test_replay.py:" in found
     name = training_data.read_fold(0).pack.info.classes[CLASS]
     assert f"\nclass: {name}\n" in found
@@ -148,10 +148,11 @@ def test_another_training_is_refused_and_names_what_differs(project: Path, monke
 
 
 def test_a_training_that_had_run_away_blames_no_image(project: Path) -> None:
-    sentence, folder = fail(**{"optim.name": "sgd", "optim.lr": 1e8, "optim.clip_norm": 0.0, "optim.warmup_epochs": 0})
+    steep = {"optim.name": "sgd", "optim.lr": 1000.0, "optim.weight_decay": 1000.0}
+    sentence, folder = fail(**steep | {"optim.clip_norm": 0.0, "optim.warmup_epochs": 0})
     assert "not a finite number" in sentence
     found = said(folder)
-    assert "so no image or class is to blame: optim.lr: 0.1 (1e+08 now), optim.clip_norm: 1 (0 now), or more of " in found
+    assert "so no image or class is to blame: optim.lr: 0.1 (1000 now), optim.clip_norm: 1 (0 now), or more of " in found
 
 
 def test_what_half_precision_cannot_hold_is_tried_in_fp32(project: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -169,12 +170,12 @@ def test_broken_weights_are_searched_from_the_newest_state_before(
 ) -> None:
     break_statistic(monkeypatch, 1 + 1 / train.prepare(TrainKeys.of(load_params()), 0).run.n_batches)
     sentence, folder = fail(**{"runtime.save_every": save_every})
-    assert "the model holds numbers that are not finite after epoch 1 (in " in sentence
+    assert "the model holds numbers that are not finite after epoch 2 (in " in sentence
     failed, state = failed_step.read(folder)
     assert failed.images == () and bool(state) == (save_every == 0)
     found = said(folder)
-    assert f"trains on from epoch {1 if state else 0}, batch {1 if state else 0}, the newest state before it" in found
-    assert "epoch 1, batch 1 (both counted from 0): a weight or a statistic is not finite" in found
+    assert f"trains on from epoch {2 if state else 1}, batch {2 if state else 1}, the newest state before it" in found
+    assert "epoch 2, batch 2: a weight or a statistic is not finite" in found
     assert ".running_var, a statistic of " in found
 
 

@@ -241,8 +241,14 @@ def test_weights_that_decay_faster_than_they_learn(project: Path) -> None:
     assert "With optim.weight_decay: 0.01" in refused(optim__weight_decay=300.0)
 
 
+def test_too_few_images_to_ask_whether_masks_fit_are_said_to_be_so(project: Path) -> None:
+    found = checked(train__limit_images=8)
+    assert found["warnings"] == [] == found["problems"]
+    assert found["lines"][-1].startswith("not checked whether masks fit the images: fewer than 12 of the first batches")
+
+
 def test_batches_of_one_class_are_said_not_to_be_checked(project: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     spoil_masks(monkeypatch, lambda pack, item: np.zeros_like(pack.mask(item)))
     found = checked()
     assert found["problems"] == []
-    assert "hold background alone: whether the classes are told apart was not checked" in found["warnings"][-1]
+    assert "hold background alone: not checked whether classes are told apart and masks fit" in found["warnings"][-1]

@@ -3,8 +3,6 @@
 import os
 import shutil
 import signal
-import subprocess
-import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -13,7 +11,7 @@ from mlflow import MlflowClient
 
 from stages import train
 from tests.pipeline.conftest import set_params
-from tests.structure.imports import ROOT
+from tests.workflows.stage_process import train_one_epoch
 
 
 @pytest.fixture
@@ -39,20 +37,8 @@ def status() -> str:
 
 def stopped(number: signal.Signals) -> tuple[int, str, str]:
     """Exit code and what was said by a training that gets the signal after its first epoch."""
-    process = subprocess.Popen(
-        [sys.executable, "-m", "stages.train", "--fold", "0"],
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-        env=os.environ | {"PYTHONPATH": str(ROOT)},
-        # To the group, with the loader's workers, as a terminal sends it.
-        start_new_session=True,
-    )
-    assert process.stdout and process.stderr
-    said = ""
-    while not (line := process.stdout.readline()).startswith("epoch "):
-        assert line, process.stderr.read()
-        said += line
+    process, said = train_one_epoch()
+    # To the group, with the loader's workers, as a terminal sends it.
     os.killpg(process.pid, number)
     errors = process.communicate(timeout=60)[1]
     return process.returncode, said, errors

@@ -151,6 +151,7 @@ def test_a_round_computes_by_the_threads_of_its_training(tmp_path: Path, params:
     seen: list[int] = []
     real = time_budget.loop.train_epoch
     monkeypatch.setattr(time_budget, "STEPS", 2)
+    monkeypatch.setattr(time_budget, "ROUNDS", 1)
     monkeypatch.setattr(time_budget.loop, "train_epoch", lambda run: [seen.append(torch.get_num_threads()), real(run)][1])
     monkeypatch.setattr(time_budget.torch, "get_num_threads", lambda real=torch.get_num_threads: real() if seen else 4)
     monkeypatch.chdir(tmp_path)
@@ -162,6 +163,7 @@ def test_the_training_is_tried_and_every_choice_has_what_was_measured(
     tmp_path: Path, params: Params, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(time_budget, "STEPS", 2)
+    monkeypatch.setattr(time_budget, "ROUNDS", 1)
     monkeypatch.chdir(tmp_path)
     found = {each.key: each for each in time_budget.suggest(params, examined(tmp_path / "data", params), 1.0)}
     assert list(found) == [

@@ -14,7 +14,7 @@ from segpipe.params import edit
 from segpipe.workflows import train_together
 from stages import train
 from tests.pipeline.conftest import set_params
-from tests.structure.imports import ROOT
+from tests.workflows.stage_process import train_one_epoch
 
 
 @pytest.fixture
@@ -26,6 +26,8 @@ def project(sample_project: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatc
     monkeypatch.setenv("DVC_ROOT", str(folder))
     monkeypatch.setenv("MLFLOW_TRACKING_URI", "nowhere://")
     monkeypatch.delenv("DVC_STAGE", raising=False)
+    monkeypatch.setenv("TMPDIR", str(tmp_path / "temporary"))
+    (tmp_path / "temporary").mkdir()
     return folder
 
 
@@ -36,17 +38,7 @@ def outputs() -> dict[str, bytes]:
 def started(processes: int) -> subprocess.Popen[str]:
     """The stage, after its first epoch."""
     edit.write(Path("params.yaml"), {"runtime.processes": processes})
-    process = subprocess.Popen(
-        [sys.executable, "-m", "stages.train", "--fold", "0"],
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-        env=os.environ | {"PYTHONPATH": str(ROOT)},
-    )
-    assert process.stdout and process.stderr
-    while not (line := process.stdout.readline()).startswith("epoch "):
-        assert line, process.stderr.read()
-    return process
+    return train_one_epoch()[0]
 
 
 def others(first: int) -> list[int]:
@@ -65,6 +57,30 @@ def test_a_process_that_trained_to_the_end_is_not_missing() -> None:
     assert "process 3 of 3 (runtime.processes) ended, with exit code 3" in train_together._missing([done, failed], 0.0)  # type: ignore[list-item]
 
 
+def test_one_whose_first_process_is_gone_ends_and_clears_up(tmp_path: Path) -> None:
+    code = (
+        "import pathlib, sys, time; from torch import distributed; from segpipe.workflows import train_together; "
+        "distributed.init_process_group('gloo', init_method=f'file://{sys.argv[1]}/store', rank=0, world_size=1); "
+        "train_together.end_with_the_first(pathlib.Path(sys.argv[1])); time.sleep(60)"
+    )
+    process = subprocess.Popen([sys.executable, "-c", code, str(tmp_path)], stdin=subprocess.PIPE)
+    assert process.stdin
+    process.stdin.close()
+    assert process.wait(timeout=30) == 1
+    assert not tmp_path.exists()
+
+
+@pytest.mark.slow
+def test_a_signal_stops_all_with_one_sentence(project: Path, tmp_path: Path) -> None:
+    process = started(2)
+    process.terminate()
+    errors = process.communicate(timeout=60)[1]
+    assert process.returncode == 143, errors
+    assert "stopped by SIGTERM: the state is saved" in errors
+    assert "Traceback" not in errors
+    assert list((tmp_path / "temporary").glob("*/store")) == []
+
+
 def test_two_processes_write_the_bytes_of_one(project: Path) -> None:
     found = []
     for processes in (1, 2):
@@ -75,7 +91,7 @@ def test_two_processes_write_the_bytes_of_one(project: Path) -> None:
 
 
 @pytest.mark.slow
-def test_killed_in_turn_it_ends_in_the_bytes_of_one_process(project: Path) -> None:
+def test_killed_in_turn_it_ends_in_the_bytes_of_one_process(project: Path, tmp_path: Path) -> None:
     train.main(0)
     wanted = outputs()
     shutil.rmtree("models")
@@ -89,11 +105,12 @@ def test_killed_in_turn_it_ends_in_the_bytes_of_one_process(project: Path) -> No
     process = started(2)
     (other,) = others(process.pid)
     process.kill()
-    process.communicate(timeout=60)
+    assert "Traceback" not in process.communicate(timeout=60)[1]
     until = time.monotonic() + 20
     while Path(f"/proc/{other}").exists() and time.monotonic() < until:
         time.sleep(0.1)
     assert not Path(f"/proc/{other}").exists(), "it waits for nobody"
+    assert list((tmp_path / "temporary").glob("*/store")) == []
     assert not Path("models/fold0/model.safetensors").exists()
     process = started(2)
     errors = process.communicate(timeout=120)[1]
@@ -102,7 +119,7 @@ def test_killed_in_turn_it_ends_in_the_bytes_of_one_process(project: Path) -> No
 
 
 def test_a_mistake_that_all_find_is_said_once(project: Path, capfd: pytest.CaptureFixture[str]) -> None:
-    edit.write(Path("params.yaml"), {"runtime.processes": 2, "optim.name": "sgd", "optim.lr": 1e30, "optim.clip_norm": 0.0})
+    edit.write(Path("params.yaml"), {"runtime.processes": 2, "optim.name": "sgd", "optim.lr": 1e3, "optim.weight_decay": 1e3})
     with pytest.raises(Exception, match=r"not a finite number|not finite"):
         train.main(0)
     assert capfd.readouterr().err.count("finite") == 0, "the others say nothing"

@@ -13,7 +13,10 @@ FINDINGS, CONTACT_SHEET, STATISTICS = "findings.json", "contact_sheet.png", "sta
 
 @dataclass(frozen=True)
 class WrittenFinding:
-    """One kind of problem, `severity` warning or error, and the files it is about."""
+    """One kind of problem, `severity` warning or error, and the files it is about.
+
+    What the report shows of a `Finding`, and no such: how the console words one is then no code of the report's.
+    """
 
     severity: str
     problem: str

@@ -67,8 +67,3 @@ def batches(*sizes: int, ignored: tuple[tuple[int, int], ...] = ()) -> loop.Batc
         return found[first:]
 
     return of_epoch
-
-
-def rows(batch: Batch, which: slice) -> Batch:
-    """Those images of the batch."""
-    return Batch(batch.ids[which], batch.image[which], batch.target[which])
