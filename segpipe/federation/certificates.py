@@ -61,7 +61,7 @@ def read(folder: Path) -> Identity:
         parsed = x509.load_pem_x509_certificate(certificate)
     except OSError as error:
         raise PipelineError(
-            f"{error.filename}: could not be read ({error.strerror}). It comes from `segpipe certificates`, "
+            f"{error.filename}: could not be read ({error.strerror}). It comes from `segpipe federation certificates`, "
             "run where the server is."
         ) from None
     except ValueError as error:
@@ -69,7 +69,7 @@ def read(folder: Path) -> Identity:
     if parsed.not_valid_after_utc < datetime.datetime.now(datetime.UTC):
         raise PipelineError(
             f"{folder / CERTIFICATE}: valid until {parsed.not_valid_after_utc:%Y-%m-%d} only. "
-            "Delete its folder where the server is, and run `segpipe certificates` there again."
+            "Delete its folder where the server is, and run `segpipe federation certificates` there again."
         )
     return Identity(_common_name(parsed), authority, certificate, key)
 

@@ -110,7 +110,7 @@ def _give_up(error: Any, address: str, identity: Identity) -> None:
     if "SSL_ERROR_SSL" in reason or "Hostname" in reason or "Peer name" in reason:
         raise PipelineError(
             f"{address}: the server has no certificate of the authority of {identity.name}, or not for this address ({reason}). "
-            "Take the address for which `segpipe certificates` was run, and the folder that it made for this site."
+            "Take the address for which `segpipe federation certificates` was run, and the folder that it made for this site."
         ) from None
 
 

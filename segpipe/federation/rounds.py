@@ -1,6 +1,6 @@
 """The rounds of a federation: what is sent, who answers in time, and who comes back; it knows of no network."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Protocol
@@ -95,20 +95,20 @@ def _ask_all(
     """The answers that came in time and are as asked, in the order of the sites' names."""
     content = checksummed.seal(*sent)
 
-    def ask(site: str) -> Content | str:
+    def ask(site: str) -> Content | None:
         try:
             answer = read_answer(sites.ask(site, content, seconds), sent[0])
             check(site, answer)
             return answer
         except NoAnswerError as error:
-            return f"site {site} gave no answer: {error}"
+            problem = f"site {site} gave no answer: {error}"
         except RefusedError as error:
-            return f"the answer of site {site} is refused: {error}"
+            problem = f"the answer of site {site} is refused: {error}"
+        # At once, and not when the others are done.
+        say(f"{problem}. The round goes on without it, the next one takes it in if it is there.")
+        return None
 
     names = sorted(present)
     with ThreadPoolExecutor(len(names)) as threads:
-        found: Mapping[str, Content | str] = dict(zip(names, threads.map(ask, names), strict=True))
-    for answer in found.values():
-        if isinstance(answer, str):
-            say(f"{answer}. The run goes on without it, and takes it in again when it comes back.")
-    return {site: answer for site, answer in found.items() if not isinstance(answer, str)}
+        found = zip(names, threads.map(ask, names), strict=True)
+        return {site: answer for site, answer in found if answer is not None}

@@ -62,7 +62,7 @@ def test_names_that_are_no_folder_names_are_refused(site: str, tmp_path: Path) -
 
 
 def test_what_cannot_be_used_is_told_before_it_is(tmp_path: Path) -> None:
-    with pytest.raises(PipelineError, match="segpipe certificates"):
+    with pytest.raises(PipelineError, match="segpipe federation certificates"):
         certificates.read(tmp_path / "nowhere")
     with pytest.raises(PipelineError, match="no host name"):
         certificates.make(tmp_path, "https://server", [])

