@@ -23,17 +23,19 @@ def about() -> None:
 def certificates(
     address: Annotated[str, typer.Argument(help="Host name or IP address by which sites reach the server.", show_default=False)],
     sites: Annotated[list[str], typer.Argument(help="The names of the sites.", show_default=False)],
-    out: Annotated[Path, typer.Option(help="Folder of the certificates; more sites may be added later.")] = Path("federation"),
+    out: Annotated[Path, typer.Option(help="Where they are kept; with more sites it adds theirs.")] = Path("federation"),
+    days: Annotated[int, typer.Option(min=1, max=3650, help="How long they are valid.")] = 365,
 ) -> None:
-    """Makes the keys by which the server and its sites know one another: a folder for the server, and one to give each site."""
+    """Makes an authority, and by it certificates for the server and each site, by which they know one another.
+
+    OUT/server stays with the server, OUT/sites/NAME goes to the site of that name, by a safe way: who has it is that site.
+    OUT/authority.key.pem signs new sites, and is given to nobody.
+    """
     from segpipe.federation import certificates
 
-    made = certificates.make(out, address, sites)
-    for folder in made:
-        print(folder)
-    command.done(
-        f"{out}: {len(made)} new folders", f"give each site its folder of {out / 'sites'}, by a way that nobody else reads"
-    )
+    made = certificates.make(out, address, sites, days)
+    following = f"give each site its folder under {out / 'sites'}, by a safe way"
+    command.done(", ".join(str(each) for each in made) or f"{out}, where all of them are already", following)
 
 
 @app.command()

@@ -105,7 +105,7 @@ def _ask_all(
         except RefusedError as error:
             problem = f"the answer of site {site} is refused: {error}"
         # At once, and not when the others are done.
-        say(f"{problem}. The run goes on without it, and takes it in again when it comes back.")
+        say(f"{problem}. The round goes on without it, the next one takes it in if it is there.")
         return None
 
     names = sorted(present)

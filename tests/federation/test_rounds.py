@@ -75,7 +75,7 @@ def test_a_site_that_dies_is_missing_and_in_again_when_it_is_back() -> None:
 
     answers, said = held(Sites(lambda number: {"a"} if number == 1 else {"a", "b"}, answer))
     assert [list(found) for found in answers] == [["a"], ["a"], ["a", "b"]]
-    assert said[0].startswith("site b gave no answer: its connection broke. The run goes on")
+    assert said[0].startswith("site b gave no answer: its connection broke. The round goes on")
     assert said[1] == "goes on without b, not connected"
 
 
