@@ -44,8 +44,8 @@ def serve(whole: Params, sites: Sequence[str], address: str, certificates_in: Pa
     """Holds all rounds with these sites, and writes model.safetensors, history.csv and sites.csv to the folder `out`.
 
     It waits `patience` seconds for all sites at first, and for any where none is left. A server that was stopped goes on with the
-    round after the last whole one. Raises PipelineError where it cannot listen at the address, where no site is left, or where the
-    sites' data do not fit each other.
+    round after the last whole one. Raises PipelineError where it cannot listen at the address, where no site is left, or where
+    the data of sites do not fit each other.
     """
     if whole.train.strategy != "federated":
         raise PipelineError(f"train.strategy: {whole.train.strategy}. Write federated, and the parameters that sites train by.")
