@@ -13,10 +13,11 @@ app.command("info")(info.info)
 app.command("models")(models.models)
 app.command("profile")(profile.profile)
 app.command("replay")(replay.replay)
-app.add_typer(federation.app, name="federation")
 app.command("verify")(verify.verify)
 app.command("adopt")(adopt.adopt)
 app.command("ui")(ui.ui)
+
+app.add_typer(federation.app, name="federation")
 
 
 @app.callback()

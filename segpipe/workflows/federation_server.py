@@ -7,7 +7,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from segpipe.dataset import presets
-from segpipe.federation import payload
+from segpipe.errors import PipelineError
+from segpipe.federation import certificates, payload
 from segpipe.federation.certificates import Identity
 from segpipe.federation.messages import Described
 from segpipe.federation.payload import Content
@@ -15,6 +16,7 @@ from segpipe.federation.rounds import Patience
 from segpipe.models import model_file
 from segpipe.models.model_file import Card
 from segpipe.models.whole_model import whole_model
+from segpipe.params.schema import Params
 from segpipe.params.stage_keys import NEVER_A_RESULT, TrainKeys
 from segpipe.reproducibility import code_hash, versions
 from segpipe.reproducibility.fingerprint import fingerprint
@@ -31,23 +33,24 @@ MOST_CLASSES, MOST_CHANNELS = 255, 64
 
 @dataclass(frozen=True)
 class Served:
-    """The model file, its round, counted from 1, the score that chose it, and how many images it was scored on."""
+    """The model file, its round, counted from 1, and in words the score that chose it."""
 
     model: Path
     best_round: int
-    score: float
-    images: int
+    score: str
 
 
-def serve(
-    params: TrainKeys, fold: int, sites: Sequence[str], address: str, identity: Identity, out: Path, patience: Patience
-) -> Served:
+def serve(whole: Params, sites: Sequence[str], address: str, certificates_in: Path, out: Path, patience: float) -> Served:
     """Holds all rounds with these sites, and writes model.safetensors, history.csv and sites.csv to the folder `out`.
 
-    A server that was stopped goes on with the round after the last whole one. Raises PipelineError where it cannot listen at the
-    address, where no site is left, or where the sites' data do not fit each other.
+    It waits `patience` seconds for all sites at first, and for any where none is left. A server that was stopped goes on with the
+    round after the last whole one. Raises PipelineError where it cannot listen at the address, where no site is left, or where
+    the data of sites do not fit each other.
     """
-    installed = versions.check()
+    if whole.train.strategy != "federated":
+        raise PipelineError(f"train.strategy: {whole.train.strategy}. Write federated, and the parameters that sites train by.")
+    identity, installed, fold = certificates.read(certificates_in), versions.check(), whole.folds[0]
+    params = TrainKeys.of(whole)
     params = params.model_copy(update={"augment": presets.resolved(params.augment)})
     recorded = {
         "params": params.model_dump(exclude=NEVER_A_RESULT, mode="json"),
@@ -61,13 +64,15 @@ def serve(
     state = workspace.main_root() / ".resume" / f"federation-{print_hash[:16]}.state"
     with lock.exclusive(state.with_suffix(".lock"), "the server of this federation"):
         federation = Federation(params, fold, sites, _restored(state))
-        _hold(federation, address, identity, patience, state)
+        _hold(federation, address, identity, Patience(start=patience), state)
         card = _card(federation, recorded, print_hash)
         _write(federation, card, out)
         # Last of all: who is killed before it writes again what is there.
         state.unlink(missing_ok=True)
     course = federation.course
-    return Served(out / "model.safetensors", course.best_epoch + 1, course.best_rank[1], int(course.best_rank[0]))
+    value = course.history[course.best_epoch].get(f"val_{params.train.monitor}")
+    score = "no validation" if value is None else f"validation {params.train.monitor} {value:.4f}"
+    return Served(out / "model.safetensors", course.best_epoch + 1, score)
 
 
 def _hold(federation: Federation, address: str, identity: Identity, patience: Patience, state: Path) -> None:

@@ -3,6 +3,7 @@
 import contextlib
 import json
 import time
+from pathlib import Path
 from typing import Any
 
 from torch import Tensor
@@ -10,8 +11,7 @@ from torch import Tensor
 from segpipe.dataset import class_weights
 from segpipe.dataset.pack import channel_sums
 from segpipe.errors import PipelineError
-from segpipe.federation import pooled
-from segpipe.federation.certificates import Identity
+from segpipe.federation import certificates, pooled
 from segpipe.federation.messages import Answer, Described, Numbers, Request, Trained
 from segpipe.params.schema import Params
 from segpipe.params.stage_keys import TrainKeys
@@ -24,7 +24,7 @@ from segpipe.workflows.train import prepare
 from segpipe.workflows.training_data import TrainingData, read_fold, wholly_ignored
 
 
-def join(params: Params, address: str, identity: Identity, patience: float) -> int:
+def join(params: Params, address: str, certificates_in: Path, patience: float) -> int:
     """Answers the server until it says that the run has ended; returns how many rounds were answered.
 
     Of `params`, this site's own, `runtime` counts. Raises PipelineError where the server cannot be reached, or asks for what this
@@ -34,7 +34,7 @@ def join(params: Params, address: str, identity: Identity, patience: float) -> i
     from segpipe.federation.client import take_part
 
     with contextlib.ExitStack() as open_until_the_end:
-        return take_part(address, identity, Site(params, open_until_the_end).answer, patience)
+        return take_part(address, certificates.read(certificates_in), Site(params, open_until_the_end).answer, patience)
 
 
 class Site:
