@@ -4,7 +4,7 @@ import json
 import re
 import shutil
 import zipfile
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -22,6 +22,7 @@ from segpipe.storage.csv_table import csv_rows, csv_text
 from segpipe.storage.files import write_json, write_text, write_with
 
 VAL, TEST = "val", "test"
+PIXEL_COLUMNS = ("part", "image", "class", "true", "predicted", "right")
 
 
 @dataclass(frozen=True)
@@ -41,6 +42,7 @@ class ScoredImage:
 class FoldResults:
     """One fold, read back. `counts` and `dice` (by image id) hold each part that has images, in the order of per_image.csv.
 
+    `pixels` holds of each part (3, images, classes): an image's pixels that are of the class, that were given it, and both.
     `history` has a row an epoch, its numbers as they stand in the file. `run` is run.json: the `fingerprint` and the
     `params` of its training, and more. `predictions` says where the PNG of PART/ID lies.
     """
@@ -51,11 +53,14 @@ class FoldResults:
     history: list[dict[str, str]]
     run: dict[str, Any]
     predictions: dict[str, FileRange]
+    pixels: dict[str, NDArray[np.int64]]
 
 
 def write(folder: Path, parts: Mapping[str, Sequence[ScoredImage]], classes: Sequence[str], has_background: bool) -> None:
-    """Writes counts.csv (part, truth, prediction, pixels), per_image.csv and predictions.zip (PART/ID.png).
+    """Writes counts.csv (part, truth, prediction, pixels), per_image.csv, class_pixels.csv and predictions.zip (PART/ID.png).
 
+    class_pixels.csv has a row for each class that an image holds or was given: part, image (its number among the part's in
+    per_image.csv, from 0), class, and the pixels of both, of the truth, of the prediction, and right: intervals come of them.
     per_image.csv has the image's loss, the terms of that where it is a mixture (loss_TERM), and its scores; all of them are
     empty for an image of which every pixel is ignored.
     """
@@ -85,6 +90,7 @@ def write(folder: Path, parts: Mapping[str, Sequence[ScoredImage]], classes: Seq
     ]
     head = ("part", "id", "dice", "pixel_accuracy", *terms, *(f"dice_{number}" for number in range(len(classes))))
     write_text(folder / "per_image.csv", csv_text(head, rows))
+    write_text(folder / "class_pixels.csv", csv_text(PIXEL_COLUMNS, _class_pixels(parts)))
     pictures = ((f"{part}/{each.id}.png", encode_mask(each.prediction)) for part, scored in parts.items() for each in scored)
     zips.write_zip(folder / "predictions.zip", pictures)
 
@@ -120,6 +126,7 @@ def _read_fold(folder: Path, fold: int, parts: dict[str, str], n_classes: int) -
         counts = _counts(folder / "counts.csv", n_classes)
         dice = _image_dice(folder / "per_image.csv")
         history = csv_rows(folder / "history.csv")
+        pixels = _pixels(folder / "class_pixels.csv", dice, counts)
         predictions = zips.entries(folder / "predictions.zip")
         run = _origin(folder / "run.json")
     except FileNotFoundError as error:
@@ -130,7 +137,7 @@ def _read_fold(folder: Path, fold: int, parts: dict[str, str], n_classes: int) -
     wanted = {VAL: set(splits.train_and_validation(parts, fold)[1]), TEST: set(splits.test(parts))}
     if any(set(dice.get(part, {})) != ids for part, ids in wanted.items()):
         raise PipelineError(f"{folder.as_posix()}: its images are not those of data/folds. {_remedy(fold)}")
-    return FoldResults(fold, counts, dice, history, run, predictions)
+    return FoldResults(fold, counts, dice, history, run, predictions, pixels)
 
 
 def _remedy(fold: int, option: str = "") -> str:
@@ -153,6 +160,27 @@ def _counts(path: Path, n_classes: int) -> dict[str, Confusion]:
         counts[int(row["truth"]), int(row["prediction"])] = int(row["pixels"])
     if len(rows) != len(found) * n_classes**2:
         raise ValueError("counts.csv is about other classes")
+    return found
+
+
+def _class_pixels(parts: Mapping[str, Sequence[ScoredImage]]) -> Iterator[tuple[object, ...]]:
+    for part, scored in parts.items():
+        for image, each in enumerate(scored):
+            true, predicted, right = each.counts.sum(axis=1), each.counts.sum(axis=0), np.diag(each.counts)
+            for number in np.flatnonzero(true + predicted).tolist():
+                yield part, image, number, int(true[number]), int(predicted[number]), int(right[number])
+
+
+def _pixels(path: Path, images: Mapping[str, Any], counts: Mapping[str, Confusion]) -> dict[str, NDArray[np.int64]]:
+    """class_pixels.csv as an array a part. Raises ValueError where it does not add up to the counts."""
+    found = {part: np.zeros((3, len(images[part]), len(total)), np.int64) for part, total in counts.items()}
+    for row in csv_rows(path):
+        place = int(row["image"]), int(row["class"])
+        found[row["part"]][(slice(None), *place)] = [int(row[name]) for name in PIXEL_COLUMNS[3:]]
+    for part, total in counts.items():
+        wanted = np.stack([total.sum(axis=1), total.sum(axis=0), np.diag(total)])
+        if not np.array_equal(found[part].sum(axis=1), wanted):
+            raise ValueError("class_pixels.csv does not add up to counts.csv")
     return found
 
 

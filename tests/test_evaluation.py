@@ -25,6 +25,8 @@ def test_everything_of_a_fold_is_read(evaluated: Path) -> None:
     assert {part: int(counts.sum()) for part, counts in found.counts.items()} == {"val": 4 * 320, "test": 4 * 320}
     assert list(found.dice["test"]) == ["image00", "image01", "image02", "image03"]
     assert found.dice["test"]["image00"] == 1.0
+    assert found.pixels["test"].shape == (3, 4, 3)
+    assert found.pixels["test"][0].sum(axis=1).tolist() == [320] * 4
     assert [row["epoch"] for row in found.history] == ["0", "1", "2", "3"]
     assert found.run["fingerprint"] == "print0"
     assert found.predictions["test/image00.png"].read().startswith(b"\x89PNG")
@@ -50,7 +52,7 @@ def test_a_fold_without_results_is_refused(evaluated: Path) -> None:
         read(evaluated, (0, 1))
 
 
-@pytest.mark.parametrize("name", ["per_image.csv", "history.csv", "predictions.zip", "run.json"])
+@pytest.mark.parametrize("name", ["per_image.csv", "class_pixels.csv", "history.csv", "predictions.zip", "run.json"])
 def test_each_missing_file_is_named(evaluated: Path, name: str) -> None:
     (evaluated / "fold0" / name).unlink()
     with pytest.raises(PipelineError, match=f"no {re.escape(name)}, so fold 0 has no results"):
@@ -63,6 +65,9 @@ def test_each_missing_file_is_named(evaluated: Path, name: str) -> None:
         ("counts.csv", "part,truth,prediction,pixels\nval,0,0,5\n"),
         ("counts.csv", "part,truth,prediction,pixels\nval,7,0,5\n"),
         ("counts.csv", "part,truth\nval,0\n"),
+        ("class_pixels.csv", "part,image,class,true,predicted,right\n"),
+        ("class_pixels.csv", "part,image,class,true,predicted,right\nval,4,0,1,1,1\n"),
+        ("class_pixels.csv", "part,image,class,true,predicted,right\nother,0,0,1,1,1\n"),
         ("per_image.csv", "part,id,dice\nval,a,high\n"),
         ("predictions.zip", "no zip"),
         ("run.json", "{"),

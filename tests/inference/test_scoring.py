@@ -60,6 +60,13 @@ def test_files_hold_what_was_scored(tmp_path: Path) -> None:
         if row["part"] == "test":
             test[int(row["truth"]), int(row["prediction"])] = int(row["pixels"])
     assert np.array_equal(test, found[1].counts + found[2].counts)
+    pixels = list(csv.DictReader((tmp_path / "class_pixels.csv").open(encoding="utf-8")))
+    for row in pixels:
+        counts = found[int(row["image"]) + (row["part"] == "test")].counts
+        number = int(row["class"])
+        wanted = (counts[number].sum(), counts[:, number].sum(), counts[number, number])
+        assert tuple(int(row[name]) for name in ("true", "predicted", "right")) == wanted
+    assert sum(int(row["true"]) for row in pixels) == sum(int(each.counts.sum()) for each in found)
     images = list(csv.DictReader((tmp_path / "per_image.csv").open(encoding="utf-8")))
     assert [(row["part"], row["id"]) for row in images] == [("val", "a/0"), ("test", "a/1"), ("test", "a/2")]
     assert float(images[0]["loss"]) == found[0].losses["loss"]

@@ -16,7 +16,7 @@ from segpipe.dataset.split import balance_report
 from segpipe.dataset.split import folds as splits
 from segpipe.dataset.split.assign import Assignment
 from segpipe.dataset.split.kept_folds import KeptFolds
-from segpipe.evaluation import FoldResults
+from segpipe.evaluation import PIXEL_COLUMNS, FoldResults
 from segpipe.images.encode import encode_mask, encode_png
 from segpipe.params.stage_keys import NEVER_A_RESULT, TrainKeys
 from segpipe.scores import Confusion, confusion, image_dice
@@ -77,13 +77,15 @@ def write_params(folder: Path, folds: Sequence[int], **report: Any) -> None:
 
 def write_results(folder: Path, fold: int, parts: dict[str, str], masks: dict[str, NDArray[np.uint8]], n_classes: int) -> None:
     """data/eval/foldN of a model whose predictions are the truth moved to the right, each image more than the last."""
-    rows, pictures = [], []
+    rows, pictures, pixels = [], [], []
     totals: dict[str, Confusion] = {}
     for part, ids in (("val", splits.train_and_validation(parts, fold)[1]), ("test", splits.test(parts))):
         for number, item in enumerate(ids):
             seen = np.roll(masks[item], number + fold, axis=1)
             counts = confusion(masks[item], seen, n_classes)
             totals[part] = totals.get(part, 0) + counts
+            for each in range(n_classes):
+                pixels.append([part, number, each, counts[each].sum(), counts[:, each].sum(), counts[each, each]])
             rows.append([part, item, image_dice(counts, True)])
             pictures.append((f"{part}/{item}.png", encode_mask(seen)))
     cells = [
@@ -94,6 +96,7 @@ def write_results(folder: Path, fold: int, parts: dict[str, str], masks: dict[st
     ]
     folder.mkdir(parents=True)
     _csv(folder / "counts.csv", ("part", "truth", "prediction", "pixels"), cells)
+    _csv(folder / "class_pixels.csv", PIXEL_COLUMNS, pixels)
     _csv(folder / "per_image.csv", ("part", "id", "dice"), rows)
     _csv(folder / "history.csv", HISTORY, [[epoch, 0.01, 1 / (epoch + 1), 1.5 / (epoch + 2), 0.2, 0.3] for epoch in range(4)])
     write_zip(folder / "predictions.zip", pictures)
@@ -126,7 +129,11 @@ def results(fold: int, **dice: dict[str, float | None]) -> FoldResults:
     """A fold whose parts have the given image scores, and counts of two classes that differ from fold to fold."""
     counts = np.array([[8, 2], [1, 9 + fold]])
     history = [{"epoch": str(epoch), "val_dice": f"0.{epoch + fold}"} for epoch in range(2)]
-    return FoldResults(fold, dict.fromkeys(dice, counts), dice, history, {}, {})
+    # All of them in the first image.
+    pixels = {part: np.zeros((3, len(images), 2), np.int64) for part, images in dice.items()}
+    for each in pixels.values():
+        each[:, :1] = np.stack([counts.sum(axis=1), counts.sum(axis=0), np.diag(counts)])[:, None]
+    return FoldResults(fold, dict.fromkeys(dice, counts), dice, history, {}, {}, pixels)
 
 
 def _csv(path: Path, head: Sequence[str], rows: Sequence[Sequence[object]]) -> None:
