@@ -25,7 +25,7 @@ from segpipe.dataset.split import folds
 from segpipe.inference.scoring import score_images
 from segpipe.params.load import load_params
 from segpipe.params.stage_keys import TrainKeys
-from segpipe.scores import scores
+from segpipe.scores.counts import scores
 from segpipe.training import loop
 from segpipe.workflows.assemble import Training, assemble
 from segpipe.workflows.federated_training import sites

@@ -226,7 +226,7 @@ def trained(keys: Any) -> dict[str, Any]:
     from segpipe.dataset import loader
     from segpipe.dataset.split import folds
     from segpipe.inference.scoring import score_images
-    from segpipe.scores import scores
+    from segpipe.scores.counts import scores
     from segpipe.training import epoch_line, loop
     from segpipe.training.pace import Pace
     from segpipe.workflows.assemble import validation_plan

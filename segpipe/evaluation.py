@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from segpipe.dataset.split import folds as splits
 from segpipe.errors import PipelineError
 from segpipe.images.encode import encode_mask
-from segpipe.scores import Confusion, class_scores, image_dice
+from segpipe.scores.counts import Confusion, class_scores, image_dice
 from segpipe.storage import zips
 from segpipe.storage.byte_source import FileRange
 from segpipe.storage.csv_table import csv_rows, csv_text

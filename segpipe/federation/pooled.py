@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 
 from segpipe.federation.messages import Numbers
-from segpipe.scores import Confusion, image_dice, scores
+from segpipe.scores.counts import Confusion, image_dice, scores
 
 
 def numbers(counts: Sequence[Confusion], losses: Sequence[Mapping[str, float | None]], has_background: bool) -> Numbers:

@@ -11,7 +11,7 @@ from segpipe.inference.predict import Forward, predict_classes
 from segpipe.losses.table import LossFunction
 from segpipe.params.schema import InferParams
 from segpipe.record import IGNORE
-from segpipe.scores import confusion
+from segpipe.scores.counts import confusion
 
 
 def score_images(

@@ -10,7 +10,7 @@ from segpipe.console.progress import track
 from segpipe.dataset.pack import Pack
 from segpipe.record import IGNORE
 from segpipe.reproducibility.seeds import seed_of
-from segpipe.scores import confusion, scores
+from segpipe.scores.counts import confusion, scores
 
 LEVELS = 32
 BINS = LEVELS**3

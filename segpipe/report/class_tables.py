@@ -8,7 +8,7 @@ import pandas as pd
 
 from segpipe.dataset.pack import pixel_columns
 from segpipe.record import DatasetInfo
-from segpipe.scores import Confusion, class_scores
+from segpipe.scores.counts import Confusion, class_scores
 
 MOST_IN_MATRIX = 32
 

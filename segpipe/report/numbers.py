@@ -7,7 +7,7 @@ import numpy as np
 
 from segpipe.console.tables import format_table
 from segpipe.evaluation import TEST, VAL, FoldResults
-from segpipe.scores import SCORES, Confusion, mean, scores
+from segpipe.scores.counts import SCORES, Confusion, mean, scores
 
 Summary = dict[str, dict[str, float | None]]
 DIGITS = 6

@@ -21,7 +21,7 @@ from segpipe.report import augment_sheet, class_tables, examples, learning, run_
 from segpipe.report.class_tables import Parts
 from segpipe.report.doctor_section import Doctor
 from segpipe.report.numbers import Summary, pooled
-from segpipe.scores import SCORES
+from segpipe.scores.counts import SCORES
 
 TEMPLATES = Path(__file__).parent / "templates"
 

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 from segpipe.evaluation import TEST, VAL, FoldResults
 from segpipe.report.numbers import DIGITS, headline, pooled
-from segpipe.scores import CLASS_SCORES, class_scores
+from segpipe.scores.counts import CLASS_SCORES, class_scores
 from segpipe.storage.csv_table import csv_text
 
 

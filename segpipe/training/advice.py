@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from segpipe.scores import scores
+from segpipe.scores.counts import scores
 from segpipe.training.loop import Hook, Record, Run, Speed
 from segpipe.training.monitored_score import Score
 

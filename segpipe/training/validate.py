@@ -12,7 +12,7 @@ from segpipe.losses.table import LossFunction
 from segpipe.models.segmenter import Segmenter
 from segpipe.params.schema import InferParams
 from segpipe.record import DatasetInfo
-from segpipe.scores import Confusion, mean, scores
+from segpipe.scores.counts import Confusion, mean, scores
 from segpipe.training.loop import Record, Run
 from segpipe.training.validation_plan import ValidationPlan
 

@@ -14,7 +14,7 @@ from segpipe.losses.table import Classes
 from segpipe.models.model_file import Card
 from segpipe.params.stage_keys import EvaluateKeys
 from segpipe.reproducibility import versions
-from segpipe.scores import scores
+from segpipe.scores.counts import scores
 from segpipe.tracking import mlflow_runs
 from segpipe.training import device as devices
 from segpipe.workflows.own_model import load_own_model

@@ -15,7 +15,7 @@ from segpipe.models import model_file, pruning
 from segpipe.models.model_file import Card
 from segpipe.models.segmenter import Segmenter
 from segpipe.reproducibility.fingerprint import data_hash
-from segpipe.scores import scores
+from segpipe.scores.counts import scores
 from segpipe.storage.files import sha256_of
 from segpipe.training import device
 

@@ -17,7 +17,7 @@ from segpipe.models import model_file
 from segpipe.models.pruning import pruned
 from segpipe.models.segmenter import classes_of
 from segpipe.reproducibility.fingerprint import data_hash
-from segpipe.scores import confusion, scores
+from segpipe.scores.counts import confusion, scores
 from segpipe.storage.files import sha256_of
 from tests.dataset.packs import made, noise
 from tests.inference.cards import small

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from segpipe.annotations.raster.paint import paint
 from segpipe.annotations.raster.shape import Shape
-from segpipe.scores import confusion, scores
+from segpipe.scores.counts import confusion, scores
 from tests.annotations.raster.drawn_shapes import params, shape
 from tests.losses.suite import NAMES, gradient, loss_named
 

@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from segpipe.scores import scores
+from segpipe.scores.counts import scores
 from segpipe.storage.files import sha256_of
 from tests.pipeline.conftest import dvc, git, live_lock, new_repository, ran, set_params
 

@@ -19,7 +19,7 @@ from segpipe.dataset.split.kept_folds import KeptFolds
 from segpipe.evaluation import PIXEL_COLUMNS, FoldResults
 from segpipe.images.encode import encode_mask, encode_png
 from segpipe.params.stage_keys import NEVER_A_RESULT, TrainKeys
-from segpipe.scores import Confusion, confusion, image_dice
+from segpipe.scores.counts import Confusion, confusion, image_dice
 from segpipe.storage.files import write_bytes, write_json
 from segpipe.storage.zips import write_zip
 from tests import plain_params

@@ -7,7 +7,7 @@ import pytest
 
 from segpipe.evaluation import FoldResults
 from segpipe.report import numbers
-from segpipe.scores import confusion, scores
+from segpipe.scores.counts import confusion, scores
 from tests.report.projects import results
 
 

@@ -19,7 +19,7 @@ from segpipe.dataset.split import folds as splits
 from segpipe.params.load import load_params
 from segpipe.report import augment_sheet, doctor_section, examples, numbers, page, run_sections
 from segpipe.report.run_sections import Exported
-from segpipe.scores import SCORES
+from segpipe.scores.counts import SCORES
 from tests.report.projects import finished, trained_with, write_run
 
 HOSTILE = ("background", "<script>alert(1)</script>", '"><img src=x onerror=alert(2)>${style}')

@@ -90,7 +90,7 @@ def scores_of(project: Path) -> dict[str, float]:
     import numpy as np
 
     from segpipe.models import model_file
-    from segpipe.scores import scores
+    from segpipe.scores.counts import scores
 
     _, card = model_file.load(project / "models" / "fold0" / "model.safetensors")
     counts = {part: np.zeros((len(card.classes), len(card.classes)), np.int64) for part in ("val", "test")}

@@ -30,7 +30,7 @@ from segpipe.params import edit
 from segpipe.params.load import load_params
 from segpipe.params.schema import Params
 from segpipe.params.stage_keys import NEVER_A_RESULT, TrainKeys
-from segpipe.scores import confusion
+from segpipe.scores.counts import confusion
 from segpipe.storage.files import sha256_of
 from segpipe.training import resume
 from stages import convert, report, split, train

@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from segpipe.scores import scores
+from segpipe.scores.counts import scores
 from segpipe.training import advice, loop, monitored_score
 from segpipe.training.advice import Parted
 from tests.training.suite import run

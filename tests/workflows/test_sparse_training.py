@@ -10,7 +10,7 @@ from segpipe import evaluation, paths
 from segpipe.dataset.split import folds
 from segpipe.params.load import load_params
 from segpipe.params.stage_keys import EvaluateKeys, TrainKeys
-from segpipe.scores import scores
+from segpipe.scores.counts import scores
 from segpipe.training import loop, resume
 from segpipe.workflows import train
 from segpipe.workflows.evaluate import evaluate

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 
 from segpipe.record import IGNORE
-from segpipe.scores import CLASS_SCORES, SCORES, Confusion, class_scores, confusion, image_dice, mean, scores
+from segpipe.scores.counts import CLASS_SCORES, SCORES, Confusion, class_scores, confusion, image_dice, mean, scores
 
 Mask = NDArray[np.uint8]
 Pair = tuple[Mask, Mask]
