@@ -30,7 +30,10 @@ settings.register_profile("segpipe", deadline=None, derandomize=True, database=N
 settings.load_profile("segpipe")
 
 
-FIRST = ["torture/test_independence.py", "pipeline/", "torture/", "workflows/", "training/", "cli/", "dataset/", "models/"]
+FIRST = [
+    "torture/test_independence.py",
+    *("pipeline/", "torture/", "corpus/", "workflows/", "training/", "models/", "cli/", "dataset/"),
+]
 """What takes longest, so that the two processes of `make test` end together. One of them begins with DVC's tests, and makes the
 repository that these share; meanwhile the other has something else to do.
 """

@@ -23,6 +23,11 @@ STANDS_FOR = {
     "segpipe predict IMAGES --model models/fold0/model.safetensors": (
         "segpipe predict elsewhere --model models/fold0/model.safetensors"
     ),
+    # All architectures take half a minute; the slow tests of the command have them.
+    "segpipe models": (
+        'python -c "import sys; from segpipe.cli.main import entry; from segpipe.models import table; '
+        "table.MODELS = ('unet', 'simple_unet'); sys.argv[1:] = ['models']; entry()\""
+    ),
     "segpipe models --memory 8": "segpipe models simple_unet --memory 8",
     # What would set up again, test the tests or never end is only resolved.
     "make test": "make --dry-run test",

@@ -63,7 +63,9 @@ def test_by_force_it_gives_the_same_bytes(repository: Path) -> None:
     assert results(repository) == before
 
 
+@pytest.mark.slow
 def test_elsewhere_it_gives_the_same_lock(repository: Path, tmp_path: Path) -> None:
+    """As test_kills shows at every `make test`, for a pipeline that was killed and went on."""
     other = new_repository(tmp_path / "quite another folder")
     # What is tracked, and whether it is, must not matter either.
     dvc(other, "repro", MLFLOW_TRACKING_URI="nowhere://")
