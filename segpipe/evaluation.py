@@ -4,7 +4,7 @@ import json
 import re
 import shutil
 import zipfile
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -56,43 +56,74 @@ class FoldResults:
     pixels: dict[str, NDArray[np.int64]]
 
 
-def write(folder: Path, parts: Mapping[str, Sequence[ScoredImage]], classes: Sequence[str], has_background: bool) -> None:
+@dataclass
+class PartTotals:
+    """What the images of a part add up to: how many they are, their counts, and the Dice of each."""
+
+    images: int
+    counts: Confusion
+    dice: list[float | None]
+
+
+def write(
+    folder: Path, parts: Mapping[str, Iterable[ScoredImage]], classes: Sequence[str], has_background: bool
+) -> dict[str, PartTotals]:
     """Writes counts.csv (part, truth, prediction, pixels), per_image.csv, class_pixels.csv and predictions.zip (PART/ID.png).
 
     class_pixels.csv has a row for each class that an image holds or was given: part, image (its number among the part's in
     per_image.csv, from 0), class, and the pixels of both, of the truth, of the prediction, and right: intervals come of them.
     per_image.csv has the image's loss, the terms of that where it is a mixture (loss_TERM), and its scores; all of them are
     empty for an image of which every pixel is ignored.
+
+    The images are taken one by one, as they are predicted: no more than one of them is in memory.
     """
-    counts = [
-        (part, true, seen, int(total[true, seen]))
-        for part, scored in parts.items()
-        if scored
-        # Computed once a part, and given a name, which a comprehension can do only so.
-        for total in [np.sum([each.counts for each in scored], axis=0)]
+    tables = _Tables(len(classes), has_background)
+    pictures = ((f"{part}/{each.id}.png", encode_mask(each.prediction)) for part, each in tables.noting(parts))
+    zips.write_zip(folder / "predictions.zip", pictures)
+    # All images have the same terms; where there is no image the table still has its column.
+    head = ("part", "id", "dice", "pixel_accuracy", *(tables.terms or ["loss"]), *(f"dice_{n}" for n in range(len(classes))))
+    write_text(folder / "per_image.csv", csv_text(head, tables.images))
+    write_text(folder / "class_pixels.csv", csv_text(PIXEL_COLUMNS, tables.pixels))
+    cells = [
+        (part, true, seen, int(total.counts[true, seen]))
+        for part, total in tables.totals.items()
+        if total.images
         for true in range(len(classes))
         for seen in range(len(classes))
     ]
-    write_text(folder / "counts.csv", csv_text(("part", "truth", "prediction", "pixels"), counts))
-    # All images have the same terms; where there is no image the table still has its column.
-    terms = next((list(each.losses) for scored in parts.values() for each in scored), ["loss"])
-    rows = [
-        (
-            part,
-            each.id,
-            _text(image_dice(each.counts, has_background)),
-            _text(_accuracy(each)),
-            *(_text(each.losses[name]) for name in terms),
-            *_dices(each),
-        )
-        for part, scored in parts.items()
-        for each in scored
-    ]
-    head = ("part", "id", "dice", "pixel_accuracy", *terms, *(f"dice_{number}" for number in range(len(classes))))
-    write_text(folder / "per_image.csv", csv_text(head, rows))
-    write_text(folder / "class_pixels.csv", csv_text(PIXEL_COLUMNS, _class_pixels(parts)))
-    pictures = ((f"{part}/{each.id}.png", encode_mask(each.prediction)) for part, scored in parts.items() for each in scored)
-    zips.write_zip(folder / "predictions.zip", pictures)
+    write_text(folder / "counts.csv", csv_text(("part", "truth", "prediction", "pixels"), cells))
+    return tables.totals
+
+
+class _Tables:
+    """The rows of the tables, noted as the images go by."""
+
+    def __init__(self, n_classes: int, has_background: bool) -> None:
+        self.n_classes, self.has_background = n_classes, has_background
+        self.terms: list[str] = []
+        self.images: list[Sequence[object]] = []
+        self.pixels: list[Sequence[object]] = []
+        self.totals: dict[str, PartTotals] = {}
+
+    def noting(self, parts: Mapping[str, Iterable[ScoredImage]]) -> Iterator[tuple[str, ScoredImage]]:
+        """The images with their parts, each when its rows are noted."""
+        for part, scored in parts.items():
+            total = self.totals[part] = PartTotals(0, np.zeros((self.n_classes, self.n_classes), np.int64), [])
+            for each in scored:
+                self._note(part, each, total)
+                yield part, each
+
+    def _note(self, part: str, each: ScoredImage, total: PartTotals) -> None:
+        self.terms = [*each.losses]
+        dice = image_dice(each.counts, self.has_background)
+        losses = (_text(each.losses[name]) for name in self.terms)
+        self.images.append((part, each.id, _text(dice), _text(_accuracy(each)), *losses, *_dices(each)))
+        true, predicted, right = each.counts.sum(axis=1), each.counts.sum(axis=0), np.diag(each.counts)
+        for number in np.flatnonzero(true + predicted).tolist():
+            self.pixels.append((part, total.images, number, int(true[number]), int(predicted[number]), int(right[number])))
+        total.images += 1
+        total.counts += each.counts
+        total.dice.append(dice)
 
 
 def write_origin(folder: Path, fold: int, fingerprint: str, training: Mapping[str, Any], history: Path) -> None:
@@ -161,14 +192,6 @@ def _counts(path: Path, n_classes: int) -> dict[str, Confusion]:
     if len(rows) != len(found) * n_classes**2:
         raise ValueError("counts.csv is about other classes")
     return found
-
-
-def _class_pixels(parts: Mapping[str, Sequence[ScoredImage]]) -> Iterator[tuple[object, ...]]:
-    for part, scored in parts.items():
-        for image, each in enumerate(scored):
-            true, predicted, right = each.counts.sum(axis=1), each.counts.sum(axis=0), np.diag(each.counts)
-            for number in np.flatnonzero(true + predicted).tolist():
-                yield part, image, number, int(true[number]), int(predicted[number]), int(right[number])
 
 
 def _pixels(path: Path, images: Mapping[str, Any], counts: Mapping[str, Confusion]) -> dict[str, NDArray[np.int64]]:

@@ -1,23 +1,28 @@
 """Scores one fold's model on its validation part and on the test part."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping
 
 import torch
 
 from segpipe import evaluation, paths
+from segpipe.console.progress import track
+from segpipe.console.tables import format_table
 from segpipe.dataset import loader, pack
 from segpipe.dataset.split import folds
-from segpipe.evaluation import ScoredImage
+from segpipe.evaluation import PartTotals, ScoredImage
 from segpipe.inference import scoring
 from segpipe.losses import table as losses
 from segpipe.losses.table import Classes
 from segpipe.models.model_file import Card
 from segpipe.params.stage_keys import EvaluateKeys
 from segpipe.reproducibility import versions
-from segpipe.scores.counts import scores
+from segpipe.scores.counts import CLASS_SCORES, class_scores, mean, scores
 from segpipe.tracking import mlflow_runs
 from segpipe.training import device as devices
 from segpipe.workflows.own_model import load_own_model
+
+MEANS = {"iou": "miou"}
+"""What the mean of a class score is called where it is not called the same."""
 
 
 def evaluate(params: EvaluateKeys, fold: int) -> list[str]:
@@ -34,25 +39,43 @@ def evaluate(params: EvaluateKeys, fold: int) -> list[str]:
     segmenter = segmenter.to(memory_format=torch.channels_last).to(device)
     # With the class weights that the model was trained with, so that both losses compare.
     loss = losses.build(params.loss, Classes(card.has_background, tuple(card.training.get("class_weights", ()))))
-    found: dict[str, Sequence[ScoredImage]] = {}
+    scored: dict[str, Iterable[ScoredImage]] = {}
     for part, ids in ((evaluation.VAL, folds.train_and_validation(parts, fold)[1]), (evaluation.TEST, folds.test(parts))):
         images = loader.whole_image_loader(loader.WholeImages(data, ids), params.runtime.workers)
-        scored = scoring.score_images(segmenter, images, len(card.classes), loss, params.infer, card.long_side, device)
-        found[part] = list(scored)
+        found = scoring.score_images(segmenter, images, len(card.classes), loss, params.infer, card.long_side, device)
+        # Predicted when they are asked for: all of a large set would fill the memory.
+        scored[part] = track(found, f"{part} images", len(ids), after_s=1.0)
     folder = paths.eval_folder(fold)
-    evaluation.write(folder, found, card.classes, card.has_background)
+    totals = evaluation.write(folder, scored, card.classes, card.has_background)
     evaluation.write_origin(folder, fold, card.fingerprint, card.training, paths.history_file(fold))
-    return _tracked(params.tracking.experiment, card, found)
+    return [*_tracked(params.tracking.experiment, card, totals), *_class_table(card, totals)]
 
 
-def _tracked(experiment: str, card: Card, found: dict[str, Sequence[ScoredImage]]) -> list[str]:
+def _tracked(experiment: str, card: Card, totals: Mapping[str, PartTotals]) -> list[str]:
     """Logs the scores to the training's MLflow run; returns them in words, a line a part."""
     tracker = mlflow_runs.reopen(experiment, card.fingerprint)
     lines = []
-    for part, scored in found.items():
-        numbers = scores([each.counts for each in scored], card.has_background) if scored else {}
+    for part, total in totals.items():
+        numbers = scores([total.counts], card.has_background) | {"dice_per_image": mean(total.dice)} if total.images else {}
         present = {name: value for name, value in numbers.items() if value is not None}
         tracker.metrics({f"{part}.{name}": value for name, value in present.items()})
         shown = ", ".join(f"{name} {value:.4f}" for name, value in present.items())
-        lines.append(f"{part}: {len(scored)} images{'; ' if shown else ''}{shown}")
+        lines.append(f"{part}: {total.images} images{'; ' if shown else ''}{shown}")
     return lines
+
+
+def _class_table(card: Card, totals: Mapping[str, PartTotals]) -> list[str]:
+    """A row a class of the test part, or of the validation part where there is no test part, and their means."""
+    part = evaluation.TEST if totals[evaluation.TEST].images else evaluation.VAL
+    counts = totals[part].counts
+    found, pixels = class_scores(counts), counts.sum(axis=1)
+    rows = [[name, *(_cell(found[score][n]) for score in CLASS_SCORES), f"{pixels[n]:,}"] for n, name in enumerate(card.classes)]
+    means = scores([counts], card.has_background)
+    rows.append(["mean", *(_cell(means[MEANS.get(score, score)]) for score in CLASS_SCORES), f"{pixels.sum():,}"])
+    accuracy = f"pixel accuracy {_cell(means['pixel_accuracy'])}"
+    over = "; the mean IoU is over all classes, the other means are over those of objects" if card.has_background else ""
+    return [format_table(rows, [f"{part} images", *CLASS_SCORES, "pixels"]), f"{accuracy}{over}"]
+
+
+def _cell(value: float | None) -> str:
+    return "-" if value is None else f"{value:.4f}"
