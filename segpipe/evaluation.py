@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from segpipe.dataset.split import folds as splits
 from segpipe.errors import PipelineError
 from segpipe.images.encode import encode_mask
+from segpipe.scores.border_errors import wrong_pixels
 from segpipe.scores.counts import Confusion, class_scores, image_dice
 from segpipe.storage import zips
 from segpipe.storage.byte_source import FileRange
@@ -22,17 +23,19 @@ from segpipe.storage.csv_table import csv_rows, csv_text
 from segpipe.storage.files import write_json, write_text, write_with
 
 VAL, TEST = "val", "test"
+WRONG = ("wrong", "wrong_at_border")
 PIXEL_COLUMNS = ("part", "image", "class", "true", "predicted", "right")
 
 
 @dataclass(frozen=True)
 class ScoredImage:
-    """One image: `prediction` (H, W) class ids at full size, `counts` against its mask, its loss and the terms of that.
+    """One image: `prediction` (H, W) class ids at full size, `counts` against its `mask`, its loss and the terms of that.
 
     The losses are None where every pixel is ignored: nothing was asked, so nothing was right or wrong.
     """
 
     id: str
+    mask: NDArray[np.uint8]
     prediction: NDArray[np.uint8]
     counts: Confusion
     losses: dict[str, float | None]
@@ -42,6 +45,7 @@ class ScoredImage:
 class FoldResults:
     """One fold, read back. `counts` and `dice` (by image id) hold each part that has images, in the order of per_image.csv.
 
+    `wrong` holds of each part its wrong pixels, and those of them at a border.
     `pixels` holds of each part (3, images, classes): an image's pixels that are of the class, that were given it, and both.
     `history` has a row an epoch, its numbers as they stand in the file. `run` is run.json: the `fingerprint` and the
     `params` of its training, and more. `predictions` says where the PNG of PART/ID lies.
@@ -54,6 +58,7 @@ class FoldResults:
     run: dict[str, Any]
     predictions: dict[str, FileRange]
     pixels: dict[str, NDArray[np.int64]]
+    wrong: dict[str, tuple[int, int]]
 
 
 @dataclass
@@ -72,8 +77,8 @@ def write(
 
     class_pixels.csv has a row for each class that an image holds or was given: part, image (its number among the part's in
     per_image.csv, from 0), class, and the pixels of both, of the truth, of the prediction, and right: intervals come of them.
-    per_image.csv has the image's loss, the terms of that where it is a mixture (loss_TERM), and its scores; all of them are
-    empty for an image of which every pixel is ignored.
+    per_image.csv has the image's scores, how many of its pixels are wrong, and of these at a border, its loss, and the terms of
+    that where it is a mixture (loss_TERM); all are empty for an image of which every pixel is ignored.
 
     The images are taken one by one, as they are predicted: no more than one of them is in memory.
     """
@@ -81,7 +86,15 @@ def write(
     pictures = ((f"{part}/{each.id}.png", encode_mask(each.prediction)) for part, each in tables.noting(parts))
     zips.write_zip(folder / "predictions.zip", pictures)
     # All images have the same terms; where there is no image the table still has its column.
-    head = ("part", "id", "dice", "pixel_accuracy", *(tables.terms or ["loss"]), *(f"dice_{n}" for n in range(len(classes))))
+    head = (
+        "part",
+        "id",
+        "dice",
+        "pixel_accuracy",
+        *WRONG,
+        *(tables.terms or ["loss"]),
+        *(f"dice_{n}" for n in range(len(classes))),
+    )
     write_text(folder / "per_image.csv", csv_text(head, tables.images))
     write_text(folder / "class_pixels.csv", csv_text(PIXEL_COLUMNS, tables.pixels))
     cells = [
@@ -117,7 +130,8 @@ class _Tables:
         self.terms = [*each.losses]
         dice = image_dice(each.counts, self.has_background)
         losses = (_text(each.losses[name]) for name in self.terms)
-        self.images.append((part, each.id, _text(dice), _text(_accuracy(each)), *losses, *_dices(each)))
+        wrong: Sequence[object] = wrong_pixels(each.mask, each.prediction) if each.counts.any() else ("", "")
+        self.images.append((part, each.id, _text(dice), _text(_accuracy(each)), *wrong, *losses, *_dices(each)))
         true, predicted, right = each.counts.sum(axis=1), each.counts.sum(axis=0), np.diag(each.counts)
         for number in np.flatnonzero(true + predicted).tolist():
             self.pixels.append((part, total.images, number, int(true[number]), int(predicted[number]), int(right[number])))
@@ -155,7 +169,8 @@ def read(folder: Path, folds: Sequence[int], parts: dict[str, str], n_classes: i
 def _read_fold(folder: Path, fold: int, parts: dict[str, str], n_classes: int) -> FoldResults:
     try:
         counts = _counts(folder / "counts.csv", n_classes)
-        dice = _image_dice(folder / "per_image.csv")
+        images = csv_rows(folder / "per_image.csv")
+        dice, wrong = _image_dice(images), _wrong(images)
         history = csv_rows(folder / "history.csv")
         pixels = _pixels(folder / "class_pixels.csv", dice, counts)
         predictions = zips.entries(folder / "predictions.zip")
@@ -168,7 +183,7 @@ def _read_fold(folder: Path, fold: int, parts: dict[str, str], n_classes: int) -
     wanted = {VAL: set(splits.train_and_validation(parts, fold)[1]), TEST: set(splits.test(parts))}
     if any(set(dice.get(part, {})) != ids for part, ids in wanted.items()):
         raise PipelineError(f"{folder.as_posix()}: its images are not those of data/folds. {_remedy(fold)}")
-    return FoldResults(fold, counts, dice, history, run, predictions, pixels)
+    return FoldResults(fold, counts, dice, history, run, predictions, pixels, wrong)
 
 
 def _remedy(fold: int, option: str = "") -> str:
@@ -207,10 +222,19 @@ def _pixels(path: Path, images: Mapping[str, Any], counts: Mapping[str, Confusio
     return found
 
 
-def _image_dice(path: Path) -> dict[str, dict[str, float | None]]:
+def _wrong(rows: Sequence[Mapping[str, str]]) -> dict[str, tuple[int, int]]:
+    """The wrong pixels of each part, and those at a border."""
+    found: dict[str, tuple[int, int]] = {}
+    for row in rows:
+        wrong, at_border = found.get(row["part"], (0, 0))
+        found[row["part"]] = wrong + int(row["wrong"] or 0), at_border + int(row["wrong_at_border"] or 0)
+    return found
+
+
+def _image_dice(rows: Sequence[Mapping[str, str]]) -> dict[str, dict[str, float | None]]:
     """The Dice of each part's images, None where an image has no object."""
     found: dict[str, dict[str, float | None]] = {}
-    for row in csv_rows(path):
+    for row in rows:
         found.setdefault(row["part"], {})[row["id"]] = float(row["dice"]) if row["dice"] else None
     return found
 

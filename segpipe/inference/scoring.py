@@ -34,4 +34,4 @@ def score_images(
         # A batch of one, (1, K, H, W): even dice_pooled is the image's own loss then.
         terms = loss(predicted.logits[None], target[None])
         losses = {name: float(value[0]) if counted else None for name, value in terms.items()}
-        yield ScoredImage(item.id, predicted.classes, confusion(item.mask, predicted.classes, n_classes), losses)
+        yield ScoredImage(item.id, item.mask, predicted.classes, confusion(item.mask, predicted.classes, n_classes), losses)

@@ -17,7 +17,7 @@ from segpipe.images.overlay import WRONG
 from segpipe.images.palette import colours
 from segpipe.params.architectures import ARCHITECTURES
 from segpipe.record import DatasetInfo
-from segpipe.report import augment_sheet, class_tables, examples, learning, run_sections, sites
+from segpipe.report import advice, augment_sheet, class_tables, examples, learning, run_sections, sites
 from segpipe.report.class_tables import Parts
 from segpipe.report.doctor_section import Doctor
 from segpipe.report.numbers import Summary, pooled
@@ -82,6 +82,7 @@ def render(contents: Contents) -> str:
             "parity": run_sections.parity(contents.exported.gate) if contents.exported else {},
             "hashes": run_sections.hashes(results, contents.data_hash, contents.folds_hash),
             "privacy": run_sections.privacy(results),
+            "advice": advice.advice(results, part, index, info, contents.parts["training"]),
             "sites": sites.sites(results),
             "machine": run_sections.machine(results),
         }

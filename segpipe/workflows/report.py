@@ -5,7 +5,7 @@ from segpipe.dataset import pack
 from segpipe.dataset.split import balance_report, folds
 from segpipe.evaluation import FoldResults
 from segpipe.params.stage_keys import ReportKeys
-from segpipe.report import augment_sheet, baseline, doctor_section, examples, numbers, page, tables
+from segpipe.report import advice, augment_sheet, baseline, doctor_section, examples, numbers, page, tables
 from segpipe.report.page import Contents
 from segpipe.report.run_sections import Exported
 from segpipe.reproducibility import fingerprint
@@ -31,6 +31,9 @@ def report(params: ReportKeys) -> str:
     for each in results:
         mlflow_runs.reopen(params.tracking.experiment, each.run["fingerprint"]).file(paths.PAGE, "report")
     print(numbers.table(summary))
+    training = contents.parts["training"]
+    for sentence in advice.advice(results, contents.headline, contents.index, contents.info, training):
+        print(f"advice: {sentence}")
     shown = {name: "-" if value is None else f"{value:.2f}" for name, value in summary[contents.headline].items()}
     return f"{contents.headline} Dice {shown['dice']}, colours alone {shown[numbers.COLOUR]}"
 

@@ -90,7 +90,7 @@ def test_an_image_that_is_ignored_wholly_has_no_loss_and_no_score(tmp_path: Path
     evaluation.write(tmp_path, {"val": found, "test": found[1:2]}, ("background", "a", "b"), has_background=True)
     rows = list(csv.DictReader((tmp_path / "per_image.csv").open(encoding="utf-8")))
     empty = [[*row.values()][2:] for row in rows if row["id"] == "a/1"]
-    assert empty == [[""] * 8] * 2
+    assert empty == [[""] * 10] * 2
     assert all(value for row in rows if row["id"] != "a/1" for value in row.values())
 
 
@@ -113,7 +113,7 @@ def test_the_parts_of_a_loss_have_their_columns(tmp_path: Path) -> None:
     found = [replace(each, losses=each.losses | {"loss_dice": number / 4}) for number, each in enumerate(scored())]
     evaluation.write(tmp_path, {"val": [], "test": found}, ("background", "a", "b"), has_background=True)
     images = list(csv.DictReader((tmp_path / "per_image.csv").open(encoding="utf-8")))
-    assert list(images[0])[4:7] == ["loss", "loss_dice", "dice_0"]
+    assert list(images[0])[6:9] == ["loss", "loss_dice", "dice_0"]
     assert [float(row["loss_dice"]) for row in images] == [0, 0.25, 0.5]
     assert [float(row["loss"]) for row in images] == [each.losses["loss"] for each in found]
 

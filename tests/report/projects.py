@@ -16,9 +16,10 @@ from segpipe.dataset.split import balance_report
 from segpipe.dataset.split import folds as splits
 from segpipe.dataset.split.assign import Assignment
 from segpipe.dataset.split.kept_folds import KeptFolds
-from segpipe.evaluation import PIXEL_COLUMNS, FoldResults
+from segpipe.evaluation import PIXEL_COLUMNS, WRONG, FoldResults
 from segpipe.images.encode import encode_mask, encode_png
 from segpipe.params.stage_keys import NEVER_A_RESULT, TrainKeys
+from segpipe.scores.border_errors import wrong_pixels
 from segpipe.scores.counts import Confusion, confusion, image_dice
 from segpipe.storage.files import write_bytes, write_json
 from segpipe.storage.zips import write_zip
@@ -86,7 +87,7 @@ def write_results(folder: Path, fold: int, parts: dict[str, str], masks: dict[st
             totals[part] = totals.get(part, 0) + counts
             for each in range(n_classes):
                 pixels.append([part, number, each, counts[each].sum(), counts[:, each].sum(), counts[each, each]])
-            rows.append([part, item, image_dice(counts, True)])
+            rows.append([part, item, image_dice(counts, True), *wrong_pixels(masks[item], seen)])
             pictures.append((f"{part}/{item}.png", encode_mask(seen)))
     cells = [
         [part, true, seen, int(total[true, seen])]
@@ -97,7 +98,7 @@ def write_results(folder: Path, fold: int, parts: dict[str, str], masks: dict[st
     folder.mkdir(parents=True)
     _csv(folder / "counts.csv", ("part", "truth", "prediction", "pixels"), cells)
     _csv(folder / "class_pixels.csv", PIXEL_COLUMNS, pixels)
-    _csv(folder / "per_image.csv", ("part", "id", "dice"), rows)
+    _csv(folder / "per_image.csv", ("part", "id", "dice", *WRONG), rows)
     _csv(folder / "history.csv", HISTORY, [[epoch, 0.01, 1 / (epoch + 1), 1.5 / (epoch + 2), 0.2, 0.3] for epoch in range(4)])
     write_zip(folder / "predictions.zip", pictures)
     write_run(folder, fold)
@@ -133,7 +134,7 @@ def results(fold: int, **dice: dict[str, float | None]) -> FoldResults:
     pixels = {part: np.zeros((3, len(images), 2), np.int64) for part, images in dice.items()}
     for each in pixels.values():
         each[:, :1] = np.stack([counts.sum(axis=1), counts.sum(axis=0), np.diag(counts)])[:, None]
-    return FoldResults(fold, dict.fromkeys(dice, counts), dice, history, {}, {}, pixels)
+    return FoldResults(fold, dict.fromkeys(dice, counts), dice, history, {}, {}, pixels, {})
 
 
 def _csv(path: Path, head: Sequence[str], rows: Sequence[Sequence[object]]) -> None:

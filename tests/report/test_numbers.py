@@ -53,7 +53,7 @@ def test_without_a_test_part_it_is_empty_and_the_baseline_joins_the_validation_p
 
 
 def test_what_is_undefined_is_none_and_left_out_of_means() -> None:
-    nothing = FoldResults(1, {"val": np.zeros((2, 2), np.int64)}, {"val": {"a": None}}, [], {}, {}, {})
+    nothing = FoldResults(1, {"val": np.zeros((2, 2), np.int64)}, {"val": {"a": None}}, [], {}, {}, {}, {})
     alone = numbers.summary([nothing], True, None)["val"]
     assert set(alone.values()) == {None}
     both = numbers.summary([results(0, val={"a": 0.5}), nothing], True, None)["val"]
@@ -65,7 +65,7 @@ def test_scores_of_a_fold_are_the_bits_that_evaluate_got_from_its_images() -> No
     rng = np.random.default_rng(0)
     images = [confusion(truth, seen, 4) for truth, seen in rng.integers(0, 4, (20, 2, 9, 7)).astype(np.uint8)]
     dice = {str(number): scores([each], True)["dice_per_image"] for number, each in enumerate(images)}
-    fold = FoldResults(0, {"val": np.sum(images, axis=0)}, {"val": dice}, [], {}, {}, {})
+    fold = FoldResults(0, {"val": np.sum(images, axis=0)}, {"val": dice}, [], {}, {}, {}, {})
     assert numbers.of_fold(fold, "val", True) == scores(images, True)
 
 

@@ -145,6 +145,7 @@ def spoken(contents: page.Contents, word: str) -> page.Contents:
 
 
 NAMING = {
+    "advice",
     "learning",
     "classes",
     "confusion",
