@@ -20,7 +20,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from segpipe.scores.counts import CLASS_SCORES, Confusion
+from segpipe.scores.counts import CLASS_SCORES, SCORES, Confusion
 
 FEW = 30
 """Below so many effective images a report says how little they are."""
@@ -82,22 +82,13 @@ def score_intervals(
     units = _Units(groups, len(per_image))
     each = _Pixels.of(per_image)
     owned = each.sum_by(units)
-    total = owned.total()
-    left = total.without(owned)
-    pixels = owned.true.sum(axis=1)
-    found = {}
-    for name, of_class, start in (("miou", "iou", 0), *((name, name, first) for name in ("dice", "precision", "recall"))):
-        wholes, lefts = (part.scores(of_class)[..., start:] for part in (total, left))
-        weights = owned.weights(of_class)[:, start:]
-        shares = np.where(np.isnan(wholes), 0, weights / np.maximum(weights.sum(axis=0), 1)).sum(axis=1)
-        found[name] = _intervals(_mean(wholes)[None], _mean(lefts)[:, None], shares[:, None], units.name)[0]
-    right = owned.hits.sum(axis=1)
-    whole = _ratio(right.sum(keepdims=True), pixels.sum(keepdims=True))
-    lefts = _ratio(right.sum() - right, pixels.sum() - pixels)
-    found["pixel_accuracy"] = _intervals(whole, lefts[:, None], pixels[:, None].astype(float), units.name)[0]
+    means = {"miou": ("iou", 0)} | {name: (name, first) for name in ("dice", "precision", "recall")}
+    found = {name: _of_class_mean(owned, of_class, start, units.name) for name, (of_class, start) in means.items()}
     dice = _mean(each.scores("dice")[:, first:])
-    found["dice_per_image"] = _of_mean(np.where(np.isnan(dice) & each.seen[:, first:].any(axis=1), 0.0, dice), units)
-    return found
+    dice_of_images = np.where(np.isnan(dice) & each.seen[:, first:].any(axis=1), 0.0, dice)
+    found["pixel_accuracy"] = _of_ratio(owned.hits.sum(axis=1), owned.true.sum(axis=1), units.name)
+    found["dice_per_image"] = _of_mean(dice_of_images, units)
+    return {name: found[name] for name in SCORES}
 
 
 def class_intervals(per_image: NDArray[np.int64], groups: Sequence[str] | None = None) -> dict[str, list[Interval]]:
@@ -119,7 +110,7 @@ def format_score(value: float | None, bounds: Interval) -> str:
     if bounds.low is None or bounds.high is None:
         return f"{value:.3f} (no interval: {bounds.reason})"
     width = bounds.high - bounds.low
-    digits = min(max(2, math.ceil(-math.log10(width))), 5) if width > 0 else 5
+    digits = min(max(2, math.ceil(-math.log10(width))), 4) if width > 0 else 4
     return f"{value:.{digits + 1}f} ({bounds.low:.{digits}f} .. {bounds.high:.{digits}f})"
 
 
@@ -128,13 +119,16 @@ def few_images(bounds: Interval) -> str | None:
     n = bounds.effective_n
     if n >= FEW or not bounds.n_units:
         return None
-    unit = bounds.unit if bounds.n_units != 1 else bounds.unit.removesuffix("s")
-    alike = abs(n - bounds.n_units) < 0.05
-    counted = f"{bounds.n_units} {unit}" + ("" if alike else f" count as many as {n:.1f} of alike size")
+    single = bounds.unit.removesuffix("s")
+    counted = f"{bounds.n_units} {bounds.unit if bounds.n_units > 1 else single}"
+    if abs(n - bounds.n_units) < 0.05:
+        said = f"{counted}: that is few."
+    else:
+        said = f"{counted} count as many as {n:.1f} of alike size: that is few."
     missed = 100 * 0.9**n
     return (
-        f"{counted}: what goes wrong in one of ten is in none of so few with a probability of {missed:.0f} %, "
-        "and no interval knows of what was never seen."
+        f"{said} A failure in one {single} of ten is missing from so few with a probability of {missed:.0f} %, "
+        "and no interval allows for what was never seen."
     )
 
 
@@ -199,12 +193,26 @@ class _Pixels:
         }[name]
 
 
+def _of_class_mean(owned: _Pixels, name: str, first: int, unit: str) -> Interval:
+    """Of the mean of a class score over the classes from `first` on."""
+    total = owned.total()
+    wholes, lefts = total.scores(name)[first:], total.without(owned).scores(name)[:, first:]
+    weights = owned.weights(name)[:, first:]
+    # The share of each class that is a unit's: classes weigh alike in the mean, however large they are.
+    shares = np.where(np.isnan(wholes), 0, weights / np.maximum(weights.sum(axis=0), 1)).sum(axis=1)
+    return _intervals(_mean(wholes)[None], _mean(lefts)[:, None], shares[:, None], unit)[0]
+
+
 def _of_mean(values: Floats, units: _Units, top: float = 1.0) -> Interval:
     there = ~np.isnan(values)
-    sums, counts = units.sum(np.where(there, values, 0.0)), units.sum(there.astype(float))
-    whole = _ratio(sums.sum(keepdims=True), counts.sum(keepdims=True))
-    lefts = _ratio(sums.sum() - sums, counts.sum() - counts)
-    return _intervals(whole, lefts[:, None], counts[:, None], units.name, top)[0]
+    return _of_ratio(units.sum(np.where(there, values, 0.0)), units.sum(there.astype(float)), units.name, top)
+
+
+def _of_ratio(above: NDArray[Any], below: NDArray[Any], unit: str, top: float = 1.0) -> Interval:
+    """Of sum(above) / sum(below) over the units, which weigh what is below."""
+    whole = _ratio(above.sum(keepdims=True), below.sum(keepdims=True))
+    left = _ratio(above.sum() - above, below.sum() - below)
+    return _intervals(whole, left[:, None], below[:, None].astype(float), unit, top)[0]
 
 
 def _intervals(wholes: Floats, left_out: Floats, weights: Floats, unit: str, top: float = 1.0) -> list[Interval]:
@@ -231,7 +239,7 @@ def _interval(score: float, error: float, margin: float, nothing: Interval, top:
         return Interval(None, None, kish, n, unit, "there is no score")
     if n == 1 or math.isnan(error):
         # Left out, it leaves no score behind: a class, say, that is in one image only.
-        return Interval(None, None, kish, n, unit, f"it hangs on one of the {unit} alone")
+        return Interval(None, None, kish, n, unit, f"it rests on a single {unit.removesuffix('s')}")
     if error < _NO_SPREAD:
         if math.isinf(top):
             return Interval(None, None, kish, n, unit, f"all {unit} have the same value")
