@@ -47,10 +47,10 @@ class Interval:
 
 
 def interval(
-    per_image: NDArray[np.int64] | Floats,
-    score: Callable[[NDArray[np.int64] | Floats], float | None],
+    per_image: NDArray[Any],
+    score: Callable[[NDArray[Any]], float | None],
     groups: Sequence[str] | None = None,
-    weights: Floats | None = None,
+    weights: NDArray[Any] | None = None,
 ) -> Interval:
     """The interval of any score in [0, 1] that is a function of sums over images.
 
@@ -59,13 +59,23 @@ def interval(
     groups: the name of each image's group, "" for an image of its own; None where all are. A group is left out as one.
     weights: (n,) what each image weighs in the score, for the effective number; None where all weigh alike.
     """
+    return intervals(per_image, lambda total: [score(total)], groups, None if weights is None else weights[:, None])[0]
+
+
+def intervals(
+    per_image: NDArray[Any],
+    scores: Callable[[NDArray[Any]], Sequence[float | None]],
+    groups: Sequence[str] | None = None,
+    weights: NDArray[Any] | None = None,
+) -> list[Interval]:
+    """As `interval`, of a function that returns several scores at once, one a class for instance; weights: (n, scores)."""
     units = _Units(groups, len(per_image))
-    sums = units.sum(np.asarray(per_image))
-    weighed = units.sum(np.ones(len(per_image)) if weights is None else weights)
+    sums = units.sum(per_image)
     total = sums.sum(axis=0)
-    values = [score(each) for each in (total, *(total - own for own in sums))]
-    found = np.array([math.nan if value is None else value for value in values])
-    return _intervals(found[:1], found[1:, None], weighed[:, None], units.name)[0]
+    values = [scores(total), *(scores(total - own) for own in sums)]
+    found = np.array([[math.nan if value is None else value for value in each] for each in values], float)
+    weighed = units.sum(np.ones((len(per_image), found.shape[1])) if weights is None else weights.astype(float))
+    return _intervals(found[0], found[1:], weighed, units.name)
 
 
 def mean_interval(values: Sequence[float | None], groups: Sequence[str] | None = None, top: float = 1.0) -> Interval:

@@ -15,6 +15,7 @@ from segpipe.scores.intervals import (
     few_images,
     format_score,
     interval,
+    intervals,
     mean_interval,
     score_intervals,
     t_quantile,
@@ -107,6 +108,17 @@ def test_each_score_of_a_class_is_the_one_that_is_reported() -> None:
         for number in range(3):
             alone = interval(counts, lambda total, name=name, number=number: class_scores(total)[name][number])
             assert same_error(found[name][number], alone), (name, number)
+
+
+def test_with_its_weights_a_score_of_ones_own_is_treated_alike() -> None:
+    counts = results(9)
+    for groups in (None, ["a", "a", "b", "c", "c", "", "", "d", "e"]):
+        weights = counts.sum(axis=1) + counts.sum(axis=2)
+        own = intervals(counts, lambda total: class_scores(total)["dice"], groups, weights)
+        assert all(close(a, b) for a, b in zip(own, class_intervals(counts, groups)["dice"], strict=True))
+        right, pixels = np.trace(counts, axis1=1, axis2=2), counts.sum(axis=(1, 2))
+        accuracy = interval(np.stack([right, pixels], axis=1), lambda total: total[0] / total[1], groups, pixels)
+        assert close(accuracy, score_intervals(counts, True, groups)["pixel_accuracy"])
 
 
 def same_error(found: Interval, alone: Interval) -> bool:
