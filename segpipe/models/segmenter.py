@@ -2,9 +2,12 @@
 
 from collections.abc import Sequence
 
+import numpy as np
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
+
+from segpipe.models.argmax import largest
 
 
 class Segmenter(nn.Module):
@@ -51,8 +54,17 @@ def n_logits_for(n_classes: int) -> int:
 
 
 def classes_of(logits: Tensor) -> Tensor:
-    """(..., K, H, W) logits to (..., H, W) class ids, uint8: the largest, or for one logit whether it is positive."""
+    """(..., K, H, W) logits to (..., H, W) class ids, uint8: the largest, or for one logit whether it is positive.
+
+    Of equal logits the first counts, and a NaN is above every number. Not for use inside a model that is traced.
+    """
     if logits.shape[-3] == 1:
-        # A logit above 0 is a probability above a half.
-        return (logits[..., 0, :, :] > 0).to(torch.uint8)
-    return logits.argmax(dim=-3).to(torch.uint8)
+        # A logit above 0 is a probability above a half. The bytes of a bool are 0 and 1.
+        return (logits[..., 0, :, :] > 0).view(torch.uint8)
+    if logits.device.type != "cpu" or logits.dtype != torch.float32:
+        return logits.argmax(dim=-3).to(torch.uint8)
+    images = logits.detach().numpy().reshape(-1, *logits.shape[-3:])
+    classes = np.empty((len(images), *logits.shape[-2:]), np.uint8)
+    for image, found in zip(images, classes, strict=True):
+        found[:] = largest(image)
+    return torch.from_numpy(classes).view(*logits.shape[:-3], *logits.shape[-2:])

@@ -18,6 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from segpipe.record import IGNORE
+from segpipe.scores.histogram import histogram
 
 Confusion = NDArray[np.int64]
 """(n, n) pixel counts: row the true class, column the predicted one."""
@@ -27,11 +28,20 @@ CLASS_SCORES = ("iou", "dice", "precision", "recall")
 
 
 def confusion(truth: NDArray[np.uint8], prediction: NDArray[np.uint8], n_classes: int) -> Confusion:
-    """(H, W) true and predicted class ids to the counts of one image's pixels by both; ignored pixels are left out."""
-    valid = truth != IGNORE
-    # One number a pair of classes; in int64, since uint8 would wrap around.
-    pairs = truth[valid].astype(np.int64) * n_classes + prediction[valid]
-    return np.bincount(pairs, minlength=n_classes * n_classes).reshape(n_classes, n_classes)
+    """(H, W) true and predicted class ids to the counts of one image's pixels by both; ignored pixels are left out.
+
+    Raises ValueError for an id that is no class.
+    """
+    if prediction.max(initial=0) >= n_classes:
+        raise ValueError(f"a predicted class id is {prediction.max()}, and there are {n_classes} classes")
+    # One number a pair of classes: 255 * 255 + 254 at most, for which 16 bits are enough and uint8 would wrap around.
+    pairs = truth.astype(np.uint16)
+    pairs *= np.uint16(n_classes)
+    pairs += prediction
+    counts = histogram(pairs, 256 * n_classes).reshape(256, n_classes)
+    if counts[n_classes:IGNORE].any():
+        raise ValueError(f"a true class id is {n_classes} or more, and there are {n_classes} classes")
+    return counts[:n_classes]
 
 
 def class_scores(counts: Confusion) -> dict[str, list[float | None]]:

@@ -217,3 +217,37 @@ def test_255_classes_do_not_overflow() -> None:
     counts = confusion(truth, truth, 255)
     assert np.array_equal(counts, np.eye(255, dtype=np.int64))
     assert scores([counts], True)["miou"] == 1
+
+
+def one_by_one(truth: Mask, seen: Mask, n_classes: int) -> list[list[int]]:
+    """The counts, a pixel at a time."""
+    counts = [[0] * n_classes for _ in range(n_classes)]
+    for true, predicted in zip(truth.ravel().tolist(), seen.ravel().tolist(), strict=True):
+        if true != IGNORE:
+            counts[true][predicted] += 1
+    return counts
+
+
+@settings(max_examples=80, deadline=None)
+@given(st.integers(0, 10**6), st.sampled_from([1, 2, 3, 21, 255]), st.integers(0, 9), st.integers(0, 9))
+def test_counts_are_those_of_a_loop_over_the_pixels(seed: int, n_classes: int, height: int, width: int) -> None:
+    rng = np.random.default_rng(seed)
+    truth, seen = rng.integers(0, n_classes, (2, 2 * height, width), dtype=np.uint8)
+    truth[rng.random(truth.shape) < rng.choice([0, 0.3, 1])] = IGNORE
+    # Every second row: a view, as of a tile.
+    assert confusion(truth[::2], seen[::2], n_classes).tolist() == one_by_one(truth[::2], seen[::2], n_classes)
+
+
+def test_counts_that_float32_does_not_hold_are_exact() -> None:
+    # An odd number above 2^24.
+    truth = np.zeros(((1 << 12) + 1, (1 << 12) + 1), np.uint8)
+    assert confusion(truth, truth, 2).tolist() == [[truth.size, 0], [0, 0]]
+
+
+@pytest.mark.parametrize("n_classes", [1, 3, 254])
+def test_an_id_that_is_no_class_is_refused(n_classes: int) -> None:
+    right, wrong = mask([0, 0]), mask([0, n_classes])
+    with pytest.raises(ValueError, match=f"a true class id is {n_classes} or more"):
+        confusion(wrong, right, n_classes)
+    with pytest.raises(ValueError, match=f"a predicted class id is {n_classes}, and"):
+        confusion(right, wrong, n_classes)
