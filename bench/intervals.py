@@ -11,7 +11,7 @@ from collections.abc import Callable
 import numpy as np
 from numpy.typing import NDArray
 
-from segpipe.scores.intervals import class_intervals, score_intervals
+from segpipe.scores.intervals import Pixels, class_intervals, score_intervals
 
 Floats = NDArray[np.float64]
 Draw = Callable[[int, np.random.Generator], tuple[NDArray[np.int64], list[str]]]
@@ -71,7 +71,9 @@ def truths(draw: Draw) -> Floats:
 def all_bounds(counts: NDArray[np.int64], groups: list[str], rng: np.random.Generator, by_group: bool) -> Floats:
     """(scores, methods, 2) the bounds by jackknife-t, percentile bootstrap, normal and, of the first score only, bootstrap-t."""
     names = groups if by_group else None
-    ours = (class_intervals(counts, names)["dice"][2], *(score_intervals(counts, True, names)[name] for name in SCORES[1:]))
+    pixels = Pixels.of(counts)
+    means = score_intervals([pixels], True, names)
+    ours = (class_intervals(pixels, names)["dice"][2], *(means[name] for name in SCORES[1:]))
     units = by_units(counts, groups) if by_group else counts[:, None]
     drawn = rng.multinomial(len(units), np.full(len(units), 1 / len(units)), RESAMPLES)
     found = np.full((len(SCORES), 4, 2), np.nan)

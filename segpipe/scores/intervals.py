@@ -84,27 +84,29 @@ def mean_interval(values: Sequence[float | None], groups: Sequence[str] | None =
     return _of_mean(np.array([math.nan if value is None else value for value in values], float), _Units(groups, len(values)), top)
 
 
-def score_intervals(
-    per_image: NDArray[np.int64], has_background: bool, groups: Sequence[str] | None = None
-) -> dict[str, Interval]:
-    """The interval of each score of `SCORES`; per_image is (n, K, K), a confusion an image, and `groups` as for `interval`."""
+def score_intervals(folds: Sequence["Pixels"], has_background: bool, groups: Sequence[str] | None = None) -> dict[str, Interval]:
+    """The interval of the mean over the folds of each score of `SCORES`, of one fold its own.
+
+    folds: of each fold's model the pixels (n, K) of the same n images, all 0 where it did not predict one. `groups` as for
+    `interval`. An image that several folds predicted is left out of all at once.
+    """
     first = 1 if has_background else 0
-    units = _Units(groups, len(per_image))
-    each = _Pixels.of(per_image)
-    owned = each.sum_by(units)
+    units = _Units(groups, len(folds[0].hits))
+    owned = [each.sum_by(units) for each in folds]
     means = {"miou": ("iou", 0)} | {name: (name, first) for name in ("dice", "precision", "recall")}
-    found = {name: _of_class_mean(owned, of_class, start, units.name) for name, (of_class, start) in means.items()}
-    dice = _mean(each.scores("dice")[:, first:])
-    dice_of_images = np.where(np.isnan(dice) & each.seen[:, first:].any(axis=1), 0.0, dice)
-    found["pixel_accuracy"] = _of_ratio(owned.hits.sum(axis=1), owned.true.sum(axis=1), units.name)
-    found["dice_per_image"] = _of_mean(dice_of_images, units)
+    found = {
+        name: _of_folds([_class_mean(each, of_class, start) for each in owned], units.name)
+        for name, (of_class, start) in means.items()
+    }
+    found["pixel_accuracy"] = _of_folds([_fraction(each.hits.sum(axis=1), each.true.sum(axis=1)) for each in owned], units.name)
+    found["dice_per_image"] = _of_folds([_image_mean(each, first, units) for each in folds], units.name)
     return {name: found[name] for name in SCORES}
 
 
-def class_intervals(per_image: NDArray[np.int64], groups: Sequence[str] | None = None) -> dict[str, list[Interval]]:
-    """The interval of each score of `CLASS_SCORES` for each class; per_image and `groups` as for `score_intervals`."""
-    units = _Units(groups, len(per_image))
-    owned = _Pixels.of(per_image).sum_by(units)
+def class_intervals(pixels: "Pixels", groups: Sequence[str] | None = None) -> dict[str, list[Interval]]:
+    """The interval of each score of `CLASS_SCORES` for each class, from the (n, K) pixels of n images; `groups` as elsewhere."""
+    units = _Units(groups, len(pixels.hits))
+    owned = pixels.sum_by(units)
     total = owned.total()
     left = total.without(owned)
     return {
@@ -164,25 +166,25 @@ class _Units:
 
 
 @dataclass(frozen=True)
-class _Pixels:
-    """(..., K) the pixels of each class that are right, true, and predicted."""
+class Pixels:
+    """(..., K) the pixels of each class that are right, true, and predicted: all that scores of classes are made of."""
 
     hits: NDArray[np.int64]
     true: NDArray[np.int64]
     seen: NDArray[np.int64]
 
     @classmethod
-    def of(cls, confusions: Confusion) -> "_Pixels":
+    def of(cls, confusions: Confusion) -> "Pixels":
         return cls(np.diagonal(confusions, axis1=-2, axis2=-1), confusions.sum(axis=-1), confusions.sum(axis=-2))
 
-    def sum_by(self, units: _Units) -> "_Pixels":
-        return _Pixels(*(units.sum(each) for each in (self.hits, self.true, self.seen)))
+    def sum_by(self, units: _Units) -> "Pixels":
+        return Pixels(*(units.sum(each) for each in (self.hits, self.true, self.seen)))
 
-    def total(self) -> "_Pixels":
-        return _Pixels(self.hits.sum(axis=0), self.true.sum(axis=0), self.seen.sum(axis=0))
+    def total(self) -> "Pixels":
+        return Pixels(self.hits.sum(axis=0), self.true.sum(axis=0), self.seen.sum(axis=0))
 
-    def without(self, own: "_Pixels") -> "_Pixels":
-        return _Pixels(self.hits - own.hits, self.true - own.true, self.seen - own.seen)
+    def without(self, own: "Pixels") -> "Pixels":
+        return Pixels(self.hits - own.hits, self.true - own.true, self.seen - own.seen)
 
     def scores(self, name: str) -> Floats:
         """`class_scores` of many sets at once, NaN for None."""
@@ -203,14 +205,44 @@ class _Pixels:
         }[name]
 
 
-def _of_class_mean(owned: _Pixels, name: str, first: int, unit: str) -> Interval:
-    """Of the mean of a class score over the classes from `first` on."""
+@dataclass(frozen=True)
+class _LeftOut:
+    """A score, (units,) the same without each unit, and (units,) the share of it that is each unit's."""
+
+    whole: Floats
+    left: Floats
+    shares: Floats
+
+
+def _of_folds(folds: Sequence[_LeftOut], unit: str) -> Interval:
+    """Of the mean over the folds that have the score."""
+    wholes, lefts = np.array([float(each.whole) for each in folds]), np.stack([each.left for each in folds], axis=1)
+    shares = np.sum([each.shares for each in folds], axis=0)
+    return _intervals(_mean(wholes)[None], _mean(lefts)[:, None], shares[:, None], unit)[0]
+
+
+def _class_mean(owned: Pixels, name: str, first: int) -> _LeftOut:
+    """The mean of a class score over the classes from `first` on."""
     total = owned.total()
     wholes, lefts = total.scores(name)[first:], total.without(owned).scores(name)[:, first:]
     weights = owned.weights(name)[:, first:]
     # The share of each class that is a unit's: classes weigh alike in the mean, however large they are.
     shares = np.where(np.isnan(wholes), 0, weights / np.maximum(weights.sum(axis=0), 1)).sum(axis=1)
-    return _intervals(_mean(wholes)[None], _mean(lefts)[:, None], shares[:, None], unit)[0]
+    return _LeftOut(_mean(wholes), _mean(lefts), shares)
+
+
+def _image_mean(pixels: Pixels, first: int, units: _Units) -> _LeftOut:
+    """The mean of the images' own Dice, as `image_dice` has it."""
+    dice = _mean(pixels.scores("dice")[:, first:])
+    dice = np.where(np.isnan(dice) & pixels.seen[:, first:].any(axis=1), 0.0, dice)
+    there = ~np.isnan(dice)
+    return _fraction(units.sum(np.where(there, dice, 0.0)), units.sum(there.astype(float)))
+
+
+def _fraction(above: NDArray[Any], below: NDArray[Any]) -> _LeftOut:
+    """sum(above) / sum(below) over the units, which weigh what is below."""
+    whole = _ratio(above.sum(keepdims=True), below.sum(keepdims=True))[0]
+    return _LeftOut(whole, _ratio(above.sum() - above, below.sum() - below), below / max(below.sum(), 1))
 
 
 def _of_mean(values: Floats, units: _Units, top: float = 1.0) -> Interval:

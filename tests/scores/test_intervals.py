@@ -7,10 +7,11 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from segpipe.scores.counts import CLASS_SCORES, SCORES, Confusion, class_scores, image_dice, scores
+from segpipe.scores.counts import CLASS_SCORES, SCORES, Confusion, class_scores, image_dice, mean, scores
 from segpipe.scores.intervals import (
     FEW,
     Interval,
+    Pixels,
     class_intervals,
     few_images,
     format_score,
@@ -60,7 +61,7 @@ def test_a_mean_by_hand() -> None:
 
 def test_a_recall_by_hand() -> None:
     """Recall 160 / 200, and 0.7, 0.8, 0.85 without each image, of which the weights are 100, 50 and 50 pixels."""
-    found = class_intervals(binary((90, 10), (40, 10), (30, 20)))["recall"][1]
+    found = class_intervals(Pixels.of(binary((90, 10), (40, 10), (30, 20))))["recall"][1]
     left_out = [70 / 100, 120 / 150, 130 / 150]
     assert found.effective_n == pytest.approx(200**2 / (100**2 + 50**2 + 50**2))
     error = math.sqrt(2 / 3 * sum((value - 0.8) ** 2 for value in left_out))
@@ -92,7 +93,7 @@ def test_quantiles_of_student() -> None:
 def test_each_score_is_the_one_that_is_reported(has_background: bool) -> None:
     """All at once agrees with one at a time, through `scores` themselves."""
     counts = results(9)
-    found = score_intervals(counts, has_background)
+    found = score_intervals([Pixels.of(counts)], has_background)
     assert set(found) == set(SCORES)
     for name in ("miou", "dice", "precision", "recall", "pixel_accuracy"):
         alone = interval(counts, lambda total, name=name: scores([total], has_background)[name])
@@ -102,7 +103,7 @@ def test_each_score_is_the_one_that_is_reported(has_background: bool) -> None:
 
 def test_each_score_of_a_class_is_the_one_that_is_reported() -> None:
     counts = results(9)
-    found = class_intervals(counts)
+    found = class_intervals(Pixels.of(counts))
     assert set(found) == set(CLASS_SCORES)
     for name in CLASS_SCORES:
         for number in range(3):
@@ -115,10 +116,10 @@ def test_with_its_weights_a_score_of_ones_own_is_treated_alike() -> None:
     for groups in (None, ["a", "a", "b", "c", "c", "", "", "d", "e"]):
         weights = counts.sum(axis=1) + counts.sum(axis=2)
         own = intervals(counts, lambda total: class_scores(total)["dice"], groups, weights)
-        assert all(close(a, b) for a, b in zip(own, class_intervals(counts, groups)["dice"], strict=True))
+        assert all(close(a, b) for a, b in zip(own, class_intervals(Pixels.of(counts), groups)["dice"], strict=True))
         right, pixels = np.trace(counts, axis1=1, axis2=2), counts.sum(axis=(1, 2))
         accuracy = interval(np.stack([right, pixels], axis=1), lambda total: total[0] / total[1], groups, pixels)
-        assert close(accuracy, score_intervals(counts, True, groups)["pixel_accuracy"])
+        assert close(accuracy, score_intervals([Pixels.of(counts)], True, groups)["pixel_accuracy"])
 
 
 def same_error(found: Interval, alone: Interval) -> bool:
@@ -132,6 +133,20 @@ def same_error(found: Interval, alone: Interval) -> bool:
     return middles[0] == pytest.approx(middles[1]) and errors[0] == pytest.approx(errors[1])
 
 
+def test_the_mean_over_folds_is_the_one_that_is_reported() -> None:
+    """Two models on the same images; and two that have images of their own, as on validation parts."""
+    both, apart = results(9), results(9, seed=1)
+    own = np.zeros_like(both), np.zeros_like(both)
+    own[0][:5], own[1][5:] = both[:5], both[5:]
+    for pair in ((both, apart), own):
+        found = score_intervals([Pixels.of(each) for each in pair], True)
+        for name in ("miou", "dice", "precision", "recall", "pixel_accuracy"):
+            stacked = np.stack(pair, axis=1)
+            alone = interval(stacked, lambda total, name=name: mean(scores([each], True)[name] for each in total))
+            assert same_error(found[name], alone), name
+        assert score_intervals([Pixels.of(pair[0])] * 2, True) == score_intervals([Pixels.of(pair[0])], True)
+
+
 # What must not change them
 
 
@@ -140,36 +155,42 @@ def test_order_and_scale_change_nothing(seed: int) -> None:
     counts, groups = results(12, seed=seed), [f"patient {number // 3}" for number in range(12)]
     order = np.random.default_rng(seed).permutation(12)
     for names, others in ((None, None), (groups, [groups[at] for at in order])):
-        first = class_intervals(counts, names) | {name: [each] for name, each in score_intervals(counts, True, names).items()}
+        first = class_intervals(Pixels.of(counts), names) | {
+            name: [each] for name, each in score_intervals([Pixels.of(counts)], True, names).items()
+        }
         for changed, labels in ((counts[order], others), (7 * counts, names)):
-            again = class_intervals(changed, labels) | {n: [each] for n, each in score_intervals(changed, True, labels).items()}
+            again = class_intervals(Pixels.of(changed), labels) | {
+                n: [each] for n, each in score_intervals([Pixels.of(changed)], True, labels).items()
+            }
             assert all(close(a, b) for name in first for a, b in zip(first[name], again[name], strict=True))
 
 
 def test_groups_of_one_image_each_are_no_groups() -> None:
     counts = results(8)
     names = [f"patient {number}" for number in range(8)]
-    assert score_intervals(counts, True, names) == score_intervals(counts, True)
-    assert class_intervals(counts, [""] * 8) == class_intervals(counts)
+    assert score_intervals([Pixels.of(counts)], True, names) == score_intervals([Pixels.of(counts)], True)
+    assert class_intervals(Pixels.of(counts), [""] * 8) == class_intervals(Pixels.of(counts))
 
 
 def test_images_of_a_group_say_little_more_than_one_of_them() -> None:
     counts = results(6)
-    once = class_intervals(counts)["dice"][1]
-    again = class_intervals(np.repeat(counts, 4, axis=0), [f"patient {number // 4}" for number in range(24)])["dice"][1]
+    once = class_intervals(Pixels.of(counts))["dice"][1]
+    again = class_intervals(Pixels.of(np.repeat(counts, 4, axis=0)), [f"patient {number // 4}" for number in range(24)])["dice"][
+        1
+    ]
     assert close(once, again) and again.unit == "groups"
-    alone = class_intervals(np.repeat(counts, 4, axis=0))["dice"][1]
+    alone = class_intervals(Pixels.of(np.repeat(counts, 4, axis=0)))["dice"][1]
     assert once.low is not None and alone.low is not None and alone.low > once.low
 
 
 def test_images_without_the_class_change_nothing_of_it() -> None:
     counts = binary((90, 10), (40, 10), (30, 20))
     empty = np.array([[[50, 0], [0, 0]]] * 5, np.int64)
-    assert class_intervals(np.concatenate([counts, empty]))["dice"][1] == class_intervals(counts)["dice"][1]
+    assert class_intervals(Pixels.of(np.concatenate([counts, empty])))["dice"][1] == class_intervals(Pixels.of(counts))["dice"][1]
 
 
 def test_images_of_unlike_sizes_count_as_fewer() -> None:
-    found = class_intervals(binary((9000, 1000), (9, 1), (8, 2), (7, 3)))["dice"][1]
+    found = class_intervals(Pixels.of(binary((9000, 1000), (9, 1), (8, 2), (7, 3))))["dice"][1]
     assert found.n_units == 4
     assert found.effective_n == pytest.approx(1, abs=0.01)
 
@@ -178,7 +199,7 @@ def test_images_of_unlike_sizes_count_as_fewer() -> None:
 
 
 def test_nothing_is_said_of_a_single_image() -> None:
-    for found in (*score_intervals(results(1), True).values(), mean_interval([0.5]), mean_interval([0.5, None])):
+    for found in (*score_intervals([Pixels.of(results(1))], True).values(), mean_interval([0.5]), mean_interval([0.5, None])):
         assert (found.low, found.high) == (None, None)
         assert found.reason
 
@@ -186,17 +207,21 @@ def test_nothing_is_said_of_a_single_image() -> None:
 def test_nothing_is_said_of_a_class_in_a_single_image_however_often_it_is_wrongly_seen() -> None:
     counts = binary((90, 10), (0, 0), (0, 0))
     counts[1:, 0, 1] = 7
-    found = class_intervals(counts)["dice"][1]
+    found = class_intervals(Pixels.of(counts))["dice"][1]
     assert (found.low, found.high, found.n_units) == (None, None, 3)
     assert found.reason == "it rests on a single image"
 
 
 def test_nothing_is_said_where_there_is_no_score() -> None:
     nothing = np.zeros((4, 2, 2), np.int64)
-    for found in (*score_intervals(nothing, True).values(), *class_intervals(nothing)["iou"], mean_interval([None, None])):
+    for found in (
+        *score_intervals([Pixels.of(nothing)], True).values(),
+        *class_intervals(Pixels.of(nothing))["iou"],
+        mean_interval([None, None]),
+    ):
         assert (found.low, found.high, found.reason) == (None, None, "there is no score")
     assert mean_interval([]).reason == "there is no score"
-    assert {each.reason for each in score_intervals(nothing[:0], True).values()} == {"there is no score"}
+    assert {each.reason for each in score_intervals([Pixels.of(nothing[:0])], True).values()} == {"there is no score"}
 
 
 def test_two_images_are_hardly_anything() -> None:
@@ -225,7 +250,7 @@ def test_one_failure_among_perfect_images() -> None:
 
 
 def test_a_class_that_was_never_predicted() -> None:
-    found = class_intervals(binary(*[(0, 10)] * 5))
+    found = class_intervals(Pixels.of(binary(*[(0, 10)] * 5)))
     for name in CLASS_SCORES:
         assert (found[name][1].low, found[name][1].n_units) == (0, 5)
         assert found[name][1].high == pytest.approx(1 - 0.05 ** (1 / 5))
@@ -236,7 +261,9 @@ def test_bounds_are_numbers_around_the_score(seed: int) -> None:
     rng = np.random.default_rng(seed)
     counts = results(int(rng.integers(1, 6)), seed=seed) // int(10 ** rng.integers(0, 3))
     totals = class_scores(counts.sum(axis=0)) | {name: [value] for name, value in scores(list(counts), True).items()}
-    found = class_intervals(counts) | {name: [each] for name, each in score_intervals(counts, True).items()}
+    found = class_intervals(Pixels.of(counts)) | {
+        name: [each] for name, each in score_intervals([Pixels.of(counts)], True).items()
+    }
     for name, values in totals.items():
         for value, each in zip(values, found[name], strict=True):
             assert (each.low is None) == (each.high is None) == bool(each.reason)
@@ -247,7 +274,7 @@ def test_bounds_are_numbers_around_the_score(seed: int) -> None:
 
 def test_a_name_of_a_group_is_missing() -> None:
     with pytest.raises(ValueError, match="2 names of groups for 3 images"):
-        score_intervals(results(3), True, ["a", "b"])
+        score_intervals([Pixels.of(results(3))], True, ["a", "b"])
 
 
 # Coverage and speed
@@ -264,7 +291,7 @@ def test_the_truth_is_covered(n_images: int, least: float) -> None:
 
     truth = class_scores(draw(400_000, np.random.default_rng(1)).sum(axis=0))["dice"][1]
     rng = np.random.default_rng(n_images)
-    found = [class_intervals(draw(n_images, rng))["dice"][1] for _ in range(500)]
+    found = [class_intervals(Pixels.of(draw(n_images, rng)))["dice"][1] for _ in range(500)]
     assert truth is not None
     covered = [each.low <= truth <= each.high for each in found if each.low is not None and each.high is not None]
     assert len(covered) == 500
@@ -276,7 +303,7 @@ def test_twenty_thousand_images_of_21_classes_take_no_time() -> None:
     counts = np.random.default_rng(0).integers(0, 50, (20_000, 21, 21))
     # CPU time of the process: others may be using the machine.
     start = time.process_time()
-    found = score_intervals(counts, True), class_intervals(counts)
+    found = score_intervals([Pixels.of(counts)], True), class_intervals(Pixels.of(counts))
     assert time.process_time() - start < 4
     assert found[0]["miou"].n_units == 20_000
 
@@ -315,6 +342,6 @@ def test_few_images_are_said_to_be_few() -> None:
 def test_counts_are_not_changed() -> None:
     counts: Confusion = results(4)
     before = counts.copy()
-    score_intervals(counts, True, ["a", "a", "b", "b"])
-    class_intervals(counts, ["a", "a", "b", "b"])
+    score_intervals([Pixels.of(counts)], True, ["a", "a", "b", "b"])
+    class_intervals(Pixels.of(counts), ["a", "a", "b", "b"])
     assert (counts == before).all()
