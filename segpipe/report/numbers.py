@@ -1,13 +1,14 @@
 """The numbers of all folds together: the summary's means and spreads, and the counts that classes are scored by."""
 
 import statistics
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 
 from segpipe.console.tables import format_table
 from segpipe.evaluation import TEST, VAL, FoldResults
 from segpipe.scores.counts import SCORES, Confusion, mean, scores
+from segpipe.scores.intervals import Interval
 
 Summary = dict[str, dict[str, float | None]]
 DIGITS = 6
@@ -51,12 +52,21 @@ def pooled(results: Sequence[FoldResults], part: str) -> Confusion:
     return total
 
 
-def table(found: Summary) -> str:
-    """The summary's means for the console, a line a score."""
+def table(found: Summary, bounds: Mapping[str, Mapping[str, Interval]]) -> str:
+    """The summary's means for the console, a line a score, each with its 95 % interval over images."""
     parts = [part for part in (VAL, TEST) if found[part]]
-    values = {name: [found[part].get(name) for part in parts] for name in (*SCORES, COLOUR)}
-    rows = [[name, *("-" if each is None else f"{each:.4f}" for each in held)] for name, held in values.items()]
-    return format_table(rows, ["score", *parts])
+    rows = [
+        [name, *(cell for part in parts for cell in _cells(found[part].get(name), bounds[part].get(name)))]
+        for name in (*SCORES, COLOUR)
+    ]
+    return format_table(rows, ["score", *(head for part in parts for head in (part, "95 %"))])
+
+
+def _cells(value: float | None, bounds: Interval | None) -> tuple[str, str]:
+    number = "-" if value is None else f"{value:.4f}"
+    if bounds is None or bounds.low is None or bounds.high is None:
+        return number, ""
+    return number, f"{bounds.low:.3f} .. {bounds.high:.3f}"
 
 
 def _over_folds(of_folds: Sequence[dict[str, float | None]]) -> dict[str, float | None]:

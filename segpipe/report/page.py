@@ -17,7 +17,7 @@ from segpipe.images.overlay import WRONG
 from segpipe.images.palette import colours
 from segpipe.params.architectures import ARCHITECTURES
 from segpipe.record import DatasetInfo
-from segpipe.report import advice, augment_sheet, class_tables, examples, learning, run_sections, sites
+from segpipe.report import advice, augment_sheet, class_tables, examples, intervals, learning, run_sections, sites
 from segpipe.report.class_tables import Parts
 from segpipe.report.doctor_section import Doctor
 from segpipe.report.numbers import Summary, pooled
@@ -33,7 +33,8 @@ LONGEST_LIST = 60
 class Contents:
     """What the page shows. `headline` is the part it speaks of first, `parts` the first fold's ids by part.
 
-    `params` holds the sections of params.yaml that made the run; `best` and `worst` are predictions of the first fold.
+    `bounds` are the intervals of the scores, by part. `params` holds the sections of params.yaml that made the run; `best` and
+    `worst` are predictions of the first fold.
     """
 
     info: DatasetInfo
@@ -41,6 +42,7 @@ class Contents:
     parts: Parts
     results: Sequence[FoldResults]
     headline: str
+    bounds: intervals.Found
     summary: Summary
     params: Mapping[str, Any]
     best: Sequence[examples.Example]
@@ -82,7 +84,11 @@ def render(contents: Contents) -> str:
             "parity": run_sections.parity(contents.exported.gate) if contents.exported else {},
             "hashes": run_sections.hashes(results, contents.data_hash, contents.folds_hash),
             "privacy": run_sections.privacy(results),
-            "advice": advice.advice(results, part, index, info, contents.parts["training"]),
+            "advice": [
+                *intervals.sentences(contents.bounds[part]),
+                *advice.advice(results, part, index, info, contents.parts["training"]),
+            ],
+            "class_bounds": intervals.of_classes(results, part, index),
             "sites": sites.sites(results),
             "machine": run_sections.machine(results),
         }

@@ -5,7 +5,7 @@ from segpipe.dataset import pack
 from segpipe.dataset.split import balance_report, folds
 from segpipe.evaluation import FoldResults
 from segpipe.params.stage_keys import ReportKeys
-from segpipe.report import advice, augment_sheet, baseline, doctor_section, examples, numbers, page, tables
+from segpipe.report import advice, augment_sheet, baseline, doctor_section, examples, intervals, numbers, page, tables
 from segpipe.report.page import Contents
 from segpipe.report.run_sections import Exported
 from segpipe.reproducibility import fingerprint
@@ -30,9 +30,11 @@ def report(params: ReportKeys) -> str:
     files.write_bytes(paths.AUGMENTATION, contents.sheet.png)
     for each in results:
         mlflow_runs.reopen(params.tracking.experiment, each.run["fingerprint"]).file(paths.PAGE, "report")
-    print(numbers.table(summary))
+    files.write_text(paths.METRICS / "intervals.csv", intervals.table(results, contents.index, classes, contents.bounds))
+    print(numbers.table(summary, contents.bounds))
     training = contents.parts["training"]
-    for sentence in advice.advice(results, contents.headline, contents.index, contents.info, training):
+    few = intervals.sentences(contents.bounds[contents.headline])
+    for sentence in (*few, *advice.advice(results, contents.headline, contents.index, contents.info, training)):
         print(f"advice: {sentence}")
     shown = {name: "-" if value is None else f"{value:.2f}" for name, value in summary[contents.headline].items()}
     return f"{contents.headline} Dice {shown['dice']}, colours alone {shown[numbers.COLOUR]}"
@@ -54,6 +56,7 @@ def gather(params: ReportKeys) -> Contents:
         parts={"training": train, "validation": validation, "test": folds.test(parts)},
         results=results,
         headline=headline,
+        bounds=intervals.of_scores(results, data.index, data.info.has_background),
         summary=numbers.summary(results, data.info.has_background, colours),
         params=first.run["params"],
         best=best,

@@ -8,7 +8,10 @@ import pytest
 from segpipe.evaluation import FoldResults
 from segpipe.report import numbers
 from segpipe.scores.counts import confusion, scores
+from segpipe.scores.intervals import Interval
 from tests.report.projects import results
+
+NO_BOUNDS: dict[str, dict[str, Interval]] = {"val": {}, "test": {}}
 
 
 def test_one_fold_by_hand() -> None:
@@ -76,14 +79,18 @@ def test_the_most_that_a_fold_spent_is_in_the_summary_and_not_in_the_consoles_ta
 
     found = numbers.summary([trained(0, 1.5), trained(1, 2.12345678)], True, None)
     assert found["privacy"] == {"epsilon": 2.123457, "delta": 0.001}
-    assert "privacy" not in numbers.table(found).splitlines()[0]
+    assert "privacy" not in numbers.table(found, NO_BOUNDS).splitlines()[0]
     assert numbers.summary([trained(0, 1.5), trained(1, 1.0, guarantee=False)], True, None)["privacy"]["epsilon"] is None
     assert "privacy" not in numbers.summary([results(0, val={"a": 0.5})], True, None)
 
 
 def test_the_consoles_table_has_a_line_a_score() -> None:
-    lines = numbers.table(numbers.summary([results(0, val={"a": None})], True, 0.5)).splitlines()
-    assert lines[0].split() == ["score", "val"]
+    lines = numbers.table(numbers.summary([results(0, val={"a": None})], True, 0.5), NO_BOUNDS).splitlines()
+    assert lines[0].split() == ["score", "val", "95", "%"]
     assert lines[2].split() == ["dice", "0.8571"]
     assert lines[6].split() == ["dice_per_image", "-"]
     assert lines[7].split() == ["colour_dice", "0.5000"]
+    bounds = {"val": {"dice": Interval(0.81234, 0.9, 5.0, 6), "miou": Interval(None, None, 1.0, 1, reason="of one")}}
+    lines = numbers.table(numbers.summary([results(0, val={"a": None})], True, 0.5), bounds).splitlines()
+    assert lines[2].split() == ["dice", "0.8571", "0.812", "..", "0.900"]
+    assert len(lines[1].split()) == 2

@@ -17,7 +17,7 @@ from segpipe.dataset import pack
 from segpipe.dataset.split import balance_report
 from segpipe.dataset.split import folds as splits
 from segpipe.params.load import load_params
-from segpipe.report import augment_sheet, doctor_section, examples, numbers, page, run_sections
+from segpipe.report import augment_sheet, doctor_section, examples, intervals, numbers, page, run_sections
 from segpipe.report.run_sections import Exported
 from segpipe.scores.counts import SCORES
 from tests.report.projects import finished, trained_with, write_run
@@ -82,6 +82,7 @@ def gathered(folder: Path, folds: tuple[int, ...]) -> page.Contents:
         parts={"training": train, "validation": validation, "test": splits.test(parts)},
         results=results,
         headline=headline,
+        bounds=intervals.of_scores(results, data.index, True),
         summary=numbers.summary(results, True, 0.25),
         params=load_params(folder / "params.yaml").model_dump(include={"seed", "model", "loss", "train"}),
         best=[dataclasses.replace(each, id=f"<u>{each.id}") for each in best],

@@ -1,0 +1,82 @@
+"""The 95 % intervals of all scores: over images, or over groups of images where the data has groups."""
+
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+import pandas as pd
+
+from segpipe.evaluation import TEST, VAL, FoldResults
+from segpipe.report.numbers import DIGITS
+from segpipe.scores import intervals
+from segpipe.scores.counts import CLASS_SCORES
+from segpipe.scores.intervals import Interval, Pixels
+from segpipe.storage.csv_table import csv_text
+
+Found = Mapping[str, Mapping[str, Interval]]
+"""By part and score."""
+
+
+def of_scores(results: Sequence[FoldResults], index: pd.DataFrame, has_background: bool) -> dict[str, dict[str, Interval]]:
+    """Of each score's mean over the folds, for each part that a fold has."""
+    found = {}
+    for part in (VAL, TEST):
+        if there := [each for each in results if part in each.counts]:
+            found[part] = intervals.score_intervals(_pixels(there, part), has_background, _groups(there, part, index))
+    return found
+
+
+def of_classes(results: Sequence[FoldResults], part: str, index: pd.DataFrame) -> dict[str, list[Interval]]:
+    """Of each class's scores from the counts of all folds added."""
+    there = [each for each in results if part in each.counts]
+    folds = _pixels(there, part)
+    added = Pixels(*(np.sum([getattr(each, name) for each in folds], axis=0) for name in ("hits", "true", "seen")))
+    return intervals.class_intervals(added, _groups(there, part, index))
+
+
+def sentences(found: Mapping[str, Interval]) -> list[str]:
+    """How little the images of a part are, if they are; by the Dice, the first of the scores of objects."""
+    few = intervals.few_images(found["dice"])
+    return [few] if few else []
+
+
+def table(results: Sequence[FoldResults], index: pd.DataFrame, classes: Sequence[str], found: Found) -> str:
+    """metrics/intervals.csv: a row a part and score, those of single classes below: part, score, class, low, high, how many
+    images or groups (`unit`) count in it, as many as how many of alike size.
+    """
+    rows = [[part, score, "", *_numbers(each)] for part, of_part in found.items() for score, each in of_part.items()]
+    for part in found:
+        by_class = of_classes(results, part, index)
+        rows += [
+            [part, score, name, *_numbers(each)]
+            for score in CLASS_SCORES
+            for name, each in zip(classes, by_class[score], strict=True)
+        ]
+    return csv_text(("part", "score", "class", "low", "high", "units", "effective", "unit"), rows)
+
+
+def _ids(results: Sequence[FoldResults], part: str) -> list[str]:
+    """The images that any fold predicted."""
+    return [*dict.fromkeys(item for each in results for item in each.dice[part])]
+
+
+def _groups(results: Sequence[FoldResults], part: str, index: pd.DataFrame) -> list[str] | None:
+    groups = index.loc[_ids(results, part), "group"].tolist()
+    return groups if any(groups) else None
+
+
+def _pixels(results: Sequence[FoldResults], part: str) -> list[Pixels]:
+    """Of each fold, over the images that any fold predicted."""
+    places = {item: number for number, item in enumerate(_ids(results, part))}
+    found = []
+    for each in results:
+        held = each.pixels[part]
+        whole = np.zeros((3, len(places), held.shape[2]), np.int64)
+        whole[:, [places[item] for item in each.dice[part]]] = held
+        true, seen, hits = whole
+        found.append(Pixels(hits, true, seen))
+    return found
+
+
+def _numbers(found: Interval) -> list[object]:
+    bounds = ("" if each is None else repr(round(each, DIGITS)) for each in (found.low, found.high))
+    return [*bounds, found.n_units, round(found.effective_n, 1), found.unit]

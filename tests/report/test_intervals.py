@@ -1,0 +1,70 @@
+"""The intervals that the report shows, over images and groups, of one fold and of several."""
+
+import csv
+from pathlib import Path
+
+import pytest
+
+from segpipe import evaluation
+from segpipe.dataset import pack
+from segpipe.dataset.split import folds as splits
+from segpipe.report import intervals, numbers
+from segpipe.scores.intervals import Pixels, class_intervals, score_intervals
+from tests.report.projects import CLASSES, finished
+
+
+@pytest.fixture(scope="module")
+def run(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return finished(tmp_path_factory.mktemp("run"), folds=(0, 1))
+
+
+def read(run: Path, folds: tuple[int, ...]) -> list[evaluation.FoldResults]:
+    return evaluation.read(run / "data/eval", folds, splits.read(run / "data/folds/folds.csv"), len(CLASSES))
+
+
+def test_those_of_one_fold_are_of_its_images(run: Path) -> None:
+    (fold,) = results = read(run, (0,))
+    index = pack.read_index(run / "data/prepared")
+    found = intervals.of_scores(results, index, True)
+    true, seen, hits = fold.pixels["test"]
+    assert found["test"] == score_intervals([Pixels(hits, true, seen)], True)
+    assert found["test"]["dice"].n_units == 4
+    assert intervals.of_classes(results, "test", index) == class_intervals(Pixels(hits, true, seen))
+    value = numbers.of_fold(fold, "test", True)["dice"]
+    low, high = found["test"]["dice"].low, found["test"]["dice"].high
+    assert value is not None and low is not None and high is not None and low <= value <= high
+
+
+def test_folds_share_test_images_and_have_validation_images_of_their_own(run: Path) -> None:
+    results, index = read(run, (0, 1)), pack.read_index(run / "data/prepared")
+    found = intervals.of_scores(results, index, True)
+    assert found["test"]["dice"].n_units == 4 and found["val"]["dice"].n_units == 8
+    for part in ("val", "test"):
+        summary = numbers.summary(results, True, None)[part]
+        for name, bounds in found[part].items():
+            value = summary[name]
+            assert bounds.low is not None and bounds.high is not None and value is not None
+            assert bounds.low <= value + 1e-6 and value - 1e-6 <= bounds.high
+
+
+def test_groups_are_left_out_as_one(run: Path) -> None:
+    results, index = read(run, (0,)), pack.read_index(run / "data/prepared")
+    index["group"] = [f"patient {number // 2}" for number in range(len(index))]
+    found = intervals.of_scores(results, index, True)["test"]["dice"]
+    assert (found.n_units, found.unit) == (2, "groups")
+
+
+def test_the_table_has_every_score_of_every_part_and_class(run: Path, tmp_path: Path) -> None:
+    results, index = read(run, (0,)), pack.read_index(run / "data/prepared")
+    found = intervals.of_scores(results, index, True)
+    path = tmp_path / "intervals.csv"
+    path.write_text(intervals.table(results, index, CLASSES, found), encoding="utf-8")
+    rows = [*csv.DictReader(path.open(encoding="utf-8"))]
+    assert len(rows) == 2 * (6 + 4 * len(CLASSES))
+    dice = next(row for row in rows if (row["part"], row["score"], row["class"]) == ("test", "dice", ""))
+    assert float(dice["low"]) == round(found["test"]["dice"].low or 0, 6) and dice["units"] == "4" and dice["unit"] == "images"
+
+
+def test_few_images_are_told(run: Path) -> None:
+    found = intervals.of_scores(read(run, (0,)), pack.read_index(run / "data/prepared"), True)
+    assert intervals.sentences(found["test"])[0].startswith("4 images")
