@@ -106,7 +106,7 @@ def test_units_are_those_of_the_spacing() -> None:
         assert found.hd95[1] == pytest.approx(0.3)
 
 
-def test_where_neither_mask_has_the_class_there_is_no_score_where_libraries_say_1() -> None:
+def test_where_neither_mask_has_the_class_there_is_no_score_where_davis_says_1() -> None:
     empty = np.zeros((5, 5), np.uint8)
     found = surfaces(empty, empty, 2, 1)
     assert (boundary_f(found.counts)[1], surface_dice(found.counts)[1], found.hd95[1]) == (None, None, None)
