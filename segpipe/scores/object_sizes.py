@@ -21,7 +21,7 @@ def object_counts(truth: NDArray[np.uint8], prediction: NDArray[np.uint8], n_cla
     """(H, W) true and predicted class ids of one image to its counts."""
     counts = np.zeros((n_classes, len(SIZES), 2), np.int64)
     for number in range(n_classes):
-        mask = cv2.compare(truth, number, cv2.CMP_EQ)
+        mask = (truth == number).view(np.uint8)
         left, top, width, height = cv2.boundingRect(mask)
         if not width:
             continue

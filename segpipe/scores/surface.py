@@ -11,8 +11,8 @@ from the centre of a boundary pixel to that of the nearest boundary pixel of the
     HD95           the larger of the two 95th percentiles of the distances, one from each side
     mean distance  the mean of the distances from both sides (ASSD)
 
-Where neither mask has the class there is no score (None), where libraries say 1. Where one has it, F and surface Dice are 0, and
-there is no distance (None): `one_sided` counts those.
+Where neither mask has the class there is no score (None), where the F-score of DAVIS is 1. Where one has it, F and surface Dice
+are 0, and there is no distance (None): `one_sided` tells, and is to be counted.
 """
 
 from dataclasses import dataclass

@@ -83,4 +83,4 @@ def test_fewer_bins_are_the_same_pixels_and_nearly_the_same_number() -> None:
     assert few.shape == (3, 2, 1024)
     assert np.array_equal(few.sum(axis=2), counts.sum(axis=2))
     assert np.array_equal(coarser(counts, LEVELS), counts)
-    assert average_precision(few) == pytest.approx(average_precision(counts), abs=1e-3)
+    assert average_precision(few) == pytest.approx(average_precision(counts), abs=5e-3)

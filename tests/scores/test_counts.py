@@ -179,6 +179,14 @@ def test_a_classs_iou_is_smps(pairs: list[Pair]) -> None:
     assert all(found is None or found == pytest.approx(wanted, abs=1e-6) for found, wanted in zip(ours, theirs, strict=True))
 
 
+def test_a_class_that_neither_has_is_1_in_smp_and_none_here() -> None:
+    truth = torch.zeros(1, 6, dtype=torch.long)
+    stats = smp.metrics.get_stats(truth, truth, mode="multiclass", num_classes=2)
+    assert smp.metrics.iou_score(*stats, reduction="none")[0].tolist() == [1, 1]
+    nothing = np.zeros((1, 6), np.uint8)
+    assert class_scores(confusion(nothing, nothing, 2))["iou"] == [1.0, None]
+
+
 @settings(max_examples=40, deadline=None)
 @given(images(), st.integers(0, 3), st.booleans())
 def test_ignored_pixels_change_nothing(pairs: list[Pair], other: int, has_background: bool) -> None:

@@ -47,6 +47,12 @@ def test_light_commands_start_without_heavy_libraries(module: str) -> None:
     assert result.stdout.strip() == "[]"
 
 
+def test_scores_know_no_torch() -> None:
+    """The report is made of them, and runs where there is no torch."""
+    libraries = {module: _libraries(module) for module in modules() if module.startswith("segpipe.scores.")}
+    assert len(libraries) > 5 and [module for module, found in libraries.items() if "torch" in found] == []
+
+
 def test_only_workflows_and_the_schemas_room_see_all_of_params() -> None:
     knowing = [module for module in modules() if "Params" in _taken_from(module, "segpipe.params.schema")]
     assert [module for module in knowing if not module.startswith(("segpipe.params.", "segpipe.workflows."))] == []
