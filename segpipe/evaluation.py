@@ -17,6 +17,8 @@ from segpipe.errors import PipelineError
 from segpipe.images.encode import encode_mask
 from segpipe.scores.border_errors import wrong_pixels
 from segpipe.scores.counts import Confusion, class_scores, image_dice
+from segpipe.scores.details import DetailCounter, Details
+from segpipe.scores.levels import Levels
 from segpipe.storage import zips
 from segpipe.storage.byte_source import FileRange
 from segpipe.storage.csv_table import csv_rows, csv_text
@@ -31,7 +33,8 @@ PIXEL_COLUMNS = ("part", "image", "class", "true", "predicted", "right")
 class ScoredImage:
     """One image: `prediction` (H, W) class ids at full size, `counts` against its `mask`, its loss and the terms of that.
 
-    The losses are None where every pixel is ignored: nothing was asked, so nothing was right or wrong.
+    The losses are None where every pixel is ignored: nothing was asked, so nothing was right or wrong. `levels` are those of the
+    probabilities (`scores/levels.py`), where they are asked for.
     """
 
     id: str
@@ -39,6 +42,7 @@ class ScoredImage:
     prediction: NDArray[np.uint8]
     counts: Confusion
     losses: dict[str, float | None]
+    levels: Levels | None = None
 
 
 @dataclass(frozen=True)
@@ -59,6 +63,7 @@ class FoldResults:
     predictions: dict[str, FileRange]
     pixels: dict[str, NDArray[np.int64]]
     wrong: dict[str, tuple[int, int]]
+    details: dict[str, Details]
 
 
 @dataclass
@@ -71,7 +76,11 @@ class PartTotals:
 
 
 def write(
-    folder: Path, parts: Mapping[str, Iterable[ScoredImage]], classes: Sequence[str], has_background: bool
+    folder: Path,
+    parts: Mapping[str, Iterable[ScoredImage]],
+    classes: Sequence[str],
+    has_background: bool,
+    tolerance: float = 2.0,
 ) -> dict[str, PartTotals]:
     """Writes counts.csv (part, truth, prediction, pixels), per_image.csv, class_pixels.csv and predictions.zip (PART/ID.png).
 
@@ -80,9 +89,11 @@ def write(
     per_image.csv has the image's scores, how many of its pixels are wrong, and of these at a border, its loss, and the terms of
     that where it is a mixture (loss_TERM); all are empty for an image of which every pixel is ignored.
 
+    details.json has what the images of a part add up to beside that (`scores/details.py`); boundaries agree within `tolerance`.
+
     The images are taken one by one, as they are predicted: no more than one of them is in memory.
     """
-    tables = _Tables(len(classes), has_background)
+    tables = _Tables(len(classes), has_background, tolerance)
     pictures = ((f"{part}/{each.id}.png", encode_mask(each.prediction)) for part, each in tables.noting(parts))
     zips.write_zip(folder / "predictions.zip", pictures)
     # All images have the same terms; where there is no image the table still has its column.
@@ -105,25 +116,31 @@ def write(
         for seen in range(len(classes))
     ]
     write_text(folder / "counts.csv", csv_text(("part", "truth", "prediction", "pixels"), cells))
+    details = {part: counter.details().to_json() for part, counter in tables.details.items() if tables.totals[part].images}
+    write_json(folder / "details.json", details)
     return tables.totals
 
 
 class _Tables:
     """The rows of the tables, noted as the images go by."""
 
-    def __init__(self, n_classes: int, has_background: bool) -> None:
-        self.n_classes, self.has_background = n_classes, has_background
+    def __init__(self, n_classes: int, has_background: bool, tolerance: float) -> None:
+        self.n_classes, self.has_background, self.tolerance = n_classes, has_background, tolerance
         self.terms: list[str] = []
         self.images: list[Sequence[object]] = []
         self.pixels: list[Sequence[object]] = []
         self.totals: dict[str, PartTotals] = {}
+        self.details: dict[str, DetailCounter] = {}
 
     def noting(self, parts: Mapping[str, Iterable[ScoredImage]]) -> Iterator[tuple[str, ScoredImage]]:
         """The images with their parts, each when its rows are noted."""
         for part, scored in parts.items():
             total = self.totals[part] = PartTotals(0, np.zeros((self.n_classes, self.n_classes), np.int64), [])
+            counter = self.details[part] = DetailCounter(self.n_classes, self.tolerance)
             for each in scored:
                 self._note(part, each, total)
+                if each.levels is not None:
+                    counter.add(each.mask, each.prediction, each.levels)
                 yield part, each
 
     def _note(self, part: str, each: ScoredImage, total: PartTotals) -> None:
@@ -173,6 +190,7 @@ def _read_fold(folder: Path, fold: int, parts: dict[str, str], n_classes: int) -
         dice, wrong = _image_dice(images), _wrong(images)
         history = csv_rows(folder / "history.csv")
         pixels = _pixels(folder / "class_pixels.csv", dice, counts)
+        details = _details(folder / "details.json", counts)
         predictions = zips.entries(folder / "predictions.zip")
         run = _origin(folder / "run.json")
     except FileNotFoundError as error:
@@ -183,7 +201,7 @@ def _read_fold(folder: Path, fold: int, parts: dict[str, str], n_classes: int) -
     wanted = {VAL: set(splits.train_and_validation(parts, fold)[1]), TEST: set(splits.test(parts))}
     if any(set(dice.get(part, {})) != ids for part, ids in wanted.items()):
         raise PipelineError(f"{folder.as_posix()}: its images are not those of data/folds. {_remedy(fold)}")
-    return FoldResults(fold, counts, dice, history, run, predictions, pixels, wrong)
+    return FoldResults(fold, counts, dice, history, run, predictions, pixels, wrong, details)
 
 
 def _remedy(fold: int, option: str = "") -> str:
@@ -220,6 +238,11 @@ def _pixels(path: Path, images: Mapping[str, Any], counts: Mapping[str, Confusio
         if not np.array_equal(found[part].sum(axis=1), wanted):
             raise ValueError("class_pixels.csv does not add up to counts.csv")
     return found
+
+
+def _details(path: Path, counts: Mapping[str, Confusion]) -> dict[str, Details]:
+    content = json.loads(path.read_text(encoding="utf-8"))
+    return {part: Details.from_json(content[part]) for part in counts}
 
 
 def _wrong(rows: Sequence[Mapping[str, str]]) -> dict[str, tuple[int, int]]:

@@ -52,7 +52,9 @@ def test_a_fold_without_results_is_refused(evaluated: Path) -> None:
         read(evaluated, (0, 1))
 
 
-@pytest.mark.parametrize("name", ["per_image.csv", "class_pixels.csv", "history.csv", "predictions.zip", "run.json"])
+@pytest.mark.parametrize(
+    "name", ["per_image.csv", "class_pixels.csv", "details.json", "history.csv", "predictions.zip", "run.json"]
+)
 def test_each_missing_file_is_named(evaluated: Path, name: str) -> None:
     (evaluated / "fold0" / name).unlink()
     with pytest.raises(PipelineError, match=f"no {re.escape(name)}, so fold 0 has no results"):
@@ -68,6 +70,8 @@ def test_each_missing_file_is_named(evaluated: Path, name: str) -> None:
         ("class_pixels.csv", "part,image,class,true,predicted,right\n"),
         ("class_pixels.csv", "part,image,class,true,predicted,right\nval,4,0,1,1,1\n"),
         ("class_pixels.csv", "part,image,class,true,predicted,right\nother,0,0,1,1,1\n"),
+        ("details.json", "{}"),
+        ("details.json", '{"val": 1, "test": 2}'),
         ("per_image.csv", "part,id,dice,wrong,wrong_at_border\nval,a,high,0,0\n"),
         ("predictions.zip", "no zip"),
         ("run.json", "{"),

@@ -9,9 +9,11 @@ from segpipe.dataset.loader import WholeImage
 from segpipe.evaluation import ScoredImage
 from segpipe.inference.predict import Forward, predict_classes
 from segpipe.losses.table import LossFunction
+from segpipe.models.segmenter import probabilities
 from segpipe.params.schema import InferParams
 from segpipe.record import IGNORE
 from segpipe.scores.counts import confusion
+from segpipe.scores.levels import levels
 
 
 def score_images(
@@ -22,8 +24,10 @@ def score_images(
     params: InferParams,
     long_side: int,
     device: torch.device,
+    with_levels: bool = False,
 ) -> Iterator[ScoredImage]:
-    """Predicts each image at original resolution and compares it with its mask, in their order.
+    """Predicts each image at original resolution and compares it with its mask, in their order; `with_levels` those of its
+    probabilities, too.
 
     Raises DataError where the logits of an image are not finite.
     """
@@ -34,4 +38,6 @@ def score_images(
         # A batch of one, (1, K, H, W): even dice_pooled is the image's own loss then.
         terms = loss(predicted.logits[None], target[None])
         losses = {name: float(value[0]) if counted else None for name, value in terms.items()}
-        yield ScoredImage(item.id, item.mask, predicted.classes, confusion(item.mask, predicted.classes, n_classes), losses)
+        counts = confusion(item.mask, predicted.classes, n_classes)
+        found = levels(probabilities(predicted.logits).cpu().numpy()) if with_levels else None
+        yield ScoredImage(item.id, item.mask, predicted.classes, counts, losses, found)

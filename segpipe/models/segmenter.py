@@ -53,6 +53,11 @@ def n_logits_for(n_classes: int) -> int:
     return 1 if n_classes == 2 else n_classes
 
 
+def probabilities(logits: Tensor) -> Tensor:
+    """(..., K, H, W) logits to the probability of each class; of one logit (..., 1, H, W) that of class 1."""
+    return logits.sigmoid() if logits.shape[-3] == 1 else logits.softmax(dim=-3)
+
+
 def classes_of(logits: Tensor) -> Tensor:
     """(..., K, H, W) logits to (..., H, W) class ids, uint8: the largest, or for one logit whether it is positive.
 

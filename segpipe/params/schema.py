@@ -455,6 +455,10 @@ class InferParams(Section):
     overlap: float = Field(ge=0, le=0.5, description="0 .. 0.5: share of a tile that its neighbour sees too")
 
 
+class ScoresParams(Section):
+    tolerance: float = Field(ge=0, le=1000, description="pixels within which boundaries agree (boundary_f, surface_dice)")
+
+
 class ExportParams(Section):
     n_images: Positive = Field(description="test images on which ONNX and torch must agree")
     tolerance: float = Field(gt=0, description="largest difference of a logit")
@@ -505,6 +509,7 @@ class Params(Section):
     federated: FederatedParams = Field(description="train.strategy federated: sites that share weights and no image")
     sanity: SanityParams = Field(description="whether the training can learn, checked before it starts")
     infer: InferParams = Field(description="how whole images are predicted")
+    scores: ScoresParams = Field(description="how predictions are scored")
     export: ExportParams = Field(description="the ONNX model, and the check that it predicts the same")
     report: ReportParams = Field(description="the page of results")
     tracking: TrackingParams = Field(description="what MLflow, and TensorBoard, are told")

@@ -25,6 +25,7 @@ from segpipe.params.schema import (
     RuntimeParams,
     SampleParams,
     SanityParams,
+    ScoresParams,
     Section,
     Source,
     SplitParams,
@@ -108,6 +109,7 @@ class EvaluateKeys(Keys):
     loss: LossParams
     train: Determinism
     infer: InferParams
+    scores: ScoresParams
     runtime: RuntimeParams
     tracking: TrackingParams
 

@@ -8,6 +8,7 @@ import numpy as np
 from segpipe.console.tables import format_table
 from segpipe.evaluation import TEST, VAL, FoldResults
 from segpipe.scores.counts import SCORES, Confusion, mean, scores
+from segpipe.scores.details import DETAIL_SCORES
 from segpipe.scores.intervals import Interval
 
 Summary = dict[str, dict[str, float | None]]
@@ -41,9 +42,10 @@ def summary(results: Sequence[FoldResults], has_background: bool, colour_dice: f
 
 
 def of_fold(results: FoldResults, part: str, has_background: bool) -> dict[str, float | None]:
-    """Each score of `SCORES` of one fold's model on a part, unrounded; the same numbers that evaluate printed."""
+    """Each score of one fold's model on a part, unrounded; those of `SCORES` are the numbers that evaluate printed."""
     pooled = scores([results.counts[part]], has_background)
-    return pooled | {"dice_per_image": mean(results.dice[part].values())}
+    details = results.details[part].scores(has_background) if part in results.details else dict.fromkeys(DETAIL_SCORES)
+    return pooled | {"dice_per_image": mean(results.dice[part].values())} | details
 
 
 def pooled(results: Sequence[FoldResults], part: str) -> Confusion:
@@ -57,7 +59,7 @@ def table(found: Summary, bounds: Mapping[str, Mapping[str, Interval]]) -> str:
     parts = [part for part in (VAL, TEST) if found[part]]
     rows = [
         [name, *(cell for part in parts for cell in _cells(found[part].get(name), bounds[part].get(name)))]
-        for name in (*SCORES, COLOUR)
+        for name in (*SCORES, *DETAIL_SCORES, COLOUR)
     ]
     return format_table(rows, ["score", *(head for part in parts for head in (part, "95 %"))])
 
@@ -72,7 +74,7 @@ def _cells(value: float | None, bounds: Interval | None) -> tuple[str, str]:
 def _over_folds(of_folds: Sequence[dict[str, float | None]]) -> dict[str, float | None]:
     if not of_folds:
         return {}
-    columns = {name: [scored[name] for scored in of_folds] for name in SCORES}
+    columns = {name: [scored[name] for scored in of_folds] for name in (*SCORES, *DETAIL_SCORES)}
     found = {name: _rounded(mean(values)) for name, values in columns.items()}
     if len(of_folds) > 1:
         found |= {f"{name}_std": _rounded(_spread(values)) for name, values in columns.items()}

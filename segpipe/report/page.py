@@ -17,11 +17,12 @@ from segpipe.images.overlay import WRONG
 from segpipe.images.palette import colours
 from segpipe.params.architectures import ARCHITECTURES
 from segpipe.record import DatasetInfo
-from segpipe.report import advice, augment_sheet, class_tables, examples, intervals, learning, run_sections, sites
+from segpipe.report import advice, augment_sheet, class_tables, details, examples, intervals, learning, run_sections, sites
 from segpipe.report.class_tables import Parts
 from segpipe.report.doctor_section import Doctor
 from segpipe.report.numbers import Summary, pooled
 from segpipe.scores.counts import SCORES
+from segpipe.scores.details import DETAIL_SCORES
 
 TEMPLATES = Path(__file__).parent / "templates"
 
@@ -67,7 +68,11 @@ def render(contents: Contents) -> str:
             "model_size": _size(contents.params["model"]),
             "part": part,
             "n_scored": len({item for each in results for item in each.dice[part]}),
-            "score_names": SCORES,
+            "score_names": (*SCORES, *DETAIL_SCORES),
+            "tolerance": next((each.details[part].tolerance for each in results if part in each.details), 0.0),
+            "objects": details.objects(results, part, info.has_background),
+            "sizes": details.sizes(),
+            "confidences": details.confidences(results, part),
             "charts": learning.charts(results),
             "folds": learning.folds(results, info.has_background),
             "classes": list(zip(info.classes, colours(len(info.classes)), strict=True)),

@@ -42,11 +42,13 @@ def evaluate(params: EvaluateKeys, fold: int) -> list[str]:
     scored: dict[str, Iterable[ScoredImage]] = {}
     for part, ids in ((evaluation.VAL, folds.train_and_validation(parts, fold)[1]), (evaluation.TEST, folds.test(parts))):
         images = loader.whole_image_loader(loader.WholeImages(data, ids), params.runtime.workers)
-        found = scoring.score_images(segmenter, images, len(card.classes), loss, params.infer, card.long_side, device)
+        found = scoring.score_images(
+            segmenter, images, len(card.classes), loss, params.infer, card.long_side, device, with_levels=True
+        )
         # Predicted when they are asked for: all of a large set would fill the memory.
         scored[part] = track(found, f"{part} images", len(ids), after_s=1.0)
     folder = paths.eval_folder(fold)
-    totals = evaluation.write(folder, scored, card.classes, card.has_background)
+    totals = evaluation.write(folder, scored, card.classes, card.has_background, params.scores.tolerance)
     evaluation.write_origin(folder, fold, card.fingerprint, card.training, paths.history_file(fold))
     return [*_tracked(params.tracking.experiment, card, totals), *_class_table(card, totals)]
 

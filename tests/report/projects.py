@@ -21,6 +21,8 @@ from segpipe.images.encode import encode_mask, encode_png
 from segpipe.params.stage_keys import NEVER_A_RESULT, TrainKeys
 from segpipe.scores.border_errors import wrong_pixels
 from segpipe.scores.counts import Confusion, confusion, image_dice
+from segpipe.scores.details import DetailCounter
+from segpipe.scores.levels import levels
 from segpipe.storage.files import write_bytes, write_json
 from segpipe.storage.zips import write_zip
 from tests import plain_params
@@ -80,6 +82,7 @@ def write_results(folder: Path, fold: int, parts: dict[str, str], masks: dict[st
     """data/eval/foldN of a model whose predictions are the truth moved to the right, each image more than the last."""
     rows, pictures, pixels = [], [], []
     totals: dict[str, Confusion] = {}
+    counters = {part: DetailCounter(n_classes, 2.0) for part in ("val", "test")}
     for part, ids in (("val", splits.train_and_validation(parts, fold)[1]), ("test", splits.test(parts))):
         for number, item in enumerate(ids):
             seen = np.roll(masks[item], number + fold, axis=1)
@@ -87,6 +90,8 @@ def write_results(folder: Path, fold: int, parts: dict[str, str], masks: dict[st
             totals[part] = totals.get(part, 0) + counts
             for each in range(n_classes):
                 pixels.append([part, number, each, counts[each].sum(), counts[:, each].sum(), counts[each, each]])
+            one_hot = np.eye(n_classes, dtype=np.float32)[seen].transpose(2, 0, 1)
+            counters[part].add(masks[item], seen, levels(one_hot))
             rows.append([part, item, image_dice(counts, True), *wrong_pixels(masks[item], seen)])
             pictures.append((f"{part}/{item}.png", encode_mask(seen)))
     cells = [
@@ -97,6 +102,7 @@ def write_results(folder: Path, fold: int, parts: dict[str, str], masks: dict[st
     ]
     folder.mkdir(parents=True)
     _csv(folder / "counts.csv", ("part", "truth", "prediction", "pixels"), cells)
+    write_json(folder / "details.json", {part: counters[part].details().to_json() for part in totals})
     _csv(folder / "class_pixels.csv", PIXEL_COLUMNS, pixels)
     _csv(folder / "per_image.csv", ("part", "id", "dice", *WRONG), rows)
     _csv(folder / "history.csv", HISTORY, [[epoch, 0.01, 1 / (epoch + 1), 1.5 / (epoch + 2), 0.2, 0.3] for epoch in range(4)])
@@ -134,7 +140,7 @@ def results(fold: int, **dice: dict[str, float | None]) -> FoldResults:
     pixels = {part: np.zeros((3, len(images), 2), np.int64) for part, images in dice.items()}
     for each in pixels.values():
         each[:, :1] = np.stack([counts.sum(axis=1), counts.sum(axis=0), np.diag(counts)])[:, None]
-    return FoldResults(fold, dict.fromkeys(dice, counts), dice, history, {}, {}, pixels, {})
+    return FoldResults(fold, dict.fromkeys(dice, counts), dice, history, {}, {}, pixels, {}, {})
 
 
 def _csv(path: Path, head: Sequence[str], rows: Sequence[Sequence[object]]) -> None:

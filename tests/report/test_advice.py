@@ -20,7 +20,7 @@ def results(**changes: Any) -> FoldResults:
     dice = {"val": {f"v{number}": 0.9 for number in range(12)}, "test": {f"t{number}": 0.9 for number in range(12)}}
     history = [{"epoch": "0", "train_loss": "0.30", "val_loss": "0.35"}]
     wrong = {"val": (90, 20), "test": (90, 20)}
-    found = FoldResults(0, {"val": GOOD, "test": GOOD}, dice, history, {}, {}, {}, wrong)
+    found = FoldResults(0, {"val": GOOD, "test": GOOD}, dice, history, {}, {}, {}, wrong, {})
     return dataclasses.replace(found, **changes)
 
 

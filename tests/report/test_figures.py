@@ -12,7 +12,7 @@ HISTORY = [{"epoch": str(epoch), "loss": str(1 / (epoch + 1)), "gap": "" if epoc
 
 
 def drawn(run: dict[str, object] | None = None, n_folds: int = 1) -> str:
-    results = [FoldResults(fold, {}, {}, HISTORY, run or {}, {}, {}, {}) for fold in range(n_folds)]
+    results = [FoldResults(fold, {}, {}, HISTORY, run or {}, {}, {}, {}, {}) for fold in range(n_folds)]
     return figures.curves(results, ("loss", "gap"), unit_range=True)
 
 
@@ -37,7 +37,7 @@ def test_ids_are_only_those_that_are_used() -> None:
 
 
 def test_two_drawings_share_no_id() -> None:
-    other = figures.curves([FoldResults(0, {}, {}, HISTORY, {}, {}, {}, {})], ("gap",), unit_range=False)
+    other = figures.curves([FoldResults(0, {}, {}, HISTORY, {}, {}, {}, {}, {})], ("gap",), unit_range=False)
     assert not set(re.findall(r' id="([^"]+)"', drawn())) & set(re.findall(r' id="([^"]+)"', other))
 
 
@@ -55,4 +55,4 @@ def test_a_line_goes_over_the_epochs_without_a_number() -> None:
 
 
 def test_no_epoch_is_no_error() -> None:
-    assert figures.curves([FoldResults(0, {}, {}, [], {}, {}, {}, {})], ("loss",), unit_range=False).startswith("<svg")
+    assert figures.curves([FoldResults(0, {}, {}, [], {}, {}, {}, {}, {})], ("loss",), unit_range=False).startswith("<svg")

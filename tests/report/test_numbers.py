@@ -8,6 +8,7 @@ import pytest
 from segpipe.evaluation import FoldResults
 from segpipe.report import numbers
 from segpipe.scores.counts import confusion, scores
+from segpipe.scores.details import DETAIL_SCORES
 from segpipe.scores.intervals import Interval
 from tests.report.projects import results
 
@@ -25,6 +26,7 @@ def test_one_fold_by_hand() -> None:
         "recall": 0.9,
         "dice_per_image": 0.25,
         "colour_dice": 0.1,
+        **dict.fromkeys(DETAIL_SCORES),
     }
     assert found["val"]["dice_per_image"] == 0.5
     assert "colour_dice" not in found["val"]
@@ -56,7 +58,7 @@ def test_without_a_test_part_it_is_empty_and_the_baseline_joins_the_validation_p
 
 
 def test_what_is_undefined_is_none_and_left_out_of_means() -> None:
-    nothing = FoldResults(1, {"val": np.zeros((2, 2), np.int64)}, {"val": {"a": None}}, [], {}, {}, {}, {})
+    nothing = FoldResults(1, {"val": np.zeros((2, 2), np.int64)}, {"val": {"a": None}}, [], {}, {}, {}, {}, {})
     alone = numbers.summary([nothing], True, None)["val"]
     assert set(alone.values()) == {None}
     both = numbers.summary([results(0, val={"a": 0.5}), nothing], True, None)["val"]
@@ -68,8 +70,8 @@ def test_scores_of_a_fold_are_the_bits_that_evaluate_got_from_its_images() -> No
     rng = np.random.default_rng(0)
     images = [confusion(truth, seen, 4) for truth, seen in rng.integers(0, 4, (20, 2, 9, 7)).astype(np.uint8)]
     dice = {str(number): scores([each], True)["dice_per_image"] for number, each in enumerate(images)}
-    fold = FoldResults(0, {"val": np.sum(images, axis=0)}, {"val": dice}, [], {}, {}, {}, {})
-    assert numbers.of_fold(fold, "val", True) == scores(images, True)
+    fold = FoldResults(0, {"val": np.sum(images, axis=0)}, {"val": dice}, [], {}, {}, {}, {}, {})
+    assert numbers.of_fold(fold, "val", True) == scores(images, True) | dict.fromkeys(DETAIL_SCORES)
 
 
 def test_the_most_that_a_fold_spent_is_in_the_summary_and_not_in_the_consoles_table() -> None:
@@ -89,7 +91,7 @@ def test_the_consoles_table_has_a_line_a_score() -> None:
     assert lines[0].split() == ["score", "val", "95", "%"]
     assert lines[2].split() == ["dice", "0.8571"]
     assert lines[6].split() == ["dice_per_image", "-"]
-    assert lines[7].split() == ["colour_dice", "0.5000"]
+    assert lines[-1].split() == ["colour_dice", "0.5000"]
     bounds = {"val": {"dice": Interval(0.81234, 0.9, 5.0, 6), "miou": Interval(None, None, 1.0, 1, reason="of one")}}
     lines = numbers.table(numbers.summary([results(0, val={"a": None})], True, 0.5), bounds).splitlines()
     assert lines[2].split() == ["dice", "0.8571", "0.812", "..", "0.900"]

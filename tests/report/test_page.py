@@ -20,6 +20,7 @@ from segpipe.params.load import load_params
 from segpipe.report import augment_sheet, doctor_section, examples, intervals, numbers, page, run_sections
 from segpipe.report.run_sections import Exported
 from segpipe.scores.counts import SCORES
+from segpipe.scores.details import DETAIL_SCORES
 from tests.report.projects import finished, trained_with, write_run
 
 HOSTILE = ("background", "<script>alert(1)</script>", '"><img src=x onerror=alert(2)>${style}')
@@ -149,6 +150,7 @@ NAMING = {
     "advice",
     "learning",
     "classes",
+    "objects",
     "confusion",
     "predictions",
     "data",
@@ -310,7 +312,15 @@ def test_long_lists_of_classes_are_counted_in_the_title(contents: page.Contents)
 
 def test_every_score_has_a_name_and_a_meaning() -> None:
     template: Any = page.environment().get_template("results.html").module
-    assert set(template.NAMES) == set(template.MEANINGS) == set(SCORES)
+    assert set(template.NAMES) == set(template.MEANINGS) == {*SCORES, *DETAIL_SCORES}
+
+
+def test_objects_and_confidence_stand_on_the_page(contents: page.Contents) -> None:
+    text = Reader(page.render(contents)).text
+    assert "Small" in text and " of " in text and "Mean confidence" in text and "within 2 pixels" in text
+    nothing = [dataclasses.replace(each, details={}) for each in contents.results]
+    without = Reader(page.render(dataclasses.replace(contents, results=nothing))).text
+    assert "Mean confidence" not in without and "An object is a connected piece" not in without
 
 
 @pytest.mark.parametrize(

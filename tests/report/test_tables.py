@@ -20,7 +20,7 @@ def test_curves_hold_each_folds_epochs_as_they_stand_in_its_file() -> None:
 
 
 def test_curves_take_the_columns_of_all_folds() -> None:
-    other = FoldResults(1, {}, {}, [{"epoch": "0", "lr": "0.1"}], {}, {}, {}, {})
+    other = FoldResults(1, {}, {}, [{"epoch": "0", "lr": "0.1"}], {}, {}, {}, {}, {})
     assert tables.curves([results(0, val={}), other]).splitlines()[::3] == ["fold,epoch,val_dice,lr", "1,0,,0.1"]
 
 
@@ -35,7 +35,7 @@ def test_per_class_adds_the_pixels_of_all_folds() -> None:
 
 
 def test_a_class_without_a_true_pixel_has_no_score() -> None:
-    fold = FoldResults(0, {"val": np.array([[3, 1], [0, 0]])}, {}, [], {}, {}, {}, {})
+    fold = FoldResults(0, {"val": np.array([[3, 1], [0, 0]])}, {}, [], {}, {}, {}, {}, {})
     assert tables.per_class([fold], ["a", "b"]).splitlines()[2] == "val,1,b,,,,,0"
     assert tables.confusion([fold], ["a", "b"]).splitlines()[1:] == [
         "val,a,a,3,0.75",
