@@ -81,23 +81,27 @@ def intervals(
 def mean_interval(values: Sequence[float | None], groups: Sequence[str] | None = None, top: float = 1.0) -> Interval:
     """The interval of a mean over the images that have a value. Without an upper end (`top` is inf, a distance, say) it is
     made on the scale of logarithms."""
-    return _of_mean(np.array([math.nan if value is None else value for value in values], float), _Units(groups, len(values)), top)
+    found = np.array([math.nan if value is None else value for value in values], float)
+    return _of_means(found[:, None], _Units(groups, len(values)), top)
 
 
 def score_intervals(
     per_image: NDArray[np.int64], has_background: bool, groups: Sequence[str] | None = None
 ) -> dict[str, Interval]:
-    """The interval of each score of `SCORES`; per_image is (n, K, K), a confusion an image, and `groups` as for `interval`."""
+    """The interval of each score of `SCORES`, `groups` as for `interval`; per_image is (n, K, K), a confusion an image.
+
+    Of the mean of a score over F folds, if it is (n, F, K, K), with zeros where a fold's model was not asked about an image.
+    """
     first = 1 if has_background else 0
     units = _Units(groups, len(per_image))
-    each = _Pixels.of(per_image)
+    each = _Pixels.of(per_image if per_image.ndim == 4 else per_image[:, None])
     owned = each.sum_by(units)
     means = {"miou": ("iou", 0)} | {name: (name, first) for name in ("dice", "precision", "recall")}
     found = {name: _of_class_mean(owned, of_class, start, units.name) for name, (of_class, start) in means.items()}
-    dice = _mean(each.scores("dice")[:, first:])
-    dice_of_images = np.where(np.isnan(dice) & each.seen[:, first:].any(axis=1), 0.0, dice)
-    found["pixel_accuracy"] = _of_ratio(owned.hits.sum(axis=1), owned.true.sum(axis=1), units.name)
-    found["dice_per_image"] = _of_mean(dice_of_images, units)
+    dice = _mean(each.scores("dice")[..., first:])
+    dice_of_images = np.where(np.isnan(dice) & each.seen[..., first:].any(axis=-1), 0.0, dice)
+    found["pixel_accuracy"] = _of_ratios(owned.hits.sum(axis=-1), owned.true.sum(axis=-1), units.name)
+    found["dice_per_image"] = _of_means(dice_of_images, units)
     return {name: found[name] for name in SCORES}
 
 
@@ -204,25 +208,35 @@ class _Pixels:
 
 
 def _of_class_mean(owned: _Pixels, name: str, first: int, unit: str) -> Interval:
-    """Of the mean of a class score over the classes from `first` on."""
+    """Of the mean of a class score over the classes from `first` on, and over folds; `owned` holds (units, F, K)."""
     total = owned.total()
-    wholes, lefts = total.scores(name)[first:], total.without(owned).scores(name)[:, first:]
-    weights = owned.weights(name)[:, first:]
+    wholes, lefts = (part.scores(name)[..., first:] for part in (total, total.without(owned)))
+    weights = owned.weights(name)[..., first:]
     # The share of each class that is a unit's: classes weigh alike in the mean, however large they are.
-    shares = np.where(np.isnan(wholes), 0, weights / np.maximum(weights.sum(axis=0), 1)).sum(axis=1)
-    return _intervals(_mean(wholes)[None], _mean(lefts)[:, None], shares[:, None], unit)[0]
+    shares = np.where(np.isnan(wholes), np.nan, _shares(weights))
+    return _of_fold_mean(_mean(wholes), _mean(lefts), _mean(shares), unit)
 
 
-def _of_mean(values: Floats, units: _Units, top: float = 1.0) -> Interval:
+def _of_means(values: Floats, units: _Units, top: float = 1.0) -> Interval:
+    """Of the mean of (images, F) values over the images that have one, and over folds."""
     there = ~np.isnan(values)
-    return _of_ratio(units.sum(np.where(there, values, 0.0)), units.sum(there.astype(float)), units.name, top)
+    return _of_ratios(units.sum(np.where(there, values, 0.0)), units.sum(there.astype(float)), units.name, top)
 
 
-def _of_ratio(above: NDArray[Any], below: NDArray[Any], unit: str, top: float = 1.0) -> Interval:
-    """Of sum(above) / sum(below) over the units, which weigh what is below."""
-    whole = _ratio(above.sum(keepdims=True), below.sum(keepdims=True))
-    left = _ratio(above.sum() - above, below.sum() - below)
-    return _intervals(whole, left[:, None], below[:, None].astype(float), unit, top)[0]
+def _of_ratios(above: NDArray[Any], below: NDArray[Any], unit: str, top: float = 1.0) -> Interval:
+    """Of sum(above) / sum(below) of (units, F), averaged over folds. Units weigh what is below."""
+    totals = above.sum(axis=0), below.sum(axis=0)
+    return _of_fold_mean(_ratio(*totals), _ratio(totals[0] - above, totals[1] - below), _shares(below), unit, top)
+
+
+def _of_fold_mean(wholes: Floats, left_out: Floats, shares: Floats, unit: str, top: float = 1.0) -> Interval:
+    """Of the mean over F folds: (F,) scores, (units, F) the same without each unit and the units' shares in each."""
+    weights = np.where(np.isnan(wholes), 0.0, shares).sum(axis=1)
+    return _intervals(_mean(wholes)[None], _mean(left_out)[:, None], weights[:, None], unit, top)[0]
+
+
+def _shares(weights: NDArray[Any]) -> Floats:
+    return weights / np.maximum(weights.sum(axis=0), 1)
 
 
 def _intervals(wholes: Floats, left_out: Floats, weights: Floats, unit: str, top: float = 1.0) -> list[Interval]:

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from segpipe.scores.counts import CLASS_SCORES, SCORES, Confusion, class_scores, image_dice, scores
+from segpipe.scores.counts import CLASS_SCORES, SCORES, Confusion, class_scores, image_dice, mean, scores
 from segpipe.scores.intervals import (
     FEW,
     Interval,
@@ -22,6 +22,7 @@ from segpipe.scores.intervals import (
 )
 
 Counts = NDArray[np.int64]
+NAMES = ("miou", "dice", "precision", "recall", "pixel_accuracy")
 
 
 def results(n_images: int, n_classes: int = 3, seed: int = 0) -> Counts:
@@ -94,7 +95,7 @@ def test_each_score_is_the_one_that_is_reported(has_background: bool) -> None:
     counts = results(9)
     found = score_intervals(counts, has_background)
     assert set(found) == set(SCORES)
-    for name in ("miou", "dice", "precision", "recall", "pixel_accuracy"):
+    for name in NAMES:
         alone = interval(counts, lambda total, name=name: scores([total], has_background)[name])
         assert same_error(found[name], alone), name
     assert close(found["dice_per_image"], mean_interval([image_dice(each, has_background) for each in counts]))
@@ -130,6 +131,33 @@ def same_error(found: Interval, alone: Interval) -> bool:
         for (low, high), each in zip(logits, (found, alone), strict=True)
     ]
     return middles[0] == pytest.approx(middles[1]) and errors[0] == pytest.approx(errors[1])
+
+
+def test_means_over_folds() -> None:
+    """Two models on the same images, and each on images of its own, against `scores` of each fold."""
+
+    def mean_of_folds(total: Counts) -> list[float | None]:
+        folds = [scores([each], True) for each in total]
+        return [mean(fold[name] for fold in folds) for name in NAMES]
+
+    names = ["a", "a", "b", "c", "c", "", "", "d", "e", "f"]
+    same = np.stack([results(10), results(10, seed=1)], axis=1)
+    own = np.where(np.arange(10)[:, None, None, None] % 2 == np.arange(2)[:, None, None], same, 0)
+    for counts in (same, own):
+        for groups in (None, names):
+            found = score_intervals(counts, True, groups)
+            alone = intervals(counts, mean_of_folds, groups)
+            assert all(same_error(found[name], each) for name, each in zip(NAMES, alone, strict=True))
+            # A mean over images: that of the fold's values, where an image has one.
+            values = np.array([[math.nan if (v := image_dice(f, True)) is None else v for f in image] for image in counts])
+            there = ~np.isnan(values)
+            parts = np.stack([np.where(there, values, 0), there], axis=1)
+            dice = interval(parts, lambda total: mean(a / b for a, b in zip(*total, strict=True)), groups)
+            assert same_error(found["dice_per_image"], dice)
+
+
+def test_one_fold_is_no_mean_over_folds() -> None:
+    assert score_intervals(results(9)[:, None], True) == score_intervals(results(9), True)
 
 
 # What must not change them
