@@ -14,7 +14,7 @@ docs/explanation/intervals.md says what the intervals mean, how often they cover
 
 import math
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -27,6 +27,7 @@ FEW = 30
 
 IMAGES, GROUPS = "images", "groups"
 _NO_SPREAD = 1e-12
+_LARGEST = 600.0  # of an exponent: no bound is infinite
 
 Floats = NDArray[np.float64]
 
@@ -256,29 +257,35 @@ def _intervals(wholes: Floats, left_out: Floats, weights: Floats, unit: str, top
 
 
 def _interval(score: float, error: float, margin: float, nothing: Interval, top: float) -> Interval:
-    """`error` is the score's standard error and `margin` that times Student's t; `nothing` is returned, with a reason, where
-    they are no numbers."""
-    kish, n, unit = nothing.effective_n, nothing.n_units, nothing.unit
-    if math.isnan(score) or not n:
-        return Interval(None, None, kish, n, unit, "there is no score")
-    if n == 1 or math.isnan(error):
+    """`error` is the score's standard error and `margin` that times Student's t; `nothing` has the numbers of units."""
+    if math.isnan(score) or not nothing.n_units:
+        return replace(nothing, reason="there is no score")
+    if nothing.n_units == 1 or math.isnan(error):
         # Left out, it leaves no score behind: a class, say, that is in one image only.
-        return Interval(None, None, kish, n, unit, f"it rests on a single {unit.removesuffix('s')}")
-    if error < _NO_SPREAD:
-        if math.isinf(top):
-            return Interval(None, None, kish, n, unit, f"all {unit} have the same value")
+        return replace(nothing, reason=f"it rests on a single {nothing.unit.removesuffix('s')}")
+    if error >= _NO_SPREAD:
+        low, high = _bounds(score, margin, top)
+    elif math.isinf(top):
+        return replace(nothing, reason=f"all {nothing.unit} have the same value")
+    else:
         # All alike, all perfect for instance. If more than this share were otherwise, one of them would have been seen with a
         # probability of 95 % (some 3 / n: the rule of three), and at worst those others score 0, or 1.
-        unseen = 1 - 0.05 ** (1 / kish)
-        return Interval((1 - unseen) * score, (1 - unseen) * score + unseen, kish, n, unit)
+        unseen = 1 - 0.05 ** (1 / nothing.effective_n)
+        low, high = (1 - unseen) * score, (1 - unseen) * score + unseen
+    return replace(nothing, low=low, high=high)
+
+
+def _bounds(score: float, margin: float, top: float) -> tuple[float, float]:
+    if score <= 0 or score >= top:
+        # Units err to both sides and cancel out, as in a calibration error of 0. There is no logit: on the scale of the score.
+        return max(score - margin, 0.0), min(score + margin, top)
     if math.isinf(top):
-        ratio = math.exp(min(margin / score, 700))
-        return Interval(score / ratio, score * ratio, kish, n, unit)
-    ratio = math.exp(min(margin / (score * (1 - score)), 700))
+        ratio = math.exp(min(margin / score, _LARGEST))
+        return score / ratio, score * ratio
+    ratio = math.exp(min(margin / (score * (1 - score)), _LARGEST))
     odds = score / (1 - score)
-    # Their own score stays inside whatever the rounding.
-    low, high = odds / (odds + ratio), odds * ratio / (1 + odds * ratio)
-    return Interval(min(low, score), max(high, score), kish, n, unit)
+    # The score itself stays inside whatever the rounding.
+    return min(odds / (odds + ratio), score), max(1 / (1 + 1 / (odds * ratio)), score)
 
 
 def t_quantile(degrees: Floats) -> Floats:

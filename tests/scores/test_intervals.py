@@ -273,6 +273,24 @@ def test_bounds_are_numbers_around_the_score(seed: int) -> None:
                 assert each.effective_n <= each.n_units + 1e-9
 
 
+def test_errors_that_cancel_out() -> None:
+    """A calibration error is 0 over all images, and of none of them."""
+    counts = np.array([[30, 10], [10, 30], [25, 15], [15, 25]])
+    found = interval(counts, lambda total: float(abs(total[0] - total[1]) / total.sum()))
+    assert found.low == 0
+    assert found.high is not None and 0.1 < found.high <= 1
+
+
+def test_no_bound_is_infinite() -> None:
+    nearly = mean_interval([1.0, 1.0, 1 - 1e-9], top=1.0)
+    assert nearly.high == pytest.approx(1) and nearly.low is not None and nearly.low < 1
+    far = mean_interval([1e-9, 1e9], top=math.inf)
+    assert far.high is not None and math.isfinite(far.high)
+    # Without the one failure the score is within rounding of 1.
+    tiny = mean_interval([1.0] * 3 + [1 - 1e-11])
+    assert tiny.high is not None and not math.isnan(tiny.high)
+
+
 def test_a_name_of_a_group_is_missing() -> None:
     with pytest.raises(ValueError, match="2 names of groups for 3 images"):
         score_intervals(results(3), True, ["a", "b"])
