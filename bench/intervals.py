@@ -4,6 +4,7 @@ Run in the repository: python bench/intervals.py [REPEATS]. Prints the tables of
 the score of a million images; each repeat draws 8, 20, 50 or 100 others. All have two classes of objects and a background.
 """
 
+import math
 import sys
 import warnings
 from collections.abc import Callable
@@ -11,7 +12,7 @@ from collections.abc import Callable
 import numpy as np
 from numpy.typing import NDArray
 
-from segpipe.scores.intervals import Pixels, class_intervals, score_intervals
+from segpipe.scores.intervals import Pixels, class_intervals, score_intervals, t_quantile
 
 Floats = NDArray[np.float64]
 Draw = Callable[[int, np.random.Generator], tuple[NDArray[np.int64], list[str]]]
@@ -42,7 +43,7 @@ def main(repeats: int) -> None:
                 covered.setdefault(f"| {kind} | {score} | {truth[at]:.3f}", []).append(
                     " / ".join(f"{x:.0f}" for x in share[at, :3])
                 )
-            cell = " / ".join(f"{share[0, method]:.0f} ({width[0, method]:.2f})" for method in (0, 3))
+            cell = " / ".join(f"{share[0, method]:.0f} ({width[0, method]:.2f})" for method in (0, 3, 4, 5))
             against.setdefault(f"| {kind}", []).append(cell)
             print(f"{kind}, {n}: {100 - 100 * given[:, 0, 0].mean():.1f} % have no interval of class 2", file=sys.stderr)
     heads = " | ".join(f"n = {n}" for n in NUMBERS)
@@ -69,14 +70,15 @@ def truths(draw: Draw) -> Floats:
 
 
 def all_bounds(counts: NDArray[np.int64], groups: list[str], rng: np.random.Generator, by_group: bool) -> Floats:
-    """(scores, methods, 2) the bounds by jackknife-t, percentile bootstrap, normal and, of the first score only, bootstrap-t."""
+    """(scores, methods, 2) the bounds by jackknife-t, percentile bootstrap, normal; of the first score bootstrap-t too,
+    and jackknife-t with other degrees of freedom: n - 1, and Satterthwaite's."""
     names = groups if by_group else None
     pixels = Pixels.of(counts)
-    means = score_intervals([pixels], True, names)
+    means = score_intervals(pixels, True, names)
     ours = (class_intervals(pixels, names)["dice"][2], *(means[name] for name in SCORES[1:]))
     units = by_units(counts, groups) if by_group else counts[:, None]
     drawn = rng.multinomial(len(units), np.full(len(units), 1 / len(units)), RESAMPLES)
-    found = np.full((len(SCORES), 4, 2), np.nan)
+    found = np.full((len(SCORES), 6, 2), np.nan)
     found[:, 0] = [(each.low, each.high) if each.low is not None else (np.nan, np.nan) for each in ours]
     dices = [image_dices(each) for each in units]
     sums, numbers = np.array([np.nansum(each) for each in dices]), np.array([(~np.isnan(each)).sum() for each in dices])
@@ -90,7 +92,13 @@ def all_bounds(counts: NDArray[np.int64], groups: list[str], rng: np.random.Gene
     )
     error = np.sqrt((len(units) - 1) / len(units) * ((left - whole) ** 2).sum(axis=0))
     found[:, 2] = np.stack([whole - 1.96 * error, whole + 1.96 * error], axis=-1)
-    found[0, 3] = bootstrap_t(2 * parts[0][:, 2], parts[1][:, 2] + parts[2][:, 2], drawn)
+    below = parts[1][:, 2] + parts[2][:, 2]
+    found[0, 3] = bootstrap_t(2 * parts[0][:, 2], below, drawn)
+    n = (below > 0).sum()
+    logit, error_of_it = np.log(whole[0] / (1 - whole[0])), math.sqrt((n - 1) / n * ((left[:, 0] - whole[0]) ** 2).sum())
+    for method, degrees in ((4, n - 1), (5, (below**2).sum() ** 2 / (below**4).sum() - 1)):
+        margin = t_quantile(np.array([max(degrees, 1.0)]))[0] * error_of_it / (whole[0] * (1 - whole[0]))
+        found[0, method] = 1 / (1 + np.exp(-(logit + margin * np.array([-1, 1]))))
     # All methods are asked where ours answers.
     found[np.isnan(found[:, 0, 0])] = np.nan
     return found

@@ -29,7 +29,7 @@ def of_classes(results: Sequence[FoldResults], part: str, index: pd.DataFrame) -
     """Of each class's scores from the counts of all folds added."""
     there = [each for each in results if part in each.counts]
     folds = _pixels(there, part)
-    added = Pixels(*(np.sum([getattr(each, name) for each in folds], axis=0) for name in ("hits", "true", "seen")))
+    added = Pixels(folds.hits.sum(axis=1), folds.true.sum(axis=1), folds.seen.sum(axis=1))
     return intervals.class_intervals(added, _groups(there, part, index))
 
 
@@ -64,17 +64,15 @@ def _groups(results: Sequence[FoldResults], part: str, index: pd.DataFrame) -> l
     return groups if any(groups) else None
 
 
-def _pixels(results: Sequence[FoldResults], part: str) -> list[Pixels]:
-    """Of each fold, over the images that any fold predicted."""
+def _pixels(results: Sequence[FoldResults], part: str) -> Pixels:
+    """(images, folds, classes), over the images that any fold predicted."""
     places = {item: number for number, item in enumerate(_ids(results, part))}
-    found = []
-    for each in results:
-        held = each.pixels[part]
-        whole = np.zeros((3, len(places), held.shape[2]), np.int64)
-        whole[:, [places[item] for item in each.dice[part]]] = held
-        true, seen, hits = whole
-        found.append(Pixels(hits, true, seen))
-    return found
+    n_classes = results[0].pixels[part].shape[2]
+    whole = np.zeros((3, len(places), len(results), n_classes), np.int64)
+    for fold, each in enumerate(results):
+        whole[:, [places[item] for item in each.dice[part]], fold] = each.pixels[part]
+    true, seen, hits = whole
+    return Pixels(hits, true, seen)
 
 
 def _numbers(found: Interval) -> list[object]:

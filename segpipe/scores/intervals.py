@@ -14,7 +14,7 @@ docs/explanation/intervals.md says what the intervals mean, how often they cover
 
 import math
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -27,6 +27,7 @@ FEW = 30
 
 IMAGES, GROUPS = "images", "groups"
 _NO_SPREAD = 1e-12
+_LARGEST = 600.0  # of an exponent: no bound is infinite
 
 Floats = NDArray[np.float64]
 
@@ -81,25 +82,25 @@ def intervals(
 def mean_interval(values: Sequence[float | None], groups: Sequence[str] | None = None, top: float = 1.0) -> Interval:
     """The interval of a mean over the images that have a value. Without an upper end (`top` is inf, a distance, say) it is
     made on the scale of logarithms."""
-    return _of_mean(np.array([math.nan if value is None else value for value in values], float), _Units(groups, len(values)), top)
+    found = np.array([math.nan if value is None else value for value in values], float)
+    return _of_means(found[:, None], _Units(groups, len(values)), top)
 
 
-def score_intervals(folds: Sequence["Pixels"], has_background: bool, groups: Sequence[str] | None = None) -> dict[str, Interval]:
-    """The interval of the mean over the folds of each score of `SCORES`, of one fold its own.
+def score_intervals(pixels: "Pixels", has_background: bool, groups: Sequence[str] | None = None) -> dict[str, Interval]:
+    """The interval of each score of `SCORES`, `groups` as for `interval`, from the (n, K) pixels of n images.
 
-    folds: of each fold's model the pixels (n, K) of the same n images, all 0 where it did not predict one. `groups` as for
-    `interval`. An image that several folds predicted is left out of all at once.
+    Of the mean of a score over F folds, if they are (n, F, K), with zeros where a fold's model was not asked about an image.
     """
     first = 1 if has_background else 0
-    units = _Units(groups, len(folds[0].hits))
-    owned = [each.sum_by(units) for each in folds]
+    units = _Units(groups, len(pixels.hits))
+    each = pixels if pixels.hits.ndim == 3 else Pixels(pixels.hits[:, None], pixels.true[:, None], pixels.seen[:, None])
+    owned = each.sum_by(units)
     means = {"miou": ("iou", 0)} | {name: (name, first) for name in ("dice", "precision", "recall")}
-    found = {
-        name: _of_folds([_class_mean(each, of_class, start) for each in owned], units.name)
-        for name, (of_class, start) in means.items()
-    }
-    found["pixel_accuracy"] = _of_folds([_fraction(each.hits.sum(axis=1), each.true.sum(axis=1)) for each in owned], units.name)
-    found["dice_per_image"] = _of_folds([_image_mean(each, first, units) for each in folds], units.name)
+    found = {name: _of_class_mean(owned, of_class, start, units.name) for name, (of_class, start) in means.items()}
+    dice = _mean(each.scores("dice")[..., first:])
+    dice_of_images = np.where(np.isnan(dice) & each.seen[..., first:].any(axis=-1), 0.0, dice)
+    found["pixel_accuracy"] = _of_ratios(owned.hits.sum(axis=-1), owned.true.sum(axis=-1), units.name)
+    found["dice_per_image"] = _of_means(dice_of_images, units)
     return {name: found[name] for name in SCORES}
 
 
@@ -205,56 +206,36 @@ class Pixels:
         }[name]
 
 
-@dataclass(frozen=True)
-class _LeftOut:
-    """A score, (units,) the same without each unit, and (units,) the share of it that is each unit's."""
-
-    whole: Floats
-    left: Floats
-    shares: Floats
-
-
-def _of_folds(folds: Sequence[_LeftOut], unit: str) -> Interval:
-    """Of the mean over the folds that have the score."""
-    wholes, lefts = np.array([float(each.whole) for each in folds]), np.stack([each.left for each in folds], axis=1)
-    shares = np.sum([each.shares for each in folds], axis=0)
-    return _intervals(_mean(wholes)[None], _mean(lefts)[:, None], shares[:, None], unit)[0]
-
-
-def _class_mean(owned: Pixels, name: str, first: int) -> _LeftOut:
-    """The mean of a class score over the classes from `first` on."""
+def _of_class_mean(owned: Pixels, name: str, first: int, unit: str) -> Interval:
+    """Of the mean of a class score over the classes from `first` on, and over folds; `owned` holds (units, F, K)."""
     total = owned.total()
-    wholes, lefts = total.scores(name)[first:], total.without(owned).scores(name)[:, first:]
-    weights = owned.weights(name)[:, first:]
+    wholes, lefts = (part.scores(name)[..., first:] for part in (total, total.without(owned)))
+    weights = owned.weights(name)[..., first:]
     # The share of each class that is a unit's: classes weigh alike in the mean, however large they are.
-    shares = np.where(np.isnan(wholes), 0, weights / np.maximum(weights.sum(axis=0), 1)).sum(axis=1)
-    return _LeftOut(_mean(wholes), _mean(lefts), shares)
+    shares = np.where(np.isnan(wholes), np.nan, _shares(weights))
+    return _of_fold_mean(_mean(wholes), _mean(lefts), _mean(shares), unit)
 
 
-def _image_mean(pixels: Pixels, first: int, units: _Units) -> _LeftOut:
-    """The mean of the images' own Dice, as `image_dice` has it."""
-    dice = _mean(pixels.scores("dice")[:, first:])
-    dice = np.where(np.isnan(dice) & pixels.seen[:, first:].any(axis=1), 0.0, dice)
-    there = ~np.isnan(dice)
-    return _fraction(units.sum(np.where(there, dice, 0.0)), units.sum(there.astype(float)))
-
-
-def _fraction(above: NDArray[Any], below: NDArray[Any]) -> _LeftOut:
-    """sum(above) / sum(below) over the units, which weigh what is below."""
-    whole = _ratio(above.sum(keepdims=True), below.sum(keepdims=True))[0]
-    return _LeftOut(whole, _ratio(above.sum() - above, below.sum() - below), below / max(below.sum(), 1))
-
-
-def _of_mean(values: Floats, units: _Units, top: float = 1.0) -> Interval:
+def _of_means(values: Floats, units: _Units, top: float = 1.0) -> Interval:
+    """Of the mean of (images, F) values over the images that have one, and over folds."""
     there = ~np.isnan(values)
-    return _of_ratio(units.sum(np.where(there, values, 0.0)), units.sum(there.astype(float)), units.name, top)
+    return _of_ratios(units.sum(np.where(there, values, 0.0)), units.sum(there.astype(float)), units.name, top)
 
 
-def _of_ratio(above: NDArray[Any], below: NDArray[Any], unit: str, top: float = 1.0) -> Interval:
-    """Of sum(above) / sum(below) over the units, which weigh what is below."""
-    whole = _ratio(above.sum(keepdims=True), below.sum(keepdims=True))
-    left = _ratio(above.sum() - above, below.sum() - below)
-    return _intervals(whole, left[:, None], below[:, None].astype(float), unit, top)[0]
+def _of_ratios(above: NDArray[Any], below: NDArray[Any], unit: str, top: float = 1.0) -> Interval:
+    """Of sum(above) / sum(below) of (units, F), averaged over folds. Units weigh what is below."""
+    totals = above.sum(axis=0), below.sum(axis=0)
+    return _of_fold_mean(_ratio(*totals), _ratio(totals[0] - above, totals[1] - below), _shares(below), unit, top)
+
+
+def _of_fold_mean(wholes: Floats, left_out: Floats, shares: Floats, unit: str, top: float = 1.0) -> Interval:
+    """Of the mean over F folds: (F,) scores, (units, F) the same without each unit and the units' shares in each."""
+    weights = np.where(np.isnan(wholes), 0.0, shares).sum(axis=1)
+    return _intervals(_mean(wholes)[None], _mean(left_out)[:, None], weights[:, None], unit, top)[0]
+
+
+def _shares(weights: NDArray[Any]) -> Floats:
+    return weights / np.maximum(weights.sum(axis=0), 1)
 
 
 def _intervals(wholes: Floats, left_out: Floats, weights: Floats, unit: str, top: float = 1.0) -> list[Interval]:
@@ -274,29 +255,35 @@ def _intervals(wholes: Floats, left_out: Floats, weights: Floats, unit: str, top
 
 
 def _interval(score: float, error: float, margin: float, nothing: Interval, top: float) -> Interval:
-    """`error` is the score's standard error and `margin` that times Student's t; `nothing` is returned, with a reason, where
-    they are no numbers."""
-    kish, n, unit = nothing.effective_n, nothing.n_units, nothing.unit
-    if math.isnan(score) or not n:
-        return Interval(None, None, kish, n, unit, "there is no score")
-    if n == 1 or math.isnan(error):
+    """`error` is the score's standard error and `margin` that times Student's t; `nothing` has the numbers of units."""
+    if math.isnan(score) or not nothing.n_units:
+        return replace(nothing, reason="there is no score")
+    if nothing.n_units == 1 or math.isnan(error):
         # Left out, it leaves no score behind: a class, say, that is in one image only.
-        return Interval(None, None, kish, n, unit, f"it rests on a single {unit.removesuffix('s')}")
-    if error < _NO_SPREAD:
-        if math.isinf(top):
-            return Interval(None, None, kish, n, unit, f"all {unit} have the same value")
+        return replace(nothing, reason=f"it rests on a single {nothing.unit.removesuffix('s')}")
+    if error >= _NO_SPREAD:
+        low, high = _bounds(score, margin, top)
+    elif math.isinf(top):
+        return replace(nothing, reason=f"all {nothing.unit} have the same value")
+    else:
         # All alike, all perfect for instance. If more than this share were otherwise, one of them would have been seen with a
         # probability of 95 % (some 3 / n: the rule of three), and at worst those others score 0, or 1.
-        unseen = 1 - 0.05 ** (1 / kish)
-        return Interval((1 - unseen) * score, (1 - unseen) * score + unseen, kish, n, unit)
+        unseen = 1 - 0.05 ** (1 / nothing.effective_n)
+        low, high = (1 - unseen) * score, (1 - unseen) * score + unseen
+    return replace(nothing, low=low, high=high)
+
+
+def _bounds(score: float, margin: float, top: float) -> tuple[float, float]:
+    if score <= 0 or score >= top:
+        # Units err to both sides and cancel out, as in a calibration error of 0. There is no logit: on the scale of the score.
+        return max(score - margin, 0.0), min(score + margin, top)
     if math.isinf(top):
-        ratio = math.exp(min(margin / score, 700))
-        return Interval(score / ratio, score * ratio, kish, n, unit)
-    ratio = math.exp(min(margin / (score * (1 - score)), 700))
+        ratio = math.exp(min(margin / score, _LARGEST))
+        return score / ratio, score * ratio
+    ratio = math.exp(min(margin / (score * (1 - score)), _LARGEST))
     odds = score / (1 - score)
-    # Their own score stays inside whatever the rounding.
-    low, high = odds / (odds + ratio), odds * ratio / (1 + odds * ratio)
-    return Interval(min(low, score), max(high, score), kish, n, unit)
+    # The score itself stays inside whatever the rounding.
+    return min(odds / (odds + ratio), score), max(1 / (1 + 1 / (odds * ratio)), score)
 
 
 def t_quantile(degrees: Floats) -> Floats:

@@ -23,6 +23,7 @@ from segpipe.scores.intervals import (
 )
 
 Counts = NDArray[np.int64]
+NAMES = ("miou", "dice", "precision", "recall", "pixel_accuracy")
 
 
 def results(n_images: int, n_classes: int = 3, seed: int = 0) -> Counts:
@@ -93,9 +94,9 @@ def test_quantiles_of_student() -> None:
 def test_each_score_is_the_one_that_is_reported(has_background: bool) -> None:
     """All at once agrees with one at a time, through `scores` themselves."""
     counts = results(9)
-    found = score_intervals([Pixels.of(counts)], has_background)
+    found = score_intervals(Pixels.of(counts), has_background)
     assert set(found) == set(SCORES)
-    for name in ("miou", "dice", "precision", "recall", "pixel_accuracy"):
+    for name in NAMES:
         alone = interval(counts, lambda total, name=name: scores([total], has_background)[name])
         assert same_error(found[name], alone), name
     assert close(found["dice_per_image"], mean_interval([image_dice(each, has_background) for each in counts]))
@@ -119,7 +120,7 @@ def test_with_its_weights_a_score_of_ones_own_is_treated_alike() -> None:
         assert all(close(a, b) for a, b in zip(own, class_intervals(Pixels.of(counts), groups)["dice"], strict=True))
         right, pixels = np.trace(counts, axis1=1, axis2=2), counts.sum(axis=(1, 2))
         accuracy = interval(np.stack([right, pixels], axis=1), lambda total: total[0] / total[1], groups, pixels)
-        assert close(accuracy, score_intervals([Pixels.of(counts)], True, groups)["pixel_accuracy"])
+        assert close(accuracy, score_intervals(Pixels.of(counts), True, groups)["pixel_accuracy"])
 
 
 def same_error(found: Interval, alone: Interval) -> bool:
@@ -133,18 +134,31 @@ def same_error(found: Interval, alone: Interval) -> bool:
     return middles[0] == pytest.approx(middles[1]) and errors[0] == pytest.approx(errors[1])
 
 
-def test_the_mean_over_folds_is_the_one_that_is_reported() -> None:
-    """Two models on the same images; and two that have images of their own, as on validation parts."""
-    both, apart = results(9), results(9, seed=1)
-    own = np.zeros_like(both), np.zeros_like(both)
-    own[0][:5], own[1][5:] = both[:5], both[5:]
-    for pair in ((both, apart), own):
-        found = score_intervals([Pixels.of(each) for each in pair], True)
-        for name in ("miou", "dice", "precision", "recall", "pixel_accuracy"):
-            stacked = np.stack(pair, axis=1)
-            alone = interval(stacked, lambda total, name=name: mean(scores([each], True)[name] for each in total))
-            assert same_error(found[name], alone), name
-        assert score_intervals([Pixels.of(pair[0])] * 2, True) == score_intervals([Pixels.of(pair[0])], True)
+def test_means_over_folds() -> None:
+    """Two models on the same images, and each on images of its own, against `scores` of each fold."""
+
+    def mean_of_folds(total: Counts) -> list[float | None]:
+        folds = [scores([each], True) for each in total]
+        return [mean(fold[name] for fold in folds) for name in NAMES]
+
+    names = ["a", "a", "b", "c", "c", "", "", "d", "e", "f"]
+    same = np.stack([results(10), results(10, seed=1)], axis=1)
+    own = np.where(np.arange(10)[:, None, None, None] % 2 == np.arange(2)[:, None, None], same, 0)
+    for counts in (same, own):
+        for groups in (None, names):
+            found = score_intervals(Pixels.of(counts), True, groups)
+            alone = intervals(counts, mean_of_folds, groups)
+            assert all(same_error(found[name], each) for name, each in zip(NAMES, alone, strict=True))
+            # A mean over images: that of the fold's values, where an image has one.
+            values = np.array([[math.nan if (v := image_dice(f, True)) is None else v for f in image] for image in counts])
+            there = ~np.isnan(values)
+            parts = np.stack([np.where(there, values, 0), there], axis=1)
+            dice = interval(parts, lambda total: mean(a / b for a, b in zip(*total, strict=True)), groups)
+            assert same_error(found["dice_per_image"], dice)
+
+
+def test_one_fold_is_no_mean_over_folds() -> None:
+    assert score_intervals(Pixels.of(results(9)[:, None]), True) == score_intervals(Pixels.of(results(9)), True)
 
 
 # What must not change them
@@ -156,11 +170,11 @@ def test_order_and_scale_change_nothing(seed: int) -> None:
     order = np.random.default_rng(seed).permutation(12)
     for names, others in ((None, None), (groups, [groups[at] for at in order])):
         first = class_intervals(Pixels.of(counts), names) | {
-            name: [each] for name, each in score_intervals([Pixels.of(counts)], True, names).items()
+            name: [each] for name, each in score_intervals(Pixels.of(counts), True, names).items()
         }
         for changed, labels in ((counts[order], others), (7 * counts, names)):
             again = class_intervals(Pixels.of(changed), labels) | {
-                n: [each] for n, each in score_intervals([Pixels.of(changed)], True, labels).items()
+                n: [each] for n, each in score_intervals(Pixels.of(changed), True, labels).items()
             }
             assert all(close(a, b) for name in first for a, b in zip(first[name], again[name], strict=True))
 
@@ -168,7 +182,7 @@ def test_order_and_scale_change_nothing(seed: int) -> None:
 def test_groups_of_one_image_each_are_no_groups() -> None:
     counts = results(8)
     names = [f"patient {number}" for number in range(8)]
-    assert score_intervals([Pixels.of(counts)], True, names) == score_intervals([Pixels.of(counts)], True)
+    assert score_intervals(Pixels.of(counts), True, names) == score_intervals(Pixels.of(counts), True)
     assert class_intervals(Pixels.of(counts), [""] * 8) == class_intervals(Pixels.of(counts))
 
 
@@ -199,7 +213,7 @@ def test_images_of_unlike_sizes_count_as_fewer() -> None:
 
 
 def test_nothing_is_said_of_a_single_image() -> None:
-    for found in (*score_intervals([Pixels.of(results(1))], True).values(), mean_interval([0.5]), mean_interval([0.5, None])):
+    for found in (*score_intervals(Pixels.of(results(1)), True).values(), mean_interval([0.5]), mean_interval([0.5, None])):
         assert (found.low, found.high) == (None, None)
         assert found.reason
 
@@ -215,13 +229,13 @@ def test_nothing_is_said_of_a_class_in_a_single_image_however_often_it_is_wrongl
 def test_nothing_is_said_where_there_is_no_score() -> None:
     nothing = np.zeros((4, 2, 2), np.int64)
     for found in (
-        *score_intervals([Pixels.of(nothing)], True).values(),
+        *score_intervals(Pixels.of(nothing), True).values(),
         *class_intervals(Pixels.of(nothing))["iou"],
         mean_interval([None, None]),
     ):
         assert (found.low, found.high, found.reason) == (None, None, "there is no score")
     assert mean_interval([]).reason == "there is no score"
-    assert {each.reason for each in score_intervals([Pixels.of(nothing[:0])], True).values()} == {"there is no score"}
+    assert {each.reason for each in score_intervals(Pixels.of(nothing[:0]), True).values()} == {"there is no score"}
 
 
 def test_two_images_are_hardly_anything() -> None:
@@ -261,9 +275,7 @@ def test_bounds_are_numbers_around_the_score(seed: int) -> None:
     rng = np.random.default_rng(seed)
     counts = results(int(rng.integers(1, 6)), seed=seed) // int(10 ** rng.integers(0, 3))
     totals = class_scores(counts.sum(axis=0)) | {name: [value] for name, value in scores(list(counts), True).items()}
-    found = class_intervals(Pixels.of(counts)) | {
-        name: [each] for name, each in score_intervals([Pixels.of(counts)], True).items()
-    }
+    found = class_intervals(Pixels.of(counts)) | {name: [each] for name, each in score_intervals(Pixels.of(counts), True).items()}
     for name, values in totals.items():
         for value, each in zip(values, found[name], strict=True):
             assert (each.low is None) == (each.high is None) == bool(each.reason)
@@ -272,9 +284,27 @@ def test_bounds_are_numbers_around_the_score(seed: int) -> None:
                 assert each.effective_n <= each.n_units + 1e-9
 
 
+def test_errors_that_cancel_out() -> None:
+    """A calibration error is 0 over all images, and of none of them."""
+    counts = np.array([[30, 10], [10, 30], [25, 15], [15, 25]])
+    found = interval(counts, lambda total: float(abs(total[0] - total[1]) / total.sum()))
+    assert found.low == 0
+    assert found.high is not None and 0.1 < found.high <= 1
+
+
+def test_no_bound_is_infinite() -> None:
+    nearly = mean_interval([1.0, 1.0, 1 - 1e-9], top=1.0)
+    assert nearly.high == pytest.approx(1) and nearly.low is not None and nearly.low < 1
+    far = mean_interval([1e-9, 1e9], top=math.inf)
+    assert far.high is not None and math.isfinite(far.high)
+    # Without the one failure the score is within rounding of 1.
+    tiny = mean_interval([1.0] * 3 + [1 - 1e-11])
+    assert tiny.high is not None and not math.isnan(tiny.high)
+
+
 def test_a_name_of_a_group_is_missing() -> None:
     with pytest.raises(ValueError, match="2 names of groups for 3 images"):
-        score_intervals([Pixels.of(results(3))], True, ["a", "b"])
+        score_intervals(Pixels.of(results(3)), True, ["a", "b"])
 
 
 # Coverage and speed
@@ -303,7 +333,7 @@ def test_twenty_thousand_images_of_21_classes_take_no_time() -> None:
     counts = np.random.default_rng(0).integers(0, 50, (20_000, 21, 21))
     # CPU time of the process: others may be using the machine.
     start = time.process_time()
-    found = score_intervals([Pixels.of(counts)], True), class_intervals(Pixels.of(counts))
+    found = score_intervals(Pixels.of(counts), True), class_intervals(Pixels.of(counts))
     assert time.process_time() - start < 4
     assert found[0]["miou"].n_units == 20_000
 
@@ -342,6 +372,6 @@ def test_few_images_are_said_to_be_few() -> None:
 def test_counts_are_not_changed() -> None:
     counts: Confusion = results(4)
     before = counts.copy()
-    score_intervals([Pixels.of(counts)], True, ["a", "a", "b", "b"])
+    score_intervals(Pixels.of(counts), True, ["a", "a", "b", "b"])
     class_intervals(Pixels.of(counts), ["a", "a", "b", "b"])
     assert (counts == before).all()
