@@ -56,3 +56,11 @@ def classes_of(logits: Tensor) -> Tensor:
         # A logit above 0 is a probability above a half.
         return (logits[..., 0, :, :] > 0).to(torch.uint8)
     return logits.argmax(dim=-3).to(torch.uint8)
+
+
+def probabilities_of(logits: Tensor) -> Tensor:
+    """(..., K, H, W) logits to the probability of each class, of the same shape; one logit gives two, background first."""
+    if logits.shape[-3] == 1:
+        # Each by its own sigmoid: 1 - p would lose what is left of a small one.
+        return torch.cat([(-logits).sigmoid(), logits.sigmoid()], dim=-3)
+    return logits.softmax(dim=-3)

@@ -5,31 +5,28 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-import torch
-
 from segpipe import paths
 from segpipe.annotations.items import Item
 from segpipe.console.progress import track
 from segpipe.dataset import pack
 from segpipe.errors import DataError, PipelineError
 from segpipe.images import overlay
-from segpipe.images.decode import decode_image, with_channels
+from segpipe.images.decode import decode_image
 from segpipe.images.encode import encode_mask, encode_png
 from segpipe.images.palette import colours
-from segpipe.inference import onnx_session, written
+from segpipe.inference import written
 from segpipe.inference.attention import predict_attention
 from segpipe.inference.attention_maps import has_attention
 from segpipe.inference.heat_maps import heat_maps
 from segpipe.inference.predict import Forward, predict_classes
 from segpipe.inference.written import Written
-from segpipe.models import model_file, origin
+from segpipe.models import origin
 from segpipe.models.model_file import Card
-from segpipe.models.origin import image_kind
 from segpipe.models.segmenter import Segmenter
 from segpipe.params.architectures import ARCHITECTURES
 from segpipe.reproducibility.fingerprint import data_hash
 from segpipe.training import device as devices
-from segpipe.workflows import predict_inputs
+from segpipe.workflows import predict_inputs, predictor
 
 
 def predict(inputs: Sequence[Path], model: Path, out: Path, device: str, attention: bool) -> tuple[str, str]:
@@ -82,16 +79,13 @@ def _model(path: Path, requested: str, attention: bool) -> tuple[Forward, Card, 
             f"--attention: {path} gives logits alone. Name the torch model: --model models/fold0/model.safetensors."
         )
 
-    if path.suffix == ".onnx":
-        forward, card = onnx_session.load(path)
-        return forward, card, torch.device("cpu"), None
-    segmenter, card = model_file.load(path)
+    loaded = predictor.load(path, requested)
+    if not isinstance(loaded.forward, Segmenter):
+        return loaded.forward, loaded.card, loaded.device, None
     if attention:
-        _require_attention(segmenter, card)
-    device = devices.select_device(requested)
-    devices.configure_determinism(card.training["params"]["threads"], deterministic=True)
-    segmenter = segmenter.to(memory_format=torch.channels_last).to(device)
-    return segmenter, card, device, segmenter if attention else None
+        _require_attention(loaded.forward, loaded.card)
+    devices.configure_determinism(loaded.card.training["params"]["threads"], deterministic=True)
+    return loaded.forward, loaded.card, loaded.device, loaded.forward if attention else None
 
 
 def _require_this_project(path: Path, card: Card) -> None:
@@ -134,10 +128,4 @@ def _predict_one(item: Item, out: Written, forward: Forward, card: Card, device:
 
 def _fitting(item: Item, card: Card) -> Any:
     """The image (H, W, C). Raises DataError for one that cannot be read, and for another kind than the model knows."""
-    own = decode_image(item.image.read(), item.source)
-    image, bits = with_channels(own, card.channels), 8 * own.dtype.itemsize
-    if (image.shape[2], bits) != (card.channels, card.bits):
-        wanted = image_kind(card.channels, card.bits)
-        problem = f"an image that is {image_kind(own.shape[2], bits)}, but the model knows {wanted} ones"
-        raise DataError(item.source, problem, f"Save it as {wanted}, as the training images are.")
-    return image
+    return predictor.fit(decode_image(item.image.read(), item.source), card, item.source)
