@@ -1,7 +1,9 @@
 """Images in, class masks and overlays out, with a torch or an ONNX model."""
 
+import contextlib
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -10,21 +12,23 @@ from segpipe.annotations.items import Item
 from segpipe.console.progress import track
 from segpipe.dataset import pack
 from segpipe.errors import DataError, PipelineError
-from segpipe.images import overlay
+from segpipe.images import overlay, tiff_rows
 from segpipe.images.decode import decode_image
 from segpipe.images.encode import encode_mask, encode_png
 from segpipe.images.palette import colours
+from segpipe.images.rows import Rows
 from segpipe.inference import written
 from segpipe.inference.attention import predict_attention
 from segpipe.inference.attention_maps import has_attention
 from segpipe.inference.heat_maps import heat_maps
-from segpipe.inference.predict import Forward, predict_classes
+from segpipe.inference.predict import Forward, has_rows_to_spare, predict_ids
 from segpipe.inference.written import Written
 from segpipe.models import origin
 from segpipe.models.model_file import Card
 from segpipe.models.segmenter import Segmenter
 from segpipe.params.architectures import ARCHITECTURES
 from segpipe.reproducibility.fingerprint import data_hash
+from segpipe.storage.byte_source import FileRange
 from segpipe.training import device as devices
 from segpipe.workflows import predict_inputs, predictor
 
@@ -116,16 +120,26 @@ def _require_attention(segmenter: Segmenter, card: Card) -> None:
 
 def _predict_one(item: Item, out: Written, forward: Forward, card: Card, device: Any, looks: Segmenter | None) -> None:
     """One image: its mask, its overlay, and where `looks` looks. Raises DataError for one that cannot be read or does not fit."""
-    image = _fitting(item, card)
-    classes = predict_classes(forward, image, card.infer, card.long_side, device, item.source).classes
-    out.write(f"masks/{item.id}.png", encode_mask(classes))
-    picture = overlay.overlay(overlay.displayed(image), classes, colours(len(card.classes)))
-    out.write(f"overlays/{item.id}.png", encode_png(picture))
-    if looks:
-        levels = predict_attention(looks, image, card.infer, card.long_side, device)
-        out.write(f"attention/{item.id}.png", encode_png(heat_maps(overlay.displayed(image), levels)))
+    with _opened(item, card) as image:
+        ids = predict_ids(forward, image, card.infer, card.long_side, device, item.source)
+        out.write(f"masks/{item.id}.png", encode_mask(ids))
+        out.write(f"overlays/{item.id}.png", encode_png(overlay.overlay_of(image, ids, colours(len(card.classes)))))
+        if looks:
+            levels = predict_attention(looks, image[:], card.infer, card.long_side, device)
+            out.write(f"attention/{item.id}.png", encode_png(heat_maps(overlay.displayed(image[:]), levels)))
 
 
-def _fitting(item: Item, card: Card) -> Any:
-    """The image (H, W, C). Raises DataError for one that cannot be read, and for another kind than the model knows."""
-    return predictor.fit(decode_image(item.image.read(), item.source), card, item.source)
+@contextlib.contextmanager
+def _opened(item: Item, card: Card) -> Iterator[Rows]:
+    """The image (H, W, C); of a large TIFF that is cut into tiles, no more is read than is asked for.
+
+    Raises DataError for one that cannot be read, and for another kind than the model knows.
+    """
+    source = item.image
+    if isinstance(source, FileRange) and source.size is None:
+        with tiff_rows.opened(source.file, item.source) as rows:
+            if rows and has_rows_to_spare(rows.shape, card.infer, card.long_side):
+                predictor.require_kind(rows.shape[2], 8 * rows.dtype.itemsize, card, item.source)
+                yield replace(rows, as_rgb=rows.shape[2] < card.channels)
+                return
+    yield predictor.fit(decode_image(source.read(), item.source), card, item.source)

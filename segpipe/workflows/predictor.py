@@ -77,12 +77,16 @@ def load(path: Path, device: str = "auto") -> Predictor:
 
 def fit(pixels: NDArray[Any], card: Card, name: str) -> NDArray[Any]:
     """(H, W, C) with as many channels as the model knows. Raises DataError for another kind of image than that."""
-    image, bits = with_channels(pixels, card.channels), 8 * pixels.dtype.itemsize
-    if (image.shape[2], bits) != (card.channels, card.bits):
+    require_kind(pixels.shape[2], 8 * pixels.dtype.itemsize, card, name)
+    return with_channels(pixels, card.channels)
+
+
+def require_kind(channels: int, bits: int, card: Card, name: str) -> None:
+    """Raises DataError for an image of other channels or bits than the model knows; gray is RGB, too."""
+    if (channels, bits) not in ((card.channels, card.bits), (1 if card.channels == 3 else card.channels, card.bits)):
         wanted = image_kind(card.channels, card.bits)
-        problem = f"an image that is {image_kind(pixels.shape[2], bits)}, but the model knows {wanted} ones"
+        problem = f"an image that is {image_kind(channels, bits)}, but the model knows {wanted} ones"
         raise DataError(name, problem, f"Save it as {wanted}, as the training images are.")
-    return image
 
 
 @contextlib.contextmanager
