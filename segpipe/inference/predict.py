@@ -1,6 +1,5 @@
 """One image of any size to logits at its own resolution: whole up to a pixel budget, overlapping tiles above."""
 
-from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -15,12 +14,10 @@ from segpipe.images.resize import shrink_image, shrunk_size
 from segpipe.images.rows import Rows
 from segpipe.images.to_tensor import channels_first, unit_values
 from segpipe.images.value_range import as_values
+from segpipe.inference.average import Forward, over_flips
 from segpipe.inference.tiles import blended
 from segpipe.models.segmenter import classes_of
 from segpipe.params.schema import InferParams
-
-Forward = Callable[[Tensor], Tensor]
-"""(1, C, H, W) values in [0, 1] to logits (1, K, H, W): a torch model or an ONNX session."""
 
 
 @dataclass(frozen=True)
@@ -53,6 +50,7 @@ def predict_ids(
     """
     if not has_rows_to_spare(image.shape, params, long_side):
         return predict_classes(forward, image[:], params, long_side, device, name).classes
+    forward = over_flips(forward, params.flips)
     ids = np.empty(image.shape[:2], np.uint8)
     for rows, columns, logits in blended(forward, image, lambda part: _values(part, device), params):
         require_finite(logits, name)
@@ -70,8 +68,10 @@ def has_rows_to_spare(shape: tuple[int, ...], params: InferParams, long_side: in
 def predict_logits(forward: Forward, image: NDArray[Any], params: InferParams, long_side: int, device: torch.device) -> Tensor:
     """(H, W, C) uint8 or uint16 to float32 logits (K, H, W) on the device.
 
-    An image larger than `long_side` is shrunk first, as in training, and its logits are enlarged again.
+    An image larger than `long_side` is shrunk first, as in training, and its logits are enlarged again. With `flips` they are
+    the logarithms of mean probabilities.
     """
+    forward = over_flips(forward, params.flips)
     # Shrunk as values: rounded to 16 bits again they would be others.
     small = shrink_image(as_values(image), long_side)
     height, width = small.shape[:2]
