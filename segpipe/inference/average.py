@@ -5,15 +5,15 @@ from collections.abc import Callable, Sequence
 import torch
 from torch import Tensor
 
-Forward = Callable[[Tensor], Tensor]
-"""(1, C, H, W) values in [0, 1] to logits (1, K, H, W): a torch model or an ONNX session."""
+Logits = Callable[[Tensor], Tensor]
+"""(1, C, H, W) values to logits (1, K, H, W)."""
 
 VIEWS = {"none": 1, "horizontal": 2, "both": 4, "all": 8}
 """How many views of an image each rule of infer.flips takes, of those that `_turned` numbers."""
 SMALLEST = torch.finfo(torch.float32).tiny
 
 
-def over_flips(forward: Forward, flips: str) -> Forward:
+def over_flips(forward: Logits, flips: str) -> Logits:
     """The mean over the image and its flips, as infer.flips says; the function itself for none.
 
     As the sums are paired, a flip of the image flips the mean to the bit, where it does so to what is averaged.
@@ -28,7 +28,7 @@ def over_flips(forward: Forward, flips: str) -> Forward:
     return mean
 
 
-def over_models(forwards: Sequence[Forward]) -> Forward:
+def over_models(forwards: Sequence[Logits]) -> Logits:
     """The mean over several models of the same classes; the function itself for one."""
     if len(forwards) == 1:
         return forwards[0]

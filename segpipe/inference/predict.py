@@ -1,5 +1,6 @@
 """One image of any size to logits at its own resolution: whole up to a pixel budget, overlapping tiles above."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -14,10 +15,13 @@ from segpipe.images.resize import shrink_image, shrunk_size
 from segpipe.images.rows import Rows
 from segpipe.images.to_tensor import channels_first, unit_values
 from segpipe.images.value_range import as_values
-from segpipe.inference.average import Forward, over_flips
+from segpipe.inference.average import over_flips
 from segpipe.inference.tiles import blended
 from segpipe.models.segmenter import classes_of
 from segpipe.params.schema import InferParams
+
+Forward = Callable[[Tensor], Tensor]
+"""(1, C, H, W) values in [0, 1] to logits (1, K, H, W): a torch model or an ONNX session."""
 
 
 @dataclass(frozen=True)

@@ -5,7 +5,6 @@ import sys
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 from segpipe import paths
 from segpipe.annotations.items import Item
@@ -21,7 +20,7 @@ from segpipe.inference import written
 from segpipe.inference.attention import predict_attention
 from segpipe.inference.attention_maps import has_attention
 from segpipe.inference.heat_maps import heat_maps
-from segpipe.inference.predict import Forward, has_rows_to_spare, predict_ids
+from segpipe.inference.predict import has_rows_to_spare, predict_ids
 from segpipe.inference.written import Written
 from segpipe.models import origin
 from segpipe.models.model_file import Card
@@ -31,25 +30,29 @@ from segpipe.reproducibility.fingerprint import data_hash
 from segpipe.storage.byte_source import FileRange
 from segpipe.training import device as devices
 from segpipe.workflows import predict_inputs, predictor
+from segpipe.workflows.predictor import Predictor
 
 
-def predict(inputs: Sequence[Path], model: Path, out: Path, device: str, attention: bool) -> tuple[str, str]:
+def predict(
+    inputs: Sequence[Path], models: Sequence[Path], folds: bool, out: Path, device: str, attention: bool
+) -> tuple[str, str]:
     """Writes OUT/masks and OUT/overlays; returns what was written, and what to look at.
 
+    Several `models`, or those of all `folds`, are averaged; none named is the exported one.
     Raises PipelineError that names every image which was left out, after the others were predicted.
     """
+    files = _files(models, folds)
     found = predict_inputs.find(inputs)
     table = written.read(out)
     predict_inputs.require_writable(found, table, _kinds(attention))
-    forward, card, where, looks = _model(model, device, attention)
-    _require_this_project(model, card)
+    loaded, looks = _model(files, device, attention)
     # The first write, after all that could refuse the whole run.
     table.begin()
     images = found.items
     problems: list[str] = []
     for item in track(images, "predicting"):
         try:
-            _predict_one(item, table, forward, card, where, looks)
+            _predict_one(item, table, loaded, looks)
         except DataError as problem:
             problems.append(str(problem))
         except OSError as error:
@@ -67,29 +70,45 @@ def _kinds(attention: bool) -> tuple[str, ...]:
     return ("masks", "overlays", "attention") if attention else ("masks", "overlays")
 
 
-def _model(path: Path, requested: str, attention: bool) -> tuple[Forward, Card, Any, Segmenter | None]:
-    """The forward function, the model's card, the device it computes on, and with `attention` the model to ask for it.
+def _files(models: Sequence[Path], folds: bool) -> list[Path]:
+    """Raises PipelineError for --folds beside --model, or without a trained fold."""
+    if not folds:
+        return [*models] or [paths.ONNX]
+    if models:
+        raise PipelineError("--folds takes the models of all folds, and --model names others. Give one of the two.")
+    found = [paths.model_file(fold) for fold in paths.trained_folds()]
+    if not found:
+        raise PipelineError("--folds: no models/foldN/model.safetensors here. Run `dvc repro train`, or name files with --model.")
+    return found
 
-    It computes with the threads it was trained with. Raises PipelineError for a model that has no attention to show, and for
-    an ONNX model that is to run on a GPU.
+
+def _model(files: Sequence[Path], requested: str, attention: bool) -> tuple[Predictor, Segmenter | None]:
+    """The model, or the mean of several, and with `attention` the one to ask for it.
+
+    It computes with the threads it was trained with. Raises PipelineError for a model that has no attention to show, for
+    an ONNX model that is to run on a GPU, and for models that do not fit one another or the project that this is run in.
     """
-    if requested == "cuda" and path.suffix == ".onnx":
+    exported = next((path for path in files if path.suffix == ".onnx"), None)
+    if requested == "cuda" and exported:
         raise PipelineError(
-            f"--device cuda: {path} is an ONNX model, which runs on the CPU. Leave --device out, or name the torch model: "
+            f"--device cuda: {exported} is an ONNX model, which runs on the CPU. Leave --device out, or name the torch model: "
             "--model models/fold0/model.safetensors."
         )
-    if attention and path.suffix == ".onnx":
+    if attention and len(files) > 1:
+        raise PipelineError(f"--attention: {len(files)} models look each at something else. Name one of them.")
+    if attention and exported:
         raise PipelineError(
-            f"--attention: {path} gives logits alone. Name the torch model: --model models/fold0/model.safetensors."
+            f"--attention: {exported} gives logits alone. Name the torch model: --model models/fold0/model.safetensors."
         )
-
-    loaded = predictor.load(path, requested)
-    if not isinstance(loaded.forward, Segmenter):
-        return loaded.forward, loaded.card, loaded.device, None
-    if attention:
-        _require_attention(loaded.forward, loaded.card)
+    members = [predictor.load(path, "cpu" if exported else requested) for path in files]
+    for path, each in zip(files, members, strict=True):
+        _require_this_project(path, each.card)
+    loaded = predictor.averaged(members, [*map(str, files)])
     devices.configure_determinism(loaded.card.training["params"]["threads"], deterministic=True)
-    return loaded.forward, loaded.card, loaded.device, loaded.forward if attention else None
+    if not attention or not isinstance(loaded.forward, Segmenter):
+        return loaded, None
+    _require_attention(loaded.forward, loaded.card)
+    return loaded, loaded.forward
 
 
 def _require_this_project(path: Path, card: Card) -> None:
@@ -118,10 +137,11 @@ def _require_attention(segmenter: Segmenter, card: Card) -> None:
         )
 
 
-def _predict_one(item: Item, out: Written, forward: Forward, card: Card, device: Any, looks: Segmenter | None) -> None:
+def _predict_one(item: Item, out: Written, model: Predictor, looks: Segmenter | None) -> None:
     """One image: its mask, its overlay, and where `looks` looks. Raises DataError for one that cannot be read or does not fit."""
+    card, device = model.card, model.device
     with _opened(item, card) as image:
-        ids = predict_ids(forward, image, card.infer, card.long_side, device, item.source)
+        ids = predict_ids(model.forward, image, card.infer, card.long_side, device, item.source)
         out.write(f"masks/{item.id}.png", encode_mask(ids))
         out.write(f"overlays/{item.id}.png", encode_png(overlay.overlay_of(image, ids, colours(len(card.classes)))))
         if looks:

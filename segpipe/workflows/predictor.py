@@ -2,8 +2,8 @@
 
 import contextlib
 import os
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from segpipe.errors import DataError, PipelineError
 from segpipe.images.decode import decode_image, with_channels
 from segpipe.inference import onnx_session
+from segpipe.inference.average import over_models
 from segpipe.inference.predict import Forward, predict_classes
 from segpipe.models import model_file
 from segpipe.models.model_file import Card
@@ -59,6 +60,38 @@ class Predictor:
         with as_trained(self.card):
             found = predict_classes(self.forward, fitting, self.card.infer, self.card.long_side, self.device, name)
             return Predicted(found.classes, probabilities_of(found.logits).cpu().numpy())
+
+
+def load_all(files: Sequence[Path], device: str = "auto") -> Predictor:
+    """The model of one file, or the mean of several. Raises PipelineError as `load` and `averaged` do."""
+    # An ONNX model runs on the CPU, and what is averaged with it has to be there too.
+    alike = "cpu" if device == "auto" and any(file.suffix == ".onnx" for file in files) else device
+    return averaged([load(file, alike) for file in files], [*map(str, files)])
+
+
+def averaged(models: Sequence[Predictor], names: Sequence[str]) -> Predictor:
+    """A model that gives the mean probability of several, and cuts large images into tiles as the first does.
+
+    Raises PipelineError, with their names, for models of other classes or images than the first.
+    """
+    first = models[0]
+    for model, name in zip(models[1:], names[1:], strict=True):
+        if reasons := _differences(model.card, first.card):
+            raise PipelineError(f"{name} cannot be averaged with {names[0]}: {'; '.join(reasons)}. Name models of the same data.")
+    return replace(first, forward=over_models([model.forward for model in models]))
+
+
+def _differences(one: Card, other: Card) -> list[str]:
+    """What keeps two models from being averaged."""
+    found = []
+    if (one.classes, one.has_background) != (other.classes, other.has_background):
+        found.append(f"its classes are {', '.join(one.classes)}, those of the other {', '.join(other.classes)}")
+    kinds = [image_kind(card.channels, card.bits) for card in (one, other)]
+    if kinds[0] != kinds[1]:
+        found.append(f"it knows {kinds[0]} images, the other {kinds[1]} ones")
+    if one.long_side != other.long_side:
+        found.append(f"its input.long_side is {one.long_side}, that of the other {other.long_side}")
+    return found
 
 
 def load(path: Path, device: str = "auto") -> Predictor:

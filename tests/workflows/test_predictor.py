@@ -37,7 +37,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.mark.parametrize("file", FILES)
 def test_a_file_and_its_array_give_what_the_command_writes(folder: Path, file: str, tmp_path: Path) -> None:
-    command.predict([folder / "a.png"], folder / file, tmp_path, "cpu", attention=False)
+    command.predict([folder / "a.png"], [folder / file], False, tmp_path, "cpu", attention=False)
     written = decode_mask((tmp_path / "masks/a.png").read_bytes(), "a")
     model = segpipe.load(folder / file)
     for image in (folder / "a.png", str(folder / "a.png"), noise(0, 33, 47)):
@@ -109,3 +109,31 @@ def test_the_callers_settings_stay(folder: Path) -> None:
         torch.set_num_threads(before[0])
         torch.set_deterministic_debug_mode(before[1])
         cv2.setNumThreads(before[2])
+
+
+def test_several_models_are_averaged_by_their_probabilities_in_tiles_and_whole(folder: Path) -> None:
+    segmenter, card = small(seed=5)
+    model_file.save(folder / "other.safetensors", segmenter, card)
+    files = [folder / "model.safetensors", folder / "other.safetensors"]
+    image = noise(4, 40, 50)
+    alone = [segpipe.load(file).predict(image).probabilities for file in files]
+    both = segpipe.load(*files).predict(image)
+    assert np.allclose(both.probabilities, np.mean(alone, axis=0), atol=1e-6)
+    assert np.array_equal(both.ids, both.probabilities.argmax(axis=0))
+    assert not np.array_equal(both.ids, alone[0].argmax(axis=0))
+    # An ONNX model may be one of them.
+    mixed = segpipe.load(folder / "model.onnx", folder / "other.safetensors").predict(image)
+    assert np.allclose(mixed.probabilities, both.probabilities, atol=1e-4)
+
+
+@pytest.mark.parametrize(
+    ("changes", "sentence"),
+    [
+        ({"classes": 2}, "its classes are background, class 1, those of the other background, class 1, class 2"),
+        ({"channels": 1}, "it knows gray 8-bit images, the other RGB 8-bit ones"),
+    ],
+)
+def test_models_of_other_classes_or_images_are_not_averaged(folder: Path, changes: dict[str, int], sentence: str) -> None:
+    model_file.save(folder / "strange.safetensors", *small(**changes))
+    with pytest.raises(PipelineError, match=r"strange\.safetensors cannot be averaged with .*model\.safetensors: " + sentence):
+        segpipe.load(folder / "model.safetensors", folder / "strange.safetensors")
