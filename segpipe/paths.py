@@ -32,6 +32,12 @@ def model_folder(fold: int) -> Path:
     return Path(f"models/fold{fold}")
 
 
+def trained_folds() -> list[int]:
+    """The folds of which there is a model, in their order."""
+    names = (path.parent.name.removeprefix("fold") for path in Path().glob("models/fold*/model.safetensors"))
+    return sorted(int(name) for name in names if name.isdecimal())
+
+
 def model_file(fold: int) -> Path:
     """The weights of a fold's best epoch, with the card that says what they are."""
     return model_folder(fold) / "model.safetensors"

@@ -13,7 +13,11 @@ Device = Literal["auto", "cpu", "cuda"]
 
 def predict(
     inputs: Annotated[list[Path], typer.Argument(help="Images, or folders of images.", show_default=False)],
-    model: Annotated[Path, typer.Option(help="A model.onnx or a model.safetensors of segpipe.")] = paths.ONNX,
+    model: Annotated[
+        list[Path] | None,
+        typer.Option(help="A model.onnx or a model.safetensors; several are averaged.", show_default=paths.ONNX.as_posix()),
+    ] = None,
+    folds: Annotated[bool, typer.Option("--folds", help="Average the models of all folds, models/foldN.")] = False,
     out: Annotated[Path, typer.Option(help="Folder for the masks and overlays.")] = Path("predictions"),
     device: Annotated[Device, typer.Option(help="auto, cpu or cuda; an ONNX model runs on the CPU.")] = "auto",
     attention: Annotated[bool, typer.Option("--attention", help="Write OUT/attention too: where the model looks.")] = False,
@@ -24,4 +28,4 @@ def predict(
     """
     from segpipe.workflows import predict as workflow
 
-    command.done(*workflow.predict(inputs, model, out, device, attention))
+    command.done(*workflow.predict(inputs, model or [], folds, out, device, attention))

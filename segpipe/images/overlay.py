@@ -1,6 +1,7 @@
 """Pictures of masks and predictions: overlays, and the panel image | truth | prediction | error."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from itertools import count
 from typing import Any
 
 import cv2
@@ -8,10 +9,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 from segpipe.images.palette import Colour
+from segpipe.images.rows import Rows
 from segpipe.record import IGNORE
 
 Picture = NDArray[np.uint8]
 GAP = 4
+LARGEST = 2**25
+"""Pixels, 5,800 square: what an overlay has at most, since it is for looking at."""
+STEP = 64
+"""Rows that are worked on at once."""
 WRONG: Colour = (230, 40, 40)
 
 
@@ -27,15 +33,41 @@ def displayed(image: NDArray[Any]) -> Picture:
 
 def overlay(picture: Picture, mask: NDArray[np.uint8], colours: Sequence[Colour], strength: float = 0.55) -> Picture:
     """The classes' colours laid over the picture, class 0 left clear, with a light line around each region."""
-    tinted = picture.astype(np.float32)
-    for number, colour in enumerate(colours):
-        if number:
-            where = mask == number
-            tinted[where] = (1 - strength) * tinted[where] + strength * np.array(colour, np.float32)
-    tinted[mask == IGNORE] *= 0.4
-    result = tinted.round().astype(np.uint8)
+    result = np.empty_like(picture)
+    # Some rows at a time: as floats the whole picture would be there four times over, several times.
+    for top in range(0, picture.shape[0], STEP):
+        rows = slice(top, top + STEP)
+        tinted = picture[rows].astype(np.float32)
+        for number, colour in enumerate(colours):
+            if number:
+                where = mask[rows] == number
+                tinted[where] = (1 - strength) * tinted[where] + strength * np.array(colour, np.float32)
+        tinted[mask[rows] == IGNORE] *= 0.4
+        result[rows] = tinted.round().astype(np.uint8)
     result[_edges(mask)] = 255
     return result
+
+
+def overlay_of(image: Rows, mask: NDArray[np.uint8], colours: Sequence[Colour]) -> Picture:
+    """The overlay of an image (H, W, C) of 8 or 16 bits, shrunk by a whole number where it has more than LARGEST pixels."""
+    height, width = mask.shape
+    factor = next(each for each in count(1) if (height // each) * (width // each) <= LARGEST)
+    if factor == 1:
+        return overlay(displayed(image[:]), mask, colours)
+    small = np.concatenate([*_shrunk(image, factor)])
+    # The class in the middle of the pixels that fall together: none is invented.
+    middle = mask[factor // 2 :: factor, factor // 2 :: factor][: small.shape[0], : small.shape[1]]
+    return overlay(displayed(small), np.ascontiguousarray(middle), colours)
+
+
+def _shrunk(image: Rows, factor: int) -> Iterator[NDArray[Any]]:
+    """Some rows after others of the image's channels that are shown, each pixel the mean of factor x factor."""
+    height, width = image.shape[0] // factor, image.shape[1] // factor
+    for top in range(0, height, STEP):
+        rows = min(STEP, height - top)
+        part = image[top * factor : (top + rows) * factor][:, : width * factor]
+        shown = np.ascontiguousarray(part[:, :, : 3 if part.shape[2] >= 3 else 1])
+        yield cv2.resize(shown, (width, rows), interpolation=cv2.INTER_AREA).reshape(rows, width, -1)
 
 
 def errors(picture: Picture, truth: NDArray[np.uint8], prediction: NDArray[np.uint8]) -> Picture:

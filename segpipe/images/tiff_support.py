@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 from segpipe.errors import DataError, Fix
 from segpipe.images import limits, tiff_directory, tiff_pixels, unsupported
-from segpipe.images.tiff_directory import Directory
+from segpipe.images.tiff_directory import Buffer, Directory
 
 COLOUR_SPACES = {8: "Lab", 9: "Lab", 10: "Lab", 32803: "raw", 34892: "raw", 32844: "LogL", 32845: "LogLuv"}
 """Photometric interpretations that no rule here makes RGB of."""
@@ -23,7 +23,7 @@ SAVE_PLAIN = "Save it as 8- or 16-bit gray or RGB."
 class Bands:
     """A page that `bands` reads, of `width` and `height` as stored. `real` are its channels that are no alpha."""
 
-    content: bytes
+    content: Buffer
     page: Directory
     width: int
     height: int
@@ -33,7 +33,7 @@ class Bands:
     orientation: int
 
 
-def only_page(content: bytes, name: str, splits: bool = True) -> Directory:
+def only_page(content: Buffer, name: str, splits: bool = True) -> Directory:
     """The one page of a TIFF. Smaller copies of it and transparency masks are no pages.
 
     Raises DataError for several, with the line that splits them where `splits`: a mask is split as its image is.
@@ -52,15 +52,16 @@ def only_page(content: bytes, name: str, splits: bool = True) -> Directory:
     return pages[0]
 
 
-def bands_of(content: bytes, page: Directory, name: str, any_numbers: bool = False) -> Bands | None:
+def bands_of(content: Buffer, page: Directory, name: str, any_numbers: bool = False, by_rows: bool = False) -> Bands | None:
     """The page as one that `bands` reads, or None where Pillow knows better. Raises DataError for what neither reads.
 
-    With `any_numbers` floats and 32 bits are for Pillow too, which some masks are.
+    With `any_numbers` floats and 32 bits are for Pillow too, which some masks are. With `by_rows`, which Pillow never reads,
+    plain gray and RGB are ours as well, and the image may be larger.
     """
     samples, bits = tiff_pixels.n_samples(content, page), set(page.values(content, tiff_directory.BITS) or (1,))
     photometric = page.number(content, tiff_directory.PHOTOMETRIC, tiff_pixels.BLACK_IS_ZERO)
     width, height = page.number(content, tiff_directory.WIDTH, 0), page.number(content, tiff_directory.HEIGHT, 0)
-    limits.check(width, height, name)
+    limits.check(width, height, name, by_rows=by_rows)
     if any_numbers and (page.number(content, tiff_directory.SAMPLE_FORMAT, 1) in NUMBERS or max(bits) > 16):
         return None
     _refuse(content, page, name)
@@ -68,7 +69,7 @@ def bands_of(content: bytes, page: Directory, name: str, any_numbers: bool = Fal
         bits == {8} and (samples, photometric) in ((1, 0), (1, 1), (3, 2)) and content[:4] != tiff_directory.UNKNOWN_TO_PILLOW
     )
     # Palettes, CMYK and YCbCr, and gray of 1, 2, 4 and 12 bits, are Pillow's.
-    if simple or photometric not in (0, 1, 2) or not bits <= {8, 16}:
+    if (simple and not by_rows) or photometric not in (0, 1, 2) or not bits <= {8, 16}:
         return None
     real = tiff_pixels.real_bands(content, page)
     if len(bits) > 1:
@@ -79,11 +80,11 @@ def bands_of(content: bytes, page: Directory, name: str, any_numbers: bool = Fal
         if bits == {8} and len(real) in (1, 3):
             return None
         raise _other_codec(name)
-    limits.check(width, height, name, samples * max(bits) // 8)
+    limits.check(width, height, name, samples * max(bits) // 8, by_rows)
     return Bands(content, page, width, height, samples, real, max(bits), page.number(content, tiff_directory.ORIENTATION, 1))
 
 
-def _refuse(content: bytes, page: Directory, name: str) -> None:
+def _refuse(content: Buffer, page: Directory, name: str) -> None:
     """Raises DataError for numbers, colours and compressions that nobody here reads."""
     bits = max(page.values(content, tiff_directory.BITS) or (1,))
     numbers = NUMBERS.get(page.number(content, tiff_directory.SAMPLE_FORMAT, 1))

@@ -1,5 +1,6 @@
 """Kinds of files that hold pictures and are not read: known by their first bytes or their suffix, each with its way out."""
 
+import mmap
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
@@ -101,7 +102,7 @@ HEAD = 512
 """Bytes that hold every such sign."""
 
 
-def kind_of(content: bytes) -> Kind | None:
+def kind_of(content: bytes | mmap.mmap) -> Kind | None:
     """What the first bytes say, where they are those of a kind that is not read."""
     for at, sign, kind in BEGINNINGS:
         if content[at : at + len(sign)] == sign:

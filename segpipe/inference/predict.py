@@ -1,6 +1,6 @@
 """One image of any size to logits at its own resolution: whole up to a pixel budget, overlapping tiles above."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -11,9 +11,12 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from segpipe.errors import DataError
-from segpipe.images.resize import shrink_image
+from segpipe.images.resize import shrink_image, shrunk_size
+from segpipe.images.rows import Rows
 from segpipe.images.to_tensor import channels_first, unit_values
 from segpipe.images.value_range import as_values
+from segpipe.inference.average import over_flips
+from segpipe.inference.tiles import blended
 from segpipe.models.segmenter import classes_of
 from segpipe.params.schema import InferParams
 
@@ -42,20 +45,62 @@ def predict_classes(
 
 
 @torch.inference_mode()
+def predict_ids(
+    forward: Forward, image: Rows, params: InferParams, long_side: int, device: torch.device, name: str
+) -> NDArray[np.uint8]:
+    """The classes of `predict_classes` alone, (H, W) uint8, bit for bit: of an image in tiles its logits are never there at once.
+
+    Raises DataError alike. Logits that are enlarged again, since the image was shrunk, are there at once all the same.
+    """
+    if not has_rows_to_spare(image.shape, params, long_side):
+        return predict_classes(forward, image[:], params, long_side, device, name).classes
+    forward = over_flips(forward, params.flips)
+    ids = np.empty(image.shape[:2], np.uint8)
+    for rows, columns, logits in blended(forward, image, lambda part: _values(part, device), params):
+        require_finite(logits, name)
+        ids[rows, columns] = classes_of(logits[0]).cpu().numpy()
+    return ids
+
+
+def has_rows_to_spare(shape: tuple[int, ...], params: InferParams, long_side: int) -> bool:
+    """Whether an image (H, W, C) is predicted from some of its rows at a time: it is cut into tiles, and not shrunk before."""
+    height, width = shape[:2]
+    return height * width > params.max_pixels and shrunk_size(height, width, long_side) == (height, width)
+
+
+@torch.inference_mode()
 def predict_logits(forward: Forward, image: NDArray[Any], params: InferParams, long_side: int, device: torch.device) -> Tensor:
     """(H, W, C) uint8 or uint16 to float32 logits (K, H, W) on the device.
 
-    An image larger than `long_side` is shrunk first, as in training, and its logits are enlarged again.
+    An image larger than `long_side` is shrunk first, as in training, and its logits are enlarged again. With `flips` they are
+    the logarithms of mean probabilities.
     """
+    forward = over_flips(forward, params.flips)
+    # Shrunk as values: rounded to 16 bits again they would be others.
     small = shrink_image(as_values(image), long_side)
-    # (1, C, h, w), channels last as in training.
-    values = unit_values(channels_first(small)[None].to(device)).contiguous(memory_format=torch.channels_last)
-    whole = values.shape[2] * values.shape[3] <= params.max_pixels
-    logits = (forward(values) if whole else tiled(forward, values, params)).float()
+    height, width = small.shape[:2]
+    whole = height * width <= params.max_pixels
+    logits = forward(_values(small, device)).float() if whole else _tiled(forward, small, params, device)
     if logits.shape[2:] != image.shape[:2]:
         # Logits can be interpolated, class ids cannot.
         logits = F.interpolate(logits, image.shape[:2], mode="bilinear")
     return logits[0]
+
+
+def _tiled(forward: Forward, image: NDArray[Any], params: InferParams, device: torch.device) -> Tensor:
+    """(H, W, C) to logits (1, K, H, W)."""
+    whole: Tensor | None = None
+    for rows, columns, logits in blended(forward, image, lambda part: _values(part, device), params):
+        whole = logits.new_empty(1, logits.shape[1], *image.shape[:2]) if whole is None else whole
+        whole[..., rows, columns] = logits
+    assert whole is not None, "an image has at least one tile"
+    return whole
+
+
+def _values(image: NDArray[Any], device: torch.device) -> Tensor:
+    """(H, W, C) to (1, C, H, W) in [0, 1] on the device, channels last as in training."""
+    values = as_values(image) if image.dtype == np.uint16 else image
+    return unit_values(channels_first(values)[None].to(device)).contiguous(memory_format=torch.channels_last)
 
 
 def require_finite(logits: Tensor, name: str) -> None:
@@ -66,43 +111,3 @@ def require_finite(logits: Tensor, name: str) -> None:
             "the model's logits for it are not finite numbers, so it has no prediction",
             "Train again with a lower optim.lr, or with optim.clip_norm 1.",
         )
-
-
-def tiled(forward: Forward, image: Tensor, params: InferParams) -> Tensor:
-    """(1, C, H, W) to logits (1, K, H, W), blended of overlapping tiles: one counts less towards its edge, where it sees less."""
-    height, width = image.shape[-2:]
-    # All tiles of an image have one size, and so one weight.
-    weight = _weight(min(params.tile, height), min(params.tile, width)).to(image.device)
-    total: Tensor | None = None
-    weights = torch.zeros(height, width, device=image.device)
-    for rows in _spans(height, params.tile, params.overlap):
-        for columns in _spans(width, params.tile, params.overlap):
-            logits = forward(image[..., rows, columns]).float()
-            total = logits.new_zeros(1, logits.shape[1], height, width) if total is None else total
-            # (1, K, tile, tile) times (tile, tile).
-            total[..., rows, columns] += logits * weight
-            weights[rows, columns] += weight
-    assert total is not None, "an image has at least one tile"
-    return total / weights
-
-
-def _spans(length: int, tile: int, overlap: float) -> Iterator[slice]:
-    """Tiles of equal size, evenly spread, that overlap by `overlap` of a tile or more and cover the whole length."""
-    if length <= tile:
-        yield slice(0, length)
-        return
-    step = max(1, int(tile * (1 - overlap)))
-    # Rounded up, and 2 or more, since the length is more than a tile.
-    count = -(-(length - tile) // step) + 1
-    for number in range(count):
-        # Spread over the length, rather than a last tile that is moved back and overlaps the most.
-        start = round(number * (length - tile) / (count - 1))
-        yield slice(start, start + tile)
-
-
-def _weight(height: int, width: int) -> Tensor:
-    """(height, width): 1 in the middle, falling linearly towards each edge and never 0."""
-    # + 0.5: measured from the centres of the pixels.
-    rows, columns = (1 - (torch.arange(n) + 0.5 - n / 2).abs() / (n / 2) for n in (height, width))
-    # Bounded below, since at the image's edge one tile alone counts and is divided by its weight again.
-    return torch.minimum(rows[:, None], columns[None, :]).clamp(min=1e-3)

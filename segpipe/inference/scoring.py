@@ -9,7 +9,7 @@ from segpipe.dataset.loader import WholeImage
 from segpipe.evaluation import ScoredImage
 from segpipe.inference.predict import Forward, predict_classes
 from segpipe.losses.table import LossFunction
-from segpipe.models.segmenter import probabilities
+from segpipe.models.segmenter import probabilities_of
 from segpipe.params.schema import InferParams
 from segpipe.record import IGNORE
 from segpipe.scores.counts import confusion
@@ -39,5 +39,5 @@ def score_images(
         terms = loss(predicted.logits[None], target[None])
         losses = {name: float(value[0]) if counted else None for name, value in terms.items()}
         counts = confusion(item.mask, predicted.classes, n_classes)
-        found = levels(probabilities(predicted.logits).cpu().numpy()) if with_levels else None
+        found = levels(probabilities_of(predicted.logits).cpu().numpy()) if with_levels else None
         yield ScoredImage(item.id, item.mask, predicted.classes, counts, losses, found)

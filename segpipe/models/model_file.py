@@ -63,7 +63,9 @@ class Card:
 
     @classmethod
     def from_dict(cls, content: dict[str, Any]) -> "Card":
-        """Raises ValueError for what `to_dict` did not give."""
+        """Raises ValueError for what `to_dict` did not give. Models from before `infer.flips` have none."""
+        if isinstance(content.get("infer"), dict):
+            content = content | {"infer": {"flips": "none"} | content["infer"]}
         try:
             card = TypeAdapter(cls).validate_python(content)
             TypeAdapter(Recorded).validate_python(card.training)

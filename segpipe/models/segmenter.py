@@ -53,11 +53,6 @@ def n_logits_for(n_classes: int) -> int:
     return 1 if n_classes == 2 else n_classes
 
 
-def probabilities(logits: Tensor) -> Tensor:
-    """(..., K, H, W) logits to the probability of each class; of one logit (..., 1, H, W) that of class 1."""
-    return logits.sigmoid() if logits.shape[-3] == 1 else logits.softmax(dim=-3)
-
-
 def classes_of(logits: Tensor) -> Tensor:
     """(..., K, H, W) logits to (..., H, W) class ids, uint8: the largest, or for one logit whether it is positive.
 
@@ -73,3 +68,11 @@ def classes_of(logits: Tensor) -> Tensor:
     for image, found in zip(images, classes, strict=True):
         found[:] = largest(image)
     return torch.from_numpy(classes).view(*logits.shape[:-3], *logits.shape[-2:])
+
+
+def probabilities_of(logits: Tensor) -> Tensor:
+    """(..., K, H, W) logits to the probability of each class, of the same shape; one logit gives two, background first."""
+    if logits.shape[-3] == 1:
+        # Each by its own sigmoid: 1 - p would lose what is left of a small one.
+        return torch.cat([(-logits).sigmoid(), logits.sigmoid()], dim=-3)
+    return logits.softmax(dim=-3)

@@ -453,6 +453,9 @@ class InferParams(Section):
     max_pixels: int = Field(ge=4096, description="larger images are cut into overlapping tiles")
     tile: int = Field(ge=32, le=LARGEST_TILE, description="pixels, side of a tile, a multiple of the model's stride")
     overlap: float = Field(ge=0, le=0.5, description="0 .. 0.5: share of a tile that its neighbour sees too")
+    flips: Literal["none", "horizontal", "both", "all"] = Field(
+        description="none | horizontal | both (vertical, too) | all (8: quarter turns, too): views whose mean probability counts"
+    )
 
 
 class ScoresParams(Section):

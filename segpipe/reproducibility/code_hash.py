@@ -28,6 +28,7 @@ TEMPLATES = ("templates/*.html", "templates/*.css")
 """Files beside a module that take part in the hash of whoever imports it, as they are."""
 
 DECIDES_NO_BYTE = {
+    "segpipe": "the way in for a notebook; no stage comes by it",
     "segpipe.params.schema": "checks values and passes them on; DVC sees the values themselves",
     "segpipe.params.load": "likewise",
     "segpipe.params.messages": "the words of refusals",

@@ -1,54 +1,58 @@
 """Images in, class masks and overlays out, with a torch or an ONNX model."""
 
+import contextlib
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from pathlib import Path
-from typing import Any
-
-import torch
 
 from segpipe import paths
 from segpipe.annotations.items import Item
 from segpipe.console.progress import track
 from segpipe.dataset import pack
 from segpipe.errors import DataError, PipelineError
-from segpipe.images import overlay
-from segpipe.images.decode import decode_image, with_channels
+from segpipe.images import overlay, tiff_rows
+from segpipe.images.decode import decode_image
 from segpipe.images.encode import encode_mask, encode_png
 from segpipe.images.palette import colours
-from segpipe.inference import onnx_session, written
+from segpipe.images.rows import Rows
+from segpipe.inference import written
 from segpipe.inference.attention import predict_attention
 from segpipe.inference.attention_maps import has_attention
 from segpipe.inference.heat_maps import heat_maps
-from segpipe.inference.predict import Forward, predict_classes
+from segpipe.inference.predict import has_rows_to_spare, predict_ids
 from segpipe.inference.written import Written
-from segpipe.models import model_file, origin
+from segpipe.models import origin
 from segpipe.models.model_file import Card
-from segpipe.models.origin import image_kind
 from segpipe.models.segmenter import Segmenter
 from segpipe.params.architectures import ARCHITECTURES
 from segpipe.reproducibility.fingerprint import data_hash
+from segpipe.storage.byte_source import FileRange
 from segpipe.training import device as devices
-from segpipe.workflows import predict_inputs
+from segpipe.workflows import predict_inputs, predictor
+from segpipe.workflows.predictor import Predictor
 
 
-def predict(inputs: Sequence[Path], model: Path, out: Path, device: str, attention: bool) -> tuple[str, str]:
+def predict(
+    inputs: Sequence[Path], models: Sequence[Path], folds: bool, out: Path, device: str, attention: bool
+) -> tuple[str, str]:
     """Writes OUT/masks and OUT/overlays; returns what was written, and what to look at.
 
+    Several `models`, or those of all `folds`, are averaged; none named is the exported one.
     Raises PipelineError that names every image which was left out, after the others were predicted.
     """
+    files = _files(models, folds)
     found = predict_inputs.find(inputs)
     table = written.read(out)
     predict_inputs.require_writable(found, table, _kinds(attention))
-    forward, card, where, looks = _model(model, device, attention)
-    _require_this_project(model, card)
+    loaded, looks = _model(files, device, attention)
     # The first write, after all that could refuse the whole run.
     table.begin()
     images = found.items
     problems: list[str] = []
     for item in track(images, "predicting"):
         try:
-            _predict_one(item, table, forward, card, where, looks)
+            _predict_one(item, table, loaded, looks)
         except DataError as problem:
             problems.append(str(problem))
         except OSError as error:
@@ -66,32 +70,45 @@ def _kinds(attention: bool) -> tuple[str, ...]:
     return ("masks", "overlays", "attention") if attention else ("masks", "overlays")
 
 
-def _model(path: Path, requested: str, attention: bool) -> tuple[Forward, Card, Any, Segmenter | None]:
-    """The forward function, the model's card, the device it computes on, and with `attention` the model to ask for it.
+def _files(models: Sequence[Path], folds: bool) -> list[Path]:
+    """Raises PipelineError for --folds beside --model, or without a trained fold."""
+    if not folds:
+        return [*models] or [paths.ONNX]
+    if models:
+        raise PipelineError("--folds takes the models of all folds, and --model names others. Give one of the two.")
+    found = [paths.model_file(fold) for fold in paths.trained_folds()]
+    if not found:
+        raise PipelineError("--folds: no models/foldN/model.safetensors here. Run `dvc repro train`, or name files with --model.")
+    return found
 
-    It computes with the threads it was trained with. Raises PipelineError for a model that has no attention to show, and for
-    an ONNX model that is to run on a GPU.
+
+def _model(files: Sequence[Path], requested: str, attention: bool) -> tuple[Predictor, Segmenter | None]:
+    """The model, or the mean of several, and with `attention` the one to ask for it.
+
+    It computes with the threads it was trained with. Raises PipelineError for a model that has no attention to show, for
+    an ONNX model that is to run on a GPU, and for models that do not fit one another or the project that this is run in.
     """
-    if requested == "cuda" and path.suffix == ".onnx":
+    exported = next((path for path in files if path.suffix == ".onnx"), None)
+    if requested == "cuda" and exported:
         raise PipelineError(
-            f"--device cuda: {path} is an ONNX model, which runs on the CPU. Leave --device out, or name the torch model: "
+            f"--device cuda: {exported} is an ONNX model, which runs on the CPU. Leave --device out, or name the torch model: "
             "--model models/fold0/model.safetensors."
         )
-    if attention and path.suffix == ".onnx":
+    if attention and len(files) > 1:
+        raise PipelineError(f"--attention: {len(files)} models look each at something else. Name one of them.")
+    if attention and exported:
         raise PipelineError(
-            f"--attention: {path} gives logits alone. Name the torch model: --model models/fold0/model.safetensors."
+            f"--attention: {exported} gives logits alone. Name the torch model: --model models/fold0/model.safetensors."
         )
-
-    if path.suffix == ".onnx":
-        forward, card = onnx_session.load(path)
-        return forward, card, torch.device("cpu"), None
-    segmenter, card = model_file.load(path)
-    if attention:
-        _require_attention(segmenter, card)
-    device = devices.select_device(requested)
-    devices.configure_determinism(card.training["params"]["threads"], deterministic=True)
-    segmenter = segmenter.to(memory_format=torch.channels_last).to(device)
-    return segmenter, card, device, segmenter if attention else None
+    members = [predictor.load(path, "cpu" if exported else requested) for path in files]
+    for path, each in zip(files, members, strict=True):
+        _require_this_project(path, each.card)
+    loaded = predictor.averaged(members, [*map(str, files)])
+    devices.configure_determinism(loaded.card.training["params"]["threads"], deterministic=True)
+    if not attention or not isinstance(loaded.forward, Segmenter):
+        return loaded, None
+    _require_attention(loaded.forward, loaded.card)
+    return loaded, loaded.forward
 
 
 def _require_this_project(path: Path, card: Card) -> None:
@@ -120,24 +137,29 @@ def _require_attention(segmenter: Segmenter, card: Card) -> None:
         )
 
 
-def _predict_one(item: Item, out: Written, forward: Forward, card: Card, device: Any, looks: Segmenter | None) -> None:
+def _predict_one(item: Item, out: Written, model: Predictor, looks: Segmenter | None) -> None:
     """One image: its mask, its overlay, and where `looks` looks. Raises DataError for one that cannot be read or does not fit."""
-    image = _fitting(item, card)
-    classes = predict_classes(forward, image, card.infer, card.long_side, device, item.source).classes
-    out.write(f"masks/{item.id}.png", encode_mask(classes))
-    picture = overlay.overlay(overlay.displayed(image), classes, colours(len(card.classes)))
-    out.write(f"overlays/{item.id}.png", encode_png(picture))
-    if looks:
-        levels = predict_attention(looks, image, card.infer, card.long_side, device)
-        out.write(f"attention/{item.id}.png", encode_png(heat_maps(overlay.displayed(image), levels)))
+    card, device = model.card, model.device
+    with _opened(item, card) as image:
+        ids = predict_ids(model.forward, image, card.infer, card.long_side, device, item.source)
+        out.write(f"masks/{item.id}.png", encode_mask(ids))
+        out.write(f"overlays/{item.id}.png", encode_png(overlay.overlay_of(image, ids, colours(len(card.classes)))))
+        if looks:
+            levels = predict_attention(looks, image[:], card.infer, card.long_side, device)
+            out.write(f"attention/{item.id}.png", encode_png(heat_maps(overlay.displayed(image[:]), levels)))
 
 
-def _fitting(item: Item, card: Card) -> Any:
-    """The image (H, W, C). Raises DataError for one that cannot be read, and for another kind than the model knows."""
-    own = decode_image(item.image.read(), item.source)
-    image, bits = with_channels(own, card.channels), 8 * own.dtype.itemsize
-    if (image.shape[2], bits) != (card.channels, card.bits):
-        wanted = image_kind(card.channels, card.bits)
-        problem = f"an image that is {image_kind(own.shape[2], bits)}, but the model knows {wanted} ones"
-        raise DataError(item.source, problem, f"Save it as {wanted}, as the training images are.")
-    return image
+@contextlib.contextmanager
+def _opened(item: Item, card: Card) -> Iterator[Rows]:
+    """The image (H, W, C); of a large TIFF that is cut into tiles, no more is read than is asked for.
+
+    Raises DataError for one that cannot be read, and for another kind than the model knows.
+    """
+    source = item.image
+    if isinstance(source, FileRange) and source.size is None:
+        with tiff_rows.opened(source.file, item.source) as rows:
+            if rows and has_rows_to_spare(rows.shape, card.infer, card.long_side):
+                predictor.require_kind(rows.shape[2], 8 * rows.dtype.itemsize, card, item.source)
+                yield replace(rows, as_rgb=rows.shape[2] < card.channels)
+                return
+    yield predictor.fit(decode_image(source.read(), item.source), card, item.source)

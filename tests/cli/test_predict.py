@@ -14,11 +14,12 @@ from segpipe import export
 from segpipe.cli import predict as command
 from segpipe.errors import PipelineError
 from segpipe.images.decode import decode_mask
+from segpipe.images.tiff_rows import TiffRows
 from segpipe.models import model_file
 from segpipe.models.segmenter import Segmenter
 from tests.cli.in_process import segpipe
 from tests.dataset.packs import noise
-from tests.images.tiff_files import Page, tiff
+from tests.images.tiff_files import Page, Tag, tiff
 from tests.inference.cards import small
 from tests.structure.imports import ROOT
 
@@ -41,6 +42,12 @@ def gated() -> tuple[Segmenter, model_file.Card]:
     card = small()[1]
     card = replace(card, model=card.model.model_copy(update={"name": "attention_unet"}))
     return model_file.empty(card), card
+
+
+def in_tiles() -> tuple[Segmenter, model_file.Card]:
+    """A model that cuts even small images into tiles of 64 pixels."""
+    segmenter, card = small()
+    return segmenter, replace(card, infer=card.infer.model_copy(update={"max_pixels": 4096, "tile": 64}))
 
 
 def predict(folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
@@ -141,5 +148,55 @@ def test_attention_writes_a_picture_an_image_beside_the_rest(folder: Path) -> No
 )
 def test_a_model_without_attention_is_named_before_anything_is_predicted(folder: Path, model: str, sentence: str) -> None:
     with pytest.raises(PipelineError, match=sentence):
-        command.predict([folder / "in"], folder / model, folder / "nothing", "cpu", attention=True)
+        command.predict([folder / "in"], [folder / model], False, folder / "nothing", "cpu", attention=True)
     assert not (folder / "nothing").exists()
+
+
+@pytest.mark.parametrize("bands", [1, 3])
+def test_a_tiff_that_is_read_by_rows_gives_what_the_same_pixels_give_at_once(
+    folder: Path, tmp_path: Path, bands: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    model_file.save(tmp_path / "m", *in_tiles())
+    array = noise(7, 150, 110)[:, :, :bands]
+    Image.fromarray(array if bands == 3 else array[:, :, 0]).save(tmp_path / "at_once.png")
+    tags: dict[int, Tag] = {262: (3, [2])} if bands == 3 else {}
+    (tmp_path / "by_rows.tif").write_bytes(tiff(Page(array, 8, rows=16, tags=tags)))
+    asked, own = [], TiffRows.__getitem__
+    monkeypatch.setattr(TiffRows, "__getitem__", lambda rows, part: asked.append(part) or own(rows, part))
+    command.predict([tmp_path], [tmp_path / "m"], False, tmp_path / "out", "cpu", attention=False)
+    assert len(asked) == 3 + 1, "three rows of tiles, and the overlay"
+    for kind in ("masks", "overlays"):
+        found, wanted = ((tmp_path / "out" / kind / f"{name}.png").read_bytes() for name in ("by_rows", "at_once"))
+        assert found == wanted
+
+
+def test_a_large_tiff_that_does_not_fit_or_ends_too_soon_is_named(folder: Path, tmp_path: Path) -> None:
+    model_file.save(tmp_path / "m", *in_tiles())
+    array = noise(7, 150, 110)
+    (tmp_path / "bands.tif").write_bytes(tiff(Page(np.dstack([array, array]), rows=16)))
+    (tmp_path / "cut.tif").write_bytes(tiff(Page(array, rows=50, tags={262: (3, [2]), 273: (4, [8, 8, 2**30])})))
+    with pytest.raises(PipelineError) as caught:
+        command.predict([tmp_path], [tmp_path / "m"], False, tmp_path / "out", "cpu", attention=False)
+    assert "bands.tif: an image that is 6-channel 8-bit, but the model knows RGB 8-bit ones" in str(caught.value)
+    assert "cut.tif: a damaged image (the file ends before its pixels)" in str(caught.value)
+    assert "2 images were left out" in str(caught.value)
+
+
+def test_the_models_of_all_folds_are_averaged(tmp_path: Path) -> None:
+    for fold, seed in ((2, 5), (10, 7), (0, 2)):
+        model_file.save(tmp_path / f"models/fold{fold}/model.safetensors", *small(seed=seed))
+    Image.fromarray(noise(0)).save(tmp_path / "a.png")
+    named = [word for fold in (0, 2, 10) for word in ("--model", f"models/fold{fold}/model.safetensors")]
+    for out, arguments in (("named", named), ("folds", ["--folds"]), ("alone", named[:2])):
+        result = predict(tmp_path, "a.png", "--out", out, *arguments)
+        assert result.returncode == 0, result.stderr
+    masks = [(tmp_path / out / "masks/a.png").read_bytes() for out in ("named", "folds", "alone")]
+    assert masks[0] == masks[1] != masks[2]
+    for arguments, sentence in (
+        (["--folds", *named], "--folds takes the models of all folds, and --model names others"),
+        (["--attention", *named], "--attention: 3 models look each at something else"),
+    ):
+        result = predict(tmp_path, "a.png", *arguments)
+        assert result.returncode == 2 and sentence in result.stderr
+    (tmp_path / "empty").mkdir()
+    assert "--folds: no models/foldN/model.safetensors here" in predict(tmp_path / "empty", "../a.png", "--folds").stderr

@@ -40,7 +40,7 @@ def picture(path: Path, seed: int = 0) -> Path:
 
 
 def predict(*inputs: str, out: str = "predictions", model: Path = MODEL) -> None:
-    command.predict([Path(each) for each in inputs], model, Path(out), "cpu", attention=False)
+    command.predict([Path(each) for each in inputs], [model], False, Path(out), "cpu", attention=False)
 
 
 def content(folder: Path) -> dict[str, bytes]:
@@ -312,4 +312,4 @@ def test_an_onnx_model_on_a_gpu_is_refused(folder: Path) -> None:
     with pytest.raises(
         PipelineError, match=r"--device cuda: model\.onnx is an ONNX model, which runs on the CPU\. Leave --device out"
     ):
-        command.predict([Path("ds/images")], Path("model.onnx"), Path("predictions"), "cuda", attention=False)
+        command.predict([Path("ds/images")], [Path("model.onnx")], False, Path("predictions"), "cuda", attention=False)

@@ -44,3 +44,15 @@ def test_a_flat_image_can_be_displayed() -> None:
 def test_a_panel_has_four_parts() -> None:
     mask = np.zeros((24, 32), np.uint8)
     assert overlay.panel(noise(0), mask, mask, colours(2)).shape == (24, 4 * 32 + 3 * overlay.GAP, 3)
+
+
+@pytest.mark.parametrize(("channels", "dtype"), [(1, np.uint8), (3, np.uint8), (5, np.uint16)])
+def test_a_large_image_has_a_smaller_overlay_of_the_means(channels: int, dtype: type, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(overlay, "LARGEST", 3000)
+    blocks = np.random.default_rng(0).integers(0, 200, (67, 40, channels)).astype(dtype)
+    mask = np.random.default_rng(1).integers(0, 3, (67, 40)).astype(np.uint8)
+    # Each pixel nine times, and a last column that is left over.
+    image, ids = (np.repeat(np.repeat(each, 3, axis=0), [3] * 39 + [4], axis=1) for each in (blocks, mask))
+    found = overlay.overlay_of(image, ids, colours(3))
+    assert np.array_equal(found, overlay.overlay(overlay.displayed(blocks), mask, colours(3)))
+    assert np.array_equal(overlay.overlay_of(blocks, mask, colours(3)), found), "a smaller image's is as large as it"

@@ -1,7 +1,6 @@
 """Prediction: any size, the same whole or in tiles, back at the image's own resolution."""
 
 from collections.abc import Callable
-from itertools import pairwise
 
 import numpy as np
 import pytest
@@ -10,14 +9,15 @@ from hypothesis import given
 from hypothesis import strategies as st
 from torch import Tensor
 
+from segpipe.errors import DataError
 from segpipe.inference import predict
 from segpipe.params.schema import InferParams
 from tests.dataset.packs import noise
 from tests.inference.cards import small
 
 CPU = torch.device("cpu")
-WHOLE = InferParams(max_pixels=10**6, tile=64, overlap=0.25)
-TILED = InferParams(max_pixels=4096, tile=64, overlap=0.25)
+WHOLE = InferParams(max_pixels=10**6, tile=64, overlap=0.25, flips="none")
+TILED = InferParams(max_pixels=4096, tile=64, overlap=0.25, flips="none")
 
 
 def echo(image: Tensor) -> Tensor:
@@ -53,16 +53,6 @@ def test_tiles_are_used_above_the_budget_and_only_there() -> None:
     assert set(sizes) == {(64, 64)}
 
 
-@given(st.integers(1, 3000), st.sampled_from([32, 64, 512]), st.floats(0, 0.5))
-def test_tiles_cover_everything_and_overlap_enough(length: int, tile: int, overlap: float) -> None:
-    spans = list(predict._spans(length, tile, overlap))
-    assert spans[0].start == 0
-    assert spans[-1].stop == length
-    for one, following in pairwise(spans):
-        assert one.stop - following.start >= int(tile * overlap) - 1
-        assert following.start > one.start
-
-
 def test_large_images_are_shrunk_and_their_logits_enlarged() -> None:
     sizes: list[tuple[int, ...]] = []
 
@@ -81,3 +71,21 @@ def test_sixteen_bits_mean_what_eight_mean(cast: Callable[[np.ndarray], np.ndarr
     found = predict.predict_logits(echo, cast(image), WHOLE, 0, CPU)
     wanted = torch.from_numpy(image.transpose(2, 0, 1)).float() / 255 * 4 - 2
     assert torch.allclose(found, wanted, atol=1e-5)
+
+
+@pytest.mark.parametrize("long_side", [0, 150])
+@pytest.mark.parametrize("classes", [2, 3])
+@pytest.mark.parametrize("size", [(24, 32), (150, 201), (64, 300), (201, 70)])
+def test_ids_alone_are_those_of_the_logits(size: tuple[int, int], classes: int, long_side: int) -> None:
+    segmenter, _ = small(classes)
+    image = noise(0, *size)
+    wanted = predict.predict_classes(segmenter, image, TILED, long_side, CPU, "image").classes
+    assert np.array_equal(predict.predict_ids(segmenter, image, TILED, long_side, CPU, "image"), wanted)
+
+
+def test_ids_alone_are_refused_where_a_logit_is_not_finite() -> None:
+    def broken(image: Tensor) -> Tensor:
+        return torch.full_like(image, torch.nan)
+
+    with pytest.raises(DataError, match="image: the model's logits for it are not finite"):
+        predict.predict_ids(broken, noise(0, 100, 100), TILED, 0, CPU, "image")

@@ -23,7 +23,7 @@ from segpipe.storage.zips import entries
 from tests.dataset.packs import noise
 from tests.inference.cards import PARAMS, small
 
-INFER = InferParams(max_pixels=10**6, tile=64, overlap=0.25)
+INFER = InferParams(max_pixels=10**6, tile=64, overlap=0.25, flips="none")
 CPU = torch.device("cpu")
 
 

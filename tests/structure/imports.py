@@ -10,4 +10,4 @@ ROOT = Path(__file__).parents[2]
 def modules() -> list[str]:
     """Every module of ours that holds code."""
     files = sorted(file for package in PACKAGES for file in (ROOT / package).rglob("*.py") if file.stat().st_size)
-    return [".".join(file.relative_to(ROOT).with_suffix("").parts) for file in files]
+    return [".".join(file.relative_to(ROOT).with_suffix("").parts).removesuffix(".__init__") for file in files]

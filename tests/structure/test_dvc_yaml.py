@@ -16,7 +16,7 @@ from segpipe.params import stage_keys
 from segpipe.params.load import load_params
 from segpipe.params.schema import Params, Source
 from segpipe.params.stage_keys import NEVER_A_RESULT, Keys
-from segpipe.reproducibility.code_hash import DECIDES_NO_BYTE, STAGES, VARIANTS, closure
+from segpipe.reproducibility.code_hash import DECIDES_NO_BYTE, STAGES, VARIANTS, closure, file_of
 from tests.structure.imports import ROOT
 
 PIPELINE: dict[str, dict[str, Any]] = yaml.safe_load((ROOT / "dvc.yaml").read_text(encoding="utf-8"))["stages"]
@@ -87,7 +87,8 @@ def test_the_whole_of_params_goes_nowhere_but_into_the_stages_keys(stage: str) -
     """The other half of the proof: nobody behind a stage reads params.yaml, or is handed all of it."""
     door = f"stages/{stage}.py"
     # What decides no byte is not in the closure, and might read a key all the same.
-    outside = [f"{name.replace('.', '/')}.py" for name in DECIDES_NO_BYTE if not name.startswith("segpipe.params.")]
+    names = [name for name in DECIDES_NO_BYTE if not name.startswith("segpipe.params.")]
+    outside = [file.relative_to(ROOT).as_posix() for name in names if (file := file_of(ROOT, name))]
     for file in [*closure(ROOT, [f"stages.{stage}"]), *outside]:
         if file != door:
             assert not WHOLE & imports(file), file

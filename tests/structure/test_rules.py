@@ -27,8 +27,9 @@ def test_a_library_behind_one_door_is_imported_in_one_file(library: str) -> None
 
 
 @pytest.mark.parametrize("folder", ["segpipe", "stages"])
-def test_init_files_are_empty(folder: str) -> None:
-    assert [file for file in (ROOT / folder).rglob("__init__.py") if file.stat().st_size] == []
+def test_init_files_are_empty_but_for_the_way_in_from_python(folder: str) -> None:
+    filled = [file for file in (ROOT / folder).rglob("__init__.py") if file.stat().st_size]
+    assert filled == ([ROOT / "segpipe/__init__.py"] if folder == "segpipe" else [])
 
 
 @pytest.mark.parametrize("module", modules())
@@ -39,7 +40,9 @@ def test_each_file_says_its_idea_in_the_first_line(module: str) -> None:
     assert lines and lines[0].endswith((".", ";")), f"{module} opens without a sentence"
 
 
-@pytest.mark.parametrize("module", ["stages.download", "stages.convert", "stages.split", "stages.report", "segpipe.cli.main"])
+@pytest.mark.parametrize(
+    "module", ["segpipe", "stages.download", "stages.convert", "stages.split", "stages.report", "segpipe.cli.main"]
+)
 def test_light_commands_start_without_heavy_libraries(module: str) -> None:
     heavy = ("torch", "albumentations", "mlflow", "pandas", "cv2", "matplotlib", "requests", "jinja2", "tensorboard")
     code = f"import sys, {module}; print([name for name in {heavy} if name in sys.modules])"

@@ -1,0 +1,77 @@
+"""The mean probability over several predictions of an image, by flips of it or by several models, in the place of logits."""
+
+from collections.abc import Callable, Sequence
+
+import torch
+from torch import Tensor
+
+Logits = Callable[[Tensor], Tensor]
+"""(1, C, H, W) values to logits (1, K, H, W)."""
+
+VIEWS = {"none": 1, "horizontal": 2, "both": 4, "all": 8}
+"""How many views of an image each rule of infer.flips takes, of those that `_turned` numbers."""
+SMALLEST = torch.finfo(torch.float32).tiny
+
+
+def over_flips(forward: Logits, flips: str) -> Logits:
+    """The mean over the image and its flips, as infer.flips says; the function itself for none.
+
+    As the sums are paired, a flip of the image flips the mean to the bit, where it does so to what is averaged.
+    """
+    if flips == "none":
+        return forward
+
+    def mean(image: Tensor) -> Tensor:
+        views = range(VIEWS[flips])
+        return mean_logits([_back(forward(_turned(image, view)), view) for view in views])
+
+    return mean
+
+
+def over_models(forwards: Sequence[Logits]) -> Logits:
+    """The mean over several models of the same classes; the function itself for one."""
+    if len(forwards) == 1:
+        return forwards[0]
+    return lambda image: mean_logits([forward(image) for forward in forwards])
+
+
+def mean_logits(predictions: Sequence[Tensor]) -> Tensor:
+    """Logits (1, K, H, W) of several predictions to float32 ones whose softmax, or sigmoid for one, is their mean probability.
+
+    NaN and infinite logits stay not finite.
+    """
+    logits = [each.float() for each in predictions]
+    if logits[0].shape[1] == 1:
+        # Each by its own sigmoid: 1 - p would lose what is left of a small one.
+        objects, others = (_log_mean([_kept_finite((sign * each).sigmoid(), each) for each in logits]) for sign in (1, -1))
+        return objects - others
+    return _log_mean([_kept_finite(each.softmax(dim=1), each) for each in logits])
+
+
+def _kept_finite(probabilities: Tensor, logits: Tensor) -> Tensor:
+    # 0 times an infinite logit is NaN: its probability alone would hide it.
+    return probabilities + 0 * logits
+
+
+def _log_mean(probabilities: list[Tensor]) -> Tensor:
+    n = len(probabilities)
+    while len(probabilities) > 1:
+        # Neighbours first: a flip of the image swaps them, then pairs of them, and a + b is b + a to the bit.
+        pairs = zip(probabilities[::2], probabilities[1::2], strict=False)
+        probabilities = [one + other for one, other in pairs] + probabilities[len(probabilities) // 2 * 2 :]
+    return (probabilities[0] / n).clamp(min=SMALLEST).log()
+
+
+def _turned(image: Tensor, view: int) -> Tensor:
+    """Bit 2 of the view mirrors at the main diagonal, then bit 1 up and down, then bit 0 left and right."""
+    turned = image.transpose(-1, -2) if view & 4 else image
+    turned = turned.flip(-2) if view & 2 else turned
+    turned = turned.flip(-1) if view & 1 else turned
+    return turned.contiguous(memory_format=torch.channels_last)
+
+
+def _back(logits: Tensor, view: int) -> Tensor:
+    """What undoes `_turned`."""
+    back = logits.flip(-1) if view & 1 else logits
+    back = back.flip(-2) if view & 2 else back
+    return back.transpose(-1, -2) if view & 4 else back

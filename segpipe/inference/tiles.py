@@ -1,0 +1,86 @@
+"""Overlapping tiles blended to logits, block after block: the memory is that of tiles and of their overlap, not of the image."""
+
+from collections.abc import Callable, Iterator
+from itertools import pairwise
+from typing import Any
+
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from segpipe.images.rows import Rows
+from segpipe.params.schema import InferParams
+
+
+def blended(
+    forward: Callable[[Tensor], Tensor], image: Rows, prepare: Callable[[NDArray[Any]], Tensor], params: InferParams
+) -> Iterator[tuple[slice, slice, Tensor]]:
+    """Blocks that cover the image once: their rows, their columns, and float32 logits (1, K, rows, columns).
+
+    A pixel is the mean of the tiles that see it, where one counts less towards its edge, where it sees less. `prepare` makes
+    of pixels (h, w, C) what `forward` takes. A block is given as soon as no further tile will reach it.
+    """
+    height, width = image.shape[:2]
+    rows, columns = (_with_next(_spans(length, params.tile, params.overlap)) for length in (height, width))
+    # All tiles of an image have one size, and so one weight.
+    weight = _weight(min(params.tile, height), min(params.tile, width))
+    # Sums of logits, and after them the sum of weights, of the rows that the next row of tiles shares with those above it.
+    shared: Tensor | None = None
+    n_shared = 0
+    for row, next_top in rows:
+        band = image[row]
+        n_next = row.stop - next_top
+        # The sums of one tile's pixels, and how many of its columns the tile before it has added to.
+        window: Tensor | None = None
+        n_same = 0
+        for column, next_left in columns:
+            logits = forward(prepare(band[:, column])).float()
+            weight = weight.to(logits.device)
+            moved = logits.new_zeros(1, logits.shape[1] + 1, *weight.shape)
+            if shared is not None:
+                moved[..., :n_shared, :] = shared[..., :n_shared, column]
+            if window is not None:
+                moved[..., :n_same] = window[..., weight.shape[1] - n_same :]
+            # (1, K, tile, tile) times (tile, tile).
+            moved[:, :-1] += logits * weight
+            moved[:, -1] += weight
+            window, n_same = moved, column.stop - next_left
+            done = window[..., : next_top - row.start, : next_left - column.start]
+            yield slice(row.start, next_top), slice(column.start, next_left), done[:, :-1] / done[:, -1:]
+            if n_next:
+                if shared is None:
+                    # As many rows as any two rows of tiles share.
+                    most = max(each.stop - following for each, following in rows)
+                    shared = logits.new_zeros(1, logits.shape[1] + 1, most, width)
+                # No tile of this row reads these columns again.
+                left = window[..., next_top - row.start :, : next_left - column.start]
+                shared[..., :n_next, column.start : next_left] = left
+        n_shared = n_next
+
+
+def _with_next(spans: Iterator[slice]) -> list[tuple[slice, int]]:
+    """Each tile with where the next one starts, the last with where it ends itself."""
+    found = [*spans]
+    return [*((one, following.start) for one, following in pairwise(found)), (found[-1], found[-1].stop)]
+
+
+def _spans(length: int, tile: int, overlap: float) -> Iterator[slice]:
+    """Tiles of equal size, evenly spread, that overlap by `overlap` of a tile or more and cover the whole length."""
+    if length <= tile:
+        yield slice(0, length)
+        return
+    step = max(1, int(tile * (1 - overlap)))
+    # Rounded up, and 2 or more, since the length is more than a tile.
+    count = -(-(length - tile) // step) + 1
+    for number in range(count):
+        # Spread over the length, rather than a last tile that is moved back and overlaps the most.
+        start = round(number * (length - tile) / (count - 1))
+        yield slice(start, start + tile)
+
+
+def _weight(height: int, width: int) -> Tensor:
+    """(height, width): 1 in the middle, falling linearly towards each edge and never 0."""
+    # + 0.5: measured from the centres of the pixels.
+    rows, columns = (1 - (torch.arange(n) + 0.5 - n / 2).abs() / (n / 2) for n in (height, width))
+    # Bounded below, since at the image's edge one tile alone counts and is divided by its weight again.
+    return torch.minimum(rows[:, None], columns[None, :]).clamp(min=1e-3)
