@@ -24,6 +24,12 @@ from tests.inference.cards import small
 from tests.structure.imports import ROOT
 
 
+@pytest.fixture(autouse=True)
+def outside_of_a_project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A model is held against the data of the project that it is used in: here there is none, also where ours was run."""
+    monkeypatch.chdir(tmp_path)
+
+
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("predict")

@@ -78,7 +78,7 @@ def test_mypy_refuses_another_key_under_any_name(tmp_path: Path) -> None:
     for key, problem in (("infer.tile", ""), ("seed", 'has no attribute "seed"'), ("train.epochs", 'has no attribute "epochs"')):
         file = tmp_path / "workflow.py"
         file.write_text("\n".join(lines).format(key))
-        said, _, status = mypy.api.run([str(file), "--strict", "--cache-dir", str(ROOT / ".mypy_cache")])
+        said, _, status = mypy.api.run([str(file), "--cache-dir", str(ROOT / ".mypy_cache")])
         assert (problem in said) and status == bool(problem), said
 
 
