@@ -16,7 +16,9 @@ from segpipe.storage.csv_table import csv_text, unguarded
 from segpipe.storage.files import sha256_of, write_bytes, write_text
 
 TABLE = "written_by_predict.csv"
-HEAD = ("file", "sha256")
+HEAD = ("file", "sha256", "made_from")
+OLD_HEAD = ("file", "sha256")
+"""Of tables from before results were found again."""
 SHOWN = 5
 
 
@@ -24,11 +26,13 @@ SHOWN = 5
 class Written:
     """The table of `folder`: by each file's name in it the hashes it may have; empty where there is no table.
 
-    A file has several where a run was killed as it replaced it.
+    A file has several where a run was killed as it replaced it. `made_from` says of a name and a hash what decided that file:
+    one hash of the image and the model.
     """
 
     folder: Path
     hashes: dict[str, list[str]]
+    made_from: dict[tuple[str, str], str] = field(default_factory=dict)
     new: dict[str, str] = field(default_factory=dict)
 
     def is_own(self, name: str) -> bool:
@@ -37,19 +41,26 @@ class Written:
         listed = self.hashes.get(name, [])
         return bool(listed) and path.is_file() and sha256_of(path) in listed
 
+    def is_made_from(self, name: str, made_from: str) -> bool:
+        """Whether the file is there as predict wrote it, and of what this hash stands for."""
+        path = self.folder / name
+        return name in self.hashes and path.is_file() and self.made_from.get((name, sha256_of(path))) == made_from
+
     def begin(self) -> None:
         """Writes the table as it was read, for `write` to go on with; a line that a killed run left half is gone then."""
-        rows = [(name, each) for name, found in sorted(self.hashes.items()) for each in found]
+        hashes = ((name, each) for name, found in sorted(self.hashes.items()) for each in found)
+        rows = [(*each, self.made_from.get(each, "")) for each in hashes]
         write_text(self.folder / TABLE, csv_text(HEAD, rows))
 
-    def write(self, name: str, content: bytes) -> None:
+    def write(self, name: str, content: bytes, made_from: str = "") -> None:
         """Writes a file below the folder, which `conflicts` has let through. Raises PipelineError as `write_bytes` does."""
         # Listed first, written then: the other way round a kill in between would leave a file that nobody knows.
         self.new[name] = sha256(content).hexdigest()
+        self.made_from[name, self.new[name]] = made_from
         path = self.folder / TABLE
         try:
             with path.open("a", encoding="utf-8", newline="") as stream:
-                stream.write(csv_text((name, self.new[name]), []))
+                stream.write(csv_text((name, self.new[name], made_from), []))
         except OSError as error:
             raise PipelineError(f"{path}: could not be written ({error.strerror}). Free space or mend the rights.") from error
         write_bytes(self.folder / name, content)
@@ -57,7 +68,7 @@ class Written:
     def end(self) -> None:
         """Writes the table sorted, each file of this run with its one hash."""
         kept = self.hashes | {name: [found] for name, found in self.new.items()}
-        Written(self.folder, kept).begin()
+        Written(self.folder, kept, self.made_from).begin()
 
 
 def read(folder: Path) -> Written:
@@ -66,17 +77,19 @@ def read(folder: Path) -> Written:
     if not path.is_file():
         return Written(folder, {})
     found: dict[str, list[str]] = {}
+    made_from: dict[tuple[str, str], str] = {}
     try:
         text = path.read_text(encoding="utf-8")
         # A run that is killed may leave its last line half.
         head, *rows = csv.reader(io.StringIO(text[: text.rfind("\n") + 1], newline=""), strict=True)
-        if tuple(head) != HEAD:
+        if tuple(head) not in (HEAD, OLD_HEAD):
             raise ValueError(f"its columns are {', '.join(head)}")
-        for name, hash_ in rows:
+        for name, hash_, *of in rows:
             found.setdefault(unguarded(name), []).append(hash_)
+            made_from[unguarded(name), hash_] = of[0] if of else ""
     except (OSError, ValueError, csv.Error) as error:
         raise PipelineError(f"{path}: not the table that predict writes ({error}). Move it away.") from None
-    return Written(folder, found)
+    return Written(folder, found, made_from)
 
 
 def conflicts(written: Written, kinds: Iterable[str], names: Iterable[str]) -> list[str]:

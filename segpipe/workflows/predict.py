@@ -4,6 +4,7 @@ import contextlib
 import sys
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
+from hashlib import sha256
 from pathlib import Path
 
 from segpipe import paths
@@ -26,8 +27,10 @@ from segpipe.models import origin
 from segpipe.models.model_file import Card
 from segpipe.models.segmenter import Segmenter
 from segpipe.params.architectures import ARCHITECTURES
+from segpipe.reproducibility import code_hash
 from segpipe.reproducibility.fingerprint import data_hash
-from segpipe.storage.byte_source import FileRange
+from segpipe.storage.byte_source import ByteSource, FileRange
+from segpipe.storage.files import sha256_of
 from segpipe.training import device as devices
 from segpipe.workflows import predict_inputs, predictor
 from segpipe.workflows.predictor import Predictor
@@ -38,7 +41,8 @@ def predict(
 ) -> tuple[str, str]:
     """Writes OUT/masks and OUT/overlays; returns what was written, and what to look at.
 
-    Several `models`, or those of all `folds`, are averaged; none named is the exported one.
+    Several `models`, or those of all `folds`, are averaged; none named is the exported one. What is there already, as it was
+    written, of the same image and by the same models, is not predicted again.
     Raises PipelineError that names every image which was left out, after the others were predicted.
     """
     files = _files(models, folds)
@@ -50,9 +54,15 @@ def predict(
     table.begin()
     images = found.items
     problems: list[str] = []
+    n_there = 0
+    decides = _decides(files, loaded)
     for item in track(images, "predicting"):
         try:
-            _predict_one(item, table, loaded, looks)
+            made_from = sha256(f"{decides} {_sha256(item.image)}".encode()).hexdigest()
+            if all(table.is_made_from(f"{kind}/{item.id}.png", made_from) for kind in _kinds(attention)):
+                n_there += 1
+                continue
+            _predict_one(item, table, loaded, looks, made_from)
         except DataError as problem:
             problems.append(str(problem))
         except OSError as error:
@@ -61,8 +71,9 @@ def predict(
     if problems:
         n_written = len(images) - len(problems)
         raise PipelineError("\n".join([*problems, f"{len(problems)} images were left out; {n_written} are in {out}."]))
+    there = f", {n_there} of them there already" if n_there else ""
     *first, last = (f"{out}/{kind}" for kind in _kinds(attention))
-    return f"{', '.join(first)} and {last}, {len(images)} images", f"look at {last}"
+    return f"{', '.join(first)} and {last}, {len(images)} images{there}", f"look at {last}"
 
 
 def _kinds(attention: bool) -> tuple[str, ...]:
@@ -137,16 +148,30 @@ def _require_attention(segmenter: Segmenter, card: Card) -> None:
         )
 
 
-def _predict_one(item: Item, out: Written, model: Predictor, looks: Segmenter | None) -> None:
+def _decides(files: Sequence[Path], model: Predictor) -> str:
+    """All that decides a result beside the image: models, their order, the kind of device, and what the code says."""
+    code = code_hash.code_hash(code_hash.ROOT, [__name__])
+    return " ".join([*map(sha256_of, files), model.device.type, code])
+
+
+def _sha256(image: ByteSource) -> str:
+    if isinstance(image, FileRange) and image.size is None:
+        # Not read into memory whole: it may be a large one.
+        return sha256_of(image.file)
+    return sha256(image.read()).hexdigest()
+
+
+def _predict_one(item: Item, out: Written, model: Predictor, looks: Segmenter | None, made_from: str) -> None:
     """One image: its mask, its overlay, and where `looks` looks. Raises DataError for one that cannot be read or does not fit."""
     card, device = model.card, model.device
     with _opened(item, card) as image:
         ids = predict_ids(model.forward, image, card.infer, card.long_side, device, item.source)
-        out.write(f"masks/{item.id}.png", encode_mask(ids))
-        out.write(f"overlays/{item.id}.png", encode_png(overlay.overlay_of(image, ids, colours(len(card.classes)))))
+        out.write(f"masks/{item.id}.png", encode_mask(ids), made_from)
+        picture = overlay.overlay_of(image, ids, colours(len(card.classes)))
+        out.write(f"overlays/{item.id}.png", encode_png(picture), made_from)
         if looks:
             levels = predict_attention(looks, image[:], card.infer, card.long_side, device)
-            out.write(f"attention/{item.id}.png", encode_png(heat_maps(overlay.displayed(image[:]), levels)))
+            out.write(f"attention/{item.id}.png", encode_png(heat_maps(overlay.displayed(image[:]), levels)), made_from)
 
 
 @contextlib.contextmanager

@@ -14,6 +14,7 @@ from segpipe.errors import PipelineError
 from segpipe.inference import written
 from segpipe.models import model_file
 from segpipe.training import device
+from segpipe.workflows import predict as workflow
 from tests.cli.in_process import segpipe
 from tests.dataset.packs import made, noise
 from tests.inference.cards import small
@@ -129,7 +130,7 @@ def test_what_it_wrote_itself_is_replaced_and_the_list_is_the_same_again(folder:
     predict("ds/images")
     assert content(folder / "predictions") == first
     lines = first[written.TABLE].decode().splitlines()
-    assert lines[0] == "file,sha256"
+    assert lines[0] == "file,sha256,made_from"
     assert [line.split(",")[0] for line in lines[1:]] == sorted(name for name in first if name != written.TABLE)
 
 
@@ -145,6 +146,59 @@ def test_another_model_replaces_all_and_other_images_join_them(folder: Path) -> 
         content(folder / "predictions").items() >= {name: each for name, each in second.items() if name != written.TABLE}.items()
     )
     predict("ds/images", "new")
+
+
+@pytest.fixture
+def predicted(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """The ids of the images that a model was asked for."""
+    real, found = workflow._predict_one, list[str]()
+    monkeypatch.setattr(workflow, "_predict_one", lambda item, *others: found.append(item.id) or real(item, *others))
+    return found
+
+
+def test_what_is_there_of_the_same_image_and_model_is_not_predicted_again(
+    folder: Path, predicted: list[str], capsys: pytest.CaptureFixture[str]
+) -> None:
+    predict("ds/images")
+    whole = content(folder / "predictions")
+    predict("ds/images")
+    assert predicted == ["a0", "a1", "a2"]
+    assert "3 images, 3 of them there already" in capsys.readouterr().out
+    assert content(folder / "predictions") == whole
+    predicted.clear()
+    # One of its two results is gone, another image has changed, and the third only its date.
+    (folder / "predictions/overlays/a0.png").unlink()
+    picture(folder / "ds/images/a1.png", 55)
+    (folder / "ds/images/a2.png").touch()
+    predict("ds/images")
+    assert predicted == ["a0", "a1"]
+    predicted.clear()
+    model_file.save(MODEL, *small(seed=5))
+    predict("ds/images")
+    assert predicted == ["a0", "a1", "a2"]
+
+
+def test_a_batch_that_broke_off_goes_on_where_it_was(folder: Path, predicted: list[str]) -> None:
+    (folder / "ds/images/a1.png").write_bytes(b"no image")
+    with pytest.raises(PipelineError, match="1 images were left out; 2 are in predictions"):
+        predict("ds/images")
+    predicted.clear()
+    picture(folder / "ds/images/a1.png", 1)
+    predict("ds/images")
+    assert predicted == ["a1"]
+    whole = content(folder / "predictions")
+    predict("ds/images", out="at_once")
+    assert content(folder / "at_once") == whole
+
+
+def test_a_list_of_an_earlier_version_is_read_and_its_files_are_predicted_again(folder: Path, predicted: list[str]) -> None:
+    predict("ds/images")
+    whole = content(folder / "predictions")
+    lines = whole[written.TABLE].decode().splitlines()
+    (folder / "predictions" / written.TABLE).write_text("".join(f"{line.rpartition(',')[0]}\n" for line in lines))
+    predict("ds/images")
+    assert len(predicted) == 6
+    assert content(folder / "predictions") == whole
 
 
 def test_a_mask_that_someone_corrected_is_not_replaced(folder: Path) -> None:
