@@ -6,7 +6,6 @@ from typing import Annotated
 import typer
 
 from segpipe.console import command
-from segpipe.params.load import load_params
 
 
 def join(
@@ -18,9 +17,8 @@ def join(
 
     The data is that of `dvc repro split`. Of params.yaml only `runtime` counts beside it. May be stopped and started again.
     """
-    params = load_params()
-
+    from segpipe.params.load import load_params
     from segpipe.workflows import federation_site
 
-    rounds = federation_site.join(params, address, certificates, patience)
+    rounds = federation_site.join(load_params(), address, certificates, patience)
     command.done(f"{rounds} rounds answered; the model is the server's", "ask who runs the server for it")

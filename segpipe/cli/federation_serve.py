@@ -6,7 +6,6 @@ from typing import Annotated
 import typer
 
 from segpipe.console import command
-from segpipe.params.load import load_params
 
 
 def serve(
@@ -20,9 +19,8 @@ def serve(
 
     It goes on where it was stopped. A site that does not answer is left out of the round, and may come back.
     """
-    params = load_params()
-
+    from segpipe.params.load import load_params
     from segpipe.workflows import federation_server
 
-    served = federation_server.serve(params, sites, address, certificates, out, patience)
+    served = federation_server.serve(load_params(), sites, address, certificates, out, patience)
     command.done(f"{served.model} ({served.score} in round {served.best_round})", f"segpipe predict IMAGE --model {served.model}")
