@@ -120,7 +120,7 @@ def compare(
     for other, (_, limit) in others.items():
         ratio = median[other] / median["ours"]
         verdict = f"({limit:g} asked)" if ratio >= limit else f"({limit:g} asked: TOO SLOW)"
-        print(f"{name:30}{median['ours']:7.2f} ms   {other:18} {median[other]:8.2f} ms   {ratio:6.1f} times {verdict}")
+        print(f"{name:32}{median['ours']:7.2f} ms   {other:18} {median[other]:8.2f} ms   {ratio:6.1f} times {verdict}")
 
 
 if __name__ == "__main__":
