@@ -16,6 +16,7 @@ from segpipe.cli.convert import convert
 from segpipe.cli.main import app
 from segpipe.errors import PipelineError
 from segpipe.params.schema import DataParams
+from segpipe.reproducibility.code_hash import file_of
 from tests.annotations.data_params import COMMON
 from tests.corpus.case import Case, parameters
 from tests.corpus.test_commands import CASES, names
@@ -84,7 +85,9 @@ def sentences() -> tuple[tuple[str, str], ...]:
 
 def strings() -> Iterator[tuple[str, str]]:
     for module in modules():
-        tree = ast.parse((ROOT / (module.replace(".", "/") + ".py")).read_text(encoding="utf-8"))
+        file = file_of(ROOT, module)
+        assert file
+        tree = ast.parse(file.read_text(encoding="utf-8"))
         inside = {id(part) for node in ast.walk(tree) if isinstance(node, ast.JoinedStr) for part in ast.walk(node)} - {
             id(node) for node in ast.walk(tree) if isinstance(node, ast.JoinedStr)
         }
