@@ -20,14 +20,26 @@ def end_with_dvc() -> None:
 
 
 def end_with(parent: int) -> None:
-    """Lets a small thread end this process, a child of `parent`, when that is gone, whatever it does then."""
+    """Lets a small thread end this process, which `parent` asked for, when that is gone, whatever it does then."""
+    # Another one where a fork server stands between the two.
+    above = os.getppid()
 
     def watch() -> None:
-        while os.getppid() == parent:
+        while os.getppid() == above and (above == parent or _exists(parent)):
             time.sleep(INTERVAL_S)
         os._exit(1)
 
     threading.Thread(target=watch, daemon=True, name="end-with-parent").start()
+
+
+def _exists(process: int) -> bool:
+    try:
+        os.kill(process, 0)
+    except ProcessLookupError:
+        return False
+    except PermissionError:
+        return True
+    return True
 
 
 def ancestors(process: int) -> list[tuple[int, str]]:

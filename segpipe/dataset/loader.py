@@ -1,6 +1,7 @@
 """Batches for training and whole images for scoring, the same for any number of worker processes."""
 
 import os
+import tempfile
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
@@ -11,13 +12,18 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor
+from torch.multiprocessing import get_sharing_strategy
 from torch.utils.data import DataLoader, Dataset, Sampler
 
 from segpipe.console import parent_watch
 from segpipe.dataset import rare_classes
 from segpipe.dataset.pack import Pack
 from segpipe.dataset.training_samples import AugmentedCrops
+from segpipe.errors import PipelineError
 from segpipe.reproducibility.seeds import seed_of
+
+LONGEST_TEMPORARY_FOLDER = 107 - len("/pymp-12345678/listener-12345678")
+"""A socket's path may have 107 bytes on Linux; the rest is what multiprocessing adds."""
 
 Key = tuple[int, str, int]
 """Epoch, image id, and how often the image was drawn in this epoch before."""
@@ -126,7 +132,12 @@ class WholeImages(Dataset[WholeImage]):
 
 
 def training_loader(samples: TrainingSamples, batches: Sampler[list[Key]], workers: int, pin: bool) -> DataLoader[Any]:
-    """Yields `Batch`, an empty one for no image. Set `epoch` and `first` of what is behind `batches` before each round."""
+    """Yields `Batch`, an empty one for no image. Set `epoch` and `first` of what is behind `batches` before each round.
+
+    Raises PipelineError where workers could not hand over what they made.
+    """
+    if workers:
+        _require_short_temporary_folder()
     return DataLoader(
         samples,
         batch_sampler=batches,
@@ -168,6 +179,18 @@ def _collate(samples: list[Sample]) -> Batch:
 def _as_is(image: Any) -> Any:
     """Torch would turn the arrays into tensors."""
     return image
+
+
+def _require_short_temporary_folder() -> None:
+    """A worker hands over tensors by a socket below the temporary folder. Where its path is too long, Python drops the batch with
+    a traceback in the worker alone, and the training would wait for it for ever.
+    """
+    folder = tempfile.gettempdir()
+    if get_sharing_strategy() == "file_descriptor" and len(os.fsencode(folder)) > LONGEST_TEMPORARY_FOLDER:
+        raise PipelineError(
+            f"TMPDIR: {folder} is too long a path for the sockets that runtime.workers need there. "
+            f"Name a folder of {LONGEST_TEMPORARY_FOLDER} characters or fewer, such as /tmp, or write runtime.workers 0."
+        )
 
 
 def _begin(parent: int, worker: int) -> None:

@@ -33,6 +33,7 @@ class Course:
     """How far a federation is: round `number` comes next; with `to_score` the weights of the one before are still to be scored.
 
     `best_epoch` is a round, counted from 0, -1 while there is none; `best_rank` how many images it was scored on, and the score.
+    `founders` are the sites that were there at first, whose images normalisation and class weights are of.
     """
 
     weights: dict[str, Tensor] = field(default_factory=dict)
@@ -42,6 +43,7 @@ class Course:
     history: list[Record] = field(default_factory=list)
     best_epoch: int = -1
     best_rank: tuple[float, float] = (-1.0, 0.0)
+    founders: dict[str, Described] = field(default_factory=dict)
 
     def to_bytes(self) -> bytes:
         """All that a restarted server needs to go on."""
@@ -49,7 +51,9 @@ class Course:
         tensors |= {BEST + name: tensor for name, tensor in self.best_weights.items()}
         about = {key: value for key, value in vars(self).items() if key not in ("weights", "best_weights")}
         # As pairs: sealed JSON sorts its keys, and history.csv's columns come in the order of a record's.
-        return checksummed.seal(tensors, about | {"history": [[*record.items()] for record in self.history]})
+        about["history"] = [[*record.items()] for record in self.history]
+        about["founders"] = {site: each.model_dump(mode="json") for site, each in self.founders.items()}
+        return checksummed.seal(tensors, about)
 
     @classmethod
     def from_bytes(cls, content: bytes) -> "Course":
@@ -60,6 +64,7 @@ class Course:
         ]
         about["history"] = [dict(pairs) for pairs in about["history"]]
         about["best_rank"] = tuple(about["best_rank"])
+        about["founders"] = {site: Described.model_validate(each) for site, each in about["founders"].items()}
         return cls(weights, best, **about)
 
 
@@ -118,7 +123,7 @@ class Federation:
     def model(self) -> Segmenter:
         """The model with its first weights; its normalisation is of the training images of all sites."""
         info, rule = self.info(), self.params.input.normalise
-        sums = [_added(channel) for channel in zip(*(each.channel_sums for each in self.described.values()), strict=True)]
+        sums = [_added(channel) for channel in zip(*(each.channel_sums for each in self.course.founders.values()), strict=True)]
         if rule == "dataset":
             mean, deviation = mean_and_deviation([(one, two, three) for one, two, three in sums], info.bits)
         else:
@@ -128,10 +133,13 @@ class Federation:
         return segmenter
 
     def _begin(self) -> None:
-        kinds = {site: each.in_common() for site, each in self.described.items()}
+        # A server that was stopped goes on with what it began with, whoever is there now.
+        self.course.founders = self.course.founders or dict(self.described)
+        together = self.course.founders | self.described
+        kinds = {site: each.in_common() for site, each in together.items()}
         first, *others = kinds
         if odd := [site for site in others if kinds[site] != kinds[first]]:
-            listed = "; ".join(f"{site}: {_told(self.described[site])}" for site in (first, *odd))
+            listed = "; ".join(f"{site}: {_told(together[site])}" for site in (first, *odd))
             raise PipelineError(f"the sites must have the same classes in the same order, channels and bits. {listed}")
         self.weights_of_classes = self._class_weights()
         if not self.course.weights:
@@ -143,7 +151,7 @@ class Federation:
         loss, info = self.params.loss, self.info()
         if loss.class_weights in ("none", "given"):
             return class_weights.weights(loss.class_weights, loss.weights, _no_rows(), info)
-        counts = [_added(each) for each in zip(*(site.class_counts for site in self.described.values()), strict=True)]
+        counts = [_added(each) for each in zip(*(site.class_counts for site in self.course.founders.values()), strict=True)]
         return class_weights.from_counts(loss.class_weights, [(own, of_images) for own, of_images in counts])
 
     def _score(self, numbers: Mapping[str, Numbers]) -> None:

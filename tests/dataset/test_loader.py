@@ -1,10 +1,13 @@
 """Batches: the same for any number of workers, all images in every epoch, never the same draw twice."""
 
+import contextlib
 import os
 import select
 import signal
+import socket
 import subprocess
 import sys
+import tempfile
 from collections import Counter
 from pathlib import Path
 from typing import Any
@@ -17,6 +20,7 @@ from torch.utils.data import DataLoader
 from segpipe.dataset import loader
 from segpipe.dataset.pack import Pack
 from segpipe.dataset.training_samples import AugmentedCrops
+from segpipe.errors import PipelineError
 from segpipe.images.to_tensor import channels_first, unit_values
 from segpipe.images.value_range import as_values
 from tests import plain_params
@@ -49,6 +53,27 @@ def test_workers_change_nothing(data: Pack, workers: int) -> None:
         assert one.ids == other.ids
         assert torch.equal(one.image, other.image)
         assert torch.equal(one.target, other.target)
+
+
+def test_workers_that_could_not_hand_over_a_batch_are_refused(
+    data: Pack, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Torch would wait for it for ever."""
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path / ("x" * loader.LONGEST_TEMPORARY_FOLDER)))
+    with pytest.raises(PipelineError, match=r"TMPDIR: .* too long a path .* 75 characters or fewer, .* runtime\.workers 0"):
+        epochs(data, 1)
+    assert epochs(data, 0)
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="a socket's path may have 107 bytes on Linux")
+def test_the_longest_temporary_folder_has_room_for_a_socket(tmp_path: Path) -> None:
+    """As multiprocessing names it; with a letter more it has none."""
+    for more, fits in ((0, True), (1, False)):
+        with tempfile.TemporaryDirectory(dir="/tmp") as short, socket.socket(socket.AF_UNIX) as bound:
+            folder = Path(short, "x" * (loader.LONGEST_TEMPORARY_FOLDER + more - len(short) - 1), "pymp-12345678")
+            folder.mkdir(parents=True)
+            with contextlib.nullcontext() if fits else pytest.raises(OSError, match="too long"):
+                bound.bind(str(folder / "listener-12345678"))
 
 
 @pytest.mark.parametrize(("method", "persistent"), [("fork", True), ("fork", False), ("spawn", True), ("forkserver", False)])

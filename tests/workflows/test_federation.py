@@ -144,6 +144,14 @@ def test_a_restarted_server_goes_on_to_the_same_bytes(sites: Sites) -> None:
     assert [[*record.items()] for record in other.course.history] == [[*record.items()] for record in whole.course.history]
 
 
+def test_a_restarted_server_keeps_the_class_weights_though_a_site_is_missing(sites: Sites, apart: dict[str, Path]) -> None:
+    set_values(apart, {"loss.class_weights": "median"})
+    stopped = held(federation(), sites, most=2)
+    other = held(federation(Course.from_bytes(stopped.course.to_bytes())), sites, lambda number: ("south",), most=1)
+    assert other.weights_of_classes == stopped.weights_of_classes
+    assert held(federation(), sites, lambda number: ("south",), most=1).weights_of_classes != stopped.weights_of_classes
+
+
 def test_every_round_can_be_saved(sites: Sites) -> None:
     found = federation()
     content: Content | None = found.first()

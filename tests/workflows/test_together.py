@@ -5,7 +5,9 @@ import shutil
 import signal
 import subprocess
 import sys
+import tempfile
 import time
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -18,7 +20,7 @@ from tests.workflows.stage_process import train_one_epoch
 
 
 @pytest.fixture
-def project(sample_project: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+def project(sample_project: Path, tmp_path: Path, temporary: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A training of some seconds in two parts a batch, as the current folder."""
     folder = shutil.copytree(sample_project, tmp_path / "project")
     set_params(folder, {"train": {"epochs": 8, "accumulate": 2, "ema": 0.5}, "runtime": {"workers": 1, "save_every": 0}})
@@ -26,9 +28,15 @@ def project(sample_project: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatc
     monkeypatch.setenv("DVC_ROOT", str(folder))
     monkeypatch.setenv("MLFLOW_TRACKING_URI", "nowhere://")
     monkeypatch.delenv("DVC_STAGE", raising=False)
-    monkeypatch.setenv("TMPDIR", str(tmp_path / "temporary"))
-    (tmp_path / "temporary").mkdir()
+    monkeypatch.setenv("TMPDIR", str(temporary))
     return folder
+
+
+@pytest.fixture
+def temporary() -> Iterator[Path]:
+    """Where the processes meet. Its path is short: loader workers have sockets there."""
+    with tempfile.TemporaryDirectory(prefix="t") as folder:
+        yield Path(folder)
 
 
 def outputs() -> dict[str, bytes]:
@@ -71,14 +79,14 @@ def test_one_whose_first_process_is_gone_ends_and_clears_up(tmp_path: Path) -> N
 
 
 @pytest.mark.slow
-def test_a_signal_stops_all_with_one_sentence(project: Path, tmp_path: Path) -> None:
+def test_a_signal_stops_all_with_one_sentence(project: Path, temporary: Path) -> None:
     process = started(2)
     process.terminate()
     errors = process.communicate(timeout=60)[1]
     assert process.returncode == 143, errors
     assert "stopped by SIGTERM: the state is saved" in errors
     assert "Traceback" not in errors
-    assert list((tmp_path / "temporary").glob("*/store")) == []
+    assert list(temporary.glob("*/store")) == []
 
 
 def test_two_processes_write_the_bytes_of_one(project: Path) -> None:
@@ -91,7 +99,7 @@ def test_two_processes_write_the_bytes_of_one(project: Path) -> None:
 
 
 @pytest.mark.slow
-def test_killed_in_turn_it_ends_in_the_bytes_of_one_process(project: Path, tmp_path: Path) -> None:
+def test_killed_in_turn_it_ends_in_the_bytes_of_one_process(project: Path, temporary: Path) -> None:
     train.main(0)
     wanted = outputs()
     shutil.rmtree("models")
@@ -110,7 +118,7 @@ def test_killed_in_turn_it_ends_in_the_bytes_of_one_process(project: Path, tmp_p
     while Path(f"/proc/{other}").exists() and time.monotonic() < until:
         time.sleep(0.1)
     assert not Path(f"/proc/{other}").exists(), "it waits for nobody"
-    assert list((tmp_path / "temporary").glob("*/store")) == []
+    assert list(temporary.glob("*/store")) == []
     assert not Path("models/fold0/model.safetensors").exists()
     process = started(2)
     errors = process.communicate(timeout=120)[1]
