@@ -23,6 +23,10 @@ STANDS_FOR = {
     "segpipe predict IMAGES --model models/fold0/model.safetensors": (
         "segpipe predict elsewhere --model models/fold0/model.safetensors"
     ),
+    "segpipe predict IMAGES --model A.onnx --model B.safetensors": (
+        "segpipe predict elsewhere --model models/export/model.onnx --model models/fold0/model.safetensors"
+    ),
+    "segpipe predict IMAGES --folds": "segpipe predict elsewhere --folds",
     # All architectures take half a minute; the slow tests of the command have them.
     "segpipe models": (
         'python -c "import sys; from segpipe.cli.main import entry; from segpipe.models import table; '
