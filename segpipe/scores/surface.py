@@ -15,6 +15,7 @@ Where neither mask has the class there is no score (None), where the F-score of 
 are 0, and there is no distance (None): `one_sided` tells, and is to be counted.
 """
 
+import math
 from dataclasses import dataclass
 
 import cv2
@@ -29,6 +30,8 @@ BoundaryCounts = NDArray[np.int64]
 They add up over images.
 """
 
+LARGEST_EXACT = 1000
+"""Pixels, of a box's diagonal: beyond it the square of a distance is no longer known to the unit from OpenCV's float32."""
 ROUNDING = 1 + 1e-6
 """What is as far as the tolerance is within it, although distances are rounded: three pixels of 0.1 mm are not above 0.3 mm."""
 
@@ -109,9 +112,10 @@ def _crop(first: NDArray[np.bool_], second: NDArray[np.bool_]) -> tuple[NDArray[
 
 def _distances(start: NDArray[np.bool_], end: NDArray[np.bool_], spacing: tuple[float, float]) -> NDArray[np.float64]:
     """From each pixel of `start` to the nearest of `end`, which is not empty."""
-    if spacing[0] == spacing[1]:
+    if spacing[0] == spacing[1] and math.hypot(*end.shape) < LARGEST_EXACT:
         far = cv2.distanceTransform((~end).view(np.uint8), cv2.DIST_L2, cv2.DIST_MASK_PRECISE)
-        return far[start].astype(np.float64) * spacing[0]
+        # Its last digits differ from run to run; the squares of distances are whole numbers.
+        return np.sqrt(np.rint(far[start].astype(np.float64) ** 2)) * spacing[0]
     # OpenCV's takes pixels for squares. Imported here, since few need it and it takes a while.
     from scipy.ndimage import distance_transform_edt
 
