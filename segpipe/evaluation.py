@@ -80,7 +80,7 @@ def write(
     parts: Mapping[str, Iterable[ScoredImage]],
     classes: Sequence[str],
     has_background: bool,
-    tolerance: float = 2.0,
+    tolerance: float,
 ) -> dict[str, PartTotals]:
     """Writes counts.csv (part, truth, prediction, pixels), per_image.csv, class_pixels.csv and predictions.zip (PART/ID.png).
 

@@ -1,6 +1,5 @@
 """A site's end of a federation: it answers Flower's server over TLS, and comes back when the connection breaks."""
 
-import os
 import queue
 import time
 from collections.abc import Callable, Iterator
@@ -8,21 +7,9 @@ from typing import Any
 
 from segpipe.errors import PipelineError, plain
 from segpipe.federation.certificates import Identity
+from segpipe.federation.flower import FlowerServiceStub, grpc, messages
 from segpipe.federation.payload import Content, largest_answer
 from segpipe.storage import checksummed
-
-# Read when these are imported. The parts of Flower in use here send nothing, whatever it says.
-os.environ.setdefault("FLWR_TELEMETRY_ENABLED", "0")
-os.environ.setdefault("GRPC_VERBOSITY", "error")
-
-try:
-    import grpc
-    from flwr.proto.transport_pb2 import ClientMessage, Parameters, Reason
-    from flwr.proto.transport_pb2_grpc import FlowerServiceStub
-except ImportError as error:
-    raise PipelineError(
-        f"A federation needs Flower ({error}). `make federated` sets up an environment that has it, in .venv-federated."
-    ) from None
 
 Answer = Callable[[dict[str, Any], dict[str, Any]], Content]
 """Given what a round sent, tensors by name and what is said of them: what this site answers, in the same form."""
@@ -75,10 +62,12 @@ def _conversation(channel: Any, answer: Answer) -> Iterator[bool]:
     try:
         for message in FlowerServiceStub(channel).Join(iter(answers.get, None)):
             if message.WhichOneof("msg") == "reconnect_ins":
-                answers.put(ClientMessage(disconnect_res=ClientMessage.DisconnectRes(reason=Reason.ACK)))
+                answers.put(
+                    messages.ClientMessage(disconnect_res=messages.ClientMessage.DisconnectRes(reason=messages.Reason.ACK))
+                )
                 yield True
                 return
-            answers.put(ClientMessage(fit_res=ClientMessage.FitRes(parameters=_answered(message, answer))))
+            answers.put(messages.ClientMessage(fit_res=messages.ClientMessage.FitRes(parameters=_answered(message, answer))))
             yield False
     finally:
         answers.put(None)  # ends the thread that waits for answers
@@ -97,7 +86,7 @@ def _answered(message: Any, answer: Answer) -> Any:
     if len(reply) > largest_answer(tensors):
         # The server would cut it off, and could not say why to an end that is still sending.
         raise PipelineError(f"the answer has {len(reply):,} bytes, and at most {largest_answer(tensors):,} fit what was asked.")
-    return Parameters(tensors=[reply], tensor_type="segpipe")
+    return messages.Parameters(tensors=[reply], tensor_type="segpipe")
 
 
 def _credentials(identity: Identity) -> Any:

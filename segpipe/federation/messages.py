@@ -1,10 +1,10 @@
 """What a server asks and a site answers beside weights, as JSON that is read with bounds: no site is trusted with more."""
 
-from typing import Any
+from typing import Annotated, Any
 
 from pydantic import BaseModel, ConfigDict, Field
 
-Whole = Field(ge=0)
+Count = Annotated[int, Field(ge=0)]
 
 
 class Message(BaseModel):
@@ -20,9 +20,9 @@ class Request(Message):
     their data. `history` has the numbers of the rounds so far.
     """
 
-    fold: int = Whole
+    fold: Count
     params: dict[str, Any] | None = None
-    round: int = Field(default=0, ge=0)
+    round: Count = 0
     validate_first: bool = False
     train: bool = False
     history: list[dict[str, float]] = []
@@ -35,11 +35,11 @@ class Described(Message):
     has_background: bool
     channels: int = Field(ge=1, le=64)
     bits: int = Field(ge=1, le=16)
-    train_images: int = Whole
-    counted_images: int = Whole
-    validation_images: int = Whole
-    channel_sums: list[tuple[int, int, int]] = Field(max_length=64)
-    class_counts: list[tuple[int, int]] = Field(max_length=255)
+    train_images: Count
+    counted_images: Count
+    validation_images: Count
+    channel_sums: list[tuple[Count, Count, Count]] = Field(max_length=64)
+    class_counts: list[tuple[Count, Count]] = Field(max_length=255)
     versions: dict[str, str] = Field(max_length=256)
     code: str = Field(max_length=64)
 
@@ -53,16 +53,16 @@ class Numbers(Message):
     images, the sum and over how many images it goes.
     """
 
-    counts: list[list[int]]
-    losses: dict[str, tuple[float, int]] = Field(max_length=64)
-    dice_per_image: tuple[float, int]
+    counts: list[list[Count]]
+    losses: dict[str, tuple[float, Count]] = Field(max_length=64)
+    dice_per_image: tuple[float, Count]
 
 
 class Trained(Message):
     """How a round's training went: the sums of the losses over the images it has `seen`, and the last learning rate."""
 
     sums: dict[str, float] = Field(max_length=64)
-    seen: int = Whole
+    seen: Count
     lr: float = Field(ge=0)
 
 

@@ -5,7 +5,6 @@ a client is nor how much it may send.
 """
 
 import contextlib
-import os
 import threading
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -13,23 +12,17 @@ from typing import Any
 
 from segpipe.errors import PipelineError, plain
 from segpipe.federation.certificates import Identity
+from segpipe.federation.flower import (
+    FitIns,
+    FlowerServiceServicer,
+    GrpcBridgeClosed,
+    Parameters,
+    ReconnectIns,
+    add_FlowerServiceServicer_to_server,
+    grpc,
+)
 from segpipe.federation.payload import Content
 from segpipe.federation.rounds import Check, NoAnswerError, Patience, RoundDone, run_rounds
-
-# Read when these are imported. The parts of Flower in use here send nothing, whatever it says.
-os.environ.setdefault("FLWR_TELEMETRY_ENABLED", "0")
-os.environ.setdefault("GRPC_VERBOSITY", "error")
-
-try:
-    import grpc
-    from flwr.common import FitIns, Parameters, ReconnectIns
-    from flwr.proto.transport_pb2_grpc import add_FlowerServiceServicer_to_server
-    from flwr.server.superlink.fleet.grpc_bidi.flower_service_servicer import FlowerServiceServicer
-    from flwr.server.superlink.fleet.grpc_bidi.grpc_bridge import GrpcBridgeClosed
-except ImportError as error:
-    raise PipelineError(
-        f"A federation needs Flower ({error}). `make federated` sets up an environment that has it, in .venv-federated."
-    ) from None
 
 END_SECONDS = 10.0
 """How long the end waits for sites to hear of it."""

@@ -10,9 +10,8 @@ from segpipe.evaluation import TEST, VAL, FoldResults
 from segpipe.record import DatasetInfo
 from segpipe.report.numbers import of_fold, pooled
 from segpipe.scores.counts import Confusion, class_scores, mean
+from segpipe.scores.intervals import Interval, few_images
 
-FEW_IMAGES = 10
-"""Below it a single image moves a score by several points."""
 MOSTLY, LITTLE = 0.7, 0.05
 """A share that is most of it; and a difference of scores, or of accuracies, that is hardly one."""
 LOST = 0.01
@@ -25,12 +24,17 @@ PARTED = 2.0
 """A validation loss so many times the training loss says that training images are learned by heart."""
 
 
-def advice(results: Sequence[FoldResults], part: str, index: pd.DataFrame, info: DatasetInfo, train: Sequence[str]) -> list[str]:
-    """The sentences, the most important first; none where nothing strikes. `part` is the one that the report speaks of."""
+def advice(
+    results: Sequence[FoldResults], part: str, dice: Interval, index: pd.DataFrame, info: DatasetInfo, train: Sequence[str]
+) -> list[str]:
+    """The sentences, the most important first; none where nothing strikes.
+
+    `part` is the one that the report speaks of, `dice` the interval of its Dice, and `train` the training images.
+    """
     counts = pooled(results, part)
     rows = index.loc[list(train)]
     found = (
-        _few_images(results, part),
+        _few_images(dice),
         _classes_at_zero(counts, rows, info),
         _accuracy_says_little(counts, info),
         _parts_differ(results, info),
@@ -40,14 +44,9 @@ def advice(results: Sequence[FoldResults], part: str, index: pd.DataFrame, info:
     return [sentence for sentences in found for sentence in sentences]
 
 
-def _few_images(results: Sequence[FoldResults], part: str) -> Iterator[str]:
-    images = len({item for each in results for item in each.dice[part]})
-    if images < FEW_IMAGES:
-        names = {TEST: "test", VAL: "validation"}
-        yield (
-            f"{images} {names[part]} image{'s prove' if images > 1 else ' proves'} little: another few would give other scores. "
-            "Annotate more of them before you compare models, or train all folds (folds in params.yaml)."
-        )
+def _few_images(bounds: Interval) -> Iterator[str]:
+    if few := few_images(bounds):
+        yield f"{few} Annotate more before you compare models, or train all folds (folds in params.yaml)."
 
 
 def _classes_at_zero(counts: Confusion, rows: pd.DataFrame, info: DatasetInfo) -> Iterator[str]:

@@ -33,12 +33,6 @@ def of_classes(results: Sequence[FoldResults], part: str, index: pd.DataFrame) -
     return intervals.class_intervals(added, _groups(there, part, index))
 
 
-def sentences(found: Mapping[str, Interval]) -> list[str]:
-    """How little the images of a part are, if they are; by the Dice, the first of the scores of objects."""
-    few = intervals.few_images(found["dice"])
-    return [few] if few else []
-
-
 def table(results: Sequence[FoldResults], index: pd.DataFrame, classes: Sequence[str], found: Found) -> str:
     """metrics/intervals.csv: a row a part and score, those of single classes below: part, score, class, low, high, how many
     images or groups (`unit`) count in it, as many as how many of alike size.

@@ -17,7 +17,7 @@ from segpipe.images.overlay import WRONG
 from segpipe.images.palette import colours
 from segpipe.params.architectures import ARCHITECTURES
 from segpipe.record import DatasetInfo
-from segpipe.report import advice, augment_sheet, class_tables, details, examples, intervals, learning, run_sections, sites
+from segpipe.report import augment_sheet, class_tables, details, examples, intervals, learning, run_sections, sites
 from segpipe.report.class_tables import Parts
 from segpipe.report.doctor_section import Doctor
 from segpipe.report.numbers import Summary, pooled
@@ -44,6 +44,7 @@ class Contents:
     results: Sequence[FoldResults]
     headline: str
     bounds: intervals.Found
+    advice: Sequence[str]
     summary: Summary
     params: Mapping[str, Any]
     best: Sequence[examples.Example]
@@ -89,10 +90,6 @@ def render(contents: Contents) -> str:
             "parity": run_sections.parity(contents.exported.gate) if contents.exported else {},
             "hashes": run_sections.hashes(results, contents.data_hash, contents.folds_hash),
             "privacy": run_sections.privacy(results),
-            "advice": [
-                *intervals.sentences(contents.bounds[part]),
-                *advice.advice(results, part, index, info, contents.parts["training"]),
-            ],
             "class_bounds": intervals.of_classes(results, part, index),
             "sites": sites.sites(results),
             "machine": run_sections.machine(results),

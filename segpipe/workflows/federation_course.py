@@ -98,7 +98,7 @@ class Federation:
             raise RefusedError("it holds no losses of the round")
         if answer.numbers:
             counts, n_classes = answer.numbers.counts, len(info.classes)
-            if len(counts) != n_classes or any(len(row) != n_classes or min(row) < 0 for row in counts):
+            if len(counts) != n_classes or any(len(row) != n_classes for row in counts):
                 raise RefusedError("its counts of pixels are not those of its classes")
 
     def round_done(self, answers: Mapping[str, Content]) -> Content | None:
@@ -141,11 +141,14 @@ class Federation:
         if odd := [site for site in others if kinds[site] != kinds[first]]:
             listed = "; ".join(f"{site}: {_told(together[site])}" for site in (first, *odd))
             raise PipelineError(f"the sites must have the same classes in the same order, channels and bits. {listed}")
+        # Before anything is divided by how many pixels there are.
+        if not sum(each.counted_images for each in self.described.values()):
+            raise PipelineError(
+                "no site has an image to train on. Annotate some, or wait for sites that have (the first round does)."
+            )
         self.weights_of_classes = self._class_weights()
         if not self.course.weights:
             self.course.weights = {name: value.clone() for name, value in self.model().state_dict().items()}
-        if not sum(each.counted_images for each in self.described.values()):
-            raise PipelineError("no site has an image to train on.")
 
     def _class_weights(self) -> tuple[float, ...]:
         loss, info = self.params.loss, self.info()

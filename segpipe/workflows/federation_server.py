@@ -60,12 +60,12 @@ def serve(whole: Params, sites: Sequence[str], address: str, certificates_in: Pa
         "device": "those of the sites",
         "fold": fold,
     }
-    print_hash = fingerprint(recorded | {"sites": sorted(sites)})
-    state = workspace.main_root() / ".resume" / f"federation-{print_hash[:16]}.state"
+    identity_hash = fingerprint(recorded | {"sites": sorted(sites)})
+    state = workspace.main_root() / ".resume" / f"federation-{identity_hash[:16]}.state"
     with lock.exclusive(state.with_suffix(".lock"), "the server of this federation"):
         federation = Federation(params, fold, sites, _restored(state))
         _hold(federation, address, identity, Patience(start=patience), state)
-        card = _card(federation, recorded, print_hash)
+        card = _card(federation, recorded, identity_hash)
         _write(federation, card, out)
         # Last of all: who is killed before it writes again what is there.
         state.unlink(missing_ok=True)
@@ -120,7 +120,7 @@ def _largest_answer(params: TrainKeys) -> int:
     return payload.largest_answer(segmenter.state_dict())
 
 
-def _card(federation: Federation, recorded: dict[str, object], print_hash: str) -> Card:
+def _card(federation: Federation, recorded: dict[str, object], identity_hash: str) -> Card:
     params, info, course = federation.params, federation.info(), federation.course
     counts = {site: _images(federation.described.get(site)) for site in federation.sites}
     entry = {"sites": counts, "local_epochs": params.federated.local_epochs}
@@ -139,7 +139,7 @@ def _card(federation: Federation, recorded: dict[str, object], print_hash: str) 
         long_side=params.input.long_side,
         model=params.model.model_copy(update={"weights": "none", "weights_sha256": "none"}),
         infer=params.infer,
-        fingerprint=print_hash,
+        fingerprint=identity_hash,
         fold=federation.fold,
         training=training,
     )

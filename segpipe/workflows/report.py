@@ -24,17 +24,15 @@ def report(params: ReportKeys) -> str:
     results, summary, classes = contents.results, contents.summary, contents.info.classes
     files.write_json(paths.SUMMARY, summary)
     files.write_text(paths.METRICS / "curves.csv", tables.curves(results))
+    files.write_text(paths.METRICS / "intervals.csv", intervals.table(results, contents.index, classes, contents.bounds))
     files.write_text(paths.METRICS / "per_class.csv", tables.per_class(results, classes))
     files.write_text(paths.METRICS / "confusion.csv", tables.confusion(results, classes))
     files.write_text(paths.PAGE, page.render(contents))
     files.write_bytes(paths.AUGMENTATION, contents.sheet.png)
     for each in results:
         mlflow_runs.reopen(params.tracking.experiment, each.run["fingerprint"]).file(paths.PAGE, "report")
-    files.write_text(paths.METRICS / "intervals.csv", intervals.table(results, contents.index, classes, contents.bounds))
     print(numbers.table(summary, contents.bounds))
-    training = contents.parts["training"]
-    few = intervals.sentences(contents.bounds[contents.headline])
-    for sentence in (*few, *advice.advice(results, contents.headline, contents.index, contents.info, training)):
+    for sentence in contents.advice:
         print(f"advice: {sentence}")
     shown = {name: "-" if value is None else f"{value:.2f}" for name, value in summary[contents.headline].items()}
     return f"{contents.headline} Dice {shown['dice']}, colours alone {shown[numbers.COLOUR]}"
@@ -50,13 +48,15 @@ def gather(params: ReportKeys) -> Contents:
     train, validation = folds.train_and_validation(parts, first.fold)
     colours = baseline.colour_dice(data, train, sorted(first.dice[headline]))
     best, worst = examples.best_and_worst(first, headline, data, params.report.n_examples)
+    bounds = intervals.of_scores(results, data.index, data.info.has_background)
     return Contents(
         info=data.info,
         index=data.index,
         parts={"training": train, "validation": validation, "test": folds.test(parts)},
         results=results,
         headline=headline,
-        bounds=intervals.of_scores(results, data.index, data.info.has_background),
+        bounds=bounds,
+        advice=advice.advice(results, headline, bounds[headline]["dice"], data.index, data.info, train),
         summary=numbers.summary(results, data.info.has_background, colours),
         params=first.run["params"],
         best=best,

@@ -353,11 +353,11 @@ def test_more_bytes_than_may_be_are_cut_off_while_they_arrive(
     site(address, folder / "sites/a")
     with _channel(address, folder / "sites/b") as channel:
         stream = FlowerServiceStub(channel).Join(iter([_fit_res(b"x" * 10**8)]))
-        next(stream)
+        # Before it has read what it is asked, or after.
         with pytest.raises(grpc.RpcError):
-            next(stream)
+            [next(stream) for _ in range(2)]
         server.end()
-    assert any("site b gave no answer: its connection broke" in line for line in server.said)
+    assert any("site b gave no answer: its connection broke" in line or "goes on without b" in line for line in server.said)
     assert set(server.answers[0]) == {"a"}
 
 

@@ -53,7 +53,9 @@ def test_a_model_that_knows_the_answer_scores_fully() -> None:
 
 def test_files_hold_what_was_scored(tmp_path: Path) -> None:
     found = scored()
-    evaluation.write(tmp_path, {"val": found[:1], "test": found[1:]}, ("background", "a", "b"), has_background=True)
+    evaluation.write(
+        tmp_path, {"val": found[:1], "test": found[1:]}, ("background", "a", "b"), has_background=True, tolerance=2.0
+    )
     rows = list(csv.DictReader((tmp_path / "counts.csv").open(encoding="utf-8")))
     test = np.zeros((3, 3), int)
     for row in rows:
@@ -87,7 +89,7 @@ def test_an_image_that_is_ignored_wholly_has_no_loss_and_no_score(tmp_path: Path
     found = with_an_ignored_image()
     assert found[1].losses == {"loss": None, "loss_dice": None, "loss_cross_entropy": None}
     assert all(value is not None and value > 0 for each in (found[0], found[2]) for value in each.losses.values())
-    evaluation.write(tmp_path, {"val": found, "test": found[1:2]}, ("background", "a", "b"), has_background=True)
+    evaluation.write(tmp_path, {"val": found, "test": found[1:2]}, ("background", "a", "b"), has_background=True, tolerance=2.0)
     rows = list(csv.DictReader((tmp_path / "per_image.csv").open(encoding="utf-8")))
     empty = [[*row.values()][2:] for row in rows if row["id"] == "a/1"]
     assert empty == [[""] * 10] * 2
@@ -111,7 +113,7 @@ def test_logits_that_are_no_numbers_are_no_prediction() -> None:
 
 def test_the_parts_of_a_loss_have_their_columns(tmp_path: Path) -> None:
     found = [replace(each, losses=each.losses | {"loss_dice": number / 4}) for number, each in enumerate(scored())]
-    evaluation.write(tmp_path, {"val": [], "test": found}, ("background", "a", "b"), has_background=True)
+    evaluation.write(tmp_path, {"val": [], "test": found}, ("background", "a", "b"), has_background=True, tolerance=2.0)
     images = list(csv.DictReader((tmp_path / "per_image.csv").open(encoding="utf-8")))
     assert list(images[0])[6:9] == ["loss", "loss_dice", "dice_0"]
     assert [float(row["loss_dice"]) for row in images] == [0, 0.25, 0.5]
@@ -119,5 +121,5 @@ def test_the_parts_of_a_loss_have_their_columns(tmp_path: Path) -> None:
 
 
 def test_an_empty_test_part_is_no_mistake(tmp_path: Path) -> None:
-    evaluation.write(tmp_path, {"val": scored()[:1], "test": []}, ("background", "a", "b"), has_background=True)
+    evaluation.write(tmp_path, {"val": scored()[:1], "test": []}, ("background", "a", "b"), has_background=True, tolerance=2.0)
     assert "test" not in (tmp_path / "counts.csv").read_text(encoding="utf-8")

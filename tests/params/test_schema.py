@@ -15,6 +15,7 @@ from tests.structure.imports import ROOT
 
 FILE = ROOT / "params.yaml"
 PRIVATE = {"train__strategy": "private", "input__normalise": "centred"}
+FEDERATED = {"train__strategy": "federated"}
 VOC = {"data__source": "voc"}
 VOC_CLASSES = load_params(FILE).data.voc.classes
 MERGED = {"data__class_map": {"cat": "pet", "dog": "pet", "tvmonitor": "__ignore__"}}
@@ -112,6 +113,20 @@ def test_a_float_that_pyyaml_reads_as_text_is_a_float(tmp_path: Path) -> None:
         (
             {"train__accumulate": 2, "loss__name": "mix", "loss__mix__dice_pooled": 0.5},
             "which its parts cannot add up to. Write 1, or take dice in its place (loss.name, loss.mix).",
+        ),
+        ({**FEDERATED, "input__normalise": "percentile"}, "percentile is a median over the images of all sites. Write dataset"),
+        ({**FEDERATED, "train__ema": 0.9}, "train.ema: 0.9 averages the steps of one training, and here are many. Write 0."),
+        (
+            {**FEDERATED, "train__validate_images": 5},
+            "train.validate_images: 5 is a choice among the images of all sites. Write 0.",
+        ),
+        (
+            {**FEDERATED, "train__accumulate": 2, "runtime__processes": 2},
+            "federated, but runtime.processes: 2, and its sites train one after another. Write 1.",
+        ),
+        (
+            {**FEDERATED, "train__epochs": 10, "federated__local_epochs": 3},
+            "train.epochs: 10 is no multiple of federated.local_epochs, 3. Write 9.",
         ),
         ({**PRIVATE, "loss__class_weights": "log"}, "log counts the pixels of private images. Write given or none."),
         ({**PRIVATE, "loss__class_weights": "median"}, "median counts the pixels of private images. Write given or none."),

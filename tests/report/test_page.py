@@ -17,7 +17,7 @@ from segpipe.dataset import pack
 from segpipe.dataset.split import balance_report
 from segpipe.dataset.split import folds as splits
 from segpipe.params.load import load_params
-from segpipe.report import augment_sheet, doctor_section, examples, intervals, numbers, page, run_sections
+from segpipe.report import advice, augment_sheet, doctor_section, examples, intervals, numbers, page, run_sections
 from segpipe.report.run_sections import Exported
 from segpipe.scores.counts import SCORES
 from segpipe.scores.details import DETAIL_SCORES
@@ -75,6 +75,7 @@ def gathered(folder: Path, folds: tuple[int, ...]) -> page.Contents:
     parts = splits.read(folder / "data/folds/folds.csv")
     results = evaluation.read(folder / "data/eval", folds, parts, len(data.info.classes))
     headline = numbers.headline(results)
+    bounds = intervals.of_scores(results, data.index, True)
     train, validation = splits.train_and_validation(parts, folds[0])
     best, worst = examples.best_and_worst(results[0], headline, data, 2)
     return page.Contents(
@@ -83,7 +84,8 @@ def gathered(folder: Path, folds: tuple[int, ...]) -> page.Contents:
         parts={"training": train, "validation": validation, "test": splits.test(parts)},
         results=results,
         headline=headline,
-        bounds=intervals.of_scores(results, data.index, True),
+        bounds=bounds,
+        advice=advice.advice(results, headline, bounds[headline]["dice"], data.index, data.info, train),
         summary=numbers.summary(results, True, 0.25),
         params=load_params(folder / "params.yaml").model_dump(include={"seed", "model", "loss", "train"}),
         best=[dataclasses.replace(each, id=f"<u>{each.id}") for each in best],
@@ -132,6 +134,7 @@ def spoken(contents: page.Contents, word: str) -> page.Contents:
     assert contents.exported
     return dataclasses.replace(
         contents,
+        advice=[f"{word} is as good as never found"],
         info=dataclasses.replace(contents.info, classes=(word,) * 3),
         results=[dataclasses.replace(each, run=run, history=history) for each in contents.results],
         params={"seed": word, word: {word: word}, "model": contents.params["model"] | {"name": word}},

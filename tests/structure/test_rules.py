@@ -11,7 +11,7 @@ from tests.structure.imports import ROOT, modules
 
 ONE_DOOR = {
     "albumentations": {"segpipe.dataset.transforms"},
-    "flwr": {"segpipe.federation.client", "segpipe.federation.server"},
+    "flwr": {"segpipe.federation.flower"},
     "jinja2": {"segpipe.report.page"},
     "mlflow": {"segpipe.tracking.mlflow_runs"},
     "onnxruntime": {"segpipe.inference.onnx_session"},

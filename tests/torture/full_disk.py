@@ -26,7 +26,7 @@ from tests.torture.failing_writes import Writes
 
 CODES = (errno.ENOSPC, errno.EACCES)
 MODEL = Path("models/fold0")
-OF_FLOWER = {"segpipe.federation.client", "segpipe.federation.server"}
+OF_FLOWER = {"segpipe.federation.client", "segpipe.federation.flower", "segpipe.federation.server"}
 """Flower has an environment of its own."""
 USED = ("albumentations", "mlflow", "torchvision", *(name for name in modules() if name not in OF_FLOWER))
 """What a training imports: read once, before the processes fork."""

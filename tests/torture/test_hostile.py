@@ -469,7 +469,7 @@ def play_training(params: Params) -> None:
             ScoredImage(item, mask, seen, confusion(mask, seen, len(names)), {"loss": -0.5}) for item, mask, seen in moved
         ]
     folder = Path(f"data/eval/fold{params.folds[0]}")
-    evaluation.write(folder, found, names, data.info.has_background)
+    evaluation.write(folder, found, names, data.info.has_background, tolerance=2.0)
     history = folder.parent / "history.csv"
     history.write_text("epoch,train_loss,val_loss,val_miou,val_dice\n0,-0.25,-1e-05,0.5,0.5\n")
     recorded = TrainKeys.of(params).model_dump(exclude=NEVER_A_RESULT, mode="json")

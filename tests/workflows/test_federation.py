@@ -180,7 +180,8 @@ def test_sites_whose_classes_differ_are_refused_before_anything_is_trained(sites
         (lambda about: about["described"].update(bits=16), "channels of 16 bits, and that of the others"),
         (lambda about: about["described"]["class_counts"].pop(), "other classes or channels than it names"),
         (lambda about: about["numbers"]["counts"][0].pop(), "counts of pixels"),
-        (lambda about: about["numbers"]["counts"][0].__setitem__(0, -5), "counts of pixels"),
+        (lambda about: about["numbers"]["counts"][0].__setitem__(0, -5), "numbers.counts.0.0: "),
+        (lambda about: about["numbers"].update(dice_per_image=[1.0, -1]), "numbers.dice_per_image.1: "),
     ],
 )
 def test_an_answer_that_is_none_is_refused_in_a_sentence(sites: Sites, change: Callable[[Any], None], reason: str) -> None:
@@ -191,6 +192,15 @@ def test_an_answer_that_is_none_is_refused_in_a_sentence(sites: Sites, change: C
     change(answers["north"][1])
     with pytest.raises(RefusedError, match=reason):
         found.check("north", answers["north"])
+
+
+def test_sites_without_an_image_to_train_on_are_told_so(sites: Sites) -> None:
+    found = federation()
+    answers = sites.ask(found.first())
+    for _, about in answers.values():
+        about["described"] |= {"counted_images": 0, "train_images": 0, "channel_sums": [[0, 0, 0]] * 3}
+    with pytest.raises(PipelineError, match="no site has an image to train on"):
+        found.round_done(answers)
 
 
 def test_a_server_that_asks_for_anything_else_ends_the_site(sites: Sites, apart: dict[str, Path]) -> None:
