@@ -18,6 +18,7 @@ SANITY_PASSED = Path("data/sanity_passed.txt")
 
 EXPORT = Path("models/export")
 ONNX = EXPORT / "model.onnx"
+EXPORTED_MODEL = EXPORT / "model.safetensors"
 GATE = EXPORT / "gate.json"
 
 METRICS = Path("metrics")

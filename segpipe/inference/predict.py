@@ -1,6 +1,7 @@
 """One image of any size to logits at its own resolution: whole up to a pixel budget, overlapping tiles above."""
 
-from collections.abc import Callable
+import functools
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -16,9 +17,13 @@ from segpipe.images.rows import Rows
 from segpipe.images.to_tensor import channels_first, unit_values
 from segpipe.images.value_range import as_values
 from segpipe.inference.average import over_flips
+from segpipe.inference.postprocess import postprocess
 from segpipe.inference.tiles import blended
-from segpipe.models.segmenter import classes_of
+from segpipe.models.decision import ARGMAX, Decision, by_expected_dice, decide, expected_dice
+from segpipe.models.segmenter import probabilities_of
 from segpipe.params.schema import InferParams
+from segpipe.scores.histogram import histogram
+from segpipe.scores.levels import LEVELS, levels
 
 Forward = Callable[[Tensor], Tensor]
 """(1, C, H, W) values in [0, 1] to logits (1, K, H, W): a torch model or an ONNX session."""
@@ -33,7 +38,13 @@ class Prediction:
 
 
 def predict_classes(
-    forward: Forward, image: NDArray[Any], params: InferParams, long_side: int, device: torch.device, name: str
+    forward: Forward,
+    image: NDArray[Any],
+    params: InferParams,
+    long_side: int,
+    device: torch.device,
+    name: str,
+    decision: Decision = ARGMAX,
 ) -> Prediction:
     """(H, W, C) uint8 or uint16 to logits and classes at its own size: the one way to a mask, whoever asks for it.
 
@@ -41,25 +52,55 @@ def predict_classes(
     """
     logits = predict_logits(forward, image, params, long_side, device)
     require_finite(logits, name)
-    return Prediction(logits, classes_of(logits).cpu().numpy())
+    return Prediction(logits, ids_of(logits, decision))
+
+
+def ids_of(logits: Tensor, decision: Decision) -> NDArray[np.uint8]:
+    """(K, H, W) logits of a whole image to its (H, W) class ids."""
+    ids = by_expected_dice(logits, expected_dice(_level_counts(logits)), decision) if decision.rule == "dice" else None
+    return postprocess(decide(logits, decision) if ids is None else ids, decision.steps, decision.has_background)
 
 
 @torch.inference_mode()
 def predict_ids(
-    forward: Forward, image: Rows, params: InferParams, long_side: int, device: torch.device, name: str
+    forward: Forward,
+    image: Rows,
+    params: InferParams,
+    long_side: int,
+    device: torch.device,
+    name: str,
+    decision: Decision = ARGMAX,
 ) -> NDArray[np.uint8]:
     """The classes of `predict_classes` alone, (H, W) uint8, bit for bit: of an image in tiles its logits are never there at once.
 
-    Raises DataError alike. Logits that are enlarged again, since the image was shrunk, are there at once all the same.
+    Raises DataError alike. Logits that are enlarged again, since the image was shrunk, are there at once all the same. The rule
+    `dice` asks for the probabilities of the whole image before it decides on a pixel: its tiles are predicted twice.
     """
     if not has_rows_to_spare(image.shape, params, long_side):
-        return predict_classes(forward, image[:], params, long_side, device, name).classes
+        return predict_classes(forward, image[:], params, long_side, device, name, decision).classes
     forward = over_flips(forward, params.flips)
+
+    def blocks() -> Iterator[tuple[slice, slice, Tensor]]:
+        for rows, columns, logits in blended(forward, image, lambda part: _values(part, device), params):
+            require_finite(logits, name)
+            yield rows, columns, logits[0]
+
     ids = np.empty(image.shape[:2], np.uint8)
-    for rows, columns, logits in blended(forward, image, lambda part: _values(part, device), params):
-        require_finite(logits, name)
-        ids[rows, columns] = classes_of(logits[0]).cpu().numpy()
-    return ids
+    if decision.rule == "dice":
+        counts = (_level_counts(logits) for _, _, logits in blocks())
+        expected = expected_dice(functools.reduce(np.add, counts))
+        for rows, columns, logits in blocks():
+            ids[rows, columns] = by_expected_dice(logits, expected, decision)
+    else:
+        for rows, columns, logits in blocks():
+            ids[rows, columns] = decide(logits, decision)
+    return postprocess(ids, decision.steps, decision.has_background)
+
+
+def _level_counts(logits: Tensor) -> NDArray[np.int64]:
+    """(K, H, W) logits to the (K, levels) number of pixels by the level of each class's probability."""
+    planes = levels(probabilities_of(logits).cpu().numpy())
+    return np.stack([histogram(plane, LEVELS) for plane in planes])
 
 
 def has_rows_to_spare(shape: tuple[int, ...], params: InferParams, long_side: int) -> bool:

@@ -9,6 +9,7 @@ from segpipe.dataset.loader import WholeImage
 from segpipe.evaluation import ScoredImage
 from segpipe.inference.predict import Forward, predict_classes
 from segpipe.losses.table import LossFunction
+from segpipe.models.decision import ARGMAX, Decision
 from segpipe.models.segmenter import probabilities_of
 from segpipe.params.schema import InferParams
 from segpipe.record import IGNORE
@@ -25,6 +26,7 @@ def score_images(
     long_side: int,
     device: torch.device,
     with_levels: bool = False,
+    decision: Decision = ARGMAX,
 ) -> Iterator[ScoredImage]:
     """Predicts each image at original resolution and compares it with its mask, in their order; `with_levels` those of its
     probabilities, too.
@@ -32,7 +34,7 @@ def score_images(
     Raises DataError where the logits of an image are not finite.
     """
     for item in images:
-        predicted = predict_classes(forward, item.image, params, long_side, device, item.id)
+        predicted = predict_classes(forward, item.image, params, long_side, device, item.id, decision)
         target = torch.from_numpy(item.mask.astype(np.int64)).to(device)
         counted = bool((item.mask != IGNORE).any())
         # A batch of one, (1, K, H, W): even dice_pooled is the image's own loss then.

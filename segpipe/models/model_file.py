@@ -10,6 +10,7 @@ from torch import Tensor
 from typing_extensions import TypedDict  # pydantic reads no other before Python 3.12
 
 from segpipe.errors import PipelineError
+from segpipe.models.decision import ARGMAX, Decision
 from segpipe.models.segmenter import Segmenter
 from segpipe.models.whole_model import whole_model
 from segpipe.params.schema import InferParams, ModelParams
@@ -56,6 +57,7 @@ class Card:
     fingerprint: str
     fold: int
     training: dict[str, Any]
+    decision: Decision = ARGMAX
 
     def to_dict(self) -> dict[str, Any]:
         """Plain JSON values."""

@@ -458,6 +458,38 @@ class InferParams(Section):
     )
 
 
+class DecisionParams(Section):
+    rule: Literal["argmax", "threshold", "dice", "auto"] = Field(
+        description="argmax | threshold (the key below) | dice (largest expected Dice of an image) | auto (best on validation)"
+    )
+    threshold: float = Field(
+        ge=0.01, le=0.99, description="0.01 .. 0.99: probability above which a pixel is the object (threshold, of two classes)"
+    )
+    postprocess: tuple[str, ...] = Field(
+        max_length=10,
+        description="steps in their order: open N | close N | fill_holes | remove_small N | keep_largest; N: pixels",
+    )
+    keep: Literal["all", "helpful"] = Field(
+        description="all | helpful (of postprocess the steps, and the classes of each, that raise score on validation images)"
+    )
+    score: Literal["dice", "miou", "dice_per_image"] = Field(
+        description="dice | miou | dice_per_image: what auto and helpful go by"
+    )
+
+    @model_validator(mode="after")
+    def _steps(self) -> Self:
+        problems = [
+            f"postprocess: {SHORT.repr(step)} is no step. Write open N, close N, fill_holes, remove_small N or keep_largest, "
+            f"N a number of pixels, such as {example}."
+            for step in self.postprocess
+            for example in ["remove_small 64"]
+            if not re.fullmatch(r"fill_holes|keep_largest|(open|close) [1-9]\d?|remove_small [1-9]\d{0,8}", step)
+        ]
+        if problems:
+            raise ValueError("\n".join(problems))
+        return self
+
+
 class ScoresParams(Section):
     tolerance: float = Field(ge=0, le=1000, description="pixels within which boundaries agree (boundary_f, surface_dice)")
 
@@ -512,6 +544,9 @@ class Params(Section):
     federated: FederatedParams = Field(description="train.strategy federated: sites that share weights and no image")
     sanity: SanityParams = Field(description="whether the training can learn, checked before it starts")
     infer: InferParams = Field(description="how whole images are predicted")
+    decision: DecisionParams = Field(
+        description="from probabilities to classes; evaluate chooses, export records it in the model"
+    )
     scores: ScoresParams = Field(description="how predictions are scored")
     export: ExportParams = Field(description="the ONNX model, and the check that it predicts the same")
     report: ReportParams = Field(description="the page of results")

@@ -12,6 +12,7 @@ from pydantic import ConfigDict
 from segpipe.params.schema import (
     AugmentParams,
     DataParams,
+    DecisionParams,
     DpParams,
     ExportParams,
     FederatedParams,
@@ -109,6 +110,7 @@ class EvaluateKeys(Keys):
     loss: LossParams
     train: Determinism
     infer: InferParams
+    decision: DecisionParams
     scores: ScoresParams
     runtime: RuntimeParams
     tracking: TrackingParams

@@ -19,6 +19,7 @@ from segpipe.params.architectures import ARCHITECTURES
 from segpipe.record import DatasetInfo
 from segpipe.report import augment_sheet, class_tables, details, examples, intervals, learning, run_sections, sites
 from segpipe.report.class_tables import Parts
+from segpipe.report.decisions import FoldDecision
 from segpipe.report.doctor_section import Doctor
 from segpipe.report.numbers import Summary, pooled
 from segpipe.scores.counts import SCORES
@@ -45,6 +46,7 @@ class Contents:
     headline: str
     bounds: intervals.Found
     advice: Sequence[str]
+    decided: Sequence[FoldDecision]
     summary: Summary
     params: Mapping[str, Any]
     best: Sequence[examples.Example]

@@ -1,16 +1,19 @@
 """Scores one fold's model on its validation part and on the test part."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 
 import torch
 
-from segpipe import evaluation, paths
+from segpipe import decided, evaluation, paths
 from segpipe.console.progress import track
 from segpipe.console.tables import format_table
 from segpipe.dataset import loader, pack
+from segpipe.dataset.loader import WholeImage
 from segpipe.dataset.split import folds
+from segpipe.decided import Chosen
+from segpipe.errors import PipelineError
 from segpipe.evaluation import PartTotals, ScoredImage
-from segpipe.inference import scoring
+from segpipe.inference import scoring, tuning
 from segpipe.losses import table as losses
 from segpipe.losses.table import Classes
 from segpipe.models.model_file import Card
@@ -28,6 +31,8 @@ MEANS = {"iou": "miou"}
 def evaluate(params: EvaluateKeys, fold: int) -> list[str]:
     """Predicts every validation and test image at its own resolution, writes data/eval/foldN; returns a line a part.
 
+    The decision that params.yaml leaves open is chosen on the validation images before.
+
     Raises PipelineError where the model was trained on other data or folds than lie here.
     """
     versions.check()
@@ -39,18 +44,41 @@ def evaluate(params: EvaluateKeys, fold: int) -> list[str]:
     segmenter = segmenter.to(memory_format=torch.channels_last).to(device)
     # With the class weights that the model was trained with, so that both losses compare.
     loss = losses.build(params.loss, Classes(card.has_background, tuple(card.training.get("class_weights", ()))))
+    validation = folds.train_and_validation(parts, fold)[1]
+
+    def read(ids: Sequence[str]) -> Iterable[WholeImage]:
+        return loader.whole_image_loader(loader.WholeImages(data, ids), params.runtime.workers)
+
+    model = tuning.Model(segmenter, params.infer, card.long_side, device, card.classes, card.has_background)
+    chosen = _chosen(params, model, validation, read)
     scored: dict[str, Iterable[ScoredImage]] = {}
-    for part, ids in ((evaluation.VAL, folds.train_and_validation(parts, fold)[1]), (evaluation.TEST, folds.test(parts))):
-        images = loader.whole_image_loader(loader.WholeImages(data, ids), params.runtime.workers)
+    for part, ids in ((evaluation.VAL, validation), (evaluation.TEST, folds.test(parts))):
         found = scoring.score_images(
-            segmenter, images, len(card.classes), loss, params.infer, card.long_side, device, with_levels=True
+            segmenter, read(ids), len(card.classes), loss, params.infer, card.long_side, device, True, chosen.decision
         )
         # Predicted when they are asked for: all of a large set would fill the memory.
         scored[part] = track(found, f"{part} images", len(ids), after_s=1.0)
     folder = paths.eval_folder(fold)
     totals = evaluation.write(folder, scored, card.classes, card.has_background, params.scores.tolerance)
+    decided.write(folder, chosen)
     evaluation.write_origin(folder, fold, card.fingerprint, card.training, paths.history_file(fold))
-    return [*_tracked(params.tracking.experiment, card, totals), *_class_table(card, totals)]
+    said = decided.sentence(chosen, card.classes)
+    return [*([said] if said else []), *_tracked(params.tracking.experiment, card, totals), *_class_table(card, totals)]
+
+
+def _chosen(
+    params: EvaluateKeys, model: tuning.Model, ids: Sequence[str], read: Callable[[Sequence[str]], Iterable[WholeImage]]
+) -> Chosen:
+    """Raises PipelineError for a rule that is not for so many classes, and where there is no image to choose by."""
+    wanted = params.decision
+    if wanted.rule == "threshold" and len(model.classes) > 2:
+        raise PipelineError(
+            f"decision.rule: threshold is for two classes, and here are {len(model.classes)}. Write argmax, dice or auto."
+        )
+    if tuning.is_open(wanted) and not ids:
+        raise PipelineError("decision: auto and helpful go by validation images, and there are none. Write argmax and all.")
+    with torch.inference_mode():
+        return tuning.choose(wanted, model, lambda what: track(read(ids), what, len(ids), after_s=1.0))
 
 
 def _tracked(experiment: str, card: Card, totals: Mapping[str, PartTotals]) -> list[str]:

@@ -165,7 +165,7 @@ def _predict_one(item: Item, out: Written, model: Predictor, looks: Segmenter | 
     """One image: its mask, its overlay, and where `looks` looks. Raises DataError for one that cannot be read or does not fit."""
     card, device = model.card, model.device
     with _opened(item, card) as image:
-        ids = predict_ids(model.forward, image, card.infer, card.long_side, device, item.source)
+        ids = predict_ids(model.forward, image, card.infer, card.long_side, device, item.source, card.decision)
         out.write(f"masks/{item.id}.png", encode_mask(ids), made_from)
         picture = overlay.overlay_of(image, ids, colours(len(card.classes)))
         out.write(f"overlays/{item.id}.png", encode_png(picture), made_from)

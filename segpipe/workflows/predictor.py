@@ -58,7 +58,8 @@ class Predictor:
         pixels = _pixels(image) if isinstance(image, np.ndarray) else decode_image(_content(Path(name)), name)
         fitting = fit(pixels, self.card, name)
         with as_trained(self.card):
-            found = predict_classes(self.forward, fitting, self.card.infer, self.card.long_side, self.device, name)
+            card = self.card
+            found = predict_classes(self.forward, fitting, card.infer, card.long_side, self.device, name, card.decision)
             return Predicted(found.classes, probabilities_of(found.logits).cpu().numpy())
 
 

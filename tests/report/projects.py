@@ -11,13 +11,16 @@ import numpy as np
 import yaml
 from numpy.typing import NDArray
 
+from segpipe import decided
 from segpipe.dataset import pack, presets
 from segpipe.dataset.split import balance_report
 from segpipe.dataset.split import folds as splits
 from segpipe.dataset.split.assign import Assignment
 from segpipe.dataset.split.kept_folds import KeptFolds
+from segpipe.decided import Chosen
 from segpipe.evaluation import PIXEL_COLUMNS, WRONG, FoldResults
 from segpipe.images.encode import encode_mask, encode_png
+from segpipe.models.decision import ARGMAX
 from segpipe.params.stage_keys import NEVER_A_RESULT, TrainKeys
 from segpipe.scores.border_errors import wrong_pixels
 from segpipe.scores.counts import Confusion, confusion, image_dice
@@ -102,6 +105,7 @@ def write_results(folder: Path, fold: int, parts: dict[str, str], masks: dict[st
     ]
     folder.mkdir(parents=True)
     _csv(folder / "counts.csv", ("part", "truth", "prediction", "pixels"), cells)
+    decided.write(folder, Chosen(ARGMAX))
     write_json(folder / "details.json", {part: counters[part].details().to_json() for part in totals})
     _csv(folder / "class_pixels.csv", PIXEL_COLUMNS, pixels)
     _csv(folder / "per_image.csv", ("part", "id", "dice", *WRONG), rows)

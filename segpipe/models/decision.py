@@ -1,0 +1,108 @@
+"""How probabilities become class ids: the largest, those above a threshold, or those that raise an image's expected Dice."""
+
+import math
+from dataclasses import dataclass
+from typing import Annotated, Literal
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from pydantic import Field
+from torch import Tensor
+
+from segpipe.models.argmax import largest
+from segpipe.models.segmenter import classes_of, probabilities_of
+
+Rule = Literal["argmax", "threshold", "dice"]
+StepName = Literal["open", "close", "fill_holes", "remove_small", "keep_largest"]
+
+
+@dataclass(frozen=True)
+class Step:
+    """One step of post-processing (`inference/postprocess.py`): its name, its number (0 where it takes none), its classes."""
+
+    name: StepName
+    number: Annotated[int, Field(ge=0)]
+    classes: tuple[Annotated[int, Field(ge=0, le=254)], ...]
+
+
+@dataclass(frozen=True)
+class Decision:
+    """From probabilities to class ids: the rule, the threshold that `threshold` goes by, and the steps that follow.
+
+    It is part of a model's card, so that whoever has the file decides alike. `has_background` says that class 0 is no object.
+    """
+
+    rule: Rule = "argmax"
+    threshold: Annotated[float, Field(gt=0, lt=1)] = 0.5
+    steps: tuple[Step, ...] = ()
+    has_background: bool = True
+
+
+ARGMAX = Decision()
+"""The largest probability, and nothing after it."""
+
+
+@dataclass(frozen=True)
+class ExpectedDice:
+    """Of each class of an image: its expected Dice (K,), and the pixels in its prediction and its truth together (K,).
+
+    A class whose Dice is infinite is given to no pixel.
+    """
+
+    dice: NDArray[np.float64]
+    pixels: NDArray[np.float64]
+
+
+def decide(logits: Tensor, decision: Decision) -> NDArray[np.uint8]:
+    """(K, H, W) logits to (H, W) class ids by the rules that look at a pixel alone, argmax and threshold."""
+    if decision.rule == "threshold":
+        return above(logits, decision.threshold).cpu().numpy()
+    return classes_of(logits).cpu().numpy()
+
+
+def above(logits: Tensor, threshold: float) -> Tensor:
+    """(1, H, W) logits to (H, W) uint8: 1 where the probability is above the threshold; 0.5 is argmax to the bit."""
+    return (logits[0] > math.log(threshold / (1 - threshold))).view(torch.uint8)
+
+
+def expected_dice(counts: NDArray[np.int64]) -> ExpectedDice:
+    """From the (K, levels) number of an image's pixels by the level of each class's probability (`scores/levels.py`).
+
+    A class's pixels are taken in falling order of their probability p, as many as make the expected Dice largest:
+
+        D(V) = 2 * sum of the V largest p / (V + sum of all p)
+
+    the approximation of RankSEG's expectation (Dai and Li, JMLR 2023) that takes the size of the truth for its mean, as Wang and
+    Dai do (2025). All sums are of whole numbers, so nothing depends on their order.
+    """
+    top = counts.shape[1] - 1
+    falling = counts[:, ::-1]
+    taken = np.cumsum(falling, axis=1)
+    won = np.cumsum(falling * np.arange(top, -1, -1), axis=1)
+    pixels = taken + won[:, -1:] / top
+    dice = 2 * won / top / np.maximum(pixels, 1e-12)
+    best = dice.argmax(axis=1)
+    rows = np.arange(len(counts))
+    found = dice[rows, best]
+    # A class that is likely nowhere would be given its best pixels all the same.
+    absent = counts[:, (top + 1) // 2 :].sum(axis=1) == 0
+    if not absent.all():
+        found[absent] = np.inf
+    return ExpectedDice(found, np.maximum(pixels[rows, best], 1e-12))
+
+
+def by_expected_dice(logits: Tensor, expected: ExpectedDice, decision: Decision) -> NDArray[np.uint8]:
+    """(K, H, W) logits to the (H, W) class ids that raise the sum of the classes' expected Dice most, pixel by pixel.
+
+    One more pixel of probability p raises a class's Dice D, of so many pixels N, by some (2 p - D) / N. Background raises none:
+    it has the pixels by which every class would lose.
+    """
+    probabilities = probabilities_of(logits).cpu().numpy()
+    gains = np.empty(probabilities.shape, np.float32)
+    for number, plane in enumerate(probabilities):
+        dice, pixels = float(expected.dice[number]), float(expected.pixels[number])
+        gains[number] = -np.inf if math.isinf(dice) else (2 * plane - np.float32(dice)) / np.float32(pixels)
+    if decision.has_background:
+        gains[0] = 0
+    return largest(gains)
