@@ -8,7 +8,7 @@ from pathlib import Path
 from pydantic import TypeAdapter, ValidationError
 
 from segpipe.errors import PipelineError
-from segpipe.models.decision import Decision
+from segpipe.params.decision import Decision
 from segpipe.storage.files import write_json
 
 NAME = "decision.json"

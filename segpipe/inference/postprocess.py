@@ -6,7 +6,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from segpipe.models.decision import Step
+from segpipe.params.decision import Step
 
 Ids = NDArray[np.uint8]
 Mask = NDArray[np.uint8]

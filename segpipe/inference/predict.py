@@ -19,8 +19,9 @@ from segpipe.images.value_range import as_values
 from segpipe.inference.average import over_flips
 from segpipe.inference.postprocess import postprocess
 from segpipe.inference.tiles import blended
-from segpipe.models.decision import ARGMAX, Decision, by_expected_dice, decide, expected_dice
+from segpipe.models.decision import by_expected_dice, decide, expected_dice
 from segpipe.models.segmenter import probabilities_of
+from segpipe.params.decision import ARGMAX, Decision
 from segpipe.params.schema import InferParams
 from segpipe.scores.histogram import histogram
 from segpipe.scores.levels import LEVELS, levels

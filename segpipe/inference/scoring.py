@@ -9,8 +9,8 @@ from segpipe.dataset.loader import WholeImage
 from segpipe.evaluation import ScoredImage
 from segpipe.inference.predict import Forward, predict_classes
 from segpipe.losses.table import LossFunction
-from segpipe.models.decision import ARGMAX, Decision
 from segpipe.models.segmenter import probabilities_of
+from segpipe.params.decision import ARGMAX, Decision
 from segpipe.params.schema import InferParams
 from segpipe.record import IGNORE
 from segpipe.scores.counts import confusion

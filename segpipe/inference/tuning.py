@@ -17,7 +17,7 @@ from segpipe.dataset.loader import WholeImage
 from segpipe.decided import Candidate, Chosen
 from segpipe.inference.postprocess import applied
 from segpipe.inference.predict import Forward, ids_of, predict_logits, require_finite
-from segpipe.models.decision import ARGMAX, Decision, Step
+from segpipe.params.decision import ARGMAX, Decision, Step
 from segpipe.params.schema import DecisionParams, InferParams
 from segpipe.scores.counts import Confusion, confusion, image_dice, mean, scores
 

@@ -2,45 +2,15 @@
 
 import math
 from dataclasses import dataclass
-from typing import Annotated, Literal
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from pydantic import Field
 from torch import Tensor
 
 from segpipe.models.argmax import largest
 from segpipe.models.segmenter import classes_of, probabilities_of
-
-Rule = Literal["argmax", "threshold", "dice"]
-StepName = Literal["open", "close", "fill_holes", "remove_small", "keep_largest"]
-
-
-@dataclass(frozen=True)
-class Step:
-    """One step of post-processing (`inference/postprocess.py`): its name, its number (0 where it takes none), its classes."""
-
-    name: StepName
-    number: Annotated[int, Field(ge=0)]
-    classes: tuple[Annotated[int, Field(ge=0, le=254)], ...]
-
-
-@dataclass(frozen=True)
-class Decision:
-    """From probabilities to class ids: the rule, the threshold that `threshold` goes by, and the steps that follow.
-
-    It is part of a model's card, so that whoever has the file decides alike. `has_background` says that class 0 is no object.
-    """
-
-    rule: Rule = "argmax"
-    threshold: Annotated[float, Field(gt=0, lt=1)] = 0.5
-    steps: tuple[Step, ...] = ()
-    has_background: bool = True
-
-
-ARGMAX = Decision()
-"""The largest probability, and nothing after it."""
+from segpipe.params.decision import Decision
 
 
 @dataclass(frozen=True)

@@ -10,9 +10,9 @@ from torch import Tensor
 from typing_extensions import TypedDict  # pydantic reads no other before Python 3.12
 
 from segpipe.errors import PipelineError
-from segpipe.models.decision import ARGMAX, Decision
 from segpipe.models.segmenter import Segmenter
 from segpipe.models.whole_model import whole_model
+from segpipe.params.decision import ARGMAX, Decision
 from segpipe.params.schema import InferParams, ModelParams
 from segpipe.reproducibility import versions
 from segpipe.storage import checksummed

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from scipy import ndimage
 
 from segpipe.inference.postprocess import postprocess
-from segpipe.models.decision import Step, StepName
+from segpipe.params.decision import Step, StepName
 
 EIGHT = np.ones((3, 3))
 DISC = np.array([[0, 1, 0], [1, 1, 1], [0, 1, 0]])

@@ -10,7 +10,7 @@ from segpipe.decided import Chosen
 from segpipe.inference import tuning
 from segpipe.inference.predict import predict_classes, predict_ids
 from segpipe.inference.tuning import choose
-from segpipe.models.decision import ARGMAX, Decision, Step
+from segpipe.params.decision import ARGMAX, Decision, Step
 from segpipe.params.schema import DecisionParams, InferParams
 from segpipe.scores.counts import confusion, image_dice, mean, scores
 

@@ -10,8 +10,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from segpipe.models.decision import ARGMAX, Decision, above, by_expected_dice, decide, expected_dice
+from segpipe.models.decision import above, by_expected_dice, decide, expected_dice
 from segpipe.models.segmenter import classes_of, probabilities_of
+from segpipe.params.decision import ARGMAX, Decision
 from segpipe.scores.levels import LEVELS, levels
 
 DICE = Decision(rule="dice")
@@ -54,7 +55,7 @@ def test_the_expected_dice_is_the_largest_of_all_sets_of_pixels(found: list[floa
 
 
 def test_unsure_pixels_of_a_small_object_are_taken_and_a_sure_one_suffices() -> None:
-    """0.45 is below a half, and yet it raises the expected Dice where little else is there: 2 * 1.4 / (2 + 1.4) > 2 * 0.95 / 2.4."""
+    """0.45 is below a half, and raises the expected Dice all the same: 2 * 1.4 / (2 + 1.4) > 2 * 0.95 / (1 + 1.4)."""
     logits = torch.tensor([[[math.log(0.95 / 0.05), math.log(0.45 / 0.55), -20.0]]])
     assert decide(logits, ARGMAX).tolist() == [[1, 0, 0]]
     assert by_expected_dice(logits, expected_dice(counts_of(logits)), DICE).tolist() == [[1, 1, 0]]

@@ -20,7 +20,7 @@ from segpipe.dataset.split.kept_folds import KeptFolds
 from segpipe.decided import Chosen
 from segpipe.evaluation import PIXEL_COLUMNS, WRONG, FoldResults
 from segpipe.images.encode import encode_mask, encode_png
-from segpipe.models.decision import ARGMAX
+from segpipe.params.decision import ARGMAX
 from segpipe.params.stage_keys import NEVER_A_RESULT, TrainKeys
 from segpipe.scores.border_errors import wrong_pixels
 from segpipe.scores.counts import Confusion, confusion, image_dice

@@ -11,13 +11,15 @@ import pytest
 from jinja2.exceptions import UndefinedError
 from jinja2.meta import find_undeclared_variables
 
-from segpipe import evaluation
+from segpipe import decided, evaluation
 from segpipe.annotations.checks.doctor_files import WrittenFinding
 from segpipe.dataset import pack
 from segpipe.dataset.split import balance_report
 from segpipe.dataset.split import folds as splits
+from segpipe.decided import Candidate, Chosen
+from segpipe.params.decision import Decision, Step
 from segpipe.params.load import load_params
-from segpipe.report import advice, augment_sheet, doctor_section, examples, intervals, numbers, page, run_sections
+from segpipe.report import advice, augment_sheet, decisions, doctor_section, examples, intervals, numbers, page, run_sections
 from segpipe.report.run_sections import Exported
 from segpipe.scores.counts import SCORES
 from segpipe.scores.details import DETAIL_SCORES
@@ -64,6 +66,8 @@ class Reader(HTMLParser):
 def contents(tmp_path_factory: pytest.TempPathFactory) -> page.Contents:
     """A run of two folds with hostile names everywhere."""
     folder = finished(tmp_path_factory.mktemp("run"), folds=(0, 1), classes=HOSTILE)
+    tried = (Candidate("argmax", 0.25, used=False), Candidate(f"open 3: {HOSTILE[1]}", 0.5, used=True))
+    decided.write(folder / "data/eval/fold1", Chosen(Decision(steps=(Step("open", 3, (1, 2)),)), "dice", 7, tried))
     write_run(
         folder / "data/eval/fold0", 0, device="<b>cpu", instruction_set="AVX2", versions={"torch": "<i>2"}, params=trained_with()
     )
@@ -86,6 +90,7 @@ def gathered(folder: Path, folds: tuple[int, ...]) -> page.Contents:
         headline=headline,
         bounds=bounds,
         advice=advice.advice(results, headline, bounds[headline]["dice"], data.index, data.info, train),
+        decided=decisions.read(folder / "data/eval", folds, data.info.classes),
         summary=numbers.summary(results, True, 0.25),
         params=load_params(folder / "params.yaml").model_dump(include={"seed", "model", "loss", "train"}),
         best=[dataclasses.replace(each, id=f"<u>{each.id}") for each in best],
@@ -229,6 +234,14 @@ def test_the_page_tells_what_there_is(contents: page.Contents) -> None:
         assert fact in text
     for fact in ("d4ta", "f01d5", "print0", "make verify", "dvc repro", "3 of 4", "sample standard deviation"):
         assert fact in text
+
+
+def test_a_chosen_decision_is_told_with_what_was_tried(contents: page.Contents) -> None:
+    text = Reader(page.render(contents)).text
+    assert f"decision: the likeliest class, then open 3 ({', '.join(HOSTILE[1:])}); chosen by dice on 7 validation images." in text
+    assert f"open 3: {HOSTILE[1]} 0.500 yes" in text
+    plain = dataclasses.replace(contents, decided=contents.decided[:1])
+    assert "No test image was asked" not in Reader(page.render(plain)).text
 
 
 ENTRY: dict[str, Any] = {
