@@ -1,8 +1,7 @@
 """What the page says of how probabilities become classes: one entry a fold."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 
 from segpipe import decided
 from segpipe.decided import Chosen
@@ -17,7 +16,6 @@ class FoldDecision:
     sentence: str
 
 
-def read(folder: Path, folds: Sequence[int], classes: Sequence[str]) -> list[FoldDecision]:
-    """Those in data/eval. Raises PipelineError where one is not there or not whole."""
-    found = [(fold, decided.read(folder / f"fold{fold}", fold)) for fold in folds]
-    return [FoldDecision(fold, chosen, decided.sentence(chosen, classes)) for fold, chosen in found]
+def entries(found: Mapping[int, Chosen], classes: Sequence[str]) -> list[FoldDecision]:
+    """Those of all folds, in their order."""
+    return [FoldDecision(fold, chosen, decided.sentence(chosen, classes)) for fold, chosen in found.items()]

@@ -12,14 +12,14 @@ import pandas as pd
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 from segpipe.dataset.split import balance_report
+from segpipe.decided import Chosen
 from segpipe.evaluation import FoldResults
 from segpipe.images.overlay import WRONG
 from segpipe.images.palette import colours
 from segpipe.params.architectures import ARCHITECTURES
 from segpipe.record import DatasetInfo
-from segpipe.report import augment_sheet, class_tables, details, examples, intervals, learning, run_sections, sites
+from segpipe.report import augment_sheet, class_tables, decisions, details, examples, intervals, learning, run_sections, sites
 from segpipe.report.class_tables import Parts
-from segpipe.report.decisions import FoldDecision
 from segpipe.report.doctor_section import Doctor
 from segpipe.report.numbers import Summary, pooled
 from segpipe.scores.counts import SCORES
@@ -35,8 +35,8 @@ LONGEST_LIST = 60
 class Contents:
     """What the page shows. `headline` is the part it speaks of first, `parts` the first fold's ids by part.
 
-    `bounds` are the intervals of the scores, by part. `params` holds the sections of params.yaml that made the run; `best` and
-    `worst` are predictions of the first fold.
+    `bounds` are the intervals of the scores, by part, `decided` what each fold's probabilities became classes by. `params`
+    holds the sections of params.yaml that made the run; `best` and `worst` are predictions of the first fold.
     """
 
     info: DatasetInfo
@@ -46,7 +46,7 @@ class Contents:
     headline: str
     bounds: intervals.Found
     advice: Sequence[str]
-    decided: Sequence[FoldDecision]
+    decided: Mapping[int, Chosen]
     summary: Summary
     params: Mapping[str, Any]
     best: Sequence[examples.Example]
@@ -93,6 +93,7 @@ def render(contents: Contents) -> str:
             "hashes": run_sections.hashes(results, contents.data_hash, contents.folds_hash),
             "privacy": run_sections.privacy(results),
             "class_bounds": intervals.of_classes(results, part, index),
+            "decisions": decisions.entries(contents.decided, info.classes),
             "sites": sites.sites(results),
             "machine": run_sections.machine(results),
         }

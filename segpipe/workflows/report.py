@@ -1,11 +1,11 @@
 """All folds' results as numbers and tables under metrics/, and as one page, reports/index.html."""
 
-from segpipe import evaluation, gate, paths
+from segpipe import decided, evaluation, gate, paths
 from segpipe.dataset import pack
 from segpipe.dataset.split import balance_report, folds
 from segpipe.evaluation import FoldResults
 from segpipe.params.stage_keys import ReportKeys
-from segpipe.report import advice, augment_sheet, baseline, decisions, doctor_section, examples, intervals, numbers, page, tables
+from segpipe.report import advice, augment_sheet, baseline, doctor_section, examples, intervals, numbers, page, tables
 from segpipe.report.page import Contents
 from segpipe.report.run_sections import Exported
 from segpipe.reproducibility import fingerprint
@@ -57,7 +57,7 @@ def gather(params: ReportKeys) -> Contents:
         headline=headline,
         bounds=bounds,
         advice=advice.advice(results, headline, bounds[headline]["dice"], data.index, data.info, train),
-        decided=decisions.read(paths.EVAL, params.folds, data.info.classes),
+        decided={fold: decided.read(paths.eval_folder(fold), fold) for fold in params.folds},
         summary=numbers.summary(results, data.info.has_background, colours),
         params=first.run["params"],
         best=best,

@@ -19,7 +19,7 @@ from segpipe.dataset.split import folds as splits
 from segpipe.decided import Candidate, Chosen
 from segpipe.params.decision import Decision, Step
 from segpipe.params.load import load_params
-from segpipe.report import advice, augment_sheet, decisions, doctor_section, examples, intervals, numbers, page, run_sections
+from segpipe.report import advice, augment_sheet, doctor_section, examples, intervals, numbers, page, run_sections
 from segpipe.report.run_sections import Exported
 from segpipe.scores.counts import SCORES
 from segpipe.scores.details import DETAIL_SCORES
@@ -66,7 +66,7 @@ class Reader(HTMLParser):
 def contents(tmp_path_factory: pytest.TempPathFactory) -> page.Contents:
     """A run of two folds with hostile names everywhere."""
     folder = finished(tmp_path_factory.mktemp("run"), folds=(0, 1), classes=HOSTILE)
-    tried = (Candidate("argmax", 0.25, used=False), Candidate(f"open 3: {HOSTILE[1]}", 0.5, used=True))
+    tried = (Candidate("argmax", 0.25, used=False), Candidate("open 3", 0.5, used=True))
     decided.write(folder / "data/eval/fold1", Chosen(Decision(steps=(Step("open", 3, (1, 2)),)), "dice", 7, tried))
     write_run(
         folder / "data/eval/fold0", 0, device="<b>cpu", instruction_set="AVX2", versions={"torch": "<i>2"}, params=trained_with()
@@ -90,7 +90,7 @@ def gathered(folder: Path, folds: tuple[int, ...]) -> page.Contents:
         headline=headline,
         bounds=bounds,
         advice=advice.advice(results, headline, bounds[headline]["dice"], data.index, data.info, train),
-        decided=decisions.read(folder / "data/eval", folds, data.info.classes),
+        decided={fold: decided.read(folder / f"data/eval/fold{fold}", fold) for fold in folds},
         summary=numbers.summary(results, True, 0.25),
         params=load_params(folder / "params.yaml").model_dump(include={"seed", "model", "loss", "train"}),
         best=[dataclasses.replace(each, id=f"<u>{each.id}") for each in best],
@@ -156,6 +156,7 @@ def spoken(contents: page.Contents, word: str) -> page.Contents:
 
 NAMING = {
     "advice",
+    "decision",
     "learning",
     "classes",
     "objects",
@@ -238,9 +239,11 @@ def test_the_page_tells_what_there_is(contents: page.Contents) -> None:
 
 def test_a_chosen_decision_is_told_with_what_was_tried(contents: page.Contents) -> None:
     text = Reader(page.render(contents)).text
-    assert f"decision: the likeliest class, then open 3 ({', '.join(HOSTILE[1:])}); chosen by dice on 7 validation images." in text
-    assert f"open 3: {HOSTILE[1]} 0.500 yes" in text
-    plain = dataclasses.replace(contents, decided=contents.decided[:1])
+    assert (
+        f"decision: the likeliest class, then open 3 ({', '.join(HOSTILE[1:])}); chosen by dice on 7 validation images." in text
+    )
+    assert "open 3 0.500 yes" in " ".join(re.sub(r"(0\.\d+)", r" \1 ", text).split())
+    plain = dataclasses.replace(contents, decided={0: contents.decided[0]})
     assert "No test image was asked" not in Reader(page.render(plain)).text
 
 
