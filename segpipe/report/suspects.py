@@ -22,8 +22,8 @@ COLUMNS = ("number", "id", "source", "part", "label_quality", "given", "predicte
 
 @dataclass(frozen=True)
 class Suspect:
-    """An image: `number` 1 is the most suspect. Of `share` of its pixels, more than of any other pair, `given` is the class of the
-    mask and `predicted` the model's (None where all agree). `pictures` are a JPEG for each of `CAPTIONS`, of those that are shown.
+    """An image: `number` 1 is the most suspect. `share` of its pixels, more than of any other pair of classes, are `given` one in
+    the mask and `predicted` as the other (None where all agree). Those that are shown have a JPEG for each of `CAPTIONS`.
     """
 
     number: int

@@ -6,8 +6,8 @@ p the probability that the model gives a pixel's own label, the soft minimum ove
     quality = sum(p * w) / sum(w),    w = exp((1 - p) / temperature)
 
 so that pixels in doubt count many times those that the model agrees with. It is in [0, 1], and low is suspect. Probabilities are
-rounded to 65,536 levels, and weights to whole numbers: both sums are then exact, in whatever order pixels come. Ignored pixels are
-left out; without another there is no quality (None).
+rounded to 65,536 levels, and weights to whole numbers: both sums are then exact, in whatever order pixels come. Ignored pixels
+are left out; without another there is no quality (None).
 """
 
 import numpy as np

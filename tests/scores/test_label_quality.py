@@ -61,7 +61,7 @@ def test_by_hand() -> None:
 def test_a_mask_that_is_wrong_in_a_corner_is_worse_than_one_that_is_unsure_everywhere() -> None:
     """As the mean probability is not."""
     corner, unsure = of([1.0] * 95 + [0.01] * 5), of([0.9] * 100)
-    assert corner is not None and unsure is not None and corner < 0.1 < 0.8 < unsure
+    assert corner is not None and unsure is not None and corner < 0.1 and unsure > 0.8
 
 
 def test_sums_of_the_largest_image_fit() -> None:
