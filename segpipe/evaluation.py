@@ -14,10 +14,11 @@ from numpy.typing import NDArray
 
 from segpipe.dataset.split import folds as splits
 from segpipe.errors import PipelineError
-from segpipe.images.encode import encode_mask
+from segpipe.images.encode import encode_gray, encode_mask
 from segpipe.scores.border_errors import wrong_pixels
 from segpipe.scores.counts import Confusion, class_scores, image_dice
 from segpipe.scores.details import DetailCounter, Details
+from segpipe.scores.label_quality import doubt, given_levels, label_quality, largest_confusion
 from segpipe.scores.levels import Levels
 from segpipe.storage import zips
 from segpipe.storage.byte_source import FileRange
@@ -26,6 +27,10 @@ from segpipe.storage.files import write_json, write_text, write_with
 
 VAL, TEST = "val", "test"
 WRONG = ("wrong", "wrong_at_border")
+LABEL = ("label_quality", "given", "predicted", "confused")
+"""Columns of per_image.csv: how well the mask agrees with the model, and the pair of classes that most pixels differ in."""
+DOUBT = "doubt"
+"""The folder of predictions.zip that holds pictures of doubt, by PART/ID.png."""
 PIXEL_COLUMNS = ("part", "image", "class", "true", "predicted", "right")
 
 
@@ -46,13 +51,24 @@ class ScoredImage:
 
 
 @dataclass(frozen=True)
+class LabelCheck:
+    """An image's `label_quality` (`scores/label_quality.py`); of its pixels that differ most are `given` one class and
+    `predicted` as another, `confused` of them. None where every pixel is ignored, and without a pixel that differs.
+    """
+
+    quality: float | None
+    confusion: tuple[int, int, int] | None
+
+
+@dataclass(frozen=True)
 class FoldResults:
     """One fold, read back. `counts` and `dice` (by image id) hold each part that has images, in the order of per_image.csv.
 
     `wrong` holds of each part its wrong pixels, and those of them at a border.
     `pixels` holds of each part (3, images, classes): an image's pixels that are of the class, that were given it, and both.
     `history` has a row an epoch, its numbers as they stand in the file. `run` is run.json: the `fingerprint` and the
-    `params` of its training, and more. `predictions` says where the PNG of PART/ID lies.
+    `params` of its training, and more. `predictions` says where the PNG of PART/ID lies, and under DOUBT/PART/ID that of doubt.
+    `labels` holds what is to be thought of the masks of each part, by image id.
     """
 
     fold: int
@@ -64,6 +80,7 @@ class FoldResults:
     pixels: dict[str, NDArray[np.int64]]
     wrong: dict[str, tuple[int, int]]
     details: dict[str, Details]
+    labels: dict[str, dict[str, LabelCheck]]
 
 
 @dataclass
@@ -87,15 +104,15 @@ def write(
     class_pixels.csv has a row for each class that an image holds or was given: part, image (its number among the part's in
     per_image.csv, from 0), class, and the pixels of both, of the truth, of the prediction, and right: intervals come of them.
     per_image.csv has the image's scores, how many of its pixels are wrong, and of these at a border, its loss, and the terms of
-    that where it is a mixture (loss_TERM); all are empty for an image of which every pixel is ignored.
+    that where it is a mixture (loss_TERM); all are empty for an image of which every pixel is ignored. LABEL are its columns on
+    whether the mask itself is right, and predictions.zip has a picture of where it is doubtful (DOUBT/PART/ID.png).
 
     details.json has what the images of a part add up to beside that (`scores/details.py`); boundaries agree within `tolerance`.
 
     The images are taken one by one, as they are predicted: no more than one of them is in memory.
     """
     tables = _Tables(len(classes), has_background, tolerance)
-    pictures = ((f"{part}/{each.id}.png", encode_mask(each.prediction)) for part, each in tables.noting(parts))
-    zips.write_zip(folder / "predictions.zip", pictures)
+    zips.write_zip(folder / "predictions.zip", tables.pictures(parts))
     # All images have the same terms; where there is no image the table still has its column.
     head = (
         "part",
@@ -103,6 +120,7 @@ def write(
         "dice",
         "pixel_accuracy",
         *WRONG,
+        *LABEL,
         *(tables.terms or ["loss"]),
         *(f"dice_{n}" for n in range(len(classes))),
     )
@@ -132,23 +150,26 @@ class _Tables:
         self.totals: dict[str, PartTotals] = {}
         self.details: dict[str, DetailCounter] = {}
 
-    def noting(self, parts: Mapping[str, Iterable[ScoredImage]]) -> Iterator[tuple[str, ScoredImage]]:
-        """The images with their parts, each when its rows are noted."""
+    def pictures(self, parts: Mapping[str, Iterable[ScoredImage]]) -> Iterator[tuple[str, bytes]]:
+        """The members of predictions.zip, those of an image when its rows are noted."""
         for part, scored in parts.items():
             total = self.totals[part] = PartTotals(0, np.zeros((self.n_classes, self.n_classes), np.int64), [])
             counter = self.details[part] = DetailCounter(self.n_classes, self.tolerance)
             for each in scored:
-                self._note(part, each, total)
-                if each.levels is not None:
+                given = None if each.levels is None else given_levels(each.levels, each.mask)
+                self._note(part, each, total, None if given is None else label_quality(given, each.mask))
+                yield f"{part}/{each.id}.png", encode_mask(each.prediction)
+                if each.levels is not None and given is not None:
                     counter.add(each.mask, each.prediction, each.levels)
-                yield part, each
+                    yield f"{DOUBT}/{part}/{each.id}.png", encode_gray(doubt(given))
 
-    def _note(self, part: str, each: ScoredImage, total: PartTotals) -> None:
+    def _note(self, part: str, each: ScoredImage, total: PartTotals, quality: float | None) -> None:
         self.terms = [*each.losses]
         dice = image_dice(each.counts, self.has_background)
         losses = (_text(each.losses[name]) for name in self.terms)
         wrong: Sequence[object] = wrong_pixels(each.mask, each.prediction) if each.counts.any() else ("", "")
-        self.images.append((part, each.id, _text(dice), _text(_accuracy(each)), *wrong, *losses, *_dices(each)))
+        label = (_text(quality), *(largest_confusion(each.counts) or ("", "", "")))
+        self.images.append((part, each.id, _text(dice), _text(_accuracy(each)), *wrong, *label, *losses, *_dices(each)))
         true, predicted, right = each.counts.sum(axis=1), each.counts.sum(axis=0), np.diag(each.counts)
         for number in np.flatnonzero(true + predicted).tolist():
             self.pixels.append((part, total.images, number, int(true[number]), int(predicted[number]), int(right[number])))
@@ -187,7 +208,7 @@ def _read_fold(folder: Path, fold: int, parts: dict[str, str], n_classes: int) -
     try:
         counts = _counts(folder / "counts.csv", n_classes)
         images = csv_rows(folder / "per_image.csv")
-        dice, wrong = _image_dice(images), _wrong(images)
+        dice, wrong, labels = _image_dice(images), _wrong(images), _labels(images)
         history = csv_rows(folder / "history.csv")
         pixels = _pixels(folder / "class_pixels.csv", dice, counts)
         details = _details(folder / "details.json", counts)
@@ -201,7 +222,7 @@ def _read_fold(folder: Path, fold: int, parts: dict[str, str], n_classes: int) -
     wanted = {VAL: set(splits.train_and_validation(parts, fold)[1]), TEST: set(splits.test(parts))}
     if any(set(dice.get(part, {})) != ids for part, ids in wanted.items()):
         raise PipelineError(f"{folder.as_posix()}: its images are not those of data/folds. {_remedy(fold)}")
-    return FoldResults(fold, counts, dice, history, run, predictions, pixels, wrong, details)
+    return FoldResults(fold, counts, dice, history, run, predictions, pixels, wrong, details, labels)
 
 
 def _remedy(fold: int, option: str = "") -> str:
@@ -259,6 +280,16 @@ def _image_dice(rows: Sequence[Mapping[str, str]]) -> dict[str, dict[str, float 
     found: dict[str, dict[str, float | None]] = {}
     for row in rows:
         found.setdefault(row["part"], {})[row["id"]] = float(row["dice"]) if row["dice"] else None
+    return found
+
+
+def _labels(rows: Sequence[Mapping[str, str]]) -> dict[str, dict[str, LabelCheck]]:
+    """What each part's masks are thought of."""
+    found: dict[str, dict[str, LabelCheck]] = {}
+    for row in rows:
+        quality, given, predicted, confused = (row[name] for name in LABEL)
+        confusion = (int(given), int(predicted), int(confused)) if confused else None
+        found.setdefault(row["part"], {})[row["id"]] = LabelCheck(float(quality) if quality else None, confusion)
     return found
 
 

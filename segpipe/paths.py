@@ -25,6 +25,7 @@ METRICS = Path("metrics")
 SUMMARY = METRICS / "summary.json"
 REPORTS = Path("reports")
 PAGE = REPORTS / "index.html"
+SUSPECTS = REPORTS / "suspects.csv"
 AUGMENTATION = REPORTS / "augmentation.png"
 
 

@@ -34,7 +34,7 @@ def test_everything_of_a_fold_is_read(evaluated: Path) -> None:
 
 def test_an_image_without_objects_has_no_dice(evaluated: Path) -> None:
     path = evaluated / "fold0/per_image.csv"
-    path.write_text(re.sub("image00,.*", "image00,,0,0", path.read_text()))
+    path.write_text(re.sub("image00,.*", "image00,,0,0,,,,", path.read_text()))
     assert read(evaluated)[0].dice["test"]["image00"] is None
 
 
@@ -72,7 +72,7 @@ def test_each_missing_file_is_named(evaluated: Path, name: str) -> None:
         ("class_pixels.csv", "part,image,class,true,predicted,right\nother,0,0,1,1,1\n"),
         ("details.json", "{}"),
         ("details.json", '{"val": 1, "test": 2}'),
-        ("per_image.csv", "part,id,dice,wrong,wrong_at_border\nval,a,high,0,0\n"),
+        ("per_image.csv", "part,id,dice,wrong,wrong_at_border,label_quality,given,predicted,confused\nval,a,high,0,0,,,,\n"),
         ("predictions.zip", "no zip"),
         ("run.json", "{"),
         ("run.json", "[]"),

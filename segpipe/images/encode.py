@@ -35,6 +35,11 @@ def encode_png(picture: NDArray[np.uint8]) -> bytes:
     return bytes(cv2.imencode(".png", picture[:, :, ::-1])[1])  # OpenCV takes BGR
 
 
+def encode_gray(picture: NDArray[np.uint8]) -> bytes:
+    """(H, W) to PNG bytes, as fast and small as masks are."""
+    return bytes(cv2.imencode(".png", picture, MASK_PNG)[1])
+
+
 def _chunk(kind: bytes, content: bytes) -> bytes:
     """A chunk of a PNG: length, kind, content, checksum."""
     return struct.pack(">I", len(content)) + kind + content + struct.pack(">I", zlib.crc32(kind + content))

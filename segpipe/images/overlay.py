@@ -70,6 +70,23 @@ def _shrunk(image: Rows, factor: int) -> Iterator[NDArray[Any]]:
         yield cv2.resize(shown, (width, rows), interpolation=cv2.INTER_AREA).reshape(rows, width, -1)
 
 
+def outlined(picture: Picture, mask: NDArray[np.uint8], colours: Sequence[Colour]) -> Picture:
+    """The picture with a line in its class's colour inside each region but those of class 0, and a thin light one around it."""
+    result = picture.copy()
+    for number, colour in enumerate(colours):
+        if number:
+            region = (mask == number).astype(np.uint8)
+            result[(region > 0) & (cv2.erode(region, np.ones((5, 5), np.uint8)) == 0)] = colour
+    result[_edges(mask)] = 255
+    return result
+
+
+def marked(picture: Picture, strength: NDArray[np.uint8]) -> Picture:
+    """The picture tinted with the colour of what is wrong, the more the higher `strength` (H, W), 0 to 255, is."""
+    share = strength[:, :, None].astype(np.float32) / 255 * 0.75
+    return (picture * (1 - share) + np.array(WRONG, np.float32) * share).round().astype(np.uint8)
+
+
 def errors(picture: Picture, truth: NDArray[np.uint8], prediction: NDArray[np.uint8]) -> Picture:
     """The picture in dim gray, wrong pixels in red, ignored ones black."""
     gray = (cv2.cvtColor(picture, cv2.COLOR_RGB2GRAY) * 0.5 + 40).astype(np.uint8)  # never black, which is for what is ignored

@@ -500,7 +500,7 @@ class ExportParams(Section):
 
 
 class ReportParams(Section):
-    n_examples: int = Field(ge=0, le=50, description="best and worst predictions shown")
+    n_examples: int = Field(ge=0, le=50, description="best and worst predictions shown, and half of the suspects")
 
 
 class TrackingParams(Section):

@@ -18,7 +18,18 @@ from segpipe.images.overlay import WRONG
 from segpipe.images.palette import colours
 from segpipe.params.architectures import ARCHITECTURES
 from segpipe.record import DatasetInfo
-from segpipe.report import augment_sheet, class_tables, decisions, details, examples, intervals, learning, run_sections, sites
+from segpipe.report import (
+    augment_sheet,
+    class_tables,
+    decisions,
+    details,
+    examples,
+    intervals,
+    learning,
+    run_sections,
+    sites,
+    suspects,
+)
 from segpipe.report.class_tables import Parts
 from segpipe.report.doctor_section import Doctor
 from segpipe.report.numbers import Summary, pooled
@@ -51,6 +62,7 @@ class Contents:
     params: Mapping[str, Any]
     best: Sequence[examples.Example]
     worst: Sequence[examples.Example]
+    suspects: suspects.Suspects
     sheet: augment_sheet.Sheet
     exported: run_sections.Exported | None
     doctor: Doctor
@@ -82,6 +94,7 @@ def render(contents: Contents) -> str:
             "class_scores": class_tables.scores(counts),
             "matrix": class_tables.matrix(counts),
             "captions": examples.CAPTIONS,
+            "suspect_captions": suspects.CAPTIONS,
             "wrong": WRONG,
             "facts": _facts(index),
             "balance": class_tables.balance(index, info, contents.parts),

@@ -5,7 +5,7 @@ from segpipe.dataset import pack
 from segpipe.dataset.split import balance_report, folds
 from segpipe.evaluation import FoldResults
 from segpipe.params.stage_keys import ReportKeys
-from segpipe.report import advice, augment_sheet, baseline, doctor_section, examples, intervals, numbers, page, tables
+from segpipe.report import advice, augment_sheet, baseline, doctor_section, examples, intervals, numbers, page, suspects, tables
 from segpipe.report.page import Contents
 from segpipe.report.run_sections import Exported
 from segpipe.reproducibility import fingerprint
@@ -28,6 +28,7 @@ def report(params: ReportKeys) -> str:
     files.write_text(paths.METRICS / "per_class.csv", tables.per_class(results, classes))
     files.write_text(paths.METRICS / "confusion.csv", tables.confusion(results, classes))
     files.write_text(paths.PAGE, page.render(contents))
+    files.write_text(paths.SUSPECTS, suspects.table(contents.suspects, classes, contents.index))
     files.write_bytes(paths.AUGMENTATION, contents.sheet.png)
     for each in results:
         mlflow_runs.reopen(params.tracking.experiment, each.run["fingerprint"]).file(paths.PAGE, "report")
@@ -62,6 +63,7 @@ def gather(params: ReportKeys) -> Contents:
         params=first.run["params"],
         best=best,
         worst=worst,
+        suspects=suspects.suspects(results, data, parts, 2 * params.report.n_examples),
         sheet=augment_sheet.sheet(data, train, first.fold, first.run),
         exported=_exported(results),
         doctor=doctor_section.read(paths.DOCTOR),

@@ -82,7 +82,7 @@ def with_an_ignored_image() -> list[ScoredImage]:
     images = [WholeImage(f"a/{k}", noise(k, 20, 30), noise(k + 9, 20, 30)[:, :, 0] % 3) for k in range(3)]
     images[1].mask[:] = 255
     loss = losses.build(PARAMS.loss, Classes(True))
-    return list(scoring.score_images(segmenter, images, 3, loss, card.infer, 0, CPU))
+    return list(scoring.score_images(segmenter, images, 3, loss, card.infer, 0, CPU, with_levels=True))
 
 
 def test_an_image_that_is_ignored_wholly_has_no_loss_and_no_score(tmp_path: Path) -> None:
@@ -92,7 +92,7 @@ def test_an_image_that_is_ignored_wholly_has_no_loss_and_no_score(tmp_path: Path
     evaluation.write(tmp_path, {"val": found, "test": found[1:2]}, ("background", "a", "b"), has_background=True, tolerance=2.0)
     rows = list(csv.DictReader((tmp_path / "per_image.csv").open(encoding="utf-8")))
     empty = [[*row.values()][2:] for row in rows if row["id"] == "a/1"]
-    assert empty == [[""] * 10] * 2
+    assert empty == [[""] * 14] * 2
     assert all(value for row in rows if row["id"] != "a/1" for value in row.values())
 
 
@@ -115,7 +115,7 @@ def test_the_parts_of_a_loss_have_their_columns(tmp_path: Path) -> None:
     found = [replace(each, losses=each.losses | {"loss_dice": number / 4}) for number, each in enumerate(scored())]
     evaluation.write(tmp_path, {"val": [], "test": found}, ("background", "a", "b"), has_background=True, tolerance=2.0)
     images = list(csv.DictReader((tmp_path / "per_image.csv").open(encoding="utf-8")))
-    assert list(images[0])[6:9] == ["loss", "loss_dice", "dice_0"]
+    assert list(images[0])[10:13] == ["loss", "loss_dice", "dice_0"]
     assert [float(row["loss_dice"]) for row in images] == [0, 0.25, 0.5]
     assert [float(row["loss"]) for row in images] == [each.losses["loss"] for each in found]
 

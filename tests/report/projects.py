@@ -18,13 +18,14 @@ from segpipe.dataset.split import folds as splits
 from segpipe.dataset.split.assign import Assignment
 from segpipe.dataset.split.kept_folds import KeptFolds
 from segpipe.decided import Chosen
-from segpipe.evaluation import PIXEL_COLUMNS, WRONG, FoldResults
-from segpipe.images.encode import encode_mask, encode_png
+from segpipe.evaluation import DOUBT, LABEL, PIXEL_COLUMNS, WRONG, FoldResults
+from segpipe.images.encode import encode_gray, encode_mask, encode_png
 from segpipe.params.decision import ARGMAX
 from segpipe.params.stage_keys import NEVER_A_RESULT, TrainKeys
 from segpipe.scores.border_errors import wrong_pixels
 from segpipe.scores.counts import Confusion, confusion, image_dice
 from segpipe.scores.details import DetailCounter
+from segpipe.scores.label_quality import doubt, given_levels, label_quality, largest_confusion
 from segpipe.scores.levels import levels
 from segpipe.storage.files import write_bytes, write_json
 from segpipe.storage.zips import write_zip
@@ -93,10 +94,13 @@ def write_results(folder: Path, fold: int, parts: dict[str, str], masks: dict[st
             totals[part] = totals.get(part, 0) + counts
             for each in range(n_classes):
                 pixels.append([part, number, each, counts[each].sum(), counts[:, each].sum(), counts[each, each]])
-            one_hot = np.eye(n_classes, dtype=np.float32)[seen].transpose(2, 0, 1)
-            counters[part].add(masks[item], seen, levels(one_hot))
-            rows.append([part, item, image_dice(counts, True), *wrong_pixels(masks[item], seen)])
+            of_each = levels(np.eye(n_classes, dtype=np.float32)[seen].transpose(2, 0, 1))
+            counters[part].add(masks[item], seen, of_each)
+            given = given_levels(of_each, masks[item])
+            label = [label_quality(given, masks[item]), *(largest_confusion(counts) or ("", "", ""))]
+            rows.append([part, item, image_dice(counts, True), *wrong_pixels(masks[item], seen), *label])
             pictures.append((f"{part}/{item}.png", encode_mask(seen)))
+            pictures.append((f"{DOUBT}/{part}/{item}.png", encode_gray(doubt(given))))
     cells = [
         [part, true, seen, int(total[true, seen])]
         for part, total in totals.items()
@@ -108,7 +112,7 @@ def write_results(folder: Path, fold: int, parts: dict[str, str], masks: dict[st
     decided.write(folder, Chosen(ARGMAX))
     write_json(folder / "details.json", {part: counters[part].details().to_json() for part in totals})
     _csv(folder / "class_pixels.csv", PIXEL_COLUMNS, pixels)
-    _csv(folder / "per_image.csv", ("part", "id", "dice", *WRONG), rows)
+    _csv(folder / "per_image.csv", ("part", "id", "dice", *WRONG, *LABEL), rows)
     _csv(folder / "history.csv", HISTORY, [[epoch, 0.01, 1 / (epoch + 1), 1.5 / (epoch + 2), 0.2, 0.3] for epoch in range(4)])
     write_zip(folder / "predictions.zip", pictures)
     write_run(folder, fold)
@@ -144,7 +148,7 @@ def results(fold: int, **dice: dict[str, float | None]) -> FoldResults:
     pixels = {part: np.zeros((3, len(images), 2), np.int64) for part, images in dice.items()}
     for each in pixels.values():
         each[:, :1] = np.stack([counts.sum(axis=1), counts.sum(axis=0), np.diag(counts)])[:, None]
-    return FoldResults(fold, dict.fromkeys(dice, counts), dice, history, {}, {}, pixels, {}, {})
+    return FoldResults(fold, dict.fromkeys(dice, counts), dice, history, {}, {}, pixels, {}, {}, {})
 
 
 def _csv(path: Path, head: Sequence[str], rows: Sequence[Sequence[object]]) -> None:

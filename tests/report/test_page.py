@@ -19,7 +19,7 @@ from segpipe.dataset.split import folds as splits
 from segpipe.decided import Candidate, Chosen
 from segpipe.params.decision import Decision, Step
 from segpipe.params.load import load_params
-from segpipe.report import advice, augment_sheet, doctor_section, examples, intervals, numbers, page, run_sections
+from segpipe.report import advice, augment_sheet, doctor_section, examples, intervals, numbers, page, run_sections, suspects
 from segpipe.report.run_sections import Exported
 from segpipe.scores.counts import SCORES
 from segpipe.scores.details import DETAIL_SCORES
@@ -95,6 +95,7 @@ def gathered(folder: Path, folds: tuple[int, ...]) -> page.Contents:
         params=load_params(folder / "params.yaml").model_dump(include={"seed", "model", "loss", "train"}),
         best=[dataclasses.replace(each, id=f"<u>{each.id}") for each in best],
         worst=worst,
+        suspects=suspects.suspects(results, data, parts, 4),
         sheet=augment_sheet.sheet(data, train, folds[0], results[0].run),
         exported=Exported({"images": 8, "largest_difference": 4.77e-06, "same_pixels": 0.9975, "<new>": 1}, 7_800_000, "ab12"),
         doctor=doctor_section.read(folder / "data/doctor"),
@@ -145,6 +146,9 @@ def spoken(contents: page.Contents, word: str) -> page.Contents:
         params={"seed": word, word: {word: word}, "model": contents.params["model"] | {"name": word}},
         best=[dataclasses.replace(each, id=word) for each in contents.best],
         worst=[dataclasses.replace(each, id=word) for each in contents.worst],
+        suspects=dataclasses.replace(
+            contents.suspects, ranked=[dataclasses.replace(each, id=word) for each in contents.suspects.ranked]
+        ),
         sheet=dataclasses.replace(contents.sheet, preset=word, rows=tuple((word, row) for _, row in contents.sheet.rows)),
         exported=Exported({word: word}, 1, word),
         doctor=dataclasses.replace(contents.doctor, warnings=(warning,)),
@@ -162,6 +166,7 @@ NAMING = {
     "objects",
     "confusion",
     "predictions",
+    "suspects",
     "data",
     "folds",
     "doctor",
@@ -200,7 +205,7 @@ def test_an_unknown_variable_is_an_error() -> None:
             page.environment().from_string(template).render(chart={})
 
 
-@pytest.mark.parametrize("name", ["macros.html", "results.html", "origins.html"])
+@pytest.mark.parametrize("name", ["macros.html", "results.html", "origins.html", "suspects.html"])
 def test_macros_take_all_that_they_show_as_arguments(name: str) -> None:
     source = (page.TEMPLATES / name).read_text(encoding="utf-8")
     assert find_undeclared_variables(page.environment().parse(source)) == set()
