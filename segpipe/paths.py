@@ -19,6 +19,8 @@ SANITY_PASSED = Path("data/sanity_passed.txt")
 EXPORT = Path("models/export")
 ONNX = EXPORT / "model.onnx"
 GATE = EXPORT / "gate.json"
+DEPLOYED = EXPORT / "predict.py"
+MODEL_CARD = EXPORT / "README.md"
 
 METRICS = Path("metrics")
 SUMMARY = METRICS / "summary.json"

@@ -4,15 +4,14 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from segpipe.evaluation import FoldResults
+from segpipe.evaluation import TEST, VAL, FoldResults
+from segpipe.gate import Passed, score_difference
 from segpipe.report.numbers import PRIVACY
 
-GATE = {
-    "images": "Images compared",
-    "largest_difference": "Largest difference of a logit",
-    "tolerance": "Largest difference allowed",
-    "same_pixels": "Pixels with the same class",
-    "opset": "ONNX opset",
+LIMITS = {
+    "tolerance": "Largest difference of a logit allowed",
+    "changed_pixels": "Largest share of pixels of another class allowed",
+    "score_tolerance": "Largest difference of a score allowed",
 }
 
 ORDER = ("input", "augment", "model", "loss", "optim", "train", "dp", "federated", "infer")
@@ -26,7 +25,7 @@ Lines = dict[str, str]
 class Exported:
     """models/export: gate.json, and the size in bytes and the hash of model.onnx."""
 
-    gate: Mapping[str, Any]
+    gate: Passed
     n_bytes: int
     sha256: str
 
@@ -66,10 +65,30 @@ def parameters(sections: Mapping[str, Any]) -> dict[str, Lines]:
     return {title: {name: _as_written(value) for name, value in card.items()} for title, card in cards.items() if card}
 
 
-def parity(gate: Mapping[str, Any]) -> Lines:
-    """How close the ONNX file is to the model that it came from."""
-    names = [*(name for name in GATE if name in gate), *sorted(set(gate) - set(GATE))]
-    return {GATE.get(name, name): _measured(name, gate[name]) for name in names}
+@dataclass(frozen=True)
+class Parity:
+    """How close the ONNX file is to the model that it came from: what was compared, and a row a form and a row a score."""
+
+    lines: Lines
+    forms: Sequence[Sequence[str]]
+    scores: Sequence[Sequence[str]]
+
+
+def parity(passed: Passed) -> Parity:
+    """The gate in words, its limits and all that was measured."""
+    gate, limits = passed.gate, passed.limits
+    part = {TEST: "test", VAL: "validation"}.get(gate.part, gate.part)
+    lines = {"Images compared": f"{gate.images} of {gate.of} {part} images", "ONNX opset": str(passed.opset)}
+    lines |= {title: f"{limits[name]:g}" for name, title in LIMITS.items() if name in limits}
+    forms = [
+        [each.name, str(each.images), f"{each.largest_difference:.1e}", f"{100 * each.changed_pixels:.4f} %"]
+        for each in gate.forms
+    ]
+    scores = [
+        [name, *("\N{EN DASH}" if value is None else f"{value:.6f}" for value in pair), f"{score_difference(pair):.1e}"]
+        for name, pair in gate.scores.items()
+    ]
+    return Parity(lines, forms, scores)
 
 
 def hashes(results: Sequence[FoldResults], data_hash: str, folds_hash: str) -> Lines:
@@ -95,12 +114,6 @@ def _as_written(value: object) -> str:
     if isinstance(value, bool):
         return str(value).lower()
     return f"{value:g}" if isinstance(value, float) else str(value)
-
-
-def _measured(name: str, value: object) -> str:
-    if isinstance(value, float):
-        return f"{100 * value:.6g} %" if name == "same_pixels" else f"{value:.2g}"
-    return str(value)
 
 
 def _device(run: Mapping[str, Any]) -> str:
