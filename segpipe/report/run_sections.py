@@ -7,12 +7,7 @@ from typing import Any
 from segpipe.evaluation import TEST, VAL, FoldResults
 from segpipe.gate import Passed, score_difference
 from segpipe.report.numbers import PRIVACY
-
-LIMITS = {
-    "tolerance": "Largest difference of a logit allowed",
-    "changed_pixels": "Largest share of pixels of another class allowed",
-    "score_tolerance": "Largest difference of a score allowed",
-}
+from segpipe.scores.counts import SCORES
 
 ORDER = ("input", "augment", "model", "loss", "optim", "train", "dp", "federated", "infer")
 """The sections of params.yaml in their own order; others follow. run.json has all keys by the alphabet."""
@@ -78,17 +73,26 @@ def parity(passed: Passed) -> Parity:
     """The gate in words, its limits and all that was measured."""
     gate, limits = passed.gate, passed.limits
     part = {TEST: "test", VAL: "validation"}.get(gate.part, gate.part)
-    lines = {"Images compared": f"{gate.images} of {gate.of} {part} images", "ONNX opset": str(passed.opset)}
-    lines |= {title: f"{limits[name]:g}" for name, title in LIMITS.items() if name in limits}
+    allowed = ", ".join(f"{name} {limit:g}" for name, limit in limits.items())
+    lines = {"ONNX opset": str(passed.opset), "Compared on": f"{gate.images} of {gate.of} {part} images", "Limits": allowed}
     forms = [
-        [each.name, str(each.images), f"{each.largest_difference:.1e}", f"{100 * each.changed_pixels:.4f} %"]
+        [each.name, str(each.images), _difference(each.largest_difference), f"{100 * each.changed_pixels:.4g} %"]
         for each in gate.forms
     ]
+    names = [*(name for name in SCORES if name in gate.scores), *(name for name in gate.scores if name not in SCORES)]
     scores = [
-        [name, *("\N{EN DASH}" if value is None else f"{value:.6f}" for value in pair), f"{score_difference(pair):.1e}"]
-        for name, pair in gate.scores.items()
+        [
+            name,
+            *("\N{EN DASH}" if value is None else f"{value:.6f}" for value in gate.scores[name]),
+            _difference(score_difference(gate.scores[name])),
+        ]
+        for name in names
     ]
     return Parity(lines, forms, scores)
+
+
+def _difference(value: float) -> str:
+    return f"{value:.1e}" if value else "0"
 
 
 def hashes(results: Sequence[FoldResults], data_hash: str, folds_hash: str) -> Lines:

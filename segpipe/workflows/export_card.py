@@ -109,7 +109,7 @@ def _limits(card: Card, data: Pack, part: str) -> list[str]:
         "Test images are of the same collection as those it was trained on. It was not tested on any other camera, site, "
         "preparation or time.",
         *([] if part == TEST else ["No image was kept for testing: its epoch was chosen by the images it is scored on."]),
-        f"Images with sides of other than {_range(shortest, longest)} pixels were not seen, nor objects of other sizes in pixels.",
+        f"Images with sides of other than {_range(shortest, longest)} pixels were not seen, nor objects of other sizes.",
         "No groups were given: related images (of one patient, place or film) may lie on both sides of the split, which would "
         "make scores too good."
         if not grouped
