@@ -1,42 +1,67 @@
-"""A trained model as one ONNX file, and the gate that lets it through: it must predict what torch predicts."""
+"""A trained model as one ONNX file that says all of itself: image values in, logits and class ids out, for any size."""
 
 import contextlib
 import copy
 import io
 import json
 import logging
-import math
 import warnings
-from collections.abc import Iterable
 from typing import Any
 
 import onnx
 import torch
-from numpy.typing import NDArray
+from torch import Tensor, nn
 
 from segpipe.errors import PipelineError
-from segpipe.gate import Gate
-from segpipe.inference.onnx_session import INPUT, MARK, OUTPUT, SEAL_KEY
-from segpipe.inference.predict import Forward, predict_classes, predict_logits
+from segpipe.images.palette import colours
+from segpipe.inference.onnx_session import INPUT, LABELS, MARK, OUTPUT, SEAL_KEY
+from segpipe.models.decision import bound_of
 from segpipe.models.model_file import Card
-from segpipe.models.segmenter import Segmenter, classes_of
+from segpipe.models.segmenter import Segmenter
 from segpipe.storage import checksummed
 
 OPSET = 20
-AXES = ("batch", "channels", "height", "width")
+AXES = {4: ("batch", "channels", "height", "width"), 3: ("batch", "height", "width")}
+"""What the axes of an input or output are called, by how many it has."""
+ABOUT = (
+    "image: float32 (batch, channels, height, width), the values of the file divided by 255, or by 65535 where it has 16 bits; "
+    "normalisation and padding are inside. logits: float32, of the same height and width, one channel a class, or one for two "
+    "classes. labels: uint8 (batch, height, width) class ids, of the largest logit, the first of equals; of one logit whether it "
+    "is above a bound, 0 if no other was chosen. Metadata: classes and colours, a JSON list each, in the order of the ids; "
+    "segpipe, the card of the training."
+)
+"""What a stranger to segpipe has to know, shown by whatever displays ONNX files."""
+
+
+class WithLabels(nn.Module):
+    """A segmenter with a second output: (N, C, H, W) values to its logits and to (N, H, W) class ids, uint8.
+
+    `bound` is what a single logit is to be above.
+    """
+
+    def __init__(self, segmenter: Segmenter, bound: float) -> None:
+        super().__init__()
+        self.segmenter, self.bound = segmenter, bound
+
+    def forward(self, image: Tensor) -> tuple[Tensor, Tensor]:
+        """What `decide` makes of finite logits, in operations that can be traced."""
+        logits: Tensor = self.segmenter(image)
+        labels = logits[:, 0] > self.bound if logits.shape[1] == 1 else logits.argmax(dim=1)
+        return logits, labels.to(torch.uint8)
 
 
 def to_onnx(segmenter: Segmenter, card: Card) -> bytes:
     """The model for any batch and image size, with its card; the same weights give the same bytes.
 
-    Raises PipelineError where the architecture cannot be exported.
+    Its outputs are `logits`, float32 (N, K, H, W), and `labels`, uint8 (N, H, W). Raises PipelineError where the architecture
+    cannot be exported.
     """
     try:
         with _silence(), torch.no_grad():
             program = torch.onnx.export(
-                _captured(_plain_activations(segmenter.cpu().eval()), card.channels),
+                _captured(_plain_activations(segmenter.cpu().eval()), card.channels, bound_of(card.decision)),
                 input_names=[INPUT],
-                output_names=[OUTPUT],
+                output_names=[OUTPUT, LABELS],
                 opset_version=OPSET,
                 dynamo=True,
                 verbose=False,
@@ -62,7 +87,7 @@ def _plain_activations(segmenter: Segmenter) -> Segmenter:
     return plain
 
 
-def _captured(segmenter: Segmenter, channels: int) -> torch.export.ExportedProgram:
+def _captured(segmenter: Segmenter, channels: int, bound: float) -> torch.export.ExportedProgram:
     """Its operations for any batch, height and width.
 
     By torch.export itself: what torch.onnx.export calls for it defers the checks of sizes, and cannot solve those of a
@@ -71,40 +96,12 @@ def _captured(segmenter: Segmenter, channels: int) -> torch.export.ExportedProgr
     free = torch.export.Dim.DYNAMIC
     # Two images: torch.export takes a size of 1 for one that never changes. The sides differ, as they will.
     example = torch.zeros(2, channels, 2 * segmenter.stride, 3 * segmenter.stride)
-    return torch.export.export(segmenter, (example,), dynamic_shapes={INPUT: {0: free, 2: free, 3: free}}, strict=False)
-
-
-def compare(segmenter: Segmenter, exported: Forward, card: Card, images: Iterable[tuple[str, NDArray[Any]]]) -> Gate:
-    """Predicts each image, its id and (H, W, C), with both, on the CPU. Raises DataError where torch's logits are not finite."""
-    cpu = torch.device("cpu")
-    largest, same, pixels, count = 0.0, 0, 0, 0
-    for name, image in images:
-        wanted = predict_classes(segmenter, image, card.infer, card.long_side, cpu, name)
-        # Its logits may not be finite: that is for the gate to say.
-        found = predict_logits(exported, image, card.infer, card.long_side, cpu)
-        apart = float((wanted.logits - found).abs().max())
-        # No number is larger than a NaN, and max() would drop it.
-        largest = max(largest, apart if math.isfinite(apart) else math.inf)
-        same += int((wanted.classes == classes_of(found).numpy()).sum())
-        pixels += wanted.classes.size
-        count += 1
-    return Gate(count, largest, same / max(pixels, 1))
-
-
-def require(gate: Gate, tolerance: float) -> None:
-    """Raises PipelineError where ONNX predicts something else than torch, or nothing was compared."""
-    if not gate.images:
-        raise PipelineError("no image was there to compare the ONNX model with torch on. It was not written. Add images.")
-    if not gate.largest_difference <= tolerance:
-        raise PipelineError(
-            f"the ONNX model differs from torch by up to {gate.largest_difference:.2g} in a logit on {gate.images} images, "
-            f"more than export.tolerance {tolerance:g} ({gate.same_pixels:.4%} of the pixels agree). It was not written. "
-            "Raise export.tolerance if you can live with that."
-        )
+    shapes = {INPUT: {0: free, 2: free, 3: free}}
+    return torch.export.export(WithLabels(segmenter, bound), (example,), dynamic_shapes=shapes, strict=False)
 
 
 def _plain(model: onnx.ModelProto, card: Card) -> bytes:
-    """Takes out what torch writes of source files and builds, names the axes, and adds the card."""
+    """Takes out what torch writes of source files and builds, names the axes, and adds what the model says of itself."""
     graph = model.graph
     for part in (model, graph, *graph.node, *graph.input, *graph.output, *graph.initializer):
         part.ClearField("doc_string")
@@ -113,12 +110,15 @@ def _plain(model: onnx.ModelProto, card: Card) -> bytes:
     # Without the build (+cpu, +cu126), which says nothing of the model.
     model.producer_version = model.producer_version.split("+")[0]
     for value in (*graph.input, *graph.output):
-        for axis, dimension in zip(AXES, value.type.tensor_type.shape.dim, strict=True):
+        dimensions = value.type.tensor_type.shape.dim
+        for axis, dimension in zip(AXES[len(dimensions)], dimensions, strict=True):
             # In place of torch's own names of free sizes, such as s77.
             if dimension.dim_param:
                 dimension.dim_param = axis
-    card_json = json.dumps(card.to_dict(), sort_keys=True, ensure_ascii=False)
-    onnx.helper.set_model_props(model, {checksummed.KEY: card_json, SEAL_KEY: checksummed.BLANK})
+    model.doc_string = ABOUT
+    said = {checksummed.KEY: card.to_dict(), "classes": card.classes, "colours": colours(len(card.classes))}
+    props = {name: json.dumps(each, sort_keys=True, ensure_ascii=False) for name, each in said.items()}
+    onnx.helper.set_model_props(model, props | {SEAL_KEY: checksummed.BLANK})
     onnx.checker.check_model(model)
     # deterministic: protobuf may write the entries of a map in any order otherwise.
     return checksummed.closed(model.SerializeToString(deterministic=True), MARK)

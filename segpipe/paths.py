@@ -20,6 +20,8 @@ EXPORT = Path("models/export")
 ONNX = EXPORT / "model.onnx"
 EXPORTED_MODEL = EXPORT / "model.safetensors"
 GATE = EXPORT / "gate.json"
+DEPLOYED = EXPORT / "predict.py"
+MODEL_CARD = EXPORT / "README.md"
 
 METRICS = Path("metrics")
 SUMMARY = METRICS / "summary.json"

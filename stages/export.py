@@ -7,14 +7,17 @@ from segpipe.params.stage_keys import ExportKeys
 
 
 def main() -> None:
-    """Writes models/export/model.onnx and gate.json, what was compared and how far the two are apart."""
+    """Writes models/export: model.onnx, gate.json (how far ONNX and torch are apart), predict.py and README.md, its card."""
     params = ExportKeys.of(load_params())
 
     from segpipe.workflows.export import export
 
-    gate = export(params)
-    print(f"ONNX and torch differ by {gate.largest_difference:.1e} at most on {gate.images} images")
-    command.done(f"{paths.ONNX}", f"dvc repro report, or segpipe predict IMAGE --model {paths.ONNX.as_posix()}")
+    for line in export(params):
+        print(line)
+    command.done(
+        f"{paths.ONNX.as_posix()} and {paths.MODEL_CARD.as_posix()}",
+        f"dvc repro report, or segpipe predict IMAGE --model {paths.ONNX.as_posix()}",
+    )
 
 
 if __name__ == "__main__":

@@ -59,7 +59,7 @@ def predict_classes(
 def ids_of(logits: Tensor, decision: Decision) -> NDArray[np.uint8]:
     """(K, H, W) logits of a whole image to its (H, W) class ids."""
     ids = by_expected_dice(logits, expected_dice(_level_counts(logits)), decision) if decision.rule == "dice" else None
-    return postprocess(decide(logits, decision) if ids is None else ids, decision.steps, decision.has_background)
+    return postprocess(decide(logits, decision).cpu().numpy() if ids is None else ids, decision.steps, decision.has_background)
 
 
 @torch.inference_mode()
@@ -94,7 +94,7 @@ def predict_ids(
             ids[rows, columns] = by_expected_dice(logits, expected, decision)
     else:
         for rows, columns, logits in blocks():
-            ids[rows, columns] = decide(logits, decision)
+            ids[rows, columns] = decide(logits, decision).cpu().numpy()
     return postprocess(ids, decision.steps, decision.has_background)
 
 

@@ -24,16 +24,17 @@ class ExpectedDice:
     pixels: NDArray[np.float64]
 
 
-def decide(logits: Tensor, decision: Decision) -> NDArray[np.uint8]:
-    """(K, H, W) logits to (H, W) class ids by the rules that look at a pixel alone, argmax and threshold."""
+def decide(logits: Tensor, decision: Decision) -> Tensor:
+    """(..., K, H, W) logits to (..., H, W) class ids, uint8, by what looks at a pixel alone: the threshold, else argmax."""
     if decision.rule == "threshold":
-        return above(logits, decision.threshold).cpu().numpy()
-    return classes_of(logits).cpu().numpy()
+        return (logits[..., 0, :, :] > bound_of(decision)).view(torch.uint8)
+    return classes_of(logits)
 
 
-def above(logits: Tensor, threshold: float) -> Tensor:
-    """(1, H, W) logits to (H, W) uint8: 1 where the probability is above the threshold; 0.5 is argmax to the bit."""
-    return (logits[0] > math.log(threshold / (1 - threshold))).view(torch.uint8)
+def bound_of(decision: Decision) -> float:
+    """What a single logit must be above to be the object."""
+    # The logarithm of 1 is 0: a half is argmax to the bit.
+    return math.log(decision.threshold / (1 - decision.threshold)) if decision.rule == "threshold" else 0.0
 
 
 def expected_dice(counts: NDArray[np.int64]) -> ExpectedDice:

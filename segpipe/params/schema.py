@@ -495,8 +495,10 @@ class ScoresParams(Section):
 
 
 class ExportParams(Section):
-    n_images: Positive = Field(description="test images on which ONNX and torch must agree")
+    n_images: Count = Field(description="test images, evenly spread, on which ONNX and torch must agree; 0 takes all")
     tolerance: float = Field(gt=0, description="largest difference of a logit")
+    changed_pixels: Share = Field(description="0 .. 1: largest share of pixels that get another class")
+    score_tolerance: Share = Field(description="0 .. 1: largest difference of a score")
 
 
 class ReportParams(Section):

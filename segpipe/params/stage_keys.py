@@ -121,6 +121,7 @@ class ExportKeys(Keys):
     folds: tuple[int, ...]
     train: Determinism
     export: ExportParams
+    tracking: TrackingParams
 
 
 class ReportKeys(Keys):

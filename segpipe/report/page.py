@@ -102,7 +102,7 @@ def render(contents: Contents) -> str:
             "split_verdicts": balance_report.verdicts(contents.proof),
             "sheet_captions": augment_sheet.CAPTIONS,
             "params": run_sections.parameters(contents.params),
-            "parity": run_sections.parity(contents.exported.gate) if contents.exported else {},
+            "parity": run_sections.parity(contents.exported.gate) if contents.exported else None,
             "hashes": run_sections.hashes(results, contents.data_hash, contents.folds_hash),
             "privacy": run_sections.privacy(results),
             "class_bounds": intervals.of_classes(results, part, index),

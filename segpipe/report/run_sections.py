@@ -4,16 +4,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from segpipe.evaluation import FoldResults
+from segpipe.evaluation import TEST, VAL, FoldResults
+from segpipe.gate import Passed, score_difference
 from segpipe.report.numbers import PRIVACY
-
-GATE = {
-    "images": "Images compared",
-    "largest_difference": "Largest difference of a logit",
-    "tolerance": "Largest difference allowed",
-    "same_pixels": "Pixels with the same class",
-    "opset": "ONNX opset",
-}
+from segpipe.scores.counts import SCORES
 
 ORDER = ("input", "augment", "model", "loss", "optim", "train", "dp", "federated", "infer")
 """The sections of params.yaml in their own order; others follow. run.json has all keys by the alphabet."""
@@ -26,7 +20,7 @@ Lines = dict[str, str]
 class Exported:
     """models/export: gate.json, and the size in bytes and the hash of model.onnx."""
 
-    gate: Mapping[str, Any]
+    gate: Passed
     n_bytes: int
     sha256: str
 
@@ -66,10 +60,39 @@ def parameters(sections: Mapping[str, Any]) -> dict[str, Lines]:
     return {title: {name: _as_written(value) for name, value in card.items()} for title, card in cards.items() if card}
 
 
-def parity(gate: Mapping[str, Any]) -> Lines:
-    """How close the ONNX file is to the model that it came from."""
-    names = [*(name for name in GATE if name in gate), *sorted(set(gate) - set(GATE))]
-    return {GATE.get(name, name): _measured(name, gate[name]) for name in names}
+@dataclass(frozen=True)
+class Parity:
+    """How close the ONNX file is to the model that it came from: what was compared, and a row a form and a row a score."""
+
+    lines: Lines
+    forms: Sequence[Sequence[str]]
+    scores: Sequence[Sequence[str]]
+
+
+def parity(passed: Passed) -> Parity:
+    """The gate in words, its limits and all that was measured."""
+    gate, limits = passed.gate, passed.limits
+    part = {TEST: "test", VAL: "validation"}.get(gate.part, gate.part)
+    allowed = ", ".join(f"{name} {limit:g}" for name, limit in limits.items())
+    lines = {"ONNX opset": str(passed.opset), "Compared on": f"{gate.images} of {gate.of} {part} images", "Limits": allowed}
+    forms = [
+        [each.name, str(each.images), _difference(each.largest_difference), f"{100 * each.changed_pixels:.4g} %"]
+        for each in gate.forms
+    ]
+    names = [*(name for name in SCORES if name in gate.scores), *(name for name in gate.scores if name not in SCORES)]
+    scores = [
+        [
+            name,
+            *("\N{EN DASH}" if value is None else f"{value:.6f}" for value in gate.scores[name]),
+            _difference(score_difference(gate.scores[name])),
+        ]
+        for name in names
+    ]
+    return Parity(lines, forms, scores)
+
+
+def _difference(value: float) -> str:
+    return f"{value:.1e}" if value else "0"
 
 
 def hashes(results: Sequence[FoldResults], data_hash: str, folds_hash: str) -> Lines:
@@ -95,12 +118,6 @@ def _as_written(value: object) -> str:
     if isinstance(value, bool):
         return str(value).lower()
     return f"{value:g}" if isinstance(value, float) else str(value)
-
-
-def _measured(name: str, value: object) -> str:
-    if isinstance(value, float):
-        return f"{100 * value:.6g} %" if name == "same_pixels" else f"{value:.2g}"
-    return str(value)
 
 
 def _device(run: Mapping[str, Any]) -> str:

@@ -24,7 +24,7 @@ VARIANTS: dict[str, tuple[str, ...]] = {
 }
 """Rooms of which a stage runs one file, by the name in params.yaml: a new one beside the old changes no other's hash."""
 
-TEMPLATES = ("templates/*.html", "templates/*.css")
+TEMPLATES = ("templates/*.html", "templates/*.css", "templates/*.md", "templates/*.py")
 """Files beside a module that take part in the hash of whoever imports it, as they are."""
 
 DECIDES_NO_BYTE = {
@@ -65,9 +65,10 @@ def code_hash(root: Path, modules: Iterable[str]) -> str:
     """One hash of what the modules and all that they import say, templates too: 16 hexadecimal digits."""
     digest = hashlib.sha256()
     files = closure(root, modules)
-    for file in files + templates(root, files):
-        text = (root / file).read_text(encoding="utf-8")
-        digest.update(f"{file}\n{without_comments(text) if file.endswith('.py') else text}\n".encode())
+    texts = {file: (root / file).read_text(encoding="utf-8") for file in files + templates(root, files)}
+    for file, text in texts.items():
+        # A template is written out with its comments.
+        digest.update(f"{file}\n{without_comments(text) if file in files else text}\n".encode())
     return digest.hexdigest()[:16]
 
 

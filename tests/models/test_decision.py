@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from segpipe.models.decision import above, by_expected_dice, decide, expected_dice
+from segpipe.models.decision import by_expected_dice, decide, expected_dice
 from segpipe.models.segmenter import classes_of, probabilities_of
 from segpipe.params.decision import ARGMAX, Decision
 from segpipe.scores.levels import LEVELS, levels
@@ -26,14 +26,15 @@ def counts_of(logits: torch.Tensor) -> NDArray[np.int64]:
 def test_argmax_is_classes_of() -> None:
     for n_logits in (1, 4):
         logits = torch.randn(n_logits, 9, 7, generator=torch.Generator().manual_seed(n_logits))
-        assert np.array_equal(decide(logits, ARGMAX), classes_of(logits).numpy())
+        assert torch.equal(decide(logits, ARGMAX), classes_of(logits))
+        assert torch.equal(decide(logits[None], ARGMAX), classes_of(logits)[None])
 
 
 def test_a_threshold_is_a_probability_and_a_half_is_argmax() -> None:
     logits = torch.tensor([[[-3.0, -1.0, 0.0, 0.4, 3.0]]])
     assert decide(logits, Decision("threshold", 0.25)).tolist() == [[0, 1, 1, 1, 1]]
     assert decide(logits, Decision("threshold", 0.7)).tolist() == [[0, 0, 0, 0, 1]]
-    assert torch.equal(above(logits, 0.5), classes_of(logits))
+    assert torch.equal(decide(logits, Decision("threshold", 0.5)), classes_of(logits))
 
 
 @given(st.lists(st.floats(0.02, 0.98), min_size=1, max_size=8))

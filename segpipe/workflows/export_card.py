@@ -1,0 +1,142 @@
+"""What the model card of the exported model says: its scores with their intervals, its data, and where it was not tested."""
+
+from hashlib import sha256
+
+from segpipe.dataset.pack import Pack
+from segpipe.dataset.split import folds
+from segpipe.deployment.model_card import Facts, Score
+from segpipe.errors import PipelineError
+from segpipe.evaluation import TEST, FoldResults
+from segpipe.gate import Gate
+from segpipe.images.palette import colours
+from segpipe.models import bundled
+from segpipe.models.model_file import Card
+from segpipe.models.origin import image_kind
+from segpipe.report import intervals, numbers, page
+from segpipe.scores.counts import SCORES, class_scores
+from segpipe.scores.intervals import few_images, format_score
+
+
+def facts(card: Card, data: Pack, parts: dict[str, str], results: FoldResults, gate: Gate, onnx: bytes, decision: str) -> Facts:
+    """Of the exported model: its card, the data and folds it was trained on, what evaluate found, the gate, the file itself, and
+    the `decision` in words, "" for argmax.
+
+    Raises PipelineError where the results are those of another training.
+    """
+    if results.run["fingerprint"] != card.fingerprint:
+        raise PipelineError(
+            f"data/eval/fold{card.fold} has the scores of another training than models/fold{card.fold}. "
+            f"Run `dvc repro evaluate@{card.fold}`."
+        )
+    info, part = data.info, numbers.headline([results])
+    bounds = intervals.of_scores([results], data.index, info.has_background)[part]
+    found = numbers.of_fold(results, part, info.has_background)
+    return Facts(
+        title=page.title(card.model.model_dump(), info),
+        kind=image_kind(card.channels, card.bits),
+        bits=card.bits,
+        classes=_classes(data, results, part),
+        background=_background(card),
+        part=part,
+        n_images=len(results.dice[part]),
+        few=few_images(bounds["dice"]) or "",
+        scores=[Score(name, format_score(found[name], bounds[name]), found[name]) for name in SCORES],
+        data=_data(data, parts, card.fold),
+        training=[*_training(card), *([f"{decision.capitalize()}."] if decision else [])],
+        limits=[*_limits(card, data, part), *_beyond_labels(card)],
+        parity=_parity(gate),
+        hashes=_hashes(card, onnx),
+    )
+
+
+def _classes(data: Pack, results: FoldResults, part: str) -> list[list[str]]:
+    found, bounds = class_scores(results.counts[part]), intervals.of_classes([results], part, data.index)
+    named = zip(data.info.classes, colours(len(data.info.classes)), strict=True)
+    return [
+        [
+            str(number),
+            name,
+            "#{:02x}{:02x}{:02x}".format(*colour),
+            *(format_score(found[score][number], bounds[score][number]) for score in ("dice", "iou")),
+        ]
+        for number, (name, colour) in enumerate(named)
+    ]
+
+
+def _background(card: Card) -> str:
+    if card.has_background:
+        return f"Class 0, {card.classes[0]}, is what is no object; the means of Dice, precision and recall leave it out."
+    return "No class is background; all means are over every class."
+
+
+def _data(data: Pack, parts: dict[str, str], fold: int) -> list[str]:
+    train, validation = folds.train_and_validation(parts, fold)
+    counts = {"to train on": len(train), "of validation": len(validation), "of the test part": len(folds.test(parts))}
+    index = data.index
+    width, height = (_range(int(index[side].min()), int(index[side].max())) for side in ("width", "height"))
+    return [
+        f"{len(index)} images: {', '.join(f'{number} {name}' for name, number in counts.items() if number)}.",
+        f"{width} pixels wide, {height} high, {image_kind(data.info.channels, data.info.bits)}.",
+    ]
+
+
+def _range(low: int, high: int) -> str:
+    return f"{low}" if low == high else f"{low} to {high}"
+
+
+def _training(card: Card) -> list[str]:
+    params = card.training["params"]
+    train, optim = params.get("train", {}), params.get("optim", {})
+    start = bundled.provenance(card.training.get("encoder_weights") or "")
+    weights = f", from {start}" if start else ""
+    loss = params.get("loss", {}).get("name")
+    lines = [
+        f"{card.model.name}{weights}, loss {loss}, {optim.get('name')} at a rate of {optim.get('lr')}, "
+        f"{card.training.get('epochs')} epochs of batches of {train.get('batch_size')}; seed {params.get('seed')}."
+    ]
+    if entry := card.training.get("privacy"):
+        kept = f"epsilon {entry['epsilon']:.3g} at delta {entry['delta']:g}" if entry["guarantee"] else "no guarantee"
+        lines.append(f"Trained with differential privacy: {kept}.")
+    if card.long_side:
+        lines.append(f"Images with a side above {card.long_side} pixels are shrunk to it first.")
+    return lines
+
+
+def _limits(card: Card, data: Pack, part: str) -> list[str]:
+    index = data.index
+    longest, shortest = (int(getattr(index[["width", "height"]].to_numpy(), name)()) for name in ("max", "min"))
+    grouped = any(index["group"])
+    return [
+        "Test images are of the same collection as those it was trained on. It was not tested on any other camera, site, "
+        "preparation or time.",
+        *([] if part == TEST else ["No image was kept for testing: its epoch was chosen by the images it is scored on."]),
+        f"Images with sides of other than {_range(shortest, longest)} pixels were not seen, nor objects of other sizes.",
+        "No groups were given: related images (of one patient, place or film) may lie on both sides of the split, which would "
+        "make scores too good."
+        if not grouped
+        else "Images of a group lie on one side of the split.",
+        f"It has no class for what it does not know: each pixel gets one of the {len(card.classes)}.",
+        "A licence is not stated: those of the data and of the weights it started from decide.",
+    ]
+
+
+def _beyond_labels(card: Card) -> list[str]:
+    """What of the decision the ONNX file itself does not do."""
+    if card.decision.rule != "dice" and not card.decision.steps:
+        return []
+    return [
+        "The output `labels`, and predict.py beside the model, decide pixel by pixel: expected Dice and post-processing are left "
+        "to `segpipe predict` and `segpipe.load`, and the scores are with them."
+    ]
+
+
+def _parity(gate: Gate) -> list[list[str]]:
+    head = ["images", "compared", "largest difference of a logit", "pixels of another class"]
+    forms = [[each.name, str(each.images), f"{each.largest_difference:.1e}", f"{each.changed_pixels:.4%}"] for each in gate.forms]
+    return [head, *forms]
+
+
+def _hashes(card: Card, onnx: bytes) -> dict[str, str]:
+    named = {"data": card.training.get("data"), "folds": card.training.get("folds"), "code": card.training.get("code")}
+    there = {name: str(value) for name, value in named.items() if value}
+    return {"model.onnx, SHA-256": sha256(onnx).hexdigest(), "training (fingerprint)": card.fingerprint} | there
