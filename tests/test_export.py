@@ -1,6 +1,6 @@
-"""ONNX: what torch predicts, for any size, the same bytes each time, nothing of this machine inside."""
+"""ONNX: what torch predicts, for any size, with class ids, the same bytes each time, nothing of this machine inside."""
 
-import copy
+import json
 import math
 import re
 import subprocess
@@ -16,10 +16,10 @@ import torch
 from segpipe import export
 from segpipe.errors import PipelineError
 from segpipe.inference import onnx_session
+from segpipe.models.segmenter import Segmenter, classes_of
 from segpipe.params.schema import ModelParams
 from segpipe.storage import checksummed
-from tests.dataset.packs import noise
-from tests.inference.cards import small
+from tests.inference.cards import sealed, small
 from tests.models.suite import ANY_STYLED, OWN_STYLED, SMALL, images, segmenter_of
 from tests.structure.imports import ROOT
 
@@ -31,15 +31,83 @@ ARCHITECTURES = [
 ]
 
 
+@pytest.fixture(scope="module")
+def exported() -> bytes:
+    return export.to_onnx(*small())
+
+
 @pytest.mark.parametrize(("classes", "channels"), [(2, 1), (4, 3), (3, 5)])
 def test_it_predicts_what_torch_predicts_at_any_size(classes: int, channels: int) -> None:
     segmenter, card = small(classes, channels)
-    forward, found = onnx_session.from_bytes(export.to_onnx(segmenter, card), "model")
+    content = export.to_onnx(segmenter, card)
+    forward, found = onnx_session.from_bytes(content, "model")
     assert found == card
+    both = onnx_session.both_outputs(content, card)
     for shape in ((1, 1), (33, 47), (64, 20)):
-        image = torch.rand(2, channels, *shape)
+        image = torch.rand(3, channels, *shape)
         with torch.inference_mode():
             assert torch.allclose(segmenter(image), forward(image), atol=1e-4)
+        logits, labels = both(image)
+        assert torch.equal(labels, classes_of(logits))
+        # Three at once are three one by one.
+        singles = [both(each[None]) for each in image]
+        torch.testing.assert_close(logits, torch.cat([each for each, _ in singles]))
+        assert torch.equal(labels, torch.cat([each for _, each in singles]))
+
+
+@pytest.mark.parametrize("n_logits", [1, 2, 4])
+def test_labels_are_the_classes_of_the_logits_where_these_tie_too(n_logits: int) -> None:
+    classes = max(n_logits, 2)
+    card = replace(small(classes)[1], channels=n_logits)
+    # Without a layer: the logits are the image's values.
+    as_they_are = Segmenter(torch.nn.Identity(), 1, [0.0] * n_logits, [1.0] * n_logits)
+    both = onnx_session.both_outputs(export.to_onnx(as_they_are, card), card)
+    # Of three values, so that most pixels have several largest ones, or are 0 where there is one logit.
+    values = torch.from_numpy(np.random.default_rng(0).integers(-1, 2, (3, n_logits, 20, 30)).astype(np.float32))
+    logits, labels = both(values)
+    assert torch.equal(logits, values)
+    assert labels.dtype == torch.uint8 and labels.shape == (3, 20, 30)
+    assert torch.equal(labels, classes_of(values))
+    assert n_logits == 1 or (values == values.amax(dim=1, keepdim=True)).sum(dim=1).max() == n_logits
+
+
+def test_a_stranger_can_read_what_the_file_gives(exported: bytes) -> None:
+    model = onnx.load_model_from_string(exported)
+    about = {entry.key: entry.value for entry in model.metadata_props}
+    assert set(about) == {"segpipe", "segpipe_seal", "classes", "colours"}
+    assert json.loads(about["classes"]) == ["background", "class 1", "class 2"]
+    assert json.loads(about["colours"]) == [[0, 0, 0], [128, 0, 0], [0, 128, 0]]
+    outputs = {each.name: each.type.tensor_type for each in model.graph.output}
+    axes = {name: [each.dim_param or each.dim_value for each in kind.shape.dim] for name, kind in outputs.items()}
+    assert axes == {"logits": ["batch", 3, "height", "width"], "labels": ["batch", "height", "width"]}
+    assert outputs["labels"].elem_type == onnx.TensorProto.UINT8
+    assert "divided by 255" in model.doc_string
+
+
+def test_a_class_may_be_called_as_the_seal_is_written() -> None:
+    _, card = small(2, 1)
+    hostile = replace(card, classes=("background", f"{onnx_session.SEAL_KEY}\x12@{'0' * 64}"), channels=1)
+    content = export.to_onnx(Segmenter(torch.nn.Identity(), 1, [0.0], [1.0]), hostile)
+    assert onnx_session.from_bytes(content, "model")[1].classes == hostile.classes
+
+
+def test_a_file_of_before_there_were_labels_still_loads(exported: bytes) -> None:
+    model = onnx.load_model_from_string(exported)
+    onnx_session._keep_logits(model.graph)
+    assert [each.name for each in model.graph.output] == ["logits"]
+    kept = {checksummed.KEY, onnx_session.SEAL_KEY}
+    for entry in [each for each in model.metadata_props if each.key not in kept]:
+        model.metadata_props.remove(entry)
+    old = onnx_session.from_bytes(sealed(model), "model")[0]
+    image = images(1, 3, 33, 47)
+    assert torch.equal(old(image), onnx_session.from_bytes(exported, "model")[0](image))
+
+
+def test_predicting_runs_no_operation_for_labels(exported: bytes) -> None:
+    model = onnx.load_model_from_string(exported)
+    before = [node.op_type for node in model.graph.node]
+    onnx_session._keep_logits(model.graph)
+    assert before == [*(node.op_type for node in model.graph.node), "ArgMax", "Cast"]
 
 
 @pytest.mark.parametrize("params", ARCHITECTURES)
@@ -48,14 +116,18 @@ def test_every_architecture_predicts_what_it_predicts_in_torch(params: ModelPara
     with torch.no_grad():
         segmenter.train()(images(2, 3, 64, 64))  # Statistics that are not those of the start.
     card = replace(small(4)[1], model=params)
-    forward, found = onnx_session.from_bytes(export.to_onnx(segmenter.eval(), card), "model")
+    content = export.to_onnx(segmenter.eval(), card)
+    forward, found = onnx_session.from_bytes(content, "model")
     assert found == card
+    both = onnx_session.both_outputs(content, card)
     for shape in ((1, 1), (33, 47), (64, 20)):
         image = images(2, 3, *shape)
         with torch.inference_mode():
             wanted = segmenter(image)
             assert wanted.isfinite().all()
             torch.testing.assert_close(forward(image), wanted, atol=1e-4, rtol=1e-4)
+            logits, labels = both(image)
+            assert torch.equal(labels, classes_of(logits))
 
 
 def test_the_exported_model_stays_as_it_was() -> None:
@@ -89,84 +161,11 @@ def test_the_same_weights_give_the_same_bytes_in_any_process() -> None:
     assert len(hashes) == 1
 
 
-def test_nothing_of_this_machine_is_inside() -> None:
-    content = export.to_onnx(*small())
-    assert str(ROOT).encode() not in content
-    assert b".py" not in content
-    graph = onnx.load_model_from_string(content).graph
+def test_nothing_of_this_machine_is_inside(exported: bytes) -> None:
+    assert str(ROOT).encode() not in exported
+    assert b".py" not in exported
+    graph = onnx.load_model_from_string(exported).graph
     assert [dimension.dim_param for dimension in graph.input[0].type.tensor_type.shape.dim] == ["batch", "", "height", "width"]
-
-
-def test_the_gate_measures_and_shuts() -> None:
-    segmenter, card = small()
-    images = [("a", noise(0)), ("b", noise(1, 40, 50))]
-    with torch.inference_mode():
-        same = export.compare(segmenter, segmenter, card, images)
-        other = export.compare(segmenter, lambda image: segmenter(image) + 0.5, card, images)
-        flipped = export.compare(segmenter, lambda image: -segmenter(image), card, images)
-    assert same == export.Gate(2, 0.0, 1.0)
-    assert (other.largest_difference, other.same_pixels) == (pytest.approx(0.5), 1.0)
-    assert flipped.same_pixels < 0.5
-    export.require(same, 1e-3)
-    with pytest.raises(PipelineError, match=r"differs from torch by up to 0\.5 .* It was not written"):
-        export.require(other, 1e-3)
-    with pytest.raises(PipelineError, match="differs"):
-        export.require(export.Gate(1, float("nan"), 1.0), 1e-3)
-
-
-@pytest.mark.parametrize("off", ["a", "b", "c"])
-def test_the_gate_keeps_the_largest_difference_of_all_images(off: str) -> None:
-    segmenter, card = small()
-    images = {"a": noise(0), "b": noise(1, 40, 50), "c": noise(2, 8, 8)}
-    wrong = images[off].shape[:2]
-    with torch.inference_mode():
-        gate = export.compare(
-            segmenter, lambda image: segmenter(image) * (-1 if image.shape[2:] == wrong else 1), card, images.items()
-        )
-        logits = segmenter(torch.from_numpy(images[off].transpose(2, 0, 1)[None].copy()) / 255)
-    assert gate.images == 3
-    assert gate.largest_difference == pytest.approx(2 * float(logits.abs().max()), rel=1e-5)
-    pixels = {name: image.shape[0] * image.shape[1] for name, image in images.items()}
-    # A class changes with the sign nearly everywhere, and in the other images nowhere.
-    assert 1 - gate.same_pixels == pytest.approx(pixels[off] / sum(pixels.values()), rel=0.1)
-
-
-@pytest.mark.parametrize("value", [math.nan, math.inf, -math.inf])
-@pytest.mark.parametrize("at", [0, 1])
-def test_the_gate_shuts_where_onnx_gives_no_number(value: float, at: int) -> None:
-    segmenter, card = small()
-    calls: list[int] = []
-
-    def exported(image: torch.Tensor) -> torch.Tensor:
-        logits = segmenter(image).clone()
-        if len(calls) == at:
-            logits[0, 0, 3, 4] = value
-        calls.append(at)
-        return logits
-
-    with torch.inference_mode():
-        gate = export.compare(segmenter, exported, card, [("a", noise(0)), ("b", noise(1))])
-    assert gate.largest_difference == math.inf
-    with pytest.raises(PipelineError, match=r"differs from torch by up to inf in a logit on 2 images"):
-        export.require(gate, 1e9)
-
-
-def test_the_gate_names_the_image_on_which_torch_gives_no_number() -> None:
-    segmenter, card = small()
-    broken = copy.deepcopy(segmenter)
-    torch.nn.init.constant_(broken.network.head.bias, math.nan)
-    with torch.inference_mode(), pytest.raises(PipelineError, match=r"^a/b: the model's logits for it are not finite numbers"):
-        export.compare(broken, segmenter, card, [("a/b", noise(0))])
-
-
-def test_a_gate_that_compared_nothing_is_shut() -> None:
-    with pytest.raises(PipelineError, match="no image was there to compare the ONNX model with torch on"):
-        export.require(export.compare(*small()[:1], small()[0], small()[1], []), 1e-3)
-
-
-@pytest.fixture(scope="module")
-def exported() -> bytes:
-    return export.to_onnx(*small())
 
 
 @pytest.mark.parametrize("value", [math.nan, math.inf, -math.inf])
@@ -177,8 +176,7 @@ def test_an_onnx_model_of_weights_that_are_no_numbers_is_refused(at: int, value:
     values = onnx.numpy_helper.to_array(weights[at]).copy()
     values.flat[at] = value
     weights[at].CopyFrom(onnx.numpy_helper.from_array(values, weights[at].name))
-    next(entry for entry in model.metadata_props if entry.key == onnx_session.SEAL_KEY).value = checksummed.BLANK
-    (tmp_path / "m.onnx").write_bytes(checksummed.closed(model.SerializeToString(deterministic=True), onnx_session.MARK))
+    (tmp_path / "m.onnx").write_bytes(sealed(model))
     said = rf"m\.onnx: it holds numbers that are not finite \(in {re.escape(weights[at].name)}\), so it predicts nothing"
     with pytest.raises(PipelineError, match=said):
         onnx_session.load(tmp_path / "m.onnx")

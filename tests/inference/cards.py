@@ -1,10 +1,13 @@
 """Small models with their cards."""
 
+import onnx
 import torch
 
+from segpipe.inference import onnx_session
 from segpipe.models.model_file import Card
 from segpipe.models.segmenter import Segmenter, n_logits_for
 from segpipe.models.table import build
+from segpipe.storage import checksummed
 from tests import plain_params
 
 PARAMS = plain_params.PARAMS
@@ -22,3 +25,9 @@ def small(classes: int = 3, channels: int = 3, bits: int = 8, seed: int = 2) -> 
     names = ("background", *(f"class {number}" for number in range(1, classes)))
     card = Card(names, True, channels, bits, 0, model, PARAMS.infer, "f" * 64, 0, {"params": {"threads": 1}})
     return segmenter.eval(), card
+
+
+def sealed(model: onnx.ModelProto) -> bytes:
+    """An exported model that was changed, as a file that takes itself for whole."""
+    next(entry for entry in model.metadata_props if entry.key == onnx_session.SEAL_KEY).value = checksummed.BLANK
+    return checksummed.closed(model.SerializeToString(deterministic=True), onnx_session.MARK)

@@ -8,10 +8,11 @@ import numpy as np
 import pytest
 import torch
 
-from segpipe import export, paths
+from segpipe import export, parity, paths
 from segpipe.dataset.split import folds
 from segpipe.inference import onnx_session
 from segpipe.inference.predict import predict_classes
+from segpipe.params.schema import ExportParams
 from segpipe.params.stage_keys import TrainKeys
 from segpipe.training import loop, resume
 from segpipe.workflows.assemble import Training, assemble
@@ -98,7 +99,11 @@ def test_its_onnx_predicts_what_it_predicts_at_any_size() -> None:
     with torch.no_grad():
         trained.segmenter.train()(torch.rand(2, 3, 56, 56))  # Statistics that are not those of the start.
     card = dataclasses.replace(trained.card, training=trained.card.training | {"params": {"threads": 1}})
-    forward, _ = onnx_session.from_bytes(export.to_onnx(trained.segmenter.eval(), card), "model")
-    gate = export.compare(trained.segmenter, forward, card, [(str(size), noise(2, *size)) for size in SIZES])
-    export.require(gate, 1e-4)
+    content = export.to_onnx(trained.segmenter.eval(), card)
+    forward, _ = onnx_session.from_bytes(content, "model")
+    both = onnx_session.both_outputs(content, card)
+    images = [(str(size), noise(2, *size), np.zeros(size, np.uint8)) for size in SIZES]
+    names = [name for name, _, _ in images]
+    gate = parity.compare(trained.segmenter, forward, both, card, images, names, "test", len(images))
+    parity.require(gate, ExportParams(n_images=0, tolerance=1e-4, changed_pixels=1e-4, score_tolerance=1e-4))
     assert gate.same_pixels > 0.999
