@@ -17,7 +17,7 @@ from segpipe.errors import PipelineError
 from segpipe.images.encode import encode_gray, encode_mask
 from segpipe.scores.border_errors import wrong_pixels
 from segpipe.scores.counts import Confusion, class_scores, image_dice
-from segpipe.scores.details import DetailCounter, Details
+from segpipe.scores.details import ALONE, PIXELS, DetailCounter, Details, ImageFacts
 from segpipe.scores.label_quality import doubt, given_levels, label_quality, largest_confusion
 from segpipe.scores.levels import Levels
 from segpipe.storage import zips
@@ -31,6 +31,7 @@ LABEL = ("label_quality", "given", "predicted", "confused")
 """Columns of per_image.csv: how well the mask agrees with the model, and the pair of classes that most pixels differ in."""
 DOUBT = "doubt"
 """The folder of predictions.zip that holds pictures of doubt, by PART/ID.png."""
+NO_FACTS: Mapping[str, ImageFacts] = {}
 PIXEL_COLUMNS = ("part", "image", "class", "true", "predicted", "right")
 
 
@@ -98,6 +99,8 @@ def write(
     classes: Sequence[str],
     has_background: bool,
     tolerance: float,
+    unit: str = PIXELS,
+    facts: Mapping[str, ImageFacts] = NO_FACTS,
 ) -> dict[str, PartTotals]:
     """Writes counts.csv (part, truth, prediction, pixels), per_image.csv, class_pixels.csv and predictions.zip (PART/ID.png).
 
@@ -107,11 +110,12 @@ def write(
     that where it is a mixture (loss_TERM); all are empty for an image of which every pixel is ignored. LABEL are its columns on
     whether the mask itself is right, and predictions.zip has a picture of where it is doubtful (DOUBT/PART/ID.png).
 
-    details.json has what the images of a part add up to beside that (`scores/details.py`); boundaries agree within `tolerance`.
+    details.json has what the images of a part add up to beside that (`scores/details.py`); boundaries agree within `tolerance`,
+    which is in `unit`; `facts` says of images by id what their scores go by.
 
     The images are taken one by one, as they are predicted: no more than one of them is in memory.
     """
-    tables = _Tables(len(classes), has_background, tolerance)
+    tables = _Tables(len(classes), has_background, tolerance, unit, facts)
     zips.write_zip(folder / "predictions.zip", tables.pictures(parts))
     # All images have the same terms; where there is no image the table still has its column.
     head = (
@@ -142,8 +146,11 @@ def write(
 class _Tables:
     """The rows of the tables, noted as the images go by."""
 
-    def __init__(self, n_classes: int, has_background: bool, tolerance: float) -> None:
-        self.n_classes, self.has_background, self.tolerance = n_classes, has_background, tolerance
+    def __init__(
+        self, n_classes: int, has_background: bool, tolerance: float, unit: str, facts: Mapping[str, ImageFacts]
+    ) -> None:
+        self.n_classes, self.has_background = n_classes, has_background
+        self.tolerance, self.unit, self.facts = tolerance, unit, facts
         self.terms: list[str] = []
         self.images: list[Sequence[object]] = []
         self.pixels: list[Sequence[object]] = []
@@ -154,13 +161,13 @@ class _Tables:
         """The members of predictions.zip, those of an image when its rows are noted."""
         for part, scored in parts.items():
             total = self.totals[part] = PartTotals(0, np.zeros((self.n_classes, self.n_classes), np.int64), [])
-            counter = self.details[part] = DetailCounter(self.n_classes, self.tolerance)
+            counter = self.details[part] = DetailCounter(self.n_classes, self.has_background, self.tolerance, self.unit)
             for each in scored:
                 given = None if each.levels is None else given_levels(each.levels, each.mask)
                 self._note(part, each, total, None if given is None else label_quality(given, each.mask))
                 yield f"{part}/{each.id}.png", encode_mask(each.prediction)
                 if each.levels is not None and given is not None:
-                    counter.add(each.mask, each.prediction, each.levels)
+                    counter.add(each.mask, each.prediction, each.levels, self.facts.get(each.id, ALONE))
                     yield f"{DOUBT}/{part}/{each.id}.png", encode_gray(doubt(given))
 
     def _note(self, part: str, each: ScoredImage, total: PartTotals, quality: float | None) -> None:

@@ -491,7 +491,10 @@ class DecisionParams(Section):
 
 
 class ScoresParams(Section):
-    tolerance: float = Field(ge=0, le=1000, description="pixels within which boundaries agree (boundary_f, surface_dice)")
+    tolerance: float = Field(ge=0, le=1000, description="how far apart boundaries may be and agree (boundary_f, surface_dice)")
+    unit: Literal["pixels", "millimetres"] = Field(
+        description="pixels | millimetres (images that say how large a pixel is): of tolerance and hd95"
+    )
 
 
 class ExportParams(Section):

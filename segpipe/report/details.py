@@ -29,6 +29,22 @@ class Confidence:
     accuracy: float
 
 
+@dataclass(frozen=True)
+class Boundaries:
+    """How boundaries were compared, and how often just one of two masks had a class of objects."""
+
+    tolerance: float
+    unit: str
+    one_sided: int
+
+
+def boundaries(results: Sequence[FoldResults], part: str, has_background: bool) -> Boundaries:
+    """Of all folds, which have one tolerance."""
+    found = [each.details[part] for each in results]
+    one_sided = sum(sum(each.one_sided[1 if has_background else 0 :]) for each in found)
+    return Boundaries(found[0].tolerance, found[0].unit, one_sided)
+
+
 def objects(results: Sequence[FoldResults], part: str, has_background: bool) -> list[list[Found]]:
     """Of each class, by size; none of background, which is no object. Empty where no part was counted so."""
     counts = [each.details[part].objects for each in results if part in each.details]

@@ -1,5 +1,6 @@
 """The 95 % intervals of all scores: over images, or over groups of images where the data has groups."""
 
+import math
 from collections.abc import Mapping, Sequence
 
 import numpy as np
@@ -9,6 +10,7 @@ from segpipe.evaluation import TEST, VAL, FoldResults
 from segpipe.report.numbers import DIGITS
 from segpipe.scores import intervals
 from segpipe.scores.counts import CLASS_SCORES
+from segpipe.scores.details import DETAIL_SCORES
 from segpipe.scores.intervals import Interval, Pixels
 from segpipe.storage.csv_table import csv_text
 
@@ -21,7 +23,9 @@ def of_scores(results: Sequence[FoldResults], index: pd.DataFrame, has_backgroun
     found = {}
     for part in (VAL, TEST):
         if there := [each for each in results if part in each.counts]:
-            found[part] = intervals.score_intervals(_pixels(there, part), has_background, _groups(there, part, index))
+            groups = _groups(there, part, index)
+            found[part] = intervals.score_intervals(_pixels(there, part), has_background, groups)
+            found[part] |= _of_details(there, part, has_background, intervals.GROUPS if groups else intervals.IMAGES)
     return found
 
 
@@ -46,6 +50,26 @@ def table(results: Sequence[FoldResults], index: pd.DataFrame, classes: Sequence
             for name, each in zip(classes, by_class[score], strict=True)
         ]
     return csv_text(("part", "score", "class", "low", "high", "units", "effective", "unit"), rows)
+
+
+def _of_details(results: Sequence[FoldResults], part: str, has_background: bool, unit: str) -> dict[str, Interval]:
+    """Of the scores that are more than sums of pixels: their units are those that evaluate left out, one after another."""
+    left_out = [each.details[part].left_out for each in results]
+    # A unit is known by its first image, which all folds that predicted it share.
+    names = [[[*each.dice[part]][number] for number in found.images] for each, found in zip(results, left_out, strict=True)]
+    places = {name: place for place, name in enumerate(dict.fromkeys(name for of_fold in names for name in of_fold))}
+    wholes = [each.details[part].scores(has_background) for each in results]
+    found = {}
+    for score in DETAIL_SCORES:
+        whole = np.array([np.nan if each[score] is None else each[score] for each in wholes], np.float64)
+        without, shares = np.tile(whole, (len(places), 1)), np.zeros((len(places), len(results)))
+        for fold, (of_fold, numbers) in enumerate(zip(left_out, names, strict=True)):
+            rows = [places[name] for name in numbers]
+            if rows:
+                without[rows, fold], shares[rows, fold] = of_fold.without[score], of_fold.shares[score]
+        top = math.inf if score == "hd95" else 1.0
+        found[score] = intervals.left_out_interval(whole, without, shares, unit, top)
+    return found
 
 
 def _ids(results: Sequence[FoldResults], part: str) -> list[str]:

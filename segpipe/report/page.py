@@ -84,7 +84,7 @@ def render(contents: Contents) -> str:
             "part": part,
             "n_scored": len({item for each in results for item in each.dice[part]}),
             "score_names": (*SCORES, *DETAIL_SCORES),
-            "tolerance": next((each.details[part].tolerance for each in results if part in each.details), 0.0),
+            "boundaries": details.boundaries(results, part, info.has_background),
             "objects": details.objects(results, part, info.has_background),
             "sizes": details.sizes(),
             "confidences": details.confidences(results, part),

@@ -104,6 +104,17 @@ def score_intervals(pixels: "Pixels", has_background: bool, groups: Sequence[str
     return {name: found[name] for name in SCORES}
 
 
+def left_out_interval(wholes: Floats, without: Floats, shares: Floats, unit: str = IMAGES, top: float = 1.0) -> Interval:
+    """The interval of a mean over F folds from what each unit's absence does, for scores that no sum of pixels gives.
+
+    wholes: (F,) the score of each fold, NaN for none.
+    without: (units, F) the same without each unit.
+    shares: (units, F) what each unit has of what the score is made of; 0 where a fold's model was not asked about it, and
+    `without` is the whole's then.
+    """
+    return _of_fold_mean(wholes, without, shares, unit, top)
+
+
 def class_intervals(pixels: "Pixels", groups: Sequence[str] | None = None) -> dict[str, list[Interval]]:
     """The interval of each score of `CLASS_SCORES` for each class, from the (n, K) pixels of n images; `groups` as elsewhere."""
     units = _Units(groups, len(pixels.hits))

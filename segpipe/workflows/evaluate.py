@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 
+import pandas as pd
 import torch
 
 from segpipe import decided, evaluation, paths
@@ -20,10 +21,14 @@ from segpipe.models.model_file import Card
 from segpipe.params.stage_keys import EvaluateKeys
 from segpipe.reproducibility import versions
 from segpipe.scores.counts import CLASS_SCORES, class_scores, mean, scores
+from segpipe.scores.details import PIXELS, ImageFacts
 from segpipe.tracking import mlflow_runs
 from segpipe.training import device as devices
 from segpipe.workflows.own_model import load_own_model
 
+SHOWN = 5
+NANOMETRES = 1_000_000
+"""In a millimetre."""
 MEANS = {"iou": "miou"}
 """What the mean of a class score is called where it is not called the same."""
 
@@ -45,6 +50,7 @@ def evaluate(params: EvaluateKeys, fold: int) -> list[str]:
     # With the class weights that the model was trained with, so that both losses compare.
     loss = losses.build(params.loss, Classes(card.has_background, tuple(card.training.get("class_weights", ()))))
     validation = folds.train_and_validation(parts, fold)[1]
+    facts = _facts(data.index.loc[[*validation, *folds.test(parts)]], params.scores.unit)
 
     def read(ids: Sequence[str]) -> Iterable[WholeImage]:
         return loader.whole_image_loader(loader.WholeImages(data, ids), params.runtime.workers)
@@ -59,11 +65,27 @@ def evaluate(params: EvaluateKeys, fold: int) -> list[str]:
         # Predicted when they are asked for: all of a large set would fill the memory.
         scored[part] = track(found, f"{part} images", len(ids), after_s=1.0)
     folder = paths.eval_folder(fold)
-    totals = evaluation.write(folder, scored, card.classes, card.has_background, params.scores.tolerance)
+    rules = params.scores
+    totals = evaluation.write(folder, scored, card.classes, card.has_background, rules.tolerance, rules.unit, facts)
     decided.write(folder, chosen)
     evaluation.write_origin(folder, fold, card.fingerprint, card.training, paths.history_file(fold))
     said = decided.sentence(chosen, card.classes)
     return [*([said] if said else []), *_tracked(params.tracking.experiment, card, totals), *_class_table(card, totals)]
+
+
+def _facts(rows: pd.DataFrame, unit: str) -> dict[str, ImageFacts]:
+    """Of each image its group and, in millimetres, its pixels' size. Raises PipelineError for images that do not say it."""
+    if unit == PIXELS:
+        return {str(item): ImageFacts(group) for item, group in rows["group"].items()}
+    unknown = rows.index[(rows["spacing_x"] == 0) | (rows["spacing_y"] == 0)].tolist()
+    if unknown:
+        more = f" and {len(unknown) - SHOWN} more" if len(unknown) > SHOWN else ""
+        raise PipelineError(
+            f"scores.unit: millimetres, but {len(unknown)} images do not say how large a pixel is "
+            f"({', '.join(unknown[:SHOWN])}{more}). Write pixels, or save them with their resolution."
+        )
+    columns = rows[["group", "spacing_y", "spacing_x"]].itertuples(name=None)
+    return {item: ImageFacts(group, (high / NANOMETRES, wide / NANOMETRES)) for item, group, high, wide in columns}
 
 
 def _chosen(

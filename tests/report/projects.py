@@ -86,7 +86,7 @@ def write_results(folder: Path, fold: int, parts: dict[str, str], masks: dict[st
     """data/eval/foldN of a model whose predictions are the truth moved to the right, each image more than the last."""
     rows, pictures, pixels = [], [], []
     totals: dict[str, Confusion] = {}
-    counters = {part: DetailCounter(n_classes, 2.0) for part in ("val", "test")}
+    counters = {part: DetailCounter(n_classes, has_background=True, tolerance=2.0) for part in ("val", "test")}
     for part, ids in (("val", splits.train_and_validation(parts, fold)[1]), ("test", splits.test(parts))):
         for number, item in enumerate(ids):
             seen = np.roll(masks[item], number + fold, axis=1)

@@ -27,7 +27,9 @@ def test_those_of_one_fold_are_of_its_images(run: Path) -> None:
     index = pack.read_index(run / "data/prepared")
     found = intervals.of_scores(results, index, True)
     true, seen, hits = fold.pixels["test"]
-    assert found["test"] == score_intervals(Pixels(hits, true, seen), True)
+    assert found["test"] | score_intervals(Pixels(hits, true, seen), True) == found["test"]
+    distances = found["test"]["hd95"]
+    assert distances.low is not None and distances.high is not None and distances.high > 1
     assert found["test"]["dice"].n_units == 4
     assert intervals.of_classes(results, "test", index) == class_intervals(Pixels(hits, true, seen))
     value = numbers.of_fold(fold, "test", True)["dice"]

@@ -24,7 +24,7 @@ def image(seed: int) -> tuple[NDArray[np.uint8], NDArray[np.uint8], NDArray[np.u
 
 
 def counted(*seeds: int) -> Details:
-    counter = DetailCounter(3, 2.0)
+    counter = DetailCounter(3, has_background=True, tolerance=2.0)
     for seed in seeds:
         counter.add(*image(seed))
     return counter.details()
@@ -60,7 +60,7 @@ def test_what_is_none_of_ours_is_refused(change: dict[str, object]) -> None:
 
 
 def test_an_image_that_is_ignored_wholly_changes_nothing() -> None:
-    counter = DetailCounter(3, 2.0)
+    counter = DetailCounter(3, has_background=True, tolerance=2.0)
     counter.add(*image(1))
     truth, seen, known = image(2)
     counter.add(np.full_like(truth, 255), seen, known)
