@@ -1,6 +1,6 @@
 """`segpipe COMMAND`: what a person types beside `dvc`. A line a command; what a command needs it imports when it runs."""
 
-from segpipe.cli import adopt, convert, federation, info, init, models, predict, profile, prune, replay, ui, unpack, verify
+from segpipe.cli import adopt, convert, curve, federation, info, init, models, predict, profile, prune, replay, ui, unpack, verify
 from segpipe.console import command
 
 app = command.new_app()
@@ -12,6 +12,7 @@ app.command("prune")(prune.prune)
 app.command("info")(info.info)
 app.command("models")(models.models)
 app.command("profile")(profile.profile)
+app.command("curve")(curve.curve)
 app.command("replay")(replay.replay)
 app.command("verify")(verify.verify)
 app.command("adopt")(adopt.adopt)

@@ -35,6 +35,7 @@ def report(params: ReportKeys) -> str:
     print(numbers.table(summary, contents.bounds))
     for sentence in contents.advice:
         print(f"advice: {sentence}")
+    print(f"suspects: {paths.SUSPECTS} has the images whose masks are believed least, the worst first; correct them, dvc repro")
     shown = {name: "-" if value is None else f"{value:.2f}" for name, value in summary[contents.headline].items()}
     return f"{contents.headline} Dice {shown['dice']}, colours alone {shown[numbers.COLOUR]}"
 

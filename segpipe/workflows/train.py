@@ -29,7 +29,7 @@ from segpipe.workflows.assemble import Training, assemble, watched_score
 from segpipe.workflows.keep_failed_step import keep_failed_step
 from segpipe.workflows.out_of_memory import translate_out_of_memory
 from segpipe.workflows.train_together import together
-from segpipe.workflows.training_data import image_warnings, read_fold
+from segpipe.workflows.training_data import TrainingData, image_warnings, read_fold
 
 SaveState = Callable[[loop.Run], None]
 SNAPSHOTS = "snapshots"
@@ -72,12 +72,17 @@ def _train_first(training: Training) -> Trained:
 
 
 def prepare(params: TrainKeys, fold: int, group: Group = ALONE) -> Training:
-    """The training put together on the device that `params` asks for, with the settings that make it repeat itself."""
+    """The training of a fold put together on the device that `params` asks for, with the settings that make it repeat itself."""
+    return prepare_on(params, read_fold(fold, params.train.limit_images), group)
+
+
+def prepare_on(params: TrainKeys, data: TrainingData, group: Group = ALONE) -> Training:
+    """As `prepare`, on data that was read."""
     command.set_environment()
     installed = versions.check()
     device = devices.select_device(params.runtime.device)
     devices.configure_determinism(params.threads, params.train.deterministic)
-    training = assemble(params, read_fold(fold, params.train.limit_images), device, installed, group)
+    training = assemble(params, data, device, installed, group)
     with translate_norm_errors():
         _require_repeatable(training)
     return training

@@ -15,7 +15,14 @@ from stages import report
 from tests.report.projects import finished, trained_with, write_params, write_run
 from tests.structure.imports import ROOT
 
-WRITTEN = ("metrics/summary.json", "metrics/curves.csv", "metrics/per_class.csv", "metrics/confusion.csv", "reports/index.html")
+WRITTEN = (
+    "metrics/summary.json",
+    "metrics/curves.csv",
+    "metrics/per_class.csv",
+    "metrics/confusion.csv",
+    "reports/suspects.csv",
+    "reports/index.html",
+)
 
 
 def run(folder: Path, monkeypatch: pytest.MonkeyPatch) -> dict[str, bytes]:
