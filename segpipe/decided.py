@@ -16,10 +16,13 @@ NAME = "decision.json"
 
 @dataclass(frozen=True)
 class Candidate:
-    """A decision that was tried: in words, its score on the validation images (None without one), whether it is used."""
+    """A decision that was tried, in words: its score on the validation images, the standard error of what it gains, and whether
+    it is used. None where there is no such number.
+    """
 
     what: str
     score: float | None
+    error: float | None
     used: bool
 
 

@@ -5,7 +5,8 @@ Each pass predicts the images anew, so that no more than one of them is in memor
 
 import math
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
 import torch
@@ -19,8 +20,13 @@ from segpipe.inference.postprocess import applied
 from segpipe.inference.predict import Forward, ids_of, predict_logits, require_finite
 from segpipe.params.decision import ARGMAX, Decision, Step
 from segpipe.params.schema import DecisionParams, InferParams
-from segpipe.scores.counts import Confusion, confusion, image_dice, mean, scores
+from segpipe.scores.counts import Confusion, confusion, image_dice
+from segpipe.scores.intervals import Pixels
 
+MOST_UNITS = 200
+"""Images that are left out one by one; of more, several are left out as one."""
+NOTHING = 1e-12
+"""Of a gain: what is left of rounding."""
 THRESHOLDS = tuple(number / 100 for number in range(1, 100))
 
 
@@ -44,18 +50,36 @@ class Model:
 
 @dataclass
 class _Tally:
-    """What a candidate scored so far. One that goes by the images' own Dice keeps that of each."""
+    """What a candidate scored so far: of each unit (an image, or several where there are many) the right, true and predicted
+    pixels of each class, and the sum of the images' own Dice with their number.
+    """
 
     has_background: bool
-    counts: Confusion
-    dice: list[float | None] = field(default_factory=list)
+    pixels: NDArray[np.int64]
+    dice: NDArray[np.float64]
+    images: int = 0
+
+    @classmethod
+    def empty(cls, model: Model) -> "_Tally":
+        return cls(model.has_background, np.zeros((MOST_UNITS, 3, len(model.classes)), np.int64), np.zeros((MOST_UNITS, 2)))
 
     def add(self, counts: Confusion) -> None:
-        self.counts += counts
-        self.dice.append(image_dice(counts, self.has_background) if counts.any() else None)
+        unit = self.images % MOST_UNITS
+        self.images += 1
+        self.pixels[unit] += np.diag(counts), counts.sum(axis=1), counts.sum(axis=0)
+        dice = image_dice(counts, self.has_background)
+        self.dice[unit] += (0, 0) if dice is None else (dice, 1)
 
-    def score(self, name: str) -> float | None:
-        return mean(self.dice) if name == "dice_per_image" else scores([self.counts], self.has_background)[name]
+    def scores(self, name: str) -> NDArray[np.float64]:
+        """(1 + units,) the score, and what it is without each unit; NaN where there is none."""
+        units = min(self.images, MOST_UNITS)
+        if name == "dice_per_image":
+            total, number = _without_each(self.dice[:units]).T
+            return np.where(number > 0, total / np.maximum(number, 1), np.nan)
+        left = Pixels(*_without_each(self.pixels[:units]).transpose(1, 0, 2))
+        if name == "miou":
+            return _means(left.scores("iou"))
+        return _means(left.scores("dice")[:, 1 if self.has_background else 0 :])
 
 
 def given(params: DecisionParams, classes: Sequence[str], has_background: bool) -> Decision:
@@ -74,9 +98,9 @@ def is_open(params: DecisionParams) -> bool:
 def choose(params: DecisionParams, model: Model, images: Callable[[str], Iterable[WholeImage]]) -> Chosen:
     """The decision that raises `params.score` most on the images, those of validation; what is in params.yaml where all is said.
 
-    `images` reads them all, once for each time it is called with the words that say what for. Of equal scores the plainest
-    counts: argmax, and the threshold nearest to a half. A step is kept for the classes by which it raises the score, one class
-    and one step after another.
+    `images` reads them all, once for each time it is called with the words that say what for. Argmax stays, and a step is left
+    out, unless the gain is more than its standard error over the images. Of equal thresholds the nearest to a half counts. A
+    step is kept for those classes by which it raises the score, one step after another.
     """
     decision = given(params, model.classes, model.has_background)
     if not is_open(params):
@@ -100,8 +124,8 @@ def _rule(score: str, model: Model, images: Iterable[WholeImage]) -> tuple[Decis
     n_classes = len(model.classes)
     plain = replace(ARGMAX, has_background=model.has_background)
     rules = {"argmax": plain, "dice": replace(plain, rule="dice")}
-    tallies = {name: _tally(model) for name in rules}
-    thresholds = [_tally(model) for _ in THRESHOLDS] if n_classes == 2 else []
+    tallies = {name: _Tally.empty(model) for name in rules}
+    thresholds = [_Tally.empty(model) for _ in THRESHOLDS] if n_classes == 2 else []
     count = 0
     for image in images:
         logits = model.logits(image)
@@ -110,16 +134,23 @@ def _rule(score: str, model: Model, images: Iterable[WholeImage]) -> tuple[Decis
         for tally, counts in zip(thresholds, _by_threshold(logits, image.mask) if thresholds else (), strict=True):
             tally.add(counts)
         count += 1
-    found = [("argmax", plain, tallies["argmax"].score(score))]
+    base = tallies["argmax"].scores(score)
+    found = [("argmax", plain, base)]
     if thresholds:
         # The nearest to a half first, since of equals the first is taken.
         order = sorted(range(len(THRESHOLDS)), key=lambda number: abs(THRESHOLDS[number] - 0.5))
-        best = max(order, key=lambda number: _comparable(thresholds[number].score(score)))
-        named = f"threshold {THRESHOLDS[best]:g}"
-        found.append((named, replace(plain, rule="threshold", threshold=THRESHOLDS[best]), thresholds[best].score(score)))
-    found.append(("dice", rules["dice"], tallies["dice"].score(score)))
-    chosen = max(found, key=lambda each: _comparable(each[2]))
-    return chosen[1], [Candidate(what, value, what == chosen[0]) for what, _, value in found], count
+        best = max(order, key=lambda number: np.nan_to_num(thresholds[number].scores(score)[0], nan=-1.0))
+        rule = replace(plain, rule="threshold", threshold=THRESHOLDS[best])
+        found.append((f"threshold {THRESHOLDS[best]:g}", rule, thresholds[best].scores(score)))
+    found.append(("dice", rules["dice"], tallies["dice"].scores(score)))
+    gains = [_gain(values, base) for _, _, values in found]
+    # The first, argmax, where none is surely better.
+    chosen = max(range(len(found)), key=lambda number: gains[number][0] if _is_sure(*gains[number]) else 0.0)
+    rows = [
+        _candidate(what, values, gain, number == chosen)
+        for number, ((what, _, values), gain) in enumerate(zip(found, gains, strict=True))
+    ]
+    return found[chosen][1], rows, count
 
 
 def _by_threshold(logits: Tensor, mask: NDArray[np.uint8]) -> Iterator[Confusion]:
@@ -137,7 +168,7 @@ def _classes(
     step: Step, decision: Decision, score: str, model: Model, images: Iterable[WholeImage]
 ) -> tuple[tuple[int, ...], list[Candidate], int]:
     """The classes for which a step raises the score, each against the decision so far; all that was tried; the images."""
-    before, after, count = _tally(model), {number: _tally(model) for number in step.classes}, 0
+    before, after, count = _Tally.empty(model), {number: _Tally.empty(model) for number in step.classes}, 0
     for image in images:
         ids = ids_of(model.logits(image), decision)
         counts = confusion(image.mask, ids, len(model.classes))
@@ -146,19 +177,44 @@ def _classes(
             changed = applied(ids, step, number, model.has_background)
             tally.add(counts if changed is ids else confusion(image.mask, changed, len(model.classes)))
         count += 1
-    base = _comparable(before.score(score))
-    values = {number: tally.score(score) for number, tally in after.items()}
-    kept = tuple(number for number, value in values.items() if _comparable(value) > base)
-    rows = [Candidate(f"{_named(step)}: {model.classes[number]}", value, number in kept) for number, value in values.items()]
-    return kept, [Candidate(f"without {_named(step)}", before.score(score), not kept), *rows], count
+    base = before.scores(score)
+    values = {number: tally.scores(score) for number, tally in after.items()}
+    gains = {number: _gain(each, base) for number, each in values.items()}
+    kept = tuple(number for number, gain in gains.items() if _is_sure(*gain))
+    rows = [
+        _candidate(f"{_named(step)}: {model.classes[number]}", values[number], gains[number], number in kept) for number in values
+    ]
+    return kept, [_candidate(f"without {_named(step)}", base, (0.0, 0.0), not kept), *rows], count
 
 
-def _tally(model: Model) -> _Tally:
-    return _Tally(model.has_background, np.zeros((len(model.classes), len(model.classes)), np.int64))
+def _gain(values: NDArray[np.float64], base: NDArray[np.float64]) -> tuple[float, float]:
+    """How much a candidate scores above the plain one, and the jackknife's standard error of that; NaN where there is none."""
+    moves = values[1:] - base[1:]
+    n = len(moves)
+    error = float(np.sqrt((n - 1) / n * ((moves - moves.mean()) ** 2).sum())) if n > 1 else math.inf
+    return float(values[0] - base[0]), error
 
 
-def _comparable(score: float | None) -> float:
-    return -1.0 if score is None else score
+def _is_sure(gain: float, error: float) -> bool:
+    """Whether a gain is more than its standard error: below that it may as well be chance (Breiman's rule of one error)."""
+    return gain > error and gain > NOTHING
+
+
+def _candidate(what: str, values: NDArray[np.float64], gain: tuple[float, float], used: bool) -> Candidate:
+    score, error = (float(each) if math.isfinite(each) else None for each in (values[0], gain[1]))
+    return Candidate(what, score, error, used)
+
+
+def _without_each(units: NDArray[Any]) -> NDArray[Any]:
+    """(units, ...) to (1 + units, ...): the sum of all, and that without each."""
+    return units.sum(axis=0) - np.concatenate([np.zeros_like(units[:1]), units])
+
+
+def _means(values: NDArray[np.float64]) -> NDArray[np.float64]:
+    """The mean along the last axis of the values that are no NaN; NaN where none is."""
+    there = ~np.isnan(values)
+    count = there.sum(axis=-1)
+    return np.where(count > 0, np.where(there, values, 0.0).sum(axis=-1) / np.maximum(count, 1), np.nan)
 
 
 def _step(written: str, classes: tuple[int, ...]) -> Step:
