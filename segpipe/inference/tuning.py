@@ -99,7 +99,7 @@ def choose(params: DecisionParams, model: Model, images: Callable[[str], Iterabl
     """The decision that raises `params.score` most on the images, those of validation; what is in params.yaml where all is said.
 
     `images` reads them all, once for each time it is called with the words that say what for. Argmax stays, and a step is left
-    out, unless the gain is more than its standard error over the images. Of equal thresholds the nearest to a half counts. A
+    out, unless the gain is more than twice its standard error over the images. Of equal thresholds the nearest to a half counts. A
     step is kept for those classes by which it raises the score, one step after another.
     """
     decision = given(params, model.classes, model.has_background)
@@ -196,8 +196,8 @@ def _gain(values: NDArray[np.float64], base: NDArray[np.float64]) -> tuple[float
 
 
 def _is_sure(gain: float, error: float) -> bool:
-    """Whether a gain is more than its standard error: below that it may as well be chance (Breiman's rule of one error)."""
-    return gain > error and gain > NOTHING
+    """Whether a gain is more than twice its standard error: what a single image gives is about one, however much that is."""
+    return gain > 2 * error and gain > NOTHING
 
 
 def _candidate(what: str, values: NDArray[np.float64], gain: tuple[float, float], used: bool) -> Candidate:
