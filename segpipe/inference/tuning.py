@@ -99,8 +99,8 @@ def choose(params: DecisionParams, model: Model, images: Callable[[str], Iterabl
     """The decision that raises `params.score` most on the images, those of validation; what is in params.yaml where all is said.
 
     `images` reads them all, once for each time it is called with the words that say what for. Argmax stays, and a step is left
-    out, unless the gain is more than twice its standard error over the images. Of equal thresholds the nearest to a half counts. A
-    step is kept for those classes by which it raises the score, one step after another.
+    out, unless the gain is more than twice its standard error over the images. Of equal thresholds the nearest to a half is
+    taken. A step is kept for those classes by which it raises the score, one step after another.
     """
     decision = given(params, model.classes, model.has_background)
     if not is_open(params):

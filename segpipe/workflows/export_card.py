@@ -96,7 +96,7 @@ def _training(card: Card) -> list[str]:
     ]
     if entry := card.training.get("privacy"):
         kept = f"epsilon {entry['epsilon']:.3g} at delta {entry['delta']:g}" if entry["guarantee"] else "no guarantee"
-        lines.append(f"Trained with differential privacy: {kept}.")
+        lines.append(f"Trained with differential privacy: {kept}. Not covered: {'; '.join(entry['not_covered'])}.")
     if card.long_side:
         lines.append(f"Images with a side above {card.long_side} pixels are shrunk to it first.")
     return lines

@@ -137,12 +137,20 @@ def test_the_ids_are_those_of_segpipe_predict_bit_for_bit(
     assert Path("again.png").read_bytes() == first
 
 
+def cut_off(path: Path) -> None:
+    Image.fromarray(noise(0)).save(path)
+    path.write_bytes(path.read_bytes()[:-9])
+
+
 REFUSED: dict[str, tuple[str, Callable[[Path], object], str]] = {
     "deep.png": ("colour", lambda path: path.write_bytes(png_16(noise(0))), "no image of 3 channels and 8 bits"),
     "gray16.png": ("colour", lambda path: path.write_bytes(png_16(noise(0)[:, :, 0])), "no image of 3 channels and 8 bits"),
     "colour.png": ("gray", lambda path: Image.fromarray(noise(0)).save(path), "no image of 1 channels and 8 bits"),
     "shallow.png": ("deep", lambda path: Image.fromarray(noise(0)[:, :, 0]).save(path), "no image of 1 channels and 16 bits"),
     "floats.tif": ("gray", lambda path: Image.fromarray(noise(0)[:, :, 0] / np.float32(2)).save(path), "no image of 1 channels"),
+    "text.png": ("colour", lambda path: path.write_text("text"), "cannot be read: cannot identify"),
+    "cut.bmp": ("colour", cut_off, "cannot be read: .*truncated"),
+    "nowhere.png": ("colour", lambda path: None, "cannot be read: .*No such file"),
     "pages.tif": (
         "colour",
         lambda path: Image.fromarray(noise(0)).save(path, save_all=True, append_images=[Image.fromarray(noise(1))]),

@@ -17,6 +17,7 @@ from segpipe.dataset import pack
 from segpipe.dataset.split import balance_report
 from segpipe.dataset.split import folds as splits
 from segpipe.decided import Candidate, Chosen
+from segpipe.gate import Form, Gate, Passed
 from segpipe.params.decision import Decision, Step
 from segpipe.params.load import load_params
 from segpipe.report import advice, augment_sheet, doctor_section, examples, intervals, numbers, page, run_sections, suspects
@@ -26,6 +27,9 @@ from segpipe.scores.details import DETAIL_SCORES
 from tests.report.projects import finished, trained_with, write_run
 
 HOSTILE = ("background", "<script>alert(1)</script>", '"><img src=x onerror=alert(2)>${style}')
+FORMS = (Form("as predicted", 4, 1280, 4.77e-06, 0.00025), Form("<new>", 2, 640, 0.0, 0.0))
+SCORED: dict[str, tuple[float | None, float | None]] = {"<score>": (None, 0.25), "dice": (0.5, 0.5000007), "miou": (0.75, 0.75)}
+PASSED = Passed(Gate("test", 4, 40, FORMS, SCORED), {"changed_pixels": 0.0001, "tolerance": 0.001}, 20)
 VOID = {"meta", "link", "img", "br", "path", "use"}
 Change = Callable[..., page.Contents]
 
@@ -97,7 +101,7 @@ def gathered(folder: Path, folds: tuple[int, ...]) -> page.Contents:
         worst=worst,
         suspects=suspects.suspects(results, data, parts, 4),
         sheet=augment_sheet.sheet(data, train, folds[0], results[0].run),
-        exported=Exported({"images": 8, "largest_difference": 4.77e-06, "same_pixels": 0.9975, "<new>": 1}, 7_800_000, "ab12"),
+        exported=Exported(PASSED, 7_800_000, "ab12"),
         doctor=doctor_section.read(folder / "data/doctor"),
         proof=balance_report.read(folder / "data/folds/proof.json"),
         data_hash="d4ta",
@@ -131,6 +135,21 @@ def test_names_are_text_and_never_markup(contents: page.Contents) -> None:
         assert name in reader.text
 
 
+def named(word: str) -> Passed:
+    """A gate in which all that has a name has this one."""
+    return Passed(Gate("test", 1, 1, (Form(word, 1, 1, 0.0, 0.0),), {word: (0.5, 0.5)}), {word: 0.5}, 20)
+
+
+def test_the_gate_is_shown_with_its_limits_and_all_that_was_measured(contents: page.Contents) -> None:
+    section = re.search(r'<section id="export">(.*?)</section>', page.render(contents), re.DOTALL)
+    assert section
+    text = Reader(section[1]).text
+    assert "ONNX opset20 Compared on4 of 40 test images Limitschanged_pixels 0.0001, tolerance 0.001" in text
+    assert "as predicted44.8e-060.025 % <new>200 %" in text
+    # In the order in which scores are told everywhere, then others.
+    assert "miou0.7500000.7500000 dice0.5000000.5000017.0e-07 <score>\N{EN DASH}0.2500001.0e+00" in text
+
+
 def spoken(contents: page.Contents, word: str) -> page.Contents:
     """The contents with a word in place of all that people, files and libraries name: the same word everywhere."""
     run = {"fingerprint": word, "device": word, "instruction_set": word, "versions": {word: word}}
@@ -150,7 +169,7 @@ def spoken(contents: page.Contents, word: str) -> page.Contents:
             contents.suspects, ranked=[dataclasses.replace(each, id=word) for each in contents.suspects.ranked]
         ),
         sheet=dataclasses.replace(contents.sheet, preset=word, rows=tuple((word, row) for _, row in contents.sheet.rows)),
-        exported=Exported({word: word}, 1, word),
+        exported=Exported(named(word), 1, word),
         doctor=dataclasses.replace(contents.doctor, warnings=(warning,)),
         proof=dataclasses.replace(contents.proof, rows=rows, largest_deviation=(0.5, word, "0"), notes=(word,)),
         data_hash=word,
@@ -231,7 +250,7 @@ def test_the_page_tells_what_there_is(contents: page.Contents) -> None:
     for fact in (
         "20 \N{MULTIPLICATION SIGN} 16 pixels",
         "12: 4 training, 4 validation, 4 test",
-        "99.75 %",
+        "0.025 %",
         "4.8e-06",
         "7.8 MB",
         "dice_ce",

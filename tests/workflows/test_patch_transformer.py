@@ -106,4 +106,3 @@ def test_its_onnx_predicts_what_it_predicts_at_any_size() -> None:
     names = [name for name, _, _ in images]
     gate = parity.compare(trained.segmenter, forward, both, card, images, names, "test", len(images))
     parity.require(gate, ExportParams(n_images=0, tolerance=1e-4, changed_pixels=1e-4, score_tolerance=1e-4))
-    assert gate.same_pixels > 0.999

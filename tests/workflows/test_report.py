@@ -9,7 +9,9 @@ from pathlib import Path
 
 import pytest
 
+from segpipe import gate
 from segpipe.errors import PipelineError
+from segpipe.gate import Form, Gate
 from segpipe.tracking import mlflow_runs
 from stages import report
 from tests.report.projects import finished, trained_with, write_params, write_run
@@ -48,7 +50,8 @@ def test_an_export_is_shown(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> 
     assert b"Exported model" not in run(folder, monkeypatch)["reports/index.html"]
     (folder / "models/export").mkdir(parents=True)
     (folder / "models/export/model.onnx").write_bytes(b"x" * 250_000)
-    (folder / "models/export/gate.json").write_text('{"images": 8}')
+    forms = (Form("as predicted", 4, 1280, 1e-6, 0.0),)
+    gate.write(folder / "models/export/gate.json", Gate("test", 4, 4, forms, {"dice": (0.5, 0.5)}), {"tolerance": 0.001}, 20)
     assert b"0.2 MB" in run(folder, monkeypatch)["reports/index.html"]
 
 

@@ -26,7 +26,11 @@ def main(image_file: str, mask_file: str) -> None:
     # Those of the training: another number gives other last digits.
     options.intra_op_num_threads = card["training"]["params"]["threads"]
     session = onnxruntime.InferenceSession(model, options, providers=["CPUExecutionProvider"])
-    (labels,) = session.run(["labels"], {"image": read(image_file, card)})
+    try:
+        image = read(image_file, card)
+    except (OSError, SyntaxError, ValueError, Image.DecompressionBombError) as error:
+        sys.exit(f"{image_file}: cannot be read: {error}")
+    (labels,) = session.run(["labels"], {"image": image})
     mask = Image.fromarray(labels[0])
     mask.putpalette([value for colour in colours for value in colour])
     mask.save(mask_file, format="PNG")
