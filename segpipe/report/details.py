@@ -7,6 +7,7 @@ import numpy as np
 
 from segpipe.evaluation import FoldResults
 from segpipe.scores.calibration import curve
+from segpipe.scores.details import PIXELS
 from segpipe.scores.object_sizes import SIZES
 
 
@@ -39,8 +40,10 @@ class Boundaries:
 
 
 def boundaries(results: Sequence[FoldResults], part: str, has_background: bool) -> Boundaries:
-    """Of all folds, which have one tolerance."""
-    found = [each.details[part] for each in results]
+    """Of all folds, which have one tolerance; those of nothing where no part was counted so."""
+    found = [each.details[part] for each in results if part in each.details]
+    if not found:
+        return Boundaries(0.0, PIXELS, 0)
     one_sided = sum(sum(each.one_sided[1 if has_background else 0 :]) for each in found)
     return Boundaries(found[0].tolerance, found[0].unit, one_sided)
 

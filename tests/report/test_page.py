@@ -266,7 +266,7 @@ def test_a_chosen_decision_is_told_with_what_was_tried(contents: page.Contents) 
     assert (
         f"decision: the likeliest class, then open 3 ({', '.join(HOSTILE[1:])}); chosen by dice on 7 validation images." in text
     )
-    assert "open 3 0.500 0.125 yes" in " ".join(re.sub(r"(0\.\d+)", r" \1 ", text).split())
+    assert "open 3 0.500 0.125 yes" in " ".join(re.sub(r"(0\.\d{3})", r" \1 ", text).split())
     plain = dataclasses.replace(contents, decided={0: contents.decided[0]})
     assert "No test image was asked" not in Reader(page.render(plain)).text
 
