@@ -4,6 +4,7 @@ from collections.abc import Callable, Iterator
 from itertools import pairwise
 from typing import Any
 
+import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor
@@ -24,38 +25,50 @@ def blended(
     rows, columns = (_with_next(_spans(length, params.tile, params.overlap)) for length in (height, width))
     # All tiles of an image have one size, and so one weight.
     weight = _weight(min(params.tile, height), min(params.tile, width))
-    # Sums of logits, and after them the sum of weights, of the rows that the next row of tiles shares with those above it.
-    shared: Tensor | None = None
+    # Sums of weighted logits, and of weights, of the rows that the next row of tiles shares with those above it.
+    shared: tuple[Tensor, Tensor] | None = None
     n_shared = 0
     for row, next_top in rows:
         band = image[row]
         n_next = row.stop - next_top
-        # The sums of one tile's pixels, and how many of its columns the tile before it has added to.
-        window: Tensor | None = None
+        # The sums of the tile before, and how many of its columns this one has too.
+        before: tuple[Tensor, Tensor] | None = None
         n_same = 0
         for column, next_left in columns:
-            logits = forward(prepare(band[:, column])).float()
-            weight = weight.to(logits.device)
-            moved = logits.new_zeros(1, logits.shape[1] + 1, *weight.shape)
-            if shared is not None:
-                moved[..., :n_shared, :] = shared[..., :n_shared, column]
-            if window is not None:
-                moved[..., :n_same] = window[..., weight.shape[1] - n_same :]
-            # (1, K, tile, tile) times (tile, tile).
-            moved[:, :-1] += logits * weight
-            moved[:, -1] += weight
-            window, n_same = moved, column.stop - next_left
-            done = window[..., : next_top - row.start, : next_left - column.start]
-            yield slice(row.start, next_top), slice(column.start, next_left), done[:, :-1] / done[:, -1:]
+            # In place, as all that follows: a tile of many classes is larger than the caches, and each pass over it costs.
+            sums = _weighed(forward(prepare(band[:, column])).float(), weight)
+            for own, others in zip(sums, before or (), strict=False):
+                own[..., :n_same] += others[..., own.shape[-1] - n_same :]
+            for own, above in zip(sums, shared or (), strict=False):
+                # The tile before has added to its own columns what lies above them.
+                own[..., :n_shared, n_same:] += above[..., :n_shared, column.start + n_same : column.stop]
+            before, n_same = sums, column.stop - next_left
+            done = np.s_[..., : next_top - row.start, : next_left - column.start]
+            logits, weights = (each[done] for each in sums)
+            yield slice(row.start, next_top), slice(column.start, next_left), logits.div_(weights)
             if n_next:
-                if shared is None:
-                    # As many rows as any two rows of tiles share.
-                    most = max(each.stop - following for each, following in rows)
-                    shared = logits.new_zeros(1, logits.shape[1] + 1, most, width)
-                # No tile of this row reads these columns again.
-                left = window[..., next_top - row.start :, : next_left - column.start]
-                shared[..., :n_next, column.start : next_left] = left
+                # As many rows as any two rows of tiles share.
+                shared = shared or _rows_of(sums, max(each.stop - following for each, following in rows), width)
+                for own, below in zip(sums, shared, strict=True):
+                    # No tile of this row reads these columns again.
+                    below[..., :n_next, column.start : next_left] = own[..., next_top - row.start :, : next_left - column.start]
         n_shared = n_next
+
+
+def _weighed(logits: Tensor, weight: Tensor) -> tuple[Tensor, Tensor]:
+    """(1, K, h, w) logits times the (h, w) weight, and the weight, to be added to."""
+    weight = weight.to(logits.device)
+    # A model may give what it will read again, or what is read-only.
+    return logits * weight, weight.clone()
+
+
+def _rows_of(sums: tuple[Tensor, Tensor], height: int, width: int) -> tuple[Tensor, Tensor]:
+    """Room for rows of the whole image's width, laid out in memory as the sums are."""
+    logits, weight = sums
+    layout = torch.channels_last if logits.is_contiguous(memory_format=torch.channels_last) else torch.contiguous_format
+    return logits.new_empty((1, logits.shape[1], height, width)).contiguous(memory_format=layout), weight.new_empty(
+        (height, width)
+    )
 
 
 def _with_next(spans: Iterator[slice]) -> list[tuple[slice, int]]:
