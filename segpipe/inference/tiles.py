@@ -66,9 +66,8 @@ def _rows_of(sums: tuple[Tensor, Tensor], height: int, width: int) -> tuple[Tens
     """Room for rows of the whole image's width, laid out in memory as the sums are."""
     logits, weight = sums
     layout = torch.channels_last if logits.is_contiguous(memory_format=torch.channels_last) else torch.contiguous_format
-    return logits.new_empty((1, logits.shape[1], height, width)).contiguous(memory_format=layout), weight.new_empty(
-        (height, width)
-    )
+    room = logits.new_empty((1, logits.shape[1], height, width)).contiguous(memory_format=layout)
+    return room, weight.new_empty((height, width))
 
 
 def _with_next(spans: Iterator[slice]) -> list[tuple[slice, int]]:
