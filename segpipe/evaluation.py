@@ -5,7 +5,7 @@ import re
 import shutil
 import zipfile
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -80,7 +80,7 @@ class FoldResults:
     pixels: dict[str, NDArray[np.int64]]
     wrong: dict[str, tuple[int, int]]
     details: dict[str, Details]
-    labels: dict[str, dict[str, LabelCheck]]
+    labels: dict[str, dict[str, LabelCheck]] = field(default_factory=dict)
 
 
 @dataclass
