@@ -1,6 +1,6 @@
 """Planted label errors: how many of them stand at the top of the ranking, by label quality and by simpler rankings.
 
-Run in the repository: python bench/suspects.py [DATA [SEED]]
+Run in the repository: python bench/suspects.py [DATA [SEED [SETS]]]
 (DATA holds camvid/ and concrete_voc/; what is absent is skipped, and the built-in sample is always there)
 
 Errors of five kinds are planted in a tenth of the masks: an object dropped, an object given another class, the whole mask shifted
@@ -77,7 +77,7 @@ def main() -> None:
     data = Path(sys.argv[1]) if len(sys.argv) > 1 else Path(__file__).parents[2] / "shared" / "data"
     seed = int(sys.argv[2]) if len(sys.argv) > 2 else 0
     print_cost()
-    for name in SETS:
+    for name in sys.argv[3:] or SETS:
         if name != "sample" and not (data / name).is_dir():
             print(f"{name}: absent, skipped")
             continue

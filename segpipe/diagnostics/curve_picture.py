@@ -29,7 +29,13 @@ def picture(points: Sequence[Point], judge: Judge) -> bytes:
         law = [each for each in ahead if each is not None]
         if law:
             at = [each.images for each in law]
-            axes.plot(at, [each.score for each in law], "--", color="#c2570c", label="the law")
+            axes.plot(
+                at,
+                [each.score for each in law],
+                "--",
+                color="#c2570c",
+                label="the law, and where one more training would lie (95 %)",
+            )
             axes.fill_between(
                 at, [each.low for each in law], [each.high for each in law], color="#c2570c", alpha=0.12, linewidth=0
             )

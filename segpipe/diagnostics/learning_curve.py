@@ -115,16 +115,20 @@ def forecast(images: Sequence[int], scores: Sequence[float], wanted: int) -> For
 
 
 def rows(points: Sequence[Point], judge: Judge) -> list[list[str]]:
-    """Images, epochs, steps, and the score with its interval, in words, a row a point."""
-    return [
-        [
-            f"{each.images:,}",
-            f"{each.epochs:,}",
-            f"{each.steps:,}",
-            format_score(judge.value(each.pixels), judge.interval(each.pixels)),
-        ]
-        for each in points
-    ]
+    """Images, epochs, steps, the score with its interval, and what it won over the row before, in words, a row a point."""
+    found = []
+    for before, each in zip([None, *points], points, strict=False):
+        score = format_score(judge.value(each.pixels), judge.interval(each.pixels))
+        won = _won(before, each, judge) if before else ""
+        found.append([f"{each.images:,}", f"{each.epochs:,}", f"{each.steps:,}", score, won])
+    return found
+
+
+def _won(one: Point, other: Point, judge: Judge) -> str:
+    gain, a, b = judge.gain(one.pixels, other.pixels), judge.value(one.pixels), judge.value(other.pixels)
+    if a is None or b is None or gain.low is None or gain.high is None:
+        return "-"
+    return f"{b - a:+.3f} ({gain.low:+.3f} .. {gain.high:+.3f})"
 
 
 def table(points: Sequence[Point], judge: Judge) -> list[list[object]]:

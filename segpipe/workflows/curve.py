@@ -66,7 +66,7 @@ def curve(fold: int | None, shares: str, same_epochs: bool) -> tuple[str, str]:
             points.append(_point(setting, share, ids))
             files.write_text(FOLDER / "curve.csv", csv_text(COLUMNS, learning_curve.table(points, judge)))
             files.write_bytes(FOLDER / "curve.png", curve_picture.picture(points, judge))
-    heads = ("images", "epochs", "steps", f"validation {judge.score}, 95 %")
+    heads = ("images", "epochs", "steps", f"validation {judge.score}, 95 %", "won, 95 %")
     print(f"\n{format_table(learning_curve.rows(points, judge), heads, n_left=0)}\n\n{learning_curve.answer(points, judge)}")
     return f"{FOLDER / 'curve.png'}, {FOLDER / 'curve.csv'}", "look at reports/suspects.csv before you draw more masks"
 

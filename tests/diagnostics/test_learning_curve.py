@@ -1,6 +1,7 @@
 """Learning curves: scores as everywhere else, the law by hand, and what is said of it."""
 
 import math
+import re
 
 import numpy as np
 import pytest
@@ -92,9 +93,15 @@ def test_what_is_said() -> None:
 def test_a_part_without_an_object_has_no_score_and_no_picture_of_one() -> None:
     nothing = [Point(0.5, 5, 1, 1, Pixels.of(np.array([[[9, 0], [0, 0]]])))]
     assert "0 sizes show no law" in answer(nothing, DICE)
-    assert rows(nothing, DICE)[0][-1] == "no score"
+    assert rows(nothing * 2, DICE)[1][-2:] == ["no score", "-"]
     assert table(nothing, DICE)[0][COLUMNS.index("value")] == ""
     assert picture(nothing, DICE).startswith(b"\x89PNG")
+
+
+def test_a_row_says_what_it_won_over_the_one_before() -> None:
+    first, second = rows(points((10, 0.6), (1000, 0.7)), DICE)
+    assert first[:3] == ["10", "4", "10"] and first[-1] == ""
+    assert second[0] == "1,000" and re.fullmatch(r"\+0\.(09|1\d)\d \(\+0\.\d{3} \.\. \+0\.\d{3}\)", second[-1])
 
 
 def test_the_same_points_give_the_same_picture() -> None:

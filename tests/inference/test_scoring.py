@@ -19,6 +19,7 @@ from segpipe.losses import table as losses
 from segpipe.losses.cross_entropy import cross_entropy
 from segpipe.losses.table import Classes, Losses
 from segpipe.params.schema import InferParams
+from segpipe.scores.label_quality import doubt, given_levels, label_quality
 from segpipe.storage.zips import entries
 from tests.dataset.packs import noise
 from tests.inference.cards import PARAMS, small
@@ -94,6 +95,25 @@ def test_an_image_that_is_ignored_wholly_has_no_loss_and_no_score(tmp_path: Path
     empty = [[*row.values()][2:] for row in rows if row["id"] == "a/1"]
     assert empty == [[""] * 14] * 2
     assert all(value for row in rows if row["id"] != "a/1" for value in row.values())
+
+
+def test_what_is_thought_of_a_mask_goes_into_the_files(tmp_path: Path) -> None:
+    found = with_an_ignored_image()
+    evaluation.write(tmp_path, {"val": found, "test": []}, ("background", "a", "b"), has_background=True, tolerance=2.0)
+    first, ignored, _ = csv.DictReader((tmp_path / "per_image.csv").open(encoding="utf-8"))
+    assert found[0].levels is not None
+    given = given_levels(found[0].levels, found[0].mask)
+    assert float(first["label_quality"]) == label_quality(given, found[0].mask)
+    counts = found[0].counts
+    assert (
+        int(first["confused"])
+        == counts[int(first["given"]), int(first["predicted"])]
+        == (counts - np.diag(np.diag(counts))).max()
+    )
+    assert [ignored[name] for name in evaluation.LABEL] == [""] * 4
+    pictures = entries(tmp_path / "predictions.zip")
+    assert np.array_equal(decode_mask(pictures["doubt/val/a/0.png"].read(), "a"), doubt(given))
+    assert not decode_mask(pictures["doubt/val/a/1.png"].read(), "a").any()
 
 
 def test_logits_that_are_no_numbers_are_no_prediction() -> None:

@@ -148,7 +148,7 @@ def results(fold: int, **dice: dict[str, float | None]) -> FoldResults:
     pixels = {part: np.zeros((3, len(images), 2), np.int64) for part, images in dice.items()}
     for each in pixels.values():
         each[:, :1] = np.stack([counts.sum(axis=1), counts.sum(axis=0), np.diag(counts)])[:, None]
-    return FoldResults(fold, dict.fromkeys(dice, counts), dice, history, {}, {}, pixels, {}, {}, {})
+    return FoldResults(fold, dict.fromkeys(dice, counts), dice, history, {}, {}, pixels, {}, {})
 
 
 def _csv(path: Path, head: Sequence[str], rows: Sequence[Sequence[object]]) -> None:

@@ -102,7 +102,7 @@ def test_doubt_grows_as_the_probability_falls() -> None:
 
 
 def test_the_pair_of_classes_that_most_pixels_differ_in() -> None:
-    mask = np.array([[0, 0, 0, 1, 1, 2, IGNORE]], np.uint8)
-    predicted = np.array([[0, 2, 2, 1, 0, 1, 1]], np.uint8)
+    mask = np.array([[0, 0, 0, 0, 0, 1, 1, 2, IGNORE, IGNORE, IGNORE]], np.uint8)
+    predicted = np.array([[0, 0, 0, 2, 2, 1, 0, 1, 1, 1, 1]], np.uint8)
     assert largest_confusion(confusion(mask, predicted, 3)) == (0, 2, 2)
     assert largest_confusion(confusion(mask, np.minimum(mask, 2), 3)) is None

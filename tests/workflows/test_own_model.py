@@ -75,7 +75,7 @@ def test_its_own_model_is_scored_and_an_image_that_is_ignored_wholly_is_in_no_me
     assert "val: 1 images; miou 0." in said
     assert "test: 1 images\n" in said
     rows = Path("data/eval/fold0/per_image.csv").read_text().splitlines()
-    assert rows[2] == "test,c" + "," * 10
+    assert rows[2] == "test,c" + "," * 14
 
 
 class Quiet:
