@@ -6,15 +6,17 @@ from segpipe.dataset.pack import Pack
 from segpipe.dataset.split import folds
 from segpipe.deployment.model_card import Facts, Score
 from segpipe.errors import PipelineError
-from segpipe.evaluation import TEST, FoldResults
+from segpipe.evaluation import TEST, VAL, FoldResults
 from segpipe.gate import Gate
 from segpipe.images.palette import colours
 from segpipe.models import bundled
 from segpipe.models.model_file import Card
 from segpipe.models.origin import image_kind
-from segpipe.report import intervals, numbers, page
-from segpipe.scores.counts import SCORES, class_scores
-from segpipe.scores.intervals import few_images, format_score
+from segpipe.scores.counts import SCORES, Confusion, class_scores, mean, scores
+from segpipe.scores.intervals import Pixels, class_intervals, few_images, format_score, score_intervals
+
+LONGEST_LIST = 60
+"""Characters of class names in the title; beyond that it says how many there are."""
 
 
 def facts(card: Card, data: Pack, parts: dict[str, str], results: FoldResults, gate: Gate, onnx: bytes, decision: str) -> Facts:
@@ -28,14 +30,15 @@ def facts(card: Card, data: Pack, parts: dict[str, str], results: FoldResults, g
             f"data/eval/fold{card.fold} has the scores of another training than models/fold{card.fold}. "
             f"Run `dvc repro evaluate@{card.fold}`."
         )
-    info, part = data.info, numbers.headline([results])
-    bounds = intervals.of_scores([results], data.index, info.has_background)[part]
-    found = numbers.of_fold(results, part, info.has_background)
+    part = TEST if TEST in results.counts else VAL
+    pixels, groups = _counted(results, part, data)
+    bounds = score_intervals(pixels, card.has_background, groups)
+    found = scores([results.counts[part]], card.has_background) | {"dice_per_image": mean(results.dice[part].values())}
     return Facts(
-        title=page.title(card.model.model_dump(), info),
+        title=_title(card),
         kind=image_kind(card.channels, card.bits),
         bits=card.bits,
-        classes=_classes(data, results, part),
+        classes=_classes(card, results.counts[part], pixels, groups),
         background=_background(card),
         part=part,
         n_images=len(results.dice[part]),
@@ -49,9 +52,22 @@ def facts(card: Card, data: Pack, parts: dict[str, str], results: FoldResults, g
     )
 
 
-def _classes(data: Pack, results: FoldResults, part: str) -> list[list[str]]:
-    found, bounds = class_scores(results.counts[part]), intervals.of_classes([results], part, data.index)
-    named = zip(data.info.classes, colours(len(data.info.classes)), strict=True)
+def _title(card: Card) -> str:
+    objects = card.classes[1:] if card.has_background else card.classes
+    listed = ", ".join(objects)
+    return f"Segmentation: {listed if len(listed) <= LONGEST_LIST else f'{len(objects)} classes'}"
+
+
+def _counted(results: FoldResults, part: str, data: Pack) -> tuple[Pixels, list[str] | None]:
+    """The pixels of each image and class, and the group of each image where there are groups: what intervals are made of."""
+    true, seen, hits = results.pixels[part]
+    groups = data.index.loc[[*results.dice[part]], "group"].tolist()
+    return Pixels(hits, true, seen), groups if any(groups) else None
+
+
+def _classes(card: Card, counts: Confusion, pixels: Pixels, groups: list[str] | None) -> list[list[str]]:
+    found, bounds = class_scores(counts), class_intervals(pixels, groups)
+    named = zip(card.classes, colours(len(card.classes)), strict=True)
     return [
         [
             str(number),

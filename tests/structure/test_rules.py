@@ -15,8 +15,7 @@ ONE_DOOR = {
     "huggingface_hub": {"segpipe.deployment.model_card"},
     "jinja2": {"segpipe.report.page"},
     "mlflow": {"segpipe.tracking.mlflow_runs"},
-    # The script is for where there is no segpipe.
-    "onnxruntime": {"segpipe.inference.onnx_session", "segpipe.deployment.templates.predict"},
+    "onnxruntime": {"segpipe.inference.onnx_session"},
     "opacus": {"segpipe.training.private"},
     "requests": {"segpipe.storage.download"},
     "tensorboard": {"segpipe.tracking.event_files"},

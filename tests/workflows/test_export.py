@@ -12,13 +12,17 @@ import onnx
 import pytest
 from PIL import Image
 
+from segpipe import evaluation, gate, paths
 from segpipe import export as onnx_export
-from segpipe import gate, paths
+from segpipe.dataset import pack
 from segpipe.dataset.split import folds
 from segpipe.errors import PipelineError
 from segpipe.models import model_file
 from segpipe.params import edit
+from segpipe.report import intervals, numbers
 from segpipe.reproducibility.fingerprint import data_hash
+from segpipe.scores.counts import class_scores
+from segpipe.scores.intervals import format_score
 from segpipe.storage.files import sha256_of
 from segpipe.tracking import mlflow_runs
 from segpipe.workflows.predict import predict
@@ -116,7 +120,7 @@ def test_the_card_has_the_scores_that_evaluate_found(quick: None, project: Path,
     export.main()
     text = paths.MODEL_CARD.read_text()
     assert text.startswith("---\nlibrary_name: onnx\n")
-    assert "# U-Net finds class 1 and class 2" in text
+    assert "# Segmentation: class 1, class 2" in text
     rows = [line for line in (paths.eval_folder(0) / "counts.csv").read_text().splitlines() if line.startswith("test,")]
     counts = np.zeros((3, 3), int)
     for row in rows:
@@ -127,6 +131,14 @@ def test_the_card_has_the_scores_that_evaluate_found(quick: None, project: Path,
     assert float(row.split(" | ")[3].split()[0]) == pytest.approx(dice[1], abs=6e-3)
     (row,) = [line for line in text.splitlines() if line.startswith("| dice | ")]
     assert float(row.split(" | ")[1].split()[0]) == pytest.approx((dice[1] + dice[2]) / 2, abs=6e-3)
+    # With the intervals that the report shows.
+    results = evaluation.read(paths.EVAL, [0], folds.read(paths.FOLDS), 3)
+    bounds = intervals.of_scores(results, pack.read_index(paths.PREPARED), True)["test"]
+    found = numbers.of_fold(results[0], "test", True)
+    for name in ("miou", "dice_per_image", "recall"):
+        assert f"| {name} | {format_score(found[name], bounds[name])} |" in text
+    iou = intervals.of_classes(results, "test", pack.read_index(paths.PREPARED))["iou"][2]
+    assert f" | {format_score(class_scores(counts)['iou'][2], iou)} |" in text
     assert sha256_of(paths.ONNX) in text and "f" * 64 in text and data_hash(paths.PREPARED) in text
     assert "7 images: 1 to train on, 2 of validation, 4 of the test part." in text
     assert "30 to 36 pixels wide, 24 high, RGB 8-bit." in text
