@@ -28,11 +28,18 @@ def over_flips(forward: Logits, flips: str) -> Logits:
     return mean
 
 
-def over_models(forwards: Sequence[Logits]) -> Logits:
-    """The mean over several models of the same classes; the function itself for one."""
+def over_models(forwards: Sequence[Logits], see: Callable[[Sequence[Tensor]], object] | None = None) -> Logits:
+    """The mean over several models of the same classes; the function itself for one. `see` is shown what each model gives."""
     if len(forwards) == 1:
         return forwards[0]
-    return lambda image: mean_logits([forward(image) for forward in forwards])
+
+    def mean(image: Tensor) -> Tensor:
+        logits = [forward(image) for forward in forwards]
+        if see:
+            see(logits)
+        return mean_logits(logits)
+
+    return mean
 
 
 def mean_logits(predictions: Sequence[Tensor]) -> Tensor:

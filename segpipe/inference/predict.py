@@ -22,6 +22,8 @@ from segpipe.params.schema import InferParams
 
 Forward = Callable[[Tensor], Tensor]
 """(1, C, H, W) values in [0, 1] to logits (1, K, H, W): a torch model or an ONNX session."""
+See = Callable[[slice, slice, Tensor], object]
+"""Is shown blocks that cover the image once: their rows, their columns, and float32 logits (K, rows, columns)."""
 
 
 @dataclass(frozen=True)
@@ -46,18 +48,24 @@ def predict_classes(
 
 @torch.inference_mode()
 def predict_ids(
-    forward: Forward, image: Rows, params: InferParams, long_side: int, device: torch.device, name: str
+    forward: Forward, image: Rows, params: InferParams, long_side: int, device: torch.device, name: str, see: See | None = None
 ) -> NDArray[np.uint8]:
     """The classes of `predict_classes` alone, (H, W) uint8, bit for bit: of an image in tiles its logits are never there at once.
 
-    Raises DataError alike. Logits that are enlarged again, since the image was shrunk, are there at once all the same.
+    `see` is shown them block by block. Raises DataError alike. Logits that are enlarged again, since the image was shrunk,
+    are there at once all the same.
     """
     if not has_rows_to_spare(image.shape, params, long_side):
-        return predict_classes(forward, image[:], params, long_side, device, name).classes
+        found = predict_classes(forward, image[:], params, long_side, device, name)
+        if see:
+            see(slice(0, image.shape[0]), slice(0, image.shape[1]), found.logits)
+        return found.classes
     forward = over_flips(forward, params.flips)
     ids = np.empty(image.shape[:2], np.uint8)
     for rows, columns, logits in blended(forward, image, lambda part: _values(part, device), params):
         require_finite(logits, name)
+        if see:
+            see(rows, columns, logits[0])
         ids[rows, columns] = classes_of(logits[0]).cpu().numpy()
     return ids
 

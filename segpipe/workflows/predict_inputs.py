@@ -12,6 +12,7 @@ from segpipe.errors import DataError, PipelineError, plain
 from segpipe.images import unsupported
 from segpipe.inference.written import TABLE, Written, conflicts, without_own
 from segpipe.storage.byte_source import FileRange
+from segpipe.workflows import predict_outputs as outputs
 
 SHOWN = 5
 
@@ -52,9 +53,10 @@ def find(inputs: Sequence[Path]) -> Inputs:
 
 def require_writable(inputs: Inputs, written: Written, kinds: Sequence[str]) -> None:
     """Raises PipelineError with all that speaks against writing the results of these images, before any is predicted."""
-    names = [f"{kind}/{item.id}.png" for item in inputs.items for kind in kinds]
+    names = [name for item in inputs.items for name in outputs.files(item, kinds).values()] + outputs.tables(kinds)
+    folders = [kind for kind in kinds if kind in outputs.SUFFIXES]
     problems = [*_strange(inputs.items), *_same_names(inputs.items), *_inside(inputs.files, written.folder)]
-    problems += conflicts(written, kinds, names)
+    problems += conflicts(written, folders, names)
     if problems:
         raise PipelineError("\n".join([*problems, "Nothing was predicted."]))
 
