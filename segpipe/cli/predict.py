@@ -8,25 +8,15 @@ import typer
 
 from segpipe import paths
 from segpipe.console import command
-from segpipe.errors import PipelineError
 
 Device = Literal["auto", "cpu", "cuda"]
-
-
-class Kind(StrEnum):
-    """What can be written; typer takes no list of Literals."""
-
-    MASKS = "masks"
-    OVERLAYS = "overlays"
-    PROBABILITIES = "probabilities"
-    LABELME = "labelme"
-    ATTENTION = "attention"
-    AREAS = "areas"
+Kind = StrEnum("Kind", ["masks", "overlays", "probabilities", "labelme", "attention", "areas"])
+"""What can be written; typer takes no list of Literals."""
 
 
 def predict(
     inputs: Annotated[
-        list[Path], typer.Argument(help="Images, folders of images, or patterns in quotes: 'scans/**/*.tif'.", show_default=False)
+        list[Path], typer.Argument(help="Images, folders of images, or patterns: 'in/**/*.tif'.", show_default=False)
     ],
     model: Annotated[
         list[Path] | None,
@@ -35,10 +25,9 @@ def predict(
     folds: Annotated[bool, typer.Option("--folds", help="Average the models of all folds, models/foldN.")] = False,
     out: Annotated[Path, typer.Option(help="Folder for what is written.")] = Path("predictions"),
     write: Annotated[
-        list[Kind] | None, typer.Option(help="What to write; once for each kind.", show_default="masks and overlays")
+        list[Kind] | None, typer.Option(help="What to write, each kind once.", show_default="masks, overlays")
     ] = None,
     device: Annotated[Device, typer.Option(help="auto, cpu or cuda; an ONNX model runs on the CPU.")] = "auto",
-    attention: Annotated[bool, typer.Option("--attention", hidden=True)] = False,
 ) -> None:
     """Predicts images of any size and writes what is asked for below OUT, and OUT/trust.csv: how far each is to be trusted.
 
@@ -46,7 +35,4 @@ def predict(
     """
     from segpipe.workflows import predict as workflow
 
-    if attention:
-        kinds = "--write masks --write overlays --write attention"
-        raise PipelineError(f"--attention is a kind of what is written now: {kinds}.")
     command.done(*workflow.predict(inputs, model or [], folds, out, write or [], device))
