@@ -50,7 +50,7 @@ def compared(masks: list[Mask], found: list[list[Outline]], fill: str) -> str:
     for mask, regions in zip(masks, found, strict=True):
         labels = [*names]
         shapes = [Shape("polygon", labels[each.id], (tuple(map(tuple, each.points.tolist())),)) for each in regions]
-        painted = paint(shapes, names, *mask.shape, how)
+        painted = paint(shapes, names, mask.shape[0], mask.shape[1], how)
         changed.append(np.mean(painted != mask))
         pairs = [(mask == number, painted == number) for number in np.unique(mask) if number]
         ious += [(one & other).sum() / (one | other).sum() for one, other in pairs]

@@ -15,7 +15,7 @@ from segpipe.images.resize import shrink_image, shrunk_size
 from segpipe.images.rows import Rows
 from segpipe.images.to_tensor import channels_first, unit_values
 from segpipe.images.value_range import as_values
-from segpipe.inference.average import over_flips
+from segpipe.inference.average import over_views
 from segpipe.inference.tiles import blended
 from segpipe.models.segmenter import classes_of
 from segpipe.params.schema import InferParams
@@ -60,7 +60,7 @@ def predict_ids(
         if see:
             see(slice(0, image.shape[0]), slice(0, image.shape[1]), found.logits)
         return found.classes
-    forward = over_flips(forward, params.flips)
+    forward = over_views(forward, params)
     ids = np.empty(image.shape[:2], np.uint8)
     for rows, columns, logits in blended(forward, image, lambda part: _values(part, device), params):
         require_finite(logits, name)
@@ -80,10 +80,10 @@ def has_rows_to_spare(shape: tuple[int, ...], params: InferParams, long_side: in
 def predict_logits(forward: Forward, image: NDArray[Any], params: InferParams, long_side: int, device: torch.device) -> Tensor:
     """(H, W, C) uint8 or uint16 to float32 logits (K, H, W) on the device.
 
-    An image larger than `long_side` is shrunk first, as in training, and its logits are enlarged again. With `flips` they are
-    the logarithms of mean probabilities.
+    An image larger than `long_side` is shrunk first, as in training, and its logits are enlarged again. With `flips`
+    or `scales` they are the logarithms of mean probabilities.
     """
-    forward = over_flips(forward, params.flips)
+    forward = over_views(forward, params)
     # Shrunk as values: rounded to 16 bits again they would be others.
     small = shrink_image(as_values(image), long_side)
     height, width = small.shape[:2]
