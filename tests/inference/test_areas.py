@@ -25,5 +25,5 @@ def test_they_are_those_of_opencv_however_the_rows_are_cut(seed: int, height: in
         sizes = boxes[1:, cv2.CC_STAT_AREA].tolist()
         wanted.append(Area(sum(sizes), count - 1, max(sizes, default=0)))
     with pytest.MonkeyPatch.context() as patched:
-        patched.setattr(module, "STRIP", 3)
+        patched.setattr(module, "STRIP", 3 * width)
         assert areas(ids, classes + 1) == wanted
