@@ -3,11 +3,13 @@
 Run in the repository: python bench/trust.py [FOLDER CLASSES]. FOLDER has images/ and masks/ of class ids, of which 240 are
 taken, and CLASSES are the names in their order, with commas between them; without it the images are the sample's. Three folds
 are trained for a few epochs. Every third test image is blurred, made noisy or changed in gamma. An image's risk is 1 - Dice,
-the mean over its objects. Images are left out as a score says, the least trusted first; the area under the curve is the mean
-risk of what is left, over all shares that may be left. `perfect` leaves out the worst first, `at random` any. The interval
-is of 95 % of 2,000 draws of as many test images, with replacement.
+the mean over its objects; images in which nothing is found have scores that say nothing, and are counted apart. The others
+are left out as a score says, the least trusted first; the area under the curve is the mean risk of what is left, over all
+shares that may be left. `perfect` leaves out the worst first, `at random` any. The interval is of 95 % of 2,000 draws of as
+many of the images, with replacement.
 """
 
+import shutil
 import sys
 import tempfile
 from collections.abc import Callable
@@ -63,38 +65,41 @@ def chosen(source: Path, folder: Path) -> None:
     images = sorted((source / "images").iterdir())
     for name in ("images", "masks"):
         (folder / name).mkdir()
-    for image in images[:: max(1, len(images) // IMAGES)]:
-        (folder / "images" / image.name).symlink_to(image.resolve())
+    for image in images[:: max(1, len(images) // IMAGES)][:IMAGES]:
+        shutil.copy(image, folder / "images" / image.name)
         mask = next((source / "masks").glob(f"{image.stem}.*"))
-        (folder / "masks" / mask.name).symlink_to(mask.resolve())
+        shutil.copy(mask, folder / "masks" / mask.name)
 
 
 def print_areas() -> None:
     opened = pack.open_pack(paths.PREPARED)
-    test = [item for item, part in folds.read(paths.FOLDS).items() if part == "test"]
+    test = folds.test(folds.read(paths.FOLDS))
     files = [paths.model_file(fold) for fold in FOLDS]
     together, alone = segpipe.load(*files), segpipe.load(files[0])
     rng = np.random.default_rng(0)
-    scores: dict[str, dict[str, list[float]]] = {name: {} for name in ("the mean of three folds", "one fold")}
+    rows: dict[str, list[dict[str, float]]] = {"the mean of three folds": [], "one fold": []}
     for number, item in enumerate(test):
         image = opened.image(item)
         if number % 3 == 0:
             image = BROKEN[number // 3 % len(BROKEN)](image, rng)
-        for found, model in zip(scores.values(), (together, alone), strict=True):
-            for each, value in of_image(model, model.predict(image), opened.mask(item)).items():
-                found.setdefault(each, []).append(value)
-    for name, found in scores.items():
-        risks = np.array(found.pop("risk"))
-        print(f"\npredictions by {name}: {len(risks)} images, mean risk {np.nanmean(risks):.3f}\n")
+        for found, model in zip(rows.values(), (together, alone), strict=True):
+            found.append(of_image(model, model.predict(image), opened.mask(item)))
+    for name, found in rows.items():
+        empty = [row["risk"] for row in found if row["objects"] == 0]
+        said = f"{len(empty)} without any that was found, whose mean risk is {np.nanmean(empty):.3f}" if empty else "none without"
+        there = [row for row in found if row["objects"] and not np.isnan(row["risk"])]
+        risks = np.array([row["risk"] for row in there])
+        print(f"\npredictions by {name}: {len(there)} images in which objects were found, mean risk {risks.mean():.3f}; {said}\n")
         print("| left out by | area under the risk-coverage curve | 95 % |\n|---|---|---|")
-        for each, ranked in {**{key: np.array(value) for key, value in found.items()}, "perfect": -risks}.items():
+        scores = [key for key in there[0] if key not in ("risk", "objects")]
+        for each, ranked in {**{key: np.array([row[key] for row in there]) for key in scores}, "perfect": -risks}.items():
             low, high = interval(risks, ranked)
             print(f"| {each} | {area(risks, ranked):.4f} | {low:.3f} to {high:.3f} |")
-        print(f"| at random | {np.nanmean(risks):.4f} | |")
+        print(f"| at random | {risks.mean():.4f} | |")
 
 
 def of_image(model: Predictor, found: Predicted, truth: Image) -> dict[str, float]:
-    """The risk of a prediction, and each score of how far it is to be trusted."""
+    """The risk of a prediction, NaN where there is nothing to find, and each score of how far it is to be trusted."""
     dice = image_dice(confusion(truth, found.ids, len(model.classes)), model.card.has_background)
     objects = found.ids >= int(model.card.has_background)
     largest = found.probabilities.max(axis=0)
@@ -106,14 +111,13 @@ def of_image(model: Predictor, found: Predicted, truth: Image) -> dict[str, floa
         "mean probability, all pixels": float(largest.mean()),
     }
     pairs = {"Dice of each two folds": found.trust} if len(model.members) > 1 else {}
-    return {"risk": np.nan if dice is None else 1 - dice} | pairs | scores
+    return {"risk": np.nan if dice is None else 1 - dice, "objects": float(objects.sum())} | pairs | scores
 
 
 def area(risks: Floats, ranked: Floats) -> float:
-    """The mean over all coverages of the mean risk of the images that are kept. Without an object an image has no risk."""
-    there = ~np.isnan(risks)
-    order = np.argsort(-ranked[there], kind="stable")
-    return float(np.mean(np.cumsum(risks[there][order]) / np.arange(1, there.sum() + 1)))
+    """The mean over all coverages of the mean risk of the images that are kept."""
+    order = np.argsort(-ranked, kind="stable")
+    return float(np.mean(np.cumsum(risks[order]) / np.arange(1, len(risks) + 1)))
 
 
 def interval(risks: Floats, ranked: Floats) -> tuple[float, float]:

@@ -22,9 +22,11 @@ class Trust:
         self.n_classes = n_classes
         self.first_object = int(has_background)
         self.pairs = [*combinations(range(n_models), 2)]
-        self.pixels = np.zeros((max(n_models, 1), n_classes), np.int64)
+        # Of each model, and of each pair where both say the same.
+        self.own = np.zeros((n_models, n_classes), np.int64)
         self.common = np.zeros((len(self.pairs), n_classes), np.int64)
-        # Of one model: the probabilities of each class where it was predicted, and everywhere.
+        # Of what is predicted in the end: pixels, and the probabilities of each class there and everywhere.
+        self.pixels = np.zeros(n_classes, np.int64)
         self.chosen = np.zeros(n_classes)
         self.expected = np.zeros(n_classes)
 
@@ -32,36 +34,38 @@ class Trust:
         """What each model gives for the same part of the image, logits (1, K, h, w)."""
         masks = [classes_of(each)[0].cpu().numpy().ravel() for each in logits]
         for number, mask in enumerate(masks):
-            self.pixels[number] += np.bincount(mask, minlength=self.n_classes)
+            self.own[number] += np.bincount(mask, minlength=self.n_classes)
         for number, (one, other) in enumerate(self.pairs):
             alike = masks[one][masks[one] == masks[other]]
             self.common[number] += np.bincount(alike, minlength=self.n_classes)
 
     def see_block(self, logits: Tensor) -> None:
-        """What is predicted for a part of the image, logits (K, h, w). Nothing is counted of it where several models are seen."""
+        """What is predicted for a part of the image, logits (K, h, w)."""
+        mask = classes_of(logits).cpu().numpy().ravel()
+        self.pixels += np.bincount(mask, minlength=self.n_classes)
         if self.pairs:
             return
         probabilities = probabilities_of(logits).cpu()
-        mask = classes_of(logits).cpu().numpy().ravel()
-        self.pixels[0] += np.bincount(mask, minlength=self.n_classes)
         self.expected += [float(each.sum(dtype=torch.float64)) for each in probabilities]
         self.chosen += np.bincount(mask, probabilities.amax(dim=0).numpy().ravel(), self.n_classes)
 
     def score(self) -> float:
-        """Of several models, the mean over each two of the Dice of their masks; 1 where neither has an object.
+        """The mean over the classes of objects that were predicted, and over the pairs of models; from 0 to 1.
 
-        Of one, the soft Dice confidence (Borges, Paulino, Silva 2024); where it finds no object, the mean probability of
-        background. Each is a mean over the classes of objects that a mask has.
+        Several models that predict none together have the classes that any of them finds; none at all is agreement. For one
+        it is the soft Dice confidence (Borges, Paulino, Silva 2024), and without an object the mean probability of background.
         """
+        objects = self.pixels > 0
+        objects[: self.first_object] = False
         if self.pairs:
-            sums = [self.pixels[one] + self.pixels[other] for one, other in self.pairs]
-            return float(np.mean([self._dice(*each, if_none=1.0) for each in zip(self.common, sums, strict=True)]))
-        predicted = self.pixels[0] > 0
-        sums = (self.expected + self.pixels[0]) * predicted
-        return self._dice(self.chosen, sums, if_none=float(self.chosen.sum() / self.pixels.sum()))
+            there = objects if objects.any() else (self.own > 0).any(axis=0) & (np.arange(self.n_classes) >= self.first_object)
+            sums = np.stack([self.own[one] + self.own[other] for one, other in self.pairs])[:, there]
+            return _mean_dice(self.common[:, there], sums) if there.any() else 1.0
+        if not objects.any():
+            return float(self.chosen.sum() / self.pixels.sum())
+        return _mean_dice(self.chosen[objects], (self.expected + self.pixels)[objects])
 
-    def _dice(self, common: NDArray[np.number], sums: NDArray[np.number], if_none: float) -> float:
-        """The mean of 2 common / sum over the classes of objects whose sum is not 0, or `if_none` without any."""
-        objects = slice(self.first_object, None)
-        there = sums[objects] > 0
-        return float(np.mean(2 * common[objects][there] / sums[objects][there])) if there.any() else if_none
+
+def _mean_dice(common: NDArray[np.number], sums: NDArray[np.number]) -> float:
+    """The mean of 2 common / sum. Two models that both lack what others find agree on it."""
+    return float(np.mean(np.where(sums > 0, 2 * common / np.maximum(sums, 1), 1.0)))

@@ -30,6 +30,7 @@ from segpipe.storage.files import sha256_of
 from segpipe.training import device as devices
 from segpipe.workflows import predict_inputs, predictor
 from segpipe.workflows import predict_outputs as outputs
+from segpipe.workflows.predict_outputs import TrustRow
 from segpipe.workflows.predictor import Predictor
 
 SHOWN = 3
@@ -75,16 +76,18 @@ def predict(
     return _said(out, kinds, trust, n_there)
 
 
-def _said(out: Path, kinds: Sequence[str], trust: Sequence[tuple[float, str]], n_there: int) -> tuple[str, str]:
+def _said(out: Path, kinds: Sequence[str], trust: Sequence[TrustRow], n_there: int) -> tuple[str, str]:
     """What was written, and what to look at."""
     there = f", {n_there} of them there already" if n_there else ""
     folders = [kind for kind in kinds if kind in outputs.SUFFIXES]
     *first, last = (f"{out}/{name}" for name in [*folders, *outputs.tables(kinds)])
-    least = ", ".join(f"{name} ({score:.2f})" for score, name in trust[:SHOWN])
+    where = f"{' and '.join([', '.join(first), last] if first else [last])}, {len(trust)} images{there}"
     # Pictures rather than what programs read.
     shown = [kind for kind in folders if kind in ("overlays", "attention")] or folders[-1:] or outputs.tables(kinds)
-    where = f"{' and '.join([', '.join(first), last] if first else [last])}, {len(trust)} images{there}"
-    return where, f"look at {out}/{shown[-1]}, first at the least trusted: {least}"
+    least = ", ".join(f"{row.image} ({row.trust:.2f})" for row in trust[:SHOWN])
+    n_empty = sum(not row.objects for row in trust)
+    empty = f"; in {n_empty} images nothing was found" if n_empty else ""
+    return where, f"look at {out}/{shown[-1]}, first at the least trusted: {least}{empty}"
 
 
 def _files(models: Sequence[Path], folds: bool) -> list[Path]:

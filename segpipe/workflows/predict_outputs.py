@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from hashlib import sha256
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -38,6 +39,14 @@ AREAS, TRUST = "areas.csv", "trust.csv"
 """Tables of all images, made at the end of what was noted of each."""
 AREA_HEAD = ("image", "class", "pixels", "share", "objects", "largest", "mm2", "largest_mm2")
 NM2_PER_MM2 = 10**12
+
+
+class TrustRow(NamedTuple):
+    """How far an image's prediction is to be trusted, the least first, and the share of its pixels that are objects."""
+
+    image: str
+    trust: float
+    objects: float
 
 
 @dataclass(frozen=True)
@@ -102,16 +111,20 @@ def write(found: Found, kinds: Sequence[str], out: Written, model: Predictor, lo
         out.write(name, content, _of(kind, name, item, out, made_from))
     if "areas" in kinds:
         out.note(f"{AREAS}/{item.id}", json.dumps(_area_rows(found, model.classes)), made_from)
-    out.note(f"{TRUST}/{item.id}", repr(round(found.trust, 4)), made_from)
+    n_objects = np.count_nonzero(found.ids) if model.card.has_background else found.ids.size
+    out.note(f"{TRUST}/{item.id}", json.dumps([round(found.trust, 4), round(n_objects / found.ids.size, 6)]), made_from)
 
 
-def write_tables(made_from: Mapping[str, str], kinds: Sequence[str], out: Written) -> list[tuple[float, str]]:
-    """Writes the tables of these images, by their ids what each was made from; returns trust and id, the least trusted first."""
-    noted = {name: {each: out.noted(f"{name}/{each}", of) or "0" for each, of in made_from.items()} for name in tables(kinds)}
-    trust = sorted((float(text), each) for each, text in noted[TRUST].items())
-    out.write(TRUST, csv_text(("image", "trust"), [(each, score) for score, each in trust]).encode())
+def write_tables(made_from: Mapping[str, str], kinds: Sequence[str], out: Written) -> list[TrustRow]:
+    """Writes the tables of these images, by their ids what each was made from; returns the rows of TRUST."""
+    noted = {
+        name: {each: json.loads(out.noted(f"{name}/{each}", of) or "") for each, of in made_from.items()}
+        for name in tables(kinds)
+    }
+    trust = sorted((TrustRow(each, *row) for each, row in noted[TRUST].items()), key=lambda row: (row.trust, row.image))
+    out.write(TRUST, csv_text(TrustRow._fields, trust).encode())
     if AREAS in noted:
-        rows = [(each, *row) for each, text in noted[AREAS].items() for row in json.loads(text)]
+        rows = [(each, *row) for each, found in noted[AREAS].items() for row in found]
         out.write(AREAS, csv_text(AREA_HEAD, rows).encode())
     return trust
 

@@ -8,6 +8,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 import pytest
+import torch
 from PIL import Image
 
 import segpipe
@@ -219,3 +220,13 @@ def test_patterns_name_images_by_where_they_lie(folder: Path) -> None:
     # What was predicted is no image of a pattern either.
     shutil.copytree(found, "in/earlier")
     assert predict(inputs="in/**/*.png", out="again")[0].endswith("3 images")
+
+
+def test_images_in_which_nothing_is_found_are_counted(folder: Path) -> None:
+    """Models agree on nothing, too, whether or not that is right."""
+    segmenter, card = small()
+    with torch.no_grad():
+        segmenter.network.head.bias[0] += 1000
+    model_file.save(MODEL, segmenter, card)
+    assert predict(models=(MODEL, MODEL))[1].endswith("deep/b (1.00), geo (1.00); in 3 images nothing was found")
+    assert {(row["trust"], row["objects"]) for row in rows("out/trust.csv")} == {("1.0", "0.0")}

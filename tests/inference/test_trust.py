@@ -5,6 +5,7 @@ import pytest
 import torch
 from torch import Tensor
 
+from segpipe.inference.average import mean_logits
 from segpipe.inference.trust import Trust
 
 
@@ -15,16 +16,19 @@ def logits_of(rows: list[list[int]], sure: float = 20.0, classes: int = 3) -> Te
 
 def agreement(*models: list[list[int]], has_background: bool = True) -> float:
     trust = Trust(3, has_background, len(models))
-    trust.see_models([logits_of(rows) for rows in models])
-    trust.see_block(logits_of(models[0])[0])
+    logits = [logits_of(rows) for rows in models]
+    trust.see_models(logits)
+    trust.see_block(mean_logits(logits)[0])
     return trust.score()
 
 
 def test_models_that_agree_and_those_that_do_not() -> None:
     assert agreement([[0, 1, 1, 2]], [[0, 1, 1, 2]]) == 1.0
     assert agreement([[0, 1, 1, 2]], [[0, 0, 0, 0]]) == 0.0
-    # Class 1: 2 x 1 of 3 pixels; class 2, which one of the two has: 0.
-    assert agreement([[0, 1, 1, 0]], [[0, 1, 0, 2]]) == pytest.approx((2 / 3 + 0) / 2)
+    # Together they find class 1: 2 x 1 of 3 pixels. Class 2 is in the mask of one, and not of both.
+    assert agreement([[0, 1, 1, 0]], [[0, 1, 0, 2]]) == pytest.approx(2 / 3)
+    # Two of three find class 2, and so do they together: 1, 0 and 0, and of class 1 the same of each two.
+    assert agreement([[0, 1, 1, 2]], [[0, 1, 1, 2]], [[0, 1, 1, 0]]) == pytest.approx((1 + 1 / 3) / 2)
     # The mean of the pairs: 1, 2/3 and 2/3.
     assert agreement([[0, 1, 1, 0]], [[0, 1, 1, 0]], [[0, 1, 0, 0]]) == pytest.approx((1 + 2 / 3 + 2 / 3) / 3)
 
