@@ -19,6 +19,7 @@ from segpipe.images.decode import pixel_size
 from segpipe.images.palette import colours
 from segpipe.images.rows import Rows
 from segpipe.images.tiff_directory import RawFields
+from segpipe.images.world_file import world_file
 from segpipe.inference.areas import areas
 from segpipe.inference.attention import predict_attention
 from segpipe.inference.heat_maps import heat_maps
@@ -35,6 +36,7 @@ SUFFIXES = {"masks": ".png", "overlays": ".png", "probabilities": ".tif", "label
 """Of the files of an image, each kind in a folder of its name."""
 KINDS = (*SUFFIXES, "areas")
 USUAL = ("masks", "overlays")
+WORLD = "world"
 AREAS, TRUST = "areas.csv", "trust.csv"
 """Tables of all images, made at the end of what was noted of each."""
 AREA_HEAD = ("image", "class", "pixels", "share", "objects", "largest", "mm2", "largest_mm2")
@@ -71,9 +73,14 @@ def tables(kinds: Sequence[str]) -> list[str]:
 
 
 def files(item: Item, kinds: Sequence[str]) -> dict[str, str]:
-    """The file of each kind below the output folder. The mask of an image that has a place on the earth is a TIFF that has it."""
-    suffixes = SUFFIXES | ({"masks": ".tif"} if "masks" in kinds and _place_of(item) else {})
-    return {kind: f"{kind}/{item.id}{suffixes[kind]}" for kind in kinds if kind in suffixes}
+    """The file of each kind below the output folder. The mask of an image that has a place on the earth is a TIFF that has it.
+
+    Of one whose place a world file says the mask has a world file, too, under the kind WORLD.
+    """
+    found = {kind: f"{kind}/{item.id}{SUFFIXES[kind]}" for kind in kinds if kind in SUFFIXES}
+    if "masks" in kinds and _place_of(item):
+        return found | {"masks": f"masks/{item.id}.tif"}
+    return found | ({WORLD: f"masks/{item.id}.pgw"} if "masks" in kinds and _world_of(item) else {})
 
 
 def is_there(item: Item, kinds: Sequence[str], out: Written, made_from: str) -> bool:
@@ -130,8 +137,9 @@ def write_tables(made_from: Mapping[str, str], kinds: Sequence[str], out: Writte
 
 
 def _of(kind: str, name: str, item: Item, out: Written, made_from: str) -> str:
-    """What a file is made from: where the image lies decides a labelme file, too."""
-    return sha256(f"{made_from} {_image_path(name, item, out)}".encode()).hexdigest() if kind == "labelme" else made_from
+    """What a file is made from: where the image lies decides a labelme file, too, and the image's world file that of a mask."""
+    more = {"labelme": lambda: _image_path(name, item, out).encode(), WORLD: lambda: _world_of(item)}
+    return sha256(made_from.encode() + more[kind]()).hexdigest() if kind in more else made_from
 
 
 def _content(kind: str, name: str, found: Found, out: Written, model: Predictor) -> bytes:
@@ -141,6 +149,8 @@ def _content(kind: str, name: str, found: Found, out: Written, model: Predictor)
             return tiff_encode.encode_mask(ids, place) if place else encode.encode_mask(ids)
         case "overlays":
             return encode.encode_png(overlay.overlay_of(found.image, ids, colours(len(card.classes))))
+        case "world":
+            return _world_of(found.item)
         case "labelme":
             return labelme_json(ids, card.classes, card.has_background, _image_path(name, found.item, out))
         case _:
@@ -175,6 +185,12 @@ def _pixel_mm2(item: Item) -> float:
 def _place_of(item: Item) -> RawFields:
     file = _whole_file(item)
     return tiff_place.place_of(file) if file else {}
+
+
+def _world_of(item: Item) -> bytes:
+    file = _whole_file(item)
+    beside = world_file(file) if file else None
+    return beside.read_bytes() if beside else b""
 
 
 def _whole_file(item: Item) -> Path | None:

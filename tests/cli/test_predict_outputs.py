@@ -230,3 +230,12 @@ def test_images_in_which_nothing_is_found_are_counted(folder: Path) -> None:
     model_file.save(MODEL, segmenter, card)
     assert predict(models=(MODEL, MODEL))[1].endswith("deep/b (1.00), geo (1.00); in 3 images nothing was found")
     assert {(row["trust"], row["objects"]) for row in rows("out/trust.csv")} == {("1.0", "0.0")}
+
+
+def test_the_mask_of_an_image_with_a_world_file_has_one(folder: Path) -> None:
+    numbers = [f"0.5\n0\n0\n-0.5\n4310{each}.25\n5412000.75\n" for each in (10, 11)]
+    for each in numbers:
+        Path("in/a.pgw").write_text(each)
+        predict()
+        assert Path("out/masks/a.pgw").read_text() == each
+    assert [path.name for path in Path("out/masks").rglob("*.pgw")] == ["a.pgw"]
