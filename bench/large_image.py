@@ -1,6 +1,6 @@
 """A large TIFF predicted by a tiny network of many classes: peak memory and time of `segpipe predict`.
 
-python bench/large_image.py --side 20000 --classes 21
+python bench/large_image.py --side 20000 --classes 21 --models 3 --write masks --write areas
 """
 
 import argparse
@@ -31,6 +31,8 @@ def main() -> None:
     parser.add_argument("--side", type=int, default=4000)
     parser.add_argument("--classes", type=int, default=21)
     parser.add_argument("--stored", action="store_true", help="without compression")
+    parser.add_argument("--models", type=int, default=1, help="average so many, each with the same weights")
+    parser.add_argument("--write", action="append", default=[], help="what to write, as for segpipe predict")
     options = parser.parse_args()
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
@@ -39,7 +41,8 @@ def main() -> None:
         size = (folder / "large.tif").stat().st_size
         print(f"{options.side} x {options.side}, {size / 1e6:.0f} MB on disk, {options.classes} classes", flush=True)
         print(f"  whole logits would be {options.side**2 * options.classes * 4 / 1e9:.1f} GB", flush=True)
-        seconds, peak = measured(folder, ["large.tif", "--model", "model.safetensors"])
+        models = ["--model", "model.safetensors"] * options.models
+        seconds, peak = measured(folder, ["large.tif", *models, *(word for kind in options.write for word in ("--write", kind))])
         print(f"  predicted in {seconds:.0f} s, peak {peak:.2f} GB", flush=True)
         for path in sorted(folder.glob("predictions/*/*.png")):
             print(f"  {path.parent.name}: {path.stat().st_size / 1e6:.0f} MB", flush=True)

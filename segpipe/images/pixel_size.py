@@ -6,7 +6,7 @@ import re
 from PIL import Image
 
 from segpipe.images import tiff_directory
-from segpipe.images.tiff_directory import Directory
+from segpipe.images.tiff_directory import Buffer, Directory
 
 Spacing = tuple[int, int]
 """Width and height of a pixel in nanometres; 0 and 0 where the file does not say."""
@@ -58,7 +58,7 @@ def of_image(image: Image.Image) -> Spacing:
     return UNKNOWN
 
 
-def of_tiff(content: bytes, page: Directory) -> Spacing:
+def of_tiff(content: Buffer, page: Directory) -> Spacing:
     """What a TIFF's fields say: GeoTIFF's scale, else OME's, else ImageJ's, else the resolution.
 
     Degrees are no length. Raises ValueError or struct.error for damage.
@@ -93,7 +93,7 @@ def _ome(text: str) -> Spacing:
     return _whole(*sizes)
 
 
-def _geographic(content: bytes, page: Directory) -> Spacing:
+def _geographic(content: Buffer, page: Directory) -> Spacing:
     keys = page.values(content, GEO_KEYS)
     # Entries of four numbers behind a head of four: key, where its value lies (0: here), how many, the value.
     entries = {keys[at]: keys[at + 3] for at in range(4, len(keys) - 3, 4) if keys[at + 1] == 0}
@@ -110,7 +110,7 @@ def _geographic(content: bytes, page: Directory) -> Spacing:
     return UNKNOWN
 
 
-def _resolution(content: bytes, page: Directory, tag: int) -> float:
+def _resolution(content: Buffer, page: Directory, tag: int) -> float:
     """Pixels a unit of length."""
     values = page.values(content, tag)
     if len(values) < 2 or not values[1]:

@@ -28,6 +28,8 @@ IN_DESCRIPTION = re.compile(rb"(?m)^(images|channels|slices|frames)=\d+\r?\n?")
 """What ImageJ says of all pages together."""
 
 Buffer = bytes | mmap.mmap
+RawFields = dict[int, tuple[int, int, bytes]]
+"""Fields by tag as they are written: kind, number of values, and the values' bytes."""
 
 
 @dataclass(frozen=True)
@@ -144,14 +146,14 @@ def single_page(content: Buffer, page: Directory) -> bytes:
     for block in blocks:
         offsets.append(at)
         at += len(block)
-    fields: dict[int, tuple[int, int, bytes]] = {
+    fields: RawFields = {
         tag: (field.kind, field.count, _raw(content, page, tag)) for tag, field in page.fields.items() if tag not in CUT_AWAY
     }
     fields[places] = (kind, len(offsets), struct.pack(f"{page.order}{len(offsets)}{letter}", *offsets))
     said = _description(content, page)
     if said:
         fields[DESCRIPTION] = (2, len(said), said)
-    return _written(content[:4], page, blocks, fields)
+    return assembled(content[:4], page.order, page.big, blocks, fields)
 
 
 def said_pages(content: Buffer, page: Directory) -> tuple[int, int]:
@@ -191,11 +193,11 @@ def _description(content: Buffer, page: Directory) -> bytes:
     return IN_DESCRIPTION.sub(b"", text) + b"\0" if text else b""
 
 
-def _written(magic: bytes, page: Directory, blocks: Iterable[bytes], fields: dict[int, tuple[int, int, bytes]]) -> bytes:
-    """Header, data, values that do not fit into the directory, and the directory, in this order."""
-    order, room, pointer = page.order, 8 if page.big else 4, "Q" if page.big else "I"
+def assembled(magic: bytes, order: str, big: bool, blocks: Iterable[bytes], fields: RawFields) -> bytes:
+    """A TIFF of one page: header, data, values that do not fit into the directory, and the directory, in this order."""
+    room, pointer = 8 if big else 4, "Q" if big else "I"
     body = [*blocks]
-    at = (16 if page.big else 8) + sum(map(len, body))
+    at = (16 if big else 8) + sum(map(len, body))
     entries = []
     for tag, (kind, count, raw) in sorted(fields.items()):
         inline = raw.ljust(room, b"\0")
@@ -208,6 +210,6 @@ def _written(magic: bytes, page: Directory, blocks: Iterable[bytes], fields: dic
         entries.append(struct.pack(f"{order}HH{pointer}", tag, kind, count) + inline)
     padding = -at % 8
     # BigTIFF's head says that offsets have 8 bytes, then 0.
-    start = struct.pack(f"{order}HHQ", 8, 0, at + padding) if page.big else struct.pack(f"{order}I", at + padding)
-    number = struct.pack(f"{order}{'Q' if page.big else 'H'}", len(entries))
+    start = struct.pack(f"{order}HHQ", 8, 0, at + padding) if big else struct.pack(f"{order}I", at + padding)
+    number = struct.pack(f"{order}{'Q' if big else 'H'}", len(entries))
     return b"".join([magic, start, *body, b"\0" * padding, number, *entries, struct.pack(f"{order}{pointer}", 0)])

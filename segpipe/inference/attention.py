@@ -28,7 +28,7 @@ def predict_attention(
         # (1, levels, H, W) in the place of logits: so maps are shrunk, tiled and blended as those are.
         return torch.stack([each.values for each in found], dim=1)
 
-    # What it looks at in the image as it is: maps are no logits to be averaged over flips.
-    as_it_is = params.model_copy(update={"flips": "none"})
+    # What it looks at in the image as it is: maps are no logits to be averaged over its views.
+    as_it_is = params.model_copy(update={"flips": "none", "scales": (1.0,)})
     maps = predict_logits(forward, image, as_it_is, long_side, device).cpu().numpy()
     return [*zip(strides, maps, strict=True)]

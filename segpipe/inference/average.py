@@ -1,9 +1,12 @@
-"""The mean probability over several predictions of an image, by flips of it or by several models, in the place of logits."""
+"""The mean probability over predictions of an image, by its flips, its sizes or several models, in the place of logits."""
 
 from collections.abc import Callable, Sequence
 
 import torch
 from torch import Tensor
+from torch.nn import functional as F
+
+from segpipe.params.schema import InferParams
 
 Logits = Callable[[Tensor], Tensor]
 """(1, C, H, W) values to logits (1, K, H, W)."""
@@ -11,6 +14,11 @@ Logits = Callable[[Tensor], Tensor]
 VIEWS = {"none": 1, "horizontal": 2, "both": 4, "all": 8}
 """How many views of an image each rule of infer.flips takes, of those that `_turned` numbers."""
 SMALLEST = torch.finfo(torch.float32).tiny
+
+
+def over_views(forward: Logits, params: InferParams) -> Logits:
+    """The mean over all views that infer.scales and infer.flips take: of each size all flips."""
+    return over_scales(over_flips(forward, params.flips), params.scales)
 
 
 def over_flips(forward: Logits, flips: str) -> Logits:
@@ -28,11 +36,28 @@ def over_flips(forward: Logits, flips: str) -> Logits:
     return mean
 
 
-def over_models(forwards: Sequence[Logits]) -> Logits:
-    """The mean over several models of the same classes; the function itself for one."""
+def over_scales(forward: Logits, scales: Sequence[float]) -> Logits:
+    """The mean over the image at these sizes, each brought back to its own; the function itself for its own size alone.
+
+    Sides are rounded to whole pixels. Both ways are bilinear, and antialiased where a side becomes smaller.
+    """
+    if [*scales] == [1.0]:
+        return forward
+    return lambda image: mean_logits([_at_scale(forward, image, scale) for scale in scales])
+
+
+def over_models(forwards: Sequence[Logits], see: Callable[[Sequence[Tensor]], object] | None = None) -> Logits:
+    """The mean over several models of the same classes; the function itself for one. `see` is shown what each model gives."""
     if len(forwards) == 1:
         return forwards[0]
-    return lambda image: mean_logits([forward(image) for forward in forwards])
+
+    def mean(image: Tensor) -> Tensor:
+        logits = [forward(image) for forward in forwards]
+        if see:
+            see(logits)
+        return mean_logits(logits)
+
+    return mean
 
 
 def mean_logits(predictions: Sequence[Tensor]) -> Tensor:
@@ -60,6 +85,15 @@ def _log_mean(probabilities: list[Tensor]) -> Tensor:
         pairs = zip(probabilities[::2], probabilities[1::2], strict=False)
         probabilities = [one + other for one, other in pairs] + probabilities[len(probabilities) // 2 * 2 :]
     return (probabilities[0] / n).clamp(min=SMALLEST).log()
+
+
+def _at_scale(forward: Logits, image: Tensor, scale: float) -> Tensor:
+    size = [*image.shape[-2:]]
+    scaled = [max(1, round(scale * side)) for side in size]
+    if scaled == size:
+        return forward(image)
+    values = F.interpolate(image, scaled, mode="bilinear", antialias=True).contiguous(memory_format=torch.channels_last)
+    return F.interpolate(forward(values).float(), size, mode="bilinear", antialias=True)
 
 
 def _turned(image: Tensor, view: int) -> Tensor:

@@ -16,7 +16,7 @@ from segpipe.images.resize import shrink_image, shrunk_size
 from segpipe.images.rows import Rows
 from segpipe.images.to_tensor import channels_first, unit_values
 from segpipe.images.value_range import as_values
-from segpipe.inference.average import over_flips
+from segpipe.inference.average import over_views
 from segpipe.inference.postprocess import postprocess
 from segpipe.inference.tiles import blended
 from segpipe.models.decision import by_expected_dice, decide, expected_dice
@@ -28,6 +28,8 @@ from segpipe.scores.levels import LEVELS, levels
 
 Forward = Callable[[Tensor], Tensor]
 """(1, C, H, W) values in [0, 1] to logits (1, K, H, W): a torch model or an ONNX session."""
+See = Callable[[slice, slice, Tensor], object]
+"""Is shown blocks that cover the image once: their rows, their columns, and float32 logits (K, rows, columns)."""
 
 
 @dataclass(frozen=True)
@@ -71,30 +73,34 @@ def predict_ids(
     device: torch.device,
     name: str,
     decision: Decision = ARGMAX,
+    see: See | None = None,
 ) -> NDArray[np.uint8]:
     """The classes of `predict_classes` alone, (H, W) uint8, bit for bit: of an image in tiles its logits are never there at once.
 
-    Raises DataError alike. Logits that are enlarged again, since the image was shrunk, are there at once all the same. The rule
-    `dice` asks for the probabilities of the whole image before it decides on a pixel: its tiles are predicted twice.
+    `see` is shown them block by block. Raises DataError alike. Logits that are enlarged again, since the image was shrunk,
+    are there at once all the same. The rule `dice` asks for the probabilities of the whole image before it decides on a pixel:
+    its tiles are predicted twice.
     """
     if not has_rows_to_spare(image.shape, params, long_side):
-        return predict_classes(forward, image[:], params, long_side, device, name, decision).classes
-    forward = over_flips(forward, params.flips)
+        found = predict_classes(forward, image[:], params, long_side, device, name, decision)
+        if see:
+            see(slice(0, image.shape[0]), slice(0, image.shape[1]), found.logits)
+        return found.classes
+    forward = over_views(forward, params)
 
     def blocks() -> Iterator[tuple[slice, slice, Tensor]]:
         for rows, columns, logits in blended(forward, image, lambda part: _values(part, device), params):
             require_finite(logits, name)
             yield rows, columns, logits[0]
 
+    counts = (_level_counts(logits) for _, _, logits in blocks())
+    expected = expected_dice(functools.reduce(np.add, counts)) if decision.rule == "dice" else None
     ids = np.empty(image.shape[:2], np.uint8)
-    if decision.rule == "dice":
-        counts = (_level_counts(logits) for _, _, logits in blocks())
-        expected = expected_dice(functools.reduce(np.add, counts))
-        for rows, columns, logits in blocks():
-            ids[rows, columns] = by_expected_dice(logits, expected, decision)
-    else:
-        for rows, columns, logits in blocks():
-            ids[rows, columns] = decide(logits, decision).cpu().numpy()
+    for rows, columns, logits in blocks():
+        if see:
+            see(rows, columns, logits)
+        own = by_expected_dice(logits, expected, decision) if expected else decide(logits, decision).cpu().numpy()
+        ids[rows, columns] = own
     return postprocess(ids, decision.steps, decision.has_background)
 
 
@@ -114,10 +120,10 @@ def has_rows_to_spare(shape: tuple[int, ...], params: InferParams, long_side: in
 def predict_logits(forward: Forward, image: NDArray[Any], params: InferParams, long_side: int, device: torch.device) -> Tensor:
     """(H, W, C) uint8 or uint16 to float32 logits (K, H, W) on the device.
 
-    An image larger than `long_side` is shrunk first, as in training, and its logits are enlarged again. With `flips` they are
-    the logarithms of mean probabilities.
+    An image larger than `long_side` is shrunk first, as in training, and its logits are enlarged again. With `flips`
+    or `scales` they are the logarithms of mean probabilities.
     """
-    forward = over_flips(forward, params.flips)
+    forward = over_views(forward, params)
     # Shrunk as values: rounded to 16 bits again they would be others.
     small = shrink_image(as_values(image), long_side)
     height, width = small.shape[:2]

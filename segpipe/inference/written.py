@@ -16,9 +16,9 @@ from segpipe.storage.csv_table import csv_text, unguarded
 from segpipe.storage.files import sha256_of, write_bytes, write_text
 
 TABLE = "written_by_predict.csv"
-HEAD = ("file", "sha256", "made_from")
-OLD_HEAD = ("file", "sha256")
-"""Of tables from before results were found again."""
+HEAD = ("file", "sha256", "made_from", "note")
+OLD_HEADS = (("file", "sha256"), ("file", "sha256", "made_from"))
+"""Of tables from before results were found again, and from before notes."""
 SHOWN = 5
 
 
@@ -27,12 +27,14 @@ class Written:
     """The table of `folder`: by each file's name in it the hashes it may have; empty where there is no table.
 
     A file has several where a run was killed as it replaced it. `made_from` says of a name and a hash what decided that file:
-    one hash of the image and the model.
+    one hash of the image and the model. `notes` are what a run will need of an image again that is in no file of its own, by
+    name: what decided it, and the text.
     """
 
     folder: Path
     hashes: dict[str, list[str]]
     made_from: dict[tuple[str, str], str] = field(default_factory=dict)
+    notes: dict[str, tuple[str, str]] = field(default_factory=dict)
     new: dict[str, str] = field(default_factory=dict)
 
     def is_own(self, name: str) -> bool:
@@ -46,10 +48,16 @@ class Written:
         path = self.folder / name
         return name in self.hashes and path.is_file() and self.made_from.get((name, sha256_of(path))) == made_from
 
+    def noted(self, name: str, made_from: str) -> str | None:
+        """The text of a note that was made of what this hash stands for."""
+        of, text = self.notes.get(name, ("", ""))
+        return text if of == made_from and text else None
+
     def begin(self) -> None:
         """Writes the table as it was read, for `write` to go on with; a line that a killed run left half is gone then."""
         hashes = ((name, each) for name, found in sorted(self.hashes.items()) for each in found)
-        rows = [(*each, self.made_from.get(each, "")) for each in hashes]
+        rows = [(*each, self.made_from.get(each, ""), "") for each in hashes]
+        rows += [(name, "", *note) for name, note in sorted(self.notes.items())]
         write_text(self.folder / TABLE, csv_text(HEAD, rows))
 
     def write(self, name: str, content: bytes, made_from: str = "") -> None:
@@ -57,18 +65,26 @@ class Written:
         # Listed first, written then: the other way round a kill in between would leave a file that nobody knows.
         self.new[name] = sha256(content).hexdigest()
         self.made_from[name, self.new[name]] = made_from
-        path = self.folder / TABLE
-        try:
-            with path.open("a", encoding="utf-8", newline="") as stream:
-                stream.write(csv_text((name, self.new[name], made_from), []))
-        except OSError as error:
-            raise PipelineError(f"{path}: could not be written ({error.strerror}). Free space or mend the rights.") from error
+        self._append(name, self.new[name], made_from, "")
         write_bytes(self.folder / name, content)
+
+    def note(self, name: str, text: str, made_from: str) -> None:
+        """Notes a text, for the next run to find. Raises PipelineError as `write` does."""
+        self.notes[name] = made_from, text
+        self._append(name, "", made_from, text)
 
     def end(self) -> None:
         """Writes the table sorted, each file of this run with its one hash."""
         kept = self.hashes | {name: [found] for name, found in self.new.items()}
-        Written(self.folder, kept, self.made_from).begin()
+        Written(self.folder, kept, self.made_from, self.notes).begin()
+
+    def _append(self, *row: str) -> None:
+        path = self.folder / TABLE
+        try:
+            with path.open("a", encoding="utf-8", newline="") as stream:
+                stream.write(csv_text(row, []))
+        except OSError as error:
+            raise PipelineError(f"{path}: could not be written ({error.strerror}). Free space or mend the rights.") from error
 
 
 def read(folder: Path) -> Written:
@@ -78,18 +94,22 @@ def read(folder: Path) -> Written:
         return Written(folder, {})
     found: dict[str, list[str]] = {}
     made_from: dict[tuple[str, str], str] = {}
+    notes: dict[str, tuple[str, str]] = {}
     try:
         text = path.read_text(encoding="utf-8")
         # A run that is killed may leave its last line half.
         head, *rows = csv.reader(io.StringIO(text[: text.rfind("\n") + 1], newline=""), strict=True)
-        if tuple(head) not in (HEAD, OLD_HEAD):
+        if tuple(head) not in (HEAD, *OLD_HEADS):
             raise ValueError(f"its columns are {', '.join(head)}")
-        for name, hash_, *of in rows:
+        for name, hash_, of, note in ((*row, "", "")[:4] for row in rows):
+            if note:
+                notes[unguarded(name)] = of, unguarded(note)
+                continue
             found.setdefault(unguarded(name), []).append(hash_)
-            made_from[unguarded(name), hash_] = of[0] if of else ""
+            made_from[unguarded(name), hash_] = of
     except (OSError, ValueError, csv.Error) as error:
         raise PipelineError(f"{path}: not the table that predict writes ({error}). Move it away.") from None
-    return Written(folder, found, made_from)
+    return Written(folder, found, made_from, notes)
 
 
 def conflicts(written: Written, kinds: Iterable[str], names: Iterable[str]) -> list[str]:
@@ -105,7 +125,8 @@ def conflicts(written: Written, kinds: Iterable[str], names: Iterable[str]) -> l
     known = {name.split("/")[0] for name in written.hashes}
     foreign = {kind: [*_files(out / kind)] for kind in kinds if kind not in known}
     found = [_foreign(out / kind, files) for kind, files in foreign.items() if files]
-    changed = [name for name in names if name.split("/")[0] in known and os.path.lexists(out / name) and not written.is_own(name)]
+    checked = [name for name in names if "/" not in name or name.split("/")[0] in known]
+    changed = [name for name in checked if os.path.lexists(out / name) and not written.is_own(name)]
     if changed:
         found.append(
             f"{_few([f'{out}/{name}' for name in changed])}: not written by predict, or changed since, and would be replaced. "

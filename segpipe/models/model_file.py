@@ -65,9 +65,9 @@ class Card:
 
     @classmethod
     def from_dict(cls, content: dict[str, Any]) -> "Card":
-        """Raises ValueError for what `to_dict` did not give. Models from before `infer.flips` have none."""
+        """Raises ValueError for what `to_dict` did not give. Models from before `infer.flips` and `infer.scales` have none."""
         if isinstance(content.get("infer"), dict):
-            content = content | {"infer": {"flips": "none"} | content["infer"]}
+            content = content | {"infer": {"flips": "none", "scales": [1.0]} | content["infer"]}
         try:
             card = TypeAdapter(cls).validate_python(content)
             TypeAdapter(Recorded).validate_python(card.training)

@@ -456,6 +456,11 @@ class InferParams(Section):
     flips: Literal["none", "horizontal", "both", "all"] = Field(
         description="none | horizontal | both (vertical, too) | all (8: quarter turns, too): views whose mean probability counts"
     )
+    scales: tuple[Annotated[float, Field(ge=0.25, le=4)], ...] = Field(
+        min_length=1,
+        max_length=8,
+        description="sizes, each from 0.25 to 4, at which every view is predicted; their mean probability counts",
+    )
 
 
 class DecisionParams(Section):

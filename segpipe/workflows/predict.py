@@ -1,4 +1,4 @@
-"""Images in, class masks and overlays out, with a torch or an ONNX model."""
+"""Images in, class masks and what is made of them out, with a torch or an ONNX model."""
 
 import contextlib
 import sys
@@ -12,16 +12,12 @@ from segpipe.annotations.items import Item
 from segpipe.console.progress import track
 from segpipe.dataset import pack
 from segpipe.errors import DataError, PipelineError
-from segpipe.images import overlay, tiff_rows
+from segpipe.images import tiff_rows
 from segpipe.images.decode import decode_image
-from segpipe.images.encode import encode_mask, encode_png
-from segpipe.images.palette import colours
 from segpipe.images.rows import Rows
 from segpipe.inference import written
-from segpipe.inference.attention import predict_attention
 from segpipe.inference.attention_maps import has_attention
-from segpipe.inference.heat_maps import heat_maps
-from segpipe.inference.predict import has_rows_to_spare, predict_ids
+from segpipe.inference.predict import has_rows_to_spare
 from segpipe.inference.written import Written
 from segpipe.models import origin
 from segpipe.models.model_file import Card
@@ -33,52 +29,65 @@ from segpipe.storage.byte_source import ByteSource, FileRange
 from segpipe.storage.files import sha256_of
 from segpipe.training import device as devices
 from segpipe.workflows import predict_inputs, predictor
+from segpipe.workflows import predict_outputs as outputs
+from segpipe.workflows.predict_outputs import TrustRow
 from segpipe.workflows.predictor import Predictor
+
+SHOWN = 3
+"""The least trusted images, which the last line names."""
 
 
 def predict(
-    inputs: Sequence[Path], models: Sequence[Path], folds: bool, out: Path, device: str, attention: bool
+    inputs: Sequence[Path], models: Sequence[Path], folds: bool, out: Path, kinds: Sequence[str], device: str
 ) -> tuple[str, str]:
-    """Writes OUT/masks and OUT/overlays; returns what was written, and what to look at.
+    """Writes what the `kinds` say below OUT, and OUT/trust.csv; returns what was written, and what to look at.
 
     Several `models`, or those of all `folds`, are averaged; none named is the exported one. What is there already, as it was
     written, of the same image and by the same models, is not predicted again.
     Raises PipelineError that names every image which was left out, after the others were predicted.
     """
-    files = _files(models, folds)
+    files, kinds = _files(models, folds), outputs.in_order(kinds)
     found = predict_inputs.find(inputs)
     table = written.read(out)
-    predict_inputs.require_writable(found, table, _kinds(attention))
-    loaded, looks = _model(files, device, attention)
+    predict_inputs.require_writable(found, table, kinds)
+    loaded, looks = _model(files, device, "attention" in kinds)
     # The first write, after all that could refuse the whole run.
     table.begin()
-    images = found.items
-    problems: list[str] = []
-    n_there = 0
     decides = _decides(files, loaded)
-    for item in track(images, "predicting"):
+    problems: list[str] = []
+    made_from: dict[str, str] = {}
+    n_there = 0
+    for item in track(found.items, "predicting"):
         try:
-            made_from = sha256(f"{decides} {_sha256(item.image)}".encode()).hexdigest()
-            if all(table.is_made_from(f"{kind}/{item.id}.png", made_from) for kind in _kinds(attention)):
+            of = sha256(f"{decides} {_sha256(item.image)}".encode()).hexdigest()
+            if outputs.is_there(item, kinds, table, of):
                 n_there += 1
-                continue
-            _predict_one(item, table, loaded, looks, made_from)
+            else:
+                _predict_one(item, table, loaded, looks, kinds, of)
+            made_from[item.id] = of
         except DataError as problem:
             problems.append(str(problem))
         except OSError as error:
             problems.append(f"{item.source}: cannot be read: {error.strerror or error}.")
+    trust = outputs.write_tables(made_from, kinds, table) if made_from else []
     table.end()
     if problems:
-        n_written = len(images) - len(problems)
-        raise PipelineError("\n".join([*problems, f"{len(problems)} images were left out; {n_written} are in {out}."]))
+        raise PipelineError("\n".join([*problems, f"{len(problems)} images were left out; {len(trust)} are in {out}."]))
+    return _said(out, kinds, trust, n_there)
+
+
+def _said(out: Path, kinds: Sequence[str], trust: Sequence[TrustRow], n_there: int) -> tuple[str, str]:
+    """What was written, and what to look at."""
     there = f", {n_there} of them there already" if n_there else ""
-    *first, last = (f"{out}/{kind}" for kind in _kinds(attention))
-    return f"{', '.join(first)} and {last}, {len(images)} images{there}", f"look at {last}"
-
-
-def _kinds(attention: bool) -> tuple[str, ...]:
-    """The folders that are written."""
-    return ("masks", "overlays", "attention") if attention else ("masks", "overlays")
+    folders = [kind for kind in kinds if kind in outputs.SUFFIXES]
+    *first, last = (f"{out}/{name}" for name in [*folders, *outputs.tables(kinds)])
+    where = f"{' and '.join([', '.join(first), last] if first else [last])}, {len(trust)} images{there}"
+    # Pictures rather than what programs read.
+    shown = [kind for kind in folders if kind in ("overlays", "attention")] or folders[-1:] or outputs.tables(kinds)
+    least = ", ".join(f"{row.image} ({row.trust:.2f})" for row in trust[:SHOWN])
+    n_empty = sum(not row.objects for row in trust)
+    empty = f"; in {n_empty} images nothing was found" if n_empty else ""
+    return where, f"look at {out}/{shown[-1]}, first at the least trusted: {least}{empty}"
 
 
 def _files(models: Sequence[Path], folds: bool) -> list[Path]:
@@ -106,20 +115,21 @@ def _model(files: Sequence[Path], requested: str, attention: bool) -> tuple[Pred
             "--model models/fold0/model.safetensors."
         )
     if attention and len(files) > 1:
-        raise PipelineError(f"--attention: {len(files)} models look each at something else. Name one of them.")
+        raise PipelineError(f"--write attention: {len(files)} models look each at something else. Name one of them.")
     if attention and exported:
         raise PipelineError(
-            f"--attention: {exported} gives logits alone. Name the torch model: --model models/fold0/model.safetensors."
+            f"--write attention: {exported} gives logits alone. Name the torch model: --model models/fold0/model.safetensors."
         )
     members = [predictor.load(path, "cpu" if exported else requested) for path in files]
     for path, each in zip(files, members, strict=True):
         _require_this_project(path, each.card)
     loaded = predictor.averaged(members, [*map(str, files)])
     devices.configure_determinism(loaded.card.training["params"]["threads"], deterministic=True)
-    if not attention or not isinstance(loaded.forward, Segmenter):
+    looks = loaded.members[0]
+    if not attention or not isinstance(looks, Segmenter):
         return loaded, None
-    _require_attention(loaded.forward, loaded.card)
-    return loaded, loaded.forward
+    _require_attention(looks, loaded.card)
+    return loaded, looks
 
 
 def _require_this_project(path: Path, card: Card) -> None:
@@ -143,7 +153,7 @@ def _require_attention(segmenter: Segmenter, card: Card) -> None:
     if not has_attention(segmenter):
         *others, last = (name for name, record in ARCHITECTURES.items() if record.has_attention)
         raise PipelineError(
-            f"--attention: a {card.model.name} has no attention maps. "
+            f"--write attention: a {card.model.name} has no attention maps. "
             f"Train one that has some: model.name {', '.join(others)} or {last}."
         )
 
@@ -161,17 +171,12 @@ def _sha256(image: ByteSource) -> str:
     return sha256(image.read()).hexdigest()
 
 
-def _predict_one(item: Item, out: Written, model: Predictor, looks: Segmenter | None, made_from: str) -> None:
-    """One image: its mask, its overlay, and where `looks` looks. Raises DataError for one that cannot be read or does not fit."""
-    card, device = model.card, model.device
-    with _opened(item, card) as image:
-        ids = predict_ids(model.forward, image, card.infer, card.long_side, device, item.source, card.decision)
-        out.write(f"masks/{item.id}.png", encode_mask(ids), made_from)
-        picture = overlay.overlay_of(image, ids, colours(len(card.classes)))
-        out.write(f"overlays/{item.id}.png", encode_png(picture), made_from)
-        if looks:
-            levels = predict_attention(looks, image[:], card.infer, card.long_side, device)
-            out.write(f"attention/{item.id}.png", encode_png(heat_maps(overlay.displayed(image[:]), levels)), made_from)
+def _predict_one(
+    item: Item, out: Written, model: Predictor, looks: Segmenter | None, kinds: Sequence[str], made_from: str
+) -> None:
+    """One image and all that is written of it. Raises DataError for one that cannot be read or does not fit."""
+    with _opened(item, model.card) as image:
+        outputs.write(outputs.find(item, image, model, kinds), kinds, out, model, looks, made_from)
 
 
 @contextlib.contextmanager

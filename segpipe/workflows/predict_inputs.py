@@ -1,8 +1,10 @@
 """The images that `segpipe predict` is asked for: what it is given, what it leaves out, and what it may not write."""
 
+import glob
 import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import takewhile
 from pathlib import Path
 
 from segpipe.annotations.checks import findings
@@ -10,8 +12,10 @@ from segpipe.annotations.examination.pages import split_pages
 from segpipe.annotations.items import Item, ItemList, images_below
 from segpipe.errors import DataError, PipelineError, plain
 from segpipe.images import unsupported
+from segpipe.images.decode import SUFFIXES
 from segpipe.inference.written import TABLE, Written, conflicts, without_own
 from segpipe.storage.byte_source import FileRange
+from segpipe.workflows import predict_outputs as outputs
 
 SHOWN = 5
 
@@ -27,22 +31,18 @@ class Inputs:
 def find(inputs: Sequence[Path]) -> Inputs:
     """All images in what is named. Says what is left out of folders: pictures that predict wrote, and kinds that are not read.
 
-    Raises PipelineError that names all that is not there, or where there is no image.
+    What is no file and holds `*`, `?` or `[` is a pattern of files, with `**` for folders of any depth. Raises PipelineError that
+    names all that is not there, or where there is no image.
     """
-    missing = [f"{path}: no such file or folder." for path in inputs if not path.exists()]
+    candidates = {path: _named(path) for path in inputs}
+    missing = [_missing(path) for path, found in candidates.items() if not found and not path.is_dir()]
     if missing:
         raise PipelineError("\n".join(missing))
-    named: list[tuple[str, Path]] = []
-    own = 0
-    for path in inputs:
-        if path.is_dir():
-            images = [*images_below(path)]
-            others = without_own(images)
-            own += len(images) - len(others)
-            named += [(image.relative_to(path).with_suffix("").as_posix(), image) for image in others]
-        else:
-            named.append((path.stem, path))
+    everything = [file for path, found in candidates.items() for _, file in found if not path.is_file()]
+    others = {*without_own(everything)}
+    own = sum(file not in others for file in everything)
     _say_left_out(inputs, own)
+    named = [(name, file) for path, found in candidates.items() for name, file in found if path.is_file() or file in others]
     if not named:
         only = " but those that predict wrote itself" if own else ""
         where = ", ".join(map(str, inputs))
@@ -50,11 +50,33 @@ def find(inputs: Sequence[Path]) -> Inputs:
     return Inputs([item for name, file in named for item in _pages(name, file)], [file for _, file in named])
 
 
+def _named(path: Path) -> list[tuple[str, Path]]:
+    """The images that a path names, each with the name of its results; below a folder or the fixed part of a pattern its path."""
+    if path.is_file():
+        return [(path.stem, path)]
+    if path.exists():
+        root, images = path, [*images_below(path)]
+    elif glob.has_magic(str(path)):
+        fixed = takewhile(lambda part: not glob.has_magic(part), path.parts)
+        root, matches = Path(*fixed), sorted(map(Path, glob.glob(str(path), recursive=True)))  # noqa: PTH207 - as a shell does
+        images = [match for match in matches if match.suffix.lower() in SUFFIXES and match.is_file()]
+    else:
+        return []
+    return [(image.relative_to(root).with_suffix("").as_posix(), image) for image in images]
+
+
+def _missing(path: Path) -> str:
+    if glob.has_magic(str(path)):
+        return f"{path}: no image is called so."
+    return f"{path}: no such file or folder."
+
+
 def require_writable(inputs: Inputs, written: Written, kinds: Sequence[str]) -> None:
     """Raises PipelineError with all that speaks against writing the results of these images, before any is predicted."""
-    names = [f"{kind}/{item.id}.png" for item in inputs.items for kind in kinds]
+    names = [name for item in inputs.items for name in outputs.files(item, kinds).values()] + outputs.tables(kinds)
+    folders = [kind for kind in kinds if kind in outputs.SUFFIXES]
     problems = [*_strange(inputs.items), *_same_names(inputs.items), *_inside(inputs.files, written.folder)]
-    problems += conflicts(written, kinds, names)
+    problems += conflicts(written, folders, names)
     if problems:
         raise PipelineError("\n".join([*problems, "Nothing was predicted."]))
 

@@ -17,6 +17,7 @@ from segpipe.images.decode import decode_image, with_channels
 from segpipe.inference import onnx_session
 from segpipe.inference.average import over_models
 from segpipe.inference.predict import Forward, predict_classes
+from segpipe.inference.trust import Trust
 from segpipe.models import model_file
 from segpipe.models.model_file import Card
 from segpipe.models.origin import image_kind
@@ -29,17 +30,21 @@ ARRAY = "the array"
 
 @dataclass(frozen=True)
 class Predicted:
-    """`ids` (H, W) uint8 are class ids, `probabilities` (K, H, W) float32 in [0, 1] those of each class."""
+    """`ids` (H, W) uint8 are class ids, `probabilities` (K, H, W) float32 in [0, 1] those of each class.
+
+    `trust`, from 0 to 1, ranks images: how well several models agree, or how sure one is (segpipe/inference/trust.py).
+    """
 
     ids: NDArray[np.uint8]
     probabilities: NDArray[np.float32]
+    trust: float
 
 
 @dataclass(frozen=True)
 class Predictor:
-    """A model that predicts on `device`. Its `card` says what it was trained on and how it predicts."""
+    """A model on `device`, the mean of its `members`. Its `card` says what it was trained on and how it predicts."""
 
-    forward: Forward
+    members: tuple[Forward, ...]
     card: Card
     device: torch.device
 
@@ -58,9 +63,16 @@ class Predictor:
         pixels = _pixels(image) if isinstance(image, np.ndarray) else decode_image(_content(Path(name)), name)
         fitting = fit(pixels, self.card, name)
         with as_trained(self.card):
+            forward, trust = self.watched()
             card = self.card
-            found = predict_classes(self.forward, fitting, card.infer, card.long_side, self.device, name, card.decision)
-            return Predicted(found.classes, probabilities_of(found.logits).cpu().numpy())
+            found = predict_classes(forward, fitting, card.infer, card.long_side, self.device, name, card.decision)
+            trust.see_block(found.logits)
+            return Predicted(found.classes, probabilities_of(found.logits).cpu().numpy(), trust.score())
+
+    def watched(self) -> tuple[Forward, Trust]:
+        """The forward function for one image, and what counts how well the members agree on it."""
+        trust = Trust(len(self.card.classes), self.card.has_background, len(self.members))
+        return over_models(self.members, trust.see_models), trust
 
 
 def load_all(files: Sequence[Path], device: str = "auto") -> Predictor:
@@ -79,7 +91,7 @@ def averaged(models: Sequence[Predictor], names: Sequence[str]) -> Predictor:
     for model, name in zip(models[1:], names[1:], strict=True):
         if reasons := _differences(model.card, first.card):
             raise PipelineError(f"{name} cannot be averaged with {names[0]}: {'; '.join(reasons)}. Name models of the same data.")
-    return replace(first, forward=over_models([model.forward for model in models]))
+    return replace(first, members=tuple(forward for model in models for forward in model.members))
 
 
 def _differences(one: Card, other: Card) -> list[str]:
@@ -103,10 +115,11 @@ def load(path: Path, device: str = "auto") -> Predictor:
     if path.suffix == ".onnx":
         if device == "cuda":
             raise PipelineError(f"device cuda: {path} is an ONNX model, which runs on the CPU. Load the model.safetensors.")
-        return Predictor(*onnx_session.load(path), torch.device("cpu"))
+        forward, card = onnx_session.load(path)
+        return Predictor((forward,), card, torch.device("cpu"))
     segmenter, card = model_file.load(path)
     selected = devices.select_device(device)
-    return Predictor(segmenter.to(memory_format=torch.channels_last).to(selected), card, selected)
+    return Predictor((segmenter.to(memory_format=torch.channels_last).to(selected),), card, selected)
 
 
 def fit(pixels: NDArray[Any], card: Card, name: str) -> NDArray[Any]:

@@ -132,7 +132,20 @@ def test_mistakes_have_their_sentence(folder: Path, arguments: list[str], senten
 def test_attention_writes_a_picture_an_image_beside_the_rest(folder: Path) -> None:
     segmenter, card = gated()
     model_file.save(folder / "gated.safetensors", segmenter, card)
-    result = predict(folder, "in", "--model", "gated.safetensors", "--out", "seen", "--attention")
+    result = predict(
+        folder,
+        "in",
+        "--model",
+        "gated.safetensors",
+        "--out",
+        "seen",
+        "--write",
+        "attention",
+        "--write",
+        "masks",
+        "--write",
+        "overlays",
+    )
     assert result.returncode == 0, result.stderr
     assert "look at seen/attention" in result.stdout
     written = {path.relative_to(folder / "seen").as_posix() for path in (folder / "seen").rglob("*.png")}
@@ -147,14 +160,17 @@ def test_attention_writes_a_picture_an_image_beside_the_rest(folder: Path) -> No
     [
         (
             "model.onnx",
-            "--attention: .*model.onnx gives logits alone. Name the torch model: --model models/fold0/model.safetensors",
+            "--write attention: .*model.onnx gives logits alone. Name the torch model: --model models/fold0/model.safetensors",
         ),
-        ("model.safetensors", "--attention: a unet has no attention maps. Train one that has some: model.name attention_unet"),
+        (
+            "model.safetensors",
+            "--write attention: a unet has no attention maps. Train one that has some: model.name attention_unet",
+        ),
     ],
 )
 def test_a_model_without_attention_is_named_before_anything_is_predicted(folder: Path, model: str, sentence: str) -> None:
     with pytest.raises(PipelineError, match=sentence):
-        command.predict([folder / "in"], [folder / model], False, folder / "nothing", "cpu", attention=True)
+        command.predict([folder / "in"], [folder / model], False, folder / "nothing", ["attention"], "cpu")
     assert not (folder / "nothing").exists()
 
 
@@ -169,7 +185,7 @@ def test_a_tiff_that_is_read_by_rows_gives_what_the_same_pixels_give_at_once(
     (tmp_path / "by_rows.tif").write_bytes(tiff(Page(array, 8, rows=16, tags=tags)))
     asked, own = [], TiffRows.__getitem__
     monkeypatch.setattr(TiffRows, "__getitem__", lambda rows, part: asked.append(part) or own(rows, part))
-    command.predict([tmp_path], [tmp_path / "m"], False, tmp_path / "out", "cpu", attention=False)
+    command.predict([tmp_path], [tmp_path / "m"], False, tmp_path / "out", [], "cpu")
     assert len(asked) == 3 + 1, "three rows of tiles, and the overlay"
     for kind in ("masks", "overlays"):
         found, wanted = ((tmp_path / "out" / kind / f"{name}.png").read_bytes() for name in ("by_rows", "at_once"))
@@ -182,7 +198,7 @@ def test_a_large_tiff_that_does_not_fit_or_ends_too_soon_is_named(folder: Path, 
     (tmp_path / "bands.tif").write_bytes(tiff(Page(np.dstack([array, array]), rows=16)))
     (tmp_path / "cut.tif").write_bytes(tiff(Page(array, rows=50, tags={262: (3, [2]), 273: (4, [8, 8, 2**30])})))
     with pytest.raises(PipelineError) as caught:
-        command.predict([tmp_path], [tmp_path / "m"], False, tmp_path / "out", "cpu", attention=False)
+        command.predict([tmp_path], [tmp_path / "m"], False, tmp_path / "out", [], "cpu")
     assert "bands.tif: an image that is 6-channel 8-bit, but the model knows RGB 8-bit ones" in str(caught.value)
     assert "cut.tif: a damaged image (the file ends before its pixels)" in str(caught.value)
     assert "2 images were left out" in str(caught.value)
@@ -200,7 +216,7 @@ def test_the_models_of_all_folds_are_averaged(tmp_path: Path) -> None:
     assert masks[0] == masks[1] != masks[2]
     for arguments, sentence in (
         (["--folds", *named], "--folds takes the models of all folds, and --model names others"),
-        (["--attention", *named], "--attention: 3 models look each at something else"),
+        (["--write", "attention", *named], "--write attention: 3 models look each at something else"),
     ):
         result = predict(tmp_path, "a.png", *arguments)
         assert result.returncode == 2 and sentence in result.stderr

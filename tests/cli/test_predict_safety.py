@@ -41,7 +41,7 @@ def picture(path: Path, seed: int = 0) -> Path:
 
 
 def predict(*inputs: str, out: str = "predictions", model: Path = MODEL) -> None:
-    command.predict([Path(each) for each in inputs], [model], False, Path(out), "cpu", attention=False)
+    command.predict([Path(each) for each in inputs], [model], False, Path(out), [], "cpu")
 
 
 def content(folder: Path) -> dict[str, bytes]:
@@ -130,8 +130,9 @@ def test_what_it_wrote_itself_is_replaced_and_the_list_is_the_same_again(folder:
     predict("ds/images")
     assert content(folder / "predictions") == first
     lines = first[written.TABLE].decode().splitlines()
-    assert lines[0] == "file,sha256,made_from"
-    assert [line.split(",")[0] for line in lines[1:]] == sorted(name for name in first if name != written.TABLE)
+    assert lines[0] == "file,sha256,made_from,note"
+    notes = [f"trust.csv/a{number}" for number in range(3)]
+    assert [line.split(",")[0] for line in lines[1:]] == [*sorted(name for name in first if name != written.TABLE), *notes]
 
 
 def test_another_model_replaces_all_and_other_images_join_them(folder: Path) -> None:
@@ -142,9 +143,11 @@ def test_another_model_replaces_all_and_other_images_join_them(folder: Path) -> 
     second = content(folder / "predictions")
     assert all(first[name] != second[name] for name in first)
     predict(picture(folder / "new/b.png").as_posix())
-    assert (
-        content(folder / "predictions").items() >= {name: each for name, each in second.items() if name != written.TABLE}.items()
-    )
+    # The tables are of the images that were named.
+    kept = {name: each for name, each in second.items() if name not in (written.TABLE, "trust.csv")}
+    third = content(folder / "predictions")
+    assert third.items() >= kept.items()
+    assert third["trust.csv"].decode().splitlines()[1].startswith("b,")
     predict("ds/images", "new")
 
 
@@ -194,10 +197,12 @@ def test_a_batch_that_broke_off_goes_on_where_it_was(folder: Path, predicted: li
 def test_a_list_of_an_earlier_version_is_read_and_its_files_are_predicted_again(folder: Path, predicted: list[str]) -> None:
     predict("ds/images")
     whole = content(folder / "predictions")
-    lines = whole[written.TABLE].decode().splitlines()
-    (folder / "predictions" / written.TABLE).write_text("".join(f"{line.rpartition(',')[0]}\n" for line in lines))
-    predict("ds/images")
-    assert len(predicted) == 6
+    lines = [line.split(",") for line in whole[written.TABLE].decode().splitlines()]
+    for columns in (2, 3):
+        old = "".join(f"{','.join(line[:columns])}\n" for line in lines if line[1])
+        (folder / "predictions" / written.TABLE).write_text(old)
+        predict("ds/images")
+    assert len(predicted) == 9
     assert content(folder / "predictions") == whole
 
 
@@ -366,4 +371,4 @@ def test_an_onnx_model_on_a_gpu_is_refused(folder: Path) -> None:
     with pytest.raises(
         PipelineError, match=r"--device cuda: model\.onnx is an ONNX model, which runs on the CPU\. Leave --device out"
     ):
-        command.predict([Path("ds/images")], [Path("model.onnx")], False, Path("predictions"), "cuda", attention=False)
+        command.predict([Path("ds/images")], [Path("model.onnx")], False, Path("predictions"), [], "cuda")

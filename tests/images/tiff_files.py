@@ -12,6 +12,14 @@ import numpy as np
 LETTERS = {1: "B", 2: "B", 3: "H", 4: "I", 5: "I", 12: "d", 16: "Q"}
 Tag = tuple[int, Sequence[Any]]
 """A field's kind and its numbers; a rational is two."""
+PLACE: dict[int, Tag] = {
+    33550: (12, [0.5, 0.25, 0.0]),
+    33922: (12, [0.0, 0.0, 0.0, 431_000.25, 5_412_000.75, 0.0]),
+    34735: (3, [1, 1, 0, 2, 1024, 0, 1, 1, 3072, 0, 1, 32632]),
+    34736: (12, [6378137.0, 298.257]),
+    34737: (2, [*b"WGS 84|\0"]),
+}
+"""GeoTIFF's fields of a place in UTM zone 32, with pixels of 0.5 x 0.25 m."""
 
 
 @dataclass(frozen=True)

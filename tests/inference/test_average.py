@@ -92,10 +92,41 @@ def test_what_is_not_finite_stays_so_and_what_is_stays_finite(classes: int, valu
 @pytest.mark.parametrize("tile", [64, 512])
 def test_a_network_s_prediction_turns_with_the_image_whole_and_in_tiles(tile: int) -> None:
     segmenter, _ = small()
-    params = InferParams(max_pixels=4096, tile=tile, overlap=0.25, flips="all")
+    params = InferParams(max_pixels=4096, tile=tile, overlap=0.25, flips="all", scales=(1.0,))
     image = noise(0, 100, 100)
     found = predict.predict_logits(segmenter, image, params, 0, CPU)
     turned = predict.predict_logits(segmenter, np.ascontiguousarray(np.rot90(image)), params, 0, CPU)
     assert torch.allclose(turned, found.rot90(1, (-2, -1)), atol=1e-3)
     alone = predict.predict_logits(segmenter, image, params.model_copy(update={"flips": "none"}), 0, CPU)
+    assert (found.softmax(0) - alone.softmax(0)).abs().max() > 0.01
+
+
+@pytest.mark.parametrize("classes", [1, 3])
+def test_the_mean_over_scales_is_that_of_each_size_brought_back(classes: int) -> None:
+    sizes: list[tuple[int, ...]] = []
+
+    def watch(image: Tensor) -> Tensor:
+        sizes.append((*image.shape[-2:],))
+        return image * 3
+
+    image = whole_numbers(4, classes, 17, 31)
+    found = average.over_scales(watch, (0.5, 1.0, 1.5))(image)
+    assert sizes == [(8, 16), (17, 31), (26, 46)]
+    small = torch.nn.functional.interpolate(image, (8, 16), mode="bilinear", antialias=True)
+    large = torch.nn.functional.interpolate(image, (26, 46), mode="bilinear")
+    back = [torch.nn.functional.interpolate(each, (17, 31), mode="bilinear", antialias=True) for each in (small, image, large)]
+    assert torch.allclose(probabilities_of(found), torch.stack([probabilities_of(3 * each) for each in back]).mean(0), atol=1e-5)
+    assert average.over_scales(watch, (1.0,)) is watch
+    one = average.over_scales(watch, (0.01,))(image)
+    assert sizes[-1] == (1, 1) and torch.allclose(one, one[..., :1, :1], atol=1e-5)
+
+
+def test_scales_and_flips_of_a_network_turn_with_the_image_and_change_it() -> None:
+    segmenter, _ = small()
+    params = InferParams(max_pixels=4096, tile=64, overlap=0.25, flips="all", scales=(0.75, 1.0, 1.25))
+    image = noise(0, 100, 100)
+    found = predict.predict_logits(segmenter, image, params, 0, CPU)
+    turned = predict.predict_logits(segmenter, np.ascontiguousarray(np.rot90(image)), params, 0, CPU)
+    assert torch.allclose(turned, found.rot90(1, (-2, -1)), atol=1e-3)
+    alone = predict.predict_logits(segmenter, image, params.model_copy(update={"scales": (1.0,)}), 0, CPU)
     assert (found.softmax(0) - alone.softmax(0)).abs().max() > 0.01

@@ -16,8 +16,8 @@ from tests.dataset.packs import noise
 from tests.inference.cards import small
 
 CPU = torch.device("cpu")
-WHOLE = InferParams(max_pixels=10**6, tile=64, overlap=0.25, flips="none")
-TILED = InferParams(max_pixels=4096, tile=64, overlap=0.25, flips="none")
+WHOLE = InferParams(max_pixels=10**6, tile=64, overlap=0.25, flips="none", scales=(1.0,))
+TILED = InferParams(max_pixels=4096, tile=64, overlap=0.25, flips="none", scales=(1.0,))
 
 
 def echo(image: Tensor) -> Tensor:

@@ -24,7 +24,7 @@ from segpipe.storage.zips import entries
 from tests.dataset.packs import noise
 from tests.inference.cards import PARAMS, small
 
-INFER = InferParams(max_pixels=10**6, tile=64, overlap=0.25, flips="none")
+INFER = InferParams(max_pixels=10**6, tile=64, overlap=0.25, flips="none", scales=(1.0,))
 CPU = torch.device("cpu")
 
 

@@ -14,7 +14,7 @@ from segpipe.inference import tiles
 from segpipe.params.schema import InferParams
 from tests.dataset.packs import noise
 
-PARAMS = InferParams(max_pixels=4096, tile=64, overlap=0.25, flips="none")
+PARAMS = InferParams(max_pixels=4096, tile=64, overlap=0.25, flips="none", scales=(1.0,))
 
 
 def seen(image: Tensor) -> Tensor:

@@ -24,7 +24,7 @@ from segpipe.params.schema import InferParams
 from segpipe.storage.checksummed import KEY
 from tests.models.suite import ROOT, SMALL, images, small
 
-INFER = InferParams(max_pixels=4096, tile=64, overlap=0.25, flips="none")
+INFER = InferParams(max_pixels=4096, tile=64, overlap=0.25, flips="none", scales=(1.0,))
 
 
 def card(name: str = "unet", n_classes: int = 4) -> Card:

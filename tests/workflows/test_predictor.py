@@ -43,7 +43,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.mark.parametrize("file", FILES)
 def test_a_file_and_its_array_give_what_the_command_writes(folder: Path, file: str, tmp_path: Path) -> None:
-    command.predict([folder / "a.png"], [folder / file], False, tmp_path, "cpu", attention=False)
+    command.predict([folder / "a.png"], [folder / file], False, tmp_path, [], "cpu")
     written = decode_mask((tmp_path / "masks/a.png").read_bytes(), "a")
     model = segpipe.load(folder / file)
     for image in (folder / "a.png", str(folder / "a.png"), noise(0, 33, 47)):
