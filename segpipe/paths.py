@@ -24,6 +24,7 @@ METRICS = Path("metrics")
 SUMMARY = METRICS / "summary.json"
 REPORTS = Path("reports")
 PAGE = REPORTS / "index.html"
+PICTURES = REPORTS / "images"
 AUGMENTATION = REPORTS / "augmentation.png"
 
 

@@ -45,23 +45,27 @@ def choose(dice: Mapping[str, float | None], n: int) -> tuple[list[str], list[st
     return best, worst
 
 
-def _example(item: str, results: FoldResults, part: str, data: Pack) -> Example:
-    image = shrink_image(data.image(item), LONG_SIDE)
-    truth = shrink_mask(data.mask(item), LONG_SIDE)
+def pictures(item: str, results: FoldResults, part: str, data: Pack, long_side: int) -> tuple[overlay.Picture, ...]:
+    """A picture for each of `CAPTIONS`, shrunk to a long side of so many pixels."""
+    image = shrink_image(data.image(item), long_side)
+    truth = shrink_mask(data.mask(item), long_side)
     name = f"{part}/{item}.png"
     prediction = decode_mask(results.predictions[name].read(), name).astype(np.uint8)
-    prediction = shrink_mask(prediction, LONG_SIDE)
+    prediction = shrink_mask(prediction, long_side)
     palette = colours(len(data.info.classes))
     shown = overlay.displayed(image)
-    pictures = (
+    return (
         shown,
         overlay.overlay(shown, truth, palette),
         overlay.overlay(shown, prediction, palette),
         overlay.errors(shown, truth, prediction),
     )
+
+
+def _example(item: str, results: FoldResults, part: str, data: Pack) -> Example:
     dice = results.dice[part][item]
     assert dice is not None, "only images with a Dice are chosen"
-    return Example(item, dice, tuple(jpeg(picture) for picture in pictures))
+    return Example(item, dice, tuple(map(jpeg, pictures(item, results, part, data, LONG_SIDE))))
 
 
 def jpeg(picture: overlay.Picture) -> bytes:

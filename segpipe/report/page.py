@@ -1,6 +1,7 @@
 """The one page that tells everything about a run. It needs no network, and the same contents give the same bytes."""
 
 import base64
+import hashlib
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -17,7 +18,7 @@ from segpipe.images.overlay import WRONG
 from segpipe.images.palette import colours
 from segpipe.params.architectures import ARCHITECTURES
 from segpipe.record import DatasetInfo
-from segpipe.report import augment_sheet, class_tables, details, examples, intervals, learning, run_sections, sites
+from segpipe.report import augment_sheet, class_tables, details, examples, image_table, intervals, learning, run_sections, sites
 from segpipe.report.class_tables import Parts
 from segpipe.report.doctor_section import Doctor
 from segpipe.report.numbers import Summary, pooled
@@ -35,7 +36,7 @@ class Contents:
     """What the page shows. `headline` is the part it speaks of first, `parts` the first fold's ids by part.
 
     `bounds` are the intervals of the scores, by part. `params` holds the sections of params.yaml that made the run; `best` and
-    `worst` are predictions of the first fold.
+    `worst` are predictions of the first fold. So many of the worst as `n_pictures` have a picture beside the page.
     """
 
     info: DatasetInfo
@@ -55,6 +56,7 @@ class Contents:
     proof: balance_report.BalanceReport
     data_hash: str
     folds_hash: str
+    n_pictures: int
 
 
 def render(contents: Contents) -> str:
@@ -62,6 +64,7 @@ def render(contents: Contents) -> str:
     info, index, results, part = contents.info, contents.index, contents.results, contents.headline
     counts = pooled(results, part)
     template = environment().get_template("page.html")
+    rows = image_table.rows(results)
     return template.render(
         vars(contents)
         | {
@@ -93,6 +96,10 @@ def render(contents: Contents) -> str:
             "class_bounds": intervals.of_classes(results, part, index),
             "sites": sites.sites(results),
             "machine": run_sections.machine(results),
+            "image_rows": rows,
+            "image_columns": image_table.columns(rows, min(contents.n_pictures, len(rows))),
+            "n_plain_rows": image_table.PLAIN,
+            "script_hash": _script_hash(),
         }
     )
 
@@ -106,6 +113,12 @@ def environment() -> Environment:
     found.filters["exp"] = math.exp
     found.filters["base64"] = lambda content: base64.b64encode(content).decode("ascii")
     return found
+
+
+def _script_hash() -> str:
+    """The script as the page's policy allows it: no other one runs there, whatever a name may hold."""
+    script = environment().get_template("page.js").render()
+    return f"sha256-{base64.b64encode(hashlib.sha256(script.encode()).digest()).decode('ascii')}"
 
 
 def title(model: Mapping[str, Any], info: DatasetInfo) -> str:

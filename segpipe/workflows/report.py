@@ -5,7 +5,19 @@ from segpipe.dataset import pack
 from segpipe.dataset.split import balance_report, folds
 from segpipe.evaluation import FoldResults
 from segpipe.params.stage_keys import ReportKeys
-from segpipe.report import advice, augment_sheet, baseline, doctor_section, examples, intervals, numbers, page, tables
+from segpipe.report import (
+    advice,
+    augment_sheet,
+    baseline,
+    doctor_section,
+    examples,
+    image_table,
+    intervals,
+    numbers,
+    page,
+    picture_files,
+    tables,
+)
 from segpipe.report.page import Contents
 from segpipe.report.run_sections import Exported
 from segpipe.reproducibility import fingerprint
@@ -29,6 +41,8 @@ def report(params: ReportKeys) -> str:
     files.write_text(paths.METRICS / "confusion.csv", tables.confusion(results, classes))
     files.write_text(paths.PAGE, page.render(contents))
     files.write_bytes(paths.AUGMENTATION, contents.sheet.png)
+    worst = image_table.rows(results)[: params.report.n_images]
+    picture_files.write(paths.PICTURES, worst, results, pack.open_pack(paths.PREPARED))
     for each in results:
         mlflow_runs.reopen(params.tracking.experiment, each.run["fingerprint"]).file(paths.PAGE, "report")
     print(numbers.table(summary, contents.bounds))
@@ -67,6 +81,7 @@ def gather(params: ReportKeys) -> Contents:
         proof=balance_report.read(paths.BALANCE_REPORT),
         data_hash=fingerprint.data_hash(paths.PREPARED),
         folds_hash=files.sha256_of(paths.FOLDS),
+        n_pictures=params.report.n_images,
     )
 
 

@@ -16,7 +16,7 @@ from segpipe.dataset.split import balance_report
 from segpipe.dataset.split import folds as splits
 from segpipe.dataset.split.assign import Assignment
 from segpipe.dataset.split.kept_folds import KeptFolds
-from segpipe.evaluation import PIXEL_COLUMNS, WRONG, FoldResults
+from segpipe.evaluation import PIXEL_COLUMNS, WRONG, FoldResults, ImageScores
 from segpipe.images.encode import encode_mask, encode_png
 from segpipe.params.stage_keys import NEVER_A_RESULT, TrainKeys
 from segpipe.scores.border_errors import wrong_pixels
@@ -74,7 +74,7 @@ def mask(seed: int, n_classes: int) -> NDArray[np.uint8]:
 def write_params(folder: Path, folds: Sequence[int], **report: Any) -> None:
     """Our own params.yaml with other folds."""
     params = yaml.safe_load(plain_params.TEXT)
-    params |= {"folds": list(folds), "report": {"n_examples": 2} | report}
+    params |= {"folds": list(folds), "report": {"n_examples": 2, "n_images": 3} | report}
     (folder / "params.yaml").write_text(yaml.safe_dump(params), encoding="utf-8")
 
 
@@ -92,7 +92,8 @@ def write_results(folder: Path, fold: int, parts: dict[str, str], masks: dict[st
                 pixels.append([part, number, each, counts[each].sum(), counts[:, each].sum(), counts[each, each]])
             one_hot = np.eye(n_classes, dtype=np.float32)[seen].transpose(2, 0, 1)
             counters[part].add(masks[item], seen, levels(one_hot))
-            rows.append([part, item, image_dice(counts, True), *wrong_pixels(masks[item], seen)])
+            scored = [image_dice(counts, True), np.trace(counts) / counts.sum(), *wrong_pixels(masks[item], seen)]
+            rows.append([part, item, *scored, number / 4])
             pictures.append((f"{part}/{item}.png", encode_mask(seen)))
     cells = [
         [part, true, seen, int(total[true, seen])]
@@ -104,7 +105,7 @@ def write_results(folder: Path, fold: int, parts: dict[str, str], masks: dict[st
     _csv(folder / "counts.csv", ("part", "truth", "prediction", "pixels"), cells)
     write_json(folder / "details.json", {part: counters[part].details().to_json() for part in totals})
     _csv(folder / "class_pixels.csv", PIXEL_COLUMNS, pixels)
-    _csv(folder / "per_image.csv", ("part", "id", "dice", *WRONG), rows)
+    _csv(folder / "per_image.csv", ("part", "id", "dice", "pixel_accuracy", *WRONG, "loss"), rows)
     _csv(folder / "history.csv", HISTORY, [[epoch, 0.01, 1 / (epoch + 1), 1.5 / (epoch + 2), 0.2, 0.3] for epoch in range(4)])
     write_zip(folder / "predictions.zip", pictures)
     write_run(folder, fold)
@@ -140,7 +141,10 @@ def results(fold: int, **dice: dict[str, float | None]) -> FoldResults:
     pixels = {part: np.zeros((3, len(images), 2), np.int64) for part, images in dice.items()}
     for each in pixels.values():
         each[:, :1] = np.stack([counts.sum(axis=1), counts.sum(axis=0), np.diag(counts)])[:, None]
-    return FoldResults(fold, dict.fromkeys(dice, counts), dice, history, {}, {}, pixels, {}, {})
+    images = {
+        part: [ImageScores(item, value, 0.5, 10, 5, 0.25) for item, value in scored.items()] for part, scored in dice.items()
+    }
+    return FoldResults(fold, dict.fromkeys(dice, counts), dice, history, {}, {}, pixels, {}, {}, images)
 
 
 def _csv(path: Path, head: Sequence[str], rows: Sequence[Sequence[object]]) -> None:

@@ -1,6 +1,7 @@
 """The page: whole by itself, safe whatever people call things, and complete."""
 
 import dataclasses
+import json
 import re
 from collections.abc import Callable
 from html.parser import HTMLParser
@@ -24,7 +25,7 @@ from segpipe.scores.details import DETAIL_SCORES
 from tests.report.projects import finished, trained_with, write_run
 
 HOSTILE = ("background", "<script>alert(1)</script>", '"><img src=x onerror=alert(2)>${style}')
-VOID = {"meta", "link", "img", "br", "path", "use"}
+VOID = {"meta", "link", "img", "br", "path", "use", "input"}
 Change = Callable[..., page.Contents]
 
 
@@ -36,6 +37,7 @@ class Reader(HTMLParser):
         self.tags: list[tuple[str, dict[str, str | None]]] = []
         self.text = ""
         self.open: list[str] = []
+        self.scripts: list[str] = []
         self.feed(html)
         self.close()
         self.text = " ".join(self.text.split())
@@ -45,6 +47,8 @@ class Reader(HTMLParser):
         self.tags.append((tag, dict(attrs)))
         if tag not in VOID:
             self.open.append(tag)
+        if tag == "script":
+            self.scripts.append("")
 
     def handle_startendtag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
         self.tags.append((tag, dict(attrs)))
@@ -54,7 +58,10 @@ class Reader(HTMLParser):
             assert self.open.pop() == tag
 
     def handle_data(self, data: str) -> None:
-        self.text += data
+        if self.open[-1:] == ["script"]:
+            self.scripts[-1] += data
+        else:
+            self.text += data
 
     def values(self, *names: str) -> list[str]:
         return [value for _, attributes in self.tags for name, value in attributes.items() if name in names and value]
@@ -96,6 +103,7 @@ def gathered(folder: Path, folds: tuple[int, ...]) -> page.Contents:
         proof=balance_report.read(folder / "data/folds/proof.json"),
         data_hash="d4ta",
         folds_hash="f01d5",
+        n_pictures=3,
     )
 
 
@@ -104,7 +112,8 @@ def test_nothing_is_fetched_from_anywhere(contents: page.Contents) -> None:
     reader = Reader(html)
     addresses = reader.values("src", "href", "xlink:href", "srcset", "action", "data", "poster")
     assert len(addresses) > 20
-    assert [address for address in addresses if not address.startswith(("data:", "#"))] == []
+    beside = [f"images/{number:05d}.jpg" for number in (1, 2, 3)]
+    assert [address for address in addresses if not address.startswith(("data:", "#"))] == beside
     assert not re.search(r"https?:|//\w+\.\w|@import|url\((?!#)", re.sub(r"base64,[^\"]*", "", html))
 
 
@@ -118,7 +127,8 @@ def test_every_link_within_the_page_has_its_place_and_no_id_comes_twice(contents
 def test_names_are_text_and_never_markup(contents: page.Contents) -> None:
     reader = Reader(page.render(contents))
     tags = {tag for tag, _ in reader.tags}
-    assert not tags & {"script", "u", "iframe"}
+    assert not tags & {"u", "iframe"}
+    assert reader.scripts == [reader.scripts[0], page.environment().get_template("page.js").render()]
     assert not any(name.startswith("on") for _, attributes in reader.tags for name in attributes)
     assert all(value.startswith("data:image/jpeg;base64,") for value in reader.values("src"))
     for name in (*HOSTILE, "<u>image00", "<b>cpu with AVX2", "torch <i>2", "<new>"):
@@ -136,7 +146,7 @@ def spoken(contents: page.Contents, word: str) -> page.Contents:
         contents,
         advice=[f"{word} is as good as never found"],
         info=dataclasses.replace(contents.info, classes=(word,) * 3),
-        results=[dataclasses.replace(each, run=run, history=history) for each in contents.results],
+        results=[dataclasses.replace(each, run=run, history=history, images=renamed(each, word)) for each in contents.results],
         params={"seed": word, word: {word: word}, "model": contents.params["model"] | {"name": word}},
         best=[dataclasses.replace(each, id=word) for each in contents.best],
         worst=[dataclasses.replace(each, id=word) for each in contents.worst],
@@ -149,6 +159,10 @@ def spoken(contents: page.Contents, word: str) -> page.Contents:
     )
 
 
+def renamed(results: evaluation.FoldResults, word: str) -> dict[str, list[evaluation.ImageScores]]:
+    return {part: [dataclasses.replace(each, id=word) for each in images] for part, images in results.images.items()}
+
+
 NAMING = {
     "advice",
     "learning",
@@ -156,6 +170,7 @@ NAMING = {
     "objects",
     "confusion",
     "predictions",
+    "images",
     "data",
     "folds",
     "doctor",
@@ -181,6 +196,7 @@ def test_in_every_section_any_name_is_text(contents: page.Contents, word: str) -
     ]
     found = dict(re.findall(r'<section id="(\w+)">(.*?)</section>', html, re.DOTALL))
     assert {name for name, body in found.items() if word in Reader(body).text} == NAMING
+    assert set(json.loads(reader.scripts[0])["id"]) == {word} and "<" not in reader.scripts[0]
 
 
 def test_markup_that_is_not_escaped_is_a_drawing_of_our_own() -> None:
@@ -194,7 +210,7 @@ def test_an_unknown_variable_is_an_error() -> None:
             page.environment().from_string(template).render(chart={})
 
 
-@pytest.mark.parametrize("name", ["macros.html", "results.html", "origins.html"])
+@pytest.mark.parametrize("name", ["macros.html", "results.html", "origins.html", "images.html"])
 def test_macros_take_all_that_they_show_as_arguments(name: str) -> None:
     source = (page.TEMPLATES / name).read_text(encoding="utf-8")
     assert find_undeclared_variables(page.environment().parse(source)) == set()
