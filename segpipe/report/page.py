@@ -82,6 +82,7 @@ def render(contents: Contents) -> str:
             "classes": list(zip(info.classes, colours(len(info.classes)), strict=True)),
             "class_scores": class_tables.scores(counts),
             "matrix": class_tables.matrix(counts),
+            "mistakes": class_tables.mistakes(counts),
             "captions": examples.CAPTIONS,
             "wrong": WRONG,
             "facts": _facts(index),

@@ -128,6 +128,16 @@ HAND = """<script>addEventListener("load", async () => {
   found.part = [said(), ...new Set(cells(1))];
   part.value = "";
   part.dispatchEvent(new Event("change"));
+  const readout = document.getElementById("confusion-readout");
+  const cell = document.querySelector("#confusion-matrix tbody [tabindex]");
+  cell.focus();
+  found.confusion = [readout.textContent];
+  for (const key of ["ArrowLeft", "ArrowRight", "ArrowDown", "ArrowDown", "ArrowDown"]) {
+    document.activeElement.dispatchEvent(new KeyboardEvent("keydown", {key, bubbles: true}));
+  }
+  found.confusion.push(readout.textContent, document.querySelectorAll("#confusion-matrix [tabindex='0']").length);
+  document.querySelector("#confusion-matrix td[title]").dispatchEvent(new Event("pointerover", {bubbles: true}));
+  found.confusion.push(readout.textContent);
   found.used = performance.now();
   const say = () => document.documentElement.setAttribute("data-probe", JSON.stringify(found));
   say();  // a browser whose clock is the true one waits for nothing that comes later
@@ -182,6 +192,9 @@ def test_two_thousand_images_are_sorted_filtered_paged_and_opened(many: Path) ->
     assert found["opened"] == ["true", *(said for caption in captions for said in (f"{caption} of image-0", 80))]
     assert found["row"] == "imagetruthpredictionerrors"
     assert found["closed"] == ["false", 100]
+    # Of 4 x 320 pixels 144 are objects, which predictions move by 0, 1, 2, 3 columns of 3, 4, 5, 6 pixels.
+    first = "background, called background: 1,104 pixels, 97.2 % of background"
+    assert found["confusion"] == [first, "blue, called red: no pixel", 1, first]
 
 
 def test_two_thousand_images_are_usable_in_three_seconds(many: Path) -> None:
