@@ -41,9 +41,7 @@ def test_landmarks_and_headings_lead_through_the_page(reader: Reader) -> None:
     assert len(sections) > 10 and all(f"{name}-heading" in ids for name in sections)
     levels = [int(tag[1]) for tag in tags if re.fullmatch(r"h[1-6]", tag)]
     # After the tiles, which stand above the first section, no level is left out.
-    assert all(
-        after <= before + 1 for before, after in zip(levels[levels.index(2) :], levels[levels.index(2) + 1 :], strict=False)
-    )
+    assert all(after <= before + 1 for before, after in pairwise(levels[levels.index(2) :]))
 
 
 def test_the_first_link_leads_past_the_navigation(reader: Reader) -> None:
