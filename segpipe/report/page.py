@@ -18,7 +18,18 @@ from segpipe.images.overlay import WRONG
 from segpipe.images.palette import colours
 from segpipe.params.architectures import ARCHITECTURES
 from segpipe.record import DatasetInfo
-from segpipe.report import augment_sheet, class_tables, details, examples, image_table, intervals, learning, run_sections, sites
+from segpipe.report import (
+    augment_sheet,
+    class_tables,
+    closer_look,
+    details,
+    examples,
+    image_table,
+    intervals,
+    learning,
+    run_sections,
+    sites,
+)
 from segpipe.report.class_tables import Parts
 from segpipe.report.doctor_section import Doctor
 from segpipe.report.numbers import Summary, pooled
@@ -36,7 +47,8 @@ class Contents:
     """What the page shows. `headline` is the part it speaks of first, `parts` the first fold's ids by part.
 
     `bounds` are the intervals of the scores, by part. `params` holds the sections of params.yaml that made the run; `best` and
-    `worst` are predictions of the first fold. So many of the worst as `n_pictures` have a picture beside the page.
+    `worst` are predictions of the first fold, and `followed` some of them over the epochs. So many of the worst as `n_pictures`
+    have a picture beside the page.
     """
 
     info: DatasetInfo
@@ -57,6 +69,7 @@ class Contents:
     data_hash: str
     folds_hash: str
     n_pictures: int
+    followed: Sequence[closer_look.Followed]
 
 
 def render(contents: Contents) -> str:
@@ -85,6 +98,8 @@ def render(contents: Contents) -> str:
             "mistakes": class_tables.mistakes(counts),
             "captions": examples.CAPTIONS,
             "wrong": WRONG,
+            "still": closer_look.STILL,
+            "gained": closer_look.GAINED,
             "facts": _facts(index),
             "balance": class_tables.balance(index, info, contents.parts),
             "split_table": balance_report.cells(contents.proof),

@@ -11,6 +11,7 @@ from segpipe.dataset.pack import Pack
 from segpipe.evaluation import FoldResults
 from segpipe.report import examples
 from segpipe.report.image_table import Row
+from segpipe.report.jpeg import jpeg
 from segpipe.storage.files import write_bytes
 
 LONG_SIDE = 320
@@ -27,4 +28,4 @@ def write(folder: Path, rows: Sequence[Row], results: Sequence[FoldResults], dat
     folds = {each.fold: each for each in results}
     for number, row in enumerate(track(rows, "pictures", after_s=1.0), start=1):
         four = examples.pictures(row.scores.id, folds[row.fold], row.part, data, LONG_SIDE)
-        write_bytes(folder / f"{number:05d}.jpg", examples.jpeg(np.concatenate(four, axis=1)))
+        write_bytes(folder / f"{number:05d}.jpg", jpeg(np.concatenate(four, axis=1)))

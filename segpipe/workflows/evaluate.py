@@ -10,7 +10,8 @@ from segpipe.console.tables import format_table
 from segpipe.dataset import loader, pack
 from segpipe.dataset.split import folds
 from segpipe.evaluation import PartTotals, ScoredImage
-from segpipe.inference import scoring
+from segpipe.inference import closer_look_file, scoring
+from segpipe.inference.confidence_maps import ConfidenceMaps
 from segpipe.losses import table as losses
 from segpipe.losses.table import Classes
 from segpipe.models.model_file import Card
@@ -19,6 +20,7 @@ from segpipe.reproducibility import versions
 from segpipe.scores.counts import CLASS_SCORES, class_scores, mean, scores
 from segpipe.tracking import mlflow_runs
 from segpipe.training import device as devices
+from segpipe.workflows.closer_look import look_closer
 from segpipe.workflows.own_model import load_own_model
 
 MEANS = {"iou": "miou"}
@@ -40,15 +42,20 @@ def evaluate(params: EvaluateKeys, fold: int) -> list[str]:
     # With the class weights that the model was trained with, so that both losses compare.
     loss = losses.build(params.loss, Classes(card.has_background, tuple(card.training.get("class_weights", ()))))
     scored: dict[str, Iterable[ScoredImage]] = {}
+    noted = {part: ConfidenceMaps(card.has_background) for part in (evaluation.VAL, evaluation.TEST)}
     for part, ids in ((evaluation.VAL, folds.train_and_validation(parts, fold)[1]), (evaluation.TEST, folds.test(parts))):
         images = loader.whole_image_loader(loader.WholeImages(data, ids), params.runtime.workers)
         found = scoring.score_images(
             segmenter, images, len(card.classes), loss, params.infer, card.long_side, device, with_levels=True
         )
         # Predicted when they are asked for: all of a large set would fill the memory.
-        scored[part] = track(found, f"{part} images", len(ids), after_s=1.0)
+        scored[part] = noted[part].noting(track(found, f"{part} images", len(ids), after_s=1.0))
     folder = paths.eval_folder(fold)
     totals = evaluation.write(folder, scored, card.classes, card.has_background, params.scores.tolerance)
+    # Of the part that the report speaks of.
+    shown = noted[evaluation.TEST if totals[evaluation.TEST].images else evaluation.VAL]
+    look = look_closer(segmenter, shown, data, fold, params.infer, card.long_side, device)
+    closer_look_file.write(paths.closer_look_file(fold), look)
     evaluation.write_origin(folder, fold, card.fingerprint, card.training, paths.history_file(fold))
     return [*_tracked(params.tracking.experiment, card, totals), *_class_table(card, totals)]
 

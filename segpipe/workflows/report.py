@@ -4,11 +4,13 @@ from segpipe import evaluation, gate, paths
 from segpipe.dataset import pack
 from segpipe.dataset.split import balance_report, folds
 from segpipe.evaluation import FoldResults
+from segpipe.inference import closer_look_file
 from segpipe.params.stage_keys import ReportKeys
 from segpipe.report import (
     advice,
     augment_sheet,
     baseline,
+    closer_look,
     doctor_section,
     examples,
     image_table,
@@ -16,6 +18,7 @@ from segpipe.report import (
     numbers,
     page,
     picture_files,
+    summary_text,
     tables,
 )
 from segpipe.report.page import Contents
@@ -40,6 +43,7 @@ def report(params: ReportKeys) -> str:
     files.write_text(paths.METRICS / "per_class.csv", tables.per_class(results, classes))
     files.write_text(paths.METRICS / "confusion.csv", tables.confusion(results, classes))
     files.write_text(paths.PAGE, page.render(contents))
+    files.write_text(paths.SUMMARY_TEXT, summary_text.render(contents))
     files.write_bytes(paths.AUGMENTATION, contents.sheet.png)
     worst = image_table.rows(results)[: params.report.n_images]
     picture_files.write(paths.PICTURES, worst, results, pack.open_pack(paths.PREPARED))
@@ -61,7 +65,8 @@ def gather(params: ReportKeys) -> Contents:
     headline = numbers.headline(results)
     train, validation = folds.train_and_validation(parts, first.fold)
     colours = baseline.colour_dice(data, train, sorted(first.dice[headline]))
-    best, worst = examples.best_and_worst(first, headline, data, params.report.n_examples)
+    look = closer_look_file.read(paths.closer_look_file(first.fold), first.fold)
+    best, worst = examples.best_and_worst(first, headline, data, params.report.n_examples, look.confidence)
     bounds = intervals.of_scores(results, data.index, data.info.has_background)
     return Contents(
         info=data.info,
@@ -82,6 +87,7 @@ def gather(params: ReportKeys) -> Contents:
         data_hash=fingerprint.data_hash(paths.PREPARED),
         folds_hash=files.sha256_of(paths.FOLDS),
         n_pictures=params.report.n_images,
+        followed=closer_look.followed(look, first.dice[headline], data),
     )
 
 

@@ -18,6 +18,8 @@ from segpipe.dataset.split.assign import Assignment
 from segpipe.dataset.split.kept_folds import KeptFolds
 from segpipe.evaluation import PIXEL_COLUMNS, WRONG, FoldResults, ImageScores
 from segpipe.images.encode import encode_mask, encode_png
+from segpipe.inference import closer_look_file
+from segpipe.inference.closer_look_file import CloserLook
 from segpipe.params.stage_keys import NEVER_A_RESULT, TrainKeys
 from segpipe.scores.border_errors import wrong_pixels
 from segpipe.scores.counts import Confusion, confusion, image_dice
@@ -108,7 +110,20 @@ def write_results(folder: Path, fold: int, parts: dict[str, str], masks: dict[st
     _csv(folder / "per_image.csv", ("part", "id", "dice", "pixel_accuracy", *WRONG, "loss"), rows)
     _csv(folder / "history.csv", HISTORY, [[epoch, 0.01, 1 / (epoch + 1), 1.5 / (epoch + 2), 0.2, 0.3] for epoch in range(4)])
     write_zip(folder / "predictions.zip", pictures)
+    write_closer_look(folder / "closer_look.zip", parts, masks)
     write_run(folder, fold)
+
+
+def write_closer_look(path: Path, parts: dict[str, str], masks: dict[str, NDArray[np.uint8]]) -> None:
+    """The confidence, the attention and the epochs of the first two images of the part that is spoken of."""
+    ids = [*(splits.test(parts) or splits.train_and_validation(parts, 0)[1])][:2]
+    half, early = np.full((16, 20), 128, np.uint8), {2: np.zeros((16, 20), np.uint8)}
+    look = CloserLook(
+        dict.fromkeys(ids, half),
+        {item: {2: half, 4: half} for item in ids},
+        {item: early | {4: masks[item]} for item in ids},
+    )
+    closer_look_file.write(path, look)
 
 
 def write_run(folder: Path, fold: int, **more: Any) -> None:

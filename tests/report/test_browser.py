@@ -14,7 +14,7 @@ import pytest
 
 from segpipe.evaluation import ImageScores
 from segpipe.report import page as page_of
-from segpipe.report.examples import jpeg
+from segpipe.report.jpeg import jpeg
 from segpipe.storage.files import write_bytes
 from stages import report
 from tests.report.projects import finished, trained_with, write_run

@@ -17,8 +17,9 @@ from segpipe.annotations.checks.doctor_files import WrittenFinding
 from segpipe.dataset import pack
 from segpipe.dataset.split import balance_report
 from segpipe.dataset.split import folds as splits
+from segpipe.inference import closer_look_file
 from segpipe.params.load import load_params
-from segpipe.report import advice, augment_sheet, doctor_section, examples, intervals, numbers, page, run_sections
+from segpipe.report import advice, augment_sheet, closer_look, doctor_section, examples, intervals, numbers, page, run_sections
 from segpipe.report.run_sections import Exported
 from segpipe.scores.counts import SCORES
 from segpipe.scores.details import DETAIL_SCORES
@@ -84,7 +85,8 @@ def gathered(folder: Path, folds: tuple[int, ...]) -> page.Contents:
     headline = numbers.headline(results)
     bounds = intervals.of_scores(results, data.index, True)
     train, validation = splits.train_and_validation(parts, folds[0])
-    best, worst = examples.best_and_worst(results[0], headline, data, 2)
+    look = closer_look_file.read(folder / f"data/eval/fold{folds[0]}/closer_look.zip", folds[0])
+    best, worst = examples.best_and_worst(results[0], headline, data, 2, look.confidence)
     return page.Contents(
         info=data.info,
         index=data.index,
@@ -104,6 +106,7 @@ def gathered(folder: Path, folds: tuple[int, ...]) -> page.Contents:
         data_hash="d4ta",
         folds_hash="f01d5",
         n_pictures=3,
+        followed=closer_look.followed(look, results[0].dice[headline], data),
     )
 
 
@@ -150,6 +153,7 @@ def spoken(contents: page.Contents, word: str) -> page.Contents:
         params={"seed": word, word: {word: word}, "model": contents.params["model"] | {"name": word}},
         best=[dataclasses.replace(each, id=word) for each in contents.best],
         worst=[dataclasses.replace(each, id=word) for each in contents.worst],
+        followed=[dataclasses.replace(each, id=word) for each in contents.followed],
         sheet=dataclasses.replace(contents.sheet, preset=word, rows=tuple((word, row) for _, row in contents.sheet.rows)),
         exported=Exported({word: word}, 1, word),
         doctor=dataclasses.replace(contents.doctor, warnings=(warning,)),
@@ -170,6 +174,8 @@ NAMING = {
     "objects",
     "confusion",
     "predictions",
+    "evolution",
+    "attention",
     "images",
     "data",
     "folds",
@@ -210,7 +216,7 @@ def test_an_unknown_variable_is_an_error() -> None:
             page.environment().from_string(template).render(chart={})
 
 
-@pytest.mark.parametrize("name", ["macros.html", "results.html", "origins.html", "images.html", "confusion.html"])
+@pytest.mark.parametrize("name", sorted({path.name for path in page.TEMPLATES.glob("*.html")} - {"page.html"}))
 def test_macros_take_all_that_they_show_as_arguments(name: str) -> None:
     source = (page.TEMPLATES / name).read_text(encoding="utf-8")
     assert find_undeclared_variables(page.environment().parse(source)) == set()

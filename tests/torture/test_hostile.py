@@ -25,6 +25,8 @@ from segpipe.console import command
 from segpipe.dataset import pack
 from segpipe.dataset.split import folds
 from segpipe.evaluation import ScoredImage
+from segpipe.inference import closer_look_file
+from segpipe.inference.closer_look_file import CloserLook
 from segpipe.models import pretrained
 from segpipe.params import edit
 from segpipe.params.load import load_params
@@ -470,6 +472,8 @@ def play_training(params: Params) -> None:
         ]
     folder = Path(f"data/eval/fold{params.folds[0]}")
     evaluation.write(folder, found, names, data.info.has_background, tolerance=2.0)
+    seen = {epoch: data.mask(ids[0]) for epoch in (1, 2)}
+    closer_look_file.write(folder / "closer_look.zip", CloserLook(epochs={ids[0]: seen}))
     history = folder.parent / "history.csv"
     history.write_text("epoch,train_loss,val_loss,val_miou,val_dice\n0,-0.25,-1e-05,0.5,0.5\n")
     recorded = TrainKeys.of(params).model_dump(exclude=NEVER_A_RESULT, mode="json")
