@@ -35,9 +35,11 @@ COLOURS = np.array([[90, 90, 90], [200, 30, 30], [30, 30, 200]], np.uint8)
 HISTORY = ("epoch", "lr", "train_loss", "val_loss", "val_miou", "val_dice")
 
 
-def finished(folder: Path, folds: Sequence[int] = (0,), classes: tuple[str, ...] = CLASSES, n_test: int = 4) -> Path:
-    """A folder as it is after `export`: 12 images of 20 x 16 pixels in two folds and a test part, `folds` trained."""
-    ids = [f"image{number:02d}" for number in range(12)]
+def finished(
+    folder: Path, folds: Sequence[int] = (0,), classes: tuple[str, ...] = CLASSES, n_test: int = 4, n_images: int = 12
+) -> Path:
+    """A folder as it is after `export`: images of 20 x 16 pixels in two folds and a test part, `folds` trained."""
+    ids = [f"image{number:02d}" for number in range(n_images)]
     masks = {item: mask(seed, len(classes)) for seed, item in enumerate(ids)}
     made(folder / "data", {item: (COLOURS[each % 3], each) for item, each in masks.items()}, classes)
     parts = {item: splits.TEST if number < n_test else str(number // 2 % 2) for number, item in enumerate(ids)}

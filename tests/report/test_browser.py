@@ -83,7 +83,7 @@ def page(tmp_path_factory: pytest.TempPathFactory) -> str:
 
 def test_a_desktop_shows_everything_and_asks_for_nothing(page: str, tmp_path: Path) -> None:
     found = probed(page, tmp_path, 1280)
-    assert found["drawn"] == [True] * (18 + 24)
+    assert found["drawn"] == [True] * (18 + 10 + 24)
     assert found["console"] == []
     assert found["content"] <= found["width"] == 1280
     assert found["ground"] == "rgb(246, 247, 249)"

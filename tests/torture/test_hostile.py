@@ -472,8 +472,8 @@ def play_training(params: Params) -> None:
         ]
     folder = Path(f"data/eval/fold{params.folds[0]}")
     evaluation.write(folder, found, names, data.info.has_background, tolerance=2.0)
-    seen = {epoch: data.mask(ids[0]) for epoch in (1, 2)}
-    closer_look_file.write(folder / "closer_look.zip", CloserLook(epochs={ids[0]: seen}))
+    shown = (found["test"] or found["val"])[0]
+    closer_look_file.write(folder / "closer_look.zip", CloserLook(epochs={shown.id: {1: shown.mask, 2: shown.prediction}}))
     history = folder.parent / "history.csv"
     history.write_text("epoch,train_loss,val_loss,val_miou,val_dice\n0,-0.25,-1e-05,0.5,0.5\n")
     recorded = TrainKeys.of(params).model_dump(exclude=NEVER_A_RESULT, mode="json")
