@@ -125,7 +125,7 @@ HAND = """<script>addEventListener("load", async () => {
   const part = document.getElementById("image-part");
   part.value = "1";
   part.dispatchEvent(new Event("change"));
-  found.part = [said(), ...new Set(cells(1))];
+  found.part = [said(), ...new Set(cells(heads.part.cellIndex))];
   part.value = "";
   part.dispatchEvent(new Event("change"));
   const readout = document.getElementById("confusion-readout");
