@@ -19,6 +19,8 @@ LONG_SIDE = 400
 
 Map = NDArray[np.uint8]
 """(H, W) of a shrunk image: class ids, or a number between 0 and 1 times 255."""
+DeepMap = NDArray[np.uint16]
+"""(H, W) of a shrunk image: a number between 0 and 1 times 65,535, since a smooth map of 255 steps would look like terraces."""
 
 
 @dataclass(frozen=True)
@@ -28,7 +30,7 @@ class CloserLook:
     """
 
     confidence: dict[str, Map] = field(default_factory=dict)
-    attention: dict[str, dict[int, Map]] = field(default_factory=dict)
+    attention: dict[str, dict[int, DeepMap]] = field(default_factory=dict)
     epochs: dict[str, dict[int, Map]] = field(default_factory=dict)
 
 
@@ -43,14 +45,18 @@ def read(path: Path, fold: int) -> CloserLook:
     try:
         for name, content in zips.entries(path).items():
             kind, number, item = name.removesuffix(".png").split("/", 2)
-            values = decode_mask(content.read(), name).astype(np.uint8)
+            values = decode_mask(content.read(), name)
             if kind == "confidence":
-                look.confidence[item] = values
+                look.confidence[item] = values.astype(np.uint8)
+            elif kind == "attention":
+                look.attention.setdefault(item, {})[int(number)] = values.astype(np.uint16)
+            elif kind == "epochs":
+                look.epochs.setdefault(item, {})[int(number)] = values.astype(np.uint8)
             else:
-                {"attention": look.attention, "epochs": look.epochs}[kind].setdefault(item, {})[int(number)] = values
+                raise ValueError(f"{name} is none of its pictures")
     except FileNotFoundError:
         raise PipelineError(f"{path.as_posix()}: no such file. Run `dvc repro evaluate@{fold}`.") from None
-    except (DataError, KeyError, ValueError, OSError, zipfile.BadZipFile) as error:
+    except (DataError, ValueError, OSError, zipfile.BadZipFile) as error:
         raise PipelineError(f"{path.as_posix()}: not whole ({error}). Run `dvc repro --force evaluate@{fold}`.") from None
     return look
 
@@ -64,5 +70,5 @@ def _members(look: CloserLook) -> Iterator[tuple[str, bytes]]:
         yield from ((f"epochs/{epoch:05d}/{item}.png", encode_mask(mask)) for epoch, mask in masks.items())
 
 
-def _gray_png(values: Map) -> bytes:
+def _gray_png(values: Map | DeepMap) -> bytes:
     return bytes(cv2.imencode(".png", values)[1])

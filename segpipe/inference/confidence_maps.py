@@ -47,11 +47,11 @@ class ConfidenceMaps:
 
 
 def confidence(image: ScoredImage) -> Map:
-    """The largest probability of each pixel."""
+    """The largest probability of each pixel, times 255."""
     assert image.levels is not None, "confidence is of probabilities"
-    return small_map(image.levels.max(axis=0) / np.float32(LEVELS - 1))
+    return (255 * small(image.levels.max(axis=0) / np.float32(LEVELS - 1))).round().astype(np.uint8)
 
 
-def small_map(values: NDArray[np.floating[Any]]) -> Map:
-    """(H, W) in [0, 1] as whole numbers up to 255, of the shrunk image."""
-    return (255 * shrink_image(values[:, :, None], LONG_SIDE)[:, :, 0]).round().astype(np.uint8)
+def small(values: NDArray[np.floating[Any]]) -> NDArray[np.floating[Any]]:
+    """(H, W), of the shrunk image."""
+    return shrink_image(values[:, :, None], LONG_SIDE)[:, :, 0]

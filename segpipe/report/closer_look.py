@@ -83,7 +83,7 @@ def _pictures(item: str, look: CloserLook, data: Pack) -> Iterator[tuple[str, by
 
 def _attention(item: str, look: CloserLook, data: Pack) -> bytes | None:
     levels = [
-        (stride, values.astype(np.float32) / np.float32(255)) for stride, values in sorted(look.attention.get(item, {}).items())
+        (stride, values.astype(np.float32) / np.float32(65535)) for stride, values in sorted(look.attention.get(item, {}).items())
     ]
     return jpeg(heat_maps(_image(item, data), levels)) if levels else None
 

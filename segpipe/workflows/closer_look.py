@@ -3,6 +3,7 @@
 import re
 from pathlib import Path
 
+import numpy as np
 import torch
 
 from segpipe import paths
@@ -11,8 +12,8 @@ from segpipe.dataset.pack import Pack
 from segpipe.images.resize import shrink_mask
 from segpipe.inference.attention import predict_attention
 from segpipe.inference.attention_maps import has_attention
-from segpipe.inference.closer_look_file import LONG_SIDE, CloserLook, Map
-from segpipe.inference.confidence_maps import ConfidenceMaps, small_map
+from segpipe.inference.closer_look_file import LONG_SIDE, CloserLook, DeepMap, Map
+from segpipe.inference.confidence_maps import ConfidenceMaps, small
 from segpipe.inference.predict import predict_ids
 from segpipe.models import model_file
 from segpipe.models.segmenter import Segmenter
@@ -31,10 +32,10 @@ def look_closer(
     """Of the images in `noted`, which the fold's model, `segmenter`, was scored on."""
     _, worst = extremes.best_and_worst(noted.dice, FOLLOWED)
     followed = list(dict.fromkeys([*worst, *extremes.typical(noted.dice, FOLLOWED)]))
-    attention: dict[str, dict[int, Map]] = {}
+    attention: dict[str, dict[int, DeepMap]] = {}
     for item in followed if has_attention(segmenter) else ():
         maps = predict_attention(segmenter, data.image(item), infer, long_side, device)
-        attention[item] = {stride: small_map(values) for stride, values in maps}
+        attention[item] = {stride: (65535 * small(values)).round().astype(np.uint16) for stride, values in maps}
     return CloserLook(noted.of_the_extremes(), attention, _over_epochs(followed, data, fold, infer, long_side, device))
 
 

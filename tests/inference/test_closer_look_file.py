@@ -11,7 +11,12 @@ from segpipe.inference.closer_look_file import CloserLook
 from segpipe.storage.zips import write_zip
 
 MAP = np.arange(6, dtype=np.uint8).reshape(2, 3)
-LOOK = CloserLook({"a": MAP * 50, "folder/b": MAP}, {"a": {2: MAP * 40, 16: MAP}}, {"folder/b": {3: MAP, 12: MAP[::-1] * 51}})
+DEEP = MAP.astype(np.uint16)
+LOOK = CloserLook(
+    confidence={"a": MAP * 50, "folder/b": MAP},
+    attention={"a": {2: DEEP * 12345, 16: DEEP}},
+    epochs={"folder/b": {3: MAP, 12: MAP[::-1] * 51}},
+)
 
 
 def test_what_was_written_comes_back(tmp_path: Path) -> None:

@@ -122,7 +122,7 @@ def write_closer_look(path: Path, parts: dict[str, str], masks: dict[str, NDArra
     half, early = np.full((16, 20), 128, np.uint8), {2: np.zeros((16, 20), np.uint8)}
     look = CloserLook(
         dict.fromkeys(ids, half),
-        {item: {2: half, 4: half} for item in ids},
+        {item: dict.fromkeys((2, 4), half.astype(np.uint16) * 257) for item in ids},
         {item: early | {4: masks[item]} for item in ids},
     )
     closer_look_file.write(path, look)

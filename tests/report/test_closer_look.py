@@ -41,7 +41,8 @@ def test_a_strip_has_the_truth_and_each_epoch_in_order(tmp_path: Path) -> None:
     truth = data.mask("image01")
     nothing = np.zeros_like(truth)
     look = CloserLook(
-        attention={"image02": {4: nothing, 2: nothing}}, epochs={"image01": {10: truth, 9: nothing}, "image00": {1: nothing}}
+        attention={"image02": dict.fromkeys((4, 2), nothing.astype(np.uint16))},
+        epochs={"image01": {10: truth, 9: nothing}, "image00": {1: nothing}},
     )
     worst, middle, best = closer_look.followed(look, {"image00": 0.5, "image01": 0.25, "image02": 0.75}, data)
     assert [each.id for each in (worst, middle, best)] == ["image01", "image00", "image02"]

@@ -60,5 +60,5 @@ def test_attention_is_looked_at_where_there_is_some(tmp_path: Path, monkeypatch:
     assert {item: list(levels) for item, levels in found.attention.items()} == {"b": [2, 4], "a": [2, 4]}
     wanted = dict(predict_attention(segmenter, data.image("a"), PARAMS.infer, 0, CPU))
     for stride, values in found.attention["a"].items():
-        np.testing.assert_allclose(values / 255, wanted[stride], atol=0.5 / 255 + 1e-6)
+        np.testing.assert_allclose(values / 65535, wanted[stride], atol=1 / 65535)
     assert found.epochs == {"b": {}, "a": {}}
