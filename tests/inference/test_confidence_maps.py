@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 
 import numpy as np
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from segpipe.evaluation import ScoredImage
@@ -28,6 +28,7 @@ def noted(images: Sequence[ScoredImage]) -> ConfidenceMaps:
     return found
 
 
+@example([*range(11)] * 12)
 @given(st.lists(st.integers(0, 10), max_size=150))
 def test_those_that_are_kept_are_the_extremes_of_all(right: list[int]) -> None:
     images = [scored(f"{number:03d}", each) for number, each in enumerate(right)]

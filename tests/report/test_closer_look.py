@@ -42,12 +42,13 @@ def test_a_strip_has_the_truth_and_each_epoch_in_order(tmp_path: Path) -> None:
     nothing = np.zeros_like(truth)
     look = CloserLook(
         attention={"image02": dict.fromkeys((4, 2), nothing.astype(np.uint16))},
-        epochs={"image01": {10: truth, 9: nothing}, "image00": {1: nothing}},
+        epochs={"image01": {11: truth, 10: truth, 9: nothing}, "image00": {1: nothing}},
     )
     worst, middle, best = closer_look.followed(look, {"image00": 0.5, "image01": 0.25, "image02": 0.75}, data)
     assert [each.id for each in (worst, middle, best)] == ["image01", "image00", "image02"]
-    assert list(worst.pictures) == ["truth", "epoch 9", "epoch 10"] and worst.attention is None
-    last = cv2.imdecode(np.frombuffer(worst.pictures["epoch 10"], np.uint8), cv2.IMREAD_COLOR_RGB).astype(int)
-    green = last[:, :, 1] - last[:, :, 0] > 40
-    assert (green == (truth > 0)).mean() > 0.95
+    assert list(worst.pictures) == ["truth", "epoch 9", "epoch 10", "epoch 11"] and worst.attention is None
+    for epoch, green in ((9, False), (10, True), (11, False)):
+        drawn = cv2.imdecode(np.frombuffer(worst.pictures[f"epoch {epoch}"], np.uint8), cv2.IMREAD_COLOR_RGB).astype(int)
+        gained = drawn[:, :, 1] - drawn[:, :, 0] > 40
+        assert (gained == ((truth > 0) & green)).mean() > 0.95
     assert best.pictures == {} and best.attention
