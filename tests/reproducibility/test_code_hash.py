@@ -72,6 +72,7 @@ def test_comments_docstrings_and_blank_lines_change_nothing(copy: Path) -> None:
         ("segpipe/report/templates/page.html", "Segmentation report", "Report", {"stages.report"}),
         ("segpipe/report/templates/macros.html", "{# Small", "{# Little", {"stages.report"}),
         ("segpipe/report/templates/style.css", "15px", "16px", {"stages.report"}),
+        ("segpipe/report/templates/images.js", "const ROWS = 100", "const ROWS = 50", {"stages.report"}),
         ("segpipe/acquire/voc_download.py", "2**32", "2**33", {"stages.download"}),
         ("segpipe/params/schema.py", "ge=10, le=20000", "ge=11, le=20000", set()),
         ("segpipe/params/architectures.py", "ARCHITECTURES = {", 'ARCHITECTURES = {"x": Architecture("X"),', {"stages.report"}),
