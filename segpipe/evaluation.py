@@ -62,10 +62,22 @@ class LabelCheck:
 
 
 @dataclass(frozen=True)
+class ImageScores:
+    """A row of per_image.csv: what one image scored; None where every pixel is ignored, and a Dice where it has no object."""
+
+    id: str
+    dice: float | None
+    pixel_accuracy: float | None
+    wrong: int | None
+    wrong_at_border: int | None
+    loss: float | None
+
+
+@dataclass(frozen=True)
 class FoldResults:
     """One fold, read back. `counts` and `dice` (by image id) hold each part that has images, in the order of per_image.csv.
 
-    `wrong` holds of each part its wrong pixels, and those of them at a border.
+    `images` holds the rows of per_image.csv, by part. `wrong` holds of each part its wrong pixels, and those of them at a border.
     `pixels` holds of each part (3, images, classes): an image's pixels that are of the class, that were given it, and both.
     `history` has a row an epoch, its numbers as they stand in the file. `run` is run.json: the `fingerprint` and the
     `params` of its training, and more. `predictions` says where the PNG of PART/ID lies, and under DOUBT/PART/ID that of doubt.
@@ -82,6 +94,7 @@ class FoldResults:
     wrong: dict[str, tuple[int, int]]
     details: dict[str, Details]
     labels: dict[str, dict[str, LabelCheck]] = field(default_factory=dict)
+    images: dict[str, list[ImageScores]] = field(default_factory=dict)
 
 
 @dataclass
@@ -214,8 +227,9 @@ def read(folder: Path, folds: Sequence[int], parts: dict[str, str], n_classes: i
 def _read_fold(folder: Path, fold: int, parts: dict[str, str], n_classes: int) -> FoldResults:
     try:
         counts = _counts(folder / "counts.csv", n_classes)
-        images = csv_rows(folder / "per_image.csv")
-        dice, wrong, labels = _image_dice(images), _wrong(images), _labels(images)
+        rows = csv_rows(folder / "per_image.csv")
+        images, labels = _images(rows), _labels(rows)
+        dice, wrong = _image_dice(images), _wrong(images)
         history = csv_rows(folder / "history.csv")
         pixels = _pixels(folder / "class_pixels.csv", dice, counts)
         details = _details(folder / "details.json", counts)
@@ -229,7 +243,7 @@ def _read_fold(folder: Path, fold: int, parts: dict[str, str], n_classes: int) -
     wanted = {VAL: set(splits.train_and_validation(parts, fold)[1]), TEST: set(splits.test(parts))}
     if any(set(dice.get(part, {})) != ids for part, ids in wanted.items()):
         raise PipelineError(f"{folder.as_posix()}: its images are not those of data/folds. {_remedy(fold)}")
-    return FoldResults(fold, counts, dice, history, run, predictions, pixels, wrong, details, labels)
+    return FoldResults(fold, counts, dice, history, run, predictions, pixels, wrong, details, labels, images)
 
 
 def _remedy(fold: int, option: str = "") -> str:
@@ -273,21 +287,27 @@ def _details(path: Path, counts: Mapping[str, Confusion]) -> dict[str, Details]:
     return {part: Details.from_json(content[part]) for part in counts}
 
 
-def _wrong(rows: Sequence[Mapping[str, str]]) -> dict[str, tuple[int, int]]:
+def _images(rows: Sequence[Mapping[str, str]]) -> dict[str, list[ImageScores]]:
+    """The images of each part, in the order of the file."""
+    found: dict[str, list[ImageScores]] = {}
+    for row in rows:
+        dice, accuracy, loss = (float(row[name]) if row[name] else None for name in ("dice", "pixel_accuracy", "loss"))
+        wrong, at_border = (int(row[name]) if row[name] else None for name in WRONG)
+        found.setdefault(row["part"], []).append(ImageScores(row["id"], dice, accuracy, wrong, at_border, loss))
+    return found
+
+
+def _wrong(images: Mapping[str, Sequence[ImageScores]]) -> dict[str, tuple[int, int]]:
     """The wrong pixels of each part, and those at a border."""
-    found: dict[str, tuple[int, int]] = {}
-    for row in rows:
-        wrong, at_border = found.get(row["part"], (0, 0))
-        found[row["part"]] = wrong + int(row["wrong"] or 0), at_border + int(row["wrong_at_border"] or 0)
-    return found
+    return {
+        part: (sum(each.wrong or 0 for each in scored), sum(each.wrong_at_border or 0 for each in scored))
+        for part, scored in images.items()
+    }
 
 
-def _image_dice(rows: Sequence[Mapping[str, str]]) -> dict[str, dict[str, float | None]]:
+def _image_dice(images: Mapping[str, Sequence[ImageScores]]) -> dict[str, dict[str, float | None]]:
     """The Dice of each part's images, None where an image has no object."""
-    found: dict[str, dict[str, float | None]] = {}
-    for row in rows:
-        found.setdefault(row["part"], {})[row["id"]] = float(row["dice"]) if row["dice"] else None
-    return found
+    return {part: {each.id: each.dice for each in scored} for part, scored in images.items()}
 
 
 def _labels(rows: Sequence[Mapping[str, str]]) -> dict[str, dict[str, LabelCheck]]:

@@ -28,6 +28,8 @@ SUMMARY = METRICS / "summary.json"
 REPORTS = Path("reports")
 PAGE = REPORTS / "index.html"
 SUSPECTS = REPORTS / "suspects.csv"
+SUMMARY_TEXT = REPORTS / "summary.md"
+PICTURES = REPORTS / "images"
 AUGMENTATION = REPORTS / "augmentation.png"
 
 
@@ -65,3 +67,8 @@ def sites_file(fold: int) -> Path:
 def eval_folder(fold: int) -> Path:
     """data/eval/foldN: what the model of a fold scored."""
     return EVAL / f"fold{fold}"
+
+
+def closer_look_file(fold: int) -> Path:
+    """What the model of a fold makes of a few images beside their classes."""
+    return eval_folder(fold) / "closer_look.zip"

@@ -34,7 +34,7 @@ def test_everything_of_a_fold_is_read(evaluated: Path) -> None:
 
 def test_an_image_without_objects_has_no_dice(evaluated: Path) -> None:
     path = evaluated / "fold0/per_image.csv"
-    path.write_text(re.sub("image00,.*", "image00,,0,0,,,,", path.read_text()))
+    path.write_text(re.sub("image00,.*", "image00,,1.0,0,0,,,,,0.5", path.read_text()))
     assert read(evaluated)[0].dice["test"]["image00"] is None
 
 

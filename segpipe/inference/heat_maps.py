@@ -9,7 +9,6 @@ from numpy.typing import NDArray
 from PIL import Image, ImageDraw, ImageFont
 
 from segpipe.images.overlay import Picture
-from segpipe.inference.attention import Level
 
 SMALLEST, LARGEST = 256, 512
 """Pixels: a panel's longer side is brought between the two, or the captions would not fit, and a photograph fill a wall."""
@@ -21,10 +20,11 @@ NARROWEST = 0.1
 """The colours never stand for less than this: a map that is the same all over shall look it."""
 
 
-def heat_maps(picture: Picture, levels: Sequence[Level]) -> Picture:
+def heat_maps(picture: Picture, levels: Sequence[tuple[int, NDArray[np.float32]]]) -> Picture:
     """(H, W, 3) and maps (H, W) to the panels image | finest level | ... , up to COLUMNS in a row.
 
-    The colours of a level go from its smallest to its largest value, which stand at the ends of the bar below it.
+    Each map comes with the stride of its level. The colours of a level go from its smallest to its largest value, which stand at
+    the ends of the bar below it.
     """
     panels = [_panel(_fitted(picture), "image", None)]
     gray = np.repeat(cv2.cvtColor(_fitted(picture), cv2.COLOR_RGB2GRAY)[:, :, None], 3, axis=2)

@@ -511,6 +511,9 @@ class ExportParams(Section):
 
 class ReportParams(Section):
     n_examples: int = Field(ge=0, le=50, description="best and worst predictions shown, and half of the suspects")
+    n_images: int = Field(
+        ge=0, le=20000, description="worst predictions with a picture in reports/images, for the table of all images"
+    )
 
 
 class TrackingParams(Section):

@@ -15,7 +15,7 @@ from segpipe.images.encode import encode_png
 from segpipe.images.palette import colours
 from segpipe.images.resize import shrink_image, shrink_mask
 from segpipe.params.schema import AugmentParams
-from segpipe.report.examples import jpeg
+from segpipe.report.jpeg import jpeg
 from segpipe.reproducibility.seeds import seed_of
 
 N_IMAGES = 4

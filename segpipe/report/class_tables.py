@@ -10,7 +10,10 @@ from segpipe.dataset.pack import pixel_columns
 from segpipe.record import DatasetInfo
 from segpipe.scores.counts import Confusion, class_scores
 
-MOST_IN_MATRIX = 32
+MOST_IN_MATRIX = 64
+PAIRS = 10
+FEW = 4
+"""Of so many classes the matrix itself can be read at a glance."""
 
 Parts = Mapping[str, Sequence[str]]
 """The ids of the training, validation and test part; empty where there is none."""
@@ -25,6 +28,16 @@ class Cell:
     share: float | None
 
 
+@dataclass(frozen=True)
+class Mistake:
+    """Pixels of a true class that were called another, `predicted`, and their share of the true class."""
+
+    truth: int
+    predicted: int
+    pixels: int
+    share: float
+
+
 def scores(counts: Confusion) -> list[dict[str, float | None]]:
     """Each class's scores, with its share of all pixels as `pixels`."""
     found = class_scores(counts)
@@ -33,10 +46,25 @@ def scores(counts: Confusion) -> list[dict[str, float | None]]:
 
 
 def matrix(counts: Confusion) -> dict[int, list[Cell]]:
-    """The rows of the confusion matrix by true class; of more than 32 classes those with the most pixels, in order of id."""
+    """The rows of the confusion matrix by true class; of more than 64 classes those with the most pixels, in order of id."""
     totals = counts.sum(axis=1)
     shown = sorted(np.argsort(-totals, kind="stable")[:MOST_IN_MATRIX].tolist())
     return {true: [_cell(int(counts[true, seen]), int(totals[true]), seen) for seen in shown] for true in shown}
+
+
+def mistakes(counts: Confusion) -> list[Mistake]:
+    """The ten pairs of classes with the most wrong pixels, the largest first; none where the classes are few."""
+    if len(counts) <= FEW:
+        return []
+    totals = counts.sum(axis=1)
+    wrong = counts - np.diag(np.diag(counts))
+    order = np.argsort(-wrong, axis=None, kind="stable")[:PAIRS]
+    pairs = [divmod(place, len(counts)) for place in order.tolist()]
+    return [
+        Mistake(true, seen, int(wrong[true, seen]), float(wrong[true, seen] / totals[true]))
+        for true, seen in pairs
+        if wrong[true, seen]
+    ]
 
 
 def balance(index: pd.DataFrame, info: DatasetInfo, parts: Parts) -> dict[str, list[int] | list[float]]:

@@ -1,6 +1,7 @@
 """The one page that tells everything about a run. It needs no network, and the same contents give the same bytes."""
 
 import base64
+import hashlib
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -21,9 +22,11 @@ from segpipe.record import DatasetInfo
 from segpipe.report import (
     augment_sheet,
     class_tables,
+    closer_look,
     decisions,
     details,
     examples,
+    image_table,
     intervals,
     learning,
     run_sections,
@@ -47,7 +50,8 @@ class Contents:
     """What the page shows. `headline` is the part it speaks of first, `parts` the first fold's ids by part.
 
     `bounds` are the intervals of the scores, by part, `decided` what each fold's probabilities became classes by. `params`
-    holds the sections of params.yaml that made the run; `best` and `worst` are predictions of the first fold.
+    holds the sections of params.yaml that made the run; `best` and `worst` are predictions of the first fold, and `followed` some
+    of them over the epochs. So many of the worst as `n_pictures` have a picture beside the page.
     """
 
     info: DatasetInfo
@@ -69,6 +73,8 @@ class Contents:
     proof: balance_report.BalanceReport
     data_hash: str
     folds_hash: str
+    n_pictures: int
+    followed: Sequence[closer_look.Followed]
 
 
 def render(contents: Contents) -> str:
@@ -76,6 +82,7 @@ def render(contents: Contents) -> str:
     info, index, results, part = contents.info, contents.index, contents.results, contents.headline
     counts = pooled(results, part)
     template = environment().get_template("page.html")
+    rows = image_table.rows(results)
     return template.render(
         vars(contents)
         | {
@@ -93,9 +100,12 @@ def render(contents: Contents) -> str:
             "classes": list(zip(info.classes, colours(len(info.classes)), strict=True)),
             "class_scores": class_tables.scores(counts),
             "matrix": class_tables.matrix(counts),
+            "mistakes": class_tables.mistakes(counts),
             "captions": examples.CAPTIONS,
             "suspect_captions": suspects.CAPTIONS,
             "wrong": WRONG,
+            "still": closer_look.STILL,
+            "gained": closer_look.GAINED,
             "facts": _facts(index),
             "balance": class_tables.balance(index, info, contents.parts),
             "split_table": balance_report.cells(contents.proof),
@@ -109,6 +119,10 @@ def render(contents: Contents) -> str:
             "decisions": decisions.entries(contents.decided, info.classes),
             "sites": sites.sites(results),
             "machine": run_sections.machine(results),
+            "image_rows": rows,
+            "image_columns": image_table.columns(rows, min(contents.n_pictures, len(rows))),
+            "n_plain_rows": image_table.PLAIN,
+            "script_hash": _script_hash(),
         }
     )
 
@@ -122,6 +136,12 @@ def environment() -> Environment:
     found.filters["exp"] = math.exp
     found.filters["base64"] = lambda content: base64.b64encode(content).decode("ascii")
     return found
+
+
+def _script_hash() -> str:
+    """The script as the page's policy allows it: no other one runs there, whatever a name may hold."""
+    script = environment().get_template("page.js").render()
+    return f"sha256-{base64.b64encode(hashlib.sha256(script.encode()).digest()).decode('ascii')}"
 
 
 def title(model: Mapping[str, Any], info: DatasetInfo) -> str:

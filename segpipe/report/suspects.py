@@ -13,7 +13,8 @@ from segpipe.images import overlay
 from segpipe.images.decode import decode_mask
 from segpipe.images.palette import colours
 from segpipe.images.resize import shrink_image, shrink_mask
-from segpipe.report.examples import LONG_SIDE, jpeg
+from segpipe.inference.closer_look_file import LONG_SIDE
+from segpipe.report.jpeg import jpeg
 from segpipe.storage.csv_table import csv_text
 
 CAPTIONS = ("mask", "prediction")

@@ -24,7 +24,7 @@ VARIANTS: dict[str, tuple[str, ...]] = {
 }
 """Rooms of which a stage runs one file, by the name in params.yaml: a new one beside the old changes no other's hash."""
 
-TEMPLATES = ("templates/*.html", "templates/*.css", "templates/*.md", "templates/*.py")
+TEMPLATES = ("templates/*.html", "templates/*.css", "templates/*.js", "templates/*.md", "templates/*.py")
 """Files beside a module that take part in the hash of whoever imports it, as they are."""
 
 DECIDES_NO_BYTE = {

@@ -14,7 +14,8 @@ from segpipe.dataset.split import folds
 from segpipe.decided import Chosen
 from segpipe.errors import PipelineError
 from segpipe.evaluation import PartTotals, ScoredImage
-from segpipe.inference import scoring, tuning
+from segpipe.inference import closer_look_file, scoring, tuning
+from segpipe.inference.confidence_maps import ConfidenceMaps
 from segpipe.losses import table as losses
 from segpipe.losses.table import Classes
 from segpipe.models.model_file import Card
@@ -24,6 +25,7 @@ from segpipe.scores.counts import CLASS_SCORES, class_scores, mean, scores
 from segpipe.scores.details import PIXELS, ImageFacts
 from segpipe.tracking import mlflow_runs
 from segpipe.training import device as devices
+from segpipe.workflows.closer_look import look_closer
 from segpipe.workflows.own_model import load_own_model
 
 SHOWN = 5
@@ -58,16 +60,21 @@ def evaluate(params: EvaluateKeys, fold: int) -> list[str]:
     model = tuning.Model(segmenter, params.infer, card.long_side, device, card.classes, card.has_background)
     chosen = _chosen(params, model, validation, read)
     scored: dict[str, Iterable[ScoredImage]] = {}
+    noted = {part: ConfidenceMaps(card.has_background) for part in (evaluation.VAL, evaluation.TEST)}
     for part, ids in ((evaluation.VAL, validation), (evaluation.TEST, folds.test(parts))):
         found = scoring.score_images(
             segmenter, read(ids), len(card.classes), loss, params.infer, card.long_side, device, True, chosen.decision
         )
         # Predicted when they are asked for: all of a large set would fill the memory.
-        scored[part] = track(found, f"{part} images", len(ids), after_s=1.0)
+        scored[part] = noted[part].noting(track(found, f"{part} images", len(ids), after_s=1.0))
     folder = paths.eval_folder(fold)
     rules = params.scores
     totals = evaluation.write(folder, scored, card.classes, card.has_background, rules.tolerance, rules.unit, facts)
     decided.write(folder, chosen)
+    # Of the part that the report speaks of.
+    shown = noted[evaluation.TEST if totals[evaluation.TEST].images else evaluation.VAL]
+    look = look_closer(segmenter, shown, data, fold, params.infer, card.long_side, device)
+    closer_look_file.write(paths.closer_look_file(fold), look)
     evaluation.write_origin(folder, fold, card.fingerprint, card.training, paths.history_file(fold))
     said = decided.sentence(chosen, card.classes)
     return [*([said] if said else []), *_tracked(params.tracking.experiment, card, totals), *_class_table(card, totals)]

@@ -4,8 +4,24 @@ from segpipe import decided, evaluation, gate, paths
 from segpipe.dataset import pack
 from segpipe.dataset.split import balance_report, folds
 from segpipe.evaluation import FoldResults
+from segpipe.inference import closer_look_file
 from segpipe.params.stage_keys import ReportKeys
-from segpipe.report import advice, augment_sheet, baseline, doctor_section, examples, intervals, numbers, page, suspects, tables
+from segpipe.report import (
+    advice,
+    augment_sheet,
+    baseline,
+    closer_look,
+    doctor_section,
+    examples,
+    image_table,
+    intervals,
+    numbers,
+    page,
+    picture_files,
+    summary_text,
+    suspects,
+    tables,
+)
 from segpipe.report.page import Contents
 from segpipe.report.run_sections import Exported
 from segpipe.reproducibility import fingerprint
@@ -29,7 +45,10 @@ def report(params: ReportKeys) -> str:
     files.write_text(paths.METRICS / "confusion.csv", tables.confusion(results, classes))
     files.write_text(paths.PAGE, page.render(contents))
     files.write_text(paths.SUSPECTS, suspects.table(contents.suspects, classes, contents.index))
+    files.write_text(paths.SUMMARY_TEXT, summary_text.render(contents))
     files.write_bytes(paths.AUGMENTATION, contents.sheet.png)
+    worst = image_table.rows(results)[: params.report.n_images]
+    picture_files.write(paths.PICTURES, worst, results, pack.open_pack(paths.PREPARED))
     for each in results:
         mlflow_runs.reopen(params.tracking.experiment, each.run["fingerprint"]).file(paths.PAGE, "report")
     print(numbers.table(summary, contents.bounds))
@@ -49,7 +68,8 @@ def gather(params: ReportKeys) -> Contents:
     headline = numbers.headline(results)
     train, validation = folds.train_and_validation(parts, first.fold)
     colours = baseline.colour_dice(data, train, sorted(first.dice[headline]))
-    best, worst = examples.best_and_worst(first, headline, data, params.report.n_examples)
+    look = closer_look_file.read(paths.closer_look_file(first.fold), first.fold)
+    best, worst = examples.best_and_worst(first, headline, data, params.report.n_examples, look.confidence)
     bounds = intervals.of_scores(results, data.index, data.info.has_background)
     return Contents(
         info=data.info,
@@ -71,6 +91,8 @@ def gather(params: ReportKeys) -> Contents:
         proof=balance_report.read(paths.BALANCE_REPORT),
         data_hash=fingerprint.data_hash(paths.PREPARED),
         folds_hash=files.sha256_of(paths.FOLDS),
+        n_pictures=params.report.n_images,
+        followed=closer_look.followed(look, first.dice[headline], data),
     )
 
 

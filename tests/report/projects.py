@@ -18,8 +18,10 @@ from segpipe.dataset.split import folds as splits
 from segpipe.dataset.split.assign import Assignment
 from segpipe.dataset.split.kept_folds import KeptFolds
 from segpipe.decided import Chosen
-from segpipe.evaluation import DOUBT, LABEL, PIXEL_COLUMNS, WRONG, FoldResults
+from segpipe.evaluation import DOUBT, LABEL, PIXEL_COLUMNS, WRONG, FoldResults, ImageScores
 from segpipe.images.encode import encode_gray, encode_mask, encode_png
+from segpipe.inference import closer_look_file
+from segpipe.inference.closer_look_file import CloserLook
 from segpipe.params.decision import ARGMAX
 from segpipe.params.stage_keys import NEVER_A_RESULT, TrainKeys
 from segpipe.scores.border_errors import wrong_pixels
@@ -37,9 +39,11 @@ COLOURS = np.array([[90, 90, 90], [200, 30, 30], [30, 30, 200]], np.uint8)
 HISTORY = ("epoch", "lr", "train_loss", "val_loss", "val_miou", "val_dice")
 
 
-def finished(folder: Path, folds: Sequence[int] = (0,), classes: tuple[str, ...] = CLASSES, n_test: int = 4) -> Path:
-    """A folder as it is after `export`: 12 images of 20 x 16 pixels in two folds and a test part, `folds` trained."""
-    ids = [f"image{number:02d}" for number in range(12)]
+def finished(
+    folder: Path, folds: Sequence[int] = (0,), classes: tuple[str, ...] = CLASSES, n_test: int = 4, n_images: int = 12
+) -> Path:
+    """A folder as it is after `export`: images of 20 x 16 pixels in two folds and a test part, `folds` trained."""
+    ids = [f"image{number:02d}" for number in range(n_images)]
     masks = {item: mask(seed, len(classes)) for seed, item in enumerate(ids)}
     made(folder / "data", {item: (COLOURS[each % 3], each) for item, each in masks.items()}, classes)
     parts = {item: splits.TEST if number < n_test else str(number // 2 % 2) for number, item in enumerate(ids)}
@@ -78,7 +82,7 @@ def mask(seed: int, n_classes: int) -> NDArray[np.uint8]:
 def write_params(folder: Path, folds: Sequence[int], **report: Any) -> None:
     """Our own params.yaml with other folds."""
     params = yaml.safe_load(plain_params.TEXT)
-    params |= {"folds": list(folds), "report": {"n_examples": 2} | report}
+    params |= {"folds": list(folds), "report": {"n_examples": 2, "n_images": 3} | report}
     (folder / "params.yaml").write_text(yaml.safe_dump(params), encoding="utf-8")
 
 
@@ -98,7 +102,8 @@ def write_results(folder: Path, fold: int, parts: dict[str, str], masks: dict[st
             counters[part].add(masks[item], seen, of_each)
             given = given_levels(of_each, masks[item])
             label = [label_quality(given, masks[item]), *(largest_confusion(counts) or ("", "", ""))]
-            rows.append([part, item, image_dice(counts, True), *wrong_pixels(masks[item], seen), *label])
+            scored = [image_dice(counts, True), np.trace(counts) / counts.sum(), *wrong_pixels(masks[item], seen)]
+            rows.append([part, item, *scored, *label, number / 4])
             pictures.append((f"{part}/{item}.png", encode_mask(seen)))
             pictures.append((f"{DOUBT}/{part}/{item}.png", encode_gray(doubt(given))))
     cells = [
@@ -112,10 +117,23 @@ def write_results(folder: Path, fold: int, parts: dict[str, str], masks: dict[st
     decided.write(folder, Chosen(ARGMAX))
     write_json(folder / "details.json", {part: counters[part].details().to_json() for part in totals})
     _csv(folder / "class_pixels.csv", PIXEL_COLUMNS, pixels)
-    _csv(folder / "per_image.csv", ("part", "id", "dice", *WRONG, *LABEL), rows)
+    _csv(folder / "per_image.csv", ("part", "id", "dice", "pixel_accuracy", *WRONG, *LABEL, "loss"), rows)
     _csv(folder / "history.csv", HISTORY, [[epoch, 0.01, 1 / (epoch + 1), 1.5 / (epoch + 2), 0.2, 0.3] for epoch in range(4)])
     write_zip(folder / "predictions.zip", pictures)
+    write_closer_look(folder / "closer_look.zip", parts, masks)
     write_run(folder, fold)
+
+
+def write_closer_look(path: Path, parts: dict[str, str], masks: dict[str, NDArray[np.uint8]]) -> None:
+    """The confidence, the attention and the epochs of the first two images of the part that is spoken of."""
+    ids = [*(splits.test(parts) or splits.train_and_validation(parts, 0)[1])][:2]
+    half, early = np.full((16, 20), 128, np.uint8), {2: np.zeros((16, 20), np.uint8)}
+    look = CloserLook(
+        dict.fromkeys(ids, half),
+        {item: dict.fromkeys((2, 4), half.astype(np.uint16) * 257) for item in ids},
+        {item: early | {4: masks[item]} for item in ids},
+    )
+    closer_look_file.write(path, look)
 
 
 def write_run(folder: Path, fold: int, **more: Any) -> None:
@@ -148,7 +166,10 @@ def results(fold: int, **dice: dict[str, float | None]) -> FoldResults:
     pixels = {part: np.zeros((3, len(images), 2), np.int64) for part, images in dice.items()}
     for each in pixels.values():
         each[:, :1] = np.stack([counts.sum(axis=1), counts.sum(axis=0), np.diag(counts)])[:, None]
-    return FoldResults(fold, dict.fromkeys(dice, counts), dice, history, {}, {}, pixels, {}, {})
+    images = {
+        part: [ImageScores(item, value, 0.5, 10, 5, 0.25) for item, value in scored.items()] for part, scored in dice.items()
+    }
+    return FoldResults(fold, dict.fromkeys(dice, counts), dice, history, {}, {}, pixels, {}, {}, images)
 
 
 def _csv(path: Path, head: Sequence[str], rows: Sequence[Sequence[object]]) -> None:

@@ -6,7 +6,7 @@ import numpy as np
 
 from segpipe.dataset import pack
 from segpipe.report import class_tables
-from segpipe.report.class_tables import Cell
+from segpipe.report.class_tables import Cell, Mistake
 from tests.report.projects import finished
 
 
@@ -24,8 +24,17 @@ def test_a_cell_is_the_share_of_its_true_class() -> None:
 
 
 def test_a_large_matrix_shows_the_classes_with_the_most_pixels_in_order_of_id() -> None:
-    found = class_tables.matrix(np.diag(np.arange(40)))
-    assert list(found) == [cell.predicted for cell in found[8]] == list(range(8, 40))
+    found = class_tables.matrix(np.diag(np.arange(70)))
+    assert list(found) == [cell.predicted for cell in found[6]] == list(range(6, 70))
+
+
+def test_the_largest_mistakes_come_first_with_their_share_of_the_true_class() -> None:
+    counts = np.diag([90, 8, 5, 0, 7])
+    counts[0, 1], counts[1, 2], counts[2, 0] = 10, 2, 10
+    found = class_tables.mistakes(counts)
+    assert found == [Mistake(0, 1, 10, 0.1), Mistake(2, 0, 10, 10 / 15), Mistake(1, 2, 2, 0.2)]
+    assert class_tables.mistakes(counts[:4, :4]) == []
+    assert len(class_tables.mistakes(np.ones((5, 5), np.int64))) == 10
 
 
 def test_balance_is_of_each_part_that_has_images(tmp_path: Path) -> None:

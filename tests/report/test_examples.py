@@ -21,23 +21,11 @@ def shown(content: bytes) -> NDArray[np.uint8]:
     return decoded.astype(np.uint8)
 
 
-def test_the_extremes_come_first_and_ties_go_by_id() -> None:
-    dice = {"e": 0.9, "a": 0.5, "b": 0.1, "c": 0.9, "d": 0.3, "f": None}
-    assert examples.choose(dice, 2) == (["c", "e"], ["b", "d"])
-
-
-def test_no_image_is_both_best_and_worst() -> None:
-    assert examples.choose({"a": 0.1, "b": 0.2, "c": 0.3}, 6) == (["c", "b"], ["a"])
-    assert examples.choose({"a": 0.1}, 6) == (["a"], [])
-    assert examples.choose({"a": None}, 6) == ([], [])
-    assert examples.choose({"a": 0.1, "b": 0.2}, 0) == ([], [])
-
-
 def test_pictures_show_image_truth_prediction_and_errors(tmp_path: Path) -> None:
     folder = finished(tmp_path) / "data"
     data = pack.open_pack(folder / "prepared")
     (fold,) = evaluation.read(folder / "eval", (0,), splits.read(folder / "folds/folds.csv"), 3)
-    best, worst = examples.best_and_worst(fold, "test", data, 2)
+    best, worst = examples.best_and_worst(fold, "test", data, 2, {})
     assert [each.id for each in best] == ["image00", "image01"]
     assert [each.id for each in worst] == ["image03", "image02"]
     assert best[0].dice == 1.0
@@ -54,5 +42,5 @@ def test_large_pictures_are_shrunk(tmp_path: Path, monkeypatch: pytest.MonkeyPat
     data = pack.open_pack(folder / "prepared")
     (fold,) = evaluation.read(folder / "eval", (0,), splits.read(folder / "folds/folds.csv"), 3)
     monkeypatch.setattr(examples, "LONG_SIDE", 10)
-    best, _ = examples.best_and_worst(fold, "test", data, 1)
+    best, _ = examples.best_and_worst(fold, "test", data, 1, {})
     assert shown(best[0].pictures[1]).shape == (8, 10, 3)

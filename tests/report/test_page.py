@@ -1,6 +1,7 @@
 """The page: whole by itself, safe whatever people call things, and complete."""
 
 import dataclasses
+import json
 import re
 from collections.abc import Callable
 from html.parser import HTMLParser
@@ -18,9 +19,21 @@ from segpipe.dataset.split import balance_report
 from segpipe.dataset.split import folds as splits
 from segpipe.decided import Candidate, Chosen
 from segpipe.gate import Form, Gate, Passed
+from segpipe.inference import closer_look_file
 from segpipe.params.decision import Decision, Step
 from segpipe.params.load import load_params
-from segpipe.report import advice, augment_sheet, doctor_section, examples, intervals, numbers, page, run_sections, suspects
+from segpipe.report import (
+    advice,
+    augment_sheet,
+    closer_look,
+    doctor_section,
+    examples,
+    intervals,
+    numbers,
+    page,
+    run_sections,
+    suspects,
+)
 from segpipe.report.run_sections import Exported
 from segpipe.scores.counts import SCORES
 from segpipe.scores.details import DETAIL_SCORES
@@ -30,7 +43,7 @@ HOSTILE = ("background", "<script>alert(1)</script>", '"><img src=x onerror=aler
 FORMS = (Form("as predicted", 4, 1280, 4.77e-06, 0.00025), Form("<new>", 2, 640, 0.0, 0.0))
 SCORED: dict[str, tuple[float | None, float | None]] = {"<score>": (None, 0.25), "dice": (0.5, 0.5000007), "miou": (0.75, 0.75)}
 PASSED = Passed(Gate("test", 4, 40, FORMS, SCORED), {"changed_pixels": 0.0001, "tolerance": 0.001}, 20)
-VOID = {"meta", "link", "img", "br", "path", "use"}
+VOID = {"meta", "link", "img", "br", "path", "use", "input"}
 Change = Callable[..., page.Contents]
 
 
@@ -42,6 +55,7 @@ class Reader(HTMLParser):
         self.tags: list[tuple[str, dict[str, str | None]]] = []
         self.text = ""
         self.open: list[str] = []
+        self.scripts: list[str] = []
         self.feed(html)
         self.close()
         self.text = " ".join(self.text.split())
@@ -51,6 +65,8 @@ class Reader(HTMLParser):
         self.tags.append((tag, dict(attrs)))
         if tag not in VOID:
             self.open.append(tag)
+        if tag == "script":
+            self.scripts.append("")
 
     def handle_startendtag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
         self.tags.append((tag, dict(attrs)))
@@ -60,7 +76,10 @@ class Reader(HTMLParser):
             assert self.open.pop() == tag
 
     def handle_data(self, data: str) -> None:
-        self.text += data
+        if self.open[-1:] == ["script"]:
+            self.scripts[-1] += data
+        else:
+            self.text += data
 
     def values(self, *names: str) -> list[str]:
         return [value for _, attributes in self.tags for name, value in attributes.items() if name in names and value]
@@ -85,7 +104,8 @@ def gathered(folder: Path, folds: tuple[int, ...]) -> page.Contents:
     headline = numbers.headline(results)
     bounds = intervals.of_scores(results, data.index, True)
     train, validation = splits.train_and_validation(parts, folds[0])
-    best, worst = examples.best_and_worst(results[0], headline, data, 2)
+    look = closer_look_file.read(folder / f"data/eval/fold{folds[0]}/closer_look.zip", folds[0])
+    best, worst = examples.best_and_worst(results[0], headline, data, 2, look.confidence)
     return page.Contents(
         info=data.info,
         index=data.index,
@@ -106,6 +126,8 @@ def gathered(folder: Path, folds: tuple[int, ...]) -> page.Contents:
         proof=balance_report.read(folder / "data/folds/proof.json"),
         data_hash="d4ta",
         folds_hash="f01d5",
+        n_pictures=3,
+        followed=closer_look.followed(look, results[0].dice[headline], data),
     )
 
 
@@ -114,7 +136,8 @@ def test_nothing_is_fetched_from_anywhere(contents: page.Contents) -> None:
     reader = Reader(html)
     addresses = reader.values("src", "href", "xlink:href", "srcset", "action", "data", "poster")
     assert len(addresses) > 20
-    assert [address for address in addresses if not address.startswith(("data:", "#"))] == []
+    beside = [f"images/{number:05d}.jpg" for number in (1, 2, 3)]
+    assert [address for address in addresses if not address.startswith(("data:", "#"))] == beside
     assert not re.search(r"https?:|//\w+\.\w|@import|url\((?!#)", re.sub(r"base64,[^\"]*", "", html))
 
 
@@ -128,7 +151,8 @@ def test_every_link_within_the_page_has_its_place_and_no_id_comes_twice(contents
 def test_names_are_text_and_never_markup(contents: page.Contents) -> None:
     reader = Reader(page.render(contents))
     tags = {tag for tag, _ in reader.tags}
-    assert not tags & {"script", "u", "iframe"}
+    assert not tags & {"u", "iframe"}
+    assert reader.scripts == [reader.scripts[0], page.environment().get_template("page.js").render()]
     assert not any(name.startswith("on") for _, attributes in reader.tags for name in attributes)
     assert all(value.startswith("data:image/jpeg;base64,") for value in reader.values("src"))
     for name in (*HOSTILE, "<u>image00", "<b>cpu with AVX2", "torch <i>2", "<new>"):
@@ -161,13 +185,14 @@ def spoken(contents: page.Contents, word: str) -> page.Contents:
         contents,
         advice=[f"{word} is as good as never found"],
         info=dataclasses.replace(contents.info, classes=(word,) * 3),
-        results=[dataclasses.replace(each, run=run, history=history) for each in contents.results],
+        results=[dataclasses.replace(each, run=run, history=history, images=renamed(each, word)) for each in contents.results],
         params={"seed": word, word: {word: word}, "model": contents.params["model"] | {"name": word}},
         best=[dataclasses.replace(each, id=word) for each in contents.best],
         worst=[dataclasses.replace(each, id=word) for each in contents.worst],
         suspects=dataclasses.replace(
             contents.suspects, ranked=[dataclasses.replace(each, id=word) for each in contents.suspects.ranked]
         ),
+        followed=[dataclasses.replace(each, id=word) for each in contents.followed],
         sheet=dataclasses.replace(contents.sheet, preset=word, rows=tuple((word, row) for _, row in contents.sheet.rows)),
         exported=Exported(named(word), 1, word),
         doctor=dataclasses.replace(contents.doctor, warnings=(warning,)),
@@ -175,6 +200,10 @@ def spoken(contents: page.Contents, word: str) -> page.Contents:
         data_hash=word,
         folds_hash=word,
     )
+
+
+def renamed(results: evaluation.FoldResults, word: str) -> dict[str, list[evaluation.ImageScores]]:
+    return {part: [dataclasses.replace(each, id=word) for each in images] for part, images in results.images.items()}
 
 
 NAMING = {
@@ -186,6 +215,9 @@ NAMING = {
     "confusion",
     "predictions",
     "suspects",
+    "evolution",
+    "attention",
+    "images",
     "data",
     "folds",
     "doctor",
@@ -209,8 +241,9 @@ def test_in_every_section_any_name_is_text(contents: page.Contents, word: str) -
     assert [(tag, list(attributes)) for tag, attributes in reader.tags] == [
         (tag, list(attributes)) for tag, attributes in other.tags
     ]
-    found = dict(re.findall(r'<section id="(\w+)">(.*?)</section>', html, re.DOTALL))
+    found = dict(re.findall(r'<section id="(\w+)"[^>]*>(.*?)</section>', html, re.DOTALL))
     assert {name for name, body in found.items() if word in Reader(body).text} == NAMING
+    assert set(json.loads(reader.scripts[0])["id"]) == {word} and "<" not in reader.scripts[0]
 
 
 def test_markup_that_is_not_escaped_is_a_drawing_of_our_own() -> None:
@@ -224,7 +257,7 @@ def test_an_unknown_variable_is_an_error() -> None:
             page.environment().from_string(template).render(chart={})
 
 
-@pytest.mark.parametrize("name", ["macros.html", "results.html", "origins.html", "suspects.html"])
+@pytest.mark.parametrize("name", sorted({path.name for path in page.TEMPLATES.glob("*.html")} - {"page.html"}))
 def test_macros_take_all_that_they_show_as_arguments(name: str) -> None:
     source = (page.TEMPLATES / name).read_text(encoding="utf-8")
     assert find_undeclared_variables(page.environment().parse(source)) == set()

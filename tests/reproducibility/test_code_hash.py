@@ -76,6 +76,7 @@ def test_comments_docstrings_and_blank_lines_change_nothing(copy: Path) -> None:
         ("segpipe/deployment/templates/model_card.md", "# Use", "# How", {"stages.export"}),
         # It is written out with its comments.
         ("segpipe/deployment/templates/predict.py", "# Those of the training", "# The training's", {"stages.export"}),
+        ("segpipe/report/templates/images.js", "const ROWS = 100", "const ROWS = 50", {"stages.report"}),
         ("segpipe/acquire/voc_download.py", "2**32", "2**33", {"stages.download"}),
         ("segpipe/params/schema.py", "ge=10, le=20000", "ge=11, le=20000", set()),
         ("segpipe/params/architectures.py", "ARCHITECTURES = {", 'ARCHITECTURES = {"x": Architecture("X"),', {"stages.report"}),

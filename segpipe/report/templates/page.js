@@ -1,0 +1,3 @@
+{% include "images.js" %}
+
+{% include "confusion.js" %}

@@ -1,0 +1,66 @@
+"""A closer look at a few images of a fold: how sure its model is of them, where it looks, and how it came to see them so."""
+
+import re
+from pathlib import Path
+
+import numpy as np
+import torch
+
+from segpipe import paths
+from segpipe.console.progress import track
+from segpipe.dataset.pack import Pack
+from segpipe.images.resize import shrink_mask
+from segpipe.inference.attention import predict_attention
+from segpipe.inference.attention_maps import has_attention
+from segpipe.inference.closer_look_file import LONG_SIDE, CloserLook, DeepMap, Map
+from segpipe.inference.confidence_maps import ConfidenceMaps, small
+from segpipe.inference.predict import predict_ids
+from segpipe.models import model_file
+from segpipe.models.segmenter import Segmenter
+from segpipe.params.schema import InferParams
+from segpipe.scores import extremes
+
+FOLLOWED = 2
+"""Images of which the attention and the epochs are shown: so many of the worst, and so many typical ones."""
+EPOCHS = 8
+"""Snapshots that are looked at, at most."""
+
+
+def look_closer(
+    segmenter: Segmenter, noted: ConfidenceMaps, data: Pack, fold: int, infer: InferParams, long_side: int, device: torch.device
+) -> CloserLook:
+    """Of the images in `noted`, which the fold's model, `segmenter`, was scored on."""
+    _, worst = extremes.best_and_worst(noted.dice, FOLLOWED)
+    followed = list(dict.fromkeys([*worst, *extremes.typical(noted.dice, FOLLOWED)]))
+    attention: dict[str, dict[int, DeepMap]] = {}
+    for item in followed if has_attention(segmenter) else ():
+        maps = predict_attention(segmenter, data.image(item), infer, long_side, device)
+        attention[item] = {stride: (65535 * small(values)).round().astype(np.uint16) for stride, values in maps}
+    return CloserLook(noted.of_the_extremes(), attention, _over_epochs(followed, data, fold, infer, long_side, device))
+
+
+def _over_epochs(
+    followed: list[str], data: Pack, fold: int, infer: InferParams, long_side: int, device: torch.device
+) -> dict[str, dict[int, Map]]:
+    """The classes of each image after each epoch whose weights were kept, none where only the best one's were."""
+    found: dict[str, dict[int, Map]] = {item: {} for item in followed}
+    for epoch, path in track(_spread(_snapshots(fold)), "snapshots", after_s=1.0):
+        segmenter = model_file.load(path)[0].to(memory_format=torch.channels_last).to(device)
+        for item in followed:
+            classes = predict_ids(segmenter, data.image(item), infer, long_side, device, item)
+            found[item][epoch] = shrink_mask(classes, LONG_SIDE)
+    return found
+
+
+def _snapshots(fold: int) -> list[tuple[int, Path]]:
+    """The snapshots of a fold by epoch, counted from 1."""
+    names = ((re.fullmatch(r"epoch(\d+)\.safetensors", path.name), path) for path in paths.snapshots_folder(fold).glob("*"))
+    return sorted((int(name[1]), path) for name, path in names if name)
+
+
+def _spread(snapshots: list[tuple[int, Path]]) -> list[tuple[int, Path]]:
+    """At most EPOCHS of them, evenly spread, the first and the last among them; none of a single one, which shows no change."""
+    n = len(snapshots)
+    if n <= EPOCHS:
+        return snapshots if n > 1 else []
+    return [snapshots[round(place * (n - 1) / (EPOCHS - 1))] for place in range(EPOCHS)]
