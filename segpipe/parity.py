@@ -162,7 +162,13 @@ def _of_score(name: str, pair: Pair, tolerance: float) -> str:
 def _varied(
     segmenter: Segmenter, exported: Forward, both: Both, card: Card, image: NDArray[Any]
 ) -> Iterator[tuple[str, Tensor, Tensor, Tensor | None]]:
-    """An image in every other form: its name, the logits of torch and of ONNX, and ONNX's labels where it was asked for them."""
+    """An image in every other form: its name, the logits of torch and of ONNX, and ONNX's labels where it was asked for them.
+
+    Of an image that is predicted in tiles anyway it is the upper left: enlarged, the logits of all of it might fill the memory.
+    """
+    side = math.isqrt(card.infer.max_pixels)
+    if image.shape[0] * image.shape[1] > card.infer.max_pixels:
+        image = image[:side, :side]
     height, width = image.shape[:2]
     flips = card.infer.model_copy(update={"flips": "horizontal"})
     forms = {

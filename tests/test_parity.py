@@ -3,6 +3,7 @@
 import copy
 import math
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 
 import numpy as np
 import onnx
@@ -101,6 +102,29 @@ def test_a_fault_in_one_form_is_seen_though_all_others_agree(form: str) -> None:
     assert [each.name for each in found.forms if each.largest_difference > 0.1] == [form]
     with pytest.raises(PipelineError, match=rf"- {form}: a logit differs by up to \d.*, on a;"):
         parity.require(found, LIMITS)
+
+
+def test_the_forms_of_an_image_in_tiles_take_no_more_memory_than_a_part_of_it() -> None:
+    segmenter, card = small()
+    bounded = replace(card, infer=card.infer.model_copy(update={"max_pixels": 4096, "tile": 64}))
+    sizes: list[tuple[int, ...]] = []
+
+    def watched(image: Tensor) -> Tensor:
+        sizes.append(tuple(image.shape))
+        return segmenter(image)
+
+    found = compared(segmenter, bounded, watched, examples((150, 100)), "a")
+    parity.require(found, LIMITS)
+    assert max(n * height * width for n, _, height, width in sizes) <= 4096
+    pixels = {form.name: form.pixels for form in found.forms}
+    assert pixels == {
+        "as predicted": 150 * 100,
+        "smaller": 47 * 47,
+        "larger": 97 * 97,
+        "in tiles": 64 * 64,
+        "with flips": 64 * 64,
+        "three at once": 3 * 36 * 36,
+    }
 
 
 def test_wrong_labels_are_seen_though_the_logits_are_right() -> None:

@@ -169,7 +169,7 @@ def results(fold: int, **dice: dict[str, float | None]) -> FoldResults:
     images = {
         part: [ImageScores(item, value, 0.5, 10, 5, 0.25) for item, value in scored.items()] for part, scored in dice.items()
     }
-    return FoldResults(fold, dict.fromkeys(dice, counts), dice, history, {}, {}, pixels, {}, {}, images)
+    return FoldResults(fold, dict.fromkeys(dice, counts), dice, history, {}, {}, pixels, {}, {}, images=images)
 
 
 def _csv(path: Path, head: Sequence[str], rows: Sequence[Sequence[object]]) -> None:

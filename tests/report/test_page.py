@@ -165,7 +165,7 @@ def named(word: str) -> Passed:
 
 
 def test_the_gate_is_shown_with_its_limits_and_all_that_was_measured(contents: page.Contents) -> None:
-    section = re.search(r'<section id="export">(.*?)</section>', page.render(contents), re.DOTALL)
+    section = re.search(r'<section id="export"[^>]*>(.*?)</section>', page.render(contents), re.DOTALL)
     assert section
     text = Reader(section[1]).text
     assert "ONNX opset20 Compared on4 of 40 test images Limitschanged_pixels 0.0001, tolerance 0.001" in text
