@@ -43,8 +43,8 @@ def test_one_model_by_its_own_probabilities() -> None:
     probabilities = torch.tensor([[0.1, 0.7, 0.5, 0.9], [0.8, 0.3, 0.0, 0.0], [0.1, 0.0, 0.5, 0.1]])[:, None]
     trust = Trust(3, True, 1)
     trust.see_block(probabilities.clamp(min=1e-30).log())
-    # Predicted are 1, 0, 0 (the first of equal ones), 0: class 1 has 0.8 in its pixel, of 1.1 everywhere.
-    assert trust.score() == pytest.approx(2 * 0.8 / (1.1 + 1))
+    # Predicted are 1, 0, 0 (the first of equal ones), 0.
+    assert trust.score() == pytest.approx(0.8)
     nothing = Trust(3, True, 1)
     nothing.see_block(probabilities[:, :, 1:].clamp(min=1e-30).log())
     assert nothing.score() == pytest.approx((0.7 + 0.5 + 0.9) / 3)
@@ -52,9 +52,8 @@ def test_one_model_by_its_own_probabilities() -> None:
 
 def test_one_logit_stands_for_two_classes() -> None:
     trust = Trust(2, True, 1)
-    trust.see_block(torch.tensor([[[2.0, -2.0]]]))
-    share = 1 / (1 + np.exp(-2.0))
-    assert trust.score() == pytest.approx(2 * share / (1 + 1))
+    trust.see_block(torch.tensor([[[2.0, -5.0]]]))
+    assert trust.score() == pytest.approx(1 / (1 + np.exp(-2.0)))
 
 
 @pytest.mark.parametrize("models", [1, 3])
