@@ -44,13 +44,9 @@ def export(params: ExportKeys) -> list[str]:
     fold = params.folds[0]
     data, parts = pack.open_pack(paths.PREPARED), folds.read(paths.FOLDS)
     segmenter, card = load_own_model(fold, data.info)
-<<<<<<< HEAD
     chosen = decided.read(paths.eval_folder(fold), fold)
     card = replace(card, decision=chosen.decision)
-    (results,) = evaluation.read(paths.EVAL, [fold], parts, len(data.info.classes))
-=======
     results = export_card.own_results(card, parts)
->>>>>>> export
     content = onnx_export.to_onnx(segmenter, card)
     forward, _ = onnx_session.from_bytes(content, "the exported model")
     # Images that the model was not trained on.

@@ -20,18 +20,9 @@ LONGEST_LIST = 60
 """Characters of class names in the title; beyond that it says how many there are."""
 
 
-<<<<<<< HEAD
-def facts(card: Card, data: Pack, parts: dict[str, str], results: FoldResults, gate: Gate, onnx: bytes, decision: str) -> Facts:
-    """Of the exported model: its card, the data and folds it was trained on, what evaluate found, the gate, the file itself, and
-    the `decision` in words, "" for argmax.
-
-    Raises PipelineError where the results are those of another training.
-    """
-=======
 def own_results(card: Card, parts: dict[str, str]) -> FoldResults:
     """What evaluate found of the model. Raises PipelineError where there is nothing, or it is of another training."""
     (results,) = evaluation.read(paths.EVAL, [card.fold], parts, len(card.classes))
->>>>>>> export
     if results.run["fingerprint"] != card.fingerprint:
         raise PipelineError(
             f"data/eval/fold{card.fold} has the scores of another training than models/fold{card.fold}. "
@@ -40,8 +31,10 @@ def own_results(card: Card, parts: dict[str, str]) -> FoldResults:
     return results
 
 
-def facts(card: Card, data: Pack, parts: dict[str, str], results: FoldResults, gate: Gate, onnx: bytes) -> Facts:
-    """Of the exported model: its card, the data and folds it was trained on, what evaluate found, the gate, the file itself."""
+def facts(card: Card, data: Pack, parts: dict[str, str], results: FoldResults, gate: Gate, onnx: bytes, decision: str) -> Facts:
+    """Of the exported model: its card, the data and folds it was trained on, what evaluate found, the gate, the file itself, and
+    the `decision` in words, "" for argmax.
+    """
     part = TEST if TEST in results.counts else VAL
     pixels, groups = _counted(results, part, data)
     bounds = score_intervals(pixels, card.has_background, groups)
