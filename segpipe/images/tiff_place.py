@@ -30,11 +30,11 @@ def place_of(file: Path) -> tiff.RawFields:
     return {}
 
 
-def pixel_size(file: Path) -> spacing.Spacing:
-    """Width and height of a pixel in nanometres, of a TIFF of any size; 0 and 0 where it does not say, and for another file."""
+def pixel_size(file: Path) -> spacing.Spacing | None:
+    """Width and height of a pixel in nanometres, of a TIFF of any size; 0 and 0 where it does not say, None for another file."""
     with contextlib.suppress(*BROKEN), _mapped(file) as content:
         return spacing.of_tiff(content, tiff.pages(content)[0])
-    return spacing.UNKNOWN
+    return None
 
 
 @contextlib.contextmanager

@@ -37,6 +37,7 @@ SUFFIXES = {"masks": ".png", "overlays": ".png", "probabilities": ".tif", "label
 KINDS = (*SUFFIXES, "areas")
 USUAL = ("masks", "overlays")
 WORLD = "world"
+"""Where a mask lies, in a file beside it."""
 AREAS, TRUST = "areas.csv", "trust.csv"
 """Tables of all images, made at the end of what was noted of each."""
 AREA_HEAD = ("image", "class", "pixels", "share", "objects", "largest", "mm2", "largest_mm2")
@@ -94,7 +95,7 @@ def find(item: Item, image: Rows, model: Predictor, kinds: Sequence[str]) -> Fou
     """Predicts an image. Raises DataError for one without a prediction, or of which not all that is asked for can be written."""
     card = model.card
     if "labelme" in kinds:
-        if not isinstance(item.image, FileRange):
+        if not _whole_file(item):
             remedy = "Save each page as an image of its own, or predict it without `--write labelme`."
             raise DataError(item.source, "labelme opens no single page of a file", remedy)
         require_opens(image.shape, item.source)
@@ -176,9 +177,9 @@ def _area_rows(found: Found, classes: Sequence[str]) -> list[tuple[object, ...]]
 def _pixel_mm2(item: Item) -> float:
     """The area of a pixel in mm², 0 where the file does not say."""
     file = _whole_file(item)
-    width, height = tiff_place.pixel_size(file) if file else (0, 0)
-    if not width:
-        width, height = pixel_size(item.image.read(), item.source)
+    # A TIFF is not read for it: it may be a large one.
+    known = tiff_place.pixel_size(file) if file else None
+    width, height = known or pixel_size(item.image.read(), item.source)
     return width * height / NM2_PER_MM2
 
 
@@ -200,7 +201,6 @@ def _whole_file(item: Item) -> Path | None:
 
 
 def _image_path(name: str, item: Item, out: Written) -> str:
-    """From the folder of a file of ours to the image, as labelme looks for it."""
+    """From the folder of a file of ours to the image, as labelme looks for it; nothing of a page, to which no path leads."""
     file = _whole_file(item)
-    assert file, "a page has no labelme file"
-    return Path(os.path.relpath(file.absolute(), (out.folder / name).parent.absolute())).as_posix()
+    return Path(os.path.relpath(file.absolute(), (out.folder / name).parent.absolute())).as_posix() if file else ""

@@ -17,6 +17,7 @@ from segpipe.images.decode import decode_mask
 from segpipe.images.tiff_rows import TiffRows
 from segpipe.models import model_file
 from segpipe.models.segmenter import Segmenter
+from segpipe.storage.byte_source import FileRange
 from tests.cli.in_process import segpipe
 from tests.dataset.packs import noise
 from tests.images.tiff_files import Page, Tag, tiff
@@ -185,7 +186,9 @@ def test_a_tiff_that_is_read_by_rows_gives_what_the_same_pixels_give_at_once(
     (tmp_path / "by_rows.tif").write_bytes(tiff(Page(array, 8, rows=16, tags=tags)))
     asked, own = [], TiffRows.__getitem__
     monkeypatch.setattr(TiffRows, "__getitem__", lambda rows, part: asked.append(part) or own(rows, part))
-    command.predict([tmp_path], [tmp_path / "m"], False, tmp_path / "out", [], "cpu")
+    read = FileRange.read
+    monkeypatch.setattr(FileRange, "read", lambda part: pytest.fail("whole") if part.file.suffix == ".tif" else read(part))
+    command.predict([tmp_path], [tmp_path / "m"], False, tmp_path / "out", ["masks", "overlays", "areas"], "cpu")
     assert len(asked) == 3 + 1, "three rows of tiles, and the overlay"
     for kind in ("masks", "overlays"):
         found, wanted = ((tmp_path / "out" / kind / f"{name}.png").read_bytes() for name in ("by_rows", "at_once"))

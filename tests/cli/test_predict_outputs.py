@@ -176,6 +176,10 @@ def test_a_broken_image_and_one_that_is_too_large_for_a_kind_leave_the_rest_of_e
     assert said.endswith("5 images were left out; 1 are in out.")
     assert [row["image"] for row in rows("out/trust.csv")] == ["geo"]
     assert {row["image"] for row in rows("out/areas.csv")} == {"geo"}
+    # Its pages are there already, but for the labelme files.
+    predict("masks", inputs="in/stack.tif", out="pages")
+    with pytest.raises(PipelineError, match="labelme opens no single page of a file"):
+        predict("masks", "labelme", inputs="in/stack.tif", out="pages")
     with pytest.raises(PipelineError, match=r"in/a\.png: probabilities of 3 classes, 28800 bytes, above the limit of 24000"):
         predict("probabilities", out="other")
 
