@@ -69,4 +69,4 @@ def sentence(chosen: Chosen, classes: Sequence[str]) -> str:
     ]
     then = f", then {', '.join(steps)}" if steps else ""
     by = f"; chosen by {chosen.score} on {chosen.images} validation images" if chosen.candidates else ""
-    return f"decision: {rules[decision.rule]}{then}{by}"
+    return f"{rules[decision.rule]}{then}{by}"

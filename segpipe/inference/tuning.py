@@ -25,6 +25,8 @@ from segpipe.scores.intervals import Pixels
 
 MOST_UNITS = 200
 """Images that are left out one by one; of more, several are left out as one."""
+NO_GAIN = (0.0, math.nan)
+"""Of what the others are held against."""
 NOTHING = 1e-12
 """Of a gain: what is left of rounding."""
 THRESHOLDS = tuple(number / 100 for number in range(1, 100))
@@ -143,7 +145,7 @@ def _rule(score: str, model: Model, images: Iterable[WholeImage]) -> tuple[Decis
         rule = replace(plain, rule="threshold", threshold=THRESHOLDS[best])
         found.append((f"threshold {THRESHOLDS[best]:g}", rule, thresholds[best].scores(score)))
     found.append(("dice", rules["dice"], tallies["dice"].scores(score)))
-    gains = [_gain(values, base) for _, _, values in found]
+    gains = [NO_GAIN, *(_gain(values, base) for _, _, values in found[1:])]
     # The first, argmax, where none is surely better.
     chosen = max(range(len(found)), key=lambda number: gains[number][0] if _is_sure(*gains[number]) else 0.0)
     rows = [
@@ -184,7 +186,7 @@ def _classes(
     rows = [
         _candidate(f"{_named(step)}: {model.classes[number]}", values[number], gains[number], number in kept) for number in values
     ]
-    return kept, [_candidate(f"without {_named(step)}", base, (0.0, 0.0), not kept), *rows], count
+    return kept, [_candidate(f"without {_named(step)}", base, NO_GAIN, not kept), *rows], count
 
 
 def _gain(values: NDArray[np.float64], base: NDArray[np.float64]) -> tuple[float, float]:

@@ -77,7 +77,11 @@ def evaluate(params: EvaluateKeys, fold: int) -> list[str]:
     closer_look_file.write(paths.closer_look_file(fold), look)
     evaluation.write_origin(folder, fold, card.fingerprint, card.training, paths.history_file(fold))
     said = decided.sentence(chosen, card.classes)
-    return [*([said] if said else []), *_tracked(params.tracking.experiment, card, totals), *_class_table(card, totals)]
+    return [
+        *([f"decision: {said}"] if said else []),
+        *_tracked(params.tracking.experiment, card, totals),
+        *_class_table(card, totals),
+    ]
 
 
 def _facts(rows: pd.DataFrame, unit: str) -> dict[str, ImageFacts]:

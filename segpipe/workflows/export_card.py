@@ -50,7 +50,7 @@ def facts(card: Card, data: Pack, parts: dict[str, str], results: FoldResults, g
         few=few_images(bounds["dice"]) or "",
         scores=[Score(name, format_score(found[name], bounds[name]), found[name]) for name in SCORES],
         data=_data(data, parts, card.fold),
-        training=[*_training(card), *([f"{decision.capitalize()}."] if decision else [])],
+        training=[*_training(card), *([f"Decision: {decision}."] if decision else [])],
         limits=[*_limits(card, data, part), *_beyond_labels(card)],
         parity=_parity(gate),
         hashes=_hashes(card, onnx),

@@ -173,7 +173,10 @@ def test_what_segpipe_would_refuse_too_is_refused(name: str, exported: Path, tmp
     [
         ({"long_side": 31}, "a.png: larger than what is predicted whole. Use `segpipe predict` instead."),
         ({"infer": {"max_pixels": 24 * 32 - 1}}, "a.png: larger than what is predicted whole. Use `segpipe predict` instead."),
-        ({"infer": {"flips": "all"}}, "model.onnx: its masks are more than the class of the largest logit"),
+        ({"infer": {"flips": "all"}}, "model.onnx: its masks are more than its labels of one view"),
+        ({"infer": {"scales": [1.0, 1.5]}}, "model.onnx: its masks are more than its labels of one view"),
+        ({"decision": {"rule": "dice", "steps": []}}, "model.onnx: its masks are more than its labels of one view"),
+        ({"decision": {"rule": "argmax", "steps": [1]}}, "model.onnx: its masks are more than its labels of one view"),
         ({"infer": {"yet_unknown": 0.4}}, "model.onnx: its masks are more than the class of the largest logit"),
     ],
 )

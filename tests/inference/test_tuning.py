@@ -14,7 +14,7 @@ from segpipe.params.decision import ARGMAX, Decision, Step
 from segpipe.params.schema import DecisionParams, InferParams
 from segpipe.scores.counts import confusion, image_dice, mean, scores
 
-WHOLE = InferParams(max_pixels=10**6, tile=64, overlap=0.25, flips="none")
+WHOLE = InferParams(max_pixels=10**6, tile=64, overlap=0.25, flips="none", scales=(1.0,))
 CPU = torch.device("cpu")
 OPEN = DecisionParams(rule="auto", threshold=0.5, postprocess=(), keep="all", score="dice")
 

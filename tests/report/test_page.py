@@ -89,7 +89,7 @@ class Reader(HTMLParser):
 def contents(tmp_path_factory: pytest.TempPathFactory) -> page.Contents:
     """A run of two folds with hostile names everywhere."""
     folder = finished(tmp_path_factory.mktemp("run"), folds=(0, 1), classes=HOSTILE)
-    tried = (Candidate("argmax", 0.25, 0.0, used=False), Candidate("open 3", 0.5, 0.125, used=True))
+    tried = (Candidate("argmax", 0.25, None, used=False), Candidate("open 3", 0.5, 0.125, used=True))
     decided.write(folder / "data/eval/fold1", Chosen(Decision(steps=(Step("open", 3, (1, 2)),)), "dice", 7, tried))
     write_run(
         folder / "data/eval/fold0", 0, device="<b>cpu", instruction_set="AVX2", versions={"torch": "<i>2"}, params=trained_with()
@@ -296,9 +296,7 @@ def test_the_page_tells_what_there_is(contents: page.Contents) -> None:
 
 def test_a_chosen_decision_is_told_with_what_was_tried(contents: page.Contents) -> None:
     text = Reader(page.render(contents)).text
-    assert (
-        f"decision: the likeliest class, then open 3 ({', '.join(HOSTILE[1:])}); chosen by dice on 7 validation images." in text
-    )
+    assert f"Fold 1: the likeliest class, then open 3 ({', '.join(HOSTILE[1:])}); chosen by dice on 7 validation images." in text
     assert "open 3 0.500 0.125 yes" in " ".join(re.sub(r"(0\.\d{3})", r" \1 ", text).split())
     plain = dataclasses.replace(contents, decided={0: contents.decided[0]})
     assert "No test image was asked" not in Reader(page.render(plain)).text

@@ -1,7 +1,7 @@
 """The class ids of an image as a palette PNG, by the model.onnx beside this file: `python predict.py IMAGE MASK.png`.
 
 It needs onnxruntime, numpy and Pillow, and no segpipe. It predicts whole images of 8 bits, and gray ones of 16. What segpipe
-would shrink, cut into tiles or average over flips is refused, since its mask would be another one.
+would shrink, cut into tiles, average over views or mend afterwards is refused, since its mask would be another one.
 """
 
 import json
@@ -38,9 +38,10 @@ def main(image_file: str, mask_file: str) -> None:
 
 def read(file: str, card: dict[str, Any]) -> np.ndarray:
     """(1, C, H, W) float32 in [0, 1], upright, without alpha. Ends the program where the model would be given something else."""
-    infer = card["infer"]
-    if any(value != "none" for name, value in infer.items() if name not in ("max_pixels", "tile", "overlap")):
-        sys.exit(f"model.onnx: its masks are more than the class of the largest logit ({infer}). {INSTEAD}")
+    infer, decision = card["infer"], card["decision"]
+    views = {name: value for name, value in infer.items() if name not in ("max_pixels", "tile", "overlap")}
+    if views != {"flips": "none", "scales": [1.0]} or decision["rule"] == "dice" or decision["steps"]:
+        sys.exit(f"model.onnx: its masks are more than its labels of one view ({views}, {decision}). {INSTEAD}")
     with Image.open(file) as image:
         deep = image.mode in DEEP
         fits = {(3, 8): GRAY + COLOUR, (1, 8): GRAY, (1, 16): DEEP}.get((card["channels"], card["bits"]), ())
