@@ -20,9 +20,9 @@ class Trust:
         self.n_classes = n_classes
         self.first_object = int(has_background)
         self.pairs = [*combinations(range(n_models), 2)]
-        # Of each model, and of each pair where both say the same.
-        self.own = np.zeros((n_models, n_classes), np.int64)
-        self.common = np.zeros((len(self.pairs), n_classes), np.int64)
+        # Pixels of objects: of each model, and of each pair those where both say the same.
+        self.own = np.zeros(n_models, np.int64)
+        self.common = np.zeros(len(self.pairs), np.int64)
         # Of what is predicted in the end: the pixels of each class, and their probabilities of it.
         self.pixels = np.zeros(n_classes, np.int64)
         self.chosen = np.zeros(n_classes)
@@ -30,33 +30,28 @@ class Trust:
     def see_models(self, logits: Sequence[Tensor]) -> None:
         """What each model gives for the same part of the image, logits (1, K, h, w)."""
         masks = [classes_of(each)[0].cpu().numpy().ravel() for each in logits]
-        for number, mask in enumerate(masks):
-            self.own[number] += np.bincount(mask, minlength=self.n_classes)
-        for number, (one, other) in enumerate(self.pairs):
-            alike = masks[one][masks[one] == masks[other]]
-            self.common[number] += np.bincount(alike, minlength=self.n_classes)
+        objects = [mask >= self.first_object for mask in masks]
+        self.own += [np.count_nonzero(each) for each in objects]
+        self.common += [np.count_nonzero((masks[one] == masks[other]) & objects[one]) for one, other in self.pairs]
 
     def see_block(self, logits: Tensor) -> None:
-        """What is predicted for a part of the image, logits (K, h, w)."""
+        """What is predicted for a part of the image, logits (K, h, w); where several models are seen, they are enough."""
+        if self.pairs:
+            return
         mask = classes_of(logits).cpu().numpy().ravel()
         self.pixels += np.bincount(mask, minlength=self.n_classes)
-        if not self.pairs:
-            probabilities = probabilities_of(logits).amax(dim=0).cpu().numpy().ravel()
-            self.chosen += np.bincount(mask, probabilities, self.n_classes)
+        probabilities = probabilities_of(logits).amax(dim=0).cpu().numpy().ravel()
+        self.chosen += np.bincount(mask, probabilities, self.n_classes)
 
     def score(self) -> float:
-        """From 0 to 1. Of several models the mean Dice of each two of their masks, over the predicted classes of objects.
+        """From 0 to 1. Of several models the mean Dice of each two of their masks; 1 where neither has an object.
 
-        Where they predict none together, over those that any of them finds; none at all is agreement. Of one model the mean
-        probability of the predicted class, over the pixels of objects, or over all where there are none.
+        All classes of objects are taken together, so that some pixels of a class that only one model finds count as so many.
+        Of one model the mean probability of the predicted class, over the pixels of objects, or over all where there are none.
         """
-        is_object = np.arange(self.n_classes) >= self.first_object
-        there = is_object & (self.pixels > 0)
-        if not self.pairs:
-            counted = there if there.any() else slice(None)
-            return float(self.chosen[counted].sum() / self.pixels[counted].sum())
-        there = there if there.any() else is_object & (self.own > 0).any(axis=0)
-        sums = np.stack([self.own[one] + self.own[other] for one, other in self.pairs])[:, there]
-        # Two models that both lack what others find agree on it.
-        dices = np.where(sums > 0, 2 * self.common[:, there] / np.maximum(sums, 1), 1.0)
-        return float(dices.mean()) if there.any() else 1.0
+        if self.pairs:
+            sums = np.array([self.own[one] + self.own[other] for one, other in self.pairs])
+            return float(np.mean(np.where(sums > 0, 2 * self.common / np.maximum(sums, 1), 1.0)))
+        objects = slice(self.first_object, None)
+        counted = objects if self.pixels[objects].any() else slice(None)
+        return float(self.chosen[counted].sum() / self.pixels[counted].sum())

@@ -25,10 +25,9 @@ def agreement(*models: list[list[int]], has_background: bool = True) -> float:
 def test_models_that_agree_and_those_that_do_not() -> None:
     assert agreement([[0, 1, 1, 2]], [[0, 1, 1, 2]]) == 1.0
     assert agreement([[0, 1, 1, 2]], [[0, 0, 0, 0]]) == 0.0
-    # Together they find class 1: 2 x 1 of 3 pixels. Class 2 is in the mask of one, and not of both.
-    assert agreement([[0, 1, 1, 0]], [[0, 1, 0, 2]]) == pytest.approx(2 / 3)
-    # Two of three find class 2, and so do they together: 1, 0 and 0, and of class 1 the same of each two.
-    assert agreement([[0, 1, 1, 2]], [[0, 1, 1, 2]], [[0, 1, 1, 0]]) == pytest.approx((1 + 1 / 3) / 2)
+    # Objects have 2 pixels in each, of which one is the same class in both.
+    assert agreement([[0, 1, 1, 0]], [[0, 1, 0, 2]]) == pytest.approx(2 / 4)
+    assert agreement([[0, 1, 1, 0]], [[0, 1, 2, 0]]) == pytest.approx(2 / 4)
     # The mean of the pairs: 1, 2/3 and 2/3.
     assert agreement([[0, 1, 1, 0]], [[0, 1, 1, 0]], [[0, 1, 0, 0]]) == pytest.approx((1 + 2 / 3 + 2 / 3) / 3)
 
@@ -36,7 +35,7 @@ def test_models_that_agree_and_those_that_do_not() -> None:
 def test_where_no_model_has_an_object_they_agree_and_without_background_all_classes_count() -> None:
     assert agreement([[0, 0, 0, 0]], [[0, 0, 0, 0]]) == 1.0
     assert agreement([[0, 0, 1, 1]], [[0, 0, 0, 1]]) == pytest.approx(2 / 3)
-    assert agreement([[0, 0, 1, 1]], [[0, 0, 0, 1]], has_background=False) == pytest.approx((4 / 5 + 2 / 3) / 2)
+    assert agreement([[0, 0, 1, 1]], [[0, 0, 0, 1]], has_background=False) == pytest.approx(6 / 8)
 
 
 def test_one_model_by_its_own_probabilities() -> None:
