@@ -77,11 +77,8 @@ def evaluate(params: EvaluateKeys, fold: int) -> list[str]:
     closer_look_file.write(paths.closer_look_file(fold), look)
     evaluation.write_origin(folder, fold, card.fingerprint, card.training, paths.history_file(fold))
     said = decided.sentence(chosen, card.classes)
-    return [
-        *([f"decision: {said}"] if said else []),
-        *_tracked(params.tracking.experiment, card, totals),
-        *_class_table(card, totals),
-    ]
+    first = [f"decision: {said}"] if said else []
+    return [*first, *_tracked(params.tracking.experiment, card, totals), *_class_table(card, totals)]
 
 
 def _facts(rows: pd.DataFrame, unit: str) -> dict[str, ImageFacts]:

@@ -123,7 +123,7 @@ def test_the_ids_are_those_of_segpipe_predict_bit_for_bit(
     monkeypatch.chdir(tmp_path)
     kind, write = FITTING[name]
     write(tmp_path / name)
-    predict([Path(name)], [exported / kind / "model.onnx"], False, Path("out"), "cpu", False)
+    predict([Path(name)], [exported / kind / "model.onnx"], False, Path("out"), ["masks"], "cpu")
     predicted = Image.open(next(Path("out/masks").iterdir()))
     wanted = np.asarray(predicted)
     loaded(exported / kind).main(name, "mask.png")
@@ -177,7 +177,7 @@ def test_what_segpipe_would_refuse_too_is_refused(name: str, exported: Path, tmp
         ({"infer": {"scales": [1.0, 1.5]}}, "model.onnx: its masks are more than its labels of one view"),
         ({"decision": {"rule": "dice", "steps": []}}, "model.onnx: its masks are more than its labels of one view"),
         ({"decision": {"rule": "argmax", "steps": [1]}}, "model.onnx: its masks are more than its labels of one view"),
-        ({"infer": {"yet_unknown": 0.4}}, "model.onnx: its masks are more than the class of the largest logit"),
+        ({"infer": {"yet_unknown": 0.4}}, "model.onnx: its masks are more than its labels of one view"),
     ],
 )
 def test_what_it_does_not_do_is_refused(changes: dict[str, Any], reason: str, exported: Path, tmp_path: Path) -> None:
