@@ -97,7 +97,7 @@ def _captured(segmenter: Segmenter, channels: int, bound: float) -> torch.export
     # Two images: torch.export takes a size of 1 for one that never changes. The sides differ, as they will.
     example = torch.zeros(2, channels, 2 * segmenter.stride, 3 * segmenter.stride)
     shapes = {INPUT: {0: free, 2: free, 3: free}}
-    return torch.export.export(WithLabels(segmenter, bound), (example,), dynamic_shapes=shapes, strict=False)
+    return torch.export.export(WithLabels(segmenter, bound).eval(), (example,), dynamic_shapes=shapes, strict=False)
 
 
 def _plain(model: onnx.ModelProto, card: Card) -> bytes:

@@ -26,6 +26,9 @@ STANDS_FOR = {
     "segpipe predict IMAGES --model A.onnx --model B.safetensors": (
         "segpipe predict elsewhere --model models/export/model.onnx --model models/fold0/model.safetensors"
     ),
+    "segpipe predict 'scans/**/*.tif' --write masks --write labelme --write areas": (
+        "segpipe predict 'elsewhere/**/*01.png' --write masks --write labelme --write areas --out chosen"
+    ),
     "segpipe predict IMAGES --folds": "segpipe predict elsewhere --folds",
     # All architectures take half a minute; the slow tests of the command have them.
     "segpipe models": (

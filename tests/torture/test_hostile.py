@@ -19,16 +19,18 @@ import pytest
 import safetensors.torch
 import torch
 
-from segpipe import evaluation
+from segpipe import decided, evaluation
 from segpipe.cli.main import app
 from segpipe.console import command
 from segpipe.dataset import pack
 from segpipe.dataset.split import folds
+from segpipe.decided import Chosen
 from segpipe.evaluation import ScoredImage
 from segpipe.inference import closer_look_file
 from segpipe.inference.closer_look_file import CloserLook
 from segpipe.models import pretrained
 from segpipe.params import edit
+from segpipe.params.decision import ARGMAX
 from segpipe.params.load import load_params
 from segpipe.params.schema import Params
 from segpipe.params.stage_keys import NEVER_A_RESULT, TrainKeys
@@ -479,6 +481,7 @@ def play_training(params: Params) -> None:
     history = folder.parent / "history.csv"
     history.write_text("epoch,train_loss,val_loss,val_miou,val_dice\n0,-0.25,-1e-05,0.5,0.5\n")
     recorded = TrainKeys.of(params).model_dump(exclude=NEVER_A_RESULT, mode="json")
+    decided.write(folder, Chosen(ARGMAX))
     evaluation.write_origin(folder, params.folds[0], "print", {"params": recorded}, history)
     history.unlink()
 

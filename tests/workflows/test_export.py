@@ -32,7 +32,7 @@ from tests.dataset.packs import made, noise
 from tests.inference.cards import sealed, small
 from tests.structure.imports import ROOT
 
-WRITTEN = ("README.md", "gate.json", "model.onnx", "predict.py")
+WRITTEN = ("README.md", "gate.json", "model.onnx", "model.safetensors", "predict.py")
 
 
 class Tracker:
@@ -149,7 +149,7 @@ def test_the_script_beside_it_gives_the_ids_of_predict(quick: None, project: Pat
     export.main()
     for number, size in enumerate(((24, 32), (61, 47))):
         Image.fromarray(noise(90 + number, *size)).save(tmp_path / f"{number}.png")
-    predict([tmp_path / "0.png", tmp_path / "1.png"], [], False, tmp_path / "out", "cpu", False)
+    predict([tmp_path / "0.png", tmp_path / "1.png"], [], False, tmp_path / "out", ["masks"], "cpu")
     spec = importlib.util.spec_from_file_location("deployed", paths.DEPLOYED)
     assert spec and spec.loader
     script = importlib.util.module_from_spec(spec)

@@ -1,0 +1,70 @@
+"""What tiles cost beside the network itself: python -m bench.tiles. The same tiles by the network alone, in turn with it.
+
+Prints for each model the median over rounds of the time of prediction in tiles, divided by that of the network on as many tiles.
+"""
+
+import statistics
+import time
+from collections.abc import Callable
+
+import numpy as np
+import torch
+
+from segpipe.inference.predict import predict_logits
+from segpipe.models.segmenter import Segmenter, n_logits_for
+from segpipe.models.table import build
+from segpipe.params.load import load_params
+from segpipe.params.schema import InferParams
+
+TILE, SIDE, ROUNDS = 512, 1400, 7
+CPU = torch.device("cpu")
+MODELS = (("laplacian_fpn", 5), ("laplacian_fpn", 21), ("unet", 2), ("unet", 21))
+
+
+def main() -> None:
+    params = load_params()
+    torch.set_num_threads(params.threads)
+    infer = InferParams(max_pixels=4096, tile=TILE, overlap=0.25, flips="none", scales=(1.0,))
+    image = np.random.default_rng(0).integers(0, 256, (SIDE, SIDE, 3), np.uint8)
+    for name, classes in MODELS:
+        model = params.model.model_copy(update={"name": name, "weights": "none"})
+        built = build(model, 3, n_logits_for(classes))
+        segmenter = Segmenter(built.network, built.stride, [0.5] * 3, [0.25] * 3).eval().to(memory_format=torch.channels_last)
+        count = tiles(segmenter, infer, image)
+        ratios = [ratio(segmenter, infer, image, count) for _ in range(ROUNDS)]
+        print(f"{name}, {classes} classes, {count} tiles of {TILE}: {statistics.median(ratios):.3f} times the network alone")
+
+
+def tiles(segmenter: Segmenter, infer: InferParams, image: np.ndarray) -> int:  # type: ignore[type-arg]
+    """How many tiles the image is cut into."""
+    seen = []
+
+    def watch(tile: torch.Tensor) -> torch.Tensor:
+        seen.append(tile.shape)
+        return segmenter(tile)
+
+    predict_logits(watch, image, infer, 0, CPU)
+    return len(seen)
+
+
+@torch.inference_mode()
+def ratio(segmenter: Segmenter, infer: InferParams, image: np.ndarray, count: int) -> float:  # type: ignore[type-arg]
+    """One time after the other, so that a busy machine slows both."""
+    one = torch.rand(1, 3, TILE, TILE).contiguous(memory_format=torch.channels_last)
+
+    def network() -> None:
+        for _ in range(count):
+            segmenter(one)
+
+    return seconds(lambda: predict_logits(segmenter, image, infer, 0, CPU)) / seconds(network)
+
+
+def seconds(work: Callable[[], object]) -> float:
+    """How long it takes."""
+    start = time.perf_counter()
+    work()
+    return time.perf_counter() - start
+
+
+if __name__ == "__main__":
+    main()
