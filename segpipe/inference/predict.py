@@ -18,7 +18,7 @@ from segpipe.images.to_tensor import channels_first, unit_values
 from segpipe.images.value_range import as_values
 from segpipe.inference.average import over_views
 from segpipe.inference.postprocess import postprocess
-from segpipe.inference.tiles import blended
+from segpipe.inference.tiles import blended, room_for
 from segpipe.models.decision import by_expected_dice, decide, expected_dice
 from segpipe.models.segmenter import probabilities_of
 from segpipe.params.decision import ARGMAX, Decision
@@ -139,7 +139,7 @@ def _tiled(forward: Forward, image: NDArray[Any], params: InferParams, device: t
     """(H, W, C) to logits (1, K, H, W)."""
     whole: Tensor | None = None
     for rows, columns, logits in blended(forward, image, lambda part: _values(part, device), params):
-        whole = logits.new_empty(1, logits.shape[1], *image.shape[:2]) if whole is None else whole
+        whole = room_for(logits, *image.shape[:2]) if whole is None else whole
         whole[..., rows, columns] = logits
     assert whole is not None, "an image has at least one tile"
     return whole

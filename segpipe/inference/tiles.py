@@ -65,9 +65,17 @@ def _weighed(logits: Tensor, weight: Tensor) -> tuple[Tensor, Tensor]:
 def _rows_of(sums: tuple[Tensor, Tensor], height: int, width: int) -> tuple[Tensor, Tensor]:
     """Room for rows of the whole image's width, laid out in memory as the sums are."""
     logits, weight = sums
-    layout = torch.channels_last if logits.is_contiguous(memory_format=torch.channels_last) else torch.contiguous_format
-    room = logits.new_empty((1, logits.shape[1], height, width)).contiguous(memory_format=layout)
-    return room, weight.new_empty((height, width))
+    return room_for(logits, height, width), weight.new_empty((height, width))
+
+
+def room_for(logits: Tensor, height: int, width: int) -> Tensor:
+    """(1, K, height, width) without values, laid out in memory as (1, K, h, w) logits are: to copy from one layout to the other
+    takes several times as long.
+    """
+    classes = logits.shape[1]
+    if logits.stride(1) == 1 and classes > 1:
+        return logits.new_empty(1, height, width, classes).permute(0, 3, 1, 2)
+    return logits.new_empty(1, classes, height, width)
 
 
 def _with_next(spans: Iterator[slice]) -> list[tuple[slice, int]]:
