@@ -21,7 +21,7 @@ from segpipe.inference.predict import Forward, ids_of, predict_logits, require_f
 from segpipe.params.decision import ARGMAX, Decision, Step
 from segpipe.params.schema import DecisionParams, InferParams
 from segpipe.scores.counts import Confusion, confusion, image_dice
-from segpipe.scores.intervals import Pixels
+from segpipe.scores.intervals import Pixels, nan_mean
 
 MOST_UNITS = 200
 """Images that are left out one by one; of more, several are left out as one."""
@@ -80,8 +80,8 @@ class _Tally:
             return np.where(number > 0, total / np.maximum(number, 1), np.nan)
         left = Pixels(*_without_each(self.pixels[:units]).transpose(1, 0, 2))
         if name == "miou":
-            return _means(left.scores("iou"))
-        return _means(left.scores("dice")[:, 1 if self.has_background else 0 :])
+            return nan_mean(left.scores("iou"))
+        return nan_mean(left.scores("dice")[:, 1 if self.has_background else 0 :])
 
 
 def given(params: DecisionParams, classes: Sequence[str], has_background: bool) -> Decision:
@@ -210,13 +210,6 @@ def _candidate(what: str, values: NDArray[np.float64], gain: tuple[float, float]
 def _without_each(units: NDArray[Any]) -> NDArray[Any]:
     """(units, ...) to (1 + units, ...): the sum of all, and that without each."""
     return units.sum(axis=0) - np.concatenate([np.zeros_like(units[:1]), units])
-
-
-def _means(values: NDArray[np.float64]) -> NDArray[np.float64]:
-    """The mean along the last axis of the values that are no NaN; NaN where none is."""
-    there = ~np.isnan(values)
-    count = there.sum(axis=-1)
-    return np.where(count > 0, np.where(there, values, 0.0).sum(axis=-1) / np.maximum(count, 1), np.nan)
 
 
 def _step(written: str, classes: tuple[int, ...]) -> Step:

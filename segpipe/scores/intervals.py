@@ -97,7 +97,7 @@ def score_intervals(pixels: "Pixels", has_background: bool, groups: Sequence[str
     owned = each.sum_by(units)
     means = {"miou": ("iou", 0)} | {name: (name, first) for name in ("dice", "precision", "recall")}
     found = {name: _of_class_mean(owned, of_class, start, units.name) for name, (of_class, start) in means.items()}
-    dice = _mean(each.scores("dice")[..., first:])
+    dice = nan_mean(each.scores("dice")[..., first:])
     dice_of_images = np.where(np.isnan(dice) & each.seen[..., first:].any(axis=-1), 0.0, dice)
     found["pixel_accuracy"] = _of_ratios(owned.hits.sum(axis=-1), owned.true.sum(axis=-1), units.name)
     found["dice_per_image"] = _of_means(dice_of_images, units)
@@ -224,7 +224,7 @@ def _of_class_mean(owned: Pixels, name: str, first: int, unit: str) -> Interval:
     weights = owned.weights(name)[..., first:]
     # The share of each class that is a unit's: classes weigh alike in the mean, however large they are.
     shares = np.where(np.isnan(wholes), np.nan, _shares(weights))
-    return _of_fold_mean(_mean(wholes), _mean(lefts), _mean(shares), unit)
+    return _of_fold_mean(nan_mean(wholes), nan_mean(lefts), nan_mean(shares), unit)
 
 
 def _of_means(values: Floats, units: _Units, top: float = 1.0) -> Interval:
@@ -242,7 +242,7 @@ def _of_ratios(above: NDArray[Any], below: NDArray[Any], unit: str, top: float =
 def _of_fold_mean(wholes: Floats, left_out: Floats, shares: Floats, unit: str, top: float = 1.0) -> Interval:
     """Of the mean over F folds: (F,) scores, (units, F) the same without each unit and the units' shares in each."""
     weights = np.where(np.isnan(wholes), 0.0, shares).sum(axis=1)
-    return _intervals(_mean(wholes)[None], _mean(left_out)[:, None], weights[:, None], unit, top)[0]
+    return _intervals(nan_mean(wholes)[None], nan_mean(left_out)[:, None], weights[:, None], unit, top)[0]
 
 
 def _shares(weights: NDArray[Any]) -> Floats:
@@ -322,7 +322,7 @@ def _ratio(above: NDArray[np.int64] | Floats, below: NDArray[np.int64] | Floats)
     return np.where(below > 0, above / np.maximum(below, 1), np.nan)
 
 
-def _mean(values: Floats) -> Floats:
+def nan_mean(values: Floats) -> Floats:
     """The mean along the last axis of the values that are no NaN; NaN where none is."""
     there = ~np.isnan(values)
     return _ratio(np.where(there, values, 0.0).sum(axis=-1), there.sum(axis=-1))

@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from segpipe.scores import average_precision, calibration, surface
 from segpipe.scores.average_precision import LevelCounts
 from segpipe.scores.calibration import Reliability
+from segpipe.scores.intervals import nan_mean
 from segpipe.scores.surface import BoundaryCounts, Surfaces
 
 MOST_UNITS = 1000
@@ -99,8 +100,8 @@ class Units:
             "surface_dice": (_each(surface.surface_dice, boundaries)[:, first:], edges[:, first:]),
             "hd95": (_distances(hd95)[:, first:], hd95[:, first:, 1]),
         }
-        without = {name: _mean(values) for name, (values, _) in by_class.items()}
-        shares = {name: _mean(_shares(weights)) for name, (_, weights) in by_class.items()}
+        without = {name: nan_mean(values) for name, (values, _) in by_class.items()}
+        shares = {name: nan_mean(_shares(weights)) for name, (_, weights) in by_class.items()}
         total = reliability.sum(axis=0)
         errors = [calibration.calibration_error(total - own) for own in reliability]
         pixels = reliability[:, :, 0].sum(axis=1)
@@ -139,10 +140,3 @@ def _shares(weights: NDArray[Any]) -> Floats:
 
 def _floats(values: Sequence[float | None]) -> Floats:
     return np.array([np.nan if value is None else value for value in values], np.float64)
-
-
-def _mean(values: Floats) -> Floats:
-    """The mean along the last axis of the values that are no NaN; NaN where none is."""
-    there = ~np.isnan(values)
-    count = there.sum(axis=-1)
-    return np.where(count > 0, np.where(there, values, 0.0).sum(axis=-1) / np.maximum(count, 1), np.nan)

@@ -20,6 +20,7 @@ from safetensors.torch import save_file
 from segpipe.errors import PipelineError
 from segpipe.models.model_file import Card, load, save
 from segpipe.models.segmenter import Segmenter
+from segpipe.params.decision import ARGMAX, Decision, Step
 from segpipe.params.schema import InferParams
 from segpipe.storage.checksummed import KEY
 from tests.models.suite import ROOT, SMALL, images, small
@@ -121,6 +122,15 @@ def test_a_truncated_file(share: float, tmp_path: Path) -> None:
 def test_a_file_of_something_else(content: bytes, tmp_path: Path) -> None:
     (tmp_path / "m.safetensors").write_bytes(content)
     assert "not a model of segpipe, or damaged (" in refused(tmp_path / "m.safetensors")
+
+
+def test_a_card_from_before_decisions_and_scales_decides_by_argmax() -> None:
+    content = json.loads(json.dumps(card().to_dict()))
+    del content["decision"], content["infer"]["scales"], content["infer"]["flips"]
+    assert Card.from_dict(content) == replace(card(), decision=ARGMAX)
+    steps = (Step("open", 3, (1, 2)),)
+    chosen = replace(card(), decision=Decision("dice", 0.5, steps))
+    assert Card.from_dict(json.loads(json.dumps(chosen.to_dict()))) == chosen
 
 
 def test_a_folder(tmp_path: Path) -> None:
