@@ -45,6 +45,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("project", type=Path, help="a project in which `dvc repro train` has run")
     parser.add_argument("--images", type=int, default=10**9, help="validation and test images, at most")
+    parser.add_argument("--apart", action="store_true", help="take groups and near-duplicates for images of their own")
     arguments = parser.parse_args()
     os.chdir(arguments.project)
     data, parts = pack.open_pack(paths.PREPARED), folds.read(paths.FOLDS)
@@ -59,7 +60,10 @@ def main() -> None:
     plain = tuning.Model(members[0][0], card.infer, card.long_side, torch.device("cpu"), card.classes, card.has_background)
     validation = folds.train_and_validation(parts, trained[0])[1][: arguments.images]
     test = folds.test(parts)[: arguments.images]
-    print(f"{len(validation)} validation images, {len(test)} test images")
+    rows = data.index.loc[validation, ["group", "twin"]]
+    alike = {str(item): "" if arguments.apart else group or twin for item, group, twin in rows.itertuples(name=None)}
+    units = len({group or item for item, group in alike.items()})
+    print(f"{len(validation)} validation images, which count as {units}; {len(test)} test images")
     with torch.inference_mode():
         found = {"plain": scored(plain, ARGMAX, read(test))}
         for flips in ("horizontal", "both", "all"):
@@ -69,7 +73,7 @@ def main() -> None:
             model = replace(plain, forward=over_models([each for each, _ in members]))
             found[f"{len(members)} folds"] = scored(model, ARGMAX, read(test))
         for score in SCORES:
-            chosen = tuning.choose(asked(score), plain, lambda _: read(validation))
+            chosen = tuning.choose(asked(score), plain, lambda _: read(validation), alike)
             tell(score, chosen.candidates)
             found[f"decision by {score}"] = scored(plain, chosen.decision, read(test))
     table(found, card.has_background)

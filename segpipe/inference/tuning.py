@@ -4,7 +4,7 @@ Each pass predicts the images anew, so that no more than one of them is in memor
 """
 
 import math
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -24,7 +24,7 @@ from segpipe.scores.counts import Confusion, confusion, image_dice
 from segpipe.scores.intervals import Pixels, nan_mean
 
 MOST_UNITS = 200
-"""Images that are left out one by one; of more, several are left out as one."""
+"""Images, or groups, that are left out one by one; of more, several are left out as one."""
 NO_GAIN = (0.0, math.nan)
 """Of what the others are held against."""
 NOTHING = 1e-12
@@ -52,29 +52,28 @@ class Model:
 
 @dataclass
 class _Tally:
-    """What a candidate scored so far: of each unit (an image, or several where there are many) the right, true and predicted
+    """What a candidate scored so far: of each unit (an image, or those that belong together) the right, true and predicted
     pixels of each class, and the sum of the images' own Dice with their number.
     """
 
     has_background: bool
     pixels: NDArray[np.int64]
     dice: NDArray[np.float64]
-    images: int = 0
+    units: int = 0
 
     @classmethod
     def empty(cls, model: Model) -> "_Tally":
         return cls(model.has_background, np.zeros((MOST_UNITS, 3, len(model.classes)), np.int64), np.zeros((MOST_UNITS, 2)))
 
-    def add(self, counts: Confusion) -> None:
-        unit = self.images % MOST_UNITS
-        self.images += 1
+    def add(self, unit: int, counts: Confusion) -> None:
+        self.units = max(self.units, unit + 1)
         self.pixels[unit] += np.diag(counts), counts.sum(axis=1), counts.sum(axis=0)
         dice = image_dice(counts, self.has_background)
         self.dice[unit] += (0, 0) if dice is None else (dice, 1)
 
     def scores(self, name: str) -> NDArray[np.float64]:
         """(1 + units,) the score, and what it is without each unit; NaN where there is none."""
-        units = min(self.images, MOST_UNITS)
+        units = self.units
         if name == "dice_per_image":
             total, number = _without_each(self.dice[:units]).T
             return np.where(number > 0, total / np.maximum(number, 1), np.nan)
@@ -97,10 +96,13 @@ def is_open(params: DecisionParams) -> bool:
     return params.rule == "auto" or (params.keep == "helpful" and bool(params.postprocess))
 
 
-def choose(params: DecisionParams, model: Model, images: Callable[[str], Iterable[WholeImage]]) -> Chosen:
+def choose(
+    params: DecisionParams, model: Model, images: Callable[[str], Iterable[WholeImage]], groups: Mapping[str, str]
+) -> Chosen:
     """The decision that raises `params.score` most on the images, those of validation; what is in params.yaml where all is said.
 
-    `images` reads them all, once for each time it is called with the words that say what for. Argmax stays, and a step is left
+    `images` reads them all, once for each time it is called with the words that say what for. `groups` names by id what an image
+    belongs to, "" for nothing: frames of one film say as much as one image. Argmax stays, and a step is left
     out, unless the gain is more than twice its standard error over the images. Of equal thresholds the nearest to a half is
     taken. A step is kept for those classes by which it raises the score, one step after another.
     """
@@ -111,17 +113,17 @@ def choose(params: DecisionParams, model: Model, images: Callable[[str], Iterabl
     tried: list[Candidate] = []
     decision = replace(decision, steps=())
     if params.rule == "auto":
-        decision, tried, count = _rule(params.score, model, images("choosing the decision"))
+        decision, tried, count = _rule(params.score, model, _numbered(images("choosing the decision"), groups))
     if params.keep == "all":
         return Chosen(replace(decision, steps=steps), params.score, count, tuple(tried))
     for step in steps:
-        kept, rows, count = _classes(step, decision, params.score, model, images(f"trying {_named(step)}"))
+        kept, rows, count = _classes(step, decision, params.score, model, _numbered(images(f"trying {_named(step)}"), groups))
         tried += rows
         decision = replace(decision, steps=(*decision.steps, replace(step, classes=kept))) if kept else decision
     return Chosen(decision, params.score, count, tuple(tried))
 
 
-def _rule(score: str, model: Model, images: Iterable[WholeImage]) -> tuple[Decision, list[Candidate], int]:
+def _rule(score: str, model: Model, images: Iterable[tuple[int, WholeImage]]) -> tuple[Decision, list[Candidate], int]:
     """The best rule, all that were tried, and the number of images."""
     n_classes = len(model.classes)
     plain = replace(ARGMAX, has_background=model.has_background)
@@ -129,12 +131,12 @@ def _rule(score: str, model: Model, images: Iterable[WholeImage]) -> tuple[Decis
     tallies = {name: _Tally.empty(model) for name in rules}
     thresholds = [_Tally.empty(model) for _ in THRESHOLDS] if n_classes == 2 else []
     count = 0
-    for image in images:
+    for unit, image in images:
         logits = model.logits(image)
         for name, rule in rules.items():
-            tallies[name].add(confusion(image.mask, ids_of(logits, rule), n_classes))
+            tallies[name].add(unit, confusion(image.mask, ids_of(logits, rule), n_classes))
         for tally, counts in zip(thresholds, _by_threshold(logits, image.mask) if thresholds else (), strict=True):
-            tally.add(counts)
+            tally.add(unit, counts)
         count += 1
     base = tallies["argmax"].scores(score)
     found = [("argmax", plain, base)]
@@ -167,17 +169,17 @@ def _by_threshold(logits: Tensor, mask: NDArray[np.uint8]) -> Iterator[Confusion
 
 
 def _classes(
-    step: Step, decision: Decision, score: str, model: Model, images: Iterable[WholeImage]
+    step: Step, decision: Decision, score: str, model: Model, images: Iterable[tuple[int, WholeImage]]
 ) -> tuple[tuple[int, ...], list[Candidate], int]:
     """The classes for which a step raises the score, each against the decision so far; all that was tried; the images."""
     before, after, count = _Tally.empty(model), {number: _Tally.empty(model) for number in step.classes}, 0
-    for image in images:
+    for unit, image in images:
         ids = ids_of(model.logits(image), decision)
         counts = confusion(image.mask, ids, len(model.classes))
-        before.add(counts)
+        before.add(unit, counts)
         for number, tally in after.items():
             changed = applied(ids, step, number, model.has_background)
-            tally.add(counts if changed is ids else confusion(image.mask, changed, len(model.classes)))
+            tally.add(unit, counts if changed is ids else confusion(image.mask, changed, len(model.classes)))
         count += 1
     base = before.scores(score)
     values = {number: tally.scores(score) for number, tally in after.items()}
@@ -187,6 +189,14 @@ def _classes(
         _candidate(f"{_named(step)}: {model.classes[number]}", values[number], gains[number], number in kept) for number in values
     ]
     return kept, [_candidate(f"without {_named(step)}", base, NO_GAIN, not kept), *rows], count
+
+
+def _numbered(images: Iterable[WholeImage], groups: Mapping[str, str]) -> Iterator[tuple[int, WholeImage]]:
+    """Each image with the number of its unit: its group, or itself."""
+    places: dict[str, int] = {}
+    for image in images:
+        # A name of its own, which no group can have.
+        yield places.setdefault(groups.get(image.id) or f"\0{image.id}", len(places)) % MOST_UNITS, image
 
 
 def _gain(values: NDArray[np.float64], base: NDArray[np.float64]) -> tuple[float, float]:

@@ -58,7 +58,7 @@ def evaluate(params: EvaluateKeys, fold: int) -> list[str]:
         return loader.whole_image_loader(loader.WholeImages(data, ids), params.runtime.workers)
 
     model = tuning.Model(segmenter, params.infer, card.long_side, device, card.classes, card.has_background)
-    chosen = _chosen(params, model, validation, read)
+    chosen = _chosen(params, model, validation, read, _alike(data.index.loc[validation]))
     scored: dict[str, Iterable[ScoredImage]] = {}
     noted = {part: ConfidenceMaps(card.has_background) for part in (evaluation.VAL, evaluation.TEST)}
     for part, ids in ((evaluation.VAL, validation), (evaluation.TEST, folds.test(parts))):
@@ -96,8 +96,17 @@ def _facts(rows: pd.DataFrame, unit: str) -> dict[str, ImageFacts]:
     return {item: ImageFacts(group, (high / NANOMETRES, wide / NANOMETRES)) for item, group, high, wide in columns}
 
 
+def _alike(rows: pd.DataFrame) -> dict[str, str]:
+    """What each image belongs to: its group, else the near-duplicates that it is one of, "" for none."""
+    return {str(item): group or twin for item, group, twin in rows[["group", "twin"]].itertuples(name=None)}
+
+
 def _chosen(
-    params: EvaluateKeys, model: tuning.Model, ids: Sequence[str], read: Callable[[Sequence[str]], Iterable[WholeImage]]
+    params: EvaluateKeys,
+    model: tuning.Model,
+    ids: Sequence[str],
+    read: Callable[[Sequence[str]], Iterable[WholeImage]],
+    groups: Mapping[str, str],
 ) -> Chosen:
     """Raises PipelineError for a rule that is not for so many classes, and where there is no image to choose by."""
     wanted = params.decision
@@ -108,7 +117,7 @@ def _chosen(
     if tuning.is_open(wanted) and not ids:
         raise PipelineError("decision: auto and helpful go by validation images, and there are none. Write argmax and all.")
     with torch.inference_mode():
-        return tuning.choose(wanted, model, lambda what: track(read(ids), what, len(ids), after_s=1.0))
+        return tuning.choose(wanted, model, lambda what: track(read(ids), what, len(ids), after_s=1.0), groups)
 
 
 def _tracked(experiment: str, card: Card, totals: Mapping[str, PartTotals]) -> list[str]:

@@ -57,7 +57,7 @@ def score_of(decision: Decision, name: str, found: tuning.Model) -> float | None
 @pytest.mark.parametrize("score", ["dice", "miou", "dice_per_image"])
 def test_a_timid_model_gets_a_lower_threshold(score: str) -> None:
     params = OPEN.model_copy(update={"score": score})
-    chosen = choose(params, model(), lambda _: images())
+    chosen = choose(params, model(), lambda _: images(), {})
     # exp(-4) / (1 + exp(-4)) is 0.018: the nearest of the grid is 0.02.
     assert chosen.decision == Decision("threshold", 0.02)
     assert {each.what for each in chosen.candidates} == {"argmax", "threshold 0.02", "dice"}
@@ -71,7 +71,7 @@ def test_argmax_stays_where_nothing_is_better() -> None:
     def right(image: Tensor) -> Tensor:
         return (image[:, :1] - 0.5) * 100
 
-    chosen = choose(OPEN, model(right), lambda _: images())
+    chosen = choose(OPEN, model(right), lambda _: images(), {})
     assert chosen.decision == ARGMAX
     assert chosen.candidates[0].score == 1
 
@@ -82,7 +82,7 @@ def test_nothing_is_read_where_params_say_all() -> None:
 
     params = OPEN.model_copy(update={"rule": "threshold", "threshold": 0.3, "postprocess": ("fill_holes", "remove_small 9")})
     steps = (Step("fill_holes", 0, (1,)), Step("remove_small", 9, (1,)))
-    assert choose(params, model(), refuse) == Chosen(Decision("threshold", 0.3, steps))
+    assert choose(params, model(), refuse, {}) == Chosen(Decision("threshold", 0.3, steps))
 
 
 def test_steps_are_kept_for_the_classes_that_they_help() -> None:
@@ -97,7 +97,7 @@ def test_steps_are_kept_for_the_classes_that_they_help() -> None:
     three = [WholeImage(name, np.zeros((24, 24, 1), np.uint8), truth) for name in "abc"]
     params = OPEN.model_copy(update={"rule": "argmax", "keep": "helpful", "postprocess": ("remove_small 4", "open 3")})
     found = model(lambda _: logits, ("background", "one", "two"))
-    chosen = choose(params, found, lambda _: three)
+    chosen = choose(params, found, lambda _: three, {})
     assert chosen.decision.steps == (Step("remove_small", 4, (1,)),)
     assert [(each.what, each.used) for each in chosen.candidates] == [
         ("without remove_small 4", False),
@@ -122,11 +122,19 @@ def test_a_gain_of_one_image_among_many_is_chance() -> None:
     images = [WholeImage(str(n), np.full((24, 24, 1), 255 * (n == 0), np.uint8), truth) for n in range(10)]
     found = model(lambda image: logits[int(image.max())])
     params = OPEN.model_copy(update={"rule": "argmax", "keep": "helpful", "postprocess": ("remove_small 4",)})
-    chosen = choose(params, found, lambda _: images)
+    chosen = choose(params, found, lambda _: images, {})
     without, step = chosen.candidates
     assert step.score is not None and without.score is not None and step.error is not None
     assert step.error < step.score - without.score < 2 * step.error
     assert not step.used and not chosen.decision.steps
+
+
+def test_frames_of_one_film_are_one_image() -> None:
+    params, found = OPEN.model_copy(update={"score": "dice"}), model()
+    assert choose(params, found, lambda _: images(), {}).decision.rule == "threshold"
+    assert choose(params, found, lambda _: images(), {f"image{n}": "film" for n in range(3)}).decision == ARGMAX
+    two = choose(params, found, lambda _: images(), {"image0": "film", "image1": "film"})
+    assert two.decision.rule == "threshold" and two.images == 3
 
 
 def test_images_in_tiles_are_decided_as_whole_ones() -> None:
