@@ -8,6 +8,13 @@ import psutil
 KINDS = ("wall", "cpu")
 
 
+def seconds(work: Callable[[], object]) -> float:
+    """What one call takes by the clock on the wall."""
+    start = time.perf_counter()
+    work()
+    return time.perf_counter() - start
+
+
 def since_start(kind: str, threads: int) -> Callable[[], float]:
     """A function that gives the seconds since this process was started, imports and all.
 

@@ -24,7 +24,6 @@ import sys
 import tempfile
 import threading
 import time
-from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 
@@ -32,6 +31,7 @@ import numpy as np
 import yaml
 from PIL import Image, ImageDraw
 
+from bench.clock import seconds
 from segpipe.annotations import convert
 from segpipe.dataset import pack
 from segpipe.images.palette import flat_palette
@@ -252,12 +252,6 @@ def with_labelme(source: Path, names: list[str], out: Path) -> None:
         ids, _ = utils.shapes_to_label(picture.shape, content.shapes, ids_of)
         imgviz.io.imsave(out / "images" / f"{path.stem}.jpg", picture)
         imgviz.io.lblsave(out / "masks" / f"{path.stem}.png", ids.astype(np.uint8))
-
-
-def seconds(work: Callable[[], object]) -> float:
-    start = time.perf_counter()
-    work()
-    return time.perf_counter() - start
 
 
 def report(what: str, ratios: list[float]) -> None:

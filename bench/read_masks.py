@@ -6,13 +6,12 @@ Run in the repository: python bench/read_masks.py [ROUNDS]. One core; a mask of 
 import io
 import statistics
 import sys
-import time
-from collections.abc import Callable
 
 import cv2
 import numpy as np
 from PIL import Image
 
+from bench.clock import seconds
 from segpipe.annotations.formats.masks import codes as mask_codes
 
 SIDE = 3464
@@ -60,12 +59,6 @@ def encoded(picture: np.ndarray) -> bytes:
     stream = io.BytesIO()
     Image.fromarray(picture).save(stream, "PNG")
     return stream.getvalue()
-
-
-def seconds(work: Callable[[], object]) -> float:
-    start = time.perf_counter()
-    work()
-    return time.perf_counter() - start
 
 
 if __name__ == "__main__":

@@ -4,12 +4,11 @@ Prints for each model the median over rounds of the time of prediction in tiles,
 """
 
 import statistics
-import time
-from collections.abc import Callable
 
 import numpy as np
 import torch
 
+from bench.clock import seconds
 from segpipe.inference.predict import predict_logits
 from segpipe.models.segmenter import Segmenter, n_logits_for
 from segpipe.models.table import build
@@ -56,13 +55,6 @@ def ratio(segmenter: Segmenter, infer: InferParams, image: np.ndarray, seen: lis
             segmenter(tile)
 
     return seconds(lambda: predict_logits(segmenter, image, infer, 0, CPU)) / seconds(network)
-
-
-def seconds(work: Callable[[], object]) -> float:
-    """How long it takes."""
-    start = time.perf_counter()
-    work()
-    return time.perf_counter() - start
 
 
 if __name__ == "__main__":

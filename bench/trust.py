@@ -104,7 +104,7 @@ def of_image(model: Predictor, found: Predicted, truth: Image) -> dict[str, floa
     dice = image_dice(confusion(truth, found.ids, len(model.classes)), model.card.has_background)
     objects = found.ids >= int(model.card.has_background)
     largest = found.probabilities.max(axis=0)
-    single = Trust(len(model.classes), model.card.has_background, 1)
+    single = Trust(len(model.classes), model.card.has_background, 1, model.card.decision)
     single.see_block(torch.from_numpy(found.probabilities).log())
     scores = {
         "mean probability, objects": single.score(),

@@ -10,6 +10,7 @@ from segpipe.evaluation import ScoredImage
 from segpipe.images.resize import shrink_image
 from segpipe.inference.closer_look_file import LONG_SIDE, Map
 from segpipe.scores import extremes
+from segpipe.scores.calibration import confidence_of
 from segpipe.scores.counts import image_dice
 from segpipe.scores.levels import LEVELS
 
@@ -47,9 +48,10 @@ class ConfidenceMaps:
 
 
 def confidence(image: ScoredImage) -> Map:
-    """The largest probability of each pixel, times 255."""
+    """The probability of the class that each pixel was called, times 255: not the largest one where a decision says otherwise."""
     assert image.levels is not None, "confidence is of probabilities"
-    return (255 * small(image.levels.max(axis=0) / np.float32(LEVELS - 1))).round().astype(np.uint8)
+    called = confidence_of(image.levels, image.prediction)
+    return (255 * small(called / np.float32(LEVELS - 1))).round().astype(np.uint8)
 
 
 def small(values: NDArray[np.floating[Any]]) -> NDArray[np.floating[Any]]:

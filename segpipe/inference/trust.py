@@ -6,18 +6,21 @@ from itertools import combinations
 import numpy as np
 from torch import Tensor
 
+from segpipe.models.decision import decide
 from segpipe.models.segmenter import classes_of, probabilities_of
+from segpipe.params.decision import Decision
 
 
 class Trust:
     """What is counted of one image while it is predicted: sums a class, so that an image in tiles is never there at once.
 
     With several models, the Dice of each two of their masks. Tiles that overlap, and flipped views, count as often as they are
-    seen, at the size at which the models see them. With one, the probabilities of what it predicts.
+    seen, at the size at which the models see them. With one, the probabilities of what it predicts by the `decision`, as far as
+    that looks at a pixel alone.
     """
 
-    def __init__(self, n_classes: int, has_background: bool, n_models: int) -> None:
-        self.n_classes = n_classes
+    def __init__(self, n_classes: int, has_background: bool, n_models: int, decision: Decision) -> None:
+        self.n_classes, self.decision = n_classes, decision
         self.first_object = int(has_background)
         self.pairs = [*combinations(range(n_models), 2)]
         # Pixels of objects: of each model, and of each pair those where both say the same.
@@ -38,9 +41,10 @@ class Trust:
         """What is predicted for a part of the image, logits (K, h, w); where several models are seen, they are enough."""
         if self.pairs:
             return
-        mask = classes_of(logits).cpu().numpy().ravel()
+        called = decide(logits, self.decision)
+        mask = called.cpu().numpy().ravel()
         self.pixels += np.bincount(mask, minlength=self.n_classes)
-        probabilities = probabilities_of(logits).amax(dim=0).cpu().numpy().ravel()
+        probabilities = probabilities_of(logits).gather(0, called[None].long())[0].cpu().numpy().ravel()
         self.chosen += np.bincount(mask, probabilities, self.n_classes)
 
     def score(self) -> float:

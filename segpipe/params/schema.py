@@ -485,9 +485,8 @@ class DecisionParams(Section):
     def _steps(self) -> Self:
         problems = [
             f"postprocess: {SHORT.repr(step)} is no step. Write open N, close N, fill_holes, remove_small N or keep_largest, "
-            f"N a number of pixels, such as {example}."
+            "N a number of pixels, such as remove_small 64."
             for step in self.postprocess
-            for example in ["remove_small 64"]
             if not re.fullmatch(r"fill_holes|keep_largest|(open|close) [1-9]\d?|remove_small [1-9]\d{0,8}", step)
         ]
         if problems:

@@ -56,7 +56,8 @@ def _of_details(results: Sequence[FoldResults], part: str, has_background: bool,
     """Of the scores that are more than sums of pixels: their units are those that evaluate left out, one after another."""
     left_out = [each.details[part].left_out for each in results]
     # A unit is known by its first image, which all folds that predicted it share.
-    names = [[[*each.dice[part]][number] for number in found.images] for each, found in zip(results, left_out, strict=True)]
+    ids = [[*each.dice[part]] for each in results]
+    names = [[of_fold[number] for number in found.images] for of_fold, found in zip(ids, left_out, strict=True)]
     places = {name: place for place, name in enumerate(dict.fromkeys(name for of_fold in names for name in of_fold))}
     wholes = [each.details[part].scores(has_background) for each in results]
     found = {}

@@ -5,13 +5,13 @@ from collections.abc import Iterable, Iterator, Sequence
 
 from segpipe.evaluation import TEST, VAL
 from segpipe.report import class_tables, intervals, page
+from segpipe.report.image_table import WORDS
 from segpipe.report.numbers import COLOUR, pooled
 from segpipe.report.page import Contents
 from segpipe.scores.counts import SCORES
 from segpipe.scores.details import DETAIL_SCORES
 from segpipe.scores.intervals import Interval
 
-WORDS = {TEST: "test", VAL: "validation"}
 MEANING = re.compile(r"[^\w\s.,;:%()/'=+-]|_")
 """What may mean something to Markdown, or to HTML in it."""
 LEADING = re.compile(r"([@#:])(?=\S)")

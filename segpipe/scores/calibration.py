@@ -22,11 +22,16 @@ Reliability = NDArray[np.int64]
 
 def reliability(levels: Levels, truth: NDArray[np.uint8], prediction: NDArray[np.uint8]) -> Reliability:
     """(K, H, W) levels, (H, W) true and predicted class ids of one image to its counts; ignored pixels are left out."""
-    confidence = np.take_along_axis(levels, prediction[None].astype(np.intp), axis=0)[0]
+    confidence = confidence_of(levels, prediction)
     every = histogram(confidence[truth != IGNORE], LEVELS)
     # A prediction is never IGNORE.
     right = histogram(confidence[truth == prediction], LEVELS)
     return np.stack([_by_bin(every), _by_bin(right), _by_bin(every * np.arange(LEVELS))], axis=1)
+
+
+def confidence_of(levels: Levels, prediction: NDArray[np.uint8]) -> NDArray[np.uint16]:
+    """(H, W) the level of the class that each pixel was predicted as."""
+    return np.take_along_axis(levels, prediction[None].astype(np.intp), axis=0)[0]
 
 
 def _by_bin(by_level: NDArray[np.int64]) -> NDArray[np.int64]:

@@ -17,6 +17,7 @@ from segpipe.inference.confidence_maps import ConfidenceMaps, small
 from segpipe.inference.predict import predict_ids
 from segpipe.models import model_file
 from segpipe.models.segmenter import Segmenter
+from segpipe.params.decision import Decision
 from segpipe.params.schema import InferParams
 from segpipe.scores import extremes
 
@@ -27,27 +28,34 @@ EPOCHS = 8
 
 
 def look_closer(
-    segmenter: Segmenter, noted: ConfidenceMaps, data: Pack, fold: int, infer: InferParams, long_side: int, device: torch.device
+    segmenter: Segmenter,
+    noted: ConfidenceMaps,
+    data: Pack,
+    fold: int,
+    infer: InferParams,
+    long_side: int,
+    device: torch.device,
+    decision: Decision,
 ) -> CloserLook:
-    """Of the images in `noted`, which the fold's model, `segmenter`, was scored on."""
+    """Of the images in `noted`, which the fold's model, `segmenter`, was scored on by this decision."""
     _, worst = extremes.best_and_worst(noted.dice, FOLLOWED)
     followed = list(dict.fromkeys([*worst, *extremes.typical(noted.dice, FOLLOWED)]))
     attention: dict[str, dict[int, DeepMap]] = {}
     for item in followed if has_attention(segmenter) else ():
         maps = predict_attention(segmenter, data.image(item), infer, long_side, device)
         attention[item] = {stride: (65535 * small(values)).round().astype(np.uint16) for stride, values in maps}
-    return CloserLook(noted.of_the_extremes(), attention, _over_epochs(followed, data, fold, infer, long_side, device))
+    return CloserLook(noted.of_the_extremes(), attention, _over_epochs(followed, data, fold, infer, long_side, device, decision))
 
 
 def _over_epochs(
-    followed: list[str], data: Pack, fold: int, infer: InferParams, long_side: int, device: torch.device
+    followed: list[str], data: Pack, fold: int, infer: InferParams, long_side: int, device: torch.device, decision: Decision
 ) -> dict[str, dict[int, Map]]:
     """The classes of each image after each epoch whose weights were kept, none where only the best one's were."""
     found: dict[str, dict[int, Map]] = {item: {} for item in followed}
     for epoch, path in track(_spread(_snapshots(fold)), "snapshots", after_s=1.0):
         segmenter = model_file.load(path)[0].to(memory_format=torch.channels_last).to(device)
         for item in followed:
-            classes = predict_ids(segmenter, data.image(item), infer, long_side, device, item)
+            classes = predict_ids(segmenter, data.image(item), infer, long_side, device, item, decision)
             found[item][epoch] = shrink_mask(classes, LONG_SIDE)
     return found
 

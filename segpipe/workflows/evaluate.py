@@ -73,7 +73,7 @@ def evaluate(params: EvaluateKeys, fold: int) -> list[str]:
     decided.write(folder, chosen)
     # Of the part that the report speaks of.
     shown = noted[evaluation.TEST if totals[evaluation.TEST].images else evaluation.VAL]
-    look = look_closer(segmenter, shown, data, fold, params.infer, card.long_side, device)
+    look = look_closer(segmenter, shown, data, fold, params.infer, card.long_side, device, chosen.decision)
     closer_look_file.write(paths.closer_look_file(fold), look)
     evaluation.write_origin(folder, fold, card.fingerprint, card.training, paths.history_file(fold))
     said = decided.sentence(chosen, card.classes)

@@ -71,7 +71,7 @@ class Predictor:
 
     def watched(self) -> tuple[Forward, Trust]:
         """The forward function for one image, and what counts how well the members agree on it."""
-        trust = Trust(len(self.card.classes), self.card.has_background, len(self.members))
+        trust = Trust(len(self.card.classes), self.card.has_background, len(self.members), self.card.decision)
         return over_models(self.members, trust.see_models), trust
 
 

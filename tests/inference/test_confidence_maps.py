@@ -1,4 +1,4 @@
-"""Confidence maps: the largest probability, kept of the best and the worst images alone, however many go by."""
+"""Confidence maps: the probability of the class called, kept of the best and the worst images alone, however many go by."""
 
 from collections.abc import Sequence
 
@@ -39,13 +39,16 @@ def test_those_that_are_kept_are_the_extremes_of_all(right: list[int]) -> None:
     assert found.dice == dice and list(maps) == [*best, *worst]
     assert len(found.maps) <= 4 * KEPT
     for item, values in maps.items():
-        np.testing.assert_allclose(values, np.full((1, 10), 255 * (0.5 + 0.04 * right[int(item)])), atol=0.6)
+        # The object's probability where it was called so, else that of background.
+        sure = 0.5 + 0.04 * right[int(item)]
+        np.testing.assert_allclose(values, 255 * np.where(np.arange(10)[None] < right[int(item)], sure, 1 - sure), atol=0.6)
 
 
-def test_a_map_is_the_largest_probability_of_the_shrunk_image() -> None:
+def test_a_map_is_the_probability_of_the_class_that_was_called_of_the_shrunk_image() -> None:
     probabilities = np.zeros((3, 2, 900), np.float32)
     probabilities[0], probabilities[1], probabilities[2] = 0.2, 0.6, 0.2
     mask = np.zeros((2, 900), np.uint8)
-    image = ScoredImage("a", mask, mask, confusion(mask, mask, 3), {}, levels(probabilities))
-    found = confidence_maps.confidence(image)
-    assert found.shape == (1, 400) and found.dtype == np.uint8 and set(found.ravel().tolist()) == {153}
+    for called, wanted in ((1, 153), (0, 51)):
+        image = ScoredImage("a", mask, mask + np.uint8(called), confusion(mask, mask, 3), {}, levels(probabilities))
+        found = confidence_maps.confidence(image)
+        assert found.shape == (1, 400) and found.dtype == np.uint8 and set(found.ravel().tolist()) == {wanted}

@@ -7,6 +7,7 @@ from torch import Tensor
 
 from segpipe.inference.average import mean_logits
 from segpipe.inference.trust import Trust
+from segpipe.params.decision import ARGMAX, Decision
 
 
 def logits_of(rows: list[list[int]], sure: float = 20.0, classes: int = 3) -> Tensor:
@@ -15,7 +16,7 @@ def logits_of(rows: list[list[int]], sure: float = 20.0, classes: int = 3) -> Te
 
 
 def agreement(*models: list[list[int]], has_background: bool = True) -> float:
-    trust = Trust(3, has_background, len(models))
+    trust = Trust(3, has_background, len(models), ARGMAX)
     logits = [logits_of(rows) for rows in models]
     trust.see_models(logits)
     trust.see_block(mean_logits(logits)[0])
@@ -40,19 +41,23 @@ def test_where_no_model_has_an_object_they_agree_and_without_background_all_clas
 
 def test_one_model_by_its_own_probabilities() -> None:
     probabilities = torch.tensor([[0.1, 0.7, 0.5, 0.9], [0.8, 0.3, 0.0, 0.0], [0.1, 0.0, 0.5, 0.1]])[:, None]
-    trust = Trust(3, True, 1)
+    trust = Trust(3, True, 1, ARGMAX)
     trust.see_block(probabilities.clamp(min=1e-30).log())
     # Predicted are 1, 0, 0 (the first of equal ones), 0.
     assert trust.score() == pytest.approx(0.8)
-    nothing = Trust(3, True, 1)
+    nothing = Trust(3, True, 1, ARGMAX)
     nothing.see_block(probabilities[:, :, 1:].clamp(min=1e-30).log())
     assert nothing.score() == pytest.approx((0.7 + 0.5 + 0.9) / 3)
 
 
 def test_one_logit_stands_for_two_classes() -> None:
-    trust = Trust(2, True, 1)
+    trust = Trust(2, True, 1, ARGMAX)
     trust.see_block(torch.tensor([[[2.0, -5.0]]]))
     assert trust.score() == pytest.approx(1 / (1 + np.exp(-2.0)))
+    # By a threshold below its probability the second pixel is an object, too, and one that the model is not sure of.
+    bold = Trust(2, True, 1, Decision("threshold", 0.005))
+    bold.see_block(torch.tensor([[[2.0, -5.0]]]))
+    assert bold.score() == pytest.approx((1 / (1 + np.exp(-2.0)) + 1 / (1 + np.exp(5.0))) / 2)
 
 
 @pytest.mark.parametrize("models", [1, 3])
@@ -61,7 +66,7 @@ def test_parts_add_up_to_the_whole(models: int) -> None:
     logits = [torch.randn(1, 3, 8, 10, generator=generator) for _ in range(models)]
     scores = []
     for parts in ([slice(0, 10)], [slice(0, 3), slice(3, 10)]):
-        trust = Trust(3, True, models)
+        trust = Trust(3, True, models, ARGMAX)
         for part in parts:
             if models > 1:
                 trust.see_models([each[..., part] for each in logits])

@@ -11,6 +11,7 @@ from segpipe.inference.attention import predict_attention
 from segpipe.inference.confidence_maps import ConfidenceMaps
 from segpipe.inference.predict import predict_ids
 from segpipe.models import model_file
+from segpipe.params.decision import ARGMAX
 from segpipe.workflows import closer_look
 from tests.dataset.packs import made, noise
 from tests.inference.cards import PARAMS, small
@@ -41,7 +42,7 @@ def test_each_snapshot_predicts_the_worst_and_the_typical_images(tmp_path: Path,
     noted = ConfidenceMaps(has_background=True)
     noted.dice = dict(zip("abcdefg", (0.9, 0.8, 0.7, 0.6, 0.5, 0.4, None), strict=True))
     noted.maps = dict.fromkeys("abcdef", np.zeros((2, 2), np.uint8))
-    found = closer_look.look_closer(segmenter, noted, data, 0, PARAMS.infer, 0, CPU)
+    found = closer_look.look_closer(segmenter, noted, data, 0, PARAMS.infer, 0, CPU, ARGMAX)
     # The two worst, and the two in the middle.
     assert list(found.epochs) == ["f", "e", "d", "c"]
     assert all(list(each) == [2, 10] for each in found.epochs.values())
@@ -56,7 +57,7 @@ def test_attention_is_looked_at_where_there_is_some(tmp_path: Path, monkeypatch:
     noted = ConfidenceMaps(has_background=True)
     noted.dice, noted.maps = {"a": 0.5, "b": 0.25}, dict.fromkeys("ab", np.zeros((24, 32), np.uint8))
     segmenter = suite.small("attention_unet").eval()
-    found = closer_look.look_closer(segmenter, noted, data, 0, PARAMS.infer, 0, CPU)
+    found = closer_look.look_closer(segmenter, noted, data, 0, PARAMS.infer, 0, CPU, ARGMAX)
     assert {item: list(levels) for item, levels in found.attention.items()} == {"b": [2, 4], "a": [2, 4]}
     wanted = dict(predict_attention(segmenter, data.image("a"), PARAMS.infer, 0, CPU))
     for stride, values in found.attention["a"].items():
