@@ -20,7 +20,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from segpipe.scores.counts import CLASS_SCORES, SCORES, Confusion
+from segpipe.scores.counts import CLASS_SCORES, OTHER_MEANS, SCORES, Confusion
 
 FEW = 30
 """Below so many effective images a report says how little they are."""
@@ -87,21 +87,23 @@ def mean_interval(values: Sequence[float | None], groups: Sequence[str] | None =
 
 
 def score_intervals(pixels: "Pixels", has_background: bool, groups: Sequence[str] | None = None) -> dict[str, Interval]:
-    """The interval of each score of `SCORES`, `groups` as for `interval`, from the (n, K) pixels of n images.
+    """The interval of each score of `SCORES`, and of `OTHER_MEANS` where there is background, from the (n, K) pixels of n images.
 
+    `groups` as for `interval`.
     Of the mean of a score over F folds, if they are (n, F, K), with zeros where a fold's model was not asked about an image.
     """
     first = 1 if has_background else 0
     units = _Units(groups, len(pixels.hits))
     each = pixels if pixels.hits.ndim == 3 else Pixels(pixels.hits[:, None], pixels.true[:, None], pixels.seen[:, None])
     owned = each.sum_by(units)
-    means = {"miou": ("iou", 0)} | {name: (name, first) for name in ("dice", "precision", "recall")}
+    others = OTHER_MEANS if has_background else {}
+    means = {"miou": ("iou", 0)} | {name: (name, first) for name in ("dice", "precision", "recall")} | others
     found = {name: _of_class_mean(owned, of_class, start, units.name) for name, (of_class, start) in means.items()}
     dice = nan_mean(each.scores("dice")[..., first:])
     dice_of_images = np.where(np.isnan(dice) & each.seen[..., first:].any(axis=-1), 0.0, dice)
     found["pixel_accuracy"] = _of_ratios(owned.hits.sum(axis=-1), owned.true.sum(axis=-1), units.name)
     found["dice_per_image"] = _of_means(dice_of_images, units)
-    return {name: found[name] for name in SCORES}
+    return {name: found[name] for name in (*SCORES, *others)}
 
 
 def left_out_interval(wholes: Floats, without: Floats, shares: Floats, unit: str = IMAGES, top: float = 1.0) -> Interval:
