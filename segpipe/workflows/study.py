@@ -45,7 +45,7 @@ def run(file: Path) -> tuple[str, str]:
     study = study_file.read(file)
     made = arms(study, read_yaml(paths.PARAMS))
     with (
-        lock.exclusive(workspace.main_root() / ".resume" / "study.lock", "segpipe study run"),
+        lock.exclusive(LOCK, "segpipe study run"),
         stop_signals.listening() as request,
     ):
         _say(killed_arm.mend())
