@@ -17,6 +17,7 @@ from segpipe.errors import PipelineError
 from segpipe.images.encode import encode_gray, encode_mask
 from segpipe.scores.border_errors import wrong_pixels
 from segpipe.scores.counts import Confusion, class_scores, image_dice
+from segpipe.scores.intervals import Pixels
 from segpipe.scores.details import ALONE, PIXELS, DetailCounter, Details, ImageFacts
 from segpipe.scores.label_quality import doubt, given_levels, label_quality, largest_confusion
 from segpipe.scores.levels import Levels
@@ -222,6 +223,36 @@ def read(folder: Path, folds: Sequence[int], parts: dict[str, str], n_classes: i
     Raises PipelineError where a fold has none, or they are broken or of another split.
     """
     return [_read_fold(folder / f"fold{fold}", fold, parts, n_classes) for fold in folds]
+
+
+def read_pixels(folder: Path, n_classes: int) -> dict[str, tuple[list[str], NDArray[np.int64]]]:
+    """Of each part of data/eval/foldN its images' ids, and (3, images, classes): their true, predicted and right pixels.
+
+    It takes per_image.csv, class_pixels.csv and counts.csv. Raises PipelineError where one is missing or broken.
+    """
+    try:
+        ids: dict[str, list[str]] = {}
+        for row in csv_rows(folder / "per_image.csv"):
+            ids.setdefault(row["part"], []).append(row["id"])
+        pixels = _pixels(folder / "class_pixels.csv", ids, _counts(folder / "counts.csv", n_classes))
+    except FileNotFoundError as error:
+        raise PipelineError(f"{folder.as_posix()}: no {Path(error.filename).name}") from None
+    except (KeyError, IndexError, TypeError, ValueError) as error:
+        raise PipelineError(f"{folder.as_posix()}: not whole ({error})") from None
+    return {part: (ids[part], found) for part, found in pixels.items()}
+
+
+def of_folds(found: Sequence[tuple[Sequence[str], NDArray[np.int64]]]) -> tuple[list[str], Pixels]:
+    """The images that any fold predicted, and their (images, folds, classes); zeros where a fold's model was not asked.
+
+    Each fold gives its images' ids and (3, images, classes), as `read_pixels` does.
+    """
+    places = {item: number for number, item in enumerate(dict.fromkeys(item for ids, _ in found for item in ids))}
+    whole = np.zeros((3, len(places), len(found), found[0][1].shape[2]), np.int64)
+    for fold, (ids, pixels) in enumerate(found):
+        whole[:, [places[item] for item in ids], fold] = pixels
+    true, seen, hits = whole
+    return [*places], Pixels(hits, true, seen)
 
 
 def _read_fold(folder: Path, fold: int, parts: dict[str, str], n_classes: int) -> FoldResults:

@@ -2,6 +2,7 @@
 
 from segpipe.cli import (
     adopt,
+    compare,
     convert,
     curve,
     federation,
@@ -29,6 +30,7 @@ app.command("info")(info.info)
 app.command("models")(models.models)
 app.command("profile")(profile.profile)
 app.command("curve")(curve.curve)
+app.command("compare")(compare.compare)
 app.command("replay")(replay.replay)
 app.command("verify")(verify.verify)
 app.command("adopt")(adopt.adopt)

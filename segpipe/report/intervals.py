@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 import pandas as pd
 
-from segpipe.evaluation import TEST, VAL, FoldResults
+from segpipe.evaluation import TEST, VAL, FoldResults, of_folds
 from segpipe.report.numbers import DIGITS
 from segpipe.scores import intervals
 from segpipe.scores.counts import CLASS_SCORES
@@ -85,13 +85,7 @@ def _groups(results: Sequence[FoldResults], part: str, index: pd.DataFrame) -> l
 
 def _pixels(results: Sequence[FoldResults], part: str) -> Pixels:
     """(images, folds, classes), over the images that any fold predicted."""
-    places = {item: number for number, item in enumerate(_ids(results, part))}
-    n_classes = results[0].pixels[part].shape[2]
-    whole = np.zeros((3, len(places), len(results), n_classes), np.int64)
-    for fold, each in enumerate(results):
-        whole[:, [places[item] for item in each.dice[part]], fold] = each.pixels[part]
-    true, seen, hits = whole
-    return Pixels(hits, true, seen)
+    return of_folds([([*each.dice[part]], each.pixels[part]) for each in results])[1]
 
 
 def _numbers(found: Interval) -> list[object]:

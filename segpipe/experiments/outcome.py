@@ -1,0 +1,99 @@
+"""A revision's results as comparisons take them: its parameters, and each image's pixels by each fold's model."""
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from segpipe import evaluation, paths
+from segpipe.dataset import pack
+from segpipe.errors import PipelineError
+from segpipe.experiments.outputs import WORKSPACE, commit_of, opened
+from segpipe.params.overrides import leaves
+from segpipe.scores.intervals import Pixels
+from segpipe.storage.csv_table import csv_rows
+from segpipe.storage.yaml_mapping import read as read_yaml
+
+SEEDS = ("seed", "train.seed")
+"""Keys that make another run of the same setting, where data and folds are the same all the same."""
+NO_SETTING = ("runtime.", "tracking.", "report.", "export.")
+"""Beginnings of keys that no score depends on."""
+TABLES = ("per_image.csv", "class_pixels.csv", "counts.csv", "run.json", "history.csv")
+
+
+@dataclass(frozen=True)
+class Scored:
+    """The images of a part: ids, what tells an image and its mask from others, groups, and (n, F, K) pixels of F folds."""
+
+    ids: Sequence[str]
+    content: Sequence[str]
+    groups: Sequence[str]
+    pixels: Pixels
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What `name`, a revision or the workspace, came to. `setting` holds what decides scores but seeds, by dotted name.
+
+    `trainings` are the fingerprints of the folds' trainings, `histories` each fold's epochs, `parts` the scored images by part.
+    """
+
+    name: str
+    commit: str
+    setting: Mapping[str, Any]
+    seeds: tuple[Any, ...]
+    classes: Sequence[str]
+    has_background: bool
+    trainings: tuple[str, ...]
+    histories: Sequence[Sequence[Mapping[str, str]]]
+    parts: Mapping[str, Scored]
+
+
+def read(name: str) -> Outcome:
+    """Raises PipelineError for a name that is no revision, and where its results are missing or not whole."""
+    commit = commit_of(name)
+    with opened(name, commit, [paths.PARAMS]) as root:
+        folds = _folds(read_yaml(root / paths.PARAMS), name)
+    tables = [paths.eval_folder(fold) / table for fold in folds for table in TABLES]
+    data = [paths.PREPARED / "index.csv", paths.PREPARED / "dataset.json"]
+    try:
+        with opened(name, commit, [paths.PARAMS, *data, *tables]) as root:
+            return _read(root, name, commit, folds)
+    except FileNotFoundError as error:
+        raise PipelineError(f"{WORKSPACE}: no {error.filename}. Run `dvc repro`.") from None
+
+
+def _read(root: Path, name: str, commit: str, folds: Sequence[int]) -> Outcome:
+    params = dict(leaves(read_yaml(root / paths.PARAMS)))
+    info, index = pack.read_info(root / paths.PREPARED), pack.read_index(root / paths.PREPARED)
+    runs = [json.loads((root / paths.eval_folder(fold) / "run.json").read_text(encoding="utf-8")) for fold in folds]
+    of_folds = [evaluation.read_pixels(root / paths.eval_folder(fold), len(info.classes)) for fold in folds]
+    parts = {}
+    for part in (evaluation.VAL, evaluation.TEST):
+        if there := [found[part] for found in of_folds if part in found]:
+            ids, pixels = evaluation.of_folds(there)
+            rows = index.loc[ids, ["image_sha256", "mask_sha256", "group"]]
+            content = [f"{image}{mask}" for image, mask in zip(rows["image_sha256"], rows["mask_sha256"], strict=True)]
+            parts[part] = Scored(ids, content, rows["group"].tolist(), pixels)
+    decides = {key: value for key, value in params.items() if key not in SEEDS and not key.startswith(NO_SETTING)}
+    # Other code is another setting, and so are other versions: both may change what the same parameters give.
+    decides |= {"code": runs[0].get("code"), "versions": runs[0].get("versions")}
+    return Outcome(
+        name=name,
+        commit=commit,
+        setting=decides,
+        seeds=tuple(params.get(key, 0) for key in SEEDS),
+        classes=info.classes,
+        has_background=info.has_background,
+        trainings=tuple(run["fingerprint"] for run in runs),
+        histories=[csv_rows(root / paths.eval_folder(fold) / "history.csv") for fold in folds],
+        parts=parts,
+    )
+
+
+def _folds(params: Mapping[str, Any], name: str) -> list[int]:
+    folds = params.get("folds")
+    if not isinstance(folds, list) or not folds or not all(isinstance(fold, int) for fold in folds):
+        raise PipelineError(f"{name}: params.yaml has no list of folds. It is another version's, or not segpipe's.")
+    return folds
