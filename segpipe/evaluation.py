@@ -17,8 +17,8 @@ from segpipe.errors import PipelineError
 from segpipe.images.encode import encode_gray, encode_mask
 from segpipe.scores.border_errors import wrong_pixels
 from segpipe.scores.counts import Confusion, class_scores, image_dice
-from segpipe.scores.intervals import Pixels
 from segpipe.scores.details import ALONE, PIXELS, DetailCounter, Details, ImageFacts
+from segpipe.scores.intervals import Pixels
 from segpipe.scores.label_quality import doubt, given_levels, label_quality, largest_confusion
 from segpipe.scores.levels import Levels
 from segpipe.storage import zips

@@ -12,7 +12,10 @@ Score = Literal["miou", "dice", "pixel_accuracy", "precision", "recall", "dice_p
 def compare(
     names: Annotated[
         list[str],
-        typer.Argument(metavar="NAME...", help="Experiments, branches, tags or commits; workspace is what lies here. The first is the baseline."),
+        typer.Argument(
+            metavar="NAME...",
+            help="Experiments, branches, tags or commits; workspace is what lies here. The first is the baseline.",
+        ),
     ],
     score: Annotated[Score, typer.Option(help="The score to compare by.")] = "dice",
     part: Annotated[Literal["val", "test"] | None, typer.Option(help="Which images; test where there are any.")] = None,
