@@ -14,7 +14,7 @@ def compare(
         list[str],
         typer.Argument(
             metavar="NAME...",
-            help="Experiments, branches, tags or commits; workspace is what lies here. The first is the baseline.",
+            help="Experiments, branches, tags, commits; workspace: what lies here. The first is the baseline.",
         ),
     ],
     score: Annotated[Score, typer.Option(help="The score to compare by.")] = "dice",

@@ -1,10 +1,11 @@
 """`segpipe study COMMAND`: one question, answered by many trainings."""
 
-from segpipe.cli import study_run
+from segpipe.cli import study_report, study_run
 from segpipe.console import command
 
 app = command.new_app()
 app.command("run")(study_run.run)
+app.command("report")(study_report.report)
 
 
 @app.callback()

@@ -35,8 +35,8 @@ class SettingRuns:
 def aligned(outcomes: Sequence[Outcome], part: str | None) -> Aligned:
     """On the test part, or on the validation part where one has no test part, unless `part` says which.
 
-    An image is the same where its id, its bytes and its mask's are. Raises PipelineError where classes differ, where one lacks the
-    part, and where no image is in all.
+    An image is the same where its id, its bytes and its mask's are. Raises PipelineError where classes differ, where one lacks
+    the part, and where no image is in all.
     """
     first = outcomes[0]
     for each in outcomes[1:]:

@@ -36,11 +36,13 @@ class Scored:
 class Outcome:
     """What `name`, a revision or the workspace, came to. `setting` holds what decides scores but seeds, by dotted name.
 
-    `trainings` are the fingerprints of the folds' trainings, `histories` each fold's epochs, `parts` the scored images by part.
+    `params` holds all of params.yaml by dotted name. `trainings` are the fingerprints of the folds' trainings, `histories` each fold's epochs, `parts` the scored images by part.
     """
 
     name: str
     commit: str
+    folds: Sequence[int]
+    params: Mapping[str, Any]
     setting: Mapping[str, Any]
     seeds: tuple[Any, ...]
     classes: Sequence[str]
@@ -82,6 +84,8 @@ def _read(root: Path, name: str, commit: str, folds: Sequence[int]) -> Outcome:
     return Outcome(
         name=name,
         commit=commit,
+        folds=folds,
+        params=params,
         setting=decides,
         seeds=tuple(params.get(key, 0) for key in SEEDS),
         classes=info.classes,

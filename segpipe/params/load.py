@@ -26,8 +26,13 @@ def plain_values(content: Any) -> dict[str, Any]:
 
     Raises PipelineError that names every problem, one a line.
     """
+    return whole_params(content).model_dump()
+
+
+def whole_params(content: Any) -> Params:
+    """The whole of params.yaml from plain values. Raises PipelineError that names every problem, one a line."""
     try:
-        return Params.model_validate(content).model_dump()
+        return Params.model_validate(content)
     except ValidationError as error:
         raise PipelineError("\n".join(all_sentences(error, Params, ()))) from None
 

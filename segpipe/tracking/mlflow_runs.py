@@ -7,7 +7,7 @@ import sqlite3
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -143,6 +143,28 @@ def reopen(experiment: str, fingerprint: str) -> Tracker:
         return client, runs[0].info.run_id
 
     return Tracker(open_run)
+
+
+def mean_total(experiment: str, fingerprints: Sequence[str], metric: str) -> float | None:
+    """The mean over trainings of what a metric adds up to over their epochs; None where one has no run here, or no such metric.
+
+    A run that was resumed by another process has all of its epochs. Nothing is said where MLflow does not answer.
+    """
+    try:
+        client, experiment_id = _connect(experiment)
+        totals = [_total(client, experiment_id, each, metric) for each in fingerprints]
+    except Exception:  # MLflow raises whatever its store does; a number that is only told is not worth an error.
+        return None
+    known = [each for each in totals if each is not None]
+    return sum(known) / len(known) if known and len(known) == len(totals) else None
+
+
+def _total(client: Any, experiment_id: str, fingerprint: str, metric: str) -> float | None:
+    query = f"tags.`{FINGERPRINT}` = '{fingerprint}'"
+    for run in client.search_runs([experiment_id], query, max_results=1, order_by=["attributes.start_time DESC"]):
+        values = [point.value for point in client.get_metric_history(run.info.run_id, metric)]
+        return float(sum(values)) if values else None
+    return None
 
 
 def default_uri() -> str:

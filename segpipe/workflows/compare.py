@@ -1,5 +1,6 @@
 """Compares revisions: whether their models differ, and whether their settings do. The two questions are kept apart."""
 
+import math
 from collections.abc import Iterator, Sequence
 
 from segpipe.console.progress import track
@@ -56,7 +57,7 @@ def _models(outcomes: Sequence[Outcome], images: Aligned, score: str) -> str:
     for number, (each, pixels) in enumerate(zip(outcomes, images.pixels, strict=True)):
         whole = jackknives(pixels, [score], background, images.groups)[score].whole
         bounds = score_intervals(pixels, background, images.groups)[score]
-        row = [each.name, format_score(None if whole != whole else whole, bounds)]
+        row = [each.name, format_score(None if math.isnan(whole) else whole, bounds)]
         if number:
             found = paired.difference(images.pixels[0], pixels, score, background, images.groups)
             same = "the same training" if each.trainings == outcomes[0].trainings else paired.format_difference(found)

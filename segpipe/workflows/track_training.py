@@ -71,7 +71,7 @@ def epoch_hook(told: Told, optim: OptimParams) -> Hook:
     """Logs each epoch's numbers, and how fast it was."""
 
     def log(record: Record, speed: Speed, run: Run) -> None:
-        speeds = {"images_per_s": speed.images_per_s, "data_wait": speed.data_wait}
+        speeds = {"images_per_s": speed.images_per_s, "data_wait": speed.data_wait, "train_s": speed.seconds}
         told.metrics(_values(record, optim) | speeds, int(record["epoch"]))
 
     return log

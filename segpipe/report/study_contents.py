@@ -1,0 +1,69 @@
+"""What a study came to, as its page, tables and findings take it: plain values, so that these need neither DVC nor torch."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from segpipe.scores.intervals import Interval
+from segpipe.scores.settings import Verdict
+from segpipe.scores.winner import Winner
+
+
+@dataclass(frozen=True)
+class Cost:
+    """Of one training: parameters, bytes of a step's peak as computed, seconds of training as MLflow has them; None: unknown."""
+
+    parameters: int | None
+    peak_bytes: int | None
+    seconds: float | None
+
+
+@dataclass(frozen=True)
+class ArmResults:
+    """An arm, all its seeds. `scores` has one a seed, of the compared images; `bounds` is the 95 % interval of `mean` over images.
+
+    `value` is the number that is swept, None where it is none or the arm has more than one. `curves` are the validation score by
+    epoch, one a seed and fold, and `epochs_to` is after how many epochs 95 % of a curve's best were there, on average.
+    `verdict` compares it with the first arm, whose own is None. `pictures` are JPEG bytes, one a shown image.
+    """
+
+    label: str
+    value: float | None
+    seeds: Sequence[int]
+    scores: Sequence[float]
+    mean: float | None
+    bounds: Interval
+    verdict: Verdict | None
+    curves: Sequence[Mapping[int, float]]
+    epochs_to: float | None
+    cost: Cost
+    pictures: Sequence[bytes]
+
+    @property
+    def spread(self) -> float | None:
+        """The sample standard deviation between seeds, None for one."""
+        if len(self.scores) < 2:
+            return None
+        mean = sum(self.scores) / len(self.scores)
+        return (sum((each - mean) ** 2 for each in self.scores) / (len(self.scores) - 1)) ** 0.5
+
+
+@dataclass(frozen=True)
+class StudyContents:
+    """A study: what it asks, the arms with results, and those without (`missing`, label and seed, and why).
+
+    `key` is the swept key, empty for named arms; `base` what all arms share, in words. `shown` are the images of the pictures with
+    that image and its truth as JPEG bytes. `watched` is the score of the curves.
+    """
+
+    name: str
+    title: str
+    score: str
+    part: str
+    n_images: int
+    key: str
+    base: Mapping[str, str]
+    arms: Sequence[ArmResults]
+    winner: Winner | None
+    missing: Mapping[str, str]
+    watched: str
+    shown: Sequence[tuple[str, bytes, bytes]]

@@ -1,0 +1,130 @@
+"""What follows from a study, in sentences, and its numbers as tables: nothing is said that the numbers do not hold."""
+
+from collections.abc import Iterator, Sequence
+
+from segpipe.report.study_contents import ArmResults, StudyContents
+from segpipe.scores.intervals import format_score
+from segpipe.scores.paired import format_difference
+from segpipe.scores.settings import BETTER, CANNOT_BE_TOLD, WORSE, Verdict
+from segpipe.storage.csv_table import csv_text
+
+DIGITS = 6
+HEADS = ("arm", "seeds", "mean, 95 %", "spread", "above the first, 95 %", "P(better)", "verdict", "epochs to 95 %")
+COST_HEADS = ("parameters", "memory of a step", "training time")
+
+
+def findings(contents: StudyContents) -> list[str]:
+    """The sentences, the answer first."""
+    return [*_verdicts(contents), *_noise(contents), *_winner(contents), *_missing(contents)]
+
+
+def rows(arms: Sequence[ArmResults]) -> list[list[str]]:
+    """An arm a row, in words, under HEADS."""
+    return [
+        [
+            each.label,
+            str(len(each.seeds)),
+            format_score(each.mean, each.bounds),
+            "" if each.spread is None else f"{each.spread:.4f}",
+            format_difference(each.verdict.difference) if each.verdict else "",
+            _share(each.verdict),
+            each.verdict.word if each.verdict else "the first",
+            "" if each.epochs_to is None else f"{each.epochs_to:.3g}",
+        ]
+        for each in arms
+    ]
+
+
+def cost_rows(arms: Sequence[ArmResults]) -> list[list[str]]:
+    """What each arm costs, under its label and COST_HEADS; times as multiples of the first arm's, which say what seconds do not."""
+    first = arms[0].cost.seconds
+    return [
+        [
+            each.label,
+            "" if each.cost.parameters is None else f"{each.cost.parameters:,}",
+            "" if each.cost.peak_bytes is None else f"{each.cost.peak_bytes / 2**20:,.0f} MiB",
+            "" if each.cost.seconds is None or not first else f"{each.cost.seconds / first:.2f} x",
+        ]
+        for each in arms
+    ]
+
+
+def arms_csv(contents: StudyContents) -> str:
+    """arms.csv: a row an arm, its mean, interval, spread, and how it compares with the first one."""
+    heads = ("arm", "seeds", "mean", "low", "high", "spread", "difference", "difference_low", "difference_high", "p", "better")
+    table = []
+    for each in contents.arms:
+        found = each.verdict.difference if each.verdict else None
+        compared = (found.value, found.low, found.high, found.p, found.better) if found else (None,) * 5
+        numbers = (each.mean, each.bounds.low, each.bounds.high, each.spread, *compared)
+        table.append([each.label, len(each.seeds), *map(_cell, numbers), each.verdict.word if each.verdict else ""])
+    return csv_text((*heads, "verdict"), table)
+
+
+def runs_csv(contents: StudyContents) -> str:
+    """runs.csv: a row a run."""
+    pairs = [(arm.label, *run) for arm in contents.arms for run in zip(arm.seeds, arm.scores, strict=True)]
+    return csv_text(("arm", "seed", contents.score), [[label, seed, _cell(score)] for label, seed, score in pairs])
+
+
+def curves_csv(contents: StudyContents) -> str:
+    """curves.csv: a row an arm, curve and epoch."""
+    points = [
+        [arm.label, number, epoch, _cell(value)]
+        for arm in contents.arms
+        for number, curve in enumerate(arm.curves)
+        for epoch, value in curve.items()
+    ]
+    return csv_text(("arm", "curve", "epoch", contents.watched), points)
+
+
+def _verdicts(contents: StudyContents) -> Iterator[str]:
+    first, others = contents.arms[0], contents.arms[1:]
+    for word, said in ((BETTER, "is better than"), (WORSE, "is worse than")):
+        for each in others:
+            if each.verdict and each.verdict.word == word:
+                yield f"{each.label} {said} {first.label}: {format_difference(each.verdict.difference)} {contents.score}."
+    open_arms = [each for each in others if each.verdict and each.verdict.word == CANNOT_BE_TOLD]
+    if open_arms:
+        names = _listed([each.label for each in open_arms])
+        yield f"Whether {names} {'is' if len(open_arms) == 1 else 'are'} better or worse than {first.label} cannot be told."
+        widest = max(open_arms, key=lambda each: abs((each.verdict and each.verdict.difference.value) or 0))
+        if widest.verdict and widest.verdict.would_tell:
+            yield f"{widest.label}: {widest.verdict.would_tell}."
+
+
+def _noise(contents: StudyContents) -> Iterator[str]:
+    noise = next((each.verdict.seed_noise for each in contents.arms if each.verdict), None)
+    if noise is not None:
+        yield (
+            f"Two trainings that differ in their seed alone are {noise:.4f} {contents.score} apart from their mean (standard "
+            "deviation, over all arms): a single pair that differs by less says nothing about the settings."
+        )
+
+
+def _winner(contents: StudyContents) -> Iterator[str]:
+    found = contents.winner
+    if found is None or found.best is None or found.value is None:
+        return
+    taken = ", ".join(f"{name} {n} times" if n > 1 else f"{name} once" for name, n in found.chosen.items())
+    yield (
+        f"The highest mean is that of {found.name}, {found.best:.4f}. The highest of {len(contents.arms)} is high by luck, too: chosen "
+        f"on some of the images and scored on the others it is {format_score(found.value, found.interval)} (chosen: {taken})."
+    )
+
+
+def _missing(contents: StudyContents) -> Iterator[str]:
+    for name, reason in contents.missing.items():
+        yield f"{name} has no results: {reason}"
+
+
+def _share(verdict: Verdict | None) -> str:
+    return "" if verdict is None or verdict.difference.better is None else f"{verdict.difference.better:.0%}"
+
+
+def _listed(names: Sequence[str]) -> str:
+    return " or ".join(filter(None, (", ".join(names[:-1]), names[-1])))
+
+
+def _cell(value: float | None) -> str:
+    return "" if value is None else repr(round(value, DIGITS))

@@ -1,0 +1,151 @@
+"""What the arms of a study came to, brought together: on the same images, all seeds of an arm as one."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from segpipe import paths
+from segpipe.console.progress import track
+from segpipe.errors import PipelineError
+from segpipe.experiments import outcome
+from segpipe.experiments.alignment import Aligned, aligned
+from segpipe.experiments.arms import Arm, arms, ways
+from segpipe.experiments.outcome import Outcome
+from segpipe.experiments.study_file import Study
+from segpipe.report.figures import known_epochs
+from segpipe.report.study_contents import ArmResults, StudyContents
+from segpipe.scores.counts import SCORES
+from segpipe.scores.intervals import Interval, Pixels, jackknives, score_intervals
+from segpipe.scores.settings import Setting, verdicts
+from segpipe.scores.winner import winner
+from segpipe.storage.yaml_mapping import read as read_yaml
+from segpipe.workflows.study_cost import cost_of
+from segpipe.workflows.study_pictures import pictures
+
+MOST = 0.95
+"""Of its best score, which a training has after `epochs_to` epochs."""
+
+
+@dataclass(frozen=True)
+class Compared:
+    """The arms that have results, by label with their outcomes, and the pixels of each run on the same images."""
+
+    arms: Mapping[str, Sequence[Arm]]
+    outcomes: Mapping[str, Outcome]
+    images: Aligned
+    settings: Sequence[Setting]
+    has_background: bool
+
+
+def gather(study: Study) -> StudyContents:
+    """All that the page of a study shows, read and computed. Raises PipelineError where there is nothing to compare."""
+    if study.score not in SCORES:
+        raise PipelineError(f"{study.name}.yaml: score: arms are compared by {', '.join(SCORES)}, not by {study.score} yet.")
+    made = arms(study, read_yaml(paths.PARAMS))
+    found, missing = _read(made)
+    compared = _compared(study, made, found, missing)
+    images, settings, background = compared.images, compared.settings, compared.has_background
+    told = [None, *verdicts(settings, study.score, background, images.groups)]
+    watched = _watched(study, compared)
+    shown, of_arms = pictures(study.part, compared.arms, compared.outcomes, images, settings)
+    results = []
+    for number, (label, own) in enumerate(compared.arms.items()):
+        outcomes = [found[arm.name] for arm in own]
+        curves = [known_epochs(history, watched) for each in outcomes for history in each.histories]
+        scores = [_score(run, study, compared) for run in settings[number].runs]
+        results.append(
+            ArmResults(
+                label=label,
+                value=_swept(study, own[0]),
+                seeds=[arm.seed for arm in own],
+                scores=scores,
+                mean=float(np.mean(scores)) if np.isfinite(scores).all() else None,
+                bounds=_bounds(settings[number], study, compared),
+                verdict=told[number],
+                curves=curves,
+                epochs_to=_epochs_to(curves),
+                cost=cost_of(own[0], outcomes),
+                pictures=of_arms[label],
+            )
+        )
+    return StudyContents(
+        name=study.name,
+        title=study.title,
+        score=study.score,
+        part=study.part,
+        n_images=len(images.ids),
+        key=next(iter(study.axis)) if len(study.axis) == 1 else "",
+        base={key: str(value) for key, value in study.base.items()},
+        arms=results,
+        winner=winner(settings, study.score, background, images.ids, images.groups) if len(images.ids) > 1 else None,
+        missing=missing,
+        watched=watched,
+        shown=shown,
+    )
+
+
+def _read(made: Sequence[Arm]) -> tuple[dict[str, Outcome], dict[str, str]]:
+    """The outcomes of the arms' experiments by name, and why others have none. An experiment with other params is none of them."""
+    found, missing = {}, {}
+    for arm in track(made, "reading results", after_s=1.0):
+        try:
+            read = outcome.read(arm.name)
+        except PipelineError as error:
+            missing[arm.name] = str(error)
+            continue
+        if other := sorted(key for key, value in arm.params.items() if read.params.get(key, value) != value):
+            missing[arm.name] = f"its experiment was run with other {', '.join(other[:3])}. Run the study again."
+        else:
+            found[arm.name] = read
+    return found, missing
+
+
+def _compared(study: Study, made: Sequence[Arm], found: Mapping[str, Outcome], missing: Mapping[str, str]) -> Compared:
+    labels = [label for label, _ in ways(study)]
+    there = {label: [arm for arm in made if arm.label == label and arm.name in found] for label in labels}
+    if len(there[labels[0]]) == 0 or sum(map(bool, there.values())) < 2:
+        reasons = "\n".join(f"{name}: {reason}" for name, reason in missing.items())
+        raise PipelineError(f"{reasons}\n{study.name}: the first arm and another one must have results. Run `segpipe study run`.")
+    there = {label: own for label, own in there.items() if own}
+    order = [arm.name for own in there.values() for arm in own]
+    images = aligned([found[name] for name in order], study.part)
+    pixels = dict(zip(order, images.pixels, strict=True))
+    settings = [Setting(label, [pixels[arm.name] for arm in own]) for label, own in there.items()]
+    return Compared(there, found, images, settings, found[order[0]].has_background)
+
+
+def _score(run: Pixels, study: Study, compared: Compared) -> float:
+    return jackknives(run, [study.score], compared.has_background, None)[study.score].whole
+
+
+def _bounds(setting: Setting, study: Study, compared: Compared) -> Interval:
+    """Of the mean over all runs, by images: the runs stand beside each other as folds do."""
+    runs = [each if each.hits.ndim == 3 else Pixels(each.hits[:, None], each.true[:, None], each.seen[:, None]) for each in setting.runs]
+    beside = Pixels(*(np.concatenate([getattr(each, name) for each in runs], axis=1) for name in ("hits", "true", "seen")))
+    return score_intervals(beside, compared.has_background, compared.images.groups)[study.score]
+
+
+def _watched(study: Study, compared: Compared) -> str:
+    """The column of history.csv that curves are drawn of: the study's score on the validation part."""
+    name = f"val_{study.score}"
+    rows = [row for each in compared.outcomes.values() for history in each.histories for row in history[:1]]
+    return name if all(name in row for row in rows) else "val_dice"
+
+
+def _epochs_to(curves: Sequence[Mapping[int, float]]) -> float | None:
+    """The mean over curves of the first validated epoch with MOST of the curve's best."""
+    firsts = [
+        next(epoch for epoch, value in curve.items() if value >= MOST * max(curve.values()))
+        for curve in curves
+        if curve and max(curve.values()) > 0
+    ]
+    return float(np.mean(firsts)) if firsts else None
+
+
+def _swept(study: Study, arm: Arm) -> float | None:
+    """The arm's value of the only axis, where it is a number."""
+    if len(study.axis) != 1:
+        return None
+    value = arm.overrides[next(iter(study.axis))]
+    return float(value) if isinstance(value, int | float) and not isinstance(value, bool) else None
