@@ -56,6 +56,7 @@ def main() -> None:
         equal(pool, asked.repeats)
         planted_power(pool, asked.repeats)
         coverage(pool, asked.repeats)
+        unlike_noise(pool, asked.repeats)
         winners(pool, asked.repeats // 2)
 
 
@@ -132,6 +133,33 @@ def coverage(pool: Pool, repeats: int) -> None:
     )
 
 
+def unlike_noise(pool: Pool, repeats: int) -> None:
+    """A setting that is equal but three times as noisy, against one other and among ten: called different itself."""
+    noisy, rows = noisier(pool, "dice", 3), {}
+    for arms in (2, ARMS):
+        for seeds in SEEDS[:3]:
+            rng, found = np.random.default_rng((arms, seeds)), []
+            for _ in range(repeats if arms == 2 else repeats // 2):
+                found.append(study(rng, [pool] * (arms - 1) + [noisy], "dice", seeds, len(pool.ids))[-1].word)
+            rows.setdefault(f"{arms} settings", []).append(percent(np.mean([each != CANNOT_BE_TOLD for each in found])))
+    table(
+        "an equal setting with three times the noise of seeds, called different", ["", *(f"{s} seeds" for s in SEEDS[:3])], rows
+    )
+
+
+def noisier(pool: Pool, score: str, times: float) -> Pool:
+    """The runs moved by a normal sample of shares of their wrong pixels, so that scores spread so many times as far."""
+    before = pool.scores(score)
+    shares = np.random.default_rng(0).normal(size=len(before))
+    shares -= shares.mean()
+    slope = (
+        Pool([mended(run, 0.01, 1) for run in pool.runs], pool.has_background, pool.ids).scores(score) - before
+    ).mean() / 0.01
+    shares *= np.sqrt(times**2 - 1) * before.std(ddof=1) / slope / shares.std(ddof=1)
+    runs = [mended(run, share, 1) for run, share in zip(pool.runs, shares, strict=True)]
+    return Pool(runs, pool.has_background, pool.ids)
+
+
 def winners(pool: Pool, repeats: int) -> None:
     """The best of equal settings: its score, and the cross-fitted one, less the truth, in noises of a seed."""
     rows = {}
@@ -180,9 +208,14 @@ def planted(pool: Pool, score: str, size: int, every: int) -> Pool:
 
 
 def mended(pixels: Pixels, share: float, every: int) -> Pixels:
-    """Of the wrong pixels of each class in some images this share is right: called what it is, and by no wrong name."""
+    """Of the wrong pixels of each class in some images this share is right: called what it is, and by no wrong name.
+
+    A share below 0 makes more of them wrong.
+    """
     weights = np.where(np.arange(len(pixels.hits)) % every == 0, share, 0.0)[:, None]
-    hits, seen = (np.rint((1 - weights) * each + weights * pixels.true).astype(np.int64) for each in (pixels.hits, pixels.seen))
+    hits, seen = (
+        np.rint((1 - weights) * each + weights * pixels.true).clip(0).astype(np.int64) for each in (pixels.hits, pixels.seen)
+    )
     return Pixels(hits, pixels.true, seen)
 
 
