@@ -6,29 +6,35 @@ A note of what runs lies under `.resume` meanwhile, so that nothing is touched w
 """
 
 import json
+import os
 import re
 import shutil
+import time
 from pathlib import Path
 from typing import Any
 
+from segpipe.console import parent_watch
 from segpipe.errors import PipelineError
-from segpipe.experiments.arms import Arm, results_of
+from segpipe.experiments.arms import Arm
 from segpipe.experiments.git_state import Head, branch, changed_files, git
+from segpipe.experiments.set_params import written
 from segpipe.paths import PARAMS
 from segpipe.storage import files
-from segpipe.storage.yaml_mapping import read as read_yaml
 
 OF_START = {PARAMS.as_posix(), ".dvc/tmp/repro.dat"}
 """The files that Git sees changed when DVC was killed while an experiment started."""
 STASH = "refs/exps/stash"
 LOCKS = (Path(".dvc/tmp/rwlock"), Path(".dvc/tmp/exps/rwlock"))
+START_S = 60.0
+"""Longer than any experiment takes to start, from its note on."""
 NOTE = Path(".resume/study-arm.json")
 FOLDERS = Path(".dvc/tmp/exps")
 
 
 def note(arm: Arm, head: Head) -> None:
     """Writes down that the arm starts from here; nothing is changed in the project then."""
-    files.write_json(NOTE, {"name": arm.name, "commit": head.commit, "branch": head.branch, "params": arm.params})
+    content = {"name": arm.name, "commit": head.commit, "branch": head.branch, "options": arm.options, "process": os.getpid()}
+    files.write_json(NOTE, content)
 
 
 def mend() -> str:
@@ -38,10 +44,9 @@ def mend() -> str:
     """
     if (left := _read()) is None:
         return ""
-    for lock in LOCKS:
-        # DVC writes it in place: killed then, it leaves it empty, and would not start again.
-        if lock.is_file() and not lock.stat().st_size:
-            lock.unlink()
+    if left["process"] != os.getpid():
+        time.sleep(2 * parent_watch.INTERVAL_S)  # so soon DVC is gone, too
+    _unlock()
     found = [_put_back(left), _drop_stashed(left["name"]), _remove_folder(left["name"])]
     NOTE.unlink()
     told = [each for each in found if each]
@@ -56,6 +61,19 @@ def _read() -> dict[str, Any] | None:
     return content
 
 
+def _unlock() -> None:
+    """Removes what would keep DVC and Git from starting again."""
+    for lock in LOCKS:
+        # DVC writes it in place: killed then, it leaves it empty.
+        if lock.is_file() and not lock.stat().st_size:
+            lock.unlink()
+    folder, noted = Path(git("rev-parse", "--git-dir").strip()), NOTE.stat().st_mtime
+    for lock in (*folder.glob("*.lock"), *folder.glob("refs/**/*.lock")):
+        # Of this start, and not of what somebody does in Git now.
+        if 0 <= lock.stat().st_mtime - noted < START_S:
+            lock.unlink()
+
+
 def _put_back(left: dict[str, Any]) -> str:
     """params.yaml and the branch as they were before the start."""
     changed = changed_files()
@@ -64,7 +82,7 @@ def _put_back(left: dict[str, Any]) -> str:
     moved = git("rev-parse", "HEAD").strip() != left["commit"]
     if not changed and moved:
         return ""  # Somebody has gone on to another commit.
-    if moved or not set(changed) <= OF_START or not _is_arms(left["params"], changed):
+    if moved or not set(changed) <= OF_START or not _is_dvcs(left, changed):
         name = left["branch"].removeprefix("refs/heads/") or left["commit"]
         raise PipelineError(
             f"DVC was killed while it started {left['name']}, and may have left HEAD detached and the arm's values in "
@@ -77,12 +95,12 @@ def _put_back(left: dict[str, Any]) -> str:
     return "params.yaml and the branch are as they were"
 
 
-def _is_arms(params: dict[str, Any], changed: list[str]) -> bool:
-    """Whether params.yaml holds what DVC writes for the arm, and nothing else."""
-    try:
-        return PARAMS.as_posix() not in changed or results_of(read_yaml(PARAMS)) == params
-    except PipelineError:
-        return False
+def _is_dvcs(left: dict[str, Any], changed: list[str]) -> bool:
+    """Whether params.yaml holds what DVC writes for the arm, or its beginning: DVC writes in place."""
+    if PARAMS.as_posix() not in changed:
+        return True
+    before = git("show", f"{left['commit']}:{PARAMS.as_posix()}")
+    return written(before, left["options"]).startswith(PARAMS.read_text(encoding="utf-8", errors="replace"))
 
 
 def _drop_stashed(name: str) -> str:
