@@ -68,7 +68,13 @@ def settings(outcomes: Sequence[Outcome]) -> list[SettingRuns]:
         else:
             alike.append(number)
     varied = {key for runs in found[1:] for key in _differing(outcomes[found[0][0]].setting, outcomes[runs[0]].setting)}
-    return [SettingRuns(_label(outcomes[runs[0]], sorted(varied)), runs) for runs in found]
+    labels = [_label(outcomes[runs[0]], sorted(varied)) for runs in found]
+    # Where code or versions alone differ, the names tell.
+    unlike = [
+        label if labels.count(label) == 1 else f"{label} ({outcomes[runs[0]].name})"
+        for label, runs in zip(labels, found, strict=True)
+    ]
+    return [SettingRuns(label, runs) for label, runs in zip(unlike, found, strict=True)]
 
 
 def _differing(one: Mapping[str, Any], other: Mapping[str, Any]) -> set[str]:

@@ -19,6 +19,7 @@ SEEDS = ("seed", "train.seed")
 """Keys that make another run of the same setting, where data and folds are the same all the same."""
 NO_SETTING = ("runtime.", "tracking.", "report.", "export.")
 """Beginnings of keys that no score depends on."""
+SHOWN = 3
 TABLES = ("per_image.csv", "class_pixels.csv", "counts.csv", "run.json", "history.csv")
 
 
@@ -36,7 +37,8 @@ class Scored:
 class Outcome:
     """What `name`, a revision or the workspace, came to. `setting` holds what decides scores but seeds, by dotted name.
 
-    `params` holds all of params.yaml by dotted name. `trainings` are the fingerprints of the folds' trainings, `histories` each fold's epochs, `parts` the scored images by part.
+    `params` holds all of params.yaml by dotted name. `trainings` are the fingerprints of the folds' trainings, `histories` each
+    fold's epochs, `parts` the scored images by part.
     """
 
     name: str
@@ -55,19 +57,19 @@ class Outcome:
 def read(name: str) -> Outcome:
     """Raises PipelineError for a name that is no revision, and where its results are missing or not whole."""
     commit = commit_of(name)
-    with opened(name, commit, [paths.PARAMS]) as root:
-        folds = _folds(read_yaml(root / paths.PARAMS), name)
-    tables = [paths.eval_folder(fold) / table for fold in folds for table in TABLES]
     data = [paths.PREPARED / "index.csv", paths.PREPARED / "dataset.json"]
-    try:
-        with opened(name, commit, [paths.PARAMS, *data, *tables]) as root:
-            return _read(root, name, commit, folds)
-    except FileNotFoundError as error:
-        raise PipelineError(f"{WORKSPACE}: no {error.filename}. Run `dvc repro`.") from None
+    with opened(name, commit) as fetch:
+        folds = _folds(read_yaml(fetch([paths.PARAMS]) / paths.PARAMS), name)
+        tables = [paths.eval_folder(fold) / table for fold in folds for table in TABLES]
+        try:
+            return _read(fetch([paths.LOCK, *data, *tables]), name, commit, folds)
+        except FileNotFoundError as error:
+            raise PipelineError(f"{WORKSPACE}: no {error.filename}. Run `dvc repro`.") from None
 
 
 def _read(root: Path, name: str, commit: str, folds: Sequence[int]) -> Outcome:
     params = dict(leaves(read_yaml(root / paths.PARAMS)))
+    _require_made_by(params, read_yaml(root / paths.LOCK), folds, name)
     info, index = pack.read_info(root / paths.PREPARED), pack.read_index(root / paths.PREPARED)
     runs = [json.loads((root / paths.eval_folder(fold) / "run.json").read_text(encoding="utf-8")) for fold in folds]
     of_folds = [evaluation.read_pixels(root / paths.eval_folder(fold), len(info.classes)) for fold in folds]
@@ -94,6 +96,17 @@ def _read(root: Path, name: str, commit: str, folds: Sequence[int]) -> Outcome:
         histories=[csv_rows(root / paths.eval_folder(fold) / "history.csv") for fold in folds],
         parts=parts,
     )
+
+
+def _require_made_by(params: Mapping[str, Any], lock: Mapping[str, Any], folds: Sequence[int], name: str) -> None:
+    """Raises PipelineError where params.yaml was edited after the results were made: they are another setting's."""
+    stages = [f"{stage}@{fold}" for fold in folds for stage in ("train", "evaluate")]
+    held = [lock["stages"].get(stage, {}).get("params", {}).get(paths.PARAMS.as_posix(), {}) for stage in stages]
+    made_by = {key: value for of_stage in held for key, value in leaves(of_stage)}
+    if other := sorted(key for key, value in made_by.items() if key in params and params[key] != value):
+        raise PipelineError(
+            f"{name}: params.yaml was changed after its results were made ({', '.join(other[:SHOWN])}). Run `dvc repro` there."
+        )
 
 
 def _folds(params: Mapping[str, Any], name: str) -> list[int]:

@@ -3,7 +3,7 @@
 import contextlib
 import difflib
 import tempfile
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +11,10 @@ from segpipe.errors import PipelineError
 from segpipe.experiments.dvc_experiments import experiments
 from segpipe.experiments.git_state import git
 from segpipe.storage.files import write_bytes
+
+Fetch = Callable[[Sequence[Path]], Path]
+"""From files' places to a folder that has them. Raises PipelineError for a file that the revision does not have, or that neither
+the cache nor a remote has."""
 
 WORKSPACE = "workspace"
 """The name of the files as they lie here."""
@@ -36,34 +40,32 @@ def commit_of(name: str) -> str:
 
 
 @contextlib.contextmanager
-def opened(name: str, commit: str, files: Sequence[Path]) -> Iterator[Path]:
-    """A folder with these files of the revision, for as long as it is open: the project itself for WORKSPACE.
-
-    Raises PipelineError for a file that the revision does not have, or that neither the cache nor a remote has.
-    """
+def opened(name: str, commit: str) -> Iterator[Fetch]:
+    """What brings files of the revision, for as long as it is open; for WORKSPACE they are there."""
     if not commit:
-        yield Path()
+        yield lambda files: Path()
         return
-    with tempfile.TemporaryDirectory() as temporary:
-        revision = _files_of(commit)
-        for path in files:
-            write_bytes(Path(temporary) / path, _content(revision, name, path))
-        yield Path(temporary)
-
-
-def _files_of(commit: str) -> Any:
-    """DVC's view of a commit, in which outputs are files like those that Git has."""
     from dvc.api import DVCFileSystem  # Half a second, and only for revisions.
 
-    return DVCFileSystem(".", rev=commit)
+    with tempfile.TemporaryDirectory() as temporary:
+        # DVC's view of a commit, in which outputs are files like those that Git has.
+        revision = DVCFileSystem(".", rev=commit)
+
+        def fetch(files: Sequence[Path]) -> Path:
+            for path in files:
+                write_bytes(Path(temporary) / path, _content(revision, name, path))
+            return Path(temporary)
+
+        yield fetch
 
 
 def _content(revision: Any, name: str, path: Path) -> bytes:
     from dvc.exceptions import DvcException
+    from dvc_data.index import DataIndexDirError
 
     try:
         return bytes(revision.read_bytes(path.as_posix()))
-    except FileNotFoundError:
+    except (FileNotFoundError, DataIndexDirError):
         raise PipelineError(
             f"{name}: no {path.as_posix()}. Its pipeline was not run there to the end, or another version of segpipe ran it, or "
             "its outputs are in no cache that is at hand: dvc pull, or dvc repro there."

@@ -19,7 +19,7 @@ class Cost:
 
 @dataclass(frozen=True)
 class ArmResults:
-    """An arm, all its seeds. `scores` has one a seed, of the compared images; `bounds` is the 95 % interval of `mean` over images.
+    """An arm, all its seeds. `scores` has one a seed, on the images that are compared; `bounds` is `mean`'s interval over images.
 
     `value` is the number that is swept, None where it is none or the arm has more than one. `curves` are the validation score by
     epoch, one a seed and fold, and `epochs_to` is after how many epochs 95 % of a curve's best were there, on average.
@@ -51,8 +51,8 @@ class ArmResults:
 class StudyContents:
     """A study: what it asks, the arms with results, and those without (`missing`, label and seed, and why).
 
-    `key` is the swept key, empty for named arms; `base` what all arms share, in words. `shown` are the images of the pictures with
-    that image and its truth as JPEG bytes. `watched` is the score of the curves.
+    `key` is the swept key, empty for named arms; `base` what all arms share, in words. `shown` are the ids of the images of the
+    pictures, each with JPEG bytes of it and of its truth. `watched` is the score of the curves.
     """
 
     name: str

@@ -11,18 +11,24 @@ if TYPE_CHECKING:  # As in figures.py.
 
 COLOURS = ("#3b76d6", "#d9771e", "#2f9e6b", "#c2477f", "#8a63d2", "#7d8590")
 """To be told apart on a light page and on a dark one."""
-LOW, HIGH = (59, 118, 214), (217, 119, 30)
-"""Ends of the colours of a swept value."""
-WIDE = (7.2, 3.2)
+SCALE = ((59, 118, 214), (176, 68, 160), (217, 119, 30))
+"""RGB from the lowest to the highest value, evenly."""
+WIDE, HALF = (8.4, 3.2), (4.6, 2.7)
+"""Inches: of a drawing alone, and of one of two beside each other."""
 
 
 def colours(arms: Sequence[ArmResults]) -> list[str]:
     """One an arm: a scale for swept numbers and for many arms, else one that is told apart from the others."""
     if len(arms) <= len(COLOURS) and not is_swept(arms):
         return list(COLOURS[: len(arms)])
-    shares = [number / max(len(arms) - 1, 1) for number in range(len(arms))]
-    mixed = [[round(low + share * (high - low)) for low, high in zip(LOW, HIGH, strict=True)] for share in shares]
-    return ["#%02x%02x%02x" % tuple(each) for each in mixed]
+    return [_scaled(number / max(len(arms) - 1, 1)) for number in range(len(arms))]
+
+
+def _scaled(share: float) -> str:
+    position = share * (len(SCALE) - 1)
+    first = min(int(position), len(SCALE) - 2)
+    low, high = SCALE[first], SCALE[first + 1]
+    return "#" + "".join(f"{round(a + (position - first) * (b - a)):02x}" for a, b in zip(low, high, strict=True))
 
 
 def is_swept(arms: Sequence[ArmResults]) -> bool:
@@ -56,7 +62,7 @@ def by_arm(arms: Sequence[ArmResults], key: str) -> str:
         style = "-" if is_swept(arms) else ""
         axes.plot([place for place, _ in means], [mean for _, mean in means], style, marker="_", color=INK, markersize=14)
 
-    return drawn(draw, "study by arm", WIDE)
+    return drawn(draw, "study by arm", HALF)
 
 
 def differences(arms: Sequence[ArmResults], key: str) -> str:
@@ -74,7 +80,7 @@ def differences(arms: Sequence[ArmResults], key: str) -> str:
             if found.low is not None and found.high is not None:
                 axes.plot([place, place], [found.low, found.high], color=colour, linewidth=1.8)
 
-    return drawn(draw, "study differences", WIDE)
+    return drawn(draw, "study differences", HALF)
 
 
 def _places(axes: "Axes", arms: Sequence[ArmResults], key: str) -> list[float]:
@@ -82,7 +88,10 @@ def _places(axes: "Axes", arms: Sequence[ArmResults], key: str) -> list[float]:
     axes.spines["bottom"].set_color(GRID)
     if is_swept(arms):
         axes.set_xlabel(key)
-        return [float(each.value) for each in arms if each.value is not None]
+        values = [float(each.value) for each in arms if each.value is not None]
+        margin = 0.05 * (max(values) - min(values))
+        axes.set_xlim(min(values) - margin, max(values) + margin)
+        return values
     places = [float(number) for number in range(len(arms))]
     axes.set_xticks(places, [each.label for each in arms], rotation=0 if len(arms) <= 6 else 30)
     axes.set_xlim(-0.5, len(arms) - 0.5)

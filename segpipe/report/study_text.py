@@ -9,6 +9,8 @@ from segpipe.scores.settings import BETTER, CANNOT_BE_TOLD, WORSE, Verdict
 from segpipe.storage.csv_table import csv_text
 
 DIGITS = 6
+NAMED = 4
+"""Runs without results that a sentence names."""
 HEADS = ("arm", "seeds", "mean, 95 %", "spread", "above the first, 95 %", "P(better)", "verdict", "epochs to 95 %")
 COST_HEADS = ("parameters", "memory of a step", "training time")
 
@@ -26,7 +28,7 @@ def rows(arms: Sequence[ArmResults]) -> list[list[str]]:
             str(len(each.seeds)),
             format_score(each.mean, each.bounds),
             "" if each.spread is None else f"{each.spread:.4f}",
-            format_difference(each.verdict.difference) if each.verdict else "",
+            _difference(each.verdict),
             _share(each.verdict),
             each.verdict.word if each.verdict else "the first",
             "" if each.epochs_to is None else f"{each.epochs_to:.3g}",
@@ -36,7 +38,7 @@ def rows(arms: Sequence[ArmResults]) -> list[list[str]]:
 
 
 def cost_rows(arms: Sequence[ArmResults]) -> list[list[str]]:
-    """What each arm costs, under its label and COST_HEADS; times as multiples of the first arm's, which say what seconds do not."""
+    """What each arm costs, under its label and COST_HEADS; times are multiples of the first arm's, which other machines share."""
     first = arms[0].cost.seconds
     return [
         [
@@ -107,15 +109,28 @@ def _winner(contents: StudyContents) -> Iterator[str]:
     if found is None or found.best is None or found.value is None:
         return
     taken = ", ".join(f"{name} {n} times" if n > 1 else f"{name} once" for name, n in found.chosen.items())
+    elsewhere = format_score(found.value, found.interval)
     yield (
-        f"The highest mean is that of {found.name}, {found.best:.4f}. The highest of {len(contents.arms)} is high by luck, too: chosen "
-        f"on some of the images and scored on the others it is {format_score(found.value, found.interval)} (chosen: {taken})."
+        f"The highest mean is that of {found.name}, {found.best:.4f}. The highest of {len(contents.arms)} is high by luck too: "
+        f"chosen on some images and scored on the others it is {elsewhere} (chosen: {taken})."
     )
 
 
 def _missing(contents: StudyContents) -> Iterator[str]:
+    by_reason: dict[str, list[str]] = {}
     for name, reason in contents.missing.items():
-        yield f"{name} has no results: {reason}"
+        by_reason.setdefault(reason, []).append(name)
+    for reason, names in by_reason.items():
+        more = f" and {len(names) - NAMED} more" if len(names) > NAMED else ""
+        yield f"{', '.join(names[:NAMED])}{more}: no results ({reason})."
+
+
+def _difference(verdict: Verdict | None) -> str:
+    """Without the reason for no interval, which a sentence below the table says."""
+    found = verdict.difference if verdict else None
+    if found is None or found.value is None:
+        return ""
+    return f"{found.value:+.3f}" if found.low is None else format_difference(found)
 
 
 def _share(verdict: Verdict | None) -> str:

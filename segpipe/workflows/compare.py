@@ -84,7 +84,10 @@ def _settings(outcomes: Sequence[Outcome], images: Aligned, found: Sequence[Sett
     heads = ["setting", "runs", f"above {given[0].name}, 95 %", "P(better)", "this setting is"]
     rows = [[given[0].name, str(len(given[0].runs)), "", "", ""], *map(_row, told)]
     yield f"These settings, if each were trained again:\n{format_table(rows, heads, n_left=1)}"
-    yield from dict.fromkeys(f"{each.setting}: {each.would_tell}." for each in told if each.would_tell)
+    sentences: dict[str, list[str]] = {}
+    for each in told:
+        sentences.setdefault(each.would_tell, []).append(each.setting)
+    yield from (f"{', '.join(names)}: {sentence}." for sentence, names in sentences.items() if sentence)
     if len(given) >= MANY:
         best = winner(given, score, background, images.ids, images.groups)
         if best.best is not None:
@@ -97,4 +100,6 @@ def _settings(outcomes: Sequence[Outcome], images: Aligned, found: Sequence[Sett
 def _row(verdict: Verdict) -> list[str]:
     found = verdict.difference
     better = "" if found.better is None else f"{found.better:.0%}"
-    return [verdict.setting, str(verdict.seeds), paired.format_difference(found), better, verdict.word]
+    # Why there is no interval a sentence below the table says.
+    shown = paired.format_difference(found) if found.value is None or found.low is not None else f"{found.value:+.3f}"
+    return [verdict.setting, str(verdict.seeds), shown, better, verdict.word]

@@ -20,6 +20,7 @@ from segpipe.report.jpeg import jpeg
 from segpipe.scores.intervals import Pixels, nan_mean
 from segpipe.scores.settings import Setting
 from segpipe.storage import zips
+from segpipe.storage.byte_source import FileRange
 
 SHOWN = 3
 LONG_SIDE = 256
@@ -74,8 +75,9 @@ def _predicted(outcome: Outcome, part: str, ids: Sequence[str], data: Pack) -> l
     """Of each image the prediction over it, by the first fold that predicted it."""
     found = []
     files = [paths.eval_folder(fold) / "predictions.zip" for fold in outcome.folds]
-    with opened(outcome.name, outcome.commit, files) as root:
-        places = {}
+    with opened(outcome.name, outcome.commit) as fetch:
+        root = fetch(files)
+        places: dict[str, FileRange] = {}
         for file in reversed(files):
             places |= zips.entries(root / file)
         for item in ids:

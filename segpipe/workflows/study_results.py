@@ -11,6 +11,7 @@ from segpipe.errors import PipelineError
 from segpipe.experiments import outcome
 from segpipe.experiments.alignment import Aligned, aligned
 from segpipe.experiments.arms import Arm, arms, ways
+from segpipe.experiments.dvc_experiments import experiments
 from segpipe.experiments.outcome import Outcome
 from segpipe.experiments.study_file import Study
 from segpipe.report.figures import known_epochs
@@ -25,6 +26,7 @@ from segpipe.workflows.study_pictures import pictures
 
 MOST = 0.95
 """Of its best score, which a training has after `epochs_to` epochs."""
+NOT_RUN = "not run yet"
 
 
 @dataclass(frozen=True)
@@ -86,9 +88,12 @@ def gather(study: Study) -> StudyContents:
 
 
 def _read(made: Sequence[Arm]) -> tuple[dict[str, Outcome], dict[str, str]]:
-    """The outcomes of the arms' experiments by name, and why others have none. An experiment with other params is none of them."""
-    found, missing = {}, {}
+    """The outcomes of the arms' experiments by name, and why others have none; an experiment of other params is no arm's."""
+    found, missing, run = {}, {}, experiments()
     for arm in track(made, "reading results", after_s=1.0):
+        if arm.name not in run:
+            missing[arm.name] = NOT_RUN
+            continue
         try:
             read = outcome.read(arm.name)
         except PipelineError as error:
@@ -121,8 +126,8 @@ def _score(run: Pixels, study: Study, compared: Compared) -> float:
 
 def _bounds(setting: Setting, study: Study, compared: Compared) -> Interval:
     """Of the mean over all runs, by images: the runs stand beside each other as folds do."""
-    runs = [each if each.hits.ndim == 3 else Pixels(each.hits[:, None], each.true[:, None], each.seen[:, None]) for each in setting.runs]
-    beside = Pixels(*(np.concatenate([getattr(each, name) for each in runs], axis=1) for name in ("hits", "true", "seen")))
+    names = ("hits", "true", "seen")
+    beside = Pixels(*(np.concatenate([getattr(run, name) for run in setting.runs], axis=1) for name in names))
     return score_intervals(beside, compared.has_background, compared.images.groups)[study.score]
 
 

@@ -2,7 +2,7 @@
 
 import csv
 import json
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from fractions import Fraction
 from pathlib import Path
 from typing import Any
@@ -86,14 +86,24 @@ def write_params(folder: Path, folds: Sequence[int], **report: Any) -> None:
     (folder / "params.yaml").write_text(yaml.safe_dump(params), encoding="utf-8")
 
 
-def write_results(folder: Path, fold: int, parts: dict[str, str], masks: dict[str, NDArray[np.uint8]], n_classes: int) -> None:
-    """data/eval/foldN of a model whose predictions are the truth moved to the right, each image more than the last."""
+def write_results(
+    folder: Path,
+    fold: int,
+    parts: dict[str, str],
+    masks: dict[str, NDArray[np.uint8]],
+    n_classes: int,
+    predicted: Callable[[str, int], NDArray[np.uint8]] | None = None,
+) -> None:
+    """data/eval/foldN of a model whose predictions are the truth moved to the right, each image more than the last.
+
+    Or of one that predicts what `predicted` gives for an image and its number.
+    """
     rows, pictures, pixels = [], [], []
     totals: dict[str, Confusion] = {}
     counters = {part: DetailCounter(n_classes, has_background=True, tolerance=2.0) for part in ("val", "test")}
     for part, ids in (("val", splits.train_and_validation(parts, fold)[1]), ("test", splits.test(parts))):
         for number, item in enumerate(ids):
-            seen = np.roll(masks[item], number + fold, axis=1)
+            seen = predicted(item, number) if predicted else np.roll(masks[item], number + fold, axis=1)
             counts = confusion(masks[item], seen, n_classes)
             totals[part] = totals.get(part, 0) + counts
             for each in range(n_classes):
