@@ -7,6 +7,7 @@ import sqlite3
 import sys
 import tempfile
 import time
+from collections import deque
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from pathlib import Path
@@ -20,37 +21,51 @@ FINGERPRINT = "segpipe.fingerprint"
 PATIENCE = {"MLFLOW_HTTP_REQUEST_TIMEOUT": "10", "MLFLOW_HTTP_REQUEST_MAX_RETRIES": "2"}
 
 
+STUDY = "segpipe.study"
+PARENT = "mlflow.parentRunId"
+KIND = {"mlflow.experimentKind": "custom_model_development"}
+"""MLflow's page opens such an experiment on runs and charts; without it, on what generative AI wants to see."""
+RETRY_S = 20.0
+"""Between two tries at a server that does not answer."""
+
+
 class NoRunError(LookupError):
     """There is no run to go on with."""
 
 
 class Tracker:
-    """One MLflow run. After the first failure it does nothing more."""
+    """One MLflow run. After the first failure it does nothing more, but for a server that does not answer.
 
-    def __init__(self, open_run: Callable[[], tuple[Any, str]]) -> None:
+    What is for a server that is away waits, in its order, where the tracker is `patient`: it is sent when the server answers
+    again, at the latest by `end`.
+    """
+
+    def __init__(self, open_run: Callable[[], tuple[Any, str]], patient: bool = False) -> None:
         self._client: Any = None
         self._run_id = ""
         self._alive = True
-        opened = self._try(open_run)
-        if opened:
-            self._client, self._run_id = opened
+        self._patient = patient
+        self._waiting: deque[Callable[[], Any]] = deque()
+        self._away = False
+        self._again_at = 0.0
+        self._send(lambda: self._open(open_run))
 
     def metrics(self, values: Mapping[str, float], step: int = 0) -> None:
         """Logs all values in one request."""
+        now = int(time.time() * 1000)
 
         def log() -> None:
             # Imported where it is needed: mlflow takes seconds to start.
             from mlflow.entities import Metric
 
-            now = int(time.time() * 1000)
             batch = [Metric(name, float(value), now, step) for name, value in values.items()]
             self._client.log_batch(self._run_id, metrics=batch)
 
-        self._try(log)
+        self._send(log)
 
     def last_step(self, name: str) -> int:
         """The last step of a metric that the run holds, -1 where it holds none."""
-        points = self._try(lambda: self._client.get_metric_history(self._run_id, name)) or []
+        points = (self._try(lambda: self._client.get_metric_history(self._run_id, name)) if self._run_id else None) or []
         return max((point.step for point in points), default=-1)
 
     def params(self, sections: Mapping[str, Any]) -> None:
@@ -64,16 +79,16 @@ class Tracker:
         items = [(name, str(value)[:500]) for name, value in flat.items()]
         for start in range(0, len(items), 100):
             part = items[start : start + 100]
-            self._try(partial(self._log_params, part))
+            self._send(partial(self._log_params, part))
 
     def tags(self, values: Mapping[str, str]) -> None:
         """Sets or replaces tags."""
         for name, value in values.items():
-            self._try(partial(self._set_tag, name, value))
+            self._send(partial(self._set_tag, name, value))
 
     def file(self, path: Path, folder: str = "") -> None:
         """Keeps a copy of a file with the run."""
-        self._try(lambda: self._client.log_artifact(self._run_id, str(path), folder or None))
+        self._send(lambda: self._client.log_artifact(self._run_id, str(path), folder or None))
 
     def content(self, name: str, content: bytes, folder: str) -> None:
         """Keeps bytes as a file with the run."""
@@ -84,11 +99,17 @@ class Tracker:
                 write_bytes(path, content)
                 self._client.log_artifact(self._run_id, str(path), folder)
 
-        self._try(keep)
+        self._send(keep)
 
     def end(self, status: str = "FINISHED") -> None:
-        """Marks the run as FINISHED, FAILED or KILLED."""
-        self._try(lambda: self._client.set_terminated(self._run_id, status))
+        """Marks the run as FINISHED, FAILED or KILLED. What still waits for the server is sent now, or told to be lost."""
+        self._again_at = 0.0
+        self._send(lambda: self._client.set_terminated(self._run_id, status))
+        if self._waiting and self._alive:
+            print(f"warning: MLflow's server did not come back: {len(self._waiting)} entries are not tracked.", file=sys.stderr)
+
+    def _open(self, open_run: Callable[[], tuple[Any, str]]) -> None:
+        self._client, self._run_id = open_run()
 
     def _log_params(self, items: list[tuple[str, str]]) -> None:
         from mlflow.entities import Param
@@ -98,21 +119,71 @@ class Tracker:
     def _set_tag(self, name: str, value: str) -> None:
         self._client.set_tag(self._run_id, name, value)
 
+    def _send(self, action: Callable[[], Any]) -> None:
+        """Does what waits, then this; keeps it where the server is away."""
+        if not self._alive:
+            return
+        self._waiting.append(action)
+        if time.monotonic() < self._again_at:
+            return
+        while self._waiting and self._alive:
+            if not self._answered(self._waiting[0]):
+                return
+            self._waiting.popleft()
+        if self._away and self._alive:
+            print("MLflow answers again, and has all that was logged meanwhile.", flush=True)
+        self._away = False
+
+    def _answered(self, action: Callable[[], Any]) -> bool:
+        """Whether the action was done, or failed for good; False where its time may come."""
+        try:
+            action()
+        except Exception as error:
+            if not (self._patient and _is_away(error)):
+                self._fail(error)
+                return True
+            if not self._away:
+                print(
+                    f"warning: MLflow's server does not answer: {_reason(error)}. What is logged waits for it.", file=sys.stderr
+                )
+            self._away, self._again_at = True, time.monotonic() + RETRY_S
+            return False
+        return True
+
     def _try(self, action: Callable[[], Any]) -> Any:
+        """What the action gives; None where it fails."""
         if not self._alive:
             return None
         try:
             return action()
-        except Exception as error:  # MLflow raises whatever its store does; none of it may stop a training.
-            self._alive = False
-            reason = str(error).splitlines()[0] if str(error) else type(error).__name__
-            problem = "" if isinstance(error, NoRunError) else "MLflow does not work: "
-            print(f"warning: {problem}{reason}. Nothing more is tracked.", file=sys.stderr)
+        except Exception as error:
+            self._fail(error)
             return None
 
+    def _fail(self, error: Exception) -> None:
+        """Ends the tracking: MLflow raises whatever its store does, and none of it may stop a training."""
+        self._alive = False
+        problem = "" if isinstance(error, NoRunError) else "MLflow does not work: "
+        print(f"warning: {problem}{_reason(error)}. Nothing more is tracked.", file=sys.stderr)
 
-def start(experiment: str, name: str, tags: Mapping[str, str], interrupted: bool = False) -> Tracker:
-    """The unfinished run of the same fingerprint, or a new one in the experiment.
+
+def _reason(error: Exception) -> str:
+    return str(error).splitlines()[0] if str(error) else type(error).__name__
+
+
+def _is_away(error: BaseException | None) -> bool:
+    """Whether a server was not reached, or took too long: MLflow wraps what requests raised."""
+    from requests import exceptions
+
+    while error is not None:
+        if isinstance(error, exceptions.ConnectionError | exceptions.Timeout):
+            return True
+        error = error.__cause__ or error.__context__
+    return False
+
+
+def start(experiment: str, name: str, tags: Mapping[str, str], interrupted: bool = False, study: str = "") -> Tracker:
+    """The unfinished run of the same fingerprint, or a new one in the experiment, below the run of the `study` that it is of.
 
     Where a training goes on from a saved state its run counts as unfinished, even if it was killed just after it said so.
     """
@@ -126,9 +197,10 @@ def start(experiment: str, name: str, tags: Mapping[str, str], interrupted: bool
         for run in client.search_runs([experiment_id], query, max_results=1, order_by=["attributes.start_time DESC"]):
             client.update_run(run.info.run_id, status="RUNNING")
             return client, run.info.run_id
-        return client, client.create_run(experiment_id, run_name=name, tags=dict(tags)).info.run_id
+        parent = {PARENT: _study_run(client, experiment_id, study)} if study else {}
+        return client, client.create_run(experiment_id, run_name=name, tags={**tags, **parent}).info.run_id
 
-    return Tracker(open_run)
+    return Tracker(open_run, patient=True)
 
 
 def reopen(experiment: str, fingerprint: str) -> Tracker:
@@ -143,6 +215,27 @@ def reopen(experiment: str, fingerprint: str) -> Tracker:
         return client, runs[0].info.run_id
 
     return Tracker(open_run)
+
+
+def study_files(experiment: str, study: str, files: Sequence[Path]) -> None:
+    """Keeps a study's page and tables with its run, which all its trainings stand below; warns where that fails."""
+
+    def open_run() -> tuple[Any, str]:
+        client, experiment_id = _connect(experiment)
+        return client, _study_run(client, experiment_id, study)
+
+    tracker = Tracker(open_run)
+    for path in files:
+        tracker.file(path, "study")
+
+
+def _study_run(client: Any, experiment_id: str, study: str) -> str:
+    """The run of a study, made where there is none. It is of no training: it ends as it begins."""
+    for run in client.search_runs([experiment_id], f"tags.`{STUDY}` = '{study}'", max_results=1):
+        return str(run.info.run_id)
+    made = str(client.create_run(experiment_id, run_name=f"study {study}", tags={STUDY: study}).info.run_id)
+    client.set_terminated(made)
+    return made
 
 
 def mean_total(experiment: str, fingerprints: Sequence[str], metric: str) -> float | None:
@@ -199,4 +292,9 @@ def _connect(experiment: str) -> tuple[Any, str]:
 
 def _experiment(client: Any, name: str, artifacts: str | None) -> str:
     known = client.get_experiment_by_name(name)
-    return str(known.experiment_id if known else client.create_experiment(name, artifact_location=artifacts))
+    if known is None:
+        return str(client.create_experiment(name, artifact_location=artifacts, tags=KIND))
+    for key, value in KIND.items():
+        if key not in known.tags:
+            client.set_experiment_tag(known.experiment_id, key, value)
+    return str(known.experiment_id)

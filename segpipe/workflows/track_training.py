@@ -25,6 +25,8 @@ from segpipe.workflows.assemble import Training
 
 EXPERIMENT = ("DVC_EXP_NAME", "DVC_EXP_BASELINE_REV")
 """What DVC sets in an experiment."""
+STUDY = "SEGPIPE_STUDY"
+"""What `segpipe study run` sets in its arms: the study's name."""
 
 
 @dataclass(frozen=True)
@@ -59,7 +61,8 @@ def start(training: Training, where: str, class_weights: str, interrupted: bool)
     tags = {"data": card.training["data"], "folds": card.training["folds"], "fold": str(card.fold)}
     tags |= {mlflow_runs.FINGERPRINT: card.fingerprint, "device": where, "git": git_revision.describe()}
     name = f"{named.get('DVC_EXP_NAME', params.model.name)} fold {card.fold}"
-    tracker = mlflow_runs.start(params.tracking.experiment, name, tags | named, interrupted)
+    study = os.environ.get(STUDY, "")
+    tracker = mlflow_runs.start(params.tracking.experiment, name, tags | named, interrupted, study)
     tracker.params(params.model_dump(exclude=NEVER_A_RESULT) | {"class_weights": class_weights or "none"})
     folder = event_files.folder_of(f"train-{card.fold}-{card.fingerprint[:16]}")
     events = EventFiles(folder, interrupted) if params.tracking.tensorboard else None

@@ -41,14 +41,21 @@ def test_a_run_carries_what_it_is_given(store: MlflowClient, tmp_path: Path) -> 
     assert next((tmp_path / "mlruns" / "artifacts").rglob("a.png")).read_bytes() == b"123"
 
 
-def test_a_tracking_that_fails_warns_once(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_server_that_never_answers_is_told_of_once_and_at_the_end(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
     monkeypatch.setenv("MLFLOW_TRACKING_URI", "http://127.0.0.1:9")
     monkeypatch.setenv("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "0")
     tracker = mlflow_runs.start("test", "x", {})
     tracker.metrics({"a": 1.0})
     tracker.params({"seed": 1})
+    assert tracker.last_step("a") == -1
     tracker.end()
-    assert capsys.readouterr().err.count("warning: MLflow does not work: ") == 1
+    first, last = capsys.readouterr().err.splitlines()
+    assert first.startswith("warning: MLflow's server does not answer: ") and first.endswith("What is logged waits for it.")
+    assert last == "warning: MLflow's server did not come back: 4 entries are not tracked."
+    mlflow_runs.reopen("test", "abc").metrics({"a": 1.0})
+    assert capsys.readouterr().err.count("Nothing more is tracked.") == 1
 
 
 def test_an_mlflow_that_cannot_be_imported_warns_once(
@@ -112,3 +119,32 @@ def test_an_interrupted_run_goes_on_and_a_finished_one_does_not(store: MlflowCli
     again.end()
     assert mlflow_runs.start("test", "unet fold 0", tags).last_step("train_loss") == -1
     assert len(store.search_runs([store.get_experiment_by_name("test").experiment_id])) == 3
+
+
+def test_runs_of_a_study_stand_below_its_own(store: MlflowClient, tmp_path: Path) -> None:
+    for name in ("a", "b"):
+        mlflow_runs.start("test", name, {mlflow_runs.FINGERPRINT: name}, study="dice_weight").end()
+    mlflow_runs.start("test", "alone", {mlflow_runs.FINGERPRINT: "c"}).end()
+    experiment = store.get_experiment_by_name("test")
+    assert experiment.tags["mlflow.experimentKind"] == "custom_model_development"
+    runs = {run.info.run_name: run for run in store.search_runs([experiment.experiment_id])}
+    assert sorted(runs) == ["a", "alone", "b", "study dice_weight"]
+    parent = runs["study dice_weight"]
+    assert parent.info.status == "FINISHED"
+    assert {runs[name].data.tags["mlflow.parentRunId"] for name in ("a", "b")} == {parent.info.run_id}
+    assert "mlflow.parentRunId" not in runs["alone"].data.tags
+    page = tmp_path / "index.html"
+    page.write_text("a page", encoding="utf-8")
+    mlflow_runs.study_files("test", "dice_weight", [page])
+    assert [each.path for each in store.list_artifacts(parent.info.run_id, "study")] == ["study/index.html"]
+
+
+def test_what_trainings_took_is_added_up(store: MlflowClient) -> None:
+    for name, seconds in (("a", (1.0, 2.0)), ("b", (5.0, 6.0))):
+        tracker = mlflow_runs.start("test", name, {mlflow_runs.FINGERPRINT: name})
+        for epoch, value in enumerate(seconds):
+            tracker.metrics({"train_s": value}, epoch)
+    assert mlflow_runs.mean_total("test", ["a", "b"], "train_s") == 7.0
+    assert mlflow_runs.mean_total("test", ["a"], "train_s") == 3.0
+    assert mlflow_runs.mean_total("test", ["a", "c"], "train_s") is None
+    assert mlflow_runs.mean_total("test", ["a"], "data_wait") is None

@@ -1,0 +1,87 @@
+"""A real MLflow server on this machine, stopped in the middle of a run and started again: nothing of the run is lost."""
+
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from urllib.request import urlopen
+
+import pytest
+from mlflow import MlflowClient
+
+from segpipe.tracking import mlflow_runs
+
+Start = Callable[[], "subprocess.Popen[bytes]"]
+
+
+@pytest.fixture
+def server(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Start]:
+    """What starts the server, always at the same port and with the same store; MLFLOW_TRACKING_URI says where."""
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    uri = f"http://127.0.0.1:{port}"
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", uri)
+    monkeypatch.setenv("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "0")
+    started = []
+
+    def start() -> "subprocess.Popen[bytes]":
+        command = [
+            "--backend-store-uri",
+            f"sqlite:///{tmp_path / 'server.db'}",
+            "--artifacts-destination",
+            str(tmp_path / "kept"),
+        ]
+        process = subprocess.Popen(
+            [sys.executable, "-m", "mlflow", "server", *command, "--host", "127.0.0.1", "--port", str(port), "--workers", "1"],
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+            start_new_session=True,
+        )
+        started.append(process)
+        for _ in range(600):
+            try:
+                with urlopen(f"{uri}/health", timeout=1):
+                    return process
+            except OSError:
+                time.sleep(0.1)
+        raise AssertionError("the server did not start")
+
+    yield start
+    for process in started:
+        stop(process)
+
+
+def stop(process: "subprocess.Popen[bytes]") -> None:
+    """The server and its workers."""
+    if process.poll() is None:
+        subprocess.run(["kill", "-KILL", "--", f"-{process.pid}"], check=False, capture_output=True)
+        process.wait()
+
+
+@pytest.mark.slow
+def test_a_server_that_comes_back_has_the_whole_run(
+    server: Start, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(mlflow_runs, "RETRY_S", 0.0)
+    first = server()
+    tracker = mlflow_runs.start("test", "unet fold 0", {mlflow_runs.FINGERPRINT: "abc"})
+    tracker.metrics({"train_loss": 1.0}, 0)
+    stop(first)
+    for epoch in (1, 2):
+        tracker.metrics({"train_loss": 1.0 / (epoch + 1)}, epoch)
+    tracker.content("a.png", b"123", "predictions")
+    said = capsys.readouterr()
+    assert said.err.count("warning: MLflow's server does not answer: ") == 1 and said.out == ""
+    server()
+    tracker.metrics({"train_loss": 0.25}, 3)
+    assert capsys.readouterr().out == "MLflow answers again, and has all that was logged meanwhile.\n"
+    tracker.end()
+    client = MlflowClient()
+    (run,) = client.search_runs([client.get_experiment_by_name("test").experiment_id])
+    points = client.get_metric_history(run.info.run_id, "train_loss")
+    assert [(point.step, point.value) for point in points] == [(0, 1.0), (1, 0.5), (2, 1.0 / 3), (3, 0.25)]
+    assert [each.path for each in client.list_artifacts(run.info.run_id, "predictions")] == ["predictions/a.png"]
+    assert run.info.status == "FINISHED"
