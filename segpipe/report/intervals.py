@@ -2,11 +2,12 @@
 
 import math
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
 
-from segpipe.evaluation import TEST, VAL, FoldResults
+from segpipe.evaluation import TEST, VAL, Scored
 from segpipe.report.numbers import DIGITS
 from segpipe.scores import intervals
 from segpipe.scores.counts import CLASS_SCORES
@@ -18,7 +19,15 @@ Found = Mapping[str, Mapping[str, Interval]]
 """By part and score."""
 
 
-def of_scores(results: Sequence[FoldResults], index: pd.DataFrame, has_background: bool) -> dict[str, dict[str, Interval]]:
+@dataclass(frozen=True)
+class Bounds:
+    """Of all classes together, by score, and of each class, by score."""
+
+    scores: Mapping[str, Interval]
+    classes: Mapping[str, Sequence[Interval]]
+
+
+def of_scores(results: Sequence[Scored], index: pd.DataFrame, has_background: bool) -> dict[str, dict[str, Interval]]:
     """Of each score's mean over the folds, for each part that a fold has."""
     found = {}
     for part in (VAL, TEST):
@@ -29,7 +38,7 @@ def of_scores(results: Sequence[FoldResults], index: pd.DataFrame, has_backgroun
     return found
 
 
-def of_classes(results: Sequence[FoldResults], part: str, index: pd.DataFrame) -> dict[str, list[Interval]]:
+def of_classes(results: Sequence[Scored], part: str, index: pd.DataFrame) -> dict[str, list[Interval]]:
     """Of each class's scores from the counts of all folds added."""
     there = [each for each in results if part in each.counts]
     folds = _pixels(there, part)
@@ -37,22 +46,21 @@ def of_classes(results: Sequence[FoldResults], part: str, index: pd.DataFrame) -
     return intervals.class_intervals(added, _groups(there, part, index))
 
 
-def table(results: Sequence[FoldResults], index: pd.DataFrame, classes: Sequence[str], found: Found) -> str:
+def table(found: Mapping[str, Bounds], classes: Sequence[str]) -> str:
     """metrics/intervals.csv: a row a part and score, those of single classes below: part, score, class, low, high, how many
     images or groups (`unit`) count in it, as many as how many of alike size.
     """
-    rows = [[part, score, "", *_numbers(each)] for part, of_part in found.items() for score, each in of_part.items()]
-    for part in found:
-        by_class = of_classes(results, part, index)
+    rows = [[part, score, "", *_numbers(each)] for part, bounds in found.items() for score, each in bounds.scores.items()]
+    for part, bounds in found.items():
         rows += [
             [part, score, name, *_numbers(each)]
             for score in CLASS_SCORES
-            for name, each in zip(classes, by_class[score], strict=True)
+            for name, each in zip(classes, bounds.classes[score], strict=True)
         ]
     return csv_text(("part", "score", "class", "low", "high", "units", "effective", "unit"), rows)
 
 
-def _of_details(results: Sequence[FoldResults], part: str, has_background: bool, unit: str) -> dict[str, Interval]:
+def _of_details(results: Sequence[Scored], part: str, has_background: bool, unit: str) -> dict[str, Interval]:
     """Of the scores that are more than sums of pixels: their units are those that evaluate left out, one after another."""
     left_out = [each.details[part].left_out for each in results]
     # A unit is known by its first image, which all folds that predicted it share.
@@ -73,17 +81,17 @@ def _of_details(results: Sequence[FoldResults], part: str, has_background: bool,
     return found
 
 
-def _ids(results: Sequence[FoldResults], part: str) -> list[str]:
+def _ids(results: Sequence[Scored], part: str) -> list[str]:
     """The images that any fold predicted."""
     return [*dict.fromkeys(item for each in results for item in each.dice[part])]
 
 
-def _groups(results: Sequence[FoldResults], part: str, index: pd.DataFrame) -> list[str] | None:
+def _groups(results: Sequence[Scored], part: str, index: pd.DataFrame) -> list[str] | None:
     groups = index.loc[_ids(results, part), "group"].tolist()
     return groups if any(groups) else None
 
 
-def _pixels(results: Sequence[FoldResults], part: str) -> Pixels:
+def _pixels(results: Sequence[Scored], part: str) -> Pixels:
     """(images, folds, classes), over the images that any fold predicted."""
     places = {item: number for number, item in enumerate(_ids(results, part))}
     n_classes = results[0].pixels[part].shape[2]

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 
 from segpipe.console.tables import format_table
-from segpipe.evaluation import TEST, VAL, FoldResults
+from segpipe.evaluation import TEST, VAL, FoldResults, Scored
 from segpipe.scores.counts import SCORES, Confusion, mean, scores
 from segpipe.scores.details import DETAIL_SCORES
 from segpipe.scores.intervals import Interval
@@ -33,15 +33,15 @@ def summary(results: Sequence[FoldResults], has_background: bool, colour_dice: f
     found: Summary = {}
     for part in (VAL, TEST):
         found[part] = _over_folds([of_fold(each, part, has_background) for each in results if part in each.counts])
-    found[headline(results)][COLOUR] = _rounded(colour_dice)
+    found[headline(results)][COLOUR] = rounded(colour_dice)
     if private := [each.run[PRIVACY] for each in results if PRIVACY in each.run]:
         most = max(private, key=lambda each: each["epsilon"])
         guaranteed = all(each["guarantee"] for each in private)
-        found[PRIVACY] = {"epsilon": _rounded(most["epsilon"]) if guaranteed else None, "delta": most["delta"]}
+        found[PRIVACY] = {"epsilon": rounded(most["epsilon"]) if guaranteed else None, "delta": most["delta"]}
     return found
 
 
-def of_fold(results: FoldResults, part: str, has_background: bool) -> dict[str, float | None]:
+def of_fold(results: Scored, part: str, has_background: bool) -> dict[str, float | None]:
     """Each score of one fold's model on a part, unrounded; those of `SCORES` are the numbers that evaluate printed."""
     pooled = scores([results.counts[part]], has_background)
     details = results.details[part].scores(has_background) if part in results.details else dict.fromkeys(DETAIL_SCORES)
@@ -55,8 +55,8 @@ def pooled(results: Sequence[FoldResults], part: str) -> Confusion:
 
 
 def table(found: Summary, bounds: Mapping[str, Mapping[str, Interval]]) -> str:
-    """The summary's means for the console, a line a score, each with its 95 % interval over images."""
-    parts = [part for part in (VAL, TEST) if found[part]]
+    """The summary's means for the console, a line a score, each with its 95 % interval over images; the parts are `bounds`'."""
+    parts = [part for part in bounds if found[part]]
     rows = [
         [name, *(cell for part in parts for cell in _cells(found[part].get(name), bounds[part].get(name)))]
         for name in (*SCORES, *DETAIL_SCORES, COLOUR)
@@ -75,9 +75,9 @@ def _over_folds(of_folds: Sequence[dict[str, float | None]]) -> dict[str, float 
     if not of_folds:
         return {}
     columns = {name: [scored[name] for scored in of_folds] for name in (*SCORES, *DETAIL_SCORES)}
-    found = {name: _rounded(mean(values)) for name, values in columns.items()}
+    found = {name: rounded(mean(values)) for name, values in columns.items()}
     if len(of_folds) > 1:
-        found |= {f"{name}_std": _rounded(_spread(values)) for name, values in columns.items()}
+        found |= {f"{name}_std": rounded(_spread(values)) for name, values in columns.items()}
     return found
 
 
@@ -86,5 +86,5 @@ def _spread(values: Sequence[float | None]) -> float | None:
     return statistics.stdev(there) if len(there) > 1 else None
 
 
-def _rounded(value: float | None) -> float | None:
+def rounded(value: float | None) -> float | None:
     return None if value is None else round(value, DIGITS)

@@ -18,6 +18,7 @@ LEADING = re.compile(r"([@#:])(?=\S)")
 """What makes a mention, a reference or an address of what follows."""
 CLASS_COLUMNS = ("dice", "iou", "precision", "recall")
 BOUNDED = ("dice", "iou")
+ENSEMBLE_SCORES = ("dice", "miou")
 
 
 def render(contents: Contents) -> str:
@@ -34,6 +35,7 @@ def render(contents: Contents) -> str:
         "",
         *_table(["score", *(head for part in parts for head in (WORDS[part], "95 %"))], _scores(contents, parts)),
         "",
+        *_ensemble(contents),
         f"Classes, on the {WORDS[contents.headline]} part:",
         "",
         *_table(["class", *(head for name in CLASS_COLUMNS for head in _heads(name)), "pixels"], _classes(contents)),
@@ -58,6 +60,16 @@ def _scores(contents: Contents, parts: Sequence[str]) -> Iterator[list[str]]:
     for name in (*SCORES, *DETAIL_SCORES):
         cells = ((_number(contents.summary[part].get(name)), _bounds(contents.bounds[part].get(name))) for part in parts)
         yield [f"`{name}`", *(text for pair in cells for text in pair)]
+
+
+def _ensemble(contents: Contents) -> list[str]:
+    found = contents.ensemble
+    if found is None:
+        return []
+    said = (f"{name} {_number(found.scores[name])} ({_bounds(found.bounds.scores[name])})" for name in ENSEMBLE_SCORES)
+    gain = found.gains["dice"]
+    above = "" if gain is None else f"; Dice {abs(gain):.3f} {'above' if gain >= 0 else 'below'} the mean of the folds"
+    return [f"Ensemble, the mean probability of these folds, on the test part: {', '.join(said)}{above}.", ""]
 
 
 def _classes(contents: Contents) -> Iterator[list[str]]:

@@ -13,6 +13,7 @@ from jinja2.exceptions import UndefinedError
 from jinja2.meta import find_undeclared_variables
 
 from segpipe import decided, evaluation
+from segpipe import ensemble as ensemble_results
 from segpipe.annotations.checks.doctor_files import WrittenFinding
 from segpipe.dataset import pack
 from segpipe.dataset.split import balance_report
@@ -27,6 +28,7 @@ from segpipe.report import (
     augment_sheet,
     closer_look,
     doctor_section,
+    ensemble,
     examples,
     intervals,
     numbers,
@@ -102,6 +104,8 @@ def gathered(folder: Path, folds: tuple[int, ...]) -> page.Contents:
     parts = splits.read(folder / "data/folds/folds.csv")
     results = evaluation.read(folder / "data/eval", folds, parts, len(data.info.classes))
     headline = numbers.headline(results)
+    averaged = ensemble_results.read(folder / "data/ensemble", results, parts, len(data.info.classes))
+    together = ensemble.compute(averaged, results, data.index, True)
     bounds = intervals.of_scores(results, data.index, True)
     train, validation = splits.train_and_validation(parts, folds[0])
     look = closer_look_file.read(folder / f"data/eval/fold{folds[0]}/closer_look.zip", folds[0])
@@ -115,7 +119,8 @@ def gathered(folder: Path, folds: tuple[int, ...]) -> page.Contents:
         bounds=bounds,
         advice=advice.advice(results, headline, bounds[headline]["dice"], data.index, data.info, train),
         decided={fold: decided.read(folder / f"data/eval/fold{fold}", fold) for fold in folds},
-        summary=numbers.summary(results, True, 0.25),
+        summary=numbers.summary(results, True, 0.25) | ensemble.summary(together),
+        ensemble=together,
         params=load_params(folder / "params.yaml").model_dump(include={"seed", "model", "loss", "train"}),
         best=[dataclasses.replace(each, id=f"<u>{each.id}") for each in best],
         worst=worst,
