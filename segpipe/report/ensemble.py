@@ -5,8 +5,8 @@ from dataclasses import dataclass
 
 import pandas as pd
 
-from segpipe.ensemble import EnsembleResults
 from segpipe.evaluation import TEST, FoldResults
+from segpipe.inference.ensemble_file import EnsembleResults
 from segpipe.report import intervals
 from segpipe.report.intervals import Bounds
 from segpipe.report.numbers import Summary, of_fold, rounded

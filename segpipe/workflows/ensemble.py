@@ -1,8 +1,8 @@
 """The mean of all folds' models on the test part, where there are several; else, without torch, that there is none."""
 
-from segpipe import ensemble as results
 from segpipe import evaluation, paths
 from segpipe.dataset.split import folds
+from segpipe.inference import ensemble_file
 from segpipe.params.stage_keys import EnsembleKeys
 
 
@@ -14,8 +14,8 @@ def ensemble(params: EnsembleKeys) -> list[str]:
     for name in evaluation.remove_others(paths.EVAL, params.folds):
         print(f"removed {paths.EVAL / name}: this fold is not in `folds`")
     parts = folds.read(paths.FOLDS)
-    if reason := results.reason_for_none(params.folds, parts):
-        results.write_none(paths.ENSEMBLE)
+    if reason := ensemble_file.reason_for_none(params.folds, parts):
+        ensemble_file.write_none(paths.ENSEMBLE)
         return [f"no ensemble: {reason}"]
     # Only here: torch takes seconds to start.
     from segpipe.workflows.score_ensemble import score_ensemble

@@ -1,11 +1,10 @@
 """All folds' results as numbers and tables under metrics/, and as one page, reports/index.html."""
 
 from segpipe import decided, evaluation, gate, paths
-from segpipe import ensemble as ensemble_results
 from segpipe.dataset import pack
 from segpipe.dataset.split import balance_report, folds
 from segpipe.evaluation import FoldResults
-from segpipe.inference import closer_look_file
+from segpipe.inference import closer_look_file, ensemble_file
 from segpipe.params.stage_keys import ReportKeys
 from segpipe.report import (
     advice,
@@ -75,7 +74,7 @@ def gather(params: ReportKeys) -> Contents:
     look = closer_look_file.read(paths.closer_look_file(first.fold), first.fold)
     best, worst = examples.best_and_worst(first, headline, data, params.report.n_examples, look.confidence)
     bounds = intervals.of_scores(results, data.index, data.info.has_background)
-    averaged = ensemble_results.read(paths.ENSEMBLE, results, parts, len(data.info.classes))
+    averaged = ensemble_file.read(paths.ENSEMBLE, results, parts, len(data.info.classes))
     together = ensemble.compute(averaged, results, data.index, data.info.has_background)
     return Contents(
         info=data.info,

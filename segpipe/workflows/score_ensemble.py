@@ -2,11 +2,11 @@
 
 from collections.abc import Sequence
 
-from segpipe import ensemble, evaluation, paths
+from segpipe import evaluation, paths
 from segpipe.console.progress import track
 from segpipe.dataset import loader, pack
 from segpipe.errors import PipelineError
-from segpipe.inference import scoring
+from segpipe.inference import ensemble_file, scoring
 from segpipe.inference.average import over_models
 from segpipe.params.stage_keys import EnsembleKeys
 from segpipe.record import DatasetInfo
@@ -46,7 +46,9 @@ def score_ensemble(params: EnsembleKeys, ids: Sequence[str]) -> list[str]:
     )
     shown = track(scored, f"{evaluation.TEST} images", len(ids), after_s=1.0)
     facts = image_facts(data.index.loc[[*ids]], rules.unit)
-    total = ensemble.write(paths.ENSEMBLE, shown, members, card.classes, card.has_background, rules.tolerance, rules.unit, facts)
+    total = ensemble_file.write(
+        paths.ENSEMBLE, shown, members, card.classes, card.has_background, rules.tolerance, rules.unit, facts
+    )
     found = scores([total.counts], card.has_background)
     numbers = ", ".join(f"{name} {value:.4f}" for name, value in found.items() if value is not None)
     return [f"the mean of folds {', '.join(map(str, members))} on {total.images} {evaluation.TEST} images: {numbers}"]

@@ -11,7 +11,7 @@ import numpy as np
 import yaml
 from numpy.typing import NDArray
 
-from segpipe import decided, ensemble
+from segpipe import decided
 from segpipe.dataset import pack, presets
 from segpipe.dataset.split import balance_report
 from segpipe.dataset.split import folds as splits
@@ -20,7 +20,7 @@ from segpipe.dataset.split.kept_folds import KeptFolds
 from segpipe.decided import Chosen
 from segpipe.evaluation import DOUBT, LABEL, MODEL, PIXEL_COLUMNS, WRONG, FoldResults, ImageScores, ScoredImage
 from segpipe.images.encode import encode_gray, encode_mask, encode_png
-from segpipe.inference import closer_look_file
+from segpipe.inference import closer_look_file, ensemble_file
 from segpipe.inference.closer_look_file import CloserLook
 from segpipe.params.decision import ARGMAX
 from segpipe.params.stage_keys import NEVER_A_RESULT, TrainKeys
@@ -136,7 +136,7 @@ def write_ensemble(
         seen = np.zeros_like(masks[item]) if item == ids[-1] else masks[item]
         counts, of_each = confusion(masks[item], seen, len(classes)), np.eye(len(classes), dtype=np.float32)[seen]
         scored.append(ScoredImage(item, masks[item], seen, counts, {}, levels(of_each.transpose(2, 0, 1))))
-    ensemble.write(folder, scored, {fold: f"model{fold}" for fold in folds}, classes, True, 2.0, "pixels", {})
+    ensemble_file.write(folder, scored, {fold: f"model{fold}" for fold in folds}, classes, True, 2.0, "pixels", {})
 
 
 def write_closer_look(path: Path, parts: dict[str, str], masks: dict[str, NDArray[np.uint8]]) -> None:

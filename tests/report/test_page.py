@@ -13,14 +13,13 @@ from jinja2.exceptions import UndefinedError
 from jinja2.meta import find_undeclared_variables
 
 from segpipe import decided, evaluation
-from segpipe import ensemble as ensemble_results
 from segpipe.annotations.checks.doctor_files import WrittenFinding
 from segpipe.dataset import pack
 from segpipe.dataset.split import balance_report
 from segpipe.dataset.split import folds as splits
 from segpipe.decided import Candidate, Chosen
 from segpipe.gate import Form, Gate, Passed
-from segpipe.inference import closer_look_file
+from segpipe.inference import closer_look_file, ensemble_file
 from segpipe.params.decision import Decision, Step
 from segpipe.params.load import load_params
 from segpipe.report import (
@@ -104,7 +103,7 @@ def gathered(folder: Path, folds: tuple[int, ...]) -> page.Contents:
     parts = splits.read(folder / "data/folds/folds.csv")
     results = evaluation.read(folder / "data/eval", folds, parts, len(data.info.classes))
     headline = numbers.headline(results)
-    averaged = ensemble_results.read(folder / "data/ensemble", results, parts, len(data.info.classes))
+    averaged = ensemble_file.read(folder / "data/ensemble", results, parts, len(data.info.classes))
     together = ensemble.compute(averaged, results, data.index, True)
     bounds = intervals.of_scores(results, data.index, True)
     train, validation = splits.train_and_validation(parts, folds[0])
