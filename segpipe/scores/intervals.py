@@ -26,7 +26,7 @@ FEW = 30
 """Below so many effective images a report says how little they are."""
 
 IMAGES, GROUPS = "images", "groups"
-_NO_SPREAD = 1e-12
+NO_SPREAD = 1e-12
 _LARGEST = 600.0  # of an exponent: no bound is infinite
 
 Floats = NDArray[np.float64]
@@ -45,6 +45,26 @@ class Interval:
     n_units: int
     unit: str = IMAGES
     reason: str = ""
+
+
+@dataclass(frozen=True)
+class Jackknife:
+    """A score, NaN for none, the same `without` each unit (U,), and what each unit weighs in it (U,); `unit` says what they are."""
+
+    whole: float
+    without: Floats
+    weights: Floats
+    unit: str = IMAGES
+
+    def moves(self) -> Floats:
+        """(U,) how much the score moves without each unit; 0 for units that weigh nothing."""
+        return np.where(self.weights > 0, self.without - self.whole, 0.0)
+
+    def spread(self) -> tuple[int, float, float]:
+        """How many units count, their effective number, and the score's standard error."""
+        found = _spread(np.array([self.whole]), self.without[:, None], self.weights[:, None])
+        n_units, effective, error = (each[0] for each in found)
+        return int(n_units), float(effective), float(error)
 
 
 def interval(
@@ -83,7 +103,7 @@ def mean_interval(values: Sequence[float | None], groups: Sequence[str] | None =
     """The interval of a mean over the images that have a value. Without an upper end (`top` is inf, a distance, say) it is
     made on the scale of logarithms."""
     found = np.array([math.nan if value is None else value for value in values], float)
-    return _of_means(found[:, None], _Units(groups, len(values)), top)
+    return _interval_of(_of_means(found[:, None], _Units(groups, len(values))), top)
 
 
 def score_intervals(pixels: "Pixels", has_background: bool, groups: Sequence[str] | None = None) -> dict[str, Interval]:
@@ -91,17 +111,27 @@ def score_intervals(pixels: "Pixels", has_background: bool, groups: Sequence[str
 
     Of the mean of a score over F folds, if they are (n, F, K), with zeros where a fold's model was not asked about an image.
     """
+    return {name: _interval_of(found) for name, found in jackknives(pixels, SCORES, has_background, groups).items()}
+
+
+def jackknives(
+    pixels: "Pixels", names: Sequence[str], has_background: bool, groups: Sequence[str] | None = None
+) -> dict[str, Jackknife]:
+    """Each of these scores of `SCORES`, whole and without each unit, of pixels as for `score_intervals`."""
     first = 1 if has_background else 0
     units = _Units(groups, len(pixels.hits))
     each = pixels if pixels.hits.ndim == 3 else Pixels(pixels.hits[:, None], pixels.true[:, None], pixels.seen[:, None])
     owned = each.sum_by(units)
-    means = {"miou": ("iou", 0)} | {name: (name, first) for name in ("dice", "precision", "recall")}
-    found = {name: _of_class_mean(owned, of_class, start, units.name) for name, (of_class, start) in means.items()}
-    dice = nan_mean(each.scores("dice")[..., first:])
-    dice_of_images = np.where(np.isnan(dice) & each.seen[..., first:].any(axis=-1), 0.0, dice)
-    found["pixel_accuracy"] = _of_ratios(owned.hits.sum(axis=-1), owned.true.sum(axis=-1), units.name)
-    found["dice_per_image"] = _of_means(dice_of_images, units)
-    return {name: found[name] for name in SCORES}
+    found = {}
+    for name in names:
+        if name == "dice_per_image":
+            found[name] = _of_means(each.image_dice(first), units)
+        elif name == "pixel_accuracy":
+            found[name] = _of_ratios(owned.hits.sum(axis=-1), owned.true.sum(axis=-1), units.name)
+        else:
+            of_class, start = ("iou", 0) if name == "miou" else (name, first)
+            found[name] = _of_class_mean(owned, of_class, start, units.name)
+    return found
 
 
 def left_out_interval(wholes: Floats, without: Floats, shares: Floats, unit: str = IMAGES, top: float = 1.0) -> Interval:
@@ -112,7 +142,7 @@ def left_out_interval(wholes: Floats, without: Floats, shares: Floats, unit: str
     shares: (units, F) what each unit has of what the score is made of; 0 where a fold's model was not asked about it, and
     `without` is the whole's then.
     """
-    return _of_fold_mean(wholes, without, shares, unit, top)
+    return _interval_of(_of_fold_mean(wholes, without, shares, unit), top)
 
 
 def class_intervals(pixels: "Pixels", groups: Sequence[str] | None = None) -> dict[str, list[Interval]]:
@@ -203,6 +233,11 @@ class Pixels:
         above, below = self._fraction(name)
         return np.where(self.true > 0, above / np.maximum(below, 1), np.nan)
 
+    def image_dice(self, first: int) -> Floats:
+        """(n, F) `image_dice` of (n, F, K) pixels, with the classes from `first` on as objects; NaN for None."""
+        dice = nan_mean(self.scores("dice")[..., first:])
+        return np.where(np.isnan(dice) & self.seen[..., first:].any(axis=-1), 0.0, dice)
+
     def weights(self, name: str) -> NDArray[np.int64]:
         """What each set has of the denominator. A class never predicted has a precision of 0 all the same: its true pixels."""
         below = self._fraction(name)[1]
@@ -217,7 +252,7 @@ class Pixels:
         }[name]
 
 
-def _of_class_mean(owned: Pixels, name: str, first: int, unit: str) -> Interval:
+def _of_class_mean(owned: Pixels, name: str, first: int, unit: str) -> Jackknife:
     """Of the mean of a class score over the classes from `first` on, and over folds; `owned` holds (units, F, K)."""
     total = owned.total()
     wholes, lefts = (part.scores(name)[..., first:] for part in (total, total.without(owned)))
@@ -227,22 +262,26 @@ def _of_class_mean(owned: Pixels, name: str, first: int, unit: str) -> Interval:
     return _of_fold_mean(nan_mean(wholes), nan_mean(lefts), nan_mean(shares), unit)
 
 
-def _of_means(values: Floats, units: _Units, top: float = 1.0) -> Interval:
+def _of_means(values: Floats, units: _Units) -> Jackknife:
     """Of the mean of (images, F) values over the images that have one, and over folds."""
     there = ~np.isnan(values)
-    return _of_ratios(units.sum(np.where(there, values, 0.0)), units.sum(there.astype(float)), units.name, top)
+    return _of_ratios(units.sum(np.where(there, values, 0.0)), units.sum(there.astype(float)), units.name)
 
 
-def _of_ratios(above: NDArray[Any], below: NDArray[Any], unit: str, top: float = 1.0) -> Interval:
+def _of_ratios(above: NDArray[Any], below: NDArray[Any], unit: str) -> Jackknife:
     """Of sum(above) / sum(below) of (units, F), averaged over folds. Units weigh what is below."""
     totals = above.sum(axis=0), below.sum(axis=0)
-    return _of_fold_mean(_ratio(*totals), _ratio(totals[0] - above, totals[1] - below), _shares(below), unit, top)
+    return _of_fold_mean(_ratio(*totals), _ratio(totals[0] - above, totals[1] - below), _shares(below), unit)
 
 
-def _of_fold_mean(wholes: Floats, left_out: Floats, shares: Floats, unit: str, top: float = 1.0) -> Interval:
+def _of_fold_mean(wholes: Floats, left_out: Floats, shares: Floats, unit: str) -> Jackknife:
     """Of the mean over F folds: (F,) scores, (units, F) the same without each unit and the units' shares in each."""
     weights = np.where(np.isnan(wholes), 0.0, shares).sum(axis=1)
-    return _intervals(nan_mean(wholes)[None], nan_mean(left_out)[:, None], weights[:, None], unit, top)[0]
+    return Jackknife(float(nan_mean(wholes)), nan_mean(left_out), weights, unit)
+
+
+def _interval_of(found: Jackknife, top: float = 1.0) -> Interval:
+    return _intervals(np.array([found.whole]), found.without[:, None], found.weights[:, None], found.unit, top)[0]
 
 
 def _shares(weights: NDArray[Any]) -> Floats:
@@ -251,6 +290,16 @@ def _shares(weights: NDArray[Any]) -> Floats:
 
 def _intervals(wholes: Floats, left_out: Floats, weights: Floats, unit: str, top: float = 1.0) -> list[Interval]:
     """(S,) scores, (units, S) the same without each unit and (units, S) what each weighs, to the interval of each."""
+    n_units, effective, errors = _spread(wholes, left_out, weights)
+    margins = t_quantile(np.maximum(effective - 1, 1)) * errors
+    return [
+        _interval(float(score), float(error), float(margin), Interval(None, None, float(kish), int(n), unit), top)
+        for score, error, margin, kish, n in zip(wholes, errors, margins, effective, n_units, strict=True)
+    ]
+
+
+def _spread(wholes: Floats, left_out: Floats, weights: Floats) -> tuple[NDArray[np.int64], Floats, Floats]:
+    """(S,) numbers of units that count, their effective numbers and the jackknife's standard errors, of the like of `_intervals`."""
     counted = weights > 0
     n_units = counted.sum(axis=0)
     squares = (weights**2).sum(axis=0)
@@ -258,11 +307,7 @@ def _intervals(wholes: Floats, left_out: Floats, weights: Floats, unit: str, top
     # Around the whole's own score, so that images which weigh nothing change nothing.
     moves = np.where(counted, left_out - wholes, 0.0)
     errors = np.sqrt((moves**2).sum(axis=0) * (n_units - 1) / np.maximum(n_units, 1))
-    margins = t_quantile(np.maximum(effective - 1, 1)) * errors
-    return [
-        _interval(float(score), float(error), float(margin), Interval(None, None, float(kish), int(n), unit), top)
-        for score, error, margin, kish, n in zip(wholes, errors, margins, effective, n_units, strict=True)
-    ]
+    return n_units, effective, errors
 
 
 def _interval(score: float, error: float, margin: float, nothing: Interval, top: float) -> Interval:
@@ -272,7 +317,7 @@ def _interval(score: float, error: float, margin: float, nothing: Interval, top:
     if nothing.n_units == 1 or math.isnan(error):
         # Left out, it leaves no score behind: a class, say, that is in one image only.
         return replace(nothing, reason=f"it rests on a single {nothing.unit.removesuffix('s')}")
-    if error >= _NO_SPREAD:
+    if error >= NO_SPREAD:
         low, high = _bounds(score, margin, top)
     elif math.isinf(top):
         return replace(nothing, reason=f"all {nothing.unit} have the same value")
