@@ -270,20 +270,22 @@ def read_tables(folder: Path, n_classes: int) -> PartScores:
     """What the tables of `write` hold. Raises FileNotFoundError for one that is missing, KeyError, IndexError, TypeError or
     ValueError for a broken one.
     """
-    return _scores(folder, _images(csv_rows(folder / "per_image.csv")), n_classes)
+    counts = _counts(folder / "counts.csv", n_classes)
+    return _scores(folder, counts, _images(csv_rows(folder / "per_image.csv")))
 
 
-def _scores(folder: Path, images: Mapping[str, Sequence[ImageScores]], n_classes: int) -> PartScores:
-    counts, dice = _counts(folder / "counts.csv", n_classes), _image_dice(images)
+def _scores(folder: Path, counts: dict[str, Confusion], images: Mapping[str, Sequence[ImageScores]]) -> PartScores:
+    dice = _image_dice(images)
     pixels = _pixels(folder / "class_pixels.csv", dice, counts)
     return PartScores(counts, dice, pixels, _details(folder / "details.json", counts))
 
 
 def _read_fold(folder: Path, fold: int, parts: dict[str, str], n_classes: int) -> FoldResults:
     try:
+        counts = _counts(folder / "counts.csv", n_classes)
         rows = csv_rows(folder / "per_image.csv")
         images, labels = _images(rows), _labels(rows)
-        found = _scores(folder, images, n_classes)
+        found = _scores(folder, counts, images)
         history = csv_rows(folder / "history.csv")
         predictions = zips.entries(folder / "predictions.zip")
         run = _origin(folder / "run.json")
@@ -295,7 +297,7 @@ def _read_fold(folder: Path, fold: int, parts: dict[str, str], n_classes: int) -
     wanted = {VAL: set(splits.train_and_validation(parts, fold)[1]), TEST: set(splits.test(parts))}
     if any(set(found.dice.get(part, {})) != ids for part, ids in wanted.items()):
         raise PipelineError(f"{folder.as_posix()}: its images are not those of data/folds. {_remedy(fold)}")
-    counts, dice, pixels, details = found.counts, found.dice, found.pixels, found.details
+    dice, pixels, details = found.dice, found.pixels, found.details
     return FoldResults(fold, counts, dice, history, run, predictions, pixels, _wrong(images), details, labels, images)
 
 

@@ -9,10 +9,11 @@ import pandas as pd
 
 from segpipe.evaluation import TEST, VAL, Scored
 from segpipe.report.numbers import DIGITS
-from segpipe.scores import intervals
-from segpipe.scores.counts import CLASS_SCORES
+from segpipe.scores import intervals, paired
+from segpipe.scores.counts import SCORES
 from segpipe.scores.details import DETAIL_SCORES
 from segpipe.scores.intervals import Interval, Pixels
+from segpipe.scores.paired import Difference
 from segpipe.storage.csv_table import csv_text
 
 Found = Mapping[str, Mapping[str, Interval]]
@@ -21,9 +22,9 @@ Found = Mapping[str, Mapping[str, Interval]]
 
 @dataclass(frozen=True)
 class Bounds:
-    """Of all classes together, by score, and of each class, by score."""
+    """Of all classes together, by score, and of each class, by score; of differences, of all together alone."""
 
-    scores: Mapping[str, Interval]
+    scores: Mapping[str, Interval | Difference]
     classes: Mapping[str, Sequence[Interval]]
 
 
@@ -46,6 +47,19 @@ def of_classes(results: Sequence[Scored], part: str, index: pd.DataFrame) -> dic
     return intervals.class_intervals(added, _groups(there, part, index))
 
 
+def of_gains(
+    results: Sequence[Scored], other: Scored, part: str, index: pd.DataFrame, has_background: bool
+) -> dict[str, Difference]:
+    """How far the other is above the mean of the folds, for each of `SCORES`: all predicted the same images."""
+    both = [*results, other]
+    pixels, groups = _pixels(both, part), _groups(both, part, index)
+    folds, last = (
+        Pixels(*(each[:, columns] for each in (pixels.hits, pixels.true, pixels.seen)))
+        for columns in (slice(0, -1), slice(-1, None))
+    )
+    return {score: paired.difference(folds, last, score, has_background, groups) for score in SCORES}
+
+
 def table(found: Mapping[str, Bounds], classes: Sequence[str]) -> str:
     """metrics/intervals.csv: a row a part and score, those of single classes below: part, score, class, low, high, how many
     images or groups (`unit`) count in it, as many as how many of alike size.
@@ -54,8 +68,8 @@ def table(found: Mapping[str, Bounds], classes: Sequence[str]) -> str:
     for part, bounds in found.items():
         rows += [
             [part, score, name, *_numbers(each)]
-            for score in CLASS_SCORES
-            for name, each in zip(classes, bounds.classes[score], strict=True)
+            for score, of_classes in bounds.classes.items()
+            for name, each in zip(classes, of_classes, strict=True)
         ]
     return csv_text(("part", "score", "class", "low", "high", "units", "effective", "unit"), rows)
 
@@ -102,6 +116,6 @@ def _pixels(results: Sequence[Scored], part: str) -> Pixels:
     return Pixels(hits, true, seen)
 
 
-def _numbers(found: Interval) -> list[object]:
+def _numbers(found: Interval | Difference) -> list[object]:
     bounds = ("" if each is None else repr(round(each, DIGITS)) for each in (found.low, found.high))
     return [*bounds, found.n_units, round(found.effective_n, 1), found.unit]

@@ -10,6 +10,7 @@ from segpipe.evaluation import TEST, VAL, FoldResults, Scored
 from segpipe.scores.counts import SCORES, Confusion, mean, scores
 from segpipe.scores.details import DETAIL_SCORES
 from segpipe.scores.intervals import Interval
+from segpipe.scores.paired import Difference
 
 Summary = dict[str, dict[str, float | None]]
 DIGITS = 6
@@ -54,7 +55,7 @@ def pooled(results: Sequence[FoldResults], part: str) -> Confusion:
     return total
 
 
-def table(found: Summary, bounds: Mapping[str, Mapping[str, Interval]]) -> str:
+def table(found: Summary, bounds: Mapping[str, Mapping[str, Interval | Difference]]) -> str:
     """The summary's means for the console, a line a score, each with its 95 % interval over images; the parts are `bounds`'."""
     parts = [part for part in bounds if found[part]]
     rows = [
@@ -64,7 +65,7 @@ def table(found: Summary, bounds: Mapping[str, Mapping[str, Interval]]) -> str:
     return format_table(rows, ["score", *(head for part in parts for head in (part, "95 %"))])
 
 
-def _cells(value: float | None, bounds: Interval | None) -> tuple[str, str]:
+def _cells(value: float | None, bounds: Interval | Difference | None) -> tuple[str, str]:
     number = "-" if value is None else f"{value:.4f}"
     if bounds is None or bounds.low is None or bounds.high is None:
         return number, ""

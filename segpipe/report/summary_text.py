@@ -11,6 +11,7 @@ from segpipe.report.page import Contents
 from segpipe.scores.counts import SCORES
 from segpipe.scores.details import DETAIL_SCORES
 from segpipe.scores.intervals import Interval
+from segpipe.scores.paired import Difference, format_difference
 
 MEANING = re.compile(r"[^\w\s.,;:%()/'=+-]|_")
 """What may mean something to Markdown, or to HTML in it."""
@@ -67,9 +68,8 @@ def _ensemble(contents: Contents) -> list[str]:
     if found is None:
         return []
     said = (f"{name} {_number(found.scores[name])} ({_bounds(found.bounds.scores[name])})" for name in ENSEMBLE_SCORES)
-    gain = found.gains["dice"]
-    above = "" if gain is None else f"; Dice {abs(gain):.3f} {'above' if gain >= 0 else 'below'} the mean of the folds"
-    return [f"Ensemble, the mean probability of these folds, on the test part: {', '.join(said)}{above}.", ""]
+    gain = f"dice against the mean of the folds {format_difference(found.sure['dice'])}"
+    return [f"Ensemble, by the mean probability of these folds, on the test part: {', '.join(said)}; {gain}.", ""]
 
 
 def _classes(contents: Contents) -> Iterator[list[str]]:
@@ -100,7 +100,7 @@ def _number(value: float | None) -> str:
     return "-" if value is None else f"{value:.3f}"
 
 
-def _bounds(interval: Interval | None) -> str:
+def _bounds(interval: Interval | Difference | None) -> str:
     if interval is None or interval.low is None or interval.high is None:
         return ""
     return f"{interval.low:.2f} .. {interval.high:.2f}"

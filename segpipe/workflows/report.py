@@ -27,6 +27,7 @@ from segpipe.report.intervals import Bounds
 from segpipe.report.page import Contents
 from segpipe.report.run_sections import Exported
 from segpipe.reproducibility import fingerprint
+from segpipe.scores.paired import format_difference
 from segpipe.storage import files
 from segpipe.tracking import mlflow_runs
 
@@ -54,7 +55,9 @@ def report(params: ReportKeys) -> str:
     picture_files.write(paths.PICTURES, worst, results, pack.open_pack(paths.PREPARED))
     for each in results:
         mlflow_runs.reopen(params.tracking.experiment, each.run["fingerprint"]).file(paths.PAGE, "report")
-    print(numbers.table(summary, {part: each.scores for part, each in bounds.items()}))
+    print(numbers.table(summary, {part: each.scores for part, each in bounds.items() if part in summary}))
+    if contents.ensemble:
+        print(f"ensemble: dice {format_difference(contents.ensemble.sure['dice'])} against the mean of the folds")
     for sentence in contents.advice:
         print(f"advice: {sentence}")
     print(f"suspects: {paths.SUSPECTS} has the images whose masks are believed least, the worst first; correct them, dvc repro")
@@ -103,10 +106,10 @@ def gather(params: ReportKeys) -> Contents:
 
 
 def _bounds(contents: Contents) -> dict[str, Bounds]:
-    """All intervals of a part, and last those of the ensemble."""
+    """All intervals of each part, and last those of the ensemble."""
     results, index = contents.results, contents.index
     found = {part: Bounds(each, intervals.of_classes(results, part, index)) for part, each in contents.bounds.items()}
-    return found | ({ensemble.PART: contents.ensemble.bounds} if contents.ensemble else {})
+    return found | ensemble.bounds(contents.ensemble)
 
 
 def _exported(results: list[FoldResults]) -> Exported | None:

@@ -69,7 +69,7 @@ def ask(*trained: int) -> None:
 def trained(*numbers: int) -> None:
     """A model of each fold, and that evaluate has scored it."""
     for fold in numbers:
-        segmenter, card = small(2, seed=fold)
+        segmenter, card = small(2, seed=fold + 2)
         training = {"data": data_hash(paths.PREPARED), "folds": sha256_of(paths.FOLDS), "params": {"threads": 1}}
         card = replace(card, classes=CLASSES, fold=fold, training=training)
         model_file.save(paths.model_file(fold), segmenter, card)

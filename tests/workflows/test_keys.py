@@ -13,13 +13,14 @@ from pydantic import BaseModel
 from segpipe.params import stage_keys
 from segpipe.params.schema import DataParams, Source
 from segpipe.params.stage_keys import NEVER_A_RESULT, Keys
-from stages import convert, download, evaluate, export, report, sanity, split, train
+from stages import convert, download, ensemble, evaluate, export, report, sanity, split, train
 from tests.annotations.formats.masks import folders
 from tests.pipeline.conftest import set_params
 from tests.structure.imports import ROOT
 
 SMALL = {
     "threads": 1,
+    "folds": [0, 1],
     "data": {"sample": {"n_images": 10, "size": 64}},
     "input": {"crop": 32},
     "model": {"name": "unet", "weights": "none", "width": 2, "depth": 1},
@@ -36,6 +37,7 @@ STAGES = {
     "sanity": sanity.main,
     "train": lambda: train.main(0),
     "evaluate": lambda: evaluate.main(0),
+    "ensemble": lambda: ensemble_of_two(),
     "export": export.main,
     "report": report.main,
 }
@@ -74,6 +76,13 @@ def read_by(tmp_path_factory: pytest.TempPathFactory) -> dict[str, set[tuple[str
         found |= {name: found[name] | run(sample, STAGES[name]) for name in ("sanity", "train")}
         in_groups(sample / "data" / "prepared" / "index.csv")
     return found
+
+
+def ensemble_of_two() -> None:
+    """With another fold's model beside the one that is there."""
+    train.main(1)
+    evaluate.main(1)
+    ensemble.main()
 
 
 def in_groups(index: Path) -> None:
