@@ -73,7 +73,5 @@ def _scored_model(fold: int) -> str:
         raise PipelineError(f"{path}: is not there. Run `dvc repro train@{fold}`, or `dvc pull`.")
     found = sha256_of(path)
     if found != evaluation.scored_model(paths.eval_folder(fold)):
-        raise PipelineError(
-            f"{paths.eval_folder(fold)} has the scores of another model than {path}. Run `dvc repro evaluate@{fold}`."
-        )
+        raise PipelineError(f"{paths.eval_folder(fold)} has no scores of {path} as it is now. Run `dvc repro evaluate@{fold}`.")
     return found

@@ -138,7 +138,7 @@ def test_a_model_that_evaluate_did_not_score_is_refused(project: Path) -> None:
     trained(0, 1)
     ask(0, 1)
     paths.model_file(1).write_bytes(paths.model_file(0).read_bytes())
-    with pytest.raises(PipelineError, match=r"data/eval/fold1 has the scores of another model than models/fold1/model"):
+    with pytest.raises(PipelineError, match=r"data/eval/fold1 has no scores of models/fold1/model\.safetensors as it is now"):
         ensemble.main()
     paths.model_file(1).unlink()
     with pytest.raises(PipelineError, match=r"models/fold1/model\.safetensors: is not there\. Run `dvc repro train@1`"):
