@@ -24,7 +24,7 @@ class Ensemble:
     """The `folds` whose models were averaged, what each scores on the test part, what their mean scores, and its intervals.
 
     `gains` says of each score how far it is above the mean of the folds, None where either has none, and `sure` how sure that is,
-    for the scores that are counts of pixels.
+    for all but HD95.
     """
 
     folds: Sequence[int]

@@ -12,10 +12,13 @@ from segpipe.report.numbers import DIGITS
 from segpipe.scores import intervals, paired
 from segpipe.scores.counts import SCORES
 from segpipe.scores.details import DETAIL_SCORES
-from segpipe.scores.intervals import Interval, Pixels
+from segpipe.scores.intervals import Floats, Interval, Jackknife, Pixels, nan_mean
 from segpipe.scores.paired import Difference
 from segpipe.storage.csv_table import csv_text
 
+HD95 = "hd95"
+FOLDS, LAST = slice(0, -1), slice(-1, None)
+"""Columns of an ensemble beside its folds."""
 Found = Mapping[str, Mapping[str, Interval]]
 """By part and score."""
 
@@ -50,14 +53,12 @@ def of_classes(results: Sequence[Scored], part: str, index: pd.DataFrame) -> dic
 def of_gains(
     results: Sequence[Scored], other: Scored, part: str, index: pd.DataFrame, has_background: bool
 ) -> dict[str, Difference]:
-    """How far the other is above the mean of the folds, for each of `SCORES`: all predicted the same images."""
+    """How far the other is above the mean of the folds, for each score but HD95: all predicted the same images."""
     both = [*results, other]
     pixels, groups = _pixels(both, part), _groups(both, part, index)
-    folds, last = (
-        Pixels(*(each[:, columns] for each in (pixels.hits, pixels.true, pixels.seen)))
-        for columns in (slice(0, -1), slice(-1, None))
-    )
-    return {score: paired.difference(folds, last, score, has_background, groups) for score in SCORES}
+    folds, last = (Pixels(*(each[:, columns] for each in (pixels.hits, pixels.true, pixels.seen))) for columns in (FOLDS, LAST))
+    found = {score: paired.difference(folds, last, score, has_background, groups) for score in SCORES}
+    return found | _gains_of_details(both, part, has_background, intervals.GROUPS if groups else intervals.IMAGES)
 
 
 def table(found: Mapping[str, Bounds], classes: Sequence[str]) -> str:
@@ -75,7 +76,30 @@ def table(found: Mapping[str, Bounds], classes: Sequence[str]) -> str:
 
 
 def _of_details(results: Sequence[Scored], part: str, has_background: bool, unit: str) -> dict[str, Interval]:
-    """Of the scores that are more than sums of pixels: their units are those that evaluate left out, one after another."""
+    """Of the scores that are more than sums of pixels."""
+    return {
+        score: intervals.left_out_interval(whole, without, shares, unit, math.inf if score == HD95 else 1.0)
+        for score, (whole, without, shares) in _details(results, part, has_background).items()
+    }
+
+
+def _gains_of_details(both: Sequence[Scored], part: str, has_background: bool, unit: str) -> dict[str, Difference]:
+    """Of the last above the mean of the others. Not of HD95: a difference of distances does not end at 1."""
+    found = {}
+    for score, (whole, without, shares) in _details(both, part, has_background).items():
+        if score != HD95:
+            folds, last = (
+                Jackknife(float(nan_mean(whole[columns])), nan_mean(without[:, columns]), shares[:, columns].sum(axis=1), unit)
+                for columns in (FOLDS, LAST)
+            )
+            found[score] = paired.of_jackknife(paired.minus(last, folds))
+    return found
+
+
+def _details(results: Sequence[Scored], part: str, has_background: bool) -> dict[str, tuple[Floats, Floats, Floats]]:
+    """Of each of DETAIL_SCORES what each fold's is (folds), what it is without each unit, and the unit's share (units, folds);
+    units are those that evaluate left out, one after another.
+    """
     left_out = [each.details[part].left_out for each in results]
     # A unit is known by its first image, which all folds that predicted it share.
     ids = [[*each.dice[part]] for each in results]
@@ -90,8 +114,7 @@ def _of_details(results: Sequence[Scored], part: str, has_background: bool, unit
             rows = [places[name] for name in numbers]
             if rows:
                 without[rows, fold], shares[rows, fold] = of_fold.without[score], of_fold.shares[score]
-        top = math.inf if score == "hd95" else 1.0
-        found[score] = intervals.left_out_interval(whole, without, shares, unit, top)
+        found[score] = whole, without, shares
     return found
 
 

@@ -16,8 +16,11 @@ from segpipe.inference import ensemble_file
 from segpipe.report import ensemble, intervals, page
 from segpipe.report.ensemble import Ensemble
 from segpipe.scores.counts import SCORES
+from segpipe.scores.details import DETAIL_SCORES
 from tests.report.projects import CLASSES, finished
 from tests.report.test_page import Reader, gathered
+
+ALL = [*SCORES, *(name for name in DETAIL_SCORES if name != "hd95")]
 
 
 @pytest.fixture(scope="module")
@@ -41,7 +44,7 @@ def test_gains_are_over_the_mean_of_the_folds_and_their_intervals_over_the_same_
     assert found.scores["dice_per_image"] == 0.75
     own = [scores["dice_per_image"] for scores in found.of_folds]
     assert found.gains["dice_per_image"] == pytest.approx(0.75 - np.mean(np.array(own, float)))
-    for name in SCORES:
+    for name in ALL:
         sure, gain = found.sure[name], found.gains[name]
         assert gain is not None and sure.low is not None and sure.high is not None
         assert sure.value == pytest.approx(gain) and sure.low < gain < sure.high and (sure.n_units, sure.unit) == (4, "images")
@@ -55,7 +58,7 @@ def test_metrics_have_it_as_parts_of_their_own(folder: Path) -> None:
     section = ensemble.summary(found)["ensemble"]
     assert section["dice_per_image"] == 0.75 and section["dice_gain"] == round(found.gains["dice"] or 0, 6)
     rows = [*csv.DictReader(io.StringIO(intervals.table(ensemble.bounds(found), CLASSES)))]
-    assert [row["score"] for row in rows if row["part"] == "ensemble_gain"] == list(SCORES)
+    assert [row["score"] for row in rows if row["part"] == "ensemble_gain"] == ALL
     assert {row["class"] for row in rows if row["part"] == "ensemble"} == {"", *CLASSES}
     assert ensemble.summary(None) == {} and ensemble.bounds(None) == {}
 
