@@ -67,7 +67,8 @@ def _ensemble(contents: Contents) -> list[str]:
     found = contents.ensemble
     if found is None:
         return []
-    said = (f"{name} {_number(found.scores[name])} ({_bounds(found.bounds.scores[name])})" for name in ENSEMBLE_SCORES)
+    bounds = {name: _bounds(found.bounds.scores[name]) for name in ENSEMBLE_SCORES}
+    said = [f"{name} {_number(found.scores[name])}{f' ({text})' if text else ''}" for name, text in bounds.items()]
     gain = f"dice against the mean of the folds {format_difference(found.sure['dice'])}"
     return [f"Ensemble, by the mean probability of these folds, on the test part: {', '.join(said)}; {gain}.", ""]
 
