@@ -11,15 +11,13 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 
-from segpipe.scores import intervals
-from segpipe.scores.counts import mean
+from segpipe.scores import intervals, paired
 from segpipe.scores.intervals import Interval, Pixels, format_score, t_quantile
+from segpipe.scores.paired import Difference
 
 FEWEST = 3
 """Points that a law needs: two lie on every line."""
-OF_CLASSES = {"miou": "iou", "dice": "dice", "precision": "precision", "recall": "recall"}
 COLUMNS = ("share", "images", "epochs", "steps", "score", "value", "low", "high")
 
 
@@ -47,42 +45,16 @@ class Judge:
 
     def value(self, pixels: Pixels) -> float | None:
         """The score of (images, classes) pixels; None where there is none."""
-        first = 1 if self.has_background else 0
-        if self.score == "dice_per_image":
-            return mean(self._of_images(pixels))
-        total = pixels.total()
-        if self.score == "pixel_accuracy":
-            return float(total.hits.sum() / total.true.sum()) if total.true.any() else None
-        start = 0 if self.score == "miou" else first
-        return mean(None if math.isnan(each) else each for each in total.scores(OF_CLASSES[self.score])[start:].tolist())
+        found = intervals.jackknives(pixels, [self.score], self.has_background)[self.score].whole
+        return None if math.isnan(found) else found
 
     def interval(self, pixels: Pixels) -> Interval:
         """The 95 % interval of the score over images, as everywhere else."""
         return intervals.score_intervals(pixels, self.has_background, self.groups)[self.score]
 
-    def gain(self, one: Pixels, other: Pixels) -> Interval:
-        """The 95 % interval of the other's score less the one's, between -1 and 1, of the same images."""
-        # On a scale from 0 to 1, as intervals are made there.
-        if self.score == "dice_per_image":
-            pairs = zip(self._of_images(one), self._of_images(other), strict=True)
-            halves = [None if a is None or b is None else (1 + b - a) / 2 for a, b in pairs]
-            found = intervals.mean_interval(halves, self.groups)
-        else:
-            both = np.stack([np.stack([each.hits, each.true, each.seen]) for each in (one, other)]).transpose(2, 0, 1, 3)
-            found = intervals.interval(both, self._half_gain, self.groups)
-        low, high = (None if each is None else 2 * each - 1 for each in (found.low, found.high))
-        return Interval(low, high, found.effective_n, found.n_units, found.unit, found.reason)
-
-    def _half_gain(self, total: NDArray[np.int64]) -> float | None:
-        a, b = (self.value(Pixels(*(each[None] for each in of_point))) for of_point in total)
-        return None if a is None or b is None else (1 + b - a) / 2
-
-    def _of_images(self, pixels: Pixels) -> list[float | None]:
-        first = 1 if self.has_background else 0
-        dice = pixels.scores("dice")[:, first:]
-        found = [mean(None if math.isnan(each) else each for each in row) for row in dice.tolist()]
-        some = pixels.seen[:, first:].sum(axis=1) > 0
-        return [0.0 if value is None and some[number] else value for number, value in enumerate(found)]
+    def gain(self, one: Pixels, other: Pixels) -> Difference:
+        """The other's score less the one's, of the same images, with its 95 % interval over images."""
+        return paired.difference(one, other, self.score, self.has_background, self.groups)
 
 
 @dataclass(frozen=True)
@@ -125,10 +97,10 @@ def rows(points: Sequence[Point], judge: Judge) -> list[list[str]]:
 
 
 def _won(one: Point, other: Point, judge: Judge) -> str:
-    gain, a, b = judge.gain(one.pixels, other.pixels), judge.value(one.pixels), judge.value(other.pixels)
-    if a is None or b is None or gain.low is None or gain.high is None:
+    gain = judge.gain(one.pixels, other.pixels)
+    if gain.value is None or gain.low is None or gain.high is None:
         return "-"
-    return f"{b - a:+.3f} ({gain.low:+.3f} .. {gain.high:+.3f})"
+    return f"{gain.value:+.3f} ({gain.low:+.3f} .. {gain.high:+.3f})"
 
 
 def table(points: Sequence[Point], judge: Judge) -> list[list[object]]:

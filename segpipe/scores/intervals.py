@@ -49,7 +49,7 @@ class Interval:
 
 @dataclass(frozen=True)
 class Jackknife:
-    """A score, NaN for none, the same `without` each unit (U,), and what each unit weighs in it (U,); `unit` says what they are."""
+    """A score, NaN for none, the same `without` each unit (U,), and what each weighs in it (U,); `unit` says what they are."""
 
     whole: float
     without: Floats
@@ -299,7 +299,7 @@ def _intervals(wholes: Floats, left_out: Floats, weights: Floats, unit: str, top
 
 
 def _spread(wholes: Floats, left_out: Floats, weights: Floats) -> tuple[NDArray[np.int64], Floats, Floats]:
-    """(S,) numbers of units that count, their effective numbers and the jackknife's standard errors, of the like of `_intervals`."""
+    """(S,) how many units count, their effective numbers and the jackknife's standard errors; as `_intervals` takes."""
     counted = weights > 0
     n_units = counted.sum(axis=0)
     squares = (weights**2).sum(axis=0)

@@ -71,7 +71,7 @@ def minus(one: Jackknife, other: Jackknife) -> Jackknife:
 
 def of_jackknife(found: Jackknife) -> Difference:
     """The difference that `minus` gave, by the images alone."""
-    n_units, effective, error = found.spread()
+    _, effective, error = found.spread()
     nothing = unknown(found)
     if nothing.reason:
         return nothing

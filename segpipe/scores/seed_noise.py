@@ -59,7 +59,7 @@ class Variance:
     @property
     def degrees(self) -> float:
         """Satterthwaite's, 1 or more; of a variance above 0."""
-        parts = [(self.seeds, self.noise.degrees)]
+        parts: list[tuple[float, float]] = [(self.seeds, self.noise.degrees)]
         if self.images:
             both = self.noise.both * self.shares
             parts += [(self.jackknife, self.image_degrees), (both, self.noise.degrees * self.image_degrees)]

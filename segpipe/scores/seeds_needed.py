@@ -19,13 +19,19 @@ _MANY = 1e6
 
 def seeds_needed(value: float, variance: Variance, n_settings: int, level: float) -> int | None:
     """The smallest number of seeds of each of the settings with which a difference of this size is found; None above `MOST`."""
-    return next((s for s in range(2, MOST + 1) if _found_from(_with_seeds(variance, s, n_settings), level) <= abs(value)), None)
+    # Were the noise known, the seeds would have this much variance left for them. With less they find nothing.
+    room = (value / student.found_from(_MANY, level, POWER)) ** 2 - variance.images
+    if room <= 0 or 2 * variance.noise.seed / room > MOST:
+        return None
+    fewest = max(2, math.ceil(2 * variance.noise.seed / room))
+    tried = range(fewest, MOST + 1)
+    return next((s for s in tried if _found_from(_with_seeds(variance, s, n_settings), level) <= abs(value)), None)
 
 
-def would_tell(value: float, variance: Variance, n_settings: int, level: float, n_units: int, unit: str) -> str:
-    """A sentence on what would tell a difference of this size, from `n_units` images (or groups: `unit`)."""
+def would_tell(value: float, variance: Variance, needed: int | None, level: float, n_units: int, unit: str) -> str:
+    """A sentence on what would tell a difference of this size, by `seeds_needed`, from `n_units` images (or groups: `unit`)."""
     now = f"differences from {_found_from(variance, level):.3f} on would be found with these seeds four times in five"
-    if (needed := seeds_needed(value, variance, n_settings, level)) is not None:
+    if needed is not None:
         return f"{now}; one of {abs(value):.3f} takes some {needed} seeds each"
     surely = student.found_from(_MANY, level, POWER)
     if value and surely * math.sqrt(variance.images) > abs(value):
@@ -44,8 +50,8 @@ def would_tell_from_one_run(n_settings: int, level: float) -> str:
     unit_noise = Variance(SeedNoise(1.0, 0.0, 1), 0.0, 1.0, 2.0)
     few, some = (_found_from(_with_seeds(unit_noise, s, n_settings), level) for s in (FEW, SOME))
     return (
-        f"one run each cannot tell a setting from a seed: run each with {FEW} seeds or more. With {FEW} a difference of {few:.1f} "
-        f"times the noise of a seed is found four times in five, with {SOME} one of {some:.1f}"
+        f"one run each cannot tell a setting from a seed: run each with {FEW} seeds or more. With {FEW} a difference of "
+        f"{few:.1f} times the noise of a seed is found four times in five, with {SOME} one of {some:.1f}"
     )
 
 

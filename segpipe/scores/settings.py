@@ -109,8 +109,9 @@ def _needed(difference: Difference, variance: Variance, n_settings: int) -> tupl
     """How many seeds each would tell, and the sentence."""
     level = LEVEL / (n_settings - 1)
     if difference.value is not None and difference.p is not None:
-        about = (difference.value, variance, n_settings, level)
-        return seeds_needed.seeds_needed(*about), seeds_needed.would_tell(*about, difference.n_units, difference.unit)
+        needed = seeds_needed.seeds_needed(difference.value, variance, n_settings, level)
+        about = (difference.n_units, difference.unit)
+        return needed, seeds_needed.would_tell(difference.value, variance, needed, level, *about)
     if variance.noise.degrees or difference.value is None:
         return None, ""
     return None, seeds_needed.would_tell_from_one_run(n_settings, level)

@@ -52,10 +52,9 @@ def winner(
     taken = np.array([[_best(found, part, run) for run in range(n_runs)] for part in range(parts.max() + 1)])
     pixels = _composed(settings, taken[parts])
     whole = jackknives(pixels, [score], has_background, groups)[score].whole
-    names = Counter(settings[at].name for at in taken.ravel())
-    at = _highest(means)
     bounds = score_intervals(pixels, has_background, groups)[score]
-    return Winner(settings[at].name, _or_none(means[at]), _or_none(whole), bounds, dict(names))
+    chosen, at = Counter(settings[each].name for each in taken.ravel()), _highest(means)
+    return Winner(settings[at].name, _or_none(means[at]), _or_none(whole), bounds, dict(chosen))
 
 
 def deal(ids: Sequence[str], groups: Sequence[str] | None) -> NDArray[np.intp]:
@@ -71,12 +70,11 @@ def deal(ids: Sequence[str], groups: Sequence[str] | None) -> NDArray[np.intp]:
 
 def _without_parts(setting: Setting, score: str, has_background: bool, parts: NDArray[np.intp]) -> Floats:
     """(parts + 1, runs) the score of each run without each part, and of all."""
-    kept = [parts != part for part in range(parts.max() + 2)]
-    return np.array([[_whole(_some(run, images), score, has_background) for run in setting.runs] for images in kept])
-
-
-def _whole(pixels: Pixels, score: str, has_background: bool) -> float:
-    return jackknives(pixels, [score], has_background)[score].whole
+    groups = [str(part) for part in parts]
+    found = [jackknives(run, [score], has_background, groups)[score] for run in setting.runs]
+    # Units come in the order in which their first image does.
+    units = np.argsort(list(dict.fromkeys(parts.tolist())))
+    return np.array([[*each.without[units], each.whole] for each in found]).T
 
 
 def _best(found: Sequence[Floats], part: int, run: int) -> int:
@@ -104,10 +102,6 @@ def _composed(settings: Sequence[Setting], taken: NDArray[np.intp]) -> Pixels:
 
 def _folds(pixels: Pixels) -> Pixels:
     return pixels if pixels.hits.ndim == 3 else Pixels(pixels.hits[:, None], pixels.true[:, None], pixels.seen[:, None])
-
-
-def _some(pixels: Pixels, images: NDArray[np.bool_]) -> Pixels:
-    return Pixels(pixels.hits[images], pixels.true[images], pixels.seen[images])
 
 
 def _or_none(value: float) -> float | None:

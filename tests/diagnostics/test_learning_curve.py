@@ -19,7 +19,7 @@ def confusions(right: float, n: int = 40, seed: int = 0) -> np.ndarray:
     rng = np.random.default_rng(seed)
     size = rng.integers(80, 120, n)
     hit = np.rint(size * np.clip(right + rng.normal(0, 0.02, n), 0, 1)).astype(np.int64)
-    return np.stack([np.stack([np.full(n, 1000), size - hit], axis=1), np.stack([size - hit, hit], axis=1)], axis=1)
+    return np.stack([np.stack([1000 - size + hit, size - hit], axis=1), np.stack([size - hit, hit], axis=1)], axis=1)
 
 
 def points(*found: tuple[int, float]) -> list[Point]:
