@@ -30,6 +30,15 @@ SMALL = {
 }
 PRIVATE = {"train": {"strategy": "private"}, "dp": {"target_delta": 0.01}}
 FEDERATED = {"train": {"strategy": "federated"}, "federated": {"sites": "group"}}
+
+
+def ensemble_of_two() -> None:
+    """With another fold's model beside the one that is there."""
+    train.main(1)
+    evaluate.main(1)
+    ensemble.main()
+
+
 STAGES = {
     "download": download.main,
     "convert": convert.main,
@@ -37,7 +46,7 @@ STAGES = {
     "sanity": sanity.main,
     "train": lambda: train.main(0),
     "evaluate": lambda: evaluate.main(0),
-    "ensemble": lambda: ensemble_of_two(),
+    "ensemble": ensemble_of_two,
     "export": export.main,
     "report": report.main,
 }
@@ -76,13 +85,6 @@ def read_by(tmp_path_factory: pytest.TempPathFactory) -> dict[str, set[tuple[str
         found |= {name: found[name] | run(sample, STAGES[name]) for name in ("sanity", "train")}
         in_groups(sample / "data" / "prepared" / "index.csv")
     return found
-
-
-def ensemble_of_two() -> None:
-    """With another fold's model beside the one that is there."""
-    train.main(1)
-    evaluate.main(1)
-    ensemble.main()
 
 
 def in_groups(index: Path) -> None:
