@@ -4,6 +4,7 @@ import json
 import re
 import shutil
 import zipfile
+from collections import deque
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -33,6 +34,8 @@ LABEL = ("label_quality", "given", "predicted", "confused")
 DOUBT = "doubt"
 """The folder of predictions.zip that holds pictures of doubt, by PART/ID.png."""
 NO_FACTS: Mapping[str, ImageFacts] = {}
+MODEL = "model_sha256"
+"""In run.json, the hash of the model's file."""
 PIXEL_COLUMNS = ("part", "image", "class", "true", "predicted", "right")
 
 
@@ -98,6 +101,20 @@ class FoldResults:
     images: dict[str, list[ImageScores]] = field(default_factory=dict)
 
 
+@dataclass(frozen=True)
+class PartScores:
+    """`counts`, `dice`, `pixels` and `details` of each part that has images, as those of FoldResults: what tables alone hold."""
+
+    counts: dict[str, Confusion]
+    dice: dict[str, dict[str, float | None]]
+    pixels: dict[str, NDArray[np.int64]]
+    details: dict[str, Details]
+
+
+Scored = FoldResults | PartScores
+"""What has scores and intervals of parts."""
+
+
 @dataclass
 class PartTotals:
     """What the images of a part add up to: how many they are, their counts, and the Dice of each."""
@@ -115,8 +132,10 @@ def write(
     tolerance: float,
     unit: str = PIXELS,
     facts: Mapping[str, ImageFacts] = NO_FACTS,
+    pictures: bool = True,
 ) -> dict[str, PartTotals]:
-    """Writes counts.csv (part, truth, prediction, pixels), per_image.csv, class_pixels.csv and predictions.zip (PART/ID.png).
+    """Writes counts.csv (part, truth, prediction, pixels), per_image.csv, class_pixels.csv and, with `pictures`, predictions.zip
+    (PART/ID.png).
 
     class_pixels.csv has a row for each class that an image holds or was given: part, image (its number among the part's in
     per_image.csv, from 0), class, and the pixels of both, of the truth, of the prediction, and right: intervals come of them.
@@ -130,8 +149,11 @@ def write(
     The images are taken one by one, as they are predicted: no more than one of them is in memory.
     """
     tables = _Tables(len(classes), has_background, tolerance, unit, facts)
-    zips.write_zip(folder / "predictions.zip", tables.pictures(parts))
-    # All images have the same terms; where there is no image the table still has its column.
+    noted = tables.noting(parts)
+    if pictures:
+        zips.write_zip(folder / "predictions.zip", _pictures(noted))
+    else:
+        deque(noted, maxlen=0)
     head = (
         "part",
         "id",
@@ -139,7 +161,7 @@ def write(
         "pixel_accuracy",
         *WRONG,
         *LABEL,
-        *(tables.terms or ["loss"]),
+        *tables.terms,
         *(f"dice_{n}" for n in range(len(classes))),
     )
     write_text(folder / "per_image.csv", csv_text(head, tables.images))
@@ -157,6 +179,14 @@ def write(
     return tables.totals
 
 
+def _pictures(noted: Iterable[tuple[str, ScoredImage, Levels | None]]) -> Iterator[tuple[str, bytes]]:
+    """The members of predictions.zip, those of an image when its rows are noted."""
+    for part, each, given in noted:
+        yield f"{part}/{each.id}.png", encode_mask(each.prediction)
+        if given is not None:
+            yield f"{DOUBT}/{part}/{each.id}.png", encode_gray(doubt(given))
+
+
 class _Tables:
     """The rows of the tables, noted as the images go by."""
 
@@ -165,29 +195,29 @@ class _Tables:
     ) -> None:
         self.n_classes, self.has_background = n_classes, has_background
         self.tolerance, self.unit, self.facts = tolerance, unit, facts
-        self.terms: list[str] = []
+        # All images have the same terms; where there is no image, or no loss was asked for, the table still has its column.
+        self.terms: list[str] = ["loss"]
         self.images: list[Sequence[object]] = []
         self.pixels: list[Sequence[object]] = []
         self.totals: dict[str, PartTotals] = {}
         self.details: dict[str, DetailCounter] = {}
 
-    def pictures(self, parts: Mapping[str, Iterable[ScoredImage]]) -> Iterator[tuple[str, bytes]]:
-        """The members of predictions.zip, those of an image when its rows are noted."""
+    def noting(self, parts: Mapping[str, Iterable[ScoredImage]]) -> Iterator[tuple[str, ScoredImage, Levels | None]]:
+        """Each image with its part, when its rows are noted, and the levels that its mask's classes were given."""
         for part, scored in parts.items():
             total = self.totals[part] = PartTotals(0, np.zeros((self.n_classes, self.n_classes), np.int64), [])
             counter = self.details[part] = DetailCounter(self.n_classes, self.has_background, self.tolerance, self.unit)
             for each in scored:
                 given = None if each.levels is None else given_levels(each.levels, each.mask)
                 self._note(part, each, total, None if given is None else label_quality(given, each.mask))
-                yield f"{part}/{each.id}.png", encode_mask(each.prediction)
-                if each.levels is not None and given is not None:
+                if each.levels is not None:
                     counter.add(each.mask, each.prediction, each.levels, self.facts.get(each.id, ALONE))
-                    yield f"{DOUBT}/{part}/{each.id}.png", encode_gray(doubt(given))
+                yield part, each, given
 
     def _note(self, part: str, each: ScoredImage, total: PartTotals, quality: float | None) -> None:
-        self.terms = [*each.losses]
+        self.terms = [*each.losses] or self.terms
         dice = image_dice(each.counts, self.has_background)
-        losses = (_text(each.losses[name]) for name in self.terms)
+        losses = (_text(each.losses.get(name)) for name in self.terms)
         wrong: Sequence[object] = wrong_pixels(each.mask, each.prediction) if each.counts.any() else ("", "")
         label = (_text(quality), *(largest_confusion(each.counts) or ("", "", "")))
         self.images.append((part, each.id, _text(dice), _text(_accuracy(each)), *wrong, *label, *losses, *_dices(each)))
@@ -199,9 +229,12 @@ class _Tables:
         total.dice.append(dice)
 
 
-def write_origin(folder: Path, fold: int, fingerprint: str, training: Mapping[str, Any], history: Path) -> None:
-    """Writes run.json, what trained the model, and brings the training's history.csv along: the report reads one folder."""
-    write_json(folder / "run.json", {"fingerprint": fingerprint, "fold": fold} | dict(training))
+def write_origin(folder: Path, fold: int, fingerprint: str, training: Mapping[str, Any], model: str, history: Path) -> None:
+    """Writes run.json, what trained the model, and brings the training's history.csv along: the report reads one folder.
+
+    `model` is the hash of the model's file, so that data/eval changes whenever a model does: stage ensemble goes by it.
+    """
+    write_json(folder / "run.json", {"fingerprint": fingerprint, "fold": fold, MODEL: model} | dict(training))
     write_with(folder / "history.csv", lambda temporary: shutil.copyfile(history, temporary))
 
 
@@ -225,27 +258,10 @@ def read(folder: Path, folds: Sequence[int], parts: dict[str, str], n_classes: i
     return [_read_fold(folder / f"fold{fold}", fold, parts, n_classes) for fold in folds]
 
 
-def read_pixels(folder: Path, n_classes: int) -> dict[str, tuple[list[str], NDArray[np.int64]]]:
-    """Of each part of data/eval/foldN its images' ids, and (3, images, classes): their true, predicted and right pixels.
-
-    It takes per_image.csv, class_pixels.csv and counts.csv. Raises PipelineError where one is missing or broken.
-    """
-    try:
-        ids: dict[str, list[str]] = {}
-        for row in csv_rows(folder / "per_image.csv"):
-            ids.setdefault(row["part"], []).append(row["id"])
-        pixels = _pixels(folder / "class_pixels.csv", ids, _counts(folder / "counts.csv", n_classes))
-    except FileNotFoundError as error:
-        raise PipelineError(f"{folder.as_posix()}: no {Path(error.filename).name}") from None
-    except (KeyError, IndexError, TypeError, ValueError) as error:
-        raise PipelineError(f"{folder.as_posix()}: not whole ({error})") from None
-    return {part: (ids[part], found) for part, found in pixels.items()}
-
-
 def of_folds(found: Sequence[tuple[Sequence[str], NDArray[np.int64]]]) -> tuple[list[str], Pixels]:
     """The images that any fold predicted, and their (images, folds, classes); zeros where a fold's model was not asked.
 
-    Each fold gives its images' ids and (3, images, classes), as `read_pixels` does.
+    Each fold gives its images' ids, and (3, images, classes): their true, predicted and right pixels.
     """
     places = {item: number for number, item in enumerate(dict.fromkeys(item for ids, _ in found for item in ids))}
     whole = np.zeros((3, len(places), len(found), found[0][1].shape[2]), np.int64)
@@ -255,15 +271,36 @@ def of_folds(found: Sequence[tuple[Sequence[str], NDArray[np.int64]]]) -> tuple[
     return [*places], Pixels(hits, true, seen)
 
 
+def scored_model(folder: Path) -> str | None:
+    """The hash of the file of the model that was scored into data/eval/foldN; None where nothing readable says it."""
+    try:
+        found = _origin(folder / "run.json").get(MODEL)
+    except (OSError, ValueError):
+        return None
+    return found if isinstance(found, str) else None
+
+
+def read_tables(folder: Path, n_classes: int) -> PartScores:
+    """What the tables of `write` hold. Raises FileNotFoundError for one that is missing, KeyError, IndexError, TypeError or
+    ValueError for a broken one.
+    """
+    counts = _counts(folder / "counts.csv", n_classes)
+    return _scores(folder, counts, _images(csv_rows(folder / "per_image.csv")))
+
+
+def _scores(folder: Path, counts: dict[str, Confusion], images: Mapping[str, Sequence[ImageScores]]) -> PartScores:
+    dice = _image_dice(images)
+    pixels = _pixels(folder / "class_pixels.csv", dice, counts)
+    return PartScores(counts, dice, pixels, _details(folder / "details.json", counts))
+
+
 def _read_fold(folder: Path, fold: int, parts: dict[str, str], n_classes: int) -> FoldResults:
     try:
         counts = _counts(folder / "counts.csv", n_classes)
         rows = csv_rows(folder / "per_image.csv")
         images, labels = _images(rows), _labels(rows)
-        dice, wrong = _image_dice(images), _wrong(images)
+        found = _scores(folder, counts, images)
         history = csv_rows(folder / "history.csv")
-        pixels = _pixels(folder / "class_pixels.csv", dice, counts)
-        details = _details(folder / "details.json", counts)
         predictions = zips.entries(folder / "predictions.zip")
         run = _origin(folder / "run.json")
     except FileNotFoundError as error:
@@ -272,9 +309,10 @@ def _read_fold(folder: Path, fold: int, parts: dict[str, str], n_classes: int) -
     except (KeyError, IndexError, TypeError, ValueError, zipfile.BadZipFile) as error:
         raise PipelineError(f"{folder.as_posix()}: not whole ({error}). {_remedy(fold, '--force ')}") from None
     wanted = {VAL: set(splits.train_and_validation(parts, fold)[1]), TEST: set(splits.test(parts))}
-    if any(set(dice.get(part, {})) != ids for part, ids in wanted.items()):
+    if any(set(found.dice.get(part, {})) != ids for part, ids in wanted.items()):
         raise PipelineError(f"{folder.as_posix()}: its images are not those of data/folds. {_remedy(fold)}")
-    return FoldResults(fold, counts, dice, history, run, predictions, pixels, wrong, details, labels, images)
+    dice, pixels, details = found.dice, found.pixels, found.details
+    return FoldResults(fold, counts, dice, history, run, predictions, pixels, _wrong(images), details, labels, images)
 
 
 def _remedy(fold: int, option: str = "") -> str:

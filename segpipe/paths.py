@@ -13,6 +13,7 @@ DOCTOR = Path("data/doctor")
 FOLDS = Path("data/folds/folds.csv")
 BALANCE_REPORT = Path("data/folds/proof.json")
 EVAL = Path("data/eval")
+ENSEMBLE = Path("data/ensemble")
 SANITY = Path("data/sanity")
 SANITY_PASSED = Path("data/sanity_passed.txt")
 

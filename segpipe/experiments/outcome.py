@@ -9,6 +9,7 @@ from typing import Any
 from segpipe import evaluation, paths
 from segpipe.dataset import pack
 from segpipe.errors import PipelineError
+from segpipe.evaluation import PartScores
 from segpipe.experiments.outputs import WORKSPACE, commit_of, opened
 from segpipe.params.overrides import leaves
 from segpipe.scores.intervals import Pixels
@@ -20,7 +21,7 @@ SEEDS = ("seed", "train.seed")
 NO_SETTING = ("runtime.", "tracking.", "report.", "export.")
 """Beginnings of keys that no score depends on."""
 SHOWN = 3
-TABLES = ("per_image.csv", "class_pixels.csv", "counts.csv", "run.json", "history.csv")
+TABLES = ("per_image.csv", "class_pixels.csv", "counts.csv", "details.json", "run.json", "history.csv")
 
 
 @dataclass(frozen=True)
@@ -72,10 +73,10 @@ def _read(root: Path, name: str, commit: str, folds: Sequence[int]) -> Outcome:
     _require_made_by(params, read_yaml(root / paths.LOCK), folds, name)
     info, index = pack.read_info(root / paths.PREPARED), pack.read_index(root / paths.PREPARED)
     runs = [json.loads((root / paths.eval_folder(fold) / "run.json").read_text(encoding="utf-8")) for fold in folds]
-    of_folds = [evaluation.read_pixels(root / paths.eval_folder(fold), len(info.classes)) for fold in folds]
+    of_folds = [_tables(root / paths.eval_folder(fold), name, len(info.classes)) for fold in folds]
     parts = {}
     for part in (evaluation.VAL, evaluation.TEST):
-        if there := [found[part] for found in of_folds if part in found]:
+        if there := [([*found.dice[part]], found.pixels[part]) for found in of_folds if part in found.pixels]:
             ids, pixels = evaluation.of_folds(there)
             rows = index.loc[ids, ["image_sha256", "mask_sha256", "group"]]
             content = [f"{image}{mask}" for image, mask in zip(rows["image_sha256"], rows["mask_sha256"], strict=True)]
@@ -107,6 +108,13 @@ def _require_made_by(params: Mapping[str, Any], lock: Mapping[str, Any], folds: 
         raise PipelineError(
             f"{name}: params.yaml was changed after its results were made ({', '.join(other[:SHOWN])}). Run `dvc repro` there."
         )
+
+
+def _tables(folder: Path, name: str, n_classes: int) -> PartScores:
+    try:
+        return evaluation.read_tables(folder, n_classes)
+    except (KeyError, IndexError, TypeError, ValueError) as error:
+        raise PipelineError(f"{name}: its data/eval/{folder.name} is not whole ({error}). Run `dvc repro` there.") from None
 
 
 def _folds(params: Mapping[str, Any], name: str) -> list[int]:

@@ -116,6 +116,15 @@ class EvaluateKeys(Keys):
     tracking: TrackingParams
 
 
+class EnsembleKeys(Keys):
+    threads: int
+    folds: tuple[int, ...]
+    train: Determinism
+    infer: InferParams
+    scores: ScoresParams
+    runtime: RuntimeParams
+
+
 class ExportKeys(Keys):
     threads: int
     folds: tuple[int, ...]

@@ -6,10 +6,11 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 
 from segpipe.console.tables import format_table
-from segpipe.evaluation import TEST, VAL, FoldResults
+from segpipe.evaluation import TEST, VAL, FoldResults, Scored
 from segpipe.scores.counts import OTHER_MEANS, SCORES, Confusion, mean, other_means, scores
 from segpipe.scores.details import DETAIL_SCORES
 from segpipe.scores.intervals import Interval
+from segpipe.scores.paired import Difference
 
 Summary = dict[str, dict[str, float | None]]
 DIGITS = 6
@@ -38,15 +39,15 @@ def summary(results: Sequence[FoldResults], has_background: bool, colour_dice: f
     found: Summary = {}
     for part in (VAL, TEST):
         found[part] = _over_folds([of_fold(each, part, has_background) for each in results if part in each.counts])
-    found[headline(results)][COLOUR] = _rounded(colour_dice)
+    found[headline(results)][COLOUR] = rounded(colour_dice)
     if private := [each.run[PRIVACY] for each in results if PRIVACY in each.run]:
         most = max(private, key=lambda each: each["epsilon"])
         guaranteed = all(each["guarantee"] for each in private)
-        found[PRIVACY] = {"epsilon": _rounded(most["epsilon"]) if guaranteed else None, "delta": most["delta"]}
+        found[PRIVACY] = {"epsilon": rounded(most["epsilon"]) if guaranteed else None, "delta": most["delta"]}
     return found
 
 
-def of_fold(results: FoldResults, part: str, has_background: bool) -> dict[str, float | None]:
+def of_fold(results: Scored, part: str, has_background: bool) -> dict[str, float | None]:
     """Each score of one fold's model on a part, unrounded; those of `SCORES` are the numbers that evaluate printed."""
     counts = results.counts[part]
     pooled = scores([counts], has_background) | (other_means(counts) if has_background else {})
@@ -60,9 +61,9 @@ def pooled(results: Sequence[FoldResults], part: str) -> Confusion:
     return total
 
 
-def table(found: Summary, bounds: Mapping[str, Mapping[str, Interval]], has_background: bool) -> str:
-    """The summary's means for the console, a line a score, each with its 95 % interval over images."""
-    parts = [part for part in (VAL, TEST) if found[part]]
+def table(found: Summary, bounds: Mapping[str, Mapping[str, Interval | Difference]], has_background: bool) -> str:
+    """The summary's means for the console, a line a score, each with its 95 % interval over images; the parts are `bounds`'."""
+    parts = [part for part in bounds if found[part]]
     rows = [
         [name, *(cell for part in parts for cell in _cells(found[part].get(name), bounds[part].get(name)))]
         for name in (*names(has_background), COLOUR)
@@ -70,7 +71,7 @@ def table(found: Summary, bounds: Mapping[str, Mapping[str, Interval]], has_back
     return format_table(rows, ["score", *(head for part in parts for head in (part, "95 %"))])
 
 
-def _cells(value: float | None, bounds: Interval | None) -> tuple[str, str]:
+def _cells(value: float | None, bounds: Interval | Difference | None) -> tuple[str, str]:
     number = "-" if value is None else f"{value:.4f}"
     if bounds is None or bounds.low is None or bounds.high is None:
         return number, ""
@@ -81,9 +82,9 @@ def _over_folds(of_folds: Sequence[dict[str, float | None]]) -> dict[str, float 
     if not of_folds:
         return {}
     columns = {name: [scored[name] for scored in of_folds] for name in of_folds[0]}
-    found = {name: _rounded(mean(values)) for name, values in columns.items()}
+    found = {name: rounded(mean(values)) for name, values in columns.items()}
     if len(of_folds) > 1:
-        found |= {f"{name}_std": _rounded(_spread(values)) for name, values in columns.items()}
+        found |= {f"{name}_std": rounded(_spread(values)) for name, values in columns.items()}
     return found
 
 
@@ -92,5 +93,5 @@ def _spread(values: Sequence[float | None]) -> float | None:
     return statistics.stdev(there) if len(there) > 1 else None
 
 
-def _rounded(value: float | None) -> float | None:
+def rounded(value: float | None) -> float | None:
     return None if value is None else round(value, DIGITS)

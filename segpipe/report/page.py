@@ -35,6 +35,7 @@ from segpipe.report import (
 )
 from segpipe.report.class_tables import Parts
 from segpipe.report.doctor_section import Doctor
+from segpipe.report.ensemble import Ensemble
 from segpipe.report.numbers import Summary, names, pooled
 
 TEMPLATES = Path(__file__).parent / "templates"
@@ -47,7 +48,8 @@ LONGEST_LIST = 60
 class Contents:
     """What the page shows. `headline` is the part it speaks of first, `parts` the first fold's ids by part.
 
-    `bounds` are the intervals of the scores, by part, `decided` what each fold's probabilities became classes by. `params`
+    `bounds` are the intervals of the scores, by part, `decided` what each fold's probabilities became classes by. `ensemble`
+    is there with several folds and a test part. `params`
     holds the sections of params.yaml that made the run; `best` and `worst` are predictions of the first fold, and `followed` some
     of them over the epochs. So many of the worst as `n_pictures` have a picture beside the page.
     """
@@ -61,6 +63,7 @@ class Contents:
     advice: Sequence[str]
     decided: Mapping[int, Chosen]
     summary: Summary
+    ensemble: Ensemble | None
     params: Mapping[str, Any]
     best: Sequence[examples.Example]
     worst: Sequence[examples.Example]

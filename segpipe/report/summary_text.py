@@ -9,6 +9,7 @@ from segpipe.report.image_table import WORDS
 from segpipe.report.numbers import COLOUR, names, pooled
 from segpipe.report.page import Contents
 from segpipe.scores.intervals import Interval
+from segpipe.scores.paired import Difference, format_difference
 
 MEANING = re.compile(r"[^\w\s.,;:%()/'=+-]|_")
 """What may mean something to Markdown, or to HTML in it."""
@@ -16,6 +17,7 @@ LEADING = re.compile(r"([@#:])(?=\S)")
 """What makes a mention, a reference or an address of what follows."""
 CLASS_COLUMNS = ("dice", "iou", "precision", "recall")
 BOUNDED = ("dice", "iou")
+ENSEMBLE_SCORES = ("dice", "miou")
 
 
 def render(contents: Contents) -> str:
@@ -32,6 +34,7 @@ def render(contents: Contents) -> str:
         "",
         *_table(["score", *(head for part in parts for head in (WORDS[part], "95 %"))], _scores(contents, parts)),
         "",
+        *_ensemble(contents),
         f"Classes, on the {WORDS[contents.headline]} part:",
         "",
         *_table(["class", *(head for name in CLASS_COLUMNS for head in _heads(name)), "pixels"], _classes(contents)),
@@ -56,6 +59,16 @@ def _scores(contents: Contents, parts: Sequence[str]) -> Iterator[list[str]]:
     for name in names(contents.info.has_background):
         cells = ((_number(contents.summary[part].get(name)), _bounds(contents.bounds[part].get(name))) for part in parts)
         yield [f"`{name}`", *(text for pair in cells for text in pair)]
+
+
+def _ensemble(contents: Contents) -> list[str]:
+    found = contents.ensemble
+    if found is None:
+        return []
+    bounds = {name: _bounds(found.bounds.scores[name]) for name in ENSEMBLE_SCORES}
+    said = [f"{name} {_number(found.scores[name])}{f' ({text})' if text else ''}" for name, text in bounds.items()]
+    gain = f"dice against the mean of the folds {format_difference(found.sure['dice'])}"
+    return [f"Ensemble, by the mean probability of these folds, on the test part: {', '.join(said)}; {gain}.", ""]
 
 
 def _classes(contents: Contents) -> Iterator[list[str]]:
@@ -86,7 +99,7 @@ def _number(value: float | None) -> str:
     return "-" if value is None else f"{value:.3f}"
 
 
-def _bounds(interval: Interval | None) -> str:
+def _bounds(interval: Interval | Difference | None) -> str:
     if interval is None or interval.low is None or interval.high is None:
         return ""
     return f"{interval.low:.2f} .. {interval.high:.2f}"

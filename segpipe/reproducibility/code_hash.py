@@ -17,7 +17,7 @@ from segpipe.params.schema import LossParams, ModelParams
 ROOT = Path(__file__).parents[2]
 """The folder that holds the packages whose code this is: the checkout, also that of a queued experiment."""
 PACKAGES = ("segpipe", "stages")
-STAGES = ("download", "convert", "split", "sanity", "train", "evaluate", "export", "report")
+STAGES = ("download", "convert", "split", "sanity", "train", "evaluate", "ensemble", "export", "report")
 VARIANTS: dict[str, tuple[str, ...]] = {
     "models": get_args(ModelParams.model_fields["name"].annotation),
     "losses": get_args(LossParams.model_fields["name"].annotation),

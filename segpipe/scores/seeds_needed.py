@@ -19,7 +19,13 @@ _MANY = 1e6
 
 def seeds_needed(value: float, variance: Variance, n_settings: int, level: float) -> int | None:
     """The smallest number of seeds of each of the settings with which a difference of this size is found; None above `MOST`."""
-    return next((s for s in range(2, MOST + 1) if _found_from(_with_seeds(variance, s, n_settings), level) <= abs(value)), None)
+    # Were the noise known, the seeds would have this much variance left for them. With less they find nothing.
+    room = (value / student.found_from(_MANY, level, POWER)) ** 2 - variance.images
+    if room <= 0 or 2 * variance.noise.seed / room > MOST:
+        return None
+    fewest = max(2, math.ceil(2 * variance.noise.seed / room))
+    tried = range(fewest, MOST + 1)
+    return next((s for s in tried if _found_from(_with_seeds(variance, s, n_settings), level) <= abs(value)), None)
 
 
 def would_tell(value: float, variance: Variance, needed: int | None, level: float, n_units: int, unit: str) -> str:

@@ -22,15 +22,13 @@ from segpipe.models.model_file import Card
 from segpipe.params.stage_keys import EvaluateKeys
 from segpipe.reproducibility import versions
 from segpipe.scores.counts import CLASS_SCORES, class_scores, mean, scores
-from segpipe.scores.details import PIXELS, ImageFacts
+from segpipe.storage.files import sha256_of
 from segpipe.tracking import mlflow_runs
 from segpipe.training import device as devices
 from segpipe.workflows.closer_look import look_closer
+from segpipe.workflows.image_facts import image_facts
 from segpipe.workflows.own_model import load_own_model
 
-SHOWN = 5
-NANOMETRES = 1_000_000
-"""In a millimetre."""
 MEANS = {"iou": "miou"}
 """What the mean of a class score is called where it is not called the same."""
 
@@ -52,7 +50,7 @@ def evaluate(params: EvaluateKeys, fold: int) -> list[str]:
     # With the class weights that the model was trained with, so that both losses compare.
     loss = losses.build(params.loss, Classes(card.has_background, tuple(card.training.get("class_weights", ()))))
     validation = folds.train_and_validation(parts, fold)[1]
-    facts = _facts(data.index.loc[[*validation, *folds.test(parts)]], params.scores.unit)
+    facts = image_facts(data.index.loc[[*validation, *folds.test(parts)]], params.scores.unit)
 
     def read(ids: Sequence[str]) -> Iterable[WholeImage]:
         return loader.whole_image_loader(loader.WholeImages(data, ids), params.runtime.workers)
@@ -75,25 +73,11 @@ def evaluate(params: EvaluateKeys, fold: int) -> list[str]:
     shown = noted[evaluation.TEST if totals[evaluation.TEST].images else evaluation.VAL]
     look = look_closer(segmenter, shown, data, fold, params.infer, card.long_side, device, chosen.decision)
     closer_look_file.write(paths.closer_look_file(fold), look)
-    evaluation.write_origin(folder, fold, card.fingerprint, card.training, paths.history_file(fold))
+    scored_model = sha256_of(paths.model_file(fold))
+    evaluation.write_origin(folder, fold, card.fingerprint, card.training, scored_model, paths.history_file(fold))
     said = decided.sentence(chosen, card.classes)
     first = [f"decision: {said}"] if said else []
     return [*first, *_tracked(params.tracking.experiment, card, totals), *_class_table(card, totals)]
-
-
-def _facts(rows: pd.DataFrame, unit: str) -> dict[str, ImageFacts]:
-    """Of each image its group and, in millimetres, its pixels' size. Raises PipelineError for images that do not say it."""
-    if unit == PIXELS:
-        return {str(item): ImageFacts(group) for item, group in rows["group"].items()}
-    unknown = rows.index[(rows["spacing_x"] == 0) | (rows["spacing_y"] == 0)].tolist()
-    if unknown:
-        more = f" and {len(unknown) - SHOWN} more" if len(unknown) > SHOWN else ""
-        raise PipelineError(
-            f"scores.unit: millimetres, but {len(unknown)} images do not say how large a pixel is "
-            f"({', '.join(unknown[:SHOWN])}{more}). Write pixels, or save them with their resolution."
-        )
-    columns = rows[["group", "spacing_y", "spacing_x"]].itertuples(name=None)
-    return {item: ImageFacts(group, (high / NANOMETRES, wide / NANOMETRES)) for item, group, high, wide in columns}
 
 
 def _alike(rows: pd.DataFrame) -> dict[str, str]:

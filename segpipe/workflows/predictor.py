@@ -21,7 +21,7 @@ from segpipe.inference.trust import Trust
 from segpipe.models import model_file
 from segpipe.models.model_file import Card
 from segpipe.models.origin import image_kind
-from segpipe.models.segmenter import probabilities_of
+from segpipe.models.segmenter import Segmenter, probabilities_of
 from segpipe.training import device as devices
 
 ARRAY = "the array"
@@ -118,8 +118,12 @@ def load(path: Path, device: str = "auto") -> Predictor:
         forward, card = onnx_session.load(path)
         return Predictor((forward,), card, torch.device("cpu"))
     segmenter, card = model_file.load(path)
-    selected = devices.select_device(device)
-    return Predictor((segmenter.to(memory_format=torch.channels_last).to(selected),), card, selected)
+    return on_device(segmenter, card, devices.select_device(device))
+
+
+def on_device(segmenter: Segmenter, card: Card, device: torch.device) -> Predictor:
+    """One model, where it is to compute."""
+    return Predictor((segmenter.to(memory_format=torch.channels_last).to(device),), card, device)
 
 
 def fit(pixels: NDArray[Any], card: Card, name: str) -> NDArray[Any]:

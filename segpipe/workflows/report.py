@@ -4,7 +4,7 @@ from segpipe import decided, evaluation, gate, paths
 from segpipe.dataset import pack
 from segpipe.dataset.split import balance_report, folds
 from segpipe.evaluation import FoldResults
-from segpipe.inference import closer_look_file
+from segpipe.inference import closer_look_file, ensemble_file
 from segpipe.params.stage_keys import ReportKeys
 from segpipe.report import (
     advice,
@@ -12,6 +12,7 @@ from segpipe.report import (
     baseline,
     closer_look,
     doctor_section,
+    ensemble,
     examples,
     image_table,
     intervals,
@@ -22,9 +23,11 @@ from segpipe.report import (
     suspects,
     tables,
 )
+from segpipe.report.intervals import Bounds
 from segpipe.report.page import Contents
 from segpipe.report.run_sections import Exported
 from segpipe.reproducibility import fingerprint
+from segpipe.scores.paired import format_difference
 from segpipe.storage import files
 from segpipe.tracking import mlflow_runs
 
@@ -40,7 +43,8 @@ def report(params: ReportKeys) -> str:
     results, summary, classes = contents.results, contents.summary, contents.info.classes
     files.write_json(paths.SUMMARY, summary)
     files.write_text(paths.METRICS / "curves.csv", tables.curves(results))
-    files.write_text(paths.METRICS / "intervals.csv", intervals.table(results, contents.index, classes, contents.bounds))
+    bounds = _bounds(contents)
+    files.write_text(paths.METRICS / "intervals.csv", intervals.table(bounds, classes))
     files.write_text(paths.METRICS / "per_class.csv", tables.per_class(results, classes))
     files.write_text(paths.METRICS / "confusion.csv", tables.confusion(results, classes))
     files.write_text(paths.PAGE, page.render(contents))
@@ -51,7 +55,10 @@ def report(params: ReportKeys) -> str:
     picture_files.write(paths.PICTURES, worst, results, pack.open_pack(paths.PREPARED))
     for each in results:
         mlflow_runs.reopen(params.tracking.experiment, each.run["fingerprint"]).file(paths.PAGE, "report")
-    print(numbers.table(summary, contents.bounds, contents.info.has_background))
+    of_parts = {part: each.scores for part, each in bounds.items() if part in summary}
+    print(numbers.table(summary, of_parts, contents.info.has_background))
+    if contents.ensemble:
+        print(f"ensemble: dice {format_difference(contents.ensemble.sure['dice'])} against the mean of the folds")
     for sentence in contents.advice:
         print(f"advice: {sentence}")
     print(f"suspects: {paths.SUSPECTS} has the images whose masks are believed least, the worst first; correct them, dvc repro")
@@ -71,6 +78,8 @@ def gather(params: ReportKeys) -> Contents:
     look = closer_look_file.read(paths.closer_look_file(first.fold), first.fold)
     best, worst = examples.best_and_worst(first, headline, data, params.report.n_examples, look.confidence)
     bounds = intervals.of_scores(results, data.index, data.info.has_background)
+    averaged = ensemble_file.read(paths.ENSEMBLE, results, parts, len(data.info.classes))
+    together = ensemble.compute(averaged, results, data.index, data.info.has_background)
     return Contents(
         info=data.info,
         index=data.index,
@@ -80,7 +89,8 @@ def gather(params: ReportKeys) -> Contents:
         bounds=bounds,
         advice=advice.advice(results, headline, bounds[headline]["dice"], data.index, data.info, train),
         decided={fold: decided.read(paths.eval_folder(fold), fold) for fold in params.folds},
-        summary=numbers.summary(results, data.info.has_background, colours),
+        summary=numbers.summary(results, data.info.has_background, colours) | ensemble.summary(together),
+        ensemble=together,
         params=first.run["params"],
         best=best,
         worst=worst,
@@ -94,6 +104,13 @@ def gather(params: ReportKeys) -> Contents:
         n_pictures=params.report.n_images,
         followed=closer_look.followed(look, first.dice[headline], data),
     )
+
+
+def _bounds(contents: Contents) -> dict[str, Bounds]:
+    """All intervals of each part, and last those of the ensemble."""
+    results, index = contents.results, contents.index
+    found = {part: Bounds(each, intervals.of_classes(results, part, index)) for part, each in contents.bounds.items()}
+    return found | ensemble.bounds(contents.ensemble)
 
 
 def _exported(results: list[FoldResults]) -> Exported | None:

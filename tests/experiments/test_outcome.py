@@ -38,7 +38,8 @@ def project(made: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path
 def test_a_revision_has_the_numbers_that_lay_there(project: Path) -> None:
     found = outcome.read("other-s0")
     write_predictions(project, 0.9, 2)
-    ids, (true, seen, hits) = evaluation.read_pixels(project / "data/eval/fold0", 3)["test"]
+    tables = evaluation.read_tables(project / "data/eval/fold0", 3)
+    ids, (true, seen, hits) = [*tables.dice["test"]], tables.pixels["test"]
     scored = found.parts["test"]
     assert scored.ids == ids and len(ids) == 9
     for read, wanted in ((scored.pixels.true, true), (scored.pixels.seen, seen), (scored.pixels.hits, hits)):

@@ -59,7 +59,7 @@ def test_a_refactoring_and_a_new_key_are_adopted_and_are_what_a_training_would_g
     assert done.returncode == 0, done.stderr
     assert "recorded, not trained again" in done.stdout
     adopted = (clone / MODEL).read_bytes()
-    assert ran(dvc(clone, "repro")) == ["evaluate@0", "export", "report"]
+    assert ran(dvc(clone, "repro")) == ["evaluate@0", "ensemble", "export", "report"]
     lock = live_lock(clone)
     # What was adopted is to the byte what a training of the edited code gives.
     dvc(clone, "repro", "--force", "--single-item", "train@0")

@@ -102,7 +102,7 @@ def test_every_command_of_the_readme_works(clone: Path, done: list[Done]) -> Non
 
 def test_a_new_dice_weight_reruns_training_and_what_follows(clone: Path, done: list[Done]) -> None:
     at = [each.command for each in done].index(EXPERIMENT)
-    assert ran(done[at].result) == ["sanity", "train@0", "evaluate@0", "export", "report"]
+    assert ran(done[at].result) == ["sanity", "train@0", "evaluate@0", "ensemble", "export", "report"]
     assert done[at].curves != done[at - 1].curves
     changes = json.loads(dvc(clone, "metrics", "diff", "--all", "--json").stdout)
     assert set(changes["metrics/summary.json"]["test.dice"]) == {"old", "new", "diff"}

@@ -12,7 +12,7 @@ from segpipe.scores.counts import scores
 from segpipe.storage.files import sha256_of
 from tests.pipeline.conftest import dvc, git, live_lock, new_repository, ran, set_params
 
-EVERY = ["download", "convert", "split", "sanity", "train@0", "evaluate@0", "export", "report"]
+EVERY = ["download", "convert", "split", "sanity", "train@0", "evaluate@0", "ensemble", "export", "report"]
 
 
 def results(folder: Path) -> dict[str, str]:
@@ -77,9 +77,9 @@ def test_elsewhere_it_gives_the_same_lock(repository: Path, tmp_path: Path) -> N
 def test_two_folds_and_back_to_one_leave_nothing_behind(repository: Path, tmp_path: Path) -> None:
     clone = with_cache(repository, tmp_path / "clone")
     set_params(clone, {"folds": [0, 1]})
-    assert ran(dvc(clone, "repro")) == ["split", "sanity", "train@1", "evaluate@1", "export", "report"]
+    assert ran(dvc(clone, "repro")) == ["split", "sanity", "train@1", "evaluate@1", "ensemble", "export", "report"]
     summary = json.loads((clone / "metrics" / "summary.json").read_text(encoding="utf-8"))
-    assert "dice_std" in summary["test"]
+    assert "dice_std" in summary["test"] and summary["ensemble"]["dice"] is not None
     git(clone, "checkout", "--quiet", "params.yaml")
     dvc(clone, "repro")
     assert live_lock(clone) == live_lock(repository)

@@ -60,7 +60,8 @@ def test_the_table_has_every_score_of_every_part_and_class(run: Path, tmp_path: 
     results, index = read(run, (0,)), pack.read_index(run / "data/prepared")
     found = intervals.of_scores(results, index, True)
     path = tmp_path / "intervals.csv"
-    path.write_text(intervals.table(results, index, CLASSES, found), encoding="utf-8")
+    bounds = {part: intervals.Bounds(each, intervals.of_classes(results, part, index)) for part, each in found.items()}
+    path.write_text(intervals.table(bounds, CLASSES), encoding="utf-8")
     rows = [*csv.DictReader(path.open(encoding="utf-8"))]
     assert len(rows) == 2 * (len(numbers.names(True)) + 4 * len(CLASSES))
     dice = next(row for row in rows if (row["part"], row["score"], row["class"]) == ("test", "dice", ""))

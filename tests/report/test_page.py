@@ -19,7 +19,7 @@ from segpipe.dataset.split import balance_report
 from segpipe.dataset.split import folds as splits
 from segpipe.decided import Candidate, Chosen
 from segpipe.gate import Form, Gate, Passed
-from segpipe.inference import closer_look_file
+from segpipe.inference import closer_look_file, ensemble_file
 from segpipe.params.decision import Decision, Step
 from segpipe.params.load import load_params
 from segpipe.report import (
@@ -27,6 +27,7 @@ from segpipe.report import (
     augment_sheet,
     closer_look,
     doctor_section,
+    ensemble,
     examples,
     intervals,
     numbers,
@@ -100,6 +101,8 @@ def gathered(folder: Path, folds: tuple[int, ...]) -> page.Contents:
     parts = splits.read(folder / "data/folds/folds.csv")
     results = evaluation.read(folder / "data/eval", folds, parts, len(data.info.classes))
     headline = numbers.headline(results)
+    averaged = ensemble_file.read(folder / "data/ensemble", results, parts, len(data.info.classes))
+    together = ensemble.compute(averaged, results, data.index, True)
     bounds = intervals.of_scores(results, data.index, True)
     train, validation = splits.train_and_validation(parts, folds[0])
     look = closer_look_file.read(folder / f"data/eval/fold{folds[0]}/closer_look.zip", folds[0])
@@ -113,7 +116,8 @@ def gathered(folder: Path, folds: tuple[int, ...]) -> page.Contents:
         bounds=bounds,
         advice=advice.advice(results, headline, bounds[headline]["dice"], data.index, data.info, train),
         decided={fold: decided.read(folder / f"data/eval/fold{fold}", fold) for fold in folds},
-        summary=numbers.summary(results, True, 0.25),
+        summary=numbers.summary(results, True, 0.25) | ensemble.summary(together),
+        ensemble=together,
         params=load_params(folder / "params.yaml").model_dump(include={"seed", "model", "loss", "train"}),
         best=[dataclasses.replace(each, id=f"<u>{each.id}") for each in best],
         worst=worst,

@@ -33,6 +33,7 @@ def test_scores_and_classes_stand_in_tables(contents: page.Contents) -> None:
     bounds = contents.bounds["test"]["dice"]
     assert dice[1:3] == [f"{contents.summary['test']['dice']:.3f}", f"{bounds.low:.2f} .. {bounds.high:.2f}"]
     assert len(classes) == 2 + 3 and all(len(row) == len(classes[0]) for row in classes)
+    assert "Ensemble, by the mean probability of these folds, on the test part: dice 0." in text
     assert "12 images, folds 0, 1." in text and "colours alone reach 0.250" in text and "`d4ta`" in text and "`f01d5`" in text
 
 

@@ -28,7 +28,7 @@ WHOLE = {"segpipe.params.load", "segpipe.params.edit", "segpipe.params.schema.Pa
 SELECTORS = {"models": "models.${model.name}", "losses": "losses.${loss.name}"}
 
 
-def test_the_eight_stages_stand_in_their_order_after_their_code() -> None:
+def test_the_nine_stages_stand_in_their_order_after_their_code() -> None:
     assert list(PIPELINE) == ["code", *STAGES]
 
 
@@ -102,7 +102,7 @@ def test_the_command_runs_the_stage_of_its_name(stage: str) -> None:
     assert PIPELINE[stage]["cmd"].split()[:2] == ["./run", stage]
 
 
-@pytest.mark.parametrize("stage", ["convert", "sanity", "train", "evaluate", "export", "report"])
+@pytest.mark.parametrize("stage", ["convert", "sanity", "train", "evaluate", "ensemble", "export", "report"])
 def test_stages_whose_bytes_libraries_decide_depend_on_their_versions(stage: str) -> None:
     assert "runtime.lock" in PIPELINE[stage]["deps"]
 

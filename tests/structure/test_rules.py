@@ -42,7 +42,8 @@ def test_each_file_says_its_idea_in_the_first_line(module: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "module", ["segpipe", "stages.download", "stages.convert", "stages.split", "stages.report", "segpipe.cli.main"]
+    "module",
+    ["segpipe", "stages.download", "stages.convert", "stages.split", "stages.ensemble", "stages.report", "segpipe.cli.main"],
 )
 def test_light_commands_start_without_heavy_libraries(module: str) -> None:
     heavy = ("torch", "albumentations", "mlflow", "pandas", "cv2", "matplotlib", "requests", "jinja2", "tensorboard")

@@ -482,7 +482,7 @@ def play_training(params: Params) -> None:
     history.write_text("epoch,train_loss,val_loss,val_miou,val_dice\n0,-0.25,-1e-05,0.5,0.5\n")
     recorded = TrainKeys.of(params).model_dump(exclude=NEVER_A_RESULT, mode="json")
     decided.write(folder, Chosen(ARGMAX))
-    evaluation.write_origin(folder, params.folds[0], "print", {"params": recorded}, history)
+    evaluation.write_origin(folder, params.folds[0], "print", {"params": recorded}, "model", history)
     history.unlink()
 
 

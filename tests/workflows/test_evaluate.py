@@ -62,6 +62,7 @@ def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
     card = replace(card, classes=classes, training=training)
     paths.model_folder(0).mkdir(parents=True)
     paths.history_file(0).write_text("epoch\n0\n")
+    paths.model_file(0).write_bytes(b"a model")
     # A model without a layer is none that a file could hold.
     monkeypatch.setattr(own_model.model_file, "load", lambda path: (timid(), card))
     yield tmp_path

@@ -13,13 +13,14 @@ from pydantic import BaseModel
 from segpipe.params import stage_keys
 from segpipe.params.schema import DataParams, Source
 from segpipe.params.stage_keys import NEVER_A_RESULT, Keys
-from stages import convert, download, evaluate, export, report, sanity, split, train
+from stages import convert, download, ensemble, evaluate, export, report, sanity, split, train
 from tests.annotations.formats.masks import folders
 from tests.pipeline.conftest import set_params
 from tests.structure.imports import ROOT
 
 SMALL = {
     "threads": 1,
+    "folds": [0, 1],
     "data": {"sample": {"n_images": 10, "size": 64}},
     "input": {"crop": 32},
     "model": {"name": "unet", "weights": "none", "width": 2, "depth": 1},
@@ -29,6 +30,15 @@ SMALL = {
 }
 PRIVATE = {"train": {"strategy": "private"}, "dp": {"target_delta": 0.01}}
 FEDERATED = {"train": {"strategy": "federated"}, "federated": {"sites": "group"}}
+
+
+def ensemble_of_two() -> None:
+    """With another fold's model beside the one that is there."""
+    train.main(1)
+    evaluate.main(1)
+    ensemble.main()
+
+
 STAGES = {
     "download": download.main,
     "convert": convert.main,
@@ -36,6 +46,7 @@ STAGES = {
     "sanity": sanity.main,
     "train": lambda: train.main(0),
     "evaluate": lambda: evaluate.main(0),
+    "ensemble": ensemble_of_two,
     "export": export.main,
     "report": report.main,
 }

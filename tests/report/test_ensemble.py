@@ -1,0 +1,75 @@
+"""The ensemble beside the folds: its scores and what it is above their mean, by hand, and where it is shown."""
+
+import csv
+import io
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from segpipe import evaluation
+from segpipe.dataset import pack
+from segpipe.dataset.split import folds as splits
+from segpipe.inference import ensemble_file
+from segpipe.report import ensemble, intervals, page
+from segpipe.report.ensemble import Ensemble
+from segpipe.scores.counts import SCORES
+from segpipe.scores.details import DETAIL_SCORES
+from tests.report.projects import CLASSES, finished
+from tests.report.test_page import Reader, gathered
+
+ALL = [*SCORES, *(name for name in DETAIL_SCORES if name != "hd95")]
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return finished(tmp_path_factory.mktemp("run"), folds=(0, 1))
+
+
+def computed(folder: Path, index: pd.DataFrame) -> Ensemble:
+    parts = splits.read(folder / "data/folds/folds.csv")
+    results = evaluation.read(folder / "data/eval", (0, 1), parts, len(CLASSES))
+    read = ensemble_file.read(folder / "data/ensemble", results, parts, len(CLASSES))
+    found = ensemble.compute(read, results, index, has_background=True)
+    assert found is not None
+    return found
+
+
+def test_gains_are_over_the_mean_of_the_folds_and_their_intervals_over_the_same_images(folder: Path) -> None:
+    index = pack.read_index(folder / "data/prepared")
+    found = computed(folder, index)
+    # Three images are right, and of the fourth nothing was found.
+    assert found.scores["dice_per_image"] == 0.75
+    own = [scores["dice_per_image"] for scores in found.of_folds]
+    assert found.gains["dice_per_image"] == pytest.approx(0.75 - np.mean(np.array(own, float)))
+    for name in ALL:
+        sure, gain = found.sure[name], found.gains[name]
+        assert gain is not None and sure.low is not None and sure.high is not None
+        assert sure.value == pytest.approx(gain) and sure.low < gain < sure.high and (sure.n_units, sure.unit) == (4, "images")
+    assert found.bounds.scores["dice"].n_units == 4 and set(found.gains) == set(found.scores)
+    index["group"] = [f"patient {number // 2}" for number in range(len(index))]
+    assert (computed(folder, index).sure["dice"].n_units, computed(folder, index).sure["dice"].unit) == (2, "groups")
+
+
+def test_metrics_have_it_as_parts_of_their_own(folder: Path) -> None:
+    found = computed(folder, pack.read_index(folder / "data/prepared"))
+    section = ensemble.summary(found)["ensemble"]
+    assert section["dice_per_image"] == 0.75 and section["dice_gain"] == round(found.gains["dice"] or 0, 6)
+    rows = [*csv.DictReader(io.StringIO(intervals.table(ensemble.bounds(found), CLASSES)))]
+    assert [row["score"] for row in rows if row["part"] == "ensemble_gain"] == ALL
+    assert {row["class"] for row in rows if row["part"] == "ensemble"} == {"", *CLASSES}
+    assert ensemble.summary(None) == {} and ensemble.bounds(None) == {}
+
+
+def test_the_page_has_a_section_with_several_folds_alone(folder: Path) -> None:
+    contents = gathered(folder, (0, 1))
+    html = page.render(contents)
+    text = " ".join(Reader(html).text.split())
+    assert '<section id="ensemble"' in html
+    assert contents.ensemble and "the mean of their probabilities 0." in text
+    assert "Mean of the foldsAbove itFold 0Fold 1" in text
+    one = page.render(replace(contents, ensemble=None))
+    assert '<section id="ensemble"' not in one and "their probabilities" not in one
+    assert gathered(folder, (1,)).ensemble is None
