@@ -1,8 +1,19 @@
 """A study as one page, by the same style as the report's: it needs no network and runs no script."""
 
+from dataclasses import dataclass
+
 from segpipe.report import study_figures, study_text
 from segpipe.report.page import environment
 from segpipe.report.study_contents import StudyContents
+
+
+@dataclass(frozen=True)
+class Chart:
+    """A drawing with its title and what to see in it; `svg` is markup of our own, in which names are escaped."""
+
+    title: str
+    svg: str
+    caption: str
 
 
 def render(contents: StudyContents) -> str:
@@ -20,9 +31,23 @@ def render(contents: StudyContents) -> str:
                 "cost_heads": study_text.COST_HEADS,
                 "cost_rows": study_text.cost_rows(arms),
                 "labels": list(zip((each.label for each in arms), study_figures.colours(arms), strict=True)),
-                "by_epoch": study_figures.by_epoch(arms) if any(each.curves for each in arms) else "",
-                "by_arm": study_figures.by_arm(arms, contents.key),
-                "differences": study_figures.differences(arms, contents.key) if len(arms) > 1 else "",
+                "charts": _charts(contents),
+                "curves": [_curves(contents)] if any(each.curves for each in arms) else [],
             }
         )
     )
+
+
+def _charts(contents: StudyContents) -> list[Chart]:
+    arms, key = contents.arms, contents.key
+    return [
+        Chart(f"{contents.score} of every run", study_figures.by_arm(arms, key), "A dot a run, a bar the mean of an arm."),
+        Chart(
+            "Above the first arm", study_figures.differences(arms, key), "Corrected 95 % intervals; in colour: told apart."
+        ),
+    ]
+
+
+def _curves(contents: StudyContents) -> Chart:
+    title = f"{contents.watched.removeprefix('val_')} of the validation part"
+    return Chart(title, study_figures.by_epoch(contents.arms), "A thin line a run, a thick one the mean of an arm.")

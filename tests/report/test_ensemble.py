@@ -13,14 +13,12 @@ from segpipe import evaluation
 from segpipe.dataset import pack
 from segpipe.dataset.split import folds as splits
 from segpipe.inference import ensemble_file
-from segpipe.report import ensemble, intervals, page
+from segpipe.report import ensemble, intervals, numbers, page
 from segpipe.report.ensemble import Ensemble
-from segpipe.scores.counts import SCORES
-from segpipe.scores.details import DETAIL_SCORES
 from tests.report.projects import CLASSES, finished
 from tests.report.test_page import Reader, gathered
 
-ALL = [*SCORES, *(name for name in DETAIL_SCORES if name != "hd95")]
+ALL = [name for name in numbers.names(True) if name != "hd95"]
 
 
 @pytest.fixture(scope="module")

