@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from segpipe.dataset import crops, transforms
 from segpipe.params.schema import AugmentParams
 from segpipe.record import IGNORE
+from segpipe.reproducibility.seeds import seed_of
 
 
 @dataclass(frozen=True)
@@ -42,6 +43,25 @@ def apply(
     The image may be `crops.padded`, which is faster and gives the same; the crop is not.
     `classes` are those of objects in the mask, with their `weights`, for `object_crop`; without them it has no object.
     """
+    changed = _changed(augmentation, image, mask, seed, classes, weights)
+    if augmentation.params.synchronised:
+        return changed
+    return changed[0], _changed(augmentation, image, mask, seed_of_mask(seed), classes, weights)[1]
+
+
+def seed_of_mask(seed: int) -> int:
+    """What a mask is changed by where that is not what its image is changed by (augment.synchronised)."""
+    return seed_of(seed, "mask")
+
+
+def _changed(
+    augmentation: Augmentation,
+    image: NDArray[Any],
+    mask: NDArray[np.uint8],
+    seed: int,
+    classes: Sequence[int],
+    weights: Sequence[float],
+) -> tuple[NDArray[Any], NDArray[np.uint8]]:
     params = augmentation.params
     where = place(params, augmentation.crop, mask, seed, classes, weights)
     image, mask = crops.cut(image, mask, augmentation.crop, where)

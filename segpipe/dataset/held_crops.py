@@ -45,8 +45,12 @@ class HeldCrops:
 
     def draw(self, epoch: int, item_id: str, repeat: int = 0) -> tuple[Tensor, Tensor]:
         """(C, crop, crop), float32 in [0, 1], and its mask (crop, crop), uint8, on the device."""
-        held, crop, params = self._held.get(item_id) or self._moved(item_id), self.draws.crop, self.draws.params
-        seed = self.draws.seed_of(epoch, item_id, repeat)
+        held, seed = self._held.get(item_id) or self._moved(item_id), self.draws.seed_of(epoch, item_id, repeat)
+        image, mask = self._changed(held, item_id, seed)
+        return image, mask if self.draws.params.synchronised else self._changed(held, item_id, augment.seed_of_mask(seed))[1]
+
+    def _changed(self, held: Held, item_id: str, seed: int) -> tuple[Tensor, Tensor]:
+        crop, params = self.draws.crop, self.draws.params
         where = augment.place(params, crop, held.ids, seed, *self.draws.classes(item_id))
         image, mask = cut(held.image, held.mask, crop, where)
         changes = tensor_changes.draw(params, crop, image.shape[0], np.random.default_rng(seed))

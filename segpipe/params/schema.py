@@ -213,6 +213,9 @@ class AugmentParams(Section):
     elastic: Share = Field(description="probability of a smooth distortion")
     grid_distortion: Share = Field(description="probability of a distortion that differs from cell to cell of a grid")
     erase: Share = Field(description="probability that 1 to 4 rectangles become black and ignored")
+    synchronised: bool = Field(
+        description="true; false changes masks by other draws than images: to see what that costs, and that sanity refuses it"
+    )
 
 
 class ModelParams(Section):

@@ -42,9 +42,7 @@ def _charts(contents: StudyContents) -> list[Chart]:
     arms, key = contents.arms, contents.key
     return [
         Chart(f"{contents.score} of every run", study_figures.by_arm(arms, key), "A dot a run, a bar the mean of an arm."),
-        Chart(
-            "Above the first arm", study_figures.differences(arms, key), "Corrected 95 % intervals; in colour: told apart."
-        ),
+        Chart("Above the first arm", study_figures.differences(arms, key), "Corrected 95 % intervals; in colour: told apart."),
     ]
 
 

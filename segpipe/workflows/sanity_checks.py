@@ -182,10 +182,15 @@ def _mask_problems(training: Training, params: SanityKeys, fit: EdgeFit | None) 
     """Where edges do not show that masks fit, a network has the last word: is what it learns from some images true of others?"""
     if fit is None or fit.fits or _transfers(training, params):
         return []
+    cause = (
+        "They belong to other images, or are shifted, turned or mirrored against them."
+        if params.augment.synchronised
+        else "That is what augment.synchronised: false does. Write true."
+    )
     return [
         f"the masks do not lie on what the images show: in {fit.images} images the edges at their own masks' borders are no "
         f"stronger than at those of other images' masks (rank {fit.own:.2f} and {fit.other:.2f}), and what is learned from some "
-        "images holds for no other. They belong to other images, or are shifted, turned or mirrored against them."
+        f"images holds for no other. {cause}"
     ]
 
 

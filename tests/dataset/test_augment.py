@@ -17,7 +17,7 @@ from tests import plain_params
 from tests.dataset.packs import noise
 
 OURS = plain_params.PARAMS.augment
-STILL = AugmentParams.model_validate({"preset": "custom", "library": "albumentations"} | NOTHING)
+STILL = AugmentParams.model_validate({"preset": "custom", "library": "albumentations", "synchronised": True} | NOTHING)
 EVERYTHING: dict[str, float] = {
     "flip_horizontal": 0.5,
     "flip_vertical": 0.5,
@@ -255,3 +255,16 @@ def test_plain_is_nothing_but_the_crop() -> None:
     assert list(augmentation.changes.transforms) == []
     image = noise(0, 32, 32)
     assert np.array_equal(augment.apply(augmentation, image, np.zeros((32, 32), np.uint8), 1)[0], image)
+
+
+def test_masks_out_of_step_are_changed_by_other_draws_and_images_are_as_they_were() -> None:
+    image, mask = noise(3, 40, 40), (noise(4, 40, 40)[..., 0] % 3).astype(np.uint8)
+    together = augment.build(ALL, 24, 3)
+    apart = augment.build(ALL.model_copy(update={"synchronised": False}), 24, 3)
+    differing = 0
+    for seed in range(10):
+        (one, own), (other, moved) = (augment.apply(each, image, mask, seed) for each in (together, apart))
+        assert np.array_equal(one, other)
+        assert np.array_equal(moved, augment.apply(together, image, mask, augment.seed_of_mask(seed))[1])
+        differing += not np.array_equal(own, moved)
+    assert differing == 10

@@ -19,10 +19,10 @@ def test_the_names_are_those_of_the_schema() -> None:
 
 @pytest.mark.parametrize("name", PRESETS)
 def test_a_preset_sets_every_key_and_within_its_range(name: str) -> None:
-    # Which library makes the changes is the user's to say, whatever they are.
-    assert set(PRESETS[name]) == set(AugmentParams.model_fields) - {"preset", "library"}
+    # Which library makes the changes is the user's to say, whatever they are, and so is whether masks follow.
+    assert set(PRESETS[name]) == set(AugmentParams.model_fields) - {"preset", "library", "synchronised"}
     values = resolved(OURS.model_copy(update={"preset": name})).model_dump()
-    assert values == {"preset": name, "library": OURS.library, **PRESETS[name]}
+    assert values == {"preset": name, "library": OURS.library, "synchronised": True, **PRESETS[name]}
     AugmentParams.model_validate(values)
 
 
