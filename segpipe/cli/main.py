@@ -14,6 +14,7 @@ from segpipe.cli import (
     prune,
     replay,
     study,
+    track,
     ui,
     unpack,
     verify,
@@ -38,6 +39,7 @@ app.command("ui")(ui.ui)
 
 app.add_typer(federation.app, name="federation")
 app.add_typer(study.app, name="study")
+app.add_typer(track.app, name="track")
 
 
 @app.callback()

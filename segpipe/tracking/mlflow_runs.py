@@ -9,10 +9,12 @@ import tempfile
 import time
 from collections import deque
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from typing import Any
 
+from segpipe.errors import PipelineError
 from segpipe.storage.files import write_bytes
 from segpipe.storage.workspace import main_root
 
@@ -215,6 +217,43 @@ def reopen(experiment: str, fingerprint: str) -> Tracker:
         return client, runs[0].info.run_id
 
     return Tracker(open_run)
+
+
+@dataclass(frozen=True)
+class RunFacts:
+    """A run of a training, as MLflow knows it."""
+
+    id: str
+    name: str
+    fingerprint: str
+
+
+def find(experiment: str, name: str) -> RunFacts | None:
+    """The newest training of this id or name, None where there is none. Raises PipelineError where MLflow fails."""
+    for field in ("run_id", "run_name"):
+        if found := _facts(experiment, f"attributes.{field} = '{_quoted(name)}'"):
+            return found[0]
+    return None
+
+
+def with_fingerprint(experiment: str, fingerprint: str) -> list[RunFacts]:
+    """All runs of a training, the newest first. Raises PipelineError where MLflow fails."""
+    return _facts(experiment, f"tags.`{FINGERPRINT}` = '{_quoted(fingerprint)}'")
+
+
+def _quoted(text: str) -> str:
+    """What can stand between quotes in MLflow's query: it has no way to write one, so a text with one finds nothing."""
+    return text.replace("'", "\N{REPLACEMENT CHARACTER}")
+
+
+def _facts(experiment: str, query: str) -> list[RunFacts]:
+    try:
+        client, experiment_id = _connect(experiment)
+        runs = client.search_runs([experiment_id], query, order_by=["attributes.start_time DESC"])
+    except Exception as error:  # As in Tracker.
+        raise PipelineError(f"MLflow does not work: {_reason(error)}.") from None
+    tagged = [(run, run.data.tags.get(FINGERPRINT)) for run in runs]
+    return [RunFacts(run.info.run_id, run.info.run_name, mark) for run, mark in tagged if mark]
 
 
 def study_files(experiment: str, study: str, files: Sequence[Path]) -> None:

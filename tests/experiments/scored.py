@@ -10,6 +10,7 @@ import yaml
 from dvc.repo import Repo
 
 from segpipe.dataset.split import folds as splits
+from segpipe.storage.files import write_text
 from tests.experiments.projects import commit, git
 from tests.report import projects
 from tests.structure.imports import ROOT
@@ -18,6 +19,7 @@ PIPELINE = {
     "stages": {
         "convert": {"cmd": "true", "outs": ["data/prepared"]},
         "split": {"cmd": "true", "outs": ["data/folds"]},
+        "train": {"matrix": {"fold": "${folds}"}, "cmd": "true", "outs": ["models/fold${item.fold}"]},
         "evaluate": {
             "matrix": {"fold": "${folds}"},
             "cmd": "true",
@@ -34,7 +36,7 @@ def new_repository(folder: Path) -> Path:
     projects.finished(folder, n_test=9, n_images=15)
     shutil.copytree(ROOT / ".dvc", folder / ".dvc", ignore=shutil.ignore_patterns("cache", "tmp", "config.local"))
     (folder / "dvc.yaml").write_text(yaml.safe_dump(PIPELINE), encoding="utf-8")
-    (folder / ".gitignore").write_text("/data\n", encoding="utf-8")
+    (folder / ".gitignore").write_text("/data\n/models\n", encoding="utf-8")
     git(folder, "init", "--quiet", "--initial-branch", "main")
     git(folder, "config", "user.name", "tester")
     git(folder, "config", "user.email", "tester@localhost")
@@ -65,6 +67,7 @@ def experiment(folder: Path, name: str, right: float, seed: int, train_seed: int
     path.write_text(yaml.safe_dump(params), encoding="utf-8")
     write_predictions(folder, right, seed)
     projects.write_run(folder / "data/eval/fold0", 0, fingerprint=name)
+    write_text(folder / "models/fold0/model.safetensors", name)
     keep(folder)
     git(folder, "update-ref", f"refs/exps/{base[:2]}/{base[2:]}/{name}", "HEAD")
     git(folder, "checkout", "--quiet", "main")
