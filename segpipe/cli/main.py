@@ -1,6 +1,22 @@
 """`segpipe COMMAND`: what a person types beside `dvc`. A line a command; what a command needs it imports when it runs."""
 
-from segpipe.cli import adopt, convert, curve, federation, info, init, models, predict, profile, prune, replay, ui, unpack, verify
+from segpipe.cli import (
+    adopt,
+    convert,
+    curve,
+    federation,
+    info,
+    init,
+    models,
+    predict,
+    profile,
+    prune,
+    replay,
+    study,
+    ui,
+    unpack,
+    verify,
+)
 from segpipe.console import command
 
 app = command.new_app()
@@ -19,6 +35,7 @@ app.command("adopt")(adopt.adopt)
 app.command("ui")(ui.ui)
 
 app.add_typer(federation.app, name="federation")
+app.add_typer(study.app, name="study")
 
 
 @app.callback()

@@ -21,6 +21,17 @@ def load_params(path: Path = PARAMS) -> Params:
         raise PipelineError("\n".join(f"{path}: {line}" for line in all_sentences(error, Params, ()))) from None
 
 
+def plain_values(content: Any) -> dict[str, Any]:
+    """The whole of params.yaml from plain values, as the schema reads them: 1e-4 in text is a number then.
+
+    Raises PipelineError that names every problem, one a line.
+    """
+    try:
+        return Params.model_validate(content).model_dump()
+    except ValidationError as error:
+        raise PipelineError("\n".join(all_sentences(error, Params, ()))) from None
+
+
 def data_params(content: Any) -> DataParams:
     """The data section from plain values. Raises PipelineError that names every problem, one a line."""
     try:

@@ -11,16 +11,22 @@ SHORT = reprlib.Repr()
 SHORT.maxlevel, SHORT.maxstring, SHORT.maxother = 2, 200, 200
 
 
-def all_sentences(error: ValidationError, whole: type[BaseModel], section: tuple[str, ...]) -> list[str]:
-    """What pydantic found in a section of the `whole` schema, a line each; the empty tuple is all of it."""
+OWN_FILE = "the project's own params.yaml"
+
+
+def all_sentences(error: ValidationError, whole: type[BaseModel], section: tuple[str, ...], example: str = OWN_FILE) -> list[str]:
+    """What pydantic found in a section of the `whole` schema, a line each; the empty tuple is all of it.
+
+    `example` is a file that has a line for every key.
+    """
     details: list[dict[str, Any]] = [dict(detail) | {"loc": section + detail["loc"]} for detail in error.errors()]
     meant = {(*detail["loc"][:-1], _near(detail["loc"], whole)) for detail in details if detail["type"] == "extra_forbidden"}
     # A key that is missing because it was misspelt is one mistake and not two.
     kept = [detail for detail in details if detail["type"] != "missing" or detail["loc"] not in meant]
-    return [line for detail in kept for line in _sentences(detail, whole)]
+    return [line for detail in kept for line in _sentences(detail, whole, example)]
 
 
-def _sentences(detail: dict[str, Any], whole: type[BaseModel]) -> list[str]:
+def _sentences(detail: dict[str, Any], whole: type[BaseModel], example: str) -> list[str]:
     """What pydantic found, in words: the key, what is wrong, what would be right."""
     location = detail["loc"]
     key = ".".join(str(part) for part in location)
@@ -30,7 +36,7 @@ def _sentences(detail: dict[str, Any], whole: type[BaseModel]) -> list[str]:
             ending = f"; did you mean {near}?" if near else f". There are: {', '.join(_keys(location, whole))}."
             return [f"{key}: no such key{ending}"]
         case "missing":
-            return [f"{key}: is missing. Every key must be there; take the line from the project's own params.yaml."]
+            return [f"{key}: is missing. Every key must be there; take the line from {example}."]
         case "value_error":
             prefix = f"{key}." if key else ""
             return [prefix + line for line in str(detail["ctx"]["error"]).splitlines()]

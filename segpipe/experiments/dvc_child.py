@@ -1,0 +1,17 @@
+"""DVC as a child of this process: it ends with whoever started it, so that a killed study leaves no experiment running."""
+
+import sys
+
+from segpipe.console import parent_watch
+
+
+def main() -> int:
+    """Runs DVC with the arguments after the first, which is the number of the process to end with; returns its exit code."""
+    parent_watch.end_with(int(sys.argv[1]))
+    from dvc.cli import main as dvc
+
+    return int(dvc(sys.argv[2:]))
+
+
+if __name__ == "__main__":
+    sys.exit(main())

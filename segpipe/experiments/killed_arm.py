@@ -1,0 +1,114 @@
+"""What DVC leaves of an experiment when it is killed, and how it is taken away, so that the next one can start.
+
+While an experiment starts, for a fraction of a second, DVC writes its parameters into the project's own params.yaml, detaches
+HEAD and keeps the changes in a stash, which the next experiment would run too. Later there is a folder of its own to remove.
+A note of what runs lies under `.resume` meanwhile, so that nothing is touched which a person may have changed since.
+"""
+
+import json
+import re
+import shutil
+from pathlib import Path
+from typing import Any
+
+from segpipe.errors import PipelineError
+from segpipe.experiments.arms import Arm, results_of
+from segpipe.experiments.git_state import Head, branch, changed_files, git
+from segpipe.paths import PARAMS
+from segpipe.storage import files
+from segpipe.storage.yaml_mapping import read as read_yaml
+
+OF_START = {PARAMS.as_posix(), ".dvc/tmp/repro.dat"}
+"""The files that Git sees changed when DVC was killed while an experiment started."""
+STASH = "refs/exps/stash"
+LOCKS = (Path(".dvc/tmp/rwlock"), Path(".dvc/tmp/exps/rwlock"))
+NOTE = Path(".resume/study-arm.json")
+FOLDERS = Path(".dvc/tmp/exps")
+
+
+def note(arm: Arm, head: Head) -> None:
+    """Writes down that the arm starts from here; nothing is changed in the project then."""
+    files.write_json(NOTE, {"name": arm.name, "commit": head.commit, "branch": head.branch, "params": arm.params})
+
+
+def mend() -> str:
+    """Takes away what an arm that was killed has left, and its note; says so, or nothing where all is as it should be.
+
+    Raises PipelineError where more is changed than DVC does, and says how it is put right.
+    """
+    if (left := _read()) is None:
+        return ""
+    for lock in LOCKS:
+        # DVC writes it in place: killed then, it leaves it empty, and would not start again.
+        if lock.is_file() and not lock.stat().st_size:
+            lock.unlink()
+    found = [_put_back(left), _drop_stashed(left["name"]), _remove_folder(left["name"])]
+    NOTE.unlink()
+    told = [each for each in found if each]
+    return f"{left['name']} was killed the last time; {', '.join(told)}" if told else ""
+
+
+def _read() -> dict[str, Any] | None:
+    try:
+        content: dict[str, Any] = json.loads(NOTE.read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return None
+    return content
+
+
+def _put_back(left: dict[str, Any]) -> str:
+    """params.yaml and the branch as they were before the start."""
+    changed = changed_files()
+    if not changed and branch() == left["branch"]:
+        return ""
+    moved = git("rev-parse", "HEAD").strip() != left["commit"]
+    if not changed and moved:
+        return ""  # Somebody has gone on to another commit.
+    if moved or not set(changed) <= OF_START or not _is_arms(left["params"], changed):
+        name = left["branch"].removeprefix("refs/heads/") or left["commit"]
+        raise PipelineError(
+            f"DVC was killed while it started {left['name']}, and may have left HEAD detached and the arm's values in "
+            f"params.yaml; since then more has changed: {', '.join(changed)}. Keep what is yours, then run: "
+            f"git checkout --force {name}"
+        )
+    git("reset", "--hard", "--quiet")
+    if left["branch"]:
+        git("symbolic-ref", "HEAD", left["branch"])
+    return "params.yaml and the branch are as they were"
+
+
+def _is_arms(params: dict[str, Any], changed: list[str]) -> bool:
+    """Whether params.yaml holds what DVC writes for the arm, and nothing else."""
+    try:
+        return PARAMS.as_posix() not in changed or results_of(read_yaml(PARAMS)) == params
+    except PipelineError:
+        return False
+
+
+def _drop_stashed(name: str) -> str:
+    """The stashed start of the arm: DVC would run it beside the next one."""
+    if not git("for-each-ref", STASH):
+        return ""
+    entries = git("reflog", "show", "--format=%gs", STASH).splitlines()
+    own = [place for place, entry in enumerate(entries) if re.search(rf":{re.escape(name)}$", entry)]
+    if own and len(entries) == len(own):
+        git("update-ref", "-d", STASH)
+    else:
+        for place in reversed(own):
+            git("reflog", "delete", "--rewrite", "--updateref", f"{STASH}@{{{place}}}")
+    return "its start was dropped" if own else ""
+
+
+def _remove_folder(name: str) -> str:
+    """The folder in which the arm ran."""
+    removed = False
+    for file in FOLDERS.glob("**/run/*/*.run"):
+        try:
+            info = json.loads(file.read_text(encoding="utf-8"))
+            folder = Path(info["root_dir"])
+        except (OSError, ValueError, KeyError, TypeError):
+            continue
+        if info.get("name") == name and folder.is_dir() and folder.parent.resolve() == (FOLDERS / "standalone").resolve():
+            shutil.rmtree(folder)
+            removed = True
+    return "its folder was removed" if removed else ""
