@@ -6,11 +6,14 @@ A note of what runs lies under `.resume` meanwhile, so that nothing is touched w
 """
 
 import json
+import os
 import re
 import shutil
+import time
 from pathlib import Path
 from typing import Any
 
+from segpipe.console import parent_watch
 from segpipe.errors import PipelineError
 from segpipe.experiments.arms import Arm, results_of
 from segpipe.experiments.git_state import Head, branch, changed_files, git
@@ -22,13 +25,16 @@ OF_START = {PARAMS.as_posix(), ".dvc/tmp/repro.dat"}
 """The files that Git sees changed when DVC was killed while an experiment started."""
 STASH = "refs/exps/stash"
 LOCKS = (Path(".dvc/tmp/rwlock"), Path(".dvc/tmp/exps/rwlock"))
+START_S = 60.0
+"""Longer than any experiment takes to start, from its note on."""
 NOTE = Path(".resume/study-arm.json")
 FOLDERS = Path(".dvc/tmp/exps")
 
 
 def note(arm: Arm, head: Head) -> None:
     """Writes down that the arm starts from here; nothing is changed in the project then."""
-    files.write_json(NOTE, {"name": arm.name, "commit": head.commit, "branch": head.branch, "params": arm.params})
+    content = {"name": arm.name, "commit": head.commit, "branch": head.branch, "params": arm.params, "process": os.getpid()}
+    files.write_json(NOTE, content)
 
 
 def mend() -> str:
@@ -38,10 +44,9 @@ def mend() -> str:
     """
     if (left := _read()) is None:
         return ""
-    for lock in LOCKS:
-        # DVC writes it in place: killed then, it leaves it empty, and would not start again.
-        if lock.is_file() and not lock.stat().st_size:
-            lock.unlink()
+    if left["process"] != os.getpid():
+        time.sleep(2 * parent_watch.INTERVAL_S)  # so soon DVC is gone, too
+    _unlock()
     found = [_put_back(left), _drop_stashed(left["name"]), _remove_folder(left["name"])]
     NOTE.unlink()
     told = [each for each in found if each]
@@ -54,6 +59,19 @@ def _read() -> dict[str, Any] | None:
     except (OSError, ValueError):
         return None
     return content
+
+
+def _unlock() -> None:
+    """Removes what would keep DVC and Git from starting again."""
+    for lock in LOCKS:
+        # DVC writes it in place: killed then, it leaves it empty.
+        if lock.is_file() and not lock.stat().st_size:
+            lock.unlink()
+    folder, noted = Path(git("rev-parse", "--git-dir").strip()), NOTE.stat().st_mtime
+    for lock in (*folder.glob("*.lock"), *folder.glob("refs/**/*.lock")):
+        # Of this start, and not of what somebody does in Git now.
+        if 0 <= lock.stat().st_mtime - noted < START_S:
+            lock.unlink()
 
 
 def _put_back(left: dict[str, Any]) -> str:

@@ -1,15 +1,14 @@
 """A value as text after `-S`, so that DVC writes this very value into params.yaml and both readers of YAML read it there."""
 
+import io
 import math
-import re
 from collections.abc import Sequence
 from typing import Any
 
-from segpipe.errors import PipelineError
-from segpipe.params.edit import reads_as_itself
+import yaml
+from ruamel.yaml import YAML
 
-BARE = re.compile(r"[A-Za-z][A-Za-z0-9_/-]*")
-"""Text that Hydra's grammar, which DVC reads -S by, takes as it stands; anything else goes in quotes."""
+from segpipe.errors import PipelineError
 
 
 def option(key: str, value: Any) -> str:
@@ -37,10 +36,18 @@ def _text(value: Any) -> str:
 
 
 def _word(text: str) -> str:
-    # DVC writes no quotes: what PyYAML would read as false or as a number would come out as that.
-    if not reads_as_itself(text) or "${" in text or "\\" in text:
+    if not _survives(text) or "${" in text or "\\" in text:
         raise ValueError(f"DVC cannot set the text {text!r} so that it is read again as this text. Set it in params.yaml.")
-    if BARE.fullmatch(text):
-        return text
+    # Always in quotes: Hydra's grammar, which DVC reads -S by, has meanings for many a bare word.
     quoted = text.replace("'", "\\'")
     return f"'{quoted}'"
+
+
+def _survives(text: str) -> bool:
+    """Whether PyYAML reads what ruamel.yaml, by which DVC writes, makes of it; without quotes `no` would come out as false."""
+    stream = io.StringIO()
+    YAML().dump([text], stream)
+    try:
+        return bool(yaml.safe_load(stream.getvalue()) == [text])
+    except yaml.YAMLError:
+        return False

@@ -6,12 +6,13 @@ Where it is not, the arm runs again, and DVC brings back from its run cache what
 import itertools
 import json
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from functools import cache
 from pathlib import Path
 from typing import Any
 
 from segpipe.errors import PipelineError
+from segpipe.experiments import dvc_experiments
 from segpipe.experiments.arms import Arm, results_of
 from segpipe.experiments.dvc_experiments import Experiment, content_of
 from segpipe.experiments.git_state import git
@@ -22,6 +23,25 @@ PIPELINE = Path("dvc.yaml")
 CODE_STAGE = "code"
 """Its dependencies are all of the source; what that says is compared by code.json, comments left out."""
 SHOWN = 3
+
+
+def kept(made: Sequence[Arm], head: str) -> tuple[dict[str, Experiment], dict[str, str]]:
+    """By an arm's name the experiment that still is its own, and where there are only others why the latest is not.
+
+    `head` is the commit that arms start from now.
+    """
+    every = dvc_experiments.experiments()
+    there = {arm.name: every.get(arm.name, []) for arm in made}
+    cache_folder = dvc_experiments.cache_folder() if any(there.values()) else Path()
+    own, reasons = dict[str, Experiment](), dict[str, str]()
+    for arm in made:
+        for experiment in there[arm.name]:
+            reason = why_not(experiment, arm, head, cache_folder)
+            if not reason:
+                own[arm.name] = experiment
+                break
+            reasons.setdefault(arm.name, reason)
+    return own, {name: reason for name, reason in reasons.items() if name not in own}
 
 
 def why_not(experiment: Experiment, arm: Arm, head: str, cache_folder: Path) -> str:

@@ -43,36 +43,21 @@ def run(file: Path) -> tuple[str, str]:
     at the end where arms failed.
     """
     study = study_file.read(file)
-    made = arms(study, read_yaml(paths.PARAMS))
-    with (
-        lock.exclusive(LOCK, "segpipe study run"),
-        stop_signals.listening() as request,
-    ):
+    with lock.exclusive(LOCK, "segpipe study run"), stop_signals.listening() as request:
+        # First of all: a start that was killed has left its arm's values in params.yaml.
         _say(killed_arm.mend())
+        made = arms(study, read_yaml(paths.PARAMS))
         head = git_state.require_ready()
         _say(git_state.not_taken_along(file.as_posix()))
-        missing = _missing(made, head)
-        print(f"{study.title} {len(made)} arms: {len(made) - len(missing)} done, {len(missing)} to run", flush=True)
+        kept, reasons = up_to_date.kept(made, head.commit)
+        for name, reason in reasons.items():
+            print(f"{name} runs again: {reason}", flush=True)
+        missing = [arm for arm in made if arm.name not in kept]
+        print(f"{study.title} {len(made)} arms: {len(kept)} done, {len(missing)} to run ({LOGS / study.name})", flush=True)
         failures = _run_all(study, missing, head, request)
     if failures:
         raise PipelineError(_told(failures, len(made)))
     return f"{len(made)} experiments, {made[0].name} .. {made[-1].name}", "dvc exp show --only-changed"
-
-
-def _missing(made: Sequence[Arm], head: Head) -> list[Arm]:
-    """The arms without an experiment that still is theirs."""
-    there = dvc_experiments.experiments()
-    candidates = {arm.name: there[arm.name] for arm in made if arm.name in there}
-    cache = dvc_experiments.cache_folder() if candidates else Path()
-    missing = []
-    for arm in made:
-        found = candidates.get(arm.name, [])
-        reasons = [up_to_date.why_not(each, arm, head.commit, cache) for each in found]
-        if found and all(reasons):
-            print(f"{arm.name} runs again: {reasons[0]}", flush=True)
-        if all(reasons):
-            missing.append(arm)
-    return missing
 
 
 def _run_all(study: Study, missing: Sequence[Arm], head: Head, request: StopRequest) -> list[Failure]:

@@ -7,7 +7,6 @@ import sys
 from pathlib import Path
 from typing import Any
 
-import pytest
 import yaml
 
 from tests import plain_params
@@ -123,9 +122,3 @@ def ran(folder: Path) -> list[str]:
     names = file.read_text(encoding="utf-8").split() if file.exists() else []
     file.unlink(missing_ok=True)
     return names
-
-
-@pytest.fixture
-def project(tmp_path: Path) -> Path:
-    """A new one."""
-    return new_project(tmp_path / "project")
