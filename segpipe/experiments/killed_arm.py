@@ -15,11 +15,11 @@ from typing import Any
 
 from segpipe.console import parent_watch
 from segpipe.errors import PipelineError
-from segpipe.experiments.arms import Arm, results_of
+from segpipe.experiments.arms import Arm
 from segpipe.experiments.git_state import Head, branch, changed_files, git
+from segpipe.experiments.set_params import written
 from segpipe.paths import PARAMS
 from segpipe.storage import files
-from segpipe.storage.yaml_mapping import read as read_yaml
 
 OF_START = {PARAMS.as_posix(), ".dvc/tmp/repro.dat"}
 """The files that Git sees changed when DVC was killed while an experiment started."""
@@ -33,7 +33,7 @@ FOLDERS = Path(".dvc/tmp/exps")
 
 def note(arm: Arm, head: Head) -> None:
     """Writes down that the arm starts from here; nothing is changed in the project then."""
-    content = {"name": arm.name, "commit": head.commit, "branch": head.branch, "params": arm.params, "process": os.getpid()}
+    content = {"name": arm.name, "commit": head.commit, "branch": head.branch, "options": arm.options, "process": os.getpid()}
     files.write_json(NOTE, content)
 
 
@@ -82,7 +82,7 @@ def _put_back(left: dict[str, Any]) -> str:
     moved = git("rev-parse", "HEAD").strip() != left["commit"]
     if not changed and moved:
         return ""  # Somebody has gone on to another commit.
-    if moved or not set(changed) <= OF_START or not _is_arms(left["params"], changed):
+    if moved or not set(changed) <= OF_START or not _is_dvcs(left, changed):
         name = left["branch"].removeprefix("refs/heads/") or left["commit"]
         raise PipelineError(
             f"DVC was killed while it started {left['name']}, and may have left HEAD detached and the arm's values in "
@@ -95,12 +95,12 @@ def _put_back(left: dict[str, Any]) -> str:
     return "params.yaml and the branch are as they were"
 
 
-def _is_arms(params: dict[str, Any], changed: list[str]) -> bool:
-    """Whether params.yaml holds what DVC writes for the arm, and nothing else."""
-    try:
-        return PARAMS.as_posix() not in changed or results_of(read_yaml(PARAMS)) == params
-    except PipelineError:
-        return False
+def _is_dvcs(left: dict[str, Any], changed: list[str]) -> bool:
+    """Whether params.yaml holds what DVC writes for the arm, or its beginning: DVC writes in place."""
+    if PARAMS.as_posix() not in changed:
+        return True
+    before = git("show", f"{left['commit']}:{PARAMS.as_posix()}")
+    return written(before, left["options"]).startswith(PARAMS.read_text(encoding="utf-8", errors="replace"))
 
 
 def _drop_stashed(name: str) -> str:

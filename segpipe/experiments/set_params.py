@@ -2,13 +2,16 @@
 
 import io
 import math
+import tempfile
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Any
 
 import yaml
 from ruamel.yaml import YAML
 
 from segpipe.errors import PipelineError
+from segpipe.paths import PARAMS
 
 
 def option(key: str, value: Any) -> str:
@@ -17,6 +20,18 @@ def option(key: str, value: Any) -> str:
         return f"{key}={_text(value)}"
     except ValueError as error:
         raise PipelineError(f"{key}: {error}") from None
+
+
+def written(text: str, options: Sequence[str]) -> str:
+    """What DVC makes of the text of a params.yaml when an experiment with these options starts, byte for byte."""
+    # By its own function, and here: it is asked for after a kill alone, and takes half a second to import.
+    from dvc.utils.hydra import apply_overrides
+
+    with tempfile.TemporaryDirectory() as folder:
+        file = Path(folder) / PARAMS.name
+        file.write_text(text, encoding="utf-8")
+        apply_overrides(str(file), [*options])
+        return file.read_text(encoding="utf-8")
 
 
 def _text(value: Any) -> str:

@@ -5,17 +5,15 @@ import os
 from pathlib import Path
 
 import pytest
-import yaml
 
 from segpipe.errors import PipelineError
 from segpipe.experiments import killed_arm
-from segpipe.experiments.arms import Arm, results_of
+from segpipe.experiments.arms import Arm
 from segpipe.experiments.git_state import require_ready
-from segpipe.params.overrides import with_overrides
-from segpipe.storage.yaml_mapping import read as read_yaml
+from segpipe.experiments.set_params import written
 from tests.experiments.projects import git, new_project
 
-VALUES = {"loss.dice_weight": 0.7}
+OPTIONS = ("folds=[0]", "loss.dice_weight=0.7")
 
 
 @pytest.fixture
@@ -23,16 +21,15 @@ def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A project in which an arm has been noted down, as the working directory."""
     folder = new_project(tmp_path / "project")
     monkeypatch.chdir(folder)
-    params = results_of(with_overrides(read_yaml(Path("params.yaml")), VALUES))
-    killed_arm.note(Arm("dice-0.7-s0", "0.7", 0, VALUES, (), params), require_ready())
+    killed_arm.note(Arm("dice-0.7-s0", "0.7", 0, {}, OPTIONS, {}), require_ready())
     return folder
 
 
-def starts(project: Path) -> None:
-    """What DVC does of a start, up to where it was killed."""
+def starts(project: Path, share: float = 1.0) -> None:
+    """What DVC does of a start, up to where it was killed, with so much of params.yaml."""
     git(project, "checkout", "--quiet", "--detach")
-    params = with_overrides(read_yaml(Path("params.yaml")), VALUES)
-    Path("params.yaml").write_text(yaml.safe_dump(params), encoding="utf-8")
+    text = written(Path("params.yaml").read_text(encoding="utf-8"), OPTIONS)
+    Path("params.yaml").write_text(text[: int(share * len(text))], encoding="utf-8")
     Path(".dvc/tmp").mkdir(parents=True, exist_ok=True)
     Path(".dvc/tmp/repro.dat").touch()
     git(project, "add", "--force", "params.yaml", ".dvc/tmp/repro.dat")
@@ -43,9 +40,10 @@ def test_nothing_is_said_where_nothing_is_left(project: Path) -> None:
     assert killed_arm.mend() == ""
 
 
-def test_params_and_branch_are_put_back(project: Path) -> None:
+@pytest.mark.parametrize("share", [0.0, 0.4, 1.0])
+def test_params_and_branch_are_put_back(project: Path, share: float) -> None:
     before = Path("params.yaml").read_bytes()
-    starts(project)
+    starts(project, share)
     told = killed_arm.mend()
     assert told == "dice-0.7-s0 was killed the last time; params.yaml and the branch are as they were"
     assert Path("params.yaml").read_bytes() == before and require_ready().branch == "refs/heads/main"
