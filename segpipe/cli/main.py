@@ -1,22 +1,8 @@
 """`segpipe COMMAND`: what a person types beside `dvc`. A line a command; what a command needs it imports when it runs."""
 
-from segpipe.cli import (
-    adopt,
-    convert,
-    curve,
-    federation,
-    info,
-    init,
-    models,
-    predict,
-    profile,
-    prune,
-    replay,
-    study,
-    ui,
-    unpack,
-    verify,
-)
+from segpipe.cli import adopt, convert, curve, info, init, models, predict, profile, prune, replay, ui, unpack, verify
+from segpipe.cli.federation import app as federation
+from segpipe.cli.study import app as study
 from segpipe.console import command
 
 app = command.new_app()
@@ -34,8 +20,8 @@ app.command("verify")(verify.verify)
 app.command("adopt")(adopt.adopt)
 app.command("ui")(ui.ui)
 
-app.add_typer(federation.app, name="federation")
-app.add_typer(study.app, name="study")
+app.add_typer(federation, name="federation")
+app.add_typer(study, name="study")
 
 
 @app.callback()

@@ -38,8 +38,8 @@ class Experiment:
 def experiments() -> dict[str, list[Experiment]]:
     """All finished experiments by name, of any commit, the latest first."""
     found: dict[str, list[Experiment]] = {}
-    answer = git("for-each-ref", "--sort=-committerdate", "--format=%(objectname) %(refname)", REFS)
-    for commit, ref in (line.split(" ", 1) for line in answer.splitlines()):
+    answer = git("for-each-ref", "--sort=-committerdate", "--format=%(objectname)=%(refname)", REFS)
+    for commit, ref in (line.split("=", 1) for line in answer.splitlines()):
         if match := REF.fullmatch(ref):
             found.setdefault(match[3], []).append(Experiment(match[3], match[1] + match[2], commit))
     return found
