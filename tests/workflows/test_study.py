@@ -1,6 +1,7 @@
 """A study's arms run as experiments of DVC: named, kept, not run again, tolerant of failures, and resumed after a kill."""
 
 import os
+import random
 import shutil
 import signal
 import subprocess
@@ -17,6 +18,7 @@ from segpipe.experiments.dvc_experiments import content_of, experiments
 from segpipe.experiments.git_state import require_ready
 from segpipe.storage.yaml_mapping import read as read_yaml
 from tests.experiments.projects import commit, git, new_project, ran, start, study, write_study
+from tests.torture.kills import children
 
 DONE = ["dice-0.1-s0", "dice-0.7-s0"]
 
@@ -182,4 +184,23 @@ def test_ctrl_c_stops_the_arm_and_no_other_begins(project: Path) -> None:
     _, err = running.communicate()
     assert running.returncode == 130 and "the same command goes on from there" in err
     assert ran(project) == ["dice-0.4-s0"]
+    assert require_ready().branch == "refs/heads/main" and not [*Path(".dvc/tmp/exps/standalone").glob("tmp*")]
+
+
+@pytest.mark.slow
+def test_kills_at_random_moments_lose_no_arm_and_leave_nothing(project: Path) -> None:
+    """Of the study or of DVC, many of them while an experiment starts, when DVC has changed params.yaml and HEAD."""
+    draws = random.Random(1)
+    write_study(project, axis={"loss.dice_weight": [0.1, 0.2, 0.7]}, seeds=[0, 1])
+    for _ in range(20):
+        running = start(project, "studies/dice.yaml")
+        time.sleep(draws.uniform(0.5, 5))
+        if draws.random() < 0.5:
+            for process in children(running.pid)[:1]:
+                os.kill(process, signal.SIGKILL)
+        running.kill()
+        running.communicate()
+    done = study(project, "studies/dice.yaml")
+    assert done.returncode == 0, done.stderr
+    assert len(kept()[0]) == 6
     assert require_ready().branch == "refs/heads/main" and not [*Path(".dvc/tmp/exps/standalone").glob("tmp*")]
