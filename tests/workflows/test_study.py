@@ -204,3 +204,20 @@ def test_kills_at_random_moments_lose_no_arm_and_leave_nothing(project: Path) ->
     assert done.returncode == 0, done.stderr
     assert len(kept()[0]) == 6
     assert require_ready().branch == "refs/heads/main" and not [*Path(".dvc/tmp/exps/standalone").glob("tmp*")]
+
+
+@pytest.mark.slow
+def test_dvc_runs_what_another_process_has_stashed(project: Path) -> None:
+    """Why arms run one at a time. If this fails, DVC has changed, and several could run at once."""
+    stash = "repo.experiments.queue_one(repo.experiments.tempdir_queue, params={'params.yaml': ['seed=7']}, name='other')"
+    subprocess.run([sys.executable, "-c", f"from dvc.repo import Repo; repo = Repo(); {stash}"], check=True, capture_output=True)
+    write_study(project, axis={"loss.dice_weight": [0.5]})
+    assert study(project, "studies/dice.yaml").returncode == 0
+    assert {"other", "dice-0.5-s0"} <= experiments().keys()
+
+
+@pytest.mark.slow
+def test_dvc_gc_takes_the_outputs_of_experiments(project: Path) -> None:
+    subprocess.run([sys.executable, "-m", "dvc", "gc", "--workspace", "--force"], check=True, capture_output=True)
+    done, reasons = kept()
+    assert done == [] and all(reason.endswith("not in DVC's cache any more") for reason in reasons)
