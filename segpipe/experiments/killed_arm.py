@@ -50,7 +50,7 @@ def mend() -> str:
     found = [_put_back(left), _drop_stashed(left["name"]), _remove_folder(left["name"])]
     NOTE.unlink()
     told = [each for each in found if each]
-    return f"{left['name']} was killed the last time; {', '.join(told)}" if told else ""
+    return f"{left['name']} was killed before it was done; {', '.join(told)}" if told else ""
 
 
 def _read() -> dict[str, Any] | None:

@@ -122,7 +122,7 @@ def _score(study: Study, arm: Arm, head: Head) -> str:
 def _reason(log: Path, code: int) -> list[str]:
     """The last lines of an arm's log that say something, our own errors before DVC's."""
     lines = [line.rstrip() for line in log.read_text(encoding="utf-8", errors="replace").splitlines() if line.strip()]
-    errors = [line for line in lines if line.startswith("error:")]
+    errors = [line.removeprefix("error: ") for line in lines if line.startswith("error: ")]
     return (errors or lines)[-LAST_LINES:] or [f"DVC ended with exit code {code} and said nothing"]
 
 

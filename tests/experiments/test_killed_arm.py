@@ -45,7 +45,7 @@ def test_params_and_branch_are_put_back(project: Path, share: float) -> None:
     before = Path("params.yaml").read_bytes()
     starts(project, share)
     told = killed_arm.mend()
-    assert told == "dice-0.7-s0 was killed the last time; params.yaml and the branch are as they were"
+    assert told == "dice-0.7-s0 was killed before it was done; params.yaml and the branch are as they were"
     assert Path("params.yaml").read_bytes() == before and require_ready().branch == "refs/heads/main"
 
 

@@ -69,7 +69,7 @@ def test_a_failure_stops_no_other_and_says_why_at_the_end(finished: Path) -> Non
     assert said.splitlines()[-3:] == [
         "error: 1 of 3 arms failed. The same command runs them again, and no other.",
         "error: dice-0.9-s0 (.resume/studies/dice/dice-0.9-s0.log):",
-        "error:     error: loss.dice_weight: 0.9 never worked.",
+        "error:     loss.dice_weight: 0.9 never worked.",
     ]
     assert "Running stage 'second@0'" in (finished / ".resume/studies/dice/dice-0.9-s0.log").read_text(encoding="utf-8")
 
@@ -158,7 +158,7 @@ def test_a_killed_study_leaves_nothing_running_and_goes_on(project: Path) -> Non
     assert ran(project) == ["dice-0.4-s0"]
     done = study(project, "studies/dice.yaml")
     assert done.returncode == 0 and ran(project) == ["dice-0.4-s0", "dice-0.5-s0"]
-    assert "dice-0.4-s0 was killed the last time; its folder was removed" in done.stderr
+    assert "dice-0.4-s0 was killed before it was done; its folder was removed" in done.stderr
     assert not [*Path(".dvc/tmp/exps/standalone").glob("tmp*")]
 
 
