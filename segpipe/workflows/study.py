@@ -53,11 +53,14 @@ def run(file: Path) -> tuple[str, str]:
         for name, reason in reasons.items():
             print(f"{name} runs again: {reason}", flush=True)
         missing = [arm for arm in made if arm.name not in kept]
-        print(f"{study.title} {len(made)} arms: {len(kept)} done, {len(missing)} to run ({LOGS / study.name})", flush=True)
+        print(
+            f"{study.title} Arms: {len(made)}, of which {len(kept)} done, {len(missing)} to run ({LOGS / study.name})", flush=True
+        )
         failures = _run_all(study, missing, head, request)
     if failures:
         raise PipelineError(_told(failures, len(made)))
-    return f"{len(made)} experiments, {made[0].name} .. {made[-1].name}", "dvc exp show --only-changed"
+    names = made[0].name if len(made) == 1 else f"{len(made)} experiments, {made[0].name} .. {made[-1].name}"
+    return names, "dvc exp show --only-changed"
 
 
 def _run_all(study: Study, missing: Sequence[Arm], head: Head, request: StopRequest) -> list[Failure]:
@@ -127,7 +130,7 @@ def _reason(log: Path, code: int) -> list[str]:
 
 
 def _told(failures: Sequence[Failure], n_arms: int) -> str:
-    lines = [f"{len(failures)} of {n_arms} arms failed. The same command runs them again, and no other."]
+    lines = [f"of {n_arms} arms {len(failures)} failed. The same command runs them again, and no other."]
     for failure in failures:
         lines += [f"{failure.arm.name} ({failure.log}):", *(f"    {plain(line)}" for line in failure.reason)]
     return "\n".join(lines)

@@ -67,7 +67,7 @@ def test_a_failure_stops_no_other_and_says_why_at_the_end(finished: Path) -> Non
     said = (finished / "said.txt").read_text(encoding="utf-8")
     assert "dice-0.7-s0: test dice 0.7000" in said
     assert said.splitlines()[-3:] == [
-        "error: 1 of 3 arms failed. The same command runs them again, and no other.",
+        "error: of 3 arms 1 failed. The same command runs them again, and no other.",
         "error: dice-0.9-s0 (.resume/studies/dice/dice-0.9-s0.log):",
         "error:     loss.dice_weight: 0.9 never worked.",
     ]
@@ -79,7 +79,7 @@ def test_what_is_done_is_not_run_again_also_after_a_commit(project: Path) -> Non
     commit(project)
     done = study(project, "studies/dice.yaml")
     assert done.returncode == 0 and ran(project) == []
-    assert "2 arms: 2 done, 0 to run" in done.stdout and "result: 2 experiments" in done.stdout
+    assert "Arms: 2, of which 2 done, 0 to run" in done.stdout and "result: 2 experiments" in done.stdout
 
 
 def test_only_what_is_missing_runs_and_old_results_are_kept(project: Path) -> None:
