@@ -99,5 +99,10 @@ def test_its_folder_goes_and_no_other(project: Path) -> None:
         info = Path(f".dvc/tmp/exps/run/{name}/{name}.run")
         info.parent.mkdir(parents=True)
         info.write_text(json.dumps({"root_dir": str(folder), "name": name}), encoding="utf-8")
+    noted = killed_arm.NOTE.stat().st_mtime
+    for name, after_s in {"tmpunknown": 1, "tmpearlier": -1, "tmplater": 2 * killed_arm.START_S}.items():
+        folder = Path(".dvc/tmp/exps/standalone") / name
+        folder.mkdir()
+        os.utime(folder, (noted + after_s, noted + after_s))
     assert killed_arm.mend().endswith("its folder was removed")
-    assert [folder.name for folder in Path(".dvc/tmp/exps/standalone").iterdir()] == ["tmpelse"]
+    assert sorted(folder.name for folder in Path(".dvc/tmp/exps/standalone").iterdir()) == ["tmpearlier", "tmpelse", "tmplater"]
