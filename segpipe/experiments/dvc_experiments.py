@@ -19,6 +19,8 @@ from segpipe.experiments.git_state import git
 REFS = "refs/exps"
 REF = re.compile(rf"{REFS}/([0-9a-f]{{2}})/([0-9a-f]{{38}})/([^/]+)")
 POLL_S = 0.2
+STUDY = "SEGPIPE_STUDY"
+"""In the environment of an arm's stages: the study's name."""
 
 
 @dataclass(frozen=True)
@@ -38,8 +40,8 @@ class Experiment:
 def experiments() -> dict[str, list[Experiment]]:
     """All finished experiments by name, of any commit, the latest first."""
     found: dict[str, list[Experiment]] = {}
-    answer = git("for-each-ref", "--sort=-committerdate", "--format=%(objectname) %(refname)", REFS)
-    for commit, ref in (line.split(" ", 1) for line in answer.splitlines()):
+    answer = git("for-each-ref", "--sort=-committerdate", "--format=%(objectname)=%(refname)", REFS)
+    for commit, ref in (line.split("=", 1) for line in answer.splitlines()):
         if match := REF.fullmatch(ref):
             found.setdefault(match[3], []).append(Experiment(match[3], match[1] + match[2], commit))
     return found
@@ -63,10 +65,10 @@ def set_aside(experiment: Experiment) -> str:
     return kept.name
 
 
-def run(name: str, options: Sequence[str], message: str, log: Path, request: StopRequest) -> int:
+def run(name: str, options: Sequence[str], message: str, study: str, log: Path, request: StopRequest) -> int:
     """Runs an experiment in a folder of its own and waits for it; all it prints goes to `log`. Returns DVC's exit code.
 
-    A signal that `request` receives is handed on, once, so that the training saves its state.
+    Its trainings know that they are of the `study`. A signal that `request` receives is handed on, once, so that the training saves its state.
     """
     command = ["exp", "run", "--temp", "--name", name, "--message", message]
     command += [part for option in options for part in ("--set-param", option)]
@@ -74,7 +76,12 @@ def run(name: str, options: Sequence[str], message: str, log: Path, request: Sto
     with log.open("wb") as stream:
         # A group of its own: Ctrl-C in a terminal would come to DVC twice, and to DVC while it changes params.yaml.
         process = subprocess.Popen(
-            _dvc(command), stdin=subprocess.DEVNULL, stdout=stream, stderr=subprocess.STDOUT, env=_environment(), process_group=0
+            _dvc(command),
+            stdin=subprocess.DEVNULL,
+            stdout=stream,
+            stderr=subprocess.STDOUT,
+            env=_environment() | {STUDY: study},
+            process_group=0,
         )
         told = False
         while True:

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from segpipe.errors import PipelineError
+from segpipe.experiments.dvc_experiments import STUDY
 from segpipe.images import overlay
 from segpipe.images.encode import encode_png
 from segpipe.images.palette import colours
@@ -25,8 +26,6 @@ from segpipe.workflows.assemble import Training
 
 EXPERIMENT = ("DVC_EXP_NAME", "DVC_EXP_BASELINE_REV")
 """What DVC sets in an experiment."""
-STUDY = "SEGPIPE_STUDY"
-"""What `segpipe study run` sets in its arms: the study's name."""
 
 
 @dataclass(frozen=True)
