@@ -15,12 +15,11 @@ import yaml
 from segpipe.console.stop_signals import StopRequest
 from segpipe.errors import PipelineError
 from segpipe.experiments.git_state import git
+from segpipe.storage.workspace import STUDY
 
 REFS = "refs/exps"
 REF = re.compile(rf"{REFS}/([0-9a-f]{{2}})/([0-9a-f]{{38}})/([^/]+)")
 POLL_S = 0.2
-STUDY = "SEGPIPE_STUDY"
-"""In the environment of an arm's stages: the study's name."""
 
 
 @dataclass(frozen=True)

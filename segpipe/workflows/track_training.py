@@ -8,7 +8,6 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from segpipe.errors import PipelineError
-from segpipe.experiments.dvc_experiments import STUDY
 from segpipe.images import overlay
 from segpipe.images.encode import encode_png
 from segpipe.images.palette import colours
@@ -17,6 +16,7 @@ from segpipe.models.segmenter import Segmenter
 from segpipe.params.schema import OptimParams
 from segpipe.params.stage_keys import NEVER_A_RESULT
 from segpipe.reproducibility import git_revision
+from segpipe.storage.workspace import STUDY
 from segpipe.tracking import event_files, mlflow_runs
 from segpipe.tracking.event_files import EventFiles
 from segpipe.tracking.mlflow_runs import Tracker
