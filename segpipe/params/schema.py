@@ -419,6 +419,9 @@ class TrainParams(Section):
     )
     precision: Literal["fp32", "bf16", "fp16"] = Field(description="fp32 | bf16 | fp16 (cuda only)")
     deterministic: bool = Field(description="false is faster on some GPUs and gives other bytes each time")
+    seed: Count = Field(
+        description="0: all by the top seed; another number draws weights, order and crops anew, on the same data and folds"
+    )
     limit_images: Count = Field(description="trains and validates on the first N images only; 0 takes all")
 
 

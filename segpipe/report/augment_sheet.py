@@ -16,7 +16,7 @@ from segpipe.images.palette import colours
 from segpipe.images.resize import shrink_image, shrink_mask
 from segpipe.params.schema import AugmentParams
 from segpipe.report.jpeg import jpeg
-from segpipe.reproducibility.seeds import seed_of
+from segpipe.reproducibility.seeds import seed_of, training_seed
 
 N_IMAGES = 4
 N_EPOCHS = 5
@@ -55,7 +55,8 @@ def sheet(data: Pack, ids: Sequence[str], fold: int, run: Mapping[str, Any]) -> 
         crop, long_side = int(params["input"]["crop"]), int(params["input"]["long_side"])
         # 0 means all of them.
         ids = list(ids)[: int(params["train"]["limit_images"]) or None]
-        draws = AugmentedCrops(data, ids, augment, crop, long_side, int(params["seed"]), fold)
+        seed = training_seed(int(params["seed"]), int(params["train"]["seed"]))
+        draws = AugmentedCrops(data, ids, augment, crop, long_side, seed, fold)
     except (KeyError, TypeError, ValidationError):
         raise PipelineError(
             f"data/eval/fold{fold}/run.json: its training had other parameters than this version knows. Run `dvc repro`."

@@ -7,7 +7,7 @@ import numpy as np
 
 from segpipe.console.tables import format_table
 from segpipe.evaluation import TEST, VAL, FoldResults
-from segpipe.scores.counts import SCORES, Confusion, mean, scores
+from segpipe.scores.counts import OTHER_MEANS, SCORES, Confusion, mean, other_means, scores
 from segpipe.scores.details import DETAIL_SCORES
 from segpipe.scores.intervals import Interval
 
@@ -16,6 +16,11 @@ DIGITS = 6
 COLOUR = "colour_dice"
 PRIVACY = "privacy"
 """In run.json, what a private training spent and guarantees; in the summary, its numbers."""
+
+
+def names(has_background: bool) -> tuple[str, ...]:
+    """All scores that a part has, in the order in which they are shown."""
+    return (*SCORES, *(OTHER_MEANS if has_background else ()), *DETAIL_SCORES)
 
 
 def headline(results: Sequence[FoldResults]) -> str:
@@ -43,7 +48,8 @@ def summary(results: Sequence[FoldResults], has_background: bool, colour_dice: f
 
 def of_fold(results: FoldResults, part: str, has_background: bool) -> dict[str, float | None]:
     """Each score of one fold's model on a part, unrounded; those of `SCORES` are the numbers that evaluate printed."""
-    pooled = scores([results.counts[part]], has_background)
+    counts = results.counts[part]
+    pooled = scores([counts], has_background) | (other_means(counts) if has_background else {})
     details = results.details[part].scores(has_background) if part in results.details else dict.fromkeys(DETAIL_SCORES)
     return pooled | {"dice_per_image": mean(results.dice[part].values())} | details
 
@@ -54,12 +60,12 @@ def pooled(results: Sequence[FoldResults], part: str) -> Confusion:
     return total
 
 
-def table(found: Summary, bounds: Mapping[str, Mapping[str, Interval]]) -> str:
+def table(found: Summary, bounds: Mapping[str, Mapping[str, Interval]], has_background: bool) -> str:
     """The summary's means for the console, a line a score, each with its 95 % interval over images."""
     parts = [part for part in (VAL, TEST) if found[part]]
     rows = [
         [name, *(cell for part in parts for cell in _cells(found[part].get(name), bounds[part].get(name)))]
-        for name in (*SCORES, *DETAIL_SCORES, COLOUR)
+        for name in (*names(has_background), COLOUR)
     ]
     return format_table(rows, ["score", *(head for part in parts for head in (part, "95 %"))])
 
@@ -74,7 +80,7 @@ def _cells(value: float | None, bounds: Interval | None) -> tuple[str, str]:
 def _over_folds(of_folds: Sequence[dict[str, float | None]]) -> dict[str, float | None]:
     if not of_folds:
         return {}
-    columns = {name: [scored[name] for scored in of_folds] for name in (*SCORES, *DETAIL_SCORES)}
+    columns = {name: [scored[name] for scored in of_folds] for name in of_folds[0]}
     found = {name: _rounded(mean(values)) for name, values in columns.items()}
     if len(of_folds) > 1:
         found |= {f"{name}_std": _rounded(_spread(values)) for name, values in columns.items()}

@@ -35,9 +35,7 @@ from segpipe.report import (
 )
 from segpipe.report.class_tables import Parts
 from segpipe.report.doctor_section import Doctor
-from segpipe.report.numbers import Summary, pooled
-from segpipe.scores.counts import SCORES
-from segpipe.scores.details import DETAIL_SCORES
+from segpipe.report.numbers import Summary, names, pooled
 
 TEMPLATES = Path(__file__).parent / "templates"
 
@@ -90,7 +88,7 @@ def render(contents: Contents) -> str:
             "model_size": _size(contents.params["model"]),
             "part": part,
             "n_scored": len({item for each in results for item in each.dice[part]}),
-            "score_names": (*SCORES, *DETAIL_SCORES),
+            "score_names": names(info.has_background),
             "boundaries": details.boundaries(results, part, info.has_background),
             "objects": details.objects(results, part, info.has_background),
             "sizes": details.sizes(),

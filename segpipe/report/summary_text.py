@@ -6,10 +6,8 @@ from collections.abc import Iterable, Iterator, Sequence
 from segpipe.evaluation import TEST, VAL
 from segpipe.report import class_tables, intervals, page
 from segpipe.report.image_table import WORDS
-from segpipe.report.numbers import COLOUR, pooled
+from segpipe.report.numbers import COLOUR, names, pooled
 from segpipe.report.page import Contents
-from segpipe.scores.counts import SCORES
-from segpipe.scores.details import DETAIL_SCORES
 from segpipe.scores.intervals import Interval
 
 MEANING = re.compile(r"[^\w\s.,;:%()/'=+-]|_")
@@ -55,7 +53,7 @@ def escape(text: str) -> str:
 
 
 def _scores(contents: Contents, parts: Sequence[str]) -> Iterator[list[str]]:
-    for name in (*SCORES, *DETAIL_SCORES):
+    for name in names(contents.info.has_background):
         cells = ((_number(contents.summary[part].get(name)), _bounds(contents.bounds[part].get(name))) for part in parts)
         yield [f"`{name}`", *(text for pair in cells for text in pair)]
 

@@ -10,6 +10,9 @@ the others. `miou` is the mean of iou over every class, background too; `dice`, 
 the classes of objects (all classes where class 0 is no background). `pixel_accuracy` is the share of right pixels.
 `dice_per_image` is the mean over images of the mean Dice of the objects that are in the image, the rule of the Dice loss;
 an image without objects has 0 where some were seen all the same, and none where none were. Ignored pixels are in no count.
+
+Where class 0 is background, `miou_objects` is the mean of iou without it and `dice_all` that of Dice with it, as others count.
+Both have names of their own, so that no parameter changes what a name means.
 """
 
 from collections.abc import Iterable
@@ -24,6 +27,8 @@ Confusion = NDArray[np.int64]
 """(n, n) pixel counts: row the true class, column the predicted one."""
 
 SCORES = ("miou", "dice", "pixel_accuracy", "precision", "recall", "dice_per_image")
+OTHER_MEANS = {"miou_objects": ("iou", 1), "dice_all": ("dice", 0)}
+"""Where class 0 is background: which score of a class each of these is the mean of, and from which class on."""
 CLASS_SCORES = ("iou", "dice", "precision", "recall")
 
 
@@ -76,6 +81,12 @@ def scores(per_image: Iterable[Confusion], has_background: bool) -> dict[str, fl
         "recall": mean(classes["recall"][first:]),
         "dice_per_image": mean([image_dice(image, has_background) for image in images]),
     }
+
+
+def other_means(counts: Confusion) -> dict[str, float | None]:
+    """Each of `OTHER_MEANS` from a set's counts, in which class 0 is background."""
+    classes = class_scores(counts)
+    return {name: mean(classes[of_class][first:]) for name, (of_class, first) in OTHER_MEANS.items()}
 
 
 def image_dice(counts: Confusion, has_background: bool) -> float | None:

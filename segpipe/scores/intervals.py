@@ -20,7 +20,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from segpipe.scores.counts import CLASS_SCORES, SCORES, Confusion
+from segpipe.scores.counts import CLASS_SCORES, OTHER_MEANS, SCORES, Confusion
 
 FEW = 30
 """Below so many effective images a report says how little they are."""
@@ -107,21 +107,25 @@ def mean_interval(values: Sequence[float | None], groups: Sequence[str] | None =
 
 
 def score_intervals(pixels: "Pixels", has_background: bool, groups: Sequence[str] | None = None) -> dict[str, Interval]:
-    """The interval of each score of `SCORES`, `groups` as for `interval`, from the (n, K) pixels of n images.
+    """The interval of each score of `SCORES`, and of `OTHER_MEANS` where there is background, from the (n, K) pixels of n images.
 
+    `groups` as for `interval`.
     Of the mean of a score over F folds, if they are (n, F, K), with zeros where a fold's model was not asked about an image.
     """
-    return {name: _interval_of(found) for name, found in jackknives(pixels, SCORES, has_background, groups).items()}
+    names = (*SCORES, *(OTHER_MEANS if has_background else ()))
+    return {name: _interval_of(found) for name, found in jackknives(pixels, names, has_background, groups).items()}
 
 
 def jackknives(
     pixels: "Pixels", names: Sequence[str], has_background: bool, groups: Sequence[str] | None = None
 ) -> dict[str, Jackknife]:
-    """Each of these scores of `SCORES`, whole and without each unit, of pixels as for `score_intervals`."""
+    """Each of these scores, whole and without each unit; names and pixels as for `score_intervals`."""
     first = 1 if has_background else 0
     units = _Units(groups, len(pixels.hits))
     each = pixels if pixels.hits.ndim == 3 else Pixels(pixels.hits[:, None], pixels.true[:, None], pixels.seen[:, None])
     owned = each.sum_by(units)
+    others = OTHER_MEANS if has_background else {}
+    means = {"miou": ("iou", 0)} | {name: (name, first) for name in ("dice", "precision", "recall")} | others
     found = {}
     for name in names:
         if name == "dice_per_image":
@@ -129,8 +133,7 @@ def jackknives(
         elif name == "pixel_accuracy":
             found[name] = _of_ratios(owned.hits.sum(axis=-1), owned.true.sum(axis=-1), units.name)
         else:
-            of_class, start = ("iou", 0) if name == "miou" else (name, first)
-            found[name] = _of_class_mean(owned, of_class, start, units.name)
+            found[name] = _of_class_mean(owned, *means[name], units.name)
     return found
 
 

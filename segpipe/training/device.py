@@ -38,12 +38,18 @@ def describe(device: torch.device) -> str:
 
 
 def instruction_set(precision: str = "fp32") -> str:
-    """What the CPU's vector units can do, by torch's name for it: another set gives other last digits.
+    """What the CPU's vector units can do, by torch's name for it, and its second-level cache: others give other last digits.
 
     In bf16 also which units multiply in it: a processor without them adds up in another order.
     """
     units = bf16_units() if precision == "bf16" else ""
-    return " ".join(part for part in (torch.backends.cpu.get_cpu_capability(), units) if part)
+    return " ".join(part for part in (torch.backends.cpu.get_cpu_capability(), units, _second_level_cache()) if part)
+
+
+def _second_level_cache() -> str:
+    """Its size. oneDNN cuts sums to what fits into it: two processors of the same set trained to other last digits."""
+    size = torch.cpu.get_capabilities().get("l2_cache_size", 0)
+    return f"L2 {size // 1024} KiB" if size else ""
 
 
 def bf16_units() -> str:

@@ -22,7 +22,7 @@ from segpipe.models.segmenter import Segmenter
 from segpipe.models.whole_model import whole_model
 from segpipe.params.stage_keys import TrainKeys
 from segpipe.record import DatasetInfo
-from segpipe.reproducibility.seeds import seed_of
+from segpipe.reproducibility.seeds import seed_of, training_seed
 from segpipe.training import (
     accumulate,
     averaged,
@@ -102,8 +102,8 @@ def with_images(training: Training, n_train: int | None, n_validation: int | Non
 
 def training_crops(params: TrainKeys, data: TrainingData, cache: ImageCache) -> AugmentedCrops:
     """What draws the training samples; the preset of `augment` is resolved."""
-    sizes = params.input
-    return AugmentedCrops(data.pack, data.train_ids, params.augment, sizes.crop, sizes.long_side, params.seed, data.fold, cache)
+    sizes, seed = params.input, training_seed(params.seed, params.train.seed)
+    return AugmentedCrops(data.pack, data.train_ids, params.augment, sizes.crop, sizes.long_side, seed, data.fold, cache)
 
 
 def batch_ids(training: Training, epoch: int, number: int) -> tuple[str, ...]:
@@ -151,9 +151,9 @@ def _segmenter(params: TrainKeys, data: TrainingData) -> tuple[Segmenter, str | 
 def first_model(
     params: TrainKeys, fold: int, info: DatasetInfo, mean: Sequence[float], deviation: Sequence[float]
 ) -> tuple[Segmenter, str | None]:
-    """The model with its first weights, which follow from seed and fold, and the SHA-256 of those the encoder was given."""
+    """The model with its first weights, which follow from seeds and fold, and the SHA-256 of those the encoder was given."""
     # Right before the weights are drawn, so that nothing drawn earlier can change them.
-    torch.manual_seed(seed_of(params.seed, fold, "weights"))
+    torch.manual_seed(seed_of(training_seed(params.seed, params.train.seed), fold, "weights"))
     return whole_model(params.model, info.channels, len(info.classes), params.input.normalise, mean, deviation)
 
 
@@ -191,7 +191,7 @@ def _run(
         score=_best_score(params, data),
         device=device,
         epochs=epochs,
-        seed=params.seed,
+        seed=training_seed(params.seed, params.train.seed),
         fold=data.fold,
         at_epoch=encoder_schedule.at_epoch(segmenter.network, encoder, params.optim, epochs),
         stop=early_stop.early_stop(params.train.early_stop, watched),

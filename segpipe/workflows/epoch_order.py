@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from segpipe.dataset.loader import EpochBatches
 from segpipe.dataset.training_samples import image_weights
 from segpipe.params.stage_keys import TrainKeys
+from segpipe.reproducibility.seeds import training_seed
 from segpipe.workflows.training_data import TrainingData
 
 
@@ -16,4 +17,5 @@ def epoch_order(params: TrainKeys, data: TrainingData) -> EpochBatches:
 def order_of(params: TrainKeys, data: TrainingData, ids: Sequence[str]) -> EpochBatches:
     """These training images, as if there were no others."""
     weights = image_weights(data.pack, ids, params.augment.rare_classes)
-    return EpochBatches(ids, params.train.batch_size, params.seed, data.fold, weights)
+    seed = training_seed(params.seed, params.train.seed)
+    return EpochBatches(ids, params.train.batch_size, seed, data.fold, weights)

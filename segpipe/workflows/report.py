@@ -51,7 +51,7 @@ def report(params: ReportKeys) -> str:
     picture_files.write(paths.PICTURES, worst, results, pack.open_pack(paths.PREPARED))
     for each in results:
         mlflow_runs.reopen(params.tracking.experiment, each.run["fingerprint"]).file(paths.PAGE, "report")
-    print(numbers.table(summary, contents.bounds))
+    print(numbers.table(summary, contents.bounds, contents.info.has_background))
     for sentence in contents.advice:
         print(f"advice: {sentence}")
     print(f"suspects: {paths.SUSPECTS} has the images whose masks are believed least, the worst first; correct them, dvc repro")

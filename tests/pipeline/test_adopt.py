@@ -97,12 +97,16 @@ def test_what_changes_a_byte_is_refused_with_its_first_place(clone: Path, file: 
 def test_verify_names_another_processor(clone: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """torch leaves vector units out when told to: so little hardware gives other last digits."""
     told = json_of(clone)
-    if told["instruction_set"] == "DEFAULT":
+    units = told["instruction_set"].split()[0]
+    if units == "DEFAULT":
         pytest.skip("this processor has nothing that could be left out")
     monkeypatch.setenv("ATEN_CPU_CAPABILITY", "default")
     other = segpipe(clone, "verify", "--steps", "5")
     assert other.returncode == 2
-    assert f"other processor: instruction_set {told['instruction_set']} there, DEFAULT here" in other.stderr
+    assert (
+        f"other processor: instruction_set {told['instruction_set']} there, DEFAULT{told['instruction_set'][len(units) :]} here"
+        in other.stderr
+    )
 
 
 @pytest.mark.slow

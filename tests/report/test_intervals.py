@@ -9,8 +9,6 @@ from segpipe import evaluation
 from segpipe.dataset import pack
 from segpipe.dataset.split import folds as splits
 from segpipe.report import intervals, numbers
-from segpipe.scores.counts import SCORES
-from segpipe.scores.details import DETAIL_SCORES
 from segpipe.scores.intervals import Pixels, class_intervals, score_intervals
 from tests.report.projects import CLASSES, finished
 
@@ -64,6 +62,6 @@ def test_the_table_has_every_score_of_every_part_and_class(run: Path, tmp_path: 
     path = tmp_path / "intervals.csv"
     path.write_text(intervals.table(results, index, CLASSES, found), encoding="utf-8")
     rows = [*csv.DictReader(path.open(encoding="utf-8"))]
-    assert len(rows) == 2 * (len(SCORES) + len(DETAIL_SCORES) + 4 * len(CLASSES))
+    assert len(rows) == 2 * (len(numbers.names(True)) + 4 * len(CLASSES))
     dice = next(row for row in rows if (row["part"], row["score"], row["class"]) == ("test", "dice", ""))
     assert float(dice["low"]) == round(found["test"]["dice"].low or 0, 6) and dice["units"] == "4" and dice["unit"] == "images"

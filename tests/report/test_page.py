@@ -35,8 +35,6 @@ from segpipe.report import (
     suspects,
 )
 from segpipe.report.run_sections import Exported
-from segpipe.scores.counts import SCORES
-from segpipe.scores.details import DETAIL_SCORES
 from tests.report.projects import finished, trained_with, write_run
 
 HOSTILE = ("background", "<script>alert(1)</script>", '"><img src=x onerror=alert(2)>${style}')
@@ -386,7 +384,7 @@ def test_long_lists_of_classes_are_counted_in_the_title(contents: page.Contents)
 
 def test_every_score_has_a_name_and_a_meaning() -> None:
     template: Any = page.environment().get_template("results.html").module
-    assert set(template.NAMES) == set(template.MEANINGS) == {*SCORES, *DETAIL_SCORES}
+    assert set(template.NAMES) == set(template.MEANINGS) == {*numbers.names(True)}
 
 
 def test_objects_and_confidence_stand_on_the_page(contents: page.Contents) -> None:

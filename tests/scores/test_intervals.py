@@ -7,7 +7,17 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from segpipe.scores.counts import CLASS_SCORES, SCORES, Confusion, class_scores, image_dice, mean, scores
+from segpipe.scores.counts import (
+    CLASS_SCORES,
+    OTHER_MEANS,
+    SCORES,
+    Confusion,
+    class_scores,
+    image_dice,
+    mean,
+    other_means,
+    scores,
+)
 from segpipe.scores.intervals import (
     FEW,
     Interval,
@@ -95,7 +105,9 @@ def test_each_score_is_the_one_that_is_reported(has_background: bool) -> None:
     """All at once agrees with one at a time, through `scores` themselves."""
     counts = results(9)
     found = score_intervals(Pixels.of(counts), has_background)
-    assert set(found) == set(SCORES)
+    assert set(found) == {*SCORES, *(OTHER_MEANS if has_background else ())}
+    for name in OTHER_MEANS if has_background else ():
+        assert same_error(found[name], interval(counts, lambda total, name=name: other_means(total)[name])), name
     for name in NAMES:
         alone = interval(counts, lambda total, name=name: scores([total], has_background)[name])
         assert same_error(found[name], alone), name

@@ -25,7 +25,7 @@ from segpipe.tracking import mlflow_runs
 from segpipe.training import loop, optim
 from segpipe.workflows import model_card as model_cards
 from segpipe.workflows import train
-from segpipe.workflows.assemble import Training, assemble, batch_ids
+from segpipe.workflows.assemble import Training, assemble, batch_ids, training_crops
 from segpipe.workflows.model_card import model_card
 from segpipe.workflows.training_data import image_warnings, read_fold
 from tests import plain_params
@@ -83,11 +83,26 @@ def test_the_same_training_has_the_same(project: Path) -> None:
         ("loss", "dice_weight", 0.25),
         ("optim", "lr", 0.1),
         ("train", "epochs", 3),
+        ("train", "seed", 1),
         ("infer", "overlap", 0.5),
     ],
 )
 def test_another_value_that_decides_makes_another(project: Path, section: str, key: str, value: Any) -> None:
     assert fingerprint(with_value(section, key, value)) != fingerprint()
+
+
+def test_another_seed_of_the_training_changes_every_draw_and_no_image(project: Path) -> None:
+    fill_more = {f"i{number}": (noise(number), np.ones((24, 32), np.uint8)) for number in range(40)}
+    made(project / "data", fill_more)
+    folds.write(paths.FOLDS, {name: "0" if number < 20 else "1" for number, name in enumerate(fill_more)})
+    one, other = training_of(), training_of(with_value("train", "seed", 1))
+    assert one.data.train_ids == other.data.train_ids and one.data.validation_ids == other.data.validation_ids
+    assert one.run.seed == PARAMS.seed != other.run.seed
+    weights = [next(each.segmenter.network.parameters()) for each in (one, other)]
+    assert not torch.equal(*weights)
+    assert [batch_ids(one, 1, n) for n in range(3)] != [batch_ids(other, 1, n) for n in range(3)]
+    crops = [training_crops(each.params, each.data, each.cache) for each in (one, other)]
+    assert any(not np.array_equal(*(each.draw(epoch, "i20")[0] for each in crops)) for epoch in range(8))
 
 
 def with_preset(**keys: Any) -> TrainKeys:
