@@ -67,7 +67,8 @@ def set_aside(experiment: Experiment) -> str:
 def run(name: str, options: Sequence[str], message: str, study: str, log: Path, request: StopRequest) -> int:
     """Runs an experiment in a folder of its own and waits for it; all it prints goes to `log`. Returns DVC's exit code.
 
-    Its trainings know that they are of the `study`. A signal that `request` receives is handed on, once, so that the training saves its state.
+    Its trainings know that they are of the `study`. A signal that `request` receives is handed on, once, so that the training
+    saves its state.
     """
     command = ["exp", "run", "--temp", "--name", name, "--message", message]
     command += [part for option in options for part in ("--set-param", option)]
