@@ -7,15 +7,13 @@ A note of what runs lies under `.resume` meanwhile, so that nothing is touched w
 
 import contextlib
 import json
-import os
 import re
 import shutil
-import time
 from pathlib import Path
 from typing import Any
 
-from segpipe.console import parent_watch
 from segpipe.errors import PipelineError
+from segpipe.experiments import dvc_experiments
 from segpipe.experiments.arms import Arm
 from segpipe.experiments.git_state import Head, branch, changed_files, git
 from segpipe.experiments.set_params import written
@@ -35,7 +33,7 @@ STANDALONE = FOLDERS / "standalone"
 
 def note(arm: Arm, head: Head) -> None:
     """Writes down that the arm starts from here; nothing is changed in the project then."""
-    content = {"name": arm.name, "commit": head.commit, "branch": head.branch, "options": arm.options, "process": os.getpid()}
+    content = {"name": arm.name, "commit": head.commit, "branch": head.branch, "options": arm.options}
     files.write_json(NOTE, content)
 
 
@@ -46,10 +44,9 @@ def mend() -> str:
     """
     if (left := _read()) is None:
         return ""
-    if left["process"] != os.getpid():
-        time.sleep(2 * parent_watch.INTERVAL_S)  # so soon DVC is gone, too
-    _unlock()
-    found = [_put_back(left), _drop_stashed(left["name"]), _remove_folders(left["name"])]
+    with dvc_experiments.held():
+        _unlock()
+        found = [_put_back(left), _drop_stashed(left["name"]), _remove_folders(left["name"])]
     NOTE.unlink()
     told = [each for each in found if each]
     return f"{left['name']} was killed before it was done; {', '.join(told)}" if told else ""

@@ -60,7 +60,7 @@ def score_table(arms: Sequence[ArmResults]) -> tuple[list[str], list[list[str]]]
 
 
 def epoch_table(arms: Sequence[ArmResults]) -> tuple[list[str], list[list[str]]]:
-    """Heads and rows of the validation score at some epochs that all curves have, and its best: an arm a row, means over curves."""
+    """Heads and rows of the validation score at some epochs that all curves have, and its best: an arm a row, means of curves."""
     curves = [curve for each in arms for curve in each.curves]
     shared = [epoch for epoch in (curves[0] if curves else ()) if all(epoch in curve for curve in curves)]
     # The last one and some before it, evenly.
