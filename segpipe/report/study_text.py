@@ -12,7 +12,7 @@ DIGITS = 6
 EPOCHS = 4
 """Shown in the table of scores by epoch, beside the best."""
 UNLIKE = 1.5
-"""Times the noise of seeds of all arms: an arm of three seeds of the same noise is above it with a probability of about a tenth."""
+"""Times the noise of seeds of all arms: an arm of three seeds with that noise is above it once in ten studies."""
 NAMED = 4
 """Runs without results that a sentence names."""
 HEADS = ("arm", "seeds", "mean, 95 %", "spread", "above the first, 95 %", "P(better)", "verdict", "epochs to 95 %")
