@@ -63,6 +63,15 @@ STUDY: dict[str, Any] = {
 }
 
 
+PROGRAM = """
+import signal
+from segpipe.cli.main import entry
+signal.signal(signal.SIGINT, signal.{handler})
+entry()
+"""
+"""`segpipe`, whether Ctrl-C is ignored where the tests run, as in the background of a script, or not."""
+
+
 def git(folder: Path, *arguments: str) -> str:
     """What Git answers."""
     return subprocess.run(["git", *arguments], cwd=folder, capture_output=True, text=True, check=True).stdout
@@ -99,10 +108,10 @@ def write_study(folder: Path, name: str = "dice", **changes: Any) -> Path:
     return path
 
 
-def start(folder: Path, *arguments: str) -> "subprocess.Popen[str]":
-    """`segpipe study run` in the folder."""
+def start(folder: Path, *arguments: str, handler: str = "default_int_handler") -> "subprocess.Popen[str]":
+    """`segpipe study run` in the folder, which does with Ctrl-C what `handler` says."""
     return subprocess.Popen(
-        [sys.executable, "-m", "segpipe.cli.main", "study", "run", *arguments],
+        [sys.executable, "-c", PROGRAM.format(handler=handler), "study", "run", *arguments],
         cwd=folder,
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,

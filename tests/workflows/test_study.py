@@ -138,11 +138,11 @@ def test_dirty_trees_start_nothing(project: Path) -> None:
     assert done.returncode == 2 and done.stderr.startswith("error: not committed: params.yaml. ")
 
 
-def held(project: Path) -> "subprocess.Popen[str]":
+def held(project: Path, handler: str = "default_int_handler") -> "subprocess.Popen[str]":
     """A study of three arms whose second one waits in its training; the first is done already."""
     (project / "hold").touch()
     write_study(project, axis={"loss.dice_weight": [0.1, 0.4, 0.5]})
-    running = start(project, "studies/dice.yaml")
+    running = start(project, "studies/dice.yaml", handler=handler)
     while "dice-0.4-s0" not in (project / "ran.txt").read_text(encoding="utf-8") if (project / "ran.txt").exists() else True:
         assert running.poll() is None
         time.sleep(0.02)
@@ -180,11 +180,16 @@ def works_in(process: Path, project: Path, program: str) -> bool:
         return False  # gone, or not ours
 
 
-def test_ctrl_c_stops_the_arm_and_no_other_begins(project: Path) -> None:
-    running = held(project)
-    running.send_signal(signal.SIGINT)
-    _, err = running.communicate()
-    assert running.returncode == 130 and "the same command goes on from there" in err
+@pytest.mark.parametrize(
+    ("number", "handler", "code"),
+    [(signal.SIGINT, "default_int_handler", 130), (signal.SIGTERM, "SIG_IGN", 143)],
+    ids=["Ctrl-C", "SIGTERM under nohup"],
+)
+def test_a_signal_stops_the_arm_and_no_other_begins(project: Path, number: int, handler: str, code: int) -> None:
+    running = held(project, handler)
+    running.send_signal(number)
+    _, err = running.communicate(timeout=60)
+    assert running.returncode == code and "the same command goes on from there" in err
     assert ran(project) == ["dice-0.4-s0"]
     assert require_ready().branch == "refs/heads/main" and not [*Path(".dvc/tmp/exps/standalone").glob("tmp*")]
 
