@@ -104,6 +104,7 @@ def train(seed: int, file: Path) -> None:
     """Trains with this seed, predicts the test part by the best epoch's weights, and writes its pixels."""
     start = time.process_time()
     whole = load_params()
+    # Data and folds lie there already, so the top seed moves the training alone.
     params = TrainKeys.of(whole).model_copy(update={"seed": seed})
     training = prepare_on(params, read_fold(whole.folds[0]))
     with training.cache.opened(workspace.decoded_images()):

@@ -1,24 +1,9 @@
 """`segpipe COMMAND`: what a person types beside `dvc`. A line a command; what a command needs it imports when it runs."""
 
-from segpipe.cli import (
-    adopt,
-    compare,
-    convert,
-    curve,
-    federation,
-    info,
-    init,
-    models,
-    predict,
-    profile,
-    prune,
-    replay,
-    study,
-    track,
-    ui,
-    unpack,
-    verify,
-)
+from segpipe.cli import adopt, compare, convert, curve, info, init, models, predict, profile, prune, replay, ui, unpack, verify
+from segpipe.cli.federation import app as federation
+from segpipe.cli.study import app as study
+from segpipe.cli.track import app as track
 from segpipe.console import command
 
 app = command.new_app()
@@ -37,9 +22,9 @@ app.command("verify")(verify.verify)
 app.command("adopt")(adopt.adopt)
 app.command("ui")(ui.ui)
 
-app.add_typer(federation.app, name="federation")
-app.add_typer(study.app, name="study")
-app.add_typer(track.app, name="track")
+app.add_typer(federation, name="federation")
+app.add_typer(study, name="study")
+app.add_typer(track, name="track")
 
 
 @app.callback()

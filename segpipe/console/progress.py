@@ -41,10 +41,13 @@ def _bar(items: Iterable[Item], what: str, total: int | None, after_s: float) ->
         count += 1
     # Imported here: where stderr is no terminal, nobody need wait for it.
     from rich.console import Console
-    from rich.progress import track as rich_track
+    from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeRemainingColumn
 
-    console = Console(stderr=True)
-    yield from rich_track(iterator, description=what, total=total, completed=count, console=console, transient=True)
+    columns = (TextColumn("{task.description}", markup=False), BarColumn(), TaskProgressColumn(), TimeRemainingColumn())
+    # What is printed meanwhile into a file must not come out on the terminal.
+    progress = Progress(*columns, console=Console(stderr=True), transient=True, redirect_stdout=sys.stdout.isatty())
+    with progress:
+        yield from progress.track(iterator, total=total, completed=count, description=what)
 
 
 def _lines(items: Iterable[Item], what: str, total: int | None) -> Iterator[Item]:

@@ -1,11 +1,13 @@
 """DVC's experiments: where they are kept in Git, what they hold, and how one is run. No other file starts DVC for them."""
 
+import contextlib
+import fcntl
 import os
 import re
 import signal
 import subprocess
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -15,7 +17,9 @@ import yaml
 from segpipe.console.stop_signals import StopRequest
 from segpipe.errors import PipelineError
 from segpipe.experiments.git_state import git
+from segpipe.storage.workspace import STUDY
 
+RUNNING = Path(".resume/study-dvc.lock")
 REFS = "refs/exps"
 REF = re.compile(rf"{REFS}/([0-9a-f]{{2}})/([0-9a-f]{{38}})/([^/]+)")
 POLL_S = 0.2
@@ -38,8 +42,8 @@ class Experiment:
 def experiments() -> dict[str, list[Experiment]]:
     """All finished experiments by name, of any commit, the latest first."""
     found: dict[str, list[Experiment]] = {}
-    answer = git("for-each-ref", "--sort=-committerdate", "--format=%(objectname) %(refname)", REFS)
-    for commit, ref in (line.split(" ", 1) for line in answer.splitlines()):
+    answer = git("for-each-ref", "--sort=-committerdate", "--format=%(objectname)=%(refname)", REFS)
+    for commit, ref in (line.split("=", 1) for line in answer.splitlines()):
         if match := REF.fullmatch(ref):
             found.setdefault(match[3], []).append(Experiment(match[3], match[1] + match[2], commit))
     return found
@@ -63,18 +67,37 @@ def set_aside(experiment: Experiment) -> str:
     return kept.name
 
 
-def run(name: str, options: Sequence[str], message: str, log: Path, request: StopRequest) -> int:
+@contextlib.contextmanager
+def held() -> Iterator[int]:
+    """Waits until no DVC of a study runs here, also one whose study was killed; gives a descriptor that holds others off.
+
+    The lock is of the open file: a process that gets the descriptor holds it as well, to its end, whatever ends it.
+    """
+    RUNNING.parent.mkdir(parents=True, exist_ok=True)
+    with RUNNING.open("ab") as stream:
+        fcntl.flock(stream, fcntl.LOCK_EX)
+        yield stream.fileno()
+
+
+def run(name: str, options: Sequence[str], message: str, study: str, log: Path, request: StopRequest) -> int:
     """Runs an experiment in a folder of its own and waits for it; all it prints goes to `log`. Returns DVC's exit code.
 
-    A signal that `request` receives is handed on, once, so that the training saves its state.
+    Its trainings know that they are of the `study`. A signal that `request` receives is handed on, once, so that the training
+    saves its state.
     """
     command = ["exp", "run", "--temp", "--name", name, "--message", message]
     command += [part for option in options for part in ("--set-param", option)]
     log.parent.mkdir(parents=True, exist_ok=True)
-    with log.open("wb") as stream:
+    with log.open("wb") as stream, held() as descriptor:
         # A group of its own: Ctrl-C in a terminal would come to DVC twice, and to DVC while it changes params.yaml.
         process = subprocess.Popen(
-            _dvc(command), stdin=subprocess.DEVNULL, stdout=stream, stderr=subprocess.STDOUT, env=_environment(), process_group=0
+            _dvc(command),
+            stdin=subprocess.DEVNULL,
+            stdout=stream,
+            stderr=subprocess.STDOUT,
+            env=_environment() | {STUDY: study},
+            process_group=0,
+            pass_fds=[descriptor],
         )
         told = False
         while True:

@@ -5,16 +5,15 @@ HEAD and keeps the changes in a stash, which the next experiment would run too. 
 A note of what runs lies under `.resume` meanwhile, so that nothing is touched which a person may have changed since.
 """
 
+import contextlib
 import json
-import os
 import re
 import shutil
-import time
 from pathlib import Path
 from typing import Any
 
-from segpipe.console import parent_watch
 from segpipe.errors import PipelineError
+from segpipe.experiments import dvc_experiments
 from segpipe.experiments.arms import Arm
 from segpipe.experiments.git_state import Head, branch, changed_files, git
 from segpipe.experiments.set_params import written
@@ -29,11 +28,12 @@ START_S = 60.0
 """Longer than any experiment takes to start, from its note on."""
 NOTE = Path(".resume/study-arm.json")
 FOLDERS = Path(".dvc/tmp/exps")
+STANDALONE = FOLDERS / "standalone"
 
 
 def note(arm: Arm, head: Head) -> None:
     """Writes down that the arm starts from here; nothing is changed in the project then."""
-    content = {"name": arm.name, "commit": head.commit, "branch": head.branch, "options": arm.options, "process": os.getpid()}
+    content = {"name": arm.name, "commit": head.commit, "branch": head.branch, "options": arm.options}
     files.write_json(NOTE, content)
 
 
@@ -44,13 +44,12 @@ def mend() -> str:
     """
     if (left := _read()) is None:
         return ""
-    if left["process"] != os.getpid():
-        time.sleep(2 * parent_watch.INTERVAL_S)  # so soon DVC is gone, too
-    _unlock()
-    found = [_put_back(left), _drop_stashed(left["name"]), _remove_folder(left["name"])]
+    with dvc_experiments.held():
+        _unlock()
+        found = [_put_back(left), _drop_stashed(left["name"]), _remove_folders(left["name"])]
     NOTE.unlink()
     told = [each for each in found if each]
-    return f"{left['name']} was killed the last time; {', '.join(told)}" if told else ""
+    return f"{left['name']} was killed before it was done; {', '.join(told)}" if told else ""
 
 
 def _read() -> dict[str, Any] | None:
@@ -117,16 +116,23 @@ def _drop_stashed(name: str) -> str:
     return "its start was dropped" if own else ""
 
 
-def _remove_folder(name: str) -> str:
-    """The folder in which the arm ran."""
+def _remove_folders(name: str) -> str:
+    """The folder in which the arm ran; also one that was made in its start and of which DVC has not yet noted whose it is."""
+    owners, noted = _owners(), NOTE.stat().st_mtime
     removed = False
-    for file in FOLDERS.glob("**/run/*/*.run"):
-        try:
-            info = json.loads(file.read_text(encoding="utf-8"))
-            folder = Path(info["root_dir"])
-        except (OSError, ValueError, KeyError, TypeError):
-            continue
-        if info.get("name") == name and folder.is_dir() and folder.parent.resolve() == (FOLDERS / "standalone").resolve():
+    for folder in STANDALONE.glob("tmp*"):
+        owner = owners.get(folder.resolve())
+        if owner == name or (owner is None and 0 <= folder.stat().st_mtime - noted < START_S):
             shutil.rmtree(folder)
             removed = True
     return "its folder was removed" if removed else ""
+
+
+def _owners() -> dict[Path, str]:
+    """The experiment of each folder, as DVC has noted it."""
+    found: dict[Path, str] = {}
+    for file in (*FOLDERS.glob("run/*/*.run"), *STANDALONE.glob("run/*/*.run")):
+        with contextlib.suppress(OSError, ValueError, KeyError, TypeError):
+            info = json.loads(file.read_text(encoding="utf-8"))
+            found[Path(info["root_dir"]).resolve()] = str(info["name"])
+    return found

@@ -16,7 +16,9 @@ EXAMPLE = "one of the project's own in studies"
 NAME = re.compile(r"[a-z0-9_]+")
 Score = Literal[
     "miou",
+    "miou_objects",
     "dice",
+    "dice_all",
     "pixel_accuracy",
     "precision",
     "recall",

@@ -16,6 +16,7 @@ from segpipe.experiments import dvc_experiments
 from segpipe.experiments.arms import Arm, results_of
 from segpipe.experiments.dvc_experiments import Experiment, content_of
 from segpipe.experiments.git_state import git
+from segpipe.params.overrides import leaves
 from segpipe.paths import CODE, LOCK, PARAMS
 from segpipe.reproducibility import code_hash
 
@@ -53,7 +54,7 @@ def why_not(experiment: Experiment, arm: Arm, head: str, cache_folder: Path) -> 
     if differing := _other_params(params, arm.params):
         return f"it was run with other {', '.join(differing[:SHOWN])}{' ...' if len(differing) > SHOWN else ''}"
     if experiment.baseline != head:
-        if changed := _changed_files(experiment.baseline, head, pipeline):
+        if changed := _changed_files(experiment.baseline, head, pipeline, params):
             return f"{', '.join(changed[:SHOWN])} changed since"
         if changed := _changed_code(lock):
             return f"the code of {', '.join(changed[:SHOWN])} changed since"
@@ -71,15 +72,15 @@ def _other_params(params: Any, wanted: Mapping[str, Any]) -> list[str]:
     return sorted(key for key in found.keys() | wanted.keys() if found.get(key) != wanted.get(key))
 
 
-def _changed_files(before: str, head: str, pipeline: dict[str, Any]) -> list[str]:
+def _changed_files(before: str, head: str, pipeline: dict[str, Any], params: Any) -> list[str]:
     """Files that stages depend on, or that say what they depend on, and that differ between two commits."""
     try:
         names = [name for name in git("diff", "--name-only", "-z", before, head).split("\0") if name]
     except PipelineError:
         return ["the commit it started from"]
     stages = {name: stage for name, stage in pipeline["stages"].items() if name != CODE_STAGE}
-    deps = [str(dep) for stage in stages.values() for dep in stage.get("deps", [])]
-    programs = {word.removeprefix("./") for stage in pipeline["stages"].values() for word in str(stage["cmd"]).split()[:1]}
+    deps = [str(_filled(dep, params)) for stage in stages.values() for dep in stage.get("deps", [])]
+    programs = {word.removeprefix("./") for stage in stages.values() for word in str(stage.get("cmd")).split()[:1]}
     return [
         name
         for name in names
@@ -117,17 +118,16 @@ def _names(pipeline: dict[str, Any], params: Any) -> set[str]:
     """The stages that dvc.yaml makes of these parameters: dvc.lock keeps others that are dead."""
     found: set[str] = set()
     for name, stage in pipeline["stages"].items():
-        axes = [_values(each, params) for each in stage.get("matrix", {}).values()]
+        axes = [_filled(each, params) for each in stage.get("matrix", {}).values()]
         found |= {f"{name}@{'-'.join(map(str, each))}" for each in itertools.product(*axes)} if axes else {name}
     return found
 
 
-def _values(values: Any, params: Any) -> Any:
-    if match := re.fullmatch(r"\$\{([\w.]+)\}", str(values)):
-        values = params
-        for part in match[1].split("."):
-            values = values[part]
-    return values
+def _filled(value: Any, params: Any) -> Any:
+    """The value, where it is `${key}` what params.yaml says; a key of the stage's own matrix stays as it is."""
+    if match := re.fullmatch(r"\$\{([\w.]+)\}", str(value)):
+        return dict(leaves(params)).get(match[1], value)
+    return value
 
 
 def _is_cached(md5: str, cache_folder: Path) -> bool:

@@ -23,7 +23,8 @@ class ArmResults:
 
     `value` is the number that is swept, None where it is none or the arm has more than one. `curves` are the validation score by
     epoch, one a seed and fold, and `epochs_to` is after how many epochs 95 % of a curve's best were there, on average.
-    `verdict` compares it with the first arm, whose own is None. `pictures` are JPEG bytes, one a shown image.
+    `verdict` compares it with the first arm, whose own is None. `others` are all scores of metrics/summary.json, means over
+    seeds. `pictures` are JPEG bytes, one a shown image.
     """
 
     label: str
@@ -35,6 +36,7 @@ class ArmResults:
     verdict: Verdict | None
     curves: Sequence[Mapping[int, float]]
     epochs_to: float | None
+    others: Mapping[str, float | None]
     cost: Cost
     pictures: Sequence[bytes]
 

@@ -28,6 +28,8 @@ def render(contents: StudyContents) -> str:
                 "findings": study_text.findings(contents),
                 "heads": study_text.HEADS,
                 "rows": study_text.rows(arms),
+                "score_table": study_text.score_table(arms),
+                "epoch_table": study_text.epoch_table(arms),
                 "cost_heads": study_text.COST_HEADS,
                 "cost_rows": study_text.cost_rows(arms),
                 "labels": list(zip((each.label for each in arms), study_figures.colours(arms), strict=True)),

@@ -1,6 +1,6 @@
 """What follows from a study, in sentences, and its numbers as tables: nothing is said that the numbers do not hold."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 
 from segpipe.report.study_contents import ArmResults, StudyContents
 from segpipe.scores.intervals import format_score
@@ -9,6 +9,8 @@ from segpipe.scores.settings import BETTER, CANNOT_BE_TOLD, WORSE, Verdict
 from segpipe.storage.csv_table import csv_text
 
 DIGITS = 6
+EPOCHS = 4
+"""Shown in the table of scores by epoch, beside the best."""
 NAMED = 4
 """Runs without results that a sentence names."""
 HEADS = ("arm", "seeds", "mean, 95 %", "spread", "above the first, 95 %", "P(better)", "verdict", "epochs to 95 %")
@@ -49,6 +51,25 @@ def cost_rows(arms: Sequence[ArmResults]) -> list[list[str]]:
         ]
         for each in arms
     ]
+
+
+def score_table(arms: Sequence[ArmResults]) -> tuple[list[str], list[list[str]]]:
+    """Heads and rows of all scores: an arm a row, a score a column, those that any arm has."""
+    names = list(dict.fromkeys(name for each in arms for name, value in each.others.items() if value is not None))
+    return ["arm", *names], [[each.label, *(_rounded(each.others.get(name)) for name in names)] for each in arms]
+
+
+def epoch_table(arms: Sequence[ArmResults]) -> tuple[list[str], list[list[str]]]:
+    """Heads and rows of the validation score at some epochs that all curves have, and its best: an arm a row, means of curves."""
+    curves = [curve for each in arms for curve in each.curves]
+    shared = [epoch for epoch in (curves[0] if curves else ()) if all(epoch in curve for curve in curves)]
+    # The last one and some before it, evenly.
+    shown = [shared[len(shared) * (number + 1) // EPOCHS - 1] for number in range(EPOCHS)] if len(shared) > EPOCHS else shared
+    rows = [
+        [each.label, *(_rounded(_mean(curve[epoch] for curve in each.curves)) for epoch in shown), _rounded(_best(each))]
+        for each in arms
+    ]
+    return ["arm", *(f"epoch {epoch}" for epoch in shown), "best"], rows
 
 
 def arms_csv(contents: StudyContents) -> str:
@@ -139,6 +160,19 @@ def _share(verdict: Verdict | None) -> str:
 
 def _listed(names: Sequence[str]) -> str:
     return " or ".join(filter(None, (", ".join(names[:-1]), names[-1])))
+
+
+def _mean(values: Iterable[float]) -> float | None:
+    there = list(values)
+    return sum(there) / len(there) if there else None
+
+
+def _best(arm: ArmResults) -> float | None:
+    return _mean(max(curve.values()) for curve in arm.curves if curve)
+
+
+def _rounded(value: float | None) -> str:
+    return "" if value is None else f"{value:.4f}"
 
 
 def _cell(value: float | None) -> str:

@@ -119,11 +119,13 @@ def score_intervals(pixels: "Pixels", has_background: bool, groups: Sequence[str
 def jackknives(
     pixels: "Pixels", names: Sequence[str], has_background: bool, groups: Sequence[str] | None = None
 ) -> dict[str, Jackknife]:
-    """Each of these scores of `SCORES`, whole and without each unit, of pixels as for `score_intervals`."""
+    """Each of these scores, whole and without each unit; names and pixels as for `score_intervals`."""
     first = 1 if has_background else 0
     units = _Units(groups, len(pixels.hits))
     each = pixels if pixels.hits.ndim == 3 else Pixels(pixels.hits[:, None], pixels.true[:, None], pixels.seen[:, None])
     owned = each.sum_by(units)
+    others = OTHER_MEANS if has_background else {}
+    means = {"miou": ("iou", 0)} | {name: (name, first) for name in ("dice", "precision", "recall")} | others
     found = {}
     for name in names:
         if name == "dice_per_image":
@@ -131,8 +133,7 @@ def jackknives(
         elif name == "pixel_accuracy":
             found[name] = _of_ratios(owned.hits.sum(axis=-1), owned.true.sum(axis=-1), units.name)
         else:
-            of_class, start = ("iou", 0) if name == "miou" else OTHER_MEANS.get(name, (name, first))
-            found[name] = _of_class_mean(owned, of_class, start, units.name)
+            found[name] = _of_class_mean(owned, *means[name], units.name)
     return found
 
 

@@ -40,7 +40,7 @@ class Difference:
 
 
 def difference(one: Pixels, other: Pixels, score: str, has_background: bool, groups: Sequence[str] | None = None) -> Difference:
-    """Of the other model's score, one of `SCORES`, less the one's.
+    """Of the other model's score less the one's; `score` is a name that `score_intervals` gives.
 
     The pixels are (n, K), or (n, F, K) of F folds, of the same images in the same order; the rest is as for `score_intervals`.
     Raises ValueError for pixels of other images.

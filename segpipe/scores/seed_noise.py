@@ -11,8 +11,8 @@ the seed, and with the seed x image. Seeds are nested in settings, images are cr
     V(D) = V_seed (1/s_a + 1/s_b) + max(0, V_jack - V_both (1/s_a + 1/s_b))
 
 V_seed and V_both are pooled over all settings with two runs or more. The degrees of freedom are Satterthwaite's (1946), of all
-three where the images' part is above 0: a difference of variances is less sure than its parts. What images and seeds do, crossed:
-Owen and Eckles, Bootstrapping data arrays of arbitrary order, Annals of Applied Statistics 2012.
+three where the images' part is above 0: a difference of variances is less sure than its parts. Variances of means over crossed
+factors: Owen and Eckles, Bootstrapping data arrays of arbitrary order, Annals of Applied Statistics 2012.
 """
 
 import math

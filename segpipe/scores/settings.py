@@ -53,7 +53,7 @@ class Verdict:
 
 
 def verdicts(settings: Sequence[Setting], score: str, has_background: bool, groups: Sequence[str] | None = None) -> list[Verdict]:
-    """Of each setting but the first, by one of `SCORES`; the rest is as for `score_intervals`.
+    """Of each setting but the first, by a score that `score_intervals` gives; the rest is as for `score_intervals`.
 
     Raises ValueError for runs of other images, and for a setting without a run.
     """

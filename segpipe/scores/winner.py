@@ -38,7 +38,7 @@ class Winner:
 def winner(
     settings: Sequence[Setting], score: str, has_background: bool, ids: Sequence[str], groups: Sequence[str] | None = None
 ) -> Winner:
-    """Of several settings by one of `SCORES`; `ids` are the images' names, and the rest is as for `score_intervals`.
+    """Of several settings by a score that `score_intervals` gives; `ids` are the images' names, and the rest is as there.
 
     Where settings have unlike numbers of runs, the runs of those with fewer are taken again from their first one on.
     Raises ValueError for runs of other images, and for fewer than two of them or of their groups.

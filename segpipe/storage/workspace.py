@@ -5,6 +5,8 @@ from pathlib import Path
 
 AFRESH = "SEGPIPE_EXAMINE_AFRESH"
 """The variable of the environment that, set to anything, lets every command examine all files again."""
+STUDY = "SEGPIPE_STUDY"
+"""The variable that names the study whose arm a stage runs for."""
 
 
 def main_root() -> Path:

@@ -31,6 +31,10 @@ RETRY_S = 20.0
 """Between two tries at a server that does not answer."""
 
 
+AWAY = {"ConnectionError", "ConnectTimeout", "ReadTimeout", "Timeout"}
+"""Errors of requests, by name, that another time may not have; a wrong certificate or proxy has a name of its own."""
+
+
 class NoRunError(LookupError):
     """There is no run to go on with."""
 
@@ -175,10 +179,8 @@ def _reason(error: Exception) -> str:
 
 def _is_away(error: BaseException | None) -> bool:
     """Whether a server was not reached, or took too long: MLflow wraps what requests raised."""
-    from requests import exceptions
-
     while error is not None:
-        if isinstance(error, exceptions.ConnectionError | exceptions.Timeout):
+        if type(error).__name__ in AWAY:
             return True
         error = error.__cause__ or error.__context__
     return False

@@ -53,11 +53,14 @@ def run(file: Path) -> tuple[str, str]:
         for name, reason in reasons.items():
             print(f"{name} runs again: {reason}", flush=True)
         missing = [arm for arm in made if arm.name not in kept]
-        print(f"{study.title} {len(made)} arms: {len(kept)} done, {len(missing)} to run ({LOGS / study.name})", flush=True)
+        print(
+            f"{study.title} Arms: {len(made)}, of which {len(kept)} done, {len(missing)} to run ({LOGS / study.name})", flush=True
+        )
         failures = _run_all(study, missing, head, request)
     if failures:
         raise PipelineError(_told(failures, len(made)))
-    return f"{len(made)} experiments, {made[0].name} .. {made[-1].name}", "dvc exp show --only-changed"
+    names = made[0].name if len(made) == 1 else f"{len(made)} experiments, {made[0].name} .. {made[-1].name}"
+    return names, f"segpipe study report {file}"
 
 
 def _run_all(study: Study, missing: Sequence[Arm], head: Head, request: StopRequest) -> list[Failure]:
@@ -84,7 +87,7 @@ def _run(study: Study, arm: Arm, head: Head, request: StopRequest) -> Failure | 
             print(f"{old.name} was another training: it is kept as {dvc_experiments.set_aside(old)}", flush=True)
     killed_arm.note(arm, head)
     message = f"study {study.name}, arm {arm.label}, seed {arm.seed}"
-    code = dvc_experiments.run(arm.name, arm.options, message, log, request)
+    code = dvc_experiments.run(arm.name, arm.options, message, study.name, log, request)
     _say(killed_arm.mend())
     if request.number:
         raise _stopped(request)
@@ -122,12 +125,12 @@ def _score(study: Study, arm: Arm, head: Head) -> str:
 def _reason(log: Path, code: int) -> list[str]:
     """The last lines of an arm's log that say something, our own errors before DVC's."""
     lines = [line.rstrip() for line in log.read_text(encoding="utf-8", errors="replace").splitlines() if line.strip()]
-    errors = [line for line in lines if line.startswith("error:")]
+    errors = [line.removeprefix("error: ") for line in lines if line.startswith("error: ")]
     return (errors or lines)[-LAST_LINES:] or [f"DVC ended with exit code {code} and said nothing"]
 
 
 def _told(failures: Sequence[Failure], n_arms: int) -> str:
-    lines = [f"{len(failures)} of {n_arms} arms failed. The same command runs them again, and no other."]
+    lines = [f"of {n_arms} arms {len(failures)} failed. The same command runs them again, and no other."]
     for failure in failures:
         lines += [f"{failure.arm.name} ({failure.log}):", *(f"    {plain(line)}" for line in failure.reason)]
     return "\n".join(lines)

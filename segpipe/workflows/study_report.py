@@ -5,8 +5,10 @@ from pathlib import Path
 from segpipe import paths
 from segpipe.console.tables import format_table
 from segpipe.experiments import study_file
+from segpipe.params.load import load_params
 from segpipe.report import study_page, study_text
 from segpipe.storage import files
+from segpipe.tracking import mlflow_runs
 from segpipe.workflows.study_results import gather
 
 
@@ -22,6 +24,8 @@ def report(file: Path) -> tuple[str, str]:
     files.write_text(folder / "runs.csv", study_text.runs_csv(contents))
     files.write_text(folder / "curves.csv", study_text.curves_csv(contents))
     files.write_text(folder / "index.html", study_page.render(contents))
+    names = ("index.html", "arms.csv", "runs.csv", "curves.csv")
+    mlflow_runs.study_files(load_params().tracking.experiment, study.name, [folder / name for name in names])
     print(f"{study.title} {study.score} of {contents.n_images} {study.part} images\n")
     print(format_table(study_text.rows(contents.arms), study_text.HEADS))
     print()

@@ -11,7 +11,7 @@ from segpipe.errors import PipelineError
 from segpipe.experiments import outcome
 from segpipe.experiments.alignment import Aligned, aligned
 from segpipe.experiments.arms import Arm, arms, ways
-from segpipe.experiments.dvc_experiments import experiments
+from segpipe.experiments.dvc_experiments import content_of, experiments
 from segpipe.experiments.outcome import Outcome
 from segpipe.experiments.study_file import Study
 from segpipe.report.figures import known_epochs
@@ -67,6 +67,7 @@ def gather(study: Study) -> StudyContents:
                 verdict=told[number],
                 curves=curves,
                 epochs_to=_epochs_to(curves),
+                others=_others(outcomes, study.part),
                 cost=cost_of(own[0], outcomes),
                 pictures=of_arms[label],
             )
@@ -129,6 +130,14 @@ def _bounds(setting: Setting, study: Study, compared: Compared) -> Interval:
     names = ("hits", "true", "seen")
     beside = Pixels(*(np.concatenate([getattr(run, name) for run in setting.runs], axis=1) for name in names))
     return score_intervals(beside, compared.has_background, compared.images.groups)[study.score]
+
+
+def _others(outcomes: Sequence[Outcome], part: str) -> dict[str, float | None]:
+    """The mean over the runs of each score in metrics/summary.json; None where a run has none."""
+    summaries = [(content_of(each.commit, paths.SUMMARY) or {}).get(part) or {} for each in outcomes]
+    names = dict.fromkeys(name for each in summaries for name in each)
+    columns = {name: [each.get(name) for each in summaries] for name in names}
+    return {name: None if None in values else float(np.mean(np.array(values, float))) for name, values in columns.items()}
 
 
 def _watched(study: Study, compared: Compared) -> str:

@@ -16,6 +16,7 @@ from segpipe.models.segmenter import Segmenter
 from segpipe.params.schema import OptimParams
 from segpipe.params.stage_keys import NEVER_A_RESULT
 from segpipe.reproducibility import git_revision
+from segpipe.storage.workspace import STUDY
 from segpipe.tracking import event_files, mlflow_runs
 from segpipe.tracking.event_files import EventFiles
 from segpipe.tracking.mlflow_runs import Tracker
@@ -25,8 +26,6 @@ from segpipe.workflows.assemble import Training
 
 EXPERIMENT = ("DVC_EXP_NAME", "DVC_EXP_BASELINE_REV")
 """What DVC sets in an experiment."""
-STUDY = "SEGPIPE_STUDY"
-"""What `segpipe study run` sets in its arms: the study's name."""
 
 
 @dataclass(frozen=True)

@@ -60,6 +60,12 @@ def test_what_is_printed_into_a_file_stays_there(capsys: pytest.CaptureFixture[s
     line.close()
 
 
+@pytest.mark.usefixtures("terminal")
+def test_what_is_printed_into_a_file_while_a_bar_stands_stays_there_too() -> None:
+    printed = sys.stdout
+    assert [sys.stdout is printed for _ in track([1, 2], "counting")] == [True, True]
+
+
 @pytest.mark.parametrize(("is_terminal", "kind", "live"), [(True, "xterm", True), (True, "dumb", False), (False, "xterm", False)])
 def test_where_a_line_can_be_written_anew(is_terminal: bool, kind: str, live: bool, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("TERM", kind)

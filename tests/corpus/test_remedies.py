@@ -30,8 +30,11 @@ OTHERS = {
     "--force-reinstall": "pip install",
     "--no-deps": "pip install",
     "--images": "segpipe.workflows.trace",
+    "--only-changed": "dvc exp show",
     "--queue": "dvc exp run",
     "--temp": "dvc exp run",
+    "--all": "git add",
+    "--unshallow": "git fetch",
 }
 """Options of other programs than `segpipe`, and whose."""
 STYLED = {"segpipe.report.figures"}

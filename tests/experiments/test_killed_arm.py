@@ -45,7 +45,7 @@ def test_params_and_branch_are_put_back(project: Path, share: float) -> None:
     before = Path("params.yaml").read_bytes()
     starts(project, share)
     told = killed_arm.mend()
-    assert told == "dice-0.7-s0 was killed the last time; params.yaml and the branch are as they were"
+    assert told == "dice-0.7-s0 was killed before it was done; params.yaml and the branch are as they were"
     assert Path("params.yaml").read_bytes() == before and require_ready().branch == "refs/heads/main"
 
 
@@ -80,15 +80,16 @@ def test_its_stashed_start_is_dropped_and_no_other(project: Path, others: int) -
         assert git(project, "reflog", "show", "--format=%gs", killed_arm.STASH).split(":")[-1].strip() == "else"
 
 
-def test_locks_of_the_start_go_and_older_ones_stay(project: Path) -> None:
+def test_locks_of_the_start_go_and_others_stay(project: Path) -> None:
     Path(".dvc/tmp").mkdir(exist_ok=True)
     Path(".dvc/tmp/rwlock").touch()
-    own, old = Path(".git/index.lock"), Path(".git/refs/heads/x.lock")
-    own.touch()
-    old.touch()
-    os.utime(old, (1, 1))
+    noted = killed_arm.NOTE.stat().st_mtime
+    locks = {".git/index.lock": 1, ".git/refs/heads/old.lock": -1, ".git/config.lock": 2 * killed_arm.START_S}
+    for name, after_s in locks.items():
+        Path(name).touch()
+        os.utime(name, (noted + after_s, noted + after_s))
     assert killed_arm.mend() == ""
-    assert not own.exists() and not Path(".dvc/tmp/rwlock").exists() and old.exists()
+    assert [Path(name).exists() for name in locks] == [False, True, True] and not Path(".dvc/tmp/rwlock").exists()
 
 
 def test_its_folder_goes_and_no_other(project: Path) -> None:
@@ -98,5 +99,10 @@ def test_its_folder_goes_and_no_other(project: Path) -> None:
         info = Path(f".dvc/tmp/exps/run/{name}/{name}.run")
         info.parent.mkdir(parents=True)
         info.write_text(json.dumps({"root_dir": str(folder), "name": name}), encoding="utf-8")
+    noted = killed_arm.NOTE.stat().st_mtime
+    for name, after_s in {"tmpunknown": 1, "tmpearlier": -1, "tmplater": 2 * killed_arm.START_S}.items():
+        folder = Path(".dvc/tmp/exps/standalone") / name
+        folder.mkdir()
+        os.utime(folder, (noted + after_s, noted + after_s))
     assert killed_arm.mend().endswith("its folder was removed")
-    assert [folder.name for folder in Path(".dvc/tmp/exps/standalone").iterdir()] == ["tmpelse"]
+    assert sorted(folder.name for folder in Path(".dvc/tmp/exps/standalone").iterdir()) == ["tmpearlier", "tmpelse", "tmplater"]

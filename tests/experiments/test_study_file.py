@@ -7,7 +7,7 @@ import yaml
 
 from segpipe.errors import PipelineError
 from segpipe.experiments import study_file
-from segpipe.scores.counts import SCORES
+from segpipe.scores.counts import OTHER_MEANS, SCORES
 from segpipe.scores.details import DETAIL_SCORES
 from tests.experiments.projects import STUDY
 from tests.structure.imports import ROOT
@@ -41,7 +41,7 @@ def test_all_mistakes_are_told_at_once(tmp_path: Path) -> None:
     }
     del content["title"]
     told = problems(written(tmp_path, content))
-    assert told[0].startswith("score: 'dize' will not do. Input should be 'miou', 'dice'")
+    assert told[0].startswith("score: 'dize' will not do. Input should be 'miou', 'miou_objects'")
     assert told[1:] == ["titel: no such key; did you mean title?"]
     told = problems(written(tmp_path, {**content, "title": "?", "score": "dice"} | {"titel": 1}))
     assert told == ["titel: no such key; did you mean title?"]
@@ -67,7 +67,7 @@ def test_the_name_is_one_that_no_other_study_can_have(tmp_path: Path) -> None:
 
 
 def test_scores_are_those_of_the_summary() -> None:
-    assert study_file.Score.__args__ == tuple(dict.fromkeys((*SCORES, *DETAIL_SCORES)))
+    assert set(study_file.Score.__args__) == {*SCORES, *OTHER_MEANS, *DETAIL_SCORES}
 
 
 @pytest.mark.parametrize("file", sorted((ROOT / "studies").glob("*.yaml")), ids=lambda file: file.stem)

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from segpipe.scores.counts import SCORES
+from segpipe.scores.counts import OTHER_MEANS, SCORES
 from segpipe.scores.intervals import Pixels, jackknives
 from segpipe.scores.paired import Difference, difference, format_difference
 from segpipe.scores.student import quantile
@@ -46,7 +46,7 @@ def test_a_pooled_recall_by_hand() -> None:
     assert found.effective_n == pytest.approx(kish)
 
 
-@pytest.mark.parametrize("score", SCORES)
+@pytest.mark.parametrize("score", [*SCORES, *OTHER_MEANS])
 def test_each_score_is_the_difference_of_the_two_and_turns_its_sign(score: str) -> None:
     rng = np.random.default_rng(1)
     a = counted(rng, 10)

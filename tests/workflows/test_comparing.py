@@ -38,6 +38,7 @@ def project(made: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """The same folder for all: nothing here changes it but its metrics."""
     monkeypatch.chdir(made)
     monkeypatch.setattr(mlflow_runs, "mean_total", lambda *arguments: None)
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", "nowhere://")
     return made
 
 

@@ -1,6 +1,7 @@
 """A study's arms run as experiments of DVC: named, kept, not run again, tolerant of failures, and resumed after a kill."""
 
 import os
+import random
 import shutil
 import signal
 import subprocess
@@ -17,6 +18,7 @@ from segpipe.experiments.dvc_experiments import content_of, experiments
 from segpipe.experiments.git_state import require_ready
 from segpipe.storage.yaml_mapping import read as read_yaml
 from tests.experiments.projects import commit, git, new_project, ran, start, study, write_study
+from tests.torture.kills import children
 
 DONE = ["dice-0.1-s0", "dice-0.7-s0"]
 
@@ -65,9 +67,9 @@ def test_a_failure_stops_no_other_and_says_why_at_the_end(finished: Path) -> Non
     said = (finished / "said.txt").read_text(encoding="utf-8")
     assert "dice-0.7-s0: test dice 0.7000" in said
     assert said.splitlines()[-3:] == [
-        "error: 1 of 3 arms failed. The same command runs them again, and no other.",
+        "error: of 3 arms 1 failed. The same command runs them again, and no other.",
         "error: dice-0.9-s0 (.resume/studies/dice/dice-0.9-s0.log):",
-        "error:     error: loss.dice_weight: 0.9 never worked.",
+        "error:     loss.dice_weight: 0.9 never worked.",
     ]
     assert "Running stage 'second@0'" in (finished / ".resume/studies/dice/dice-0.9-s0.log").read_text(encoding="utf-8")
 
@@ -77,7 +79,7 @@ def test_what_is_done_is_not_run_again_also_after_a_commit(project: Path) -> Non
     commit(project)
     done = study(project, "studies/dice.yaml")
     assert done.returncode == 0 and ran(project) == []
-    assert "2 arms: 2 done, 0 to run" in done.stdout and "result: 2 experiments" in done.stdout
+    assert "Arms: 2, of which 2 done, 0 to run" in done.stdout and "result: 2 experiments" in done.stdout
 
 
 def test_only_what_is_missing_runs_and_old_results_are_kept(project: Path) -> None:
@@ -156,7 +158,7 @@ def test_a_killed_study_leaves_nothing_running_and_goes_on(project: Path) -> Non
     assert ran(project) == ["dice-0.4-s0"]
     done = study(project, "studies/dice.yaml")
     assert done.returncode == 0 and ran(project) == ["dice-0.4-s0", "dice-0.5-s0"]
-    assert "dice-0.4-s0 was killed the last time; its folder was removed" in done.stderr
+    assert "dice-0.4-s0 was killed before it was done; its folder was removed" in done.stderr
     assert not [*Path(".dvc/tmp/exps/standalone").glob("tmp*")]
 
 
@@ -183,3 +185,39 @@ def test_ctrl_c_stops_the_arm_and_no_other_begins(project: Path) -> None:
     assert running.returncode == 130 and "the same command goes on from there" in err
     assert ran(project) == ["dice-0.4-s0"]
     assert require_ready().branch == "refs/heads/main" and not [*Path(".dvc/tmp/exps/standalone").glob("tmp*")]
+
+
+@pytest.mark.slow
+def test_kills_at_random_moments_lose_no_arm_and_leave_nothing(project: Path) -> None:
+    """Of the study or of DVC, many of them while an experiment starts, when DVC has changed params.yaml and HEAD."""
+    draws = random.Random(1)
+    write_study(project, axis={"loss.dice_weight": [0.1, 0.2, 0.7]}, seeds=[0, 1])
+    for _ in range(20):
+        running = start(project, "studies/dice.yaml")
+        time.sleep(draws.uniform(0.5, 5))
+        if draws.random() < 0.5:
+            for process in children(running.pid)[:1]:
+                os.kill(process, signal.SIGKILL)
+        running.kill()
+        running.communicate()
+    done = study(project, "studies/dice.yaml")
+    assert done.returncode == 0, done.stderr
+    assert len(kept()[0]) == 6
+    assert require_ready().branch == "refs/heads/main" and not [*Path(".dvc/tmp/exps/standalone").glob("tmp*")]
+
+
+@pytest.mark.slow
+def test_dvc_runs_what_another_process_has_stashed(project: Path) -> None:
+    """Why arms run one at a time. If this fails, DVC has changed, and several could run at once."""
+    stash = "repo.experiments.queue_one(repo.experiments.tempdir_queue, params={'params.yaml': ['seed=7']}, name='other')"
+    subprocess.run([sys.executable, "-c", f"from dvc.repo import Repo; repo = Repo(); {stash}"], check=True, capture_output=True)
+    write_study(project, axis={"loss.dice_weight": [0.5]})
+    assert study(project, "studies/dice.yaml").returncode == 0
+    assert {"other", "dice-0.5-s0"} <= experiments().keys()
+
+
+@pytest.mark.slow
+def test_dvc_gc_takes_the_outputs_of_experiments(project: Path) -> None:
+    subprocess.run([sys.executable, "-m", "dvc", "gc", "--workspace", "--force"], check=True, capture_output=True)
+    done, reasons = kept()
+    assert done == [] and all(reason.endswith("not in DVC's cache any more") for reason in reasons)

@@ -47,6 +47,6 @@ def test_what_has_no_other_side_says_so(project: Path) -> None:
     mlflow_runs.start("segpipe", "no training", {}).end()
     for name in ("no training", "o'clock"):
         with pytest.raises(
-            PipelineError, match="no experiment, branch, tag or commit.* Nor does MLflow's experiment segpipe have"
+            PipelineError, match=r"no experiment, branch, tag or commit.* Nor does MLflow's experiment segpipe have"
         ):
             link(name)
