@@ -21,7 +21,6 @@ app.command("replay")(replay.replay)
 app.command("verify")(verify.verify)
 app.command("adopt")(adopt.adopt)
 app.command("ui")(ui.ui)
-
 app.add_typer(federation, name="federation")
 app.add_typer(study, name="study")
 app.add_typer(track, name="track")

@@ -39,7 +39,7 @@ class Outcome:
     """What `name`, a revision or the workspace, came to. `setting` holds what decides scores but seeds, by dotted name.
 
     `params` holds all of params.yaml by dotted name. `trainings` are the fingerprints of the folds' trainings, `histories` each
-    fold's epochs, `parts` the scored images by part.
+    fold's epochs, `tables` each fold's scores, `parts` the scored images by part.
     """
 
     name: str
@@ -52,6 +52,7 @@ class Outcome:
     has_background: bool
     trainings: tuple[str, ...]
     histories: Sequence[Sequence[Mapping[str, str]]]
+    tables: Sequence[PartScores]
     parts: Mapping[str, Scored]
 
 
@@ -95,6 +96,7 @@ def _read(root: Path, name: str, commit: str, folds: Sequence[int]) -> Outcome:
         has_background=info.has_background,
         trainings=tuple(run["fingerprint"] for run in runs),
         histories=[csv_rows(root / paths.eval_folder(fold) / "history.csv") for fold in folds],
+        tables=of_folds,
         parts=parts,
     )
 

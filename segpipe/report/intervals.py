@@ -97,6 +97,12 @@ def _gains_of_details(both: Sequence[Scored], part: str, has_background: bool, u
     return found
 
 
+def detail_jackknife(folds: Sequence[Scored], part: str, has_background: bool, score: str, unit: str) -> Jackknife:
+    """Of the mean over folds of one of DETAIL_SCORES, over the units that evaluate left out."""
+    whole, without, shares = _details(folds, part, has_background)[score]
+    return Jackknife(float(nan_mean(whole)), nan_mean(without), shares.sum(axis=1), unit)
+
+
 def _details(results: Sequence[Scored], part: str, has_background: bool) -> dict[str, tuple[Floats, Floats, Floats]]:
     """Of each of DETAIL_SCORES what each fold's is (folds), what it is without each unit, and the unit's share (units, folds);
     units are those that evaluate left out, one after another.

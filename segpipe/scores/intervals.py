@@ -103,7 +103,7 @@ def mean_interval(values: Sequence[float | None], groups: Sequence[str] | None =
     """The interval of a mean over the images that have a value. Without an upper end (`top` is inf, a distance, say) it is
     made on the scale of logarithms."""
     found = np.array([math.nan if value is None else value for value in values], float)
-    return _interval_of(_of_means(found[:, None], _Units(groups, len(values))), top)
+    return interval_of(_of_means(found[:, None], _Units(groups, len(values))), top)
 
 
 def score_intervals(pixels: "Pixels", has_background: bool, groups: Sequence[str] | None = None) -> dict[str, Interval]:
@@ -113,7 +113,7 @@ def score_intervals(pixels: "Pixels", has_background: bool, groups: Sequence[str
     Of the mean of a score over F folds, if they are (n, F, K), with zeros where a fold's model was not asked about an image.
     """
     names = (*SCORES, *(OTHER_MEANS if has_background else ()))
-    return {name: _interval_of(found) for name, found in jackknives(pixels, names, has_background, groups).items()}
+    return {name: interval_of(found) for name, found in jackknives(pixels, names, has_background, groups).items()}
 
 
 def jackknives(
@@ -145,7 +145,7 @@ def left_out_interval(wholes: Floats, without: Floats, shares: Floats, unit: str
     shares: (units, F) what each unit has of what the score is made of; 0 where a fold's model was not asked about it, and
     `without` is the whole's then.
     """
-    return _interval_of(_of_fold_mean(wholes, without, shares, unit), top)
+    return interval_of(_of_fold_mean(wholes, without, shares, unit), top)
 
 
 def class_intervals(pixels: "Pixels", groups: Sequence[str] | None = None) -> dict[str, list[Interval]]:
@@ -283,7 +283,7 @@ def _of_fold_mean(wholes: Floats, left_out: Floats, shares: Floats, unit: str) -
     return Jackknife(float(nan_mean(wholes)), nan_mean(left_out), weights, unit)
 
 
-def _interval_of(found: Jackknife, top: float = 1.0) -> Interval:
+def interval_of(found: Jackknife, top: float = 1.0) -> Interval:
     return _intervals(np.array([found.whole]), found.without[:, None], found.weights[:, None], found.unit, top)[0]
 
 

@@ -9,7 +9,7 @@ docs/explanation/comparisons.md says how often the verdicts are right.
 """
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from segpipe.scores import holm, seeds_needed
@@ -60,13 +60,19 @@ def verdicts(settings: Sequence[Setting], score: str, has_background: bool, grou
     if empty := [each.name for each in settings if not each.runs]:
         raise ValueError(f"no runs of {', '.join(empty)}: a setting has one at least")
     require_same_images([run for each in settings for run in each.runs])
-    found = [[jackknives(run, [score], has_background, groups)[score] for run in each.runs] for each in settings]
+    found = {each.name: [jackknives(run, [score], has_background, groups)[score] for run in each.runs] for each in settings}
+    return verdicts_of(found)
+
+
+def verdicts_of(settings: Mapping[str, Sequence[Jackknife]]) -> list[Verdict]:
+    """As `verdicts`, from the jackknives of each setting's runs, by name; of the same units in the same order in all."""
+    names, found = [*settings], [*settings.values()]
     noise = seed_noise(found)
     compared = [_compare(found[0], runs, noise) for runs in found[1:]]
     corrected = _corrected([each for each, _ in compared], [variance for _, variance in compared])
     return [
-        _verdict(setting, difference, variance, len(settings))
-        for setting, difference, (_, variance) in zip(settings[1:], corrected, compared, strict=True)
+        _verdict(name, len(runs), difference, variance, len(settings))
+        for name, runs, difference, (_, variance) in zip(names[1:], found[1:], corrected, compared, strict=True)
     ]
 
 
@@ -97,12 +103,12 @@ def _corrected(differences: Sequence[Difference], variances: Sequence[Variance])
     ]
 
 
-def _verdict(setting: Setting, difference: Difference, variance: Variance, n_settings: int) -> Verdict:
+def _verdict(name: str, n_runs: int, difference: Difference, variance: Variance, n_settings: int) -> Verdict:
     told = difference.value is not None and difference.p is not None and difference.p <= LEVEL
     word = CANNOT_BE_TOLD if not told else BETTER if (difference.value or 0) > 0 else WORSE
     needed, sentence = _needed(difference, variance, n_settings)
     noise = math.sqrt(variance.noise.seed) if variance.noise.degrees else None
-    return Verdict(setting.name, word, difference, len(setting.runs), noise, needed, "" if told else sentence)
+    return Verdict(name, word, difference, n_runs, noise, needed, "" if told else sentence)
 
 
 def _needed(difference: Difference, variance: Variance, n_settings: int) -> tuple[int | None, str]:

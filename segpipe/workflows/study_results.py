@@ -15,15 +15,20 @@ from segpipe.experiments.dvc_experiments import content_of, experiments
 from segpipe.experiments.outcome import Outcome
 from segpipe.experiments.study_file import Study
 from segpipe.report.figures import known_epochs
+from segpipe.report.intervals import detail_jackknife
 from segpipe.report.study_contents import ArmResults, StudyContents
-from segpipe.scores.counts import SCORES
-from segpipe.scores.intervals import Interval, Pixels, jackknives, score_intervals
-from segpipe.scores.settings import Setting, verdicts
-from segpipe.scores.winner import winner
+from segpipe.scores.counts import OTHER_MEANS, SCORES
+from segpipe.scores.details import DETAIL_SCORES
+from segpipe.scores.intervals import GROUPS, IMAGES, Jackknife, interval_of, jackknives
+from segpipe.scores.seed_noise import mean_of
+from segpipe.scores.settings import Setting, verdicts_of
+from segpipe.scores.winner import Winner, winner
 from segpipe.storage.yaml_mapping import read as read_yaml
 from segpipe.workflows.study_cost import cost_of
 from segpipe.workflows.study_pictures import pictures
 
+COMPARED = (*SCORES, *OTHER_MEANS, "map", "boundary_f", "surface_dice")
+"""Scores of which more is better, up to 1."""
 MOST = 0.95
 """Of its best score, which a training has after `epochs_to` epochs."""
 NOT_RUN = "not run yet"
@@ -31,31 +36,33 @@ NOT_RUN = "not run yet"
 
 @dataclass(frozen=True)
 class Compared:
-    """The arms that have results, by label with their outcomes, and the pixels of each run on the same images."""
+    """The arms that have results, by label, their outcomes by name, the pixels of each run on the same images, and its score."""
 
     arms: Mapping[str, Sequence[Arm]]
     outcomes: Mapping[str, Outcome]
     images: Aligned
     settings: Sequence[Setting]
+    jackknives: Mapping[str, Sequence[Jackknife]]
     has_background: bool
 
 
 def gather(study: Study) -> StudyContents:
     """All that the page of a study shows, read and computed. Raises PipelineError where there is nothing to compare."""
-    if study.score not in SCORES:
-        raise PipelineError(f"{study.name}.yaml: score: arms are compared by {', '.join(SCORES)}, not by {study.score} yet.")
+    if study.score not in COMPARED:
+        raise PipelineError(f"{study.name}.yaml: score: arms are compared by {', '.join(COMPARED)}, not by {study.score}.")
     made = arms(study, read_yaml(paths.PARAMS))
     found, missing = _read(made)
     compared = _compared(study, made, found, missing)
-    images, settings, background = compared.images, compared.settings, compared.has_background
-    told = [None, *verdicts(settings, study.score, background, images.groups)]
+    images, settings = compared.images, compared.settings
+    told = [None, *verdicts_of(compared.jackknives)]
     watched = _watched(study, compared)
     shown, of_arms = pictures(study.part, compared.arms, compared.outcomes, images, settings)
     results = []
     for number, (label, own) in enumerate(compared.arms.items()):
         outcomes = [found[arm.name] for arm in own]
         curves = [known_epochs(history, watched) for each in outcomes for history in each.histories]
-        scores = [_score(run, study, compared) for run in settings[number].runs]
+        runs = compared.jackknives[label]
+        scores = [run.whole for run in runs]
         results.append(
             ArmResults(
                 label=label,
@@ -63,7 +70,7 @@ def gather(study: Study) -> StudyContents:
                 seeds=[arm.seed for arm in own],
                 scores=scores,
                 mean=float(np.mean(scores)) if np.isfinite(scores).all() else None,
-                bounds=_bounds(settings[number], study, compared),
+                bounds=interval_of(mean_of(runs)),
                 verdict=told[number],
                 curves=curves,
                 epochs_to=_epochs_to(curves),
@@ -81,7 +88,7 @@ def gather(study: Study) -> StudyContents:
         key=next(iter(study.axis)) if len(study.axis) == 1 else "",
         base={key: str(value) for key, value in study.base.items()},
         arms=results,
-        winner=winner(settings, study.score, background, images.ids, images.groups) if len(images.ids) > 1 else None,
+        winner=_winner(study, compared),
         missing=missing,
         watched=watched,
         shown=shown,
@@ -118,18 +125,31 @@ def _compared(study: Study, made: Sequence[Arm], found: Mapping[str, Outcome], m
     images = aligned([found[name] for name in order], study.part)
     pixels = dict(zip(order, images.pixels, strict=True))
     settings = [Setting(label, [pixels[arm.name] for arm in own]) for label, own in there.items()]
-    return Compared(there, found, images, settings, found[order[0]].has_background)
+    background = found[order[0]].has_background
+    runs = _jackknives(study, [found[name] for name in order], images, settings, background)
+    return Compared(there, found, images, settings, runs, background)
 
 
-def _score(run: Pixels, study: Study, compared: Compared) -> float:
-    return jackknives(run, [study.score], compared.has_background, None)[study.score].whole
+def _jackknives(
+    study: Study, outcomes: Sequence[Outcome], images: Aligned, settings: Sequence[Setting], has_background: bool
+) -> dict[str, list[Jackknife]]:
+    """Each run's score, whole and without each image, by label. Raises PipelineError where the runs were scored on other images."""
+    if study.score not in DETAIL_SCORES:
+        score, groups = study.score, images.groups
+        return {each.name: [jackknives(run, [score], has_background, groups)[score] for run in each.runs] for each in settings}
+    if images.left_out:
+        raise PipelineError(f"{study.name}.yaml: score: {study.score} takes arms that were all scored on the same images.")
+    unit = GROUPS if images.groups else IMAGES
+    of_runs = iter([detail_jackknife(each.tables, study.part, has_background, study.score, unit) for each in outcomes])
+    return {each.name: [next(of_runs) for _ in each.runs] for each in settings}
 
 
-def _bounds(setting: Setting, study: Study, compared: Compared) -> Interval:
-    """Of the mean over all runs, by images: the runs stand beside each other as folds do."""
-    names = ("hits", "true", "seen")
-    beside = Pixels(*(np.concatenate([getattr(run, name) for run in setting.runs], axis=1) for name in names))
-    return score_intervals(beside, compared.has_background, compared.images.groups)[study.score]
+def _winner(study: Study, compared: Compared) -> Winner | None:
+    """None for a score that pixels do not hold: it cannot be composed of several arms' images."""
+    images = compared.images
+    if study.score in DETAIL_SCORES or len(images.ids) < 2:
+        return None
+    return winner(compared.settings, study.score, compared.has_background, images.ids, images.groups)
 
 
 def _others(outcomes: Sequence[Outcome], part: str) -> dict[str, float | None]:

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from segpipe.errors import PipelineError
-from segpipe.experiments import study_file
+from segpipe.experiments import outcome, study_file
 from segpipe.experiments.dvc_experiments import experiments
 from segpipe.storage.csv_table import csv_rows
 from segpipe.tracking import mlflow_runs
@@ -78,8 +78,18 @@ def test_a_study_without_its_first_arm_or_of_another_score_is_refused(project: P
     with pytest.raises(PipelineError, match=r"the first arm and another one must have results. Run `segpipe study run`\."):
         study_report.report(Path("studies/none.yaml"))
     write_study(project, "mean", **STUDY | {"score": "hd95"})
-    with pytest.raises(PipelineError, match=r"mean\.yaml: score: arms are compared by miou, dice, .*, not by hd95 yet"):
+    with pytest.raises(PipelineError, match=r"mean\.yaml: score: arms are compared by miou, dice, .*, not by hd95\."):
         study_report.report(Path("studies/mean.yaml"))
+
+
+def test_a_score_that_pixels_do_not_hold_has_verdicts_too(project: Path, made: Path) -> None:
+    study = study_file.read(Path("studies/dice.yaml")).model_copy(update={"score": "map"})
+    contents = gather(study)
+    verdicts = [each.verdict for each in contents.arms]
+    assert [each.word for each in verdicts if each] == ["cannot be told", "better"] and contents.winner is None
+    tables = outcome.read("dice-0.7-s1").tables[0]
+    assert contents.arms[2].scores[1] == tables.details["test"].scores(True)["map"]
+    assert contents.arms[2].bounds.n_units == 9
 
 
 def test_models_and_settings_are_two_questions(project: Path) -> None:
