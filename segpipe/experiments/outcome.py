@@ -79,9 +79,9 @@ def _read(root: Path, name: str, commit: str, folds: Sequence[int]) -> Outcome:
     for part in (evaluation.VAL, evaluation.TEST):
         if there := [([*found.dice[part]], found.pixels[part]) for found in of_folds if part in found.pixels]:
             ids, pixels = evaluation.of_folds(there)
-            rows = index.loc[ids, ["image_sha256", "mask_sha256", "group"]]
+            rows = index.loc[ids]
             content = [f"{image}{mask}" for image, mask in zip(rows["image_sha256"], rows["mask_sha256"], strict=True)]
-            parts[part] = Scored(ids, content, rows["group"].tolist(), pixels)
+            parts[part] = Scored(ids, content, pack.counted_as_one(rows), pixels)
     decides = {key: value for key, value in params.items() if key not in SEEDS and not key.startswith(NO_SETTING)}
     # Other code is another setting, and so are other versions: both may change what the same parameters give.
     decides |= {"code": runs[0].get("code"), "versions": runs[0].get("versions")}

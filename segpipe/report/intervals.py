@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
+from segpipe.dataset.pack import counted_as_one
 from segpipe.evaluation import TEST, VAL, Scored, of_folds
 from segpipe.report.numbers import DIGITS
 from segpipe.scores import intervals, paired
@@ -131,7 +132,7 @@ def _ids(results: Sequence[Scored], part: str) -> list[str]:
 
 
 def _groups(results: Sequence[Scored], part: str, index: pd.DataFrame) -> list[str] | None:
-    groups = index.loc[_ids(results, part), "group"].tolist()
+    groups = counted_as_one(index.loc[_ids(results, part)])
     return groups if any(groups) else None
 
 

@@ -4,7 +4,7 @@ from collections.abc import Iterable, Iterator, Sequence
 
 from segpipe.report.study_contents import ArmResults, StudyContents
 from segpipe.scores.intervals import format_score
-from segpipe.scores.paired import format_difference
+from segpipe.scores.paired import format_better, format_difference
 from segpipe.scores.settings import BETTER, CANNOT_BE_TOLD, WORSE, Verdict
 from segpipe.storage.csv_table import csv_text
 
@@ -31,7 +31,7 @@ def rows(arms: Sequence[ArmResults]) -> list[list[str]]:
             format_score(each.mean, each.bounds),
             "" if each.spread is None else f"{each.spread:.4f}",
             _difference(each.verdict),
-            _share(each.verdict),
+            format_better(each.verdict.difference) if each.verdict else "",
             each.verdict.word if each.verdict else "the first",
             "" if each.epochs_to is None else f"{each.epochs_to:.3g}",
         ]
@@ -152,10 +152,6 @@ def _difference(verdict: Verdict | None) -> str:
     if found is None or found.value is None:
         return ""
     return f"{found.value:+.3f}" if found.low is None else format_difference(found)
-
-
-def _share(verdict: Verdict | None) -> str:
-    return "" if verdict is None or verdict.difference.better is None else f"{verdict.difference.better:.0%}"
 
 
 def _listed(names: Sequence[str]) -> str:

@@ -112,3 +112,12 @@ def format_difference(found: Difference) -> str:
     width = found.high - found.low
     digits = min(max(3, 1 + math.ceil(-math.log10(width))), 5) if width > 0 else 5
     return f"{found.value:+.{digits}f} ({found.low:+.{digits}f} .. {found.high:+.{digits}f})"
+
+
+def format_better(found: Difference) -> str:
+    """P(better) as a percentage, empty where there is none. It is never 0 or 100: no number of images makes it certain."""
+    if found.better is None:
+        return ""
+    if not 0.01 <= found.better <= 0.99:
+        return "> 99 %" if found.better > 0.5 else "< 1 %"
+    return f"{100 * found.better:.0f} %"

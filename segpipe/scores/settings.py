@@ -9,7 +9,7 @@ docs/explanation/comparisons.md says how often the verdicts are right.
 """
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from segpipe.scores import holm, seeds_needed
@@ -60,18 +60,17 @@ def verdicts(settings: Sequence[Setting], score: str, has_background: bool, grou
     if empty := [each.name for each in settings if not each.runs]:
         raise ValueError(f"no runs of {', '.join(empty)}: a setting has one at least")
     require_same_images([run for each in settings for run in each.runs])
-    found = {each.name: [jackknives(run, [score], has_background, groups)[score] for run in each.runs] for each in settings}
-    return verdicts_of(found)
+    found = [[jackknives(run, [score], has_background, groups)[score] for run in each.runs] for each in settings]
+    return verdicts_of([each.name for each in settings], found)
 
 
-def verdicts_of(settings: Mapping[str, Sequence[Jackknife]]) -> list[Verdict]:
-    """As `verdicts`, from the jackknives of each setting's runs, by name; of the same units in the same order in all."""
-    names, found = [*settings], [*settings.values()]
+def verdicts_of(names: Sequence[str], found: Sequence[Sequence[Jackknife]]) -> list[Verdict]:
+    """As `verdicts`, from the jackknives of each setting's runs; of the same units in the same order in all."""
     noise = seed_noise(found)
     compared = [_compare(found[0], runs, noise) for runs in found[1:]]
     corrected = _corrected([each for each, _ in compared], [variance for _, variance in compared])
     return [
-        _verdict(name, len(runs), difference, variance, len(settings))
+        _verdict(name, len(runs), difference, variance, len(names))
         for name, runs, difference, (_, variance) in zip(names[1:], found[1:], corrected, compared, strict=True)
     ]
 

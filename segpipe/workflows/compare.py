@@ -61,7 +61,7 @@ def _models(outcomes: Sequence[Outcome], images: Aligned, score: str) -> str:
         if number:
             found = paired.difference(images.pixels[0], pixels, score, background, images.groups)
             same = "the same training" if each.trainings == outcomes[0].trainings else paired.format_difference(found)
-            row += [same, "" if found.better is None else f"{found.better:.0%}", _word(found)]
+            row += [same, paired.format_better(found), _word(found)]
         rows.append([*row, *[""] * (5 - len(row))])
     heads = ["model", f"{score}, 95 %", f"above {outcomes[0].name}, 95 %", "P(better)", "this model is"]
     return f"These models, on other images of the same kind:\n{format_table(rows, heads, n_left=1)}"
@@ -99,7 +99,6 @@ def _settings(outcomes: Sequence[Outcome], images: Aligned, found: Sequence[Sett
 
 def _row(verdict: Verdict) -> list[str]:
     found = verdict.difference
-    better = "" if found.better is None else f"{found.better:.0%}"
     # Why there is no interval a sentence below the table says.
     shown = paired.format_difference(found) if found.value is None or found.low is not None else f"{found.value:+.3f}"
-    return [verdict.setting, str(verdict.seeds), shown, better, verdict.word]
+    return [verdict.setting, str(verdict.seeds), shown, paired.format_better(found), verdict.word]

@@ -2,7 +2,6 @@
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 
-import pandas as pd
 import torch
 
 from segpipe import decided, evaluation, paths
@@ -56,7 +55,9 @@ def evaluate(params: EvaluateKeys, fold: int) -> list[str]:
         return loader.whole_image_loader(loader.WholeImages(data, ids), params.runtime.workers)
 
     model = tuning.Model(segmenter, params.infer, card.long_side, device, card.classes, card.has_background)
-    chosen = _chosen(params, model, validation, read, _alike(data.index.loc[validation]))
+    chosen = _chosen(
+        params, model, validation, read, dict(zip(validation, pack.counted_as_one(data.index.loc[validation]), strict=True))
+    )
     scored: dict[str, Iterable[ScoredImage]] = {}
     noted = {part: ConfidenceMaps(card.has_background) for part in (evaluation.VAL, evaluation.TEST)}
     for part, ids in ((evaluation.VAL, validation), (evaluation.TEST, folds.test(parts))):
@@ -78,11 +79,6 @@ def evaluate(params: EvaluateKeys, fold: int) -> list[str]:
     said = decided.sentence(chosen, card.classes)
     first = [f"decision: {said}"] if said else []
     return [*first, *_tracked(params.tracking.experiment, card, totals), *_class_table(card, totals)]
-
-
-def _alike(rows: pd.DataFrame) -> dict[str, str]:
-    """What each image belongs to: its group, else the near-duplicates that it is one of, "" for none."""
-    return {str(item): group or twin for item, group, twin in rows[["group", "twin"]].itertuples(name=None)}
 
 
 def _chosen(

@@ -3,7 +3,7 @@
 from hashlib import sha256
 
 from segpipe import evaluation, paths
-from segpipe.dataset.pack import Pack
+from segpipe.dataset.pack import Pack, counted_as_one
 from segpipe.dataset.split import folds
 from segpipe.deployment.model_card import Facts, Score
 from segpipe.errors import PipelineError
@@ -66,7 +66,7 @@ def _title(card: Card) -> str:
 def _counted(results: FoldResults, part: str, data: Pack) -> tuple[Pixels, list[str] | None]:
     """The pixels of each image and class, and the group of each image where there are groups: what intervals are made of."""
     true, seen, hits = results.pixels[part]
-    groups = data.index.loc[[*results.dice[part]], "group"].tolist()
+    groups = counted_as_one(data.index.loc[[*results.dice[part]]])
     return Pixels(hits, true, seen), groups if any(groups) else None
 
 

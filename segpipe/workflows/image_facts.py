@@ -2,6 +2,7 @@
 
 import pandas as pd
 
+from segpipe.dataset.pack import counted_as_one
 from segpipe.errors import PipelineError
 from segpipe.scores.details import PIXELS, ImageFacts
 
@@ -12,8 +13,9 @@ NANOMETRES = 1_000_000
 
 def image_facts(rows: pd.DataFrame, unit: str) -> dict[str, ImageFacts]:
     """Of each image its group and, in millimetres, its pixels' size. Raises PipelineError for images that do not say it."""
+    groups = counted_as_one(rows)
     if unit == PIXELS:
-        return {str(item): ImageFacts(group) for item, group in rows["group"].items()}
+        return {str(item): ImageFacts(group) for item, group in zip(rows.index, groups, strict=True)}
     unknown = rows.index[(rows["spacing_x"] == 0) | (rows["spacing_y"] == 0)].tolist()
     if unknown:
         more = f" and {len(unknown) - SHOWN} more" if len(unknown) > SHOWN else ""
@@ -21,5 +23,5 @@ def image_facts(rows: pd.DataFrame, unit: str) -> dict[str, ImageFacts]:
             f"scores.unit: millimetres, but {len(unknown)} images do not say how large a pixel is "
             f"({', '.join(unknown[:SHOWN])}{more}). Write pixels, or save them with their resolution."
         )
-    columns = rows[["group", "spacing_y", "spacing_x"]].itertuples(name=None)
+    columns = zip(rows.index, groups, rows["spacing_y"], rows["spacing_x"], strict=True)
     return {item: ImageFacts(group, (high / NANOMETRES, wide / NANOMETRES)) for item, group, high, wide in columns}

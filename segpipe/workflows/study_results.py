@@ -54,7 +54,7 @@ def gather(study: Study) -> StudyContents:
     found, missing = _read(made)
     compared = _compared(study, made, found, missing)
     images, settings = compared.images, compared.settings
-    told = [None, *verdicts_of(compared.jackknives)]
+    told = [None, *verdicts_of([*compared.jackknives], [*compared.jackknives.values()])]
     watched = _watched(study, compared)
     shown, of_arms = pictures(study.part, compared.arms, compared.outcomes, images, settings)
     results = []
@@ -133,7 +133,7 @@ def _compared(study: Study, made: Sequence[Arm], found: Mapping[str, Outcome], m
 def _jackknives(
     study: Study, outcomes: Sequence[Outcome], images: Aligned, settings: Sequence[Setting], has_background: bool
 ) -> dict[str, list[Jackknife]]:
-    """Each run's score, whole and without each image, by label. Raises PipelineError where the runs were scored on other images."""
+    """Each run's score, whole and without each image, by label. Raises PipelineError where the images are not all the same."""
     if study.score not in DETAIL_SCORES:
         score, groups = study.score, images.groups
         return {each.name: [jackknives(run, [score], has_background, groups)[score] for run in each.runs] for each in settings}

@@ -36,6 +36,8 @@ params = yaml.safe_load(open("params.yaml"))
 weight = params["loss"]["dice_weight"]
 with open(os.path.join(os.environ["DVC_ROOT"], "ran.txt"), "a") as stream:
     print(os.environ["DVC_EXP_NAME"], file=stream)
+with open(os.path.join(os.environ["DVC_ROOT"], "study.txt"), "a") as stream:
+    print(os.environ["SEGPIPE_STUDY"], file=stream)
 while weight == 0.4 and os.path.exists(os.path.join(os.environ["DVC_ROOT"], "hold")):
     time.sleep(0.02)
 if weight == 0.9:
@@ -75,7 +77,7 @@ def new_project(folder: Path) -> Path:
     (folder / "dvc.yaml").write_text(yaml.safe_dump(PIPELINE), encoding="utf-8")
     for name, text in (("first", FIRST), ("second", SECOND), ("last", LAST)):
         (folder / f"{name}.py").write_text(text, encoding="utf-8")
-    (folder / ".gitignore").write_text("/first.txt\n/data\n/.resume/\n/ran.txt\n/hold\n", encoding="utf-8")
+    (folder / ".gitignore").write_text("/first.txt\n/data\n/.resume/\n/ran.txt\n/study.txt\n/hold\n", encoding="utf-8")
     git(folder, "init", "--quiet", "--initial-branch", "main")
     git(folder, "config", "user.name", "tester")
     git(folder, "config", "user.email", "tester@localhost")

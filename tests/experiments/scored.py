@@ -34,6 +34,7 @@ def new_repository(folder: Path) -> Path:
     """One with the results of a model; they are committed to Git and to DVC."""
     folder.mkdir(parents=True)
     projects.finished(folder, n_test=9, n_images=15)
+    write_text(folder / "models/fold0/model.safetensors", "the first")
     shutil.copytree(ROOT / ".dvc", folder / ".dvc", ignore=shutil.ignore_patterns("cache", "tmp", "config.local"))
     (folder / "dvc.yaml").write_text(yaml.safe_dump(PIPELINE), encoding="utf-8")
     (folder / ".gitignore").write_text("/data\n/models\n", encoding="utf-8")
@@ -48,7 +49,7 @@ def keep(folder: Path) -> None:
     """The results as they lie there, to DVC's cache, and all else to Git."""
     # DVC looks for stages where the process is.
     with contextlib.chdir(folder), Repo() as repo:
-        repo.commit(force=True, allow_missing=True)
+        repo.commit(force=True)
     commit(folder)
 
 

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from dvc.repo import Repo
 
 from segpipe import evaluation
 from segpipe.errors import PipelineError
@@ -45,6 +46,18 @@ def test_a_revision_has_the_numbers_that_lay_there(project: Path) -> None:
     for read, wanted in ((scored.pixels.true, true), (scored.pixels.seen, seen), (scored.pixels.hits, hits)):
         assert np.array_equal(read[:, 0], wanted)
     assert found.seeds[1] == 2 and found.params["loss.dice_weight"] == 0.75 and found.trainings == ("other-s0",)
+
+
+def test_the_workspace_is_what_lies_here(project: Path) -> None:
+    """After an experiment was made the files are again those of main."""
+    with Repo() as repo:
+        repo.checkout(force=True)
+    here, there = outcome.read("workspace"), outcome.read("main")
+    assert here.setting == there.setting and here.trainings == there.trainings and here.commit == ""
+    assert np.array_equal(here.parts["test"].pixels.hits, there.parts["test"].pixels.hits)
+    write_predictions(project, 0.5, 7)
+    moved = outcome.read("workspace")
+    assert not np.array_equal(moved.parts["test"].pixels.hits, there.parts["test"].pixels.hits)
 
 
 def test_names_are_experiments_branches_and_commits_and_others_are_refused(project: Path) -> None:

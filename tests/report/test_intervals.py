@@ -56,6 +56,17 @@ def test_groups_are_left_out_as_one(run: Path) -> None:
     assert (found.n_units, found.unit) == (2, "groups")
 
 
+def test_near_duplicates_count_as_one(run: Path) -> None:
+    """Two pictures of one thing say hardly more than one of them."""
+    results, index = read(run, (0,)), pack.read_index(run / "data/prepared")
+    test = [*results[0].dice["test"]]
+    index.loc[test[:2], "twin"] = "a"
+    found = intervals.of_scores(results, index, True)["test"]["dice"]
+    assert (found.n_units, found.unit) == (3, "groups")
+    index.loc[test, "group"] = ["p", "q", "q", "q"]
+    assert intervals.of_scores(results, index, True)["test"]["dice"].n_units == 2, "a group that was told counts first"
+
+
 def test_the_table_has_every_score_of_every_part_and_class(run: Path, tmp_path: Path) -> None:
     results, index = read(run, (0,)), pack.read_index(run / "data/prepared")
     found = intervals.of_scores(results, index, True)

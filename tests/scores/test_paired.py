@@ -9,7 +9,7 @@ from scipy import stats
 
 from segpipe.scores.counts import OTHER_MEANS, SCORES
 from segpipe.scores.intervals import Pixels, jackknives
-from segpipe.scores.paired import Difference, difference, format_difference
+from segpipe.scores.paired import Difference, difference, format_better, format_difference
 from segpipe.scores.student import quantile
 from tests.scores.made_runs import counted, images, of_recalls, runs, take
 
@@ -144,3 +144,5 @@ def test_in_words() -> None:
     single = Difference(0.1, None, None, None, None, 1, 1, reason="it rests on a single image")
     assert format_difference(single) == "+0.100 (no interval: it rests on a single image)"
     assert format_difference(replace(single, value=None)) == "no score"
+    shares = [format_better(replace(single, better=share)) for share in (None, 0.0, 0.004, 0.026, 0.5, 0.97, 0.994, 1.0)]
+    assert shares == ["", "< 1 %", "< 1 %", "3 %", "50 %", "97 %", "> 99 %", "> 99 %"]

@@ -65,6 +65,8 @@ def test_arms_are_experiments_with_their_parameters_and_scores(project: Path) ->
 
 def test_a_failure_stops_no_other_and_says_why_at_the_end(finished: Path) -> None:
     said = (finished / "said.txt").read_text(encoding="utf-8")
+    # By which MLflow puts its trainings below one run.
+    assert (finished / "study.txt").read_text(encoding="utf-8").split() == ["dice"] * 3
     assert "dice-0.7-s0: test dice 0.7000" in said
     assert said.splitlines()[-3:] == [
         "error: of 3 arms 1 failed. The same command runs them again, and no other.",
