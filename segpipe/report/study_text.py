@@ -11,6 +11,8 @@ from segpipe.storage.csv_table import csv_text
 DIGITS = 6
 EPOCHS = 4
 """Shown in the table of scores by epoch, beside the best."""
+UNLIKE = 1.5
+"""Times the noise of seeds of all arms: an arm of three seeds with that noise is above it once in ten studies."""
 NAMED = 4
 """Runs without results that a sentence names."""
 HEADS = ("arm", "seeds", "mean, 95 %", "spread", "above the first, 95 %", "P(better)", "verdict", "epochs to 95 %")
@@ -123,6 +125,17 @@ def _noise(contents: StudyContents) -> Iterator[str]:
             f"Two trainings that differ in their seed alone are {noise:.4f} {contents.score} apart from their mean (standard "
             "deviation, over all arms): a single pair that differs by less says nothing about the settings."
         )
+        yield from _unlike(contents, noise)
+
+
+def _unlike(contents: StudyContents, noise: float) -> Iterator[str]:
+    """Arms whose seeds lie much farther apart than those of all: the noise of seeds is taken as alike, and is not for them."""
+    for each in contents.arms:
+        if each.spread is not None and each.spread > UNLIKE * noise:
+            yield (
+                f"The seeds of {each.label} lie {each.spread:.4f} apart, more than {UNLIKE:g} times as far as those of all arms "
+                "together: what is said of it is less sure than it looks, and more seeds of it would help most."
+            )
 
 
 def _winner(contents: StudyContents) -> Iterator[str]:

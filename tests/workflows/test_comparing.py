@@ -1,5 +1,6 @@
 """`segpipe compare` and `segpipe study report` on results that were made to differ, or not to, by known amounts."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -8,6 +9,7 @@ import pytest
 from segpipe.errors import PipelineError
 from segpipe.experiments import outcome, study_file
 from segpipe.experiments.dvc_experiments import experiments
+from segpipe.report import study_text
 from segpipe.storage.csv_table import csv_rows
 from segpipe.tracking import mlflow_runs
 from segpipe.workflows import compare, study_report
@@ -69,6 +71,12 @@ def test_the_arms_differ_most_on_the_images_that_are_shown(project: Path) -> Non
     assert [each.value for each in contents.arms] == [0.1, 0.3, 0.7] and contents.key == "loss.dice_weight"
     # Its parameters are those of its architecture, and all arms have the same one.
     assert len({each.cost.parameters for each in contents.arms}) == 1 and contents.arms[0].cost.parameters
+    assert not any(sentence.startswith("The seeds of") for sentence in study_text.findings(contents))
+    (first, second, third), noise = contents.arms, contents.arms[1].verdict.seed_noise if contents.arms[1].verdict else None
+    assert noise
+    wide = replace(second, scores=[0.5 - 2 * noise, 0.5, 0.5 + 2 * noise])
+    (told,) = [each for each in study_text.findings(replace(contents, arms=[first, wide, third])) if "The seeds of" in each]
+    assert told.startswith(f"The seeds of 0.3 lie {2 * noise:.4f} apart, more than 1.5 times")
     # The made histories have one value throughout.
     assert contents.arms[0].epochs_to == 1 and contents.watched == "val_dice"
 
