@@ -26,7 +26,7 @@ PATIENCE = {"MLFLOW_HTTP_REQUEST_TIMEOUT": "10", "MLFLOW_HTTP_REQUEST_MAX_RETRIE
 STUDY = "segpipe.study"
 PARENT = "mlflow.parentRunId"
 KIND = {"mlflow.experimentKind": "custom_model_development"}
-"""MLflow's page opens such an experiment on runs and charts; without it, on what generative AI wants to see."""
+"""What the experiment is, for those of MLflow's pages that go by it. 3.17's goes by its own switch, Model training."""
 RETRY_S = 20.0
 """Between two tries at a server that does not answer."""
 

@@ -1,6 +1,7 @@
 """The pipeline as DVC runs it: a repository of its own, made from the tracked files, with a small task."""
 
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -71,6 +72,28 @@ def new_repository(folder: Path) -> Path:
     git(folder, "add", "--all")
     git(folder, "commit", "--quiet", "--message", "start")
     return folder
+
+
+def clone(repository: Path, source: Path, folder: Path) -> Path:
+    """A clone of `source` with the outputs of `repository`, and an environment that is ready, as after `make setup`."""
+    git(source, "clone", "--quiet", str(source), str(folder))
+    git(folder, "config", "user.name", "tester")
+    git(folder, "config", "user.email", "tester@localhost")
+    shutil.copytree(repository / ".dvc" / "cache", folder / ".dvc" / "cache")
+    (folder / ".venv" / "bin").mkdir(parents=True)
+    for tool in ("python", "dvc", "segpipe"):
+        launcher = folder / ".venv" / "bin" / tool
+        how = "" if tool == "python" else "-m dvc " if tool == "dvc" else "-m segpipe.cli.main "
+        launcher.write_text(f'#!/bin/sh\nexec "{sys.executable}" {how}"$@"\n', encoding="utf-8")
+        launcher.chmod(0o755)
+    (folder / ".venv" / ".ready").touch()
+    return folder
+
+
+def commands(page: Path) -> list[str]:
+    """What a page's shell blocks show, line by line, without what is said behind a command."""
+    blocks = re.findall(r"```bash\n(.*?)```", page.read_text(encoding="utf-8"), re.DOTALL)
+    return [line.partition("  #")[0].strip() for block in blocks for line in block.splitlines() if line.strip()]
 
 
 def set_params(folder: Path, values: dict[str, Any]) -> None:

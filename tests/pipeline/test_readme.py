@@ -2,20 +2,18 @@
 
 import json
 import os
-import re
 import shutil
 import subprocess
-import sys
 from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
 
+from tests.pipeline import conftest
 from tests.pipeline.conftest import dvc, git, ran
 from tests.structure.imports import ROOT
 
-BLOCKS = re.findall(r"```bash\n(.*?)```", (ROOT / "README.md").read_text(encoding="utf-8"), re.DOTALL)
-COMMANDS = [line.partition("  #")[0].strip() for block in BLOCKS for line in block.splitlines() if line.strip()]
+COMMANDS = conftest.commands(ROOT / "README.md")
 STANDS_FOR = {
     # It asks for hundreds of epochs of so few images.
     "segpipe init PATH": "segpipe init elsewhere && sed -i 's/^  epochs: [0-9]*/  epochs: 1/' params.yaml",
@@ -59,18 +57,7 @@ class Done:
 @pytest.fixture(scope="module")
 def clone(repository: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A clone with the outputs and an environment that is ready, as after the first command."""
-    folder = tmp_path_factory.mktemp("readme") / "clone"
-    git(repository, "clone", "--quiet", ".", str(folder))
-    git(folder, "config", "user.name", "tester")
-    git(folder, "config", "user.email", "tester@localhost")
-    shutil.copytree(repository / ".dvc" / "cache", folder / ".dvc" / "cache")
-    (folder / ".venv" / "bin").mkdir(parents=True)
-    for tool in ("python", "dvc", "segpipe"):
-        launcher = folder / ".venv" / "bin" / tool
-        how = "" if tool == "python" else "-m dvc " if tool == "dvc" else "-m segpipe.cli.main "
-        launcher.write_text(f'#!/bin/sh\nexec "{sys.executable}" {how}"$@"\n', encoding="utf-8")
-        launcher.chmod(0o755)
-    (folder / ".venv" / ".ready").touch()
+    folder = conftest.clone(repository, repository, tmp_path_factory.mktemp("readme") / "clone")
     shutil.copytree(repository / "data" / "raw", folder / "elsewhere")
     return folder
 
