@@ -13,6 +13,8 @@ from tests.pipeline import conftest
 from tests.pipeline.conftest import dvc, git, ran
 from tests.structure.imports import ROOT
 
+# Some minutes: `make test` has no room for them, and CI runs them by name.
+pytestmark = pytest.mark.slow
 COMMANDS = conftest.commands(ROOT / "README.md")
 STANDS_FOR = {
     # It asks for hundreds of epochs of so few images.
