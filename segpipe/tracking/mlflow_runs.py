@@ -28,7 +28,9 @@ PARENT = "mlflow.parentRunId"
 KIND = {"mlflow.experimentKind": "custom_model_development"}
 """What the experiment is, for those of MLflow's pages that go by it. 3.17's goes by its own switch, Model training."""
 RETRY_S = 20.0
-"""Between two tries at a server that does not answer."""
+"""Between two tries at a server that does not answer, at least."""
+RARE = 20
+"""So many times what a try took is waited for before the next one."""
 
 
 AWAY = {"ConnectionError", "ConnectTimeout", "ReadTimeout", "Timeout"}
@@ -142,6 +144,7 @@ class Tracker:
 
     def _answered(self, action: Callable[[], Any]) -> bool:
         """Whether the action was done, or failed for good; False where its time may come."""
+        start = time.monotonic()
         try:
             action()
         except Exception as error:
@@ -152,7 +155,9 @@ class Tracker:
                 print(
                     f"warning: MLflow's server does not answer: {_reason(error)}. What is logged waits for it.", file=sys.stderr
                 )
-            self._away, self._again_at = True, time.monotonic() + RETRY_S
+            # A server that hangs holds a try up for half a minute: tries shall take a twentieth of the time at most.
+            now = time.monotonic()
+            self._away, self._again_at = True, now + max(RETRY_S, RARE * (now - start))
             return False
         return True
 

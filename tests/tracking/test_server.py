@@ -66,6 +66,7 @@ def test_a_server_that_comes_back_has_the_whole_run(
     server: Start, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.setattr(mlflow_runs, "RETRY_S", 0.0)
+    monkeypatch.setattr(mlflow_runs, "RARE", 0)
     first = server()
     tracker = mlflow_runs.start("test", "unet fold 0", {mlflow_runs.FINGERPRINT: "abc"})
     tracker.metrics({"train_loss": 1.0}, 0)
