@@ -15,7 +15,9 @@ def ui(port: Annotated[int, typer.Option(help="Where the page is served, on this
     from segpipe.tracking.mlflow_runs import default_uri
 
     uri = os.environ.get("MLFLOW_TRACKING_URI", default_uri())
-    print(f"http://127.0.0.1:{port} shows the runs of {uri}, under Model training; Ctrl-C ends it", flush=True)
+    # Without the last part the page opens on what MLflow has for generative AI.
+    page = f"http://127.0.0.1:{port}/#/experiments?workflowType=machine_learning"
+    print(f"{page} shows the runs of {uri}; Ctrl-C ends it", flush=True)
     server = [sys.executable, "-m", "mlflow", "server", "--backend-store-uri", uri, "--host", "127.0.0.1", "--port", str(port)]
     if subprocess.run(server, check=False).returncode:
         raise PipelineError(f"MLflow's page ended with an error. Is port {port} taken? Try `segpipe ui --port {port + 1}`.")
