@@ -43,7 +43,9 @@ def by_epoch(arms: Sequence[ArmResults]) -> str:
         epoch_axis(axes)
         for arm, colour in zip(arms, colours(arms), strict=True):
             for curve in arm.curves:
-                axes.plot([*curve], [*curve.values()], color=colour, linewidth=0.6, alpha=0.55)
+                # A single epoch makes no line.
+                alone = "o" if len(curve) == 1 else ""
+                axes.plot([*curve], [*curve.values()], color=colour, linewidth=0.6, alpha=0.55, marker=alone, markersize=4.5)
             shared = [epoch for epoch in (arm.curves[0] if arm.curves else ()) if all(epoch in each for each in arm.curves)]
             means = [sum(curve[epoch] for curve in arm.curves) / len(arm.curves) for epoch in shared]
             axes.plot(shared, means, color=colour, linewidth=2)

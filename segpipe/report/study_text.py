@@ -21,7 +21,7 @@ COST_HEADS = ("parameters", "memory of a step", "training time")
 
 def findings(contents: StudyContents) -> list[str]:
     """The sentences, the answer first."""
-    return [*_verdicts(contents), *_noise(contents), *_winner(contents), *_missing(contents)]
+    return [*_verdicts(contents), *_noise(contents), *_winner(contents), *_missing(contents), *_no_pictures(contents)]
 
 
 def rows(arms: Sequence[ArmResults]) -> list[list[str]]:
@@ -157,6 +157,14 @@ def _missing(contents: StudyContents) -> Iterator[str]:
     for reason, names in by_reason.items():
         more = f" and {len(names) - NAMED} more" if len(names) > NAMED else ""
         yield f"{', '.join(names[:NAMED])}{more}: no results ({reason})."
+
+
+def _no_pictures(contents: StudyContents) -> Iterator[str]:
+    if not contents.shown:
+        yield (
+            "No image is shown: all arms give the same on every one, or data/prepared does not hold them here, which "
+            "`dvc repro convert` would bring."
+        )
 
 
 def _difference(verdict: Verdict | None) -> str:

@@ -40,7 +40,10 @@ def pictures(
         data = pack.open_pack(paths.PREPARED)
     except PipelineError:
         return [], {label: [] for label in arms}
-    ids = [item for item in most_unlike(images.ids, settings, outcomes[_first(arms)].has_background) if item in data.images]
+    first = outcomes[_first(arms)]
+    content = dict(zip(first.parts[part].ids, first.parts[part].content, strict=True))
+    unlike = most_unlike(images.ids, settings, first.has_background)
+    ids = [item for item in unlike if "".join(data.sha256.get(item, ())) == content[item]]
     shown, of_arms = [], {}
     for item in ids:
         image, truth = _picture(data, item), shrink_mask(data.mask(item), LONG_SIDE)

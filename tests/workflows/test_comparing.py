@@ -67,6 +67,8 @@ def test_a_study_says_what_its_numbers_hold(project: Path, capsys: pytest.Captur
 
 def test_the_arms_differ_most_on_the_images_that_are_shown(project: Path) -> None:
     contents = gather(study_file.read(Path("studies/dice.yaml")))
+    assert not any("No image is shown" in sentence for sentence in study_text.findings(contents))
+    assert any("No image is shown" in each for each in study_text.findings(replace(contents, shown=[])))
     assert len(contents.shown) == 3 and all(len(each.pictures) == 3 for each in contents.arms)
     assert [each.value for each in contents.arms] == [0.1, 0.3, 0.7] and contents.key == "loss.dice_weight"
     # Its parameters are those of its architecture, and all arms have the same one.
