@@ -1,6 +1,7 @@
 """A revision's results as comparisons take them: its parameters, and each image's pixels by each fold's model."""
 
 import json
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -67,14 +68,17 @@ def read(name: str) -> Outcome:
             return _read(fetch([paths.LOCK, *data, *tables]), name, commit, folds)
         except FileNotFoundError as error:
             raise PipelineError(f"{WORKSPACE}: no {error.filename}. Run `dvc repro`.") from None
+        except (KeyError, IndexError, TypeError, ValueError) as error:
+            what = " ".join(str(error).split())
+            raise PipelineError(f"{name}: its results are not whole, or of other data ({what}). Run `dvc repro` there.") from None
 
 
 def _read(root: Path, name: str, commit: str, folds: Sequence[int]) -> Outcome:
-    params = dict(leaves(read_yaml(root / paths.PARAMS)))
+    params = {key: _number(value) for key, value in leaves(read_yaml(root / paths.PARAMS))}
     _require_made_by(params, read_yaml(root / paths.LOCK), folds, name)
     info, index = pack.read_info(root / paths.PREPARED), pack.read_index(root / paths.PREPARED)
     runs = [json.loads((root / paths.eval_folder(fold) / "run.json").read_text(encoding="utf-8")) for fold in folds]
-    of_folds = [_tables(root / paths.eval_folder(fold), name, len(info.classes)) for fold in folds]
+    of_folds = [evaluation.read_tables(root / paths.eval_folder(fold), len(info.classes)) for fold in folds]
     parts = {}
     for part in (evaluation.VAL, evaluation.TEST):
         if there := [([*found.dice[part]], found.pixels[part]) for found in of_folds if part in found.pixels]:
@@ -104,19 +108,23 @@ def _read(root: Path, name: str, commit: str, folds: Sequence[int]) -> Outcome:
 def _require_made_by(params: Mapping[str, Any], lock: Mapping[str, Any], folds: Sequence[int], name: str) -> None:
     """Raises PipelineError where params.yaml was edited after the results were made: they are another setting's."""
     stages = [f"{stage}@{fold}" for fold in folds for stage in ("train", "evaluate")]
-    held = [lock["stages"].get(stage, {}).get("params", {}).get(paths.PARAMS.as_posix(), {}) for stage in stages]
-    made_by = {key: value for of_stage in held for key, value in leaves(of_stage)}
+    held = [lock.get("stages", {}).get(stage, {}).get("params", {}).get(paths.PARAMS.as_posix(), {}) for stage in stages]
+    made_by = {key: _number(value) for of_stage in held for key, value in leaves(of_stage)}
     if other := sorted(key for key, value in made_by.items() if key in params and params[key] != value):
         raise PipelineError(
             f"{name}: params.yaml was changed after its results were made ({', '.join(other[:SHOWN])}). Run `dvc repro` there."
         )
 
 
-def _tables(folder: Path, name: str, n_classes: int) -> PartScores:
+def _number(value: Any) -> Any:
+    """What DVC writes as 1e-05 PyYAML reads as text; it is the number that params.yaml may have as 0.00001."""
+    if isinstance(value, list):
+        return [*map(_number, value)]
     try:
-        return evaluation.read_tables(folder, n_classes)
-    except (KeyError, IndexError, TypeError, ValueError) as error:
-        raise PipelineError(f"{name}: its data/eval/{folder.name} is not whole ({error}). Run `dvc repro` there.") from None
+        number = float(value) if isinstance(value, str) else math.nan
+    except ValueError:
+        return value
+    return number if math.isfinite(number) else value
 
 
 def _folds(params: Mapping[str, Any], name: str) -> list[int]:

@@ -26,9 +26,8 @@ Score = Literal[
     "map",
     "boundary_f",
     "surface_dice",
-    "hd95",
-    "ece",
 ]
+"""Those of which more is better, up to 1: what a verdict can be about."""
 LABEL = re.compile(r"[A-Za-z0-9_+-]+(\.[A-Za-z0-9_+-]+)*")
 """What Git takes as part of a name."""
 OWN_KEYS = {"folds": "folds", "train.seed": "seeds"}

@@ -51,7 +51,7 @@ def why_not(experiment: Experiment, arm: Arm, head: str, cache_folder: Path) -> 
     params = content_of(experiment.commit, PARAMS)
     if not (isinstance(pipeline, dict) and isinstance(lock, dict) and isinstance(params, dict)):
         return "it holds no dvc.yaml, dvc.lock or params.yaml that can be read"
-    if differing := _other_params(params, arm.params):
+    if differing := other_params(params, arm.params):
         return f"it was run with other {', '.join(differing[:SHOWN])}{' ...' if len(differing) > SHOWN else ''}"
     if experiment.baseline != head:
         if changed := _changed_files(experiment.baseline, head, pipeline, params):
@@ -64,7 +64,8 @@ def why_not(experiment: Experiment, arm: Arm, head: str, cache_folder: Path) -> 
     return ""
 
 
-def _other_params(params: Any, wanted: Mapping[str, Any]) -> list[str]:
+def other_params(params: Any, wanted: Mapping[str, Any]) -> list[str]:
+    """The keys that the content of a params.yaml has other than an arm's `params`, of those that decide results."""
     try:
         found = results_of(params)
     except PipelineError:

@@ -1,5 +1,6 @@
 """What a study came to, as its page, tables and findings take it: plain values, so that these need neither DVC nor torch."""
 
+import statistics
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
@@ -43,10 +44,7 @@ class ArmResults:
     @property
     def spread(self) -> float | None:
         """The sample standard deviation between seeds, None for one."""
-        if len(self.scores) < 2:
-            return None
-        mean = sum(self.scores) / len(self.scores)
-        return (sum((each - mean) ** 2 for each in self.scores) / (len(self.scores) - 1)) ** 0.5
+        return statistics.stdev(self.scores) if len(self.scores) > 1 else None
 
 
 @dataclass(frozen=True)

@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING
 
 from segpipe.report.figures import GRID, INK, SERIES, drawn, epoch_axis
 from segpipe.report.study_contents import ArmResults
+from segpipe.scores.settings import CANNOT_BE_TOLD
 
 if TYPE_CHECKING:  # As in figures.py.
     from matplotlib.axes import Axes
@@ -75,9 +76,9 @@ def differences(arms: Sequence[ArmResults], key: str) -> str:
         axes.axhline(0, color=INK, linewidth=1)
         for place, arm in zip(places, arms, strict=True):
             found = arm.verdict.difference if arm.verdict else None
-            if found is None or found.value is None:
+            if arm.verdict is None or found is None or found.value is None:
                 continue
-            colour = SERIES[0] if found.low is not None and found.high is not None and found.low * found.high > 0 else INK
+            colour = INK if arm.verdict.word == CANNOT_BE_TOLD else SERIES[0]
             axes.plot([place], [found.value], "o", color=colour, markersize=5)
             if found.low is not None and found.high is not None:
                 axes.plot([place, place], [found.low, found.high], color=colour, linewidth=1.8)

@@ -11,7 +11,7 @@ from segpipe.experiments.alignment import Aligned, SettingRuns, aligned, setting
 from segpipe.experiments.outcome import Outcome
 from segpipe.scores import paired
 from segpipe.scores.intervals import format_score, jackknives, score_intervals
-from segpipe.scores.settings import Setting, Verdict, verdicts
+from segpipe.scores.settings import BETTER, CANNOT_BE_TOLD, WORSE, Setting, Verdict, verdicts
 from segpipe.scores.winner import winner
 
 MANY = 3
@@ -69,8 +69,8 @@ def _models(outcomes: Sequence[Outcome], images: Aligned, score: str) -> str:
 
 def _word(found: paired.Difference) -> str:
     if found.low is None or found.high is None:
-        return "cannot be told"
-    return "better" if found.low > 0 else "worse" if found.high < 0 else "cannot be told"
+        return CANNOT_BE_TOLD
+    return BETTER if found.low > 0 else WORSE if found.high < 0 else CANNOT_BE_TOLD
 
 
 def _settings(outcomes: Sequence[Outcome], images: Aligned, found: Sequence[SettingRuns], score: str) -> Iterator[str]:

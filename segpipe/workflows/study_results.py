@@ -8,7 +8,7 @@ import numpy as np
 from segpipe import paths
 from segpipe.console.progress import track
 from segpipe.errors import PipelineError
-from segpipe.experiments import outcome
+from segpipe.experiments import outcome, up_to_date
 from segpipe.experiments.alignment import Aligned, aligned
 from segpipe.experiments.arms import Arm, arms, ways
 from segpipe.experiments.dvc_experiments import content_of, experiments
@@ -17,7 +17,6 @@ from segpipe.experiments.study_file import Study
 from segpipe.report.figures import known_epochs
 from segpipe.report.intervals import detail_jackknife
 from segpipe.report.study_contents import ArmResults, StudyContents
-from segpipe.scores.counts import OTHER_MEANS, SCORES
 from segpipe.scores.details import DETAIL_SCORES
 from segpipe.scores.intervals import GROUPS, IMAGES, Jackknife, interval_of, jackknives
 from segpipe.scores.seed_noise import mean_of
@@ -27,11 +26,11 @@ from segpipe.storage.yaml_mapping import read as read_yaml
 from segpipe.workflows.study_cost import cost_of
 from segpipe.workflows.study_pictures import pictures
 
-COMPARED = (*SCORES, *OTHER_MEANS, "map", "boundary_f", "surface_dice")
-"""Scores of which more is better, up to 1."""
 MOST = 0.95
 """Of its best score, which a training has after `epochs_to` epochs."""
 NOT_RUN = "not run yet"
+NAMED = 3
+"""Other keys that a sentence names."""
 
 
 @dataclass(frozen=True)
@@ -48,8 +47,6 @@ class Compared:
 
 def gather(study: Study) -> StudyContents:
     """All that the page of a study shows, read and computed. Raises PipelineError where there is nothing to compare."""
-    if study.score not in COMPARED:
-        raise PipelineError(f"{study.name}.yaml: score: arms are compared by {', '.join(COMPARED)}, not by {study.score}.")
     made = arms(study, read_yaml(paths.PARAMS))
     found, missing = _read(made)
     compared = _compared(study, made, found, missing)
@@ -107,8 +104,8 @@ def _read(made: Sequence[Arm]) -> tuple[dict[str, Outcome], dict[str, str]]:
         except PipelineError as error:
             missing[arm.name] = str(error)
             continue
-        if other := sorted(key for key, value in arm.params.items() if read.params.get(key, value) != value):
-            missing[arm.name] = f"its experiment was run with other {', '.join(other[:3])}. Run the study again."
+        if other := up_to_date.other_params(content_of(read.commit, paths.PARAMS), arm.params):
+            missing[arm.name] = f"its experiment was run with other {', '.join(other[:NAMED])}"
         else:
             found[arm.name] = read
     return found, missing

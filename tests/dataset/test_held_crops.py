@@ -55,6 +55,16 @@ def test_the_crops_are_the_loaders_but_for_rounding(data: Pack, keys: dict[str, 
                 assert np.array_equal(mask, wanted_mask)
 
 
+def test_masks_out_of_step_are_changed_by_the_draws_that_the_loader_takes(data: Pack) -> None:
+    keys = {"flip_horizontal": 0.5, "flip_vertical": 0.5}
+    apart = HeldCrops(draws(data, STILL.model_copy(update=keys | {"synchronised": False}), 0), CPU)
+    together = HeldCrops(draws(data, STILL.model_copy(update=keys), 0), CPU)
+    drawn = [(apart.draw(epoch, item), together.draw(epoch, item)) for item in IDS for epoch in range(6)]
+    assert all(torch.equal(one[0], other[0]) for one, other in drawn)
+    assert not all(torch.equal(one[1], other[1]) for one, other in drawn)
+    assert torch.equal(apart.draw(0, IDS[0])[1], torch.from_numpy(apart.draws.draw(0, IDS[0])[1]))
+
+
 def batches(crops: HeldCrops, epoch: int, first: int = 0) -> list[loader.Batch]:
     order = loader.EpochBatches(IDS, 2, seed=3, fold=0)
     order.epoch, order.first = epoch, first

@@ -80,18 +80,23 @@ def git(folder: Path, *arguments: str) -> str:
 def new_project(folder: Path) -> Path:
     """A committed repository with DVC, the small pipeline and our own params.yaml."""
     folder.mkdir(parents=True)
-    shutil.copytree(ROOT / ".dvc", folder / ".dvc", ignore=shutil.ignore_patterns("cache", "tmp", "config.local"))
     shutil.copy(ROOT / "params.yaml", folder / "params.yaml")
     plain_params.write(folder)
     (folder / "dvc.yaml").write_text(yaml.safe_dump(PIPELINE), encoding="utf-8")
     for name, text in (("first", FIRST), ("second", SECOND), ("last", LAST)):
         (folder / f"{name}.py").write_text(text, encoding="utf-8")
     (folder / ".gitignore").write_text("/first.txt\n/data\n/.resume/\n/ran.txt\n/study.txt\n/hold\n", encoding="utf-8")
+    begin(folder)
+    commit(folder)
+    return folder
+
+
+def begin(folder: Path) -> None:
+    """Git and DVC, with nothing in either."""
+    shutil.copytree(ROOT / ".dvc", folder / ".dvc", ignore=shutil.ignore_patterns("cache", "tmp", "config.local"))
     git(folder, "init", "--quiet", "--initial-branch", "main")
     git(folder, "config", "user.name", "tester")
     git(folder, "config", "user.email", "tester@localhost")
-    commit(folder)
-    return folder
 
 
 def commit(folder: Path) -> None:

@@ -11,9 +11,8 @@ from dvc.repo import Repo
 
 from segpipe.dataset.split import folds as splits
 from segpipe.storage.files import write_text
-from tests.experiments.projects import commit, git
+from tests.experiments.projects import begin, commit, git
 from tests.report import projects
-from tests.structure.imports import ROOT
 
 PIPELINE = {
     "stages": {
@@ -35,12 +34,9 @@ def new_repository(folder: Path) -> Path:
     folder.mkdir(parents=True)
     projects.finished(folder, n_test=9, n_images=15)
     write_text(folder / "models/fold0/model.safetensors", "the first")
-    shutil.copytree(ROOT / ".dvc", folder / ".dvc", ignore=shutil.ignore_patterns("cache", "tmp", "config.local"))
     (folder / "dvc.yaml").write_text(yaml.safe_dump(PIPELINE), encoding="utf-8")
     (folder / ".gitignore").write_text("/data\n/models\n", encoding="utf-8")
-    git(folder, "init", "--quiet", "--initial-branch", "main")
-    git(folder, "config", "user.name", "tester")
-    git(folder, "config", "user.email", "tester@localhost")
+    begin(folder)
     keep(folder)
     return folder
 

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import yaml
 from dvc.repo import Repo
 
 from segpipe import evaluation
@@ -15,7 +16,7 @@ from segpipe.experiments.alignment import aligned, settings
 from segpipe.experiments.outcome import Outcome
 from segpipe.experiments.outputs import commit_of
 from tests.experiments.projects import git
-from tests.experiments.scored import experiment, new_repository, write_predictions
+from tests.experiments.scored import experiment, keep, new_repository, write_predictions
 
 
 @pytest.fixture(scope="module")
@@ -86,6 +87,33 @@ def test_params_that_were_edited_after_the_results_are_refused(project: Path) ->
     path.write_text(path.read_text(encoding="utf-8").replace("dice_weight: 0.5", "dice_weight: 0.25"), encoding="utf-8")
     with pytest.raises(PipelineError, match=r"^workspace: params.yaml was changed after .*\(loss.dice_weight\)"):
         outcome.read("workspace")
+
+
+def test_a_number_is_the_same_however_it_is_written(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """DVC's lock has 1e-05 for 0.00001, which PyYAML reads as text."""
+    folder = new_repository(tmp_path / "project")
+    path = folder / "params.yaml"
+    params = yaml.safe_load(path.read_text(encoding="utf-8"))
+    params["loss"]["label_smoothing"] = 0.125
+    path.write_text(yaml.safe_dump(params).replace("label_smoothing: 0.125", "label_smoothing: 0.00001"), encoding="utf-8")
+    keep(folder)
+    assert "label_smoothing: 1e-05" in (folder / "dvc.lock").read_text(encoding="utf-8")
+    monkeypatch.chdir(folder)
+    here = outcome.read("workspace")
+    text = path.read_text(encoding="utf-8").replace("label_smoothing: 0.00001", "label_smoothing: 1e-05")
+    path.write_text(text, encoding="utf-8")
+    assert outcome.read("workspace").setting == here.setting
+
+
+def test_results_of_other_data_end_in_a_sentence(project: Path) -> None:
+    for table, old, new in (("class_pixels.csv", "test,0", "test,400"), ("run.json", '"fingerprint"', '"other"')):
+        file = project / "data/eval/fold0" / table
+        kept = file.read_text(encoding="utf-8")
+        file.write_text(kept.replace(old, new), encoding="utf-8")
+        with pytest.raises(PipelineError, match=r"^workspace: its results are not whole, or of other data \("):
+            outcome.read("workspace")
+        file.write_text(kept, encoding="utf-8")
+    assert outcome.read("workspace")
 
 
 def test_runs_of_a_setting_differ_in_nothing_but_their_seed(project: Path) -> None:
