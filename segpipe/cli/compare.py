@@ -27,4 +27,4 @@ def compare(
     from segpipe.workflows import compare as workflow
 
     print("\n\n".join(workflow.compare(names, score, part)))
-    command.done(f"{len(names)} compared by {score}", "more seeds: dvc exp run --temp -S train.seed=1")
+    command.done(f"{len(names)} compared by {score}", "more seeds: dvc exp run --temp --name NAME -S train.seed=1")

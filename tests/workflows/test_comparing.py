@@ -85,7 +85,7 @@ def test_the_arms_differ_most_on_the_images_that_are_shown(project: Path) -> Non
 
 def test_a_study_without_its_first_arm_is_refused(project: Path) -> None:
     write_study(project, "none", **STUDY)
-    with pytest.raises(PipelineError, match=r"the first arm and another one must have results. Run `segpipe study run`\."):
+    with pytest.raises(PipelineError, match=r"the first arm and another one must have results. `segpipe study run` with its file"):
         study_report.report(Path("studies/none.yaml"))
 
 
