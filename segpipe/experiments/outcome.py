@@ -110,7 +110,7 @@ def _require_made_by(params: Mapping[str, Any], lock: Mapping[str, Any], folds: 
     stages = [f"{stage}@{fold}" for fold in folds for stage in ("train", "evaluate")]
     held = [lock.get("stages", {}).get(stage, {}).get("params", {}).get(paths.PARAMS.as_posix(), {}) for stage in stages]
     made_by = {key: _number(value) for of_stage in held for key, value in leaves(of_stage)}
-    if other := sorted(key for key, value in made_by.items() if key in params and params[key] != value):
+    if other := sorted(key for key, value in made_by.items() if key not in params or params[key] != value):
         raise PipelineError(
             f"{name}: params.yaml was changed after its results were made ({', '.join(other[:SHOWN])}). Run `dvc repro` there."
         )

@@ -60,8 +60,9 @@ def _models(outcomes: Sequence[Outcome], images: Aligned, score: str) -> str:
         row = [each.name, format_score(None if math.isnan(whole) else whole, bounds)]
         if number:
             found = paired.difference(images.pixels[0], pixels, score, background, images.groups)
-            same = "the same training" if each.trainings == outcomes[0].trainings else paired.format_difference(found)
-            row += [same, paired.format_better(found), _word(found)]
+            same = each.trainings == outcomes[0].trainings
+            told = (paired.format_difference(found), paired.format_better(found), _word(found))
+            row += ["", "", "the same training"] if same else told
         rows.append([*row, *[""] * (5 - len(row))])
     heads = ["model", f"{score}, 95 %", f"above {outcomes[0].name}, 95 %", "P(better)", "this model is"]
     return f"These models, on other images of the same kind:\n{format_table(rows, heads, n_left=1)}"
@@ -76,7 +77,7 @@ def _word(found: paired.Difference) -> str:
 def _settings(outcomes: Sequence[Outcome], images: Aligned, found: Sequence[SettingRuns], score: str) -> Iterator[str]:
     """Whether a new training by each setting would be better than one by the first."""
     if len(found) == 1:
-        yield "All of them are one setting, run with several seeds."
+        yield "All of them are runs of one setting."
         return
     given = [Setting(each.label, [images.pixels[run] for run in each.runs]) for each in found]
     background = outcomes[0].has_background

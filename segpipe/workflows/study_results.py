@@ -116,7 +116,9 @@ def _compared(study: Study, made: Sequence[Arm], found: Mapping[str, Outcome], m
     there = {label: [arm for arm in made if arm.label == label and arm.name in found] for label in labels}
     if len(there[labels[0]]) == 0 or sum(map(bool, there.values())) < 2:
         reasons = "\n".join(f"{name}: {reason}" for name, reason in missing.items())
-        raise PipelineError(f"{reasons}\n{study.name}: the first arm and another one must have results. `segpipe study run` with its file runs them.")
+        raise PipelineError(
+            f"{reasons}\n{study.name}: its first arm and another must have results. `segpipe study run` with its file runs them."
+        )
     there = {label: own for label, own in there.items() if own}
     order = [arm.name for own in there.values() for arm in own]
     images = aligned([found[name] for name in order], study.part)

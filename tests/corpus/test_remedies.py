@@ -33,6 +33,7 @@ OTHERS = {
     "--only-changed": "dvc exp show",
     "--queue": "dvc exp run",
     "--temp": "dvc exp run",
+    "--name": "dvc exp run",
     "--all": "git add",
     "--unshallow": "git fetch",
 }

@@ -87,6 +87,9 @@ def test_params_that_were_edited_after_the_results_are_refused(project: Path) ->
     path.write_text(path.read_text(encoding="utf-8").replace("dice_weight: 0.5", "dice_weight: 0.25"), encoding="utf-8")
     with pytest.raises(PipelineError, match=r"^workspace: params.yaml was changed after .*\(loss.dice_weight\)"):
         outcome.read("workspace")
+    path.write_text(path.read_text(encoding="utf-8").replace("dice_weight: 0.25", "dice_wieght: 0.5"), encoding="utf-8")
+    with pytest.raises(PipelineError, match=r"^workspace: params.yaml was changed after .*\(loss.dice_weight\)"):
+        outcome.read("workspace")
 
 
 def test_a_number_is_the_same_however_it_is_written(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
