@@ -41,7 +41,7 @@ def test_it_holds_segpipe_and_what_a_project_begins_with_and_no_test_and_no_data
         names = [PurePosixPath(name) for name in archive.namelist()]
         size = sum(each.file_size for each in archive.infolist())
     assert {name.parts[0] for name in names} == {"segpipe", "segpipe_own_path.pth", f"segpipe-{PROJECT['version']}.dist-info"}
-    tracked = run(ROOT, "git", "ls-files", "segpipe", "stages", "studies").stdout.splitlines()
+    tracked = run(ROOT, "git", "ls-files", "-co", "--exclude-standard", "segpipe", "stages", "studies").stdout.splitlines()
     begun = {f"segpipe/layout/project/{name}" for name in tracked if not name.startswith("segpipe/")}
     code = {name for name in tracked if name.startswith("segpipe/")} - {"segpipe/own_path.pth"}
     others = {"dvc.yaml", "params.yaml", "run", "runtime.lock", ".gitignore", ".dvcignore", ".dvc/config", ".dvc/.gitignore"}
