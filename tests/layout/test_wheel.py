@@ -83,4 +83,4 @@ def test_a_project_runs_in_an_empty_environment_and_again_runs_nothing(wheel: Pa
     before = (project / "code.json").read_bytes()
     assert ran(run(project, str(programs / "dvc"), "repro"))[0] == "code"
     assert (project / "code.json").read_bytes() != before
-    assert run(project, str(programs / "python"), "-m", "pip", "check").stdout
+    run(project, str(programs / "python"), "-m", "pip", "check")
