@@ -1,6 +1,7 @@
 """`segpipe COMMAND`: what a person types beside `dvc`. A line a command; what a command needs it imports when it runs."""
 
 from segpipe.cli import adopt, compare, convert, curve, info, init, models, predict, profile, prune, replay, ui, unpack, verify
+from segpipe.cli.doctor_report import doctor_report
 from segpipe.cli.federation import app as federation
 from segpipe.cli.study import app as study
 from segpipe.cli.track import app as track
@@ -20,6 +21,7 @@ app.command("compare")(compare.compare)
 app.command("replay")(replay.replay)
 app.command("verify")(verify.verify)
 app.command("adopt")(adopt.adopt)
+app.command("doctor-report")(doctor_report)
 app.command("ui")(ui.ui)
 app.add_typer(federation, name="federation")
 app.add_typer(study, name="study")
