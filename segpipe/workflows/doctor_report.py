@@ -25,7 +25,7 @@ from segpipe.workflows import machine_facts
 
 Facts = Iterable[tuple[str, str]]
 HEAD = """\
-### What `segpipe doctor-report` says
+### This project and its machine, as segpipe doctor-report tells them
 
 It holds no names of files, folders, classes, users or machines. Read it before you send it.
 """
