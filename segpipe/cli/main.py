@@ -7,6 +7,7 @@ from segpipe.cli import (
     compare,
     convert,
     curve,
+    doctor_report,
     info,
     init,
     models,
@@ -29,7 +30,7 @@ COMMANDS: dict[str, tuple[Callable[..., None], ...]] = {
     "Train": (models.models, profile.profile, curve.curve, replay.replay),
     "Use a model": (predict.predict, prune.prune, info.info),
     "Compare": (compare.compare, ui.ui),
-    "Exactly again": (verify.verify, adopt.adopt),
+    "Prove and report": (verify.verify, adopt.adopt, doctor_report.doctor_report),
 }
 GROUPS = {"study": (study, "Compare"), "track": (track, "Compare"), "federation": (federation, "Train")}
 

@@ -1,16 +1,18 @@
 """A stage ends with the dvc that started it: a killed dvc must not leave a training behind that nobody waits for."""
 
 import os
+import sys
 import threading
 import time
 from pathlib import Path
+from typing import Any
 
 from segpipe.console.stop_signals import ask_to_stop
 
 INTERVAL_S = 0.5
 PATIENCE_S = 30.0
 """A training has so long to save its state; without that it loses what it did since the last one."""
-SHELLS = {"sh", "bash", "dash", "zsh", "fish", "ksh", "busybox"}
+SHELLS = {"sh", "bash", "dash", "zsh", "fish", "ksh", "busybox", "cmd.exe"}
 
 
 def end_with_dvc() -> None:
@@ -25,7 +27,8 @@ def end_with(parent: int) -> None:
     above = os.getppid()
 
     def watch() -> None:
-        while os.getppid() == above and (above == parent or _exists(parent)):
+        # Windows keeps the number of a parent that is gone, so it is looked for as well.
+        while os.getppid() == above and _exists(parent):
             time.sleep(INTERVAL_S)
         os._exit(1)
 
@@ -33,6 +36,9 @@ def end_with(parent: int) -> None:
 
 
 def _exists(process: int) -> bool:
+    if sys.platform == "win32":
+        # There signal 0 is Ctrl-C, and no question.
+        return bool(_psutil().pid_exists(process))
     try:
         os.kill(process, 0)
     except ProcessLookupError:
@@ -69,12 +75,30 @@ def _is_orphan(chain: list[tuple[int, str]]) -> bool:
 
 
 def _parent(process: int) -> tuple[int, str]:
-    """Where /proc is not to be had (macOS), only the own parent is known, without a name."""
+    """Number and name, by /proc; by psutil where there is none (macOS, Windows)."""
     try:
         parent = int(_stat(process)[1][1])  # after the state comes the parent
         return parent, _stat(parent)[0] if parent else ""
     except (OSError, ValueError, IndexError):
+        return _parent_by_psutil(process)
+
+
+def _parent_by_psutil(process: int) -> tuple[int, str]:
+    """Of a parent that is gone 0 and no name; where nothing can be asked for, the number of this process's parent alone."""
+    psutil = _psutil()
+    try:
+        # Another process that has its number by now is none to psutil, which looks when both were started.
+        parent = psutil.Process(process).parent()
+        return (parent.pid, parent.name()) if parent else (0, "")
+    except psutil.Error:
         return os.getppid(), ""
+
+
+def _psutil() -> Any:
+    """Imported where it is needed alone: on Linux /proc tells the same at once."""
+    import psutil
+
+    return psutil
 
 
 def _stat(process: int) -> tuple[str, list[str]]:

@@ -1,5 +1,6 @@
 """Ctrl-C and SIGTERM as a request: the work goes on to a place where nothing of it is lost, and ends there."""
 
+import _thread
 import os
 import signal
 import threading
@@ -52,7 +53,8 @@ class StopRequest:
             return
         self.number, self._came = number, time.monotonic()
         # Workers that the same signal has ended are missed where a batch is waited for; torch would raise inside a step.
-        signal.signal(signal.SIGCHLD, lambda number, frame: None)
+        if hasattr(signal, "SIGCHLD"):  # not on Windows, where torch asks for none
+            signal.signal(signal.SIGCHLD, lambda number, frame: None)
         if self._raises:
             raise Stopped(number)
         # Not print, which this handler may have interrupted.
@@ -71,7 +73,7 @@ def listening() -> Iterator[StopRequest]:
     before = {}
     if threading.current_thread() is threading.main_thread():
         before = {number: found for number in SIGNALS if (found := signal.getsignal(number)) is not signal.SIG_IGN}
-        children = signal.getsignal(signal.SIGCHLD)
+        children = signal.getsignal(signal.SIGCHLD) if hasattr(signal, "SIGCHLD") else None
         for number in before:
             signal.signal(number, request.receive)
     if before:
@@ -83,7 +85,7 @@ def listening() -> Iterator[StopRequest]:
             _listening.remove(request)
         for number, handler in before.items():
             signal.signal(number, handler)
-        if request.number:
+        if request.number and hasattr(signal, "SIGCHLD"):
             signal.signal(signal.SIGCHLD, children)
 
 
@@ -96,5 +98,8 @@ def ask_to_stop() -> bool:
         main = threading.main_thread().ident
         if not request.number and main is not None:
             # To the main thread, which may be waiting: a signal to the process might wake another.
-            signal.pthread_kill(main, signal.SIGTERM)
+            if hasattr(signal, "pthread_kill"):
+                signal.pthread_kill(main, signal.SIGTERM)
+            else:  # Windows: handled as soon as the main thread runs Python again
+                _thread.interrupt_main(signal.SIGTERM)
     return bool(_listening)

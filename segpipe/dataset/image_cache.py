@@ -7,7 +7,6 @@ the budget alone, so any process can fill the slot of an image: two that fill th
 
 import contextlib
 import errno
-import fcntl
 import math
 import mmap
 import os
@@ -25,6 +24,7 @@ from numpy.typing import NDArray
 
 from segpipe.dataset.crops import PADDED, RGB, TOGETHER
 from segpipe.images.resize import shrunk_size
+from segpipe.storage.lock import lock_descriptor
 
 Sample = tuple[NDArray[Any], NDArray[np.uint8]]
 """An image (H, W, C), uint8 or float32 in [0, 1] and `crops.padded`, and its mask (H, W), both after the size rule."""
@@ -100,6 +100,14 @@ class ImageCache:
         Deletes the files that killed processes left there.
         """
         if not self.slots:
+            yield
+            return
+        if not hasattr(os, "pwrite"):
+            print(
+                "warning: no cache of decoded images on this system, which cannot write a file that others read in place (no "
+                "os.pwrite), so each is decoded in every epoch, to the same bytes. Write runtime.cache_gib 0 to be told no more.",
+                file=sys.stderr,
+            )
             yield
             return
         try:
@@ -205,7 +213,7 @@ def _made(folder: Path, size: int) -> tuple[int, Path]:
     descriptor, name = tempfile.mkstemp(prefix=NAME, dir=folder)
     try:
         with contextlib.suppress(OSError):
-            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            lock_descriptor(descriptor, wait=False)
         os.truncate(descriptor, size)
         # Some network drives report a full disk only after a write has ended well, so the room is taken now.
         if reserve := getattr(os, "posix_fallocate", None):
@@ -222,5 +230,5 @@ def _delete_left_overs(folder: Path) -> None:
     for path in folder.glob(f"{NAME}*"):
         # Where a lock cannot be asked for, the file stays: in doubt somebody reads it.
         with contextlib.suppress(OSError), path.open("r+b") as stream:
-            fcntl.flock(stream, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            lock_descriptor(stream.fileno(), wait=False)
             path.unlink()

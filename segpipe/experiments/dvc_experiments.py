@@ -1,7 +1,6 @@
 """DVC's experiments: where they are kept in Git, what they hold, and how one is run. No other file starts DVC for them."""
 
 import contextlib
-import fcntl
 import os
 import re
 import signal
@@ -17,6 +16,7 @@ import yaml
 from segpipe.console.stop_signals import StopRequest
 from segpipe.errors import PipelineError
 from segpipe.experiments.git_state import git
+from segpipe.storage import lock
 from segpipe.storage.workspace import STUDY
 
 RUNNING = Path(".resume/study-dvc.lock")
@@ -68,15 +68,20 @@ def set_aside(experiment: Experiment) -> str:
 
 
 @contextlib.contextmanager
-def held() -> Iterator[int]:
-    """Waits until no DVC of a study runs here, also one whose study was killed; gives a descriptor that holds others off.
+def held() -> Iterator[tuple[int, ...]]:
+    """Waits until no DVC of a study runs here, also one whose study was killed; gives the descriptor that holds others off.
 
-    The lock is of the open file: a process that gets the descriptor holds it as well, to its end, whatever ends it.
+    The lock is of the open file: a process that gets the descriptor holds it as well, to its end, whatever ends it. Where the
+    system has no such lock (Windows), this process holds one alone, and there is no descriptor.
     """
+    if not lock.HAS_DESCRIPTOR_LOCKS:
+        with lock.exclusive(RUNNING, "DVC for a study"):
+            yield ()
+        return
     RUNNING.parent.mkdir(parents=True, exist_ok=True)
     with RUNNING.open("ab") as stream:
-        fcntl.flock(stream, fcntl.LOCK_EX)
-        yield stream.fileno()
+        lock.lock_descriptor(stream.fileno(), wait=True)
+        yield (stream.fileno(),)
 
 
 def run(name: str, options: Sequence[str], message: str, study: str, log: Path, request: StopRequest) -> int:
@@ -88,7 +93,7 @@ def run(name: str, options: Sequence[str], message: str, study: str, log: Path, 
     command = ["exp", "run", "--temp", "--name", name, "--message", message]
     command += [part for option in options for part in ("--set-param", option)]
     log.parent.mkdir(parents=True, exist_ok=True)
-    with log.open("wb") as stream, held() as descriptor:
+    with log.open("wb") as stream, held() as descriptors:
         # A group of its own: Ctrl-C in a terminal would come to DVC twice, and to DVC while it changes params.yaml.
         process = subprocess.Popen(
             _dvc(command),
@@ -97,7 +102,7 @@ def run(name: str, options: Sequence[str], message: str, study: str, log: Path, 
             stderr=subprocess.STDOUT,
             env=_environment() | {STUDY: study},
             process_group=0,
-            pass_fds=[descriptor],
+            pass_fds=descriptors,
         )
         told = False
         while True:
@@ -106,7 +111,15 @@ def run(name: str, options: Sequence[str], message: str, study: str, log: Path, 
             except subprocess.TimeoutExpired:
                 if request.number and not told:
                     told = True
-                    os.killpg(process.pid, signal.SIGINT)
+                    _ask_to_stop(process)
+
+
+def _ask_to_stop(process: "subprocess.Popen[bytes]") -> None:
+    """As Ctrl-C in a terminal of its own. Without groups (Windows) DVC ends at once, and its stage by `parent_watch`, saving."""
+    if hasattr(os, "killpg"):
+        os.killpg(process.pid, signal.SIGINT)
+    else:
+        process.terminate()
 
 
 def cache_folder() -> Path:

@@ -29,7 +29,7 @@ def written(text: str, options: Sequence[str]) -> str:
 
     with tempfile.TemporaryDirectory() as folder:
         file = Path(folder) / PARAMS.name
-        file.write_text(text, encoding="utf-8")
+        file.write_text(text, encoding="utf-8", newline="\n")
         apply_overrides(str(file), [*options])
         return file.read_text(encoding="utf-8")
 

@@ -3,7 +3,9 @@
 from pathlib import Path
 
 from segpipe.layout import pins
-from segpipe.paths import KEPT_FOLDS
+from segpipe.params.load import load_params
+from segpipe.params.schema import Params
+from segpipe.paths import KEPT_FOLDS, PARAMS
 from segpipe.reproducibility import versions
 
 PACKAGE = Path(__file__).parents[1]
@@ -22,9 +24,14 @@ OF_A_PROJECT = "    cmd: ./run code\n    deps:\n    - stages\n    always_changed
 """Where segpipe is installed, no file of the project says which code runs: stage `code` looks each time, for two seconds."""
 
 
+def default_params() -> Params:
+    """What the params.yaml of a new project says."""
+    return load_params(_source() / PARAMS)
+
+
 def files() -> dict[str, bytes]:
     """The content of each file of a new project, by its path."""
-    source = SHIPPED if SHIPPED.is_dir() else PACKAGE.parent
+    source = _source()
     found = {name: (source / name).read_bytes() for name in AS_THEY_ARE}
     for folder, pattern in FOLDERS.items():
         found |= {f"{folder}/{path.name}": path.read_bytes() for path in sorted((source / folder).glob(pattern))}
@@ -38,6 +45,10 @@ def files() -> dict[str, bytes]:
         "README.md": TEMPLATE.read_text(encoding="utf-8"),
     }
     return found | {name: text.encode() for name, text in texts.items()}
+
+
+def _source() -> Path:
+    return SHIPPED if SHIPPED.is_dir() else PACKAGE.parent
 
 
 def _pipeline(text: str) -> str:

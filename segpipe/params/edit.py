@@ -159,7 +159,7 @@ def _check(path: Path, text: str) -> schema.Params:
     """What the new text holds. Raises PipelineError where it would not load, and says that nothing was changed."""
     with tempfile.TemporaryDirectory() as folder:
         candidate = Path(folder) / path.name
-        candidate.write_text(text, encoding="utf-8")
+        candidate.write_text(text, encoding="utf-8", newline="\n")
         try:
             return load_params(candidate)
         except PipelineError as error:

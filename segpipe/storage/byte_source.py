@@ -1,6 +1,5 @@
 """Where bytes come from: a file, a range of one (a member of a tar, an entry of a stored zip), or memory."""
 
-import os
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
@@ -28,11 +27,9 @@ class FileRange:
         """The bytes. Opens the file anew each time, so that processes never share a position."""
         if self.size is None:
             return self.file.read_bytes()
-        descriptor = os.open(self.file, os.O_RDONLY)
-        try:
-            return os.pread(descriptor, self.size, self.offset)
-        finally:
-            os.close(descriptor)
+        with self.file.open("rb", buffering=0) as stream:
+            stream.seek(self.offset)
+            return stream.read(self.size)
 
     def file_ranges(self) -> "tuple[FileRange, ...]":
         """This range."""

@@ -5,6 +5,7 @@ import hashlib
 import json
 import os
 import re
+import sys
 from collections.abc import Callable, Iterator
 from functools import cache
 from pathlib import Path
@@ -90,8 +91,11 @@ def _lives(process: int) -> bool:
 
 
 def _sync(path: Path) -> None:
-    """Makes the operating system put a file or a folder's entries on the disk."""
-    descriptor = os.open(path, os.O_RDONLY)
+    """Makes the operating system put a file or a folder's entries on the disk; Windows has no such call for a folder."""
+    if sys.platform == "win32" and path.is_dir():
+        return
+    # Windows flushes only what may be written.
+    descriptor = os.open(path, os.O_RDWR if sys.platform == "win32" else os.O_RDONLY)
     try:
         os.fsync(descriptor)
     finally:

@@ -5,6 +5,7 @@ file whole. So where a file system cannot lock (some network drives), going on w
 """
 
 import contextlib
+import errno
 import os
 import socket
 import sys
@@ -13,6 +14,14 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from filelock import FileLock, Timeout
+
+try:
+    import fcntl
+except ImportError:  # Windows
+    fcntl = None  # type: ignore[assignment]
+
+HAS_DESCRIPTOR_LOCKS = fcntl is not None
+"""Whether an open file can be locked by whoever has it open, so that a child holds its parent's lock to its own end."""
 
 
 @contextlib.contextmanager
@@ -31,15 +40,27 @@ def exclusive(path: Path, what: str) -> Iterator[None]:
         )
         yield
         return
+    since = time.strftime("%Y-%m-%d %H:%M:%S")
     with contextlib.suppress(OSError):
-        holder.write_text(f"process {os.getpid()} on {socket.gethostname()}, since {time.strftime('%F %T')}", encoding="utf-8")
+        holder.write_text(f"process {os.getpid()} on {socket.gethostname()}, since {since}", encoding="utf-8", newline="\n")
     try:
         yield
     finally:
         for file in (holder, path):
-            # The lock file goes while it is held; who waits for it takes a new one.
-            file.unlink(missing_ok=True)
+            # The lock file goes while it is held; who waits for it takes a new one. Windows deletes none that is open.
+            with contextlib.suppress(PermissionError):
+                file.unlink(missing_ok=True)
         lock.release()
+
+
+def lock_descriptor(descriptor: int, wait: bool) -> None:
+    """Locks an open file until the last process that has the descriptor is gone.
+
+    Raises OSError where another has it, unless it is to be waited for, and where nothing can be locked.
+    """
+    if not HAS_DESCRIPTOR_LOCKS:
+        raise OSError(errno.ENOTSUP, os.strerror(errno.ENOTSUP))
+    fcntl.flock(descriptor, fcntl.LOCK_EX if wait else fcntl.LOCK_EX | fcntl.LOCK_NB)
 
 
 def _taken(path: Path, what: str, holder: Path) -> FileLock:

@@ -112,3 +112,36 @@ def test_the_chain_ends_at_the_first_that_is_no_shell(monkeypatch: pytest.Monkey
 )
 def test_a_stage_that_starts_as_an_orphan_is_seen(first: str, orphan: bool) -> None:
     assert parent_watch._is_orphan([(4, "sh"), (1, first)]) == orphan
+
+
+def no_proc(process: int) -> tuple[str, list[str]]:
+    raise FileNotFoundError(process)
+
+
+def test_without_proc_psutil_knows_the_same_ancestors(monkeypatch: pytest.MonkeyPatch) -> None:
+    """As on macOS and Windows; here both can be asked."""
+    known = parent_watch.ancestors(os.getpid())
+    monkeypatch.setattr(parent_watch, "_stat", no_proc)
+    assert parent_watch.ancestors(os.getpid()) == known
+    assert parent_watch._parent(2**22 + 1) == (os.getppid(), "")
+
+
+def test_where_signal_0_is_no_question_psutil_is_asked(monkeypatch: pytest.MonkeyPatch) -> None:
+    """On Windows `os.kill(process, 0)` is a Ctrl-C for all that share the console."""
+    import psutil
+
+    child = subprocess.Popen([sys.executable, "-c", "input()"], stdin=subprocess.PIPE)
+    asked: list[int] = []
+
+    class Asked:
+        @staticmethod
+        def pid_exists(process: int) -> bool:
+            asked.append(process)
+            return psutil.pid_exists(process)
+
+    monkeypatch.setattr(parent_watch, "_psutil", lambda: Asked)
+    monkeypatch.setattr(sys, "platform", "win32")
+    assert parent_watch._exists(child.pid)
+    child.communicate()
+    assert not parent_watch._exists(child.pid)
+    assert asked == [child.pid] * 2

@@ -110,3 +110,14 @@ def test_a_forked_process_leaves_it_to_its_parent() -> None:
             signal.raise_signal(signal.SIGINT)
             os._exit(7 if request.number == 0 else 1)
         assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 7
+
+
+def test_without_what_windows_lacks_another_thread_can_ask_too(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("SIGCHLD", "pthread_kill"):
+        monkeypatch.delattr(signal, name)
+    with stop_signals.listening() as request:
+        threading.Thread(target=stop_signals.ask_to_stop).start()
+        end = time.monotonic() + 10
+        while not request.number and time.monotonic() < end:
+            time.sleep(0.01)
+    assert request.number == signal.SIGTERM

@@ -251,3 +251,15 @@ def test_a_file_that_is_gone_before_a_process_opens_it_is_done_without(data: Pac
     with cache.opened(tmp_path):
         late = pickle.dumps(cache)
     assert np.array_equal(pickle.loads(late).sample("i0", lambda: decoded(0))[0], decoded(0)[0])
+
+
+def test_where_no_file_is_written_in_place_one_warning_and_the_same_bytes(
+    data: Pack, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """As on Windows, which also would not delete the file while a worker has it open."""
+    slots = image_cache.plan(data.index, IDS, 3, 0, 10**9)
+    expected = batches(data, ImageCache({}), tmp_path)
+    monkeypatch.delattr(os, "pwrite")
+    assert batches(data, ImageCache(slots), tmp_path / "cache") == expected
+    assert capsys.readouterr().err.count("warning: no cache of decoded images on this system") == 1
+    assert not (tmp_path / "cache").exists()

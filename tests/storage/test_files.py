@@ -72,3 +72,20 @@ def test_json_is_sorted_and_refuses_nan(tmp_path: Path) -> None:
     with pytest.raises(ValueError, match="JSON"):
         files.write_json(tmp_path / "b.json", float("nan"))
     assert not (tmp_path / "b.json").exists()
+
+
+def test_where_windows_flushes_no_folder_and_no_file_that_is_only_read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    real, opened = os.open, list[tuple[str, int]]()
+
+    def as_windows(path: Path, flags: int, *mode: int) -> int:
+        opened.append((Path(path).name, flags))
+        if Path(path).is_dir() or not flags & os.O_RDWR:
+            raise PermissionError(13, "as Windows says")
+        return real(path, flags, *mode)
+
+    monkeypatch.setattr(sys, "platform", "win32")
+    monkeypatch.setattr(os, "open", as_windows)
+    files._sync(tmp_path)
+    (tmp_path / "a").write_bytes(b"1")
+    files._sync(tmp_path / "a")
+    assert opened == [("a", os.O_RDWR)]

@@ -8,6 +8,7 @@ from pathlib import Path
 import filelock
 import pytest
 
+from segpipe.storage import lock
 from segpipe.storage.lock import exclusive
 from tests.structure.imports import ROOT
 
@@ -81,3 +82,30 @@ def test_an_error_inside_comes_out_as_it_is(tmp_path: Path) -> None:
     with pytest.raises(OSError, match="inside"), exclusive(tmp_path / "a.lock", "it"):
         raise OSError("inside")
     assert list(tmp_path.iterdir()) == []
+
+
+def test_where_windows_deletes_no_open_file_the_lock_still_ends(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(self: Path, missing_ok: bool = False) -> None:
+        raise PermissionError(13, "in use", str(self))
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Path, "unlink", refuse)
+        with exclusive(tmp_path / "a.lock", "it"):
+            pass
+    with exclusive(tmp_path / "a.lock", "it"):
+        assert (tmp_path / "a.lock").exists()
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_an_open_file_is_held_by_whoever_has_its_descriptor(tmp_path: Path) -> None:
+    path = tmp_path / "a"
+    with path.open("wb") as held, path.open("r+b") as other:
+        lock.lock_descriptor(held.fileno(), wait=True)
+        with pytest.raises(OSError, match="unavailable"):
+            lock.lock_descriptor(other.fileno(), wait=False)
+
+
+def test_where_no_open_file_can_be_locked_it_says_so(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(lock, "HAS_DESCRIPTOR_LOCKS", False)
+    with (tmp_path / "a").open("wb") as stream, pytest.raises(OSError, match="not supported"):
+        lock.lock_descriptor(stream.fileno(), wait=True)

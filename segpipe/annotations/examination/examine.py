@@ -1,7 +1,6 @@
 """Examines every image with its annotation, on all cores: checks, statistics and the mask, computed or from the cache."""
 
 import hashlib
-import os
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass, fields, replace
@@ -80,7 +79,7 @@ def map_items(
     if len(items) <= SERIAL_UP_TO or processes == 1:
         yield from _store_in_batches(track(map(task, items), what, len(items)), cache)
         return
-    with ProcessPoolExecutor(processes or os.cpu_count()) as pool:
+    with ProcessPoolExecutor(processes) as pool:
         yield from _store_in_batches(track(pool.map(task, items, chunksize=8), what, len(items)), cache)
 
 

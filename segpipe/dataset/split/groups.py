@@ -1,7 +1,10 @@
 """Which images belong together: by a table, by their names, or as near-duplicates of one another."""
 
+import json
 import re
 import signal
+import subprocess
+import sys
 import threading
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
@@ -15,6 +18,12 @@ from segpipe.params.schema import SplitParams
 
 PATIENCE = 10.0
 """Seconds that a pattern may take over all names together: some patterns would look at one name for years."""
+MATCH = """\
+import json, re, sys
+pattern, ids = json.load(sys.stdin)
+print(json.dumps({item: match[1] for item in ids if (match := re.search(pattern, item)) and match[1]}))
+"""
+"""What a process of its own runs."""
 
 
 def groups_of(index: pd.DataFrame, split: SplitParams) -> dict[str, str]:
@@ -49,8 +58,12 @@ def matched(pattern: str, ids: Sequence[str]) -> dict[str, str]:
             f"{key} has {expression.groups} pairs of brackets. Put one pair around what names the group; "
             "(?:...) only holds together."
         )
-    with _within(PATIENCE, f"{key} takes more than {PATIENCE:.0f} s. Write it without a repeat inside a repeat, as (a+)+ is."):
-        found = {item: match[1] for item in ids if (match := expression.search(item)) and match[1]}
+    too_slow = f"{key} takes more than {PATIENCE:.0f} s. Write it without a repeat inside a repeat, as (a+)+ is."
+    if hasattr(signal, "setitimer") and threading.current_thread() is threading.main_thread():
+        with _within(PATIENCE, too_slow):
+            found = {item: match[1] for item in ids if (match := expression.search(item)) and match[1]}
+    else:
+        found = _matched_elsewhere(pattern, ids, too_slow)
     if ids and not found:
         raise PipelineError(
             f"{key} matches no image's name, such as {plain(ids[0])!r}. Write one that does, or none in split.group."
@@ -88,12 +101,22 @@ def _joined(ids: Sequence[str], relations: Sequence[Mapping[str, str]]) -> dict[
     return {item: root(item) for item in ids}
 
 
+def _matched_elsewhere(pattern: str, ids: Sequence[str], too_slow: str) -> dict[str, str]:
+    """The same, by a process that can be ended: without signals (Windows, threads) nothing stops a pattern in this one."""
+    command = [sys.executable, "-I", "-c", MATCH]
+    try:
+        done = subprocess.run(
+            command, input=json.dumps([pattern, ids]), capture_output=True, text=True, check=True, timeout=PATIENCE
+        )
+    except subprocess.TimeoutExpired:
+        raise PipelineError(too_slow) from None
+    found: dict[str, str] = json.loads(done.stdout)
+    return found
+
+
 @contextmanager
 def _within(seconds: float, problem: str) -> Iterator[None]:
-    """Ends what runs inside after some seconds with a PipelineError; without signals (Windows, threads) it has no bound."""
-    if not hasattr(signal, "setitimer") or threading.current_thread() is not threading.main_thread():
-        yield
-        return
+    """Ends what runs inside after some seconds with a PipelineError, by a signal, which the main thread alone gets."""
 
     def late(number: int, frame: FrameType | None) -> None:
         raise PipelineError(problem)

@@ -1,5 +1,6 @@
 """Groups: by table, name and near-duplicates, joined over any number of steps; patterns that will not do are told."""
 
+import signal
 import time
 
 import pytest
@@ -90,3 +91,15 @@ def test_a_pattern_that_would_run_for_years_is_ended(monkeypatch: pytest.MonkeyP
     with pytest.raises(PipelineError, match="without a repeat inside a repeat"):
         matched("^((?:a+)+)$", ["a" * 60 + "!"])
     assert time.perf_counter() - start < 5
+
+
+def test_without_signals_a_process_of_its_own_gives_the_same(monkeypatch: pytest.MonkeyPatch) -> None:
+    """As on Windows, and in a thread anywhere."""
+    ids = ["p1_a", "p1_b", "p2_\u00e4", "x", "p\u6f22_c"]
+    here = matched("^(p.)_", ids)
+    monkeypatch.delattr(signal, "setitimer")
+    monkeypatch.delattr(signal, "SIGALRM")
+    assert matched("^(p.)_", ids) == here == {"p1_a": "p1", "p1_b": "p1", "p2_\u00e4": "p2", "p\u6f22_c": "p\u6f22"}
+    monkeypatch.setattr(groups, "PATIENCE", 0.5)
+    with pytest.raises(PipelineError, match="without a repeat inside a repeat"):
+        matched("^((?:a+)+)$", ["a" * 60 + "!"])

@@ -2,10 +2,10 @@
 
 import json
 import math
-import os
 from collections import Counter, defaultdict
 from collections.abc import Collection
 from dataclasses import dataclass, field
+from io import FileIO
 from pathlib import Path
 from typing import Any
 
@@ -37,15 +37,15 @@ class AnnotationSpans:
 
     def read(self) -> bytes:
         """A JSON object: the keys of `head`, and the list `annotations`. Can be read in any process."""
-        with self.file.open("rb") as stream:
-            return b'{%s, "annotations": [%s]}' % (self.head.encode(), b",".join(self._parts(stream.fileno())))
+        with self.file.open("rb", buffering=0) as stream:
+            return b'{%s, "annotations": [%s]}' % (self.head.encode(), b",".join(self._parts(stream)))
 
     def file_ranges(self) -> tuple[FileRange, ...]:
         """The JSON file: all that is asked of them is which files are read."""
         return (FileRange(self.file),)
 
-    def _parts(self, descriptor: int) -> list[bytes]:
-        return [os.pread(descriptor, size, offset) for offset, size in self.spans]
+    def _parts(self, stream: FileIO) -> list[bytes]:
+        return [_read(stream, offset, size) for offset, size in self.spans]
 
 
 @dataclass(frozen=True)
@@ -88,9 +88,9 @@ class CocoFile:
 def is_coco(path: Path) -> bool:
     """Whether a JSON file has COCO's lists of images and annotations of instances; a large one is believed by its looks."""
     size = path.stat().st_size
-    with path.open("rb") as stream:
+    with path.open("rb", buffering=0) as stream:
         offsets = 0, max(0, size - SNIFFED_BYTES)
-        ends = b"".join(os.pread(stream.fileno(), SNIFFED_BYTES, offset) for offset in offsets)
+        ends = b"".join(_read(stream, offset, SNIFFED_BYTES) for offset in offsets)
     if not any(key in ends for key in (b'"images"', b'"image_id"', b'"file_name"')):
         return False
     if size > SMALL_BYTES:
@@ -150,6 +150,11 @@ def _broken(error: ValueError | RecursionError, content: bytes, name: str) -> Da
         except UnicodeDecodeError as first:
             error = first
     return json_error.problem(error, content, name, EXPORT_AGAIN)
+
+
+def _read(stream: FileIO, offset: int, size: int) -> bytes:
+    stream.seek(offset)
+    return stream.read(size)
 
 
 def key_of(value: Any) -> str:
