@@ -13,7 +13,7 @@ SHIPPED = PACKAGE / "layout/project"
 """Where a wheel has these files. In a checkout they lie in its root."""
 TEMPLATE = Path(__file__).parent / "templates/README.md"
 
-AS_THEY_ARE = ("params.yaml", "run", ".dvcignore", ".gitignore", ".dvc/config", ".dvc/.gitignore")
+AS_THEY_ARE = ("params.yaml", "run", ".dvcignore", ".gitignore", ".gitattributes", ".dvc/config", ".dvc/.gitignore")
 FOLDERS = {"stages": "*.py", "studies": "*.yaml"}
 PIPELINE, RUNTIME, REQUIREMENTS = "dvc.yaml", versions.LOCK.as_posix(), "requirements.lock"
 SHIPPED_FILES = (*AS_THEY_ARE, *FOLDERS, PIPELINE, RUNTIME)

@@ -44,7 +44,17 @@ def test_it_holds_segpipe_and_what_a_project_begins_with_and_no_test_and_no_data
     tracked = run(ROOT, "git", "ls-files", "-co", "--exclude-standard", "segpipe", "stages", "studies").stdout.splitlines()
     begun = {f"segpipe/layout/project/{name}" for name in tracked if not name.startswith("segpipe/")}
     code = {name for name in tracked if name.startswith("segpipe/")} - {"segpipe/own_path.pth"}
-    others = {"dvc.yaml", "params.yaml", "run", "runtime.lock", ".gitignore", ".dvcignore", ".dvc/config", ".dvc/.gitignore"}
+    others = {
+        "dvc.yaml",
+        "params.yaml",
+        "run",
+        "runtime.lock",
+        ".gitignore",
+        ".gitattributes",
+        ".dvcignore",
+        ".dvc/config",
+        ".dvc/.gitignore",
+    }
     expected = code | begun | {f"segpipe/layout/project/{name}" for name in others}
     assert {str(name) for name in names if name.parts[0] == "segpipe"} == expected
     assert size < 10 * 2**20
