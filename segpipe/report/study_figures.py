@@ -16,6 +16,8 @@ SCALE = ((59, 118, 214), (176, 68, 160), (217, 119, 30))
 """RGB from the lowest to the highest value, evenly."""
 WIDE, HALF = (8.4, 3.2), (4.6, 2.7)
 """Inches: of a drawing alone, and of one of two beside each other."""
+LETTERS = 44
+"""So many fit below a drawing of half width, labels as wide as the longest."""
 
 
 def colours(arms: Sequence[ArmResults]) -> list[str]:
@@ -62,8 +64,9 @@ def by_arm(arms: Sequence[ArmResults], key: str) -> str:
         for place, arm, colour in zip(places, arms, colours(arms), strict=True):
             axes.plot([place] * len(arm.scores), arm.scores, "o", color=colour, markersize=4.5, alpha=0.8)
         means = [(place, arm.mean) for place, arm in zip(places, arms, strict=True) if arm.mean is not None]
-        style = "-" if is_swept(arms) else ""
-        axes.plot([place for place, _ in means], [mean for _, mean in means], style, marker="_", color=INK, markersize=14)
+        # Arms that are no values of one number have nothing between them.
+        style = "solid" if is_swept(arms) else "none"
+        axes.plot([place for place, _ in means], [mean for _, mean in means], ls=style, marker="_", color=INK, markersize=14)
 
     return drawn(draw, "study by arm", HALF)
 
@@ -96,6 +99,8 @@ def _places(axes: "Axes", arms: Sequence[ArmResults], key: str) -> list[float]:
         axes.set_xlim(min(values) - margin, max(values) + margin)
         return values
     places = [float(number) for number in range(len(arms))]
-    axes.set_xticks(places, [each.label for each in arms], rotation=0 if len(arms) <= 6 else 30)
+    labels = [each.label for each in arms]
+    fit = max(map(len, labels), default=0) * len(labels) <= LETTERS
+    axes.set_xticks(places, labels, rotation=0 if fit else 25, ha="center" if fit else "right")
     axes.set_xlim(-0.5, len(arms) - 0.5)
     return places

@@ -28,7 +28,7 @@ from segpipe.workflows.study_pictures import pictures
 
 MOST = 0.95
 """Of its best score, which a training has after `epochs_to` epochs."""
-NOT_RUN = "not run yet"
+NOT_RUN = "not run yet, or failed"
 NAMED = 3
 """Other keys that a sentence names."""
 
