@@ -1,4 +1,4 @@
-"""Runs a worked example: lays out a project and gives, one by one, the very commands that a person would type, each printed first.
+"""Runs a worked example: lays out a project and gives the very commands that a person would type, each printed first.
 
 What is done is noted in the project, so that the same command goes on where it was, whatever ended it.
 """
@@ -94,7 +94,8 @@ def _done(example: Example, folder: Path) -> list[str]:
     done: list[str] = state["done"]
     if state["example"] != example.name or done != [each.shown() for each in example.steps[: len(done)]]:
         raise PipelineError(
-            f"{folder}: it holds the example {state['example']}, of other steps. Name a new folder: segpipe example {example.name} DIR"
+            f"{folder}: it holds the example {state['example']}, of other steps. Name a new folder: "
+            f"segpipe example {example.name} DIR"
         )
     return done
 

@@ -1,4 +1,4 @@
-"""Slices of patients, gray in 16 bits: an organ that is told by its grain, and dark nodules in it among dark things that are none.
+"""Slices of patients, gray in 16 bits: an organ that is told by its grain, and round nodules in it among what is as dark.
 
 A patient is a body with solids in it, and a slice cuts through them. Each patient is a pure function of (seed, number), and so is
 each slice of it: those of a patient look alike, which is why they belong to one group.
@@ -17,7 +17,7 @@ from segpipe.images.encode import encode_gray
 from segpipe.reproducibility.seeds import seed_of
 
 CLASSES = ("background", "organ", "nodule")
-PATIENTS, SLICES, SIZE, SEED = 24, 6, 96, 17
+PATIENTS, SLICES, SIZE, SEED = 25, 6, 96, 17
 
 _TISSUE, _DARK = 0.5, 0.32
 """Mean brightness of all that is soft, the organ too, and of nodules, cysts and vessels: brightness tells none of them."""
@@ -88,13 +88,13 @@ def _patient(rng: Generator) -> Patient:
     organ = _solid(
         rng, (48 + side * rng.uniform(9, 15), 48 + rng.uniform(-7, 7), 0), rng.uniform((17, 13, 22), (23, 18, 30)), 0.1
     )
-    inside = [organ.centre + organ.radii * _direction(rng) * rng.uniform(0.2, 0.75) for _ in range(rng.integers(3, 8))]
+    inside = [organ.centre + organ.radii * _direction(rng) * rng.uniform(0.2, 0.75) for _ in range(rng.integers(2, 6))]
     beside = [(48 - side * rng.uniform(8, 26), 48 + rng.uniform(-20, 20), rng.uniform(-20, 20)) for _ in range(6)]
     return Patient(
         body,
         organ,
-        [_solid(rng, each, rng.uniform(3.5, 7.5, 3), 0.06) for each in inside],
-        [_solid(rng, each, rng.uniform(3.5, 7.5, 3), 0.06) for each in beside[:3]],
+        [_solid(rng, each, rng.uniform(4.5, 8, 3), 0.06) for each in inside],
+        [_solid(rng, each, rng.uniform(4.5, 8, 3), 0.06) for each in beside[:3]],
         [_solid(rng, each, rng.uniform(7, 12, 3) * (1, 1, 3), 0.1) for each in beside[3:]],
         rng.uniform(0.7, 1.3),
         rng.uniform(0.025, 0.045),
@@ -123,6 +123,7 @@ def _slice(rng: Generator, patient: Patient, z: float) -> tuple[NDArray[np.uint1
         _lay(scene, bowel.cut(z), _TISSUE + 0.1 * np.sin(noise(rng, SIZE, SIZE, 9) * 5))
     # Its grain is finer than that of what lies around it, its brightness the same on average.
     _lay(scene, organ, _TISSUE + 0.02 * noise(rng, SIZE, SIZE, 20) + 0.09 * noise(rng, SIZE, SIZE, 2.2))
+    _lay(scene, _rim(organ), 0.4)
     _lay(scene, _vessels(rng, patient.organ) * organ, _DARK)
     for cyst in patient.cysts:
         _lay(scene, cyst.cut(z) * (1 - organ), _DARK)
@@ -130,9 +131,10 @@ def _slice(rng: Generator, patient: Patient, z: float) -> tuple[NDArray[np.uint1
     for nodule in patient.nodules:
         cover = nodule.cut(z) * organ
         _lay(scene, cover, _DARK + 0.02 * noise(rng, SIZE, SIZE, 3))
+        _lay(scene, _rim(cover), 0.55)
         mask[cover >= 0.5] = 2
-    rim = np.clip(4 * cv2.GaussianBlur(body, (0, 0), 2.5) - 3, 0, 1)
-    scene = np.where(body > rim, 0.3, scene) * body
+    inner = np.clip(4 * cv2.GaussianBlur(body, (0, 0), 2.5) - 3, 0, 1)
+    scene = np.where(body > inner, 0.3, scene) * body
     return _scanned(rng, scene * light(rng, SIZE, SIZE, 0.22), patient), mask
 
 
@@ -143,6 +145,12 @@ def _vessels(rng: Generator, organ: Solid) -> Field:
         start = organ.centre[:2] + rng.normal(0, 8, 2)
         stroke(cover, walk(rng, start, rng.uniform(0, 2 * np.pi), rng.uniform(14, 34), 3, 0.12), 255, int(rng.integers(2, 5)))
     return (cover / 255).astype(np.float32)
+
+
+def _rim(cover: Field) -> Field:
+    """Where the cover ends, 0 .. 1, about two pixels wide."""
+    soft = cv2.GaussianBlur(cover, (0, 0), 1)
+    return np.asarray(4 * soft * (1 - soft), np.float32)
 
 
 def _lay(scene: Field, cover: Field, value: object) -> None:
