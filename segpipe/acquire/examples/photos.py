@@ -71,7 +71,7 @@ def corrected(project: Path, seed: int = SEED) -> str:
         truth = _polygons(_things(_rng(seed, int(path.stem.removeprefix("photo")))))
         kept = _corrected([(each["label"], np.array(each["points"])) for each in content["shapes"]], truth, done)
         _write(path, content | {"shapes": _annotation(kept, "")["shapes"]})
-    return ", ".join(f"{count} {what}" for what, count in sorted(done.items()))
+    return ", ".join(f"{count} {what}" for what, count in sorted(done.items()) if count)
 
 
 def _corrected(

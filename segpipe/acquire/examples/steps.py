@@ -11,7 +11,7 @@ import yaml
 from segpipe.storage.yaml_mapping import read as read_yaml
 
 FOLDER = Path(__file__).parent
-NAMES = ("medical",)
+NAMES = ("medical", "satellite", "polygons")
 
 
 @dataclass(frozen=True)
