@@ -93,11 +93,11 @@ def _patient(rng: Generator) -> Patient:
     return Patient(
         body,
         organ,
-        [_solid(rng, each, rng.uniform(4.5, 8, 3), 0.06) for each in inside],
-        [_solid(rng, each, rng.uniform(4.5, 8, 3), 0.06) for each in beside[:3]],
+        [_solid(rng, each, rng.uniform(5, 9, 3), 0.06) for each in inside],
+        [_solid(rng, each, rng.uniform(5, 9, 3), 0.06) for each in beside[:3]],
         [_solid(rng, each, rng.uniform(7, 12, 3) * (1, 1, 3), 0.1) for each in beside[3:]],
         rng.uniform(0.7, 1.3),
-        rng.uniform(0.025, 0.045),
+        rng.uniform(0.02, 0.035),
     )
 
 
@@ -123,7 +123,7 @@ def _slice(rng: Generator, patient: Patient, z: float) -> tuple[NDArray[np.uint1
         _lay(scene, bowel.cut(z), _TISSUE + 0.1 * np.sin(noise(rng, SIZE, SIZE, 9) * 5))
     # Its grain is finer than that of what lies around it, its brightness the same on average.
     _lay(scene, organ, _TISSUE + 0.02 * noise(rng, SIZE, SIZE, 20) + 0.09 * noise(rng, SIZE, SIZE, 2.2))
-    _lay(scene, _rim(organ), 0.4)
+    _lay(scene, _rim(organ), 0.34)
     _lay(scene, _vessels(rng, patient.organ) * organ, _DARK)
     for cyst in patient.cysts:
         _lay(scene, cyst.cut(z) * (1 - organ), _DARK)
