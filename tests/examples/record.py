@@ -1,7 +1,7 @@
 """Keeps a finished example's numbers for its page: python -m tests.examples.record NAME FOLDER.
 
-FOLDER is what `segpipe example NAME FOLDER` made. Writes docs/examples/NAME/summary.json and recorded.json, and the table between the page's two marks.
-Pictures are chosen by hand.
+FOLDER is what `segpipe example NAME FOLDER` made. Writes docs/examples/NAME/summary.json and recorded.json, and the table between
+the page's two marks. Pictures are chosen by hand.
 """
 
 import json

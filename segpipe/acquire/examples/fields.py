@@ -6,6 +6,7 @@ single pixel measures tells little. Each scene is a pure function of (seed, numb
 
 import struct
 from pathlib import Path
+from typing import Any
 
 import cv2
 import numpy as np
@@ -72,8 +73,8 @@ def _scene(rng: Generator) -> tuple[NDArray[np.uint16], Mask]:
     for _ in range(rng.integers(1, 3)):
         _cover(scene, mask, _shore(rng), _water(rng), WATER)
     _lay(scene, _shadows(rng), scene * rng.uniform(0.15, 0.4))
-    scene = scene * light(rng, SIZE, SIZE, 0.1)[..., None] + rng.uniform(0, 0.03) * np.array((1, 0.8, 0.6, 0.3, 0.1))
-    seen = cv2.GaussianBlur(scene.astype(np.float32), (0, 0), 0.6) + 0.006 * rng.standard_normal(scene.shape)
+    hazy = scene * light(rng, SIZE, SIZE, 0.1)[..., None] + rng.uniform(0, 0.03) * np.array((1, 0.8, 0.6, 0.3, 0.1))
+    seen = cv2.GaussianBlur(hazy.astype(np.float32), (0, 0), 0.6) + 0.006 * rng.standard_normal(scene.shape)
     return np.clip(seen * 10000 + 0.5, 1, 65535).astype(np.uint16).transpose(2, 0, 1), mask
 
 
@@ -124,8 +125,12 @@ def _town(rng: Generator, green: NDArray[np.float64]) -> Field:
         if rng.random() < 0.7 and (at > -8).all() and (at < SIZE + 8).all():
             house = rectangle(at, rng.uniform(3.5, 6), rng.uniform(4, 7), -angle)
             cv2.fillPoly(houses, [np.round(house * 16).astype(np.int32)], 255, cv2.LINE_AA, 4)
-    _lay(town, streets / np.float32(255), np.array(_ROAD))
-    _lay(town, houses / np.float32(255), np.array(_ROOF) * (rng.uniform(0.7, 1.3) + 0.3 * noise(rng, SIZE, SIZE, 6))[..., None])
+    _lay(town, (streets / 255).astype(np.float32), np.array(_ROAD))
+    _lay(
+        town,
+        (houses / 255).astype(np.float32),
+        np.array(_ROOF) * (rng.uniform(0.7, 1.3) + 0.3 * noise(rng, SIZE, SIZE, 6))[..., None],
+    )
     return town
 
 
@@ -164,5 +169,5 @@ def _cover(scene: Field, mask: Mask, cover: Field, surface: Field, kind: int) ->
     mask[cover >= 0.5] = kind
 
 
-def _lay(scene: Field, cover: Field, surface: NDArray[np.floating]) -> None:
+def _lay(scene: Field, cover: Field, surface: NDArray[Any]) -> None:
     scene += cover[..., None] * (np.asarray(surface, np.float32) - scene)

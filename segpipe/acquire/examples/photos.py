@@ -153,9 +153,9 @@ def _polygons(things: list[Thing]) -> list[tuple[str, Points]]:
 
 def _annotation(polygons: list[tuple[str, Points]], image: str) -> dict[str, Any]:
     """What labelme saves."""
-    shape = {"group_id": None, "description": "", "shape_type": "polygon", "flags": {}, "mask": None}
+    shape: dict[str, Any] = {"group_id": None, "description": "", "shape_type": "polygon", "flags": {}, "mask": None}
     drawn = [{"label": label, "points": points.tolist()} | shape for label, points in polygons]
-    head = {"version": "5.5.0", "flags": {}, "shapes": drawn, "imagePath": image, "imageData": None}
+    head: dict[str, Any] = {"version": "5.5.0", "flags": {}, "shapes": drawn, "imagePath": image, "imageData": None}
     return head | {"imageHeight": SIZE, "imageWidth": SIZE}
 
 
@@ -237,7 +237,10 @@ def _veined(rng: Generator, colours: Field, u: Field, v: Field) -> Surface:
     """Like a plain leaf, with veins that spread from the stalk."""
     angle = np.arctan2(v, u + np.float32(0.3))
     veins = np.asarray((0.5 + 0.5 * np.cos(angle * 12)) ** 6, np.float32)
-    colour = textures.ramp(textures.noise(rng, *u.shape, 3), textures.pick(rng, colours, 2)) * (1 - 0.2 * veins)[..., None]
+    colour = (
+        textures.ramp(textures.noise(rng, u.shape[0], u.shape[1], 3), textures.pick(rng, colours, 2))
+        * (1 - 0.2 * veins)[..., None]
+    )
     return Surface(np.asarray(colour, np.float32), np.asarray(0.02 * veins, np.float32))
 
 
