@@ -1,22 +1,7 @@
 """`segpipe COMMAND`: what a person types beside `dvc`. A line a command; what a command needs it imports when it runs."""
 
-from segpipe.cli import (
-    adopt,
-    compare,
-    convert,
-    curve,
-    example,
-    info,
-    init,
-    models,
-    predict,
-    profile,
-    prune,
-    replay,
-    ui,
-    unpack,
-    verify,
-)
+from segpipe.cli import adopt, compare, convert, curve, info, init, models, predict, profile, prune, replay, ui, unpack, verify
+from segpipe.cli.example import example
 from segpipe.cli.federation import app as federation
 from segpipe.cli.study import app as study
 from segpipe.cli.track import app as track
@@ -24,7 +9,7 @@ from segpipe.console import command
 
 app = command.new_app()
 app.command("init")(init.init)
-app.command("example")(example.example)
+app.command("example")(example)
 app.command("convert")(convert.convert)
 app.command("unpack")(unpack.unpack)
 app.command("predict")(predict.predict)

@@ -44,7 +44,7 @@ def make_data(name: str, folder: Path) -> tuple[str, str]:
         raise PipelineError(f"{folder}: it holds something else already. Name a new folder.")
     files.write_text(mark, f"# made by `segpipe example {name}`: nothing of it is for Git\n*\n")
     example.make_data(folder)
-    return str(folder), f"segpipe init {folder}, in a project"
+    return str(folder), f"segpipe init {folder}"
 
 
 def run(name: str, folder: Path) -> tuple[str, str]:
@@ -67,7 +67,7 @@ def run(name: str, folder: Path) -> tuple[str, str]:
             done.append(step.shown())
             _note(example, folder, done)
     print()
-    return str(folder / paths.PAGE), f"open it in a browser; docs/examples/{name}/README.md says what to look at"
+    return str(folder / paths.PAGE), f"open it in a browser; to go on from here: cd {folder}"
 
 
 def _known(name: str) -> Example:
