@@ -1,7 +1,7 @@
 """Keeps a finished example's numbers for its page: python -m tests.examples.record NAME FOLDER.
 
-FOLDER is what `segpipe example NAME FOLDER` made. Writes docs/examples/NAME/summary.json and recorded.json, and the table between
-the page's two marks. Pictures are chosen by hand.
+FOLDER is what `segpipe example NAME FOLDER` made. Writes docs/examples/NAME/summary.json and recorded.json, two pictures, and the
+table between the page's two marks.
 """
 
 import json
@@ -12,7 +12,10 @@ from io import StringIO
 from pathlib import Path
 from typing import Any
 
+import cv2
+import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
 
 from segpipe.workflows.model_info import read_card
 from tests.structure.imports import ROOT
@@ -21,6 +24,8 @@ PAGES = ROOT / "docs/examples"
 MARKS = ("<!-- numbers -->", "<!-- end of numbers -->")
 SCORES = ("dice", "miou", "precision", "recall", "boundary_f", "colour_dice")
 COLUMNS = {"val": "validation", "test": "test", "ensemble": "test, ensemble of the folds"}
+MOST_BYTES, WIDEST = 150_000, 1000
+"""Of a picture of a page: bytes, and pixels across."""
 BEFORE = "first"
 """The tag of the first of two runs, where an example has two."""
 
@@ -34,6 +39,8 @@ def main() -> None:
     (page / "recorded.json").write_text(json.dumps(recorded, indent=1, sort_keys=True) + "\n", encoding="utf-8")
     file = page / "README.md"
     text = file.read_text(encoding="utf-8")
+    (page / "data.jpg").write_bytes(as_jpeg(cv2.imread(str(folder / "data/doctor/contact_sheet.png"))))
+    (page / "predictions.jpg").write_bytes(as_jpeg(predictions(folder / "reports/images")))
     before, _, rest = text.partition(MARKS[0])
     file.write_text(f"{before}{MARKS[0]}\n{table(name)}{MARKS[1]}{rest.partition(MARKS[1])[2]}", encoding="utf-8")
 
@@ -64,6 +71,20 @@ def before(folder: Path) -> dict[str, Any] | None:
         return None
     summary, found = (git(folder, "show", f"{BEFORE}:metrics/{name}") for name in ("summary.json", "intervals.csv"))
     return {"test": json.loads(summary)["test"], "intervals": intervals(found)["test"]}
+
+
+def predictions(pictures: Path) -> NDArray[np.uint8]:
+    """The report's pictures of the worst, the middle and the best of the predictions, one below another."""
+    files = sorted(pictures.glob("*.jpg"))
+    return np.concatenate([cv2.imread(str(files[place])) for place in (0, len(files) // 2, -1)])
+
+
+def as_jpeg(picture: NDArray[np.uint8]) -> bytes:
+    """A JPEG of MOST_BYTES at most, of the best quality that fits, shrunk to WIDEST."""
+    scale = min(1.0, WIDEST / picture.shape[1])
+    small = cv2.resize(picture, None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA)
+    tried = (bytes(cv2.imencode(".jpg", small, (cv2.IMWRITE_JPEG_QUALITY, quality))[1]) for quality in range(92, 30, -4))
+    return next(each for each in tried if len(each) <= MOST_BYTES)
 
 
 def git(folder: Path, *arguments: str) -> str:

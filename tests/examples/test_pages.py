@@ -11,7 +11,6 @@ from segpipe.acquire.examples.steps import Example
 from tests.examples import record
 
 EXAMPLES = [steps.read(name) for name in steps.NAMES]
-MOST_BYTES = 150_000
 
 
 @pytest.fixture(params=EXAMPLES, ids=steps.NAMES)
@@ -47,7 +46,7 @@ def test_the_pages_pictures_are_there_and_small(example: Example, page: str) -> 
     pictures = re.findall(r"\]\((\w+\.jpg)\)", page)
     assert pictures
     assert {path.name for path in (record.PAGES / example.name).glob("*.jpg")} == set(pictures)
-    assert all((record.PAGES / example.name / each).stat().st_size <= MOST_BYTES for each in pictures)
+    assert all((record.PAGES / example.name / each).stat().st_size <= record.MOST_BYTES for each in pictures)
 
 
 def test_the_model_is_far_above_colours_alone(example: Example) -> None:

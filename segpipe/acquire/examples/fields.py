@@ -21,7 +21,7 @@ from segpipe.reproducibility.seeds import seed_of
 
 CLASSES = ("water", "forest", "crops", "meadow", "town")
 WATER, FOREST, CROPS, MEADOW, TOWN = range(5)
-BANDS = "blue, green, red, near infrared, short-wave infrared"
+BANDS = "red, green, blue, near infrared, short-wave infrared"
 SCENES, SIZE, SEED = 40, 224, 23
 METRES = 10.0
 """Of a pixel, as of Sentinel-2's finest bands."""
@@ -29,9 +29,9 @@ FIRST, A_ROW = (600_000.0, 5_400_000.0), 8
 """The upper left of the first scene, east and north in metres of UTM zone 32N, and how many scenes lie side by side."""
 
 # Reflectances in the five bands.
-_DEEP, _WEEDY = (0.05, 0.05, 0.035, 0.03, 0.02), (0.045, 0.085, 0.06, 0.16, 0.08)
-_TREES, _GREEN = (0.035, 0.06, 0.045, 0.27, 0.12), (0.045, 0.085, 0.06, 0.31, 0.16)
-_SOIL, _ROOF, _ROAD = (0.08, 0.11, 0.15, 0.21, 0.27), (0.12, 0.13, 0.17, 0.2, 0.22), (0.11, 0.12, 0.13, 0.15, 0.17)
+_DEEP, _WEEDY = (0.035, 0.05, 0.05, 0.03, 0.02), (0.06, 0.085, 0.045, 0.16, 0.08)
+_TREES, _GREEN = (0.045, 0.06, 0.035, 0.27, 0.12), (0.06, 0.085, 0.045, 0.31, 0.16)
+_SOIL, _ROOF, _ROAD = (0.15, 0.11, 0.08, 0.21, 0.27), (0.17, 0.13, 0.12, 0.2, 0.22), (0.13, 0.12, 0.11, 0.15, 0.17)
 
 
 def make(folder: Path, n_scenes: int = SCENES, seed: int = SEED) -> None:
@@ -73,7 +73,7 @@ def _scene(rng: Generator) -> tuple[NDArray[np.uint16], Mask]:
     for _ in range(rng.integers(1, 3)):
         _cover(scene, mask, _shore(rng), _water(rng), WATER)
     _lay(scene, _shadows(rng), scene * rng.uniform(0.15, 0.4))
-    hazy = scene * light(rng, SIZE, SIZE, 0.1)[..., None] + rng.uniform(0, 0.03) * np.array((1, 0.8, 0.6, 0.3, 0.1))
+    hazy = scene * light(rng, SIZE, SIZE, 0.1)[..., None] + rng.uniform(0, 0.03) * np.array((0.6, 0.8, 1, 0.3, 0.1))
     seen = cv2.GaussianBlur(hazy.astype(np.float32), (0, 0), 0.6) + 0.006 * rng.standard_normal(scene.shape)
     return np.clip(seen * 10000 + 0.5, 1, 65535).astype(np.uint16).transpose(2, 0, 1), mask
 
