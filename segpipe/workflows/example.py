@@ -5,6 +5,7 @@ What is done is noted in the project, so that the same command goes on where it 
 
 import json
 import os
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -52,10 +53,10 @@ def run(name: str, folder: Path) -> tuple[str, str]:
 
     Raises PipelineError for another name, a folder that holds anything else, and a command that fails.
     """
-    example = _known(name)
-    if not (folder / STATE).exists():
-        _start(example, folder)
-    with lock.exclusive(folder / STATE.with_suffix(".lock"), f"the example in {folder}"):
+    example, folder = _known(name), folder.absolute()
+    with lock.exclusive(folder.with_name(f".{folder.name}.lock"), f"the example in {folder}"):
+        if not (folder / STATE).exists():
+            _start(example, folder)
         done = _done(example, folder)
         for number, step in enumerate(example.steps):
             print(f"\n# {number + 1} of {len(example.steps)}. {step.say}".rstrip(". ") + ".", flush=True)
@@ -82,7 +83,8 @@ def _start(example: Example, folder: Path) -> None:
     """A project in the folder, whole or not at all."""
     if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
         raise PipelineError(f"{folder}: it holds something else already. Name a new folder: segpipe example {example.name} DIR")
-    making = folder.with_name(f".{folder.name}.{os.getpid()}.making")
+    making = folder.with_name(f".{folder.name}.making")
+    shutil.rmtree(making, ignore_errors=True)  # of one that was killed
     lay_out(making)
     _note(example, making, [])
     os.replace(making, folder)
