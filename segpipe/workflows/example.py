@@ -40,10 +40,11 @@ def make_data(name: str, folder: Path) -> tuple[str, str]:
     Raises PipelineError for another name, and for a folder that holds anything else.
     """
     example = _known(name)
-    mark = folder / MARK
-    if folder.exists() and not mark.exists() and (not folder.is_dir() or any(folder.iterdir())):
+    mark, text = folder / MARK, f"# made by `segpipe example {name}`: nothing of it is for Git\n*\n"
+    is_own = mark.is_file() and mark.read_bytes() == text.encode()
+    if folder.exists() and not is_own and (not folder.is_dir() or any(folder.iterdir())):
         raise PipelineError(f"{folder}: it holds something else already. Name a new folder.")
-    files.write_text(mark, f"# made by `segpipe example {name}`: nothing of it is for Git\n*\n")
+    files.write_text(mark, text)
     example.make_data(folder)
     return str(folder), f"segpipe init {folder}"
 

@@ -130,9 +130,11 @@ def test_data_alone_goes_into_a_folder_of_its_own_or_its_own_again(tmp_path: Pat
         example.make_data("medical", tmp_path / "data")
     assert sorted(path.name for path in (tmp_path / "data").iterdir()) == [".gitignore", "made.txt"]
     (tmp_path / "other").mkdir()
-    (tmp_path / "other/mine.txt").touch()
-    with pytest.raises(PipelineError, match="other: it holds something else already"):
-        example.make_data("medical", tmp_path / "other")
+    (tmp_path / "other/.gitignore").write_text("/mine/\n", encoding="utf-8")
+    for name, where in (("medical", "other"), ("satellite", "data")):
+        with pytest.raises(PipelineError, match=f"{where}: it holds something else already"):
+            example.make_data(name, tmp_path / where)
+    assert (tmp_path / "other/.gitignore").read_text(encoding="utf-8") == "/mine/\n"
 
 
 def test_each_example_is_listed_with_what_it_shows() -> None:
