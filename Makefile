@@ -9,14 +9,12 @@ FEDERATED := .venv-federated
 
 setup: $(READY)
 
-$(READY): requirements.lock pyproject.toml segpipe/own_path.pth
+$(READY): requirements.lock pyproject.toml hatch_build.py segpipe/own_path.pth
 	@$(PYTHON) -c 'import sys; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 13))' || \
 		{ echo 'error: segpipe needs Python 3.11 to 3.13. Name one: make PYTHON=python3.11'; exit 1; }
 	@test -x $(BIN)/python || $(PYTHON) -m venv .venv
 	$(BIN)/python -m pip install --quiet --requirement requirements.lock
 	$(BIN)/python -m pip install --quiet --no-deps --no-build-isolation --editable .
-	@# `dvc queue start` looks for `dvc` on the PATH: what this Python starts finds it, in an active environment or not.
-	@cp segpipe/own_path.pth "$$($(BIN)/python -c 'import sysconfig; print(sysconfig.get_path("purelib"))')"
 	@touch $@
 
 repro: $(READY)

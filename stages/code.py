@@ -9,7 +9,7 @@ def main() -> None:
     from segpipe.reproducibility import code_hash
     from segpipe.storage import files
 
-    files.write_json(paths.CODE, code_hash.code_hashes(code_hash.ROOT))
+    files.write_json(paths.CODE, code_hash.code_hashes(code_hash.ROOTS))
     command.done(paths.CODE.as_posix(), "dvc repro")
 
 

@@ -1,31 +1,45 @@
-"""`segpipe COMMAND`: what a person types beside `dvc`. A line a command; what a command needs it imports when it runs."""
+"""`segpipe COMMAND`: what a person types beside `dvc`. What a command needs it imports when it runs."""
 
-from segpipe.cli import adopt, compare, convert, curve, info, init, models, predict, profile, prune, replay, ui, unpack, verify
-from segpipe.cli.example import example
+from collections.abc import Callable
+
+from segpipe.cli import (
+    adopt,
+    compare,
+    convert,
+    curve,
+    example,
+    info,
+    init,
+    models,
+    new,
+    predict,
+    profile,
+    prune,
+    replay,
+    ui,
+    unpack,
+    verify,
+)
 from segpipe.cli.federation import app as federation
 from segpipe.cli.study import app as study
 from segpipe.cli.track import app as track
 from segpipe.console import command
 
+COMMANDS: dict[str, tuple[Callable[..., None], ...]] = {
+    "Begin": (new.new, example.example, init.init, convert.convert, unpack.unpack),
+    "Train": (models.models, profile.profile, curve.curve, replay.replay),
+    "Use a model": (predict.predict, prune.prune, info.info),
+    "Compare": (compare.compare, ui.ui),
+    "Exactly again": (verify.verify, adopt.adopt),
+}
+GROUPS = {"study": (study, "Compare"), "track": (track, "Compare"), "federation": (federation, "Train")}
+
 app = command.new_app()
-app.command("init")(init.init)
-app.command("example")(example)
-app.command("convert")(convert.convert)
-app.command("unpack")(unpack.unpack)
-app.command("predict")(predict.predict)
-app.command("prune")(prune.prune)
-app.command("info")(info.info)
-app.command("models")(models.models)
-app.command("profile")(profile.profile)
-app.command("curve")(curve.curve)
-app.command("compare")(compare.compare)
-app.command("replay")(replay.replay)
-app.command("verify")(verify.verify)
-app.command("adopt")(adopt.adopt)
-app.command("ui")(ui.ui)
-app.add_typer(federation, name="federation")
-app.add_typer(study, name="study")
-app.add_typer(track, name="track")
+for panel, commands in COMMANDS.items():
+    for each in commands:
+        app.command(rich_help_panel=panel)(each)
+for name, (group, panel) in GROUPS.items():
+    app.add_typer(group, name=name, rich_help_panel=panel)
 
 
 @app.callback()

@@ -102,7 +102,7 @@ def _changed_code(lock: dict[str, Any]) -> list[str]:
 
 @cache
 def _code_now() -> dict[str, str]:
-    hashes = code_hash.code_hashes(code_hash.ROOT)
+    hashes = code_hash.code_hashes(code_hash.ROOTS)
     return {f"{room}.{name}": value for room, names in hashes.items() for name, value in names.items()}
 
 

@@ -7,16 +7,19 @@ import ast
 import hashlib
 import io
 import tokenize
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from functools import cache
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import get_args
 
 from segpipe.params.schema import LossParams, ModelParams
 
-ROOT = Path(__file__).parents[2]
-"""The folder that holds the packages whose code this is: the checkout, also that of a queued experiment."""
+Roots = Mapping[str, Path]
+"""The folder that holds each package of PACKAGES."""
 PACKAGES = ("segpipe", "stages")
+ROOTS: Roots = {"segpipe": Path(__file__).parents[2], "stages": Path()}
+"""Where the code lies that runs here: segpipe in the checkout, also that of a queued experiment, or where it is installed. The
+stages are the project's own, and commands and stages run in its root."""
 STAGES = ("download", "convert", "split", "sanity", "train", "evaluate", "ensemble", "export", "report")
 VARIANTS: dict[str, tuple[str, ...]] = {
     "models": get_args(ModelParams.model_fields["name"].annotation),
@@ -55,25 +58,25 @@ DECIDES_NO_BYTE = {
 # the schema alone, to check values with: its strides pad nothing, each network brings its own.
 
 
-def code_hashes(root: Path) -> dict[str, dict[str, str]]:
-    """The hash of each stage, and of each variant of VARIANTS, by room and name; `root` holds the packages."""
+def code_hashes(roots: Roots) -> dict[str, dict[str, str]]:
+    """The hash of each stage, and of each variant of VARIANTS, by room and name."""
     rooms = {"stages": ("stages", STAGES)} | {room: (f"segpipe.{room}", names) for room, names in VARIANTS.items()}
-    return {room: {name: code_hash(root, [f"{package}.{name}"]) for name in names} for room, (package, names) in rooms.items()}
+    return {room: {name: code_hash(roots, [f"{package}.{name}"]) for name in names} for room, (package, names) in rooms.items()}
 
 
-def code_hash(root: Path, modules: Iterable[str]) -> str:
+def code_hash(roots: Roots, modules: Iterable[str]) -> str:
     """One hash of what the modules and all that they import say, templates too: 16 hexadecimal digits."""
     digest = hashlib.sha256()
-    files = closure(root, modules)
-    texts = {file: (root / file).read_text(encoding="utf-8") for file in files + templates(root, files)}
+    files = closure(roots, modules)
+    texts = {file: _place(roots, file).read_text(encoding="utf-8") for file in files + templates(roots, files)}
     for file, text in texts.items():
         # A template is written out with its comments.
         digest.update(f"{file}\n{without_comments(text) if file in files else text}\n".encode())
     return digest.hexdigest()[:16]
 
 
-def closure(root: Path, modules: Iterable[str]) -> list[str]:
-    """The files, sorted POSIX paths from the root, of the modules and all that they import at any depth.
+def closure(roots: Roots, modules: Iterable[str]) -> list[str]:
+    """The files, sorted POSIX paths from their roots, of the modules and all that they import at any depth.
 
     Imports inside functions count; empty files, type-checking imports and DECIDES_NO_BYTE do not.
     """
@@ -83,24 +86,28 @@ def closure(root: Path, modules: Iterable[str]) -> list[str]:
         name = waiting.pop()
         if name not in seen and name not in DECIDES_NO_BYTE:
             seen.add(name)
-            waiting += imported_by(root, name)
-    files = (file for name in seen if (file := file_of(root, name)) and file.stat().st_size)
-    return sorted(file.relative_to(root).as_posix() for file in files)
+            waiting += imported_by(roots, name)
+    return sorted(file for name in seen if (file := file_of(roots, name)) and _place(roots, file).stat().st_size)
 
 
-def templates(root: Path, files: Iterable[str]) -> list[str]:
-    """The files of TEMPLATES beside modules, sorted POSIX paths from the root."""
-    folders = {(root / file).parent for file in files}
-    found = {path for folder in folders for pattern in TEMPLATES for path in folder.glob(pattern)}
-    return sorted(path.relative_to(root).as_posix() for path in found)
+def templates(roots: Roots, files: Iterable[str]) -> list[str]:
+    """The files of TEMPLATES beside modules, sorted POSIX paths from their roots."""
+    folders = {PurePosixPath(file).parent for file in files}
+    found = {
+        (folder / path.parent.name / path.name).as_posix()
+        for folder in folders
+        for pattern in TEMPLATES
+        for path in _place(roots, folder.as_posix()).glob(pattern)
+    }
+    return sorted(found)
 
 
-def imported_by(root: Path, module: str) -> list[str]:
+def imported_by(roots: Roots, module: str) -> list[str]:
     """The modules of ours that a module's own text imports, read from the source and not run."""
-    file = file_of(root, module)
+    file = file_of(roots, module)
     assert file, module
-    names = _imports(file.read_text(encoding="utf-8"))
-    return [name for name in names if name.split(".")[0] in PACKAGES and file_of(root, name)]
+    names = _imports(_place(roots, file).read_text(encoding="utf-8"))
+    return [name for name in names if file_of(roots, name)]
 
 
 @cache
@@ -116,10 +123,17 @@ def _imports(source: str) -> tuple[str, ...]:
     return tuple(dict.fromkeys(names))
 
 
-def file_of(root: Path, module: str) -> Path | None:
-    """The file that holds a module, or None where the name is no module of ours."""
-    path = root.joinpath(*module.split("."))
-    return next((file for file in (path.with_suffix(".py"), path / "__init__.py") if file.is_file()), None)
+def file_of(roots: Roots, module: str) -> str | None:
+    """The file that holds a module, a POSIX path from its root, or None where the name is no module of ours."""
+    if module.split(".", maxsplit=1)[0] not in roots:
+        return None
+    path = module.replace(".", "/")
+    return next((file for file in (f"{path}.py", f"{path}/__init__.py") if _place(roots, file).is_file()), None)
+
+
+def _place(roots: Roots, path: str) -> Path:
+    """Where a file or folder of a package lies; its path begins with the package."""
+    return roots[path.split("/", maxsplit=1)[0].removesuffix(".py")] / path
 
 
 @cache

@@ -276,12 +276,19 @@ def study_files(experiment: str, study: str, files: Sequence[Path]) -> None:
 
 
 def _study_run(client: Any, experiment_id: str, study: str) -> str:
-    """The run of a study, made where there is none. It is of no training: it ends as it begins."""
-    for run in client.search_runs([experiment_id], f"tags.`{STUDY}` = '{study}'", max_results=1):
+    """The run of a study, made where there is none. It is of no training: it ends as it begins.
+
+    Of two that were made at once both makers take the older.
+    """
+    query, order = f"tags.`{STUDY}` = '{study}'", ["attributes.start_time ASC", "attributes.run_id ASC"]
+    for run in client.search_runs([experiment_id], query, max_results=1, order_by=order):
         return str(run.info.run_id)
     made = str(client.create_run(experiment_id, run_name=f"study {study}", tags={STUDY: study}).info.run_id)
     client.set_terminated(made)
-    return made
+    (first,) = client.search_runs([experiment_id], query, max_results=1, order_by=order)
+    if first.info.run_id != made:
+        client.delete_run(made)
+    return str(first.info.run_id)
 
 
 def mean_total(experiment: str, fingerprints: Sequence[str], metric: str) -> float | None:
@@ -339,7 +346,14 @@ def _connect(experiment: str) -> tuple[Any, str]:
 def _experiment(client: Any, name: str, artifacts: str | None) -> str:
     known = client.get_experiment_by_name(name)
     if known is None:
-        return str(client.create_experiment(name, artifact_location=artifacts, tags=KIND))
+        try:
+            return str(client.create_experiment(name, artifact_location=artifacts, tags=KIND))
+        except (
+            Exception
+        ):  # MLflow raises whatever its store does. Another project may have made it since; else this is the answer.
+            known = client.get_experiment_by_name(name)
+            if known is None:
+                raise
     for key, value in KIND.items():
         if key not in known.tags:
             client.set_experiment_tag(known.experiment_id, key, value)

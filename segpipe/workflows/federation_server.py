@@ -55,7 +55,7 @@ def serve(whole: Params, sites: Sequence[str], address: str, certificates_in: Pa
     recorded = {
         "params": params.model_dump(exclude=NEVER_A_RESULT, mode="json"),
         "versions": installed,
-        "code": code_hash.code_hash(code_hash.ROOT, [CODE]),
+        "code": code_hash.code_hash(code_hash.ROOTS, [CODE]),
         "python": ".".join(platform.python_version_tuple()[:2]),
         "device": "those of the sites",
         "fold": fold,

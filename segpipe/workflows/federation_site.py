@@ -89,7 +89,7 @@ def describe(data: TrainingData, installed: dict[str, str]) -> Described:
         channel_sums=channel_sums(rows, info),
         class_counts=class_weights.class_counts(rows, info),
         versions=installed,
-        code=code_hash.code_hash(code_hash.ROOT, [CODE]),
+        code=code_hash.code_hash(code_hash.ROOTS, [CODE]),
     )
 
 

@@ -39,7 +39,7 @@ def model_card(
         "class_weights": list(class_weights),
         "data": data.data_hash,
         "folds": data.folds_hash,
-        "code": code_hash.code_hash(code_hash.ROOT, modules),
+        "code": code_hash.code_hash(code_hash.ROOTS, modules),
         "versions": installed,
         "python": ".".join(platform.python_version_tuple()[:2]),
         "device": device.type,

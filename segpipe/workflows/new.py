@@ -1,17 +1,47 @@
-"""Lays out a project in a new folder."""
+"""Lays out a new project: the pipeline, its parameters, stages and versions, as a repository of Git and DVC."""
 
+import os
+import shutil
 import subprocess
+import tempfile
 from pathlib import Path
 
 from segpipe.errors import PipelineError
+from segpipe.layout import project
 
-ROOT = Path(__file__).parents[2]
+AUTHOR = ("-c", "user.name=segpipe", "-c", "user.email=segpipe@localhost", "-c", "commit.gpgsign=false")
+"""Of the first commit, which is segpipe's work: nobody needs an identity of their own to begin."""
 
 
 def lay_out(folder: Path) -> None:
-    """A project in `folder`: for now a clone of the checkout that this file lies in. Raises PipelineError with Git's words."""
-    done = subprocess.run(
-        ["git", "clone", "--quiet", "--no-hardlinks", str(ROOT), str(folder)], capture_output=True, text=True, check=False
-    )
+    """Makes `folder` a project with one commit, ready for `dvc repro`.
+
+    It is there as a whole or not at all. Raises PipelineError where the folder holds something, or where Git is missing.
+    """
+    if folder.exists() and not (folder.is_dir() and not any(folder.iterdir())):
+        raise PipelineError(f"{folder}: is there and not empty. Name a folder that is new: segpipe new {folder}-2")
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(prefix=".segpipe-new-", dir=folder.parent) as scratch:
+        made = Path(scratch) / "project"
+        for name, content in project.files().items():
+            path = made / name
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_bytes(content)
+        (made / "run").chmod(0o755)
+        _git(made, "init", "--quiet", "--initial-branch=main")
+        _git(made, "add", "--all")
+        _git(made, *AUTHOR, "commit", "--quiet", "--no-verify", "--message", "A new project of segpipe")
+        if folder.exists():
+            folder.rmdir()
+        shutil.move(made, folder)
+
+
+def _git(folder: Path, *arguments: str) -> None:
+    # A hook of Git that runs this would have it work on the repository of the hook.
+    environment = {name: value for name, value in os.environ.items() if not name.startswith("GIT_")}
+    try:
+        done = subprocess.run(["git", *arguments], cwd=folder, capture_output=True, text=True, check=False, env=environment)
+    except FileNotFoundError:
+        raise PipelineError("git: no such program. A project is kept in Git, as DVC wants it: install git.") from None
     if done.returncode:
-        raise PipelineError(f"{folder}: {done.stderr.strip()}")
+        raise PipelineError(f"git {' '.join(arguments)}: {(done.stderr or done.stdout).strip()}")

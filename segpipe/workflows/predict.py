@@ -160,7 +160,7 @@ def _require_attention(segmenter: Segmenter, card: Card) -> None:
 
 def _decides(files: Sequence[Path], model: Predictor) -> str:
     """All that decides a result beside the image: models, their order, the kind of device, and what the code says."""
-    code = code_hash.code_hash(code_hash.ROOT, [__name__])
+    code = code_hash.code_hash(code_hash.ROOTS, [__name__])
     return " ".join([*map(sha256_of, files), model.device.type, code])
 
 

@@ -20,7 +20,7 @@ from segpipe.reproducibility.code_hash import file_of
 from tests.annotations.data_params import COMMON
 from tests.corpus.case import Case, parameters
 from tests.corpus.test_commands import CASES, names
-from tests.structure.imports import ROOT, modules
+from tests.structure.imports import ROOT, ROOTS, modules
 
 ROUNDS = 4
 COMMANDS = typer.main.get_command(app).commands  # type: ignore[attr-defined]
@@ -91,9 +91,9 @@ def sentences() -> tuple[tuple[str, str], ...]:
 
 def strings() -> Iterator[tuple[str, str]]:
     for module in modules():
-        file = file_of(ROOT, module)
+        file = file_of(ROOTS, module)
         assert file
-        tree = ast.parse(file.read_text(encoding="utf-8"))
+        tree = ast.parse((ROOT / file).read_text(encoding="utf-8"))
         inside = {id(part) for node in ast.walk(tree) if isinstance(node, ast.JoinedStr) for part in ast.walk(node)} - {
             id(node) for node in ast.walk(tree) if isinstance(node, ast.JoinedStr)
         }

@@ -18,7 +18,7 @@ from segpipe.reproducibility.code_hash import (
     templates,
     without_comments,
 )
-from tests.structure.imports import ROOT, modules
+from tests.structure.imports import ROOT, ROOTS, modules
 
 Hashes = dict[str, dict[str, str]]
 
@@ -29,6 +29,10 @@ def copy(tmp_path: Path) -> Path:
     for package in PACKAGES:
         shutil.copytree(ROOT / package, tmp_path / package, ignore=shutil.ignore_patterns("__pycache__"))
     return tmp_path
+
+
+def roots(folder: Path) -> dict[str, Path]:
+    return dict.fromkeys(PACKAGES, folder)
 
 
 def edit(folder: Path, file: str, old: str, new: str) -> None:
@@ -43,13 +47,14 @@ def changed(before: Hashes, after: Hashes) -> set[str]:
 
 
 def test_comments_docstrings_and_blank_lines_change_nothing(copy: Path) -> None:
-    before = code_hashes(copy)
+    before = code_hashes(roots(copy))
     for name in modules():
-        path = file_of(copy, name)
-        assert path
+        file = file_of(roots(copy), name)
+        assert file
+        path = copy / file
         text = path.read_text(encoding="utf-8").replace('"""', '"""Ümlaut: ', 1)
         path.write_text(f"{text}\n\n# the end\n", encoding="utf-8")
-    assert code_hashes(copy) == before
+    assert code_hashes(roots(copy)) == before
 
 
 @pytest.mark.parametrize(
@@ -84,24 +89,35 @@ def test_comments_docstrings_and_blank_lines_change_nothing(copy: Path) -> None:
     ],
 )
 def test_an_edit_concerns_those_who_run_it(copy: Path, file: str, old: str, new: str, concerned: set[str]) -> None:
-    before = code_hashes(copy)
+    before = code_hashes(roots(copy))
     edit(copy, file, old, new)
-    assert changed(before, code_hashes(copy)) == concerned
+    assert changed(before, code_hashes(roots(copy))) == concerned
+
+
+def test_where_the_packages_lie_changes_nothing(copy: Path) -> None:
+    before = code_hashes(roots(copy))
+    (copy / "elsewhere").mkdir()
+    (copy / "stages").rename(copy / "elsewhere/stages")
+    (copy / "stages").mkdir()  # another package's, as an environment may hold it
+    apart = {"segpipe": copy, "stages": copy / "elsewhere"}
+    assert code_hashes(apart) == before
+    edit(copy / "elsewhere", "stages/split.py", "main", "start")
+    assert changed(before, code_hashes(apart)) == {"stages.split"}
 
 
 def test_a_new_file_beside_the_old_concerns_nobody(copy: Path) -> None:
-    before = code_hashes(copy)
+    before = code_hashes(roots(copy))
     (copy / "segpipe" / "losses" / "another.py").write_text("from segpipe.losses.dice import dice\n", encoding="utf-8")
-    assert code_hashes(copy) == before
+    assert code_hashes(roots(copy)) == before
 
 
 def test_a_new_template_concerns_the_report_and_an_editors_backup_nobody(copy: Path) -> None:
-    before = code_hashes(copy)
+    before = code_hashes(roots(copy))
     folder = copy / "segpipe/report/templates"
     (folder / "page.html~").write_text("an earlier one", encoding="utf-8")
-    assert code_hashes(copy) == before
+    assert code_hashes(roots(copy)) == before
     (folder / "another.html").write_text("", encoding="utf-8")
-    assert changed(before, code_hashes(copy)) == {"stages.report"}
+    assert changed(before, code_hashes(roots(copy))) == {"stages.report"}
 
 
 def test_every_file_that_we_ship_and_is_no_python_is_hashed_or_known_to_decide_nothing() -> None:
@@ -111,7 +127,7 @@ def test_every_file_that_we_ship_and_is_no_python_is_hashed_or_known_to_decide_n
     others = {path.relative_to(ROOT).as_posix() for path in kept if path.suffix != ".py" or path.parent.name == "templates"}
     # Which folder is put on the path of programs that a stage starts; and what `segpipe example` types, which no stage reads.
     nothing = {"segpipe/own_path.pth", *(f"segpipe/acquire/examples/{name}.yaml" for name in EXAMPLES)}
-    assert others - nothing == set(templates(ROOT, [f"{name.replace('.', '/')}.py" for name in modules()]))
+    assert others - nothing == set(templates(ROOTS, [file for name in modules() if (file := file_of(ROOTS, name))]))
 
 
 @pytest.mark.parametrize("room", VARIANTS)
@@ -126,7 +142,7 @@ def test_what_is_left_out_is_there_and_hands_nothing_on_that_counts() -> None:
     told = ("track_training", "watch_training", "out_of_memory", "keep_failed_step")
     # A notebook's way in leads to all of prediction, and no stage goes by it.
     others = set(DECIDES_NO_BYTE) - {f"segpipe.workflows.{name}" for name in told} - {"segpipe"}
-    behind = {name for module in others for name in imported_by(ROOT, module)}
+    behind = {name for module in others for name in imported_by(ROOTS, module)}
     # MLflow's sample pictures are written, and params.yaml is read, the way all files are; the schema checks values by what
     # the records say.
     shared = {"segpipe.storage.files", "segpipe.storage.text_file", "segpipe.params.architectures"}

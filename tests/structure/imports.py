@@ -5,6 +5,7 @@ from pathlib import Path
 from segpipe.reproducibility.code_hash import PACKAGES
 
 ROOT = Path(__file__).parents[2]
+ROOTS = dict.fromkeys(PACKAGES, ROOT)
 
 
 def modules() -> list[str]:

@@ -11,6 +11,8 @@ CONTRACTS = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
 DESIGN = (ROOT / "docs/explanation/design.md").read_text(encoding="utf-8")
 MOST_FLAT = 8
 LONGEST_SHELL = 40
+SHELLS = ("stages.", "segpipe.cli.")
+LIST_OF_COMMANDS = "segpipe.cli.main"
 EXAMPLES = {"segpipe/models/NAME.py", "segpipe/losses/NAME.py", "tests/models/test_NAME.py"}
 """Names that stand for others."""
 
@@ -48,8 +50,9 @@ def test_few_modules_lie_flat() -> None:
     assert len(flat) <= MOST_FLAT, flat
 
 
-@pytest.mark.parametrize("module", [module for module in modules() if module.startswith(("stages.", "segpipe.cli."))])
+@pytest.mark.parametrize("module", [module for module in modules() if module.startswith(SHELLS) and module != LIST_OF_COMMANDS])
 def test_a_stage_or_command_is_a_shell(module: str) -> None:
+    """But for the list of all commands, which grows with them."""
     file = ROOT / f"{module.replace('.', '/')}.py"
     assert len(file.read_text(encoding="utf-8").splitlines()) <= LONGEST_SHELL
 

@@ -3,6 +3,7 @@
 import os
 import subprocess
 import sys
+import sysconfig
 from pathlib import Path
 
 import pytest
@@ -27,8 +28,11 @@ def test_what_the_environment_starts_finds_its_dvc(in_environment: str, path: st
     assert ran.stdout.strip() == (f"{own}{os.pathsep}{path}" if added else path)
 
 
-def test_set_up_copies_it() -> None:
-    assert "cp segpipe/own_path.pth" in (ROOT / "Makefile").read_text(encoding="utf-8")
+def test_set_up_brings_it_and_nothing_else_that_lies_here_already() -> None:
+    """An editable install of a wheel's copies would leave what `segpipe new` lays out as it was at the time."""
+    place = Path(sysconfig.get_path("purelib"))
+    assert (place / "segpipe_own_path.pth").read_bytes() == PATH_FILE.read_bytes()
+    assert not (place / "segpipe").exists()
 
 
 @pytest.mark.parametrize(("content", "stays"), [("", False), ("{}", True)])

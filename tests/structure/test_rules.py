@@ -7,7 +7,7 @@ import sys
 import pytest
 
 from segpipe.reproducibility.code_hash import file_of
-from tests.structure.imports import ROOT, modules
+from tests.structure.imports import ROOT, ROOTS, modules
 
 ONE_DOOR = {
     "albumentations": {"segpipe.dataset.transforms"},
@@ -35,9 +35,9 @@ def test_init_files_are_empty_but_for_the_way_in_from_python(folder: str) -> Non
 
 @pytest.mark.parametrize("module", modules())
 def test_each_file_says_its_idea_in_the_first_line(module: str) -> None:
-    file = file_of(ROOT, module)
+    file = file_of(ROOTS, module)
     assert file
-    lines = (ast.get_docstring(ast.parse(file.read_text(encoding="utf-8"))) or "").splitlines()
+    lines = (ast.get_docstring(ast.parse((ROOT / file).read_text(encoding="utf-8"))) or "").splitlines()
     assert lines and lines[0].endswith((".", ";")), f"{module} opens without a sentence"
 
 
@@ -82,9 +82,9 @@ def test_torch_files_are_read_as_weights_only() -> None:
 
 
 def _tree(module: str) -> ast.Module:
-    file = file_of(ROOT, module)
+    file = file_of(ROOTS, module)
     assert file
-    return ast.parse(file.read_text(encoding="utf-8"))
+    return ast.parse((ROOT / file).read_text(encoding="utf-8"))
 
 
 def _taken_from(module: str, other: str) -> set[str]:

@@ -148,3 +148,29 @@ def test_what_trainings_took_is_added_up(store: MlflowClient) -> None:
     assert mlflow_runs.mean_total("test", ["a"], "train_s") == 3.0
     assert mlflow_runs.mean_total("test", ["a", "c"], "train_s") is None
     assert mlflow_runs.mean_total("test", ["a"], "data_wait") is None
+
+
+def test_what_another_has_made_in_the_meantime_is_taken(store: MlflowClient, monkeypatch: pytest.MonkeyPatch) -> None:
+    """As two projects on one server meet: both find no experiment, and no run of the study."""
+    mlflow_runs.start("test", "a", {mlflow_runs.FINGERPRINT: "a"}, study="dice").end()
+    experiment = store.get_experiment_by_name("test").experiment_id
+    (parent,) = store.search_runs([experiment], "tags.`segpipe.study` = 'dice'")
+    looked = {"get_experiment_by_name": 0, "search_runs": 0}
+
+    def blind_at_first(name: str, nothing: Any, when: str) -> None:
+        answer = getattr(MlflowClient, name)
+
+        def look(self: MlflowClient, *arguments: Any, **options: Any) -> Any:
+            asked = when in str(arguments)
+            looked[name] += asked
+            return nothing if asked and looked[name] == 1 else answer(self, *arguments, **options)
+
+        monkeypatch.setattr(MlflowClient, name, look)
+
+    blind_at_first("get_experiment_by_name", None, "test")
+    blind_at_first("search_runs", [], "dice")
+    mlflow_runs.start("test", "b", {mlflow_runs.FINGERPRINT: "b"}, study="dice").end()
+    runs = {run.info.run_name: run for run in store.search_runs([experiment])}
+    assert set(runs) == {"a", "b", "study dice"}
+    assert runs["b"].data.tags["mlflow.parentRunId"] == parent.info.run_id
+    assert looked == {"get_experiment_by_name": 2, "search_runs": 2}

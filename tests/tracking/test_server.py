@@ -41,7 +41,7 @@ def server(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Start]:
             start_new_session=True,
         )
         started.append(process)
-        for _ in range(600):
+        for _ in range(1800):
             try:
                 with urlopen(f"{uri}/health", timeout=1):
                     return process
@@ -86,3 +86,34 @@ def test_a_server_that_comes_back_has_the_whole_run(
     assert [(point.step, point.value) for point in points] == [(0, 1.0), (1, 0.5), (2, 1.0 / 3), (3, 0.25)]
     assert [each.path for each in client.list_artifacts(run.info.run_id, "predictions")] == ["predictions/a.png"]
     assert run.info.status == "FINISHED"
+
+
+LOGS = """
+import sys
+from segpipe.tracking import mlflow_runs
+tracker = mlflow_runs.start("test", sys.argv[1], {mlflow_runs.FINGERPRINT: sys.argv[1]}, study="dice")
+tracker.params({"loss": {"dice_weight": 0.5}})
+for epoch in range(20):
+    tracker.metrics({"train_loss": float(epoch)}, epoch)
+    tracker.content(f"{epoch}.png", sys.argv[1].encode(), "predictions")
+tracker.end()
+"""
+
+
+@pytest.mark.slow
+def test_two_projects_at_once_make_one_experiment_and_keep_their_runs_apart(server: Start) -> None:
+    """Neither the experiment nor the study's own run is there when both ask for it."""
+    server()
+    both = [subprocess.Popen([sys.executable, "-c", LOGS, name], stderr=subprocess.PIPE, text=True) for name in ("a", "b")]
+    assert [process.communicate()[1] for process in both] == ["", ""]
+    client = MlflowClient()
+    (experiment,) = [each for each in client.search_experiments() if each.name == "test"]
+    runs = {run.info.run_name: run for run in client.search_runs([experiment.experiment_id])}
+    assert {"a", "b"} <= set(runs)
+    for name in ("a", "b"):
+        run_id = runs[name].info.run_id
+        assert [point.value for point in client.get_metric_history(run_id, "train_loss")] == [float(epoch) for epoch in range(20)]
+        assert len(client.list_artifacts(run_id, "predictions")) == 20
+        assert runs[name].info.status == "FINISHED" and runs[name].data.tags[mlflow_runs.FINGERPRINT] == name
+    parents = {run.data.tags.get("mlflow.parentRunId") for name, run in runs.items() if name in ("a", "b")}
+    assert parents == {runs["study dice"].info.run_id} and len(runs) == 3

@@ -22,7 +22,7 @@ from segpipe.acquire.sample.textures import Field, Surface
 from segpipe.reproducibility.seeds import seed_of
 
 CLASSES = ("background", "oak", "maple", "ginkgo")
-TRAIN, TEST, NEW, SIZE, SEED = 24, 40, 64, 128, 31
+TRAIN, TEST, NEW, SIZE, SEED = 60, 40, 60, 128, 31
 """Photos that are annotated, to train on and to test; those that are not; and their side in pixels."""
 GOOD = 0.9
 """The IoU with the truth from which a person leaves a polygon as it is."""
@@ -108,7 +108,7 @@ def _rng(seed: int, number: int) -> Generator:
 
 def _things(rng: Generator) -> list[Thing]:
     """What lies in a photo, from below: stones and plain leaves, then one to three leaves that count, then maybe a stone."""
-    things = [_lay(rng, *_CLUTTER[rng.integers(2)], "") for _ in range(rng.integers(4, 8))]
+    things = [_lay(rng, *_CLUTTER[rng.integers(2)], "") for _ in range(rng.integers(3, 7))]
     for _ in range(rng.integers(1, 4)):
         label = CLASSES[rng.integers(1, len(CLASSES))]
         _add(rng, things, *_LEAVES[label], label)
@@ -245,8 +245,8 @@ def _veined(rng: Generator, colours: Field, u: Field, v: Field) -> Surface:
 
 
 _LEAVES = {
-    "oak": (_oak, skins.leaf, (0.2, 0.29)),
-    "maple": (_maple, _veined, (0.2, 0.28)),
-    "ginkgo": (_ginkgo, _veined, (0.2, 0.28)),
+    "oak": (_oak, skins.leaf, (0.25, 0.34)),
+    "maple": (_maple, _veined, (0.24, 0.33)),
+    "ginkgo": (_ginkgo, _veined, (0.24, 0.33)),
 }
 _CLUTTER = ((shapes.leaf, skins.leaf, (0.14, 0.24)), (shapes.pebble, skins.stone, (0.07, 0.16)))

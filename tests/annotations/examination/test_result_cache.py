@@ -128,7 +128,8 @@ def test_all_code_that_reads_counts() -> None:
     """Else an edit of it would be answered with what the old code saw."""
     root = result_cache.PACKAGE.parent
     reading = {
-        root / file for file in closure(root, ["segpipe.annotations.formats.table", "segpipe.annotations.examination.examine"])
+        root / file
+        for file in closure({"segpipe": root}, ["segpipe.annotations.formats.table", "segpipe.annotations.examination.examine"])
     }
     assert reading
     assert {file.relative_to(root).as_posix() for file in reading - {*result_cache.code_files()}} <= {
