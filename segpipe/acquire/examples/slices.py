@@ -62,16 +62,20 @@ class Patient:
 
 
 def make(folder: Path, n_patients: int = PATIENTS, n_slices: int = SLICES, seed: int = SEED) -> None:
-    """Writes images/patient##_slice#.png (16 bits, SIZE x SIZE), masks/ of the same names (class ids) and classes.txt."""
+    """Writes images/slice###.png (16 bits, SIZE x SIZE), masks/ of the same names (class ids), classes.txt, and groups.csv, which
+    says whose each slice is.
+    """
     for kind in ("images", "masks"):
         (folder / kind).mkdir(parents=True, exist_ok=True)
     (folder / "classes.txt").write_text("".join(f"{name}\n" for name in CLASSES), encoding="utf-8", newline="\n")
+    rows = [f"slice{each:03d},patient{each // n_slices:02d}\n" for each in range(n_patients * n_slices)]
+    (folder / "groups.csv").write_text("".join(["image,group\n", *rows]), encoding="utf-8", newline="\n")
     for number in range(n_patients):
         patient = _patient(np.random.default_rng(seed_of(seed, "slices", number)))
         for place in range(n_slices):
             rng = np.random.default_rng(seed_of(seed, "slices", number, place))
             image, mask = _slice(rng, patient, _height(patient, place, n_slices))
-            name = f"patient{number:02d}_slice{place}.png"
+            name = f"slice{number * n_slices + place:03d}.png"
             (folder / "images" / name).write_bytes(bytes(cv2.imencode(".png", image)[1]))
             (folder / "masks" / name).write_bytes(encode_gray(mask))
 

@@ -1,5 +1,7 @@
-"""The made slices: 16 bits, groups by name, each class in any fold, and not to be solved by brightness."""
+"""The made slices: 16 bits, a table of groups, each class in any fold, and not to be solved by brightness."""
 
+import csv
+from collections import Counter
 from pathlib import Path
 
 import cv2
@@ -8,17 +10,23 @@ import pytest
 from numpy.typing import NDArray
 
 from segpipe.acquire.examples import slices
-from segpipe.annotations.name_groups import suggest_pattern
+from segpipe.annotations.groups import table_in
 from tests.acquire.examples.contents import contents, joined, table_dice
 
 Pair = tuple[NDArray[np.uint16], NDArray[np.uint8]]
 
 
 @pytest.fixture(scope="module")
-def pairs(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Pair]:
-    """Image and mask of every slice of the example, by name."""
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """What the example has."""
     folder = tmp_path_factory.mktemp("slices")
     slices.make(folder)
+    return folder
+
+
+@pytest.fixture(scope="module")
+def pairs(folder: Path) -> dict[str, Pair]:
+    """Image and mask of every slice of the example, by name."""
     names = [path.name for path in sorted((folder / "images").iterdir())]
     assert names == [path.name for path in sorted((folder / "masks").iterdir())]
     return {name: tuple(cv2.imread(str(folder / kind / name), -1) for kind in ("images", "masks")) for name in names}
@@ -29,14 +37,14 @@ def test_the_same_seed_gives_the_same_bytes_and_another_seed_others(tmp_path: Pa
         slices.make(tmp_path / name, 2, 2, seed)
     one, again, other = (contents(tmp_path / name) for name in ("one", "again", "other"))
     assert one == again and one.keys() == other.keys()
-    assert {name for name in one if one[name] == other[name]} == {"classes.txt"}
+    assert {name for name in one if one[name] == other[name]} == {"classes.txt", "groups.csv"}
 
 
 def test_a_slice_does_not_depend_on_how_many_patients_there_are(tmp_path: Path) -> None:
     slices.make(tmp_path / "one", 1, 2)
     slices.make(tmp_path / "more", 2, 2)
-    more = contents(tmp_path / "more")
-    assert all(more[name] == content for name, content in contents(tmp_path / "one").items())
+    one, more = contents(tmp_path / "one"), contents(tmp_path / "more")
+    assert {name for name in one if more[name] != one[name]} == {"groups.csv"}
 
 
 def test_images_are_gray_in_sixteen_bits_and_masks_hold_ids(pairs: dict[str, Pair]) -> None:
@@ -47,16 +55,19 @@ def test_images_are_gray_in_sixteen_bits_and_masks_hold_ids(pairs: dict[str, Pai
         assert image.max() > 4096 and mask.max() < len(slices.CLASSES)
 
 
-def test_the_names_show_the_patients(pairs: dict[str, Pair]) -> None:
-    pattern = suggest_pattern([name.removesuffix(".png") for name in pairs])
-    assert pattern and "patient" in pattern
+def test_the_table_says_whose_each_slice_is(folder: Path, pairs: dict[str, Pair]) -> None:
+    assert table_in(folder) == "groups.csv"
+    with (folder / "groups.csv").open(encoding="utf-8") as stream:
+        groups = {row["image"]: row["group"] for row in csv.DictReader(stream)}
+    assert [f"{name}.png" for name in groups] == list(pairs)
+    assert set(Counter(groups.values()).values()) == {slices.SLICES}
 
 
 def test_any_four_patients_hold_every_class(pairs: dict[str, Pair]) -> None:
     """So does each part, of four patients or more: all but three at most have each class themselves."""
+    masks = np.stack([mask for _, mask in pairs.values()]).reshape(slices.PATIENTS, -1)
     for each in range(len(slices.CLASSES)):
-        holding = {name.split("_")[0] for name, (_, mask) in pairs.items() if (mask == each).any()}
-        assert len(holding) >= slices.PATIENTS - 3
+        assert (masks == each).any(axis=1).sum() >= slices.PATIENTS - 3
 
 
 def test_brightness_alone_tells_neither_organ_nor_nodules(pairs: dict[str, Pair]) -> None:
