@@ -24,4 +24,4 @@ def test_data_alone_is_made_where_it_is_asked_for(tmp_path: Path) -> None:
     done = segpipe(tmp_path, "example", "medical", "slices", "--only-data")
     assert done.returncode == 0, done.stderr
     assert done.stdout == "result: slices\nnext:   segpipe init slices\n"
-    assert len([*(tmp_path / "slices/images").glob("slice*.png")]) == 150
+    assert len([*(tmp_path / "slices/annotated/images").glob("slice*.png")]) == 150

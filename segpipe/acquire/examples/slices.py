@@ -4,7 +4,8 @@ A patient is a body with solids in it, and a slice cuts through them. Each patie
 each slice of it: those of a patient look alike, which is why they belong to one group.
 """
 
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import cv2
@@ -17,7 +18,10 @@ from segpipe.images.encode import encode_gray
 from segpipe.reproducibility.seeds import seed_of
 
 CLASSES = ("background", "organ", "nodule")
-PATIENTS, SLICES, SIZE, SEED = 25, 6, 96, 17
+PATIENTS, NEW, SLICES, SIZE, SEED = 25, 3, 6, 96, 17
+"""Patients whose slices are annotated, and others; slices of each; pixels of a side."""
+BAD = 5
+"""How many times as strong the noise of the last new patient's scanner is."""
 
 _TISSUE, _DARK = 0.5, 0.32
 """Mean brightness of all that is soft, the organ too, and of nodules, cysts and vessels: brightness tells none of them."""
@@ -61,28 +65,43 @@ class Patient:
     grain: float
 
 
-def make(folder: Path, n_patients: int = PATIENTS, n_slices: int = SLICES, seed: int = SEED) -> None:
-    """Writes images/slice###.png (16 bits, SIZE x SIZE), masks/ of the same names (class ids), classes.txt, and groups.csv, which
-    says whose each slice is.
+def make(folder: Path, n_patients: int = PATIENTS, n_new: int = NEW, seed: int = SEED) -> None:
+    """Writes annotated/images/slice###.png (16 bits, SIZE x SIZE), annotated/masks of the same names (class ids), classes.txt and
+    groups.csv, which says whose each slice is; and new/slice###.png of `n_new` more patients, the last one scanned badly.
     """
-    for kind in ("images", "masks"):
-        (folder / kind).mkdir(parents=True, exist_ok=True)
-    (folder / "classes.txt").write_text("".join(f"{name}\n" for name in CLASSES), encoding="utf-8", newline="\n")
-    rows = [f"slice{each:03d},patient{each // n_slices:02d}\n" for each in range(n_patients * n_slices)]
-    (folder / "groups.csv").write_text("".join(["image,group\n", *rows]), encoding="utf-8", newline="\n")
-    for number in range(n_patients):
+    annotated, new = folder / "annotated", folder / "new"
+    for each in (annotated / "images", annotated / "masks", new):
+        each.mkdir(parents=True, exist_ok=True)
+    _write(annotated / "classes.txt", CLASSES)
+    _write(annotated / "groups.csv", ["image,group", *(f"{_name(*each)},patient{each[0]:02d}" for each in _places(n_patients))])
+    for number, place in _places(n_patients + n_new):
         patient = _patient(np.random.default_rng(seed_of(seed, "slices", number)))
-        for place in range(n_slices):
-            rng = np.random.default_rng(seed_of(seed, "slices", number, place))
-            image, mask = _slice(rng, patient, _height(patient, place, n_slices))
-            name = f"slice{number * n_slices + place:03d}.png"
-            (folder / "images" / name).write_bytes(bytes(cv2.imencode(".png", image)[1]))
-            (folder / "masks" / name).write_bytes(encode_gray(mask))
+        if number == n_patients + n_new - 1 and n_new:
+            patient = replace(patient, grain=BAD * patient.grain)
+        rng = np.random.default_rng(seed_of(seed, "slices", number, place))
+        image, mask = _slice(rng, patient, _height(patient, place))
+        name, is_annotated = f"{_name(number, place)}.png", number < n_patients
+        (annotated / "images" / name if is_annotated else new / name).write_bytes(bytes(cv2.imencode(".png", image)[1]))
+        if is_annotated:
+            (annotated / "masks" / name).write_bytes(encode_gray(mask))
 
 
-def _height(patient: Patient, place: int, n_slices: int) -> float:
+def _places(n_patients: int) -> list[tuple[int, int]]:
+    """Each slice as its patient's number and its place there."""
+    return [(number, place) for number in range(n_patients) for place in range(SLICES)]
+
+
+def _name(number: int, place: int) -> str:
+    return f"slice{number * SLICES + place:03d}"
+
+
+def _write(path: Path, lines: Sequence[str]) -> None:
+    path.write_text("".join(f"{line}\n" for line in lines), encoding="utf-8", newline="\n")
+
+
+def _height(patient: Patient, place: int) -> float:
     """The planes of a patient's slices, evenly through the organ."""
-    share = (place + 0.5) / n_slices * 2 - 1
+    share = (place + 0.5) / SLICES * 2 - 1
     return float(patient.organ.centre[2] + 0.92 * share * patient.organ.radii[2])
 
 

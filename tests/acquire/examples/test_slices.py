@@ -18,10 +18,10 @@ Pair = tuple[NDArray[np.uint16], NDArray[np.uint8]]
 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """What the example has."""
+    """The annotated slices of the example; the new ones lie beside."""
     folder = tmp_path_factory.mktemp("slices")
     slices.make(folder)
-    return folder
+    return folder / "annotated"
 
 
 @pytest.fixture(scope="module")
@@ -34,17 +34,17 @@ def pairs(folder: Path) -> dict[str, Pair]:
 
 def test_the_same_seed_gives_the_same_bytes_and_another_seed_others(tmp_path: Path) -> None:
     for name, seed in (("one", 7), ("again", 7), ("other", 8)):
-        slices.make(tmp_path / name, 2, 2, seed)
+        slices.make(tmp_path / name, 1, 1, seed)
     one, again, other = (contents(tmp_path / name) for name in ("one", "again", "other"))
     assert one == again and one.keys() == other.keys()
-    assert {name for name in one if one[name] == other[name]} == {"classes.txt", "groups.csv"}
+    assert {name for name in one if one[name] == other[name]} == {"annotated/classes.txt", "annotated/groups.csv"}
 
 
 def test_a_slice_does_not_depend_on_how_many_patients_there_are(tmp_path: Path) -> None:
-    slices.make(tmp_path / "one", 1, 2)
-    slices.make(tmp_path / "more", 2, 2)
+    slices.make(tmp_path / "one", 1, 0)
+    slices.make(tmp_path / "more", 2, 0)
     one, more = contents(tmp_path / "one"), contents(tmp_path / "more")
-    assert {name for name in one if more[name] != one[name]} == {"groups.csv"}
+    assert {name for name in one if more[name] != one[name]} == {"annotated/groups.csv"}
 
 
 def test_images_are_gray_in_sixteen_bits_and_masks_hold_ids(pairs: dict[str, Pair]) -> None:
@@ -77,3 +77,14 @@ def test_brightness_alone_tells_neither_organ_nor_nodules(pairs: dict[str, Pair]
     test = 5 * slices.SLICES
     found = table_dice(joined(levels[test:]), joined(ids[test:]), joined(levels[:test]), joined(ids[:test]), 3)
     assert 0 < max(found[1:]) < 0.45
+
+
+def test_the_last_new_patient_is_scanned_badly(folder: Path) -> None:
+    files = sorted((folder.parent / "new").iterdir())
+    assert [path.name for path in files] == [f"slice{number}.png" for number in range(150, 150 + slices.NEW * slices.SLICES)]
+    # What the air holds, where there is nothing but noise.
+    air = [cv2.imread(str(path), -1)[:6, :6] for path in files]
+    relative = [
+        float(np.median(corner) / np.percentile(cv2.imread(str(path), -1), 90)) for corner, path in zip(air, files, strict=True)
+    ]
+    assert min(relative[-slices.SLICES :]) > 2 * max(relative[: -slices.SLICES])
