@@ -22,7 +22,7 @@ from segpipe.reproducibility.seeds import seed_of
 CLASSES = ("water", "forest", "crops", "meadow", "town")
 WATER, FOREST, CROPS, MEADOW, TOWN = range(5)
 BANDS = "red, green, blue, near infrared, short-wave infrared"
-SCENES, SIZE, SEED = 40, 224, 23
+SCENES, NEW, SIZE, SEED = 40, 6, 224, 23
 METRES = 10.0
 """Of a pixel, as of Sentinel-2's finest bands."""
 FIRST, A_ROW = (600_000.0, 5_400_000.0), 8
@@ -34,16 +34,21 @@ _TREES, _GREEN = (0.045, 0.06, 0.035, 0.27, 0.12), (0.06, 0.085, 0.045, 0.31, 0.
 _SOIL, _ROOF, _ROAD = (0.15, 0.11, 0.08, 0.21, 0.27), (0.17, 0.13, 0.12, 0.2, 0.22), (0.13, 0.12, 0.11, 0.15, 0.17)
 
 
-def make(folder: Path, n_scenes: int = SCENES, seed: int = SEED) -> None:
-    """Writes images/scene##.tif (5 bands, uint16, SIZE x SIZE), masks/ of the same names (class ids as PNG) and classes.txt."""
-    for kind in ("images", "masks"):
-        (folder / kind).mkdir(parents=True, exist_ok=True)
-    (folder / "classes.txt").write_text("".join(f"{name}\n" for name in CLASSES), encoding="utf-8", newline="\n")
-    for number in range(n_scenes):
+def make(folder: Path, n_scenes: int = SCENES, n_new: int = NEW, seed: int = SEED) -> None:
+    """Writes annotated/images/scene##.tif (5 bands, uint16, SIZE x SIZE), annotated/masks of the same names (class ids as PNG),
+    classes.txt, and new/scene##.tif of `n_new` more.
+    """
+    annotated, new = folder / "annotated", folder / "new"
+    for each in (annotated / "images", annotated / "masks", new):
+        each.mkdir(parents=True, exist_ok=True)
+    (annotated / "classes.txt").write_text("".join(f"{name}\n" for name in CLASSES), encoding="utf-8", newline="\n")
+    for number in range(n_scenes + n_new):
         scene, mask = _scene(np.random.default_rng(seed_of(seed, "fields", number)))
-        name = f"scene{number:02d}"
-        (folder / "images" / f"{name}.tif").write_bytes(encode_planes(scene, BANDS, place(number)))
-        (folder / "masks" / f"{name}.png").write_bytes(encode_gray(mask))
+        name, is_annotated = f"scene{number:02d}", number < n_scenes
+        target = annotated / "images" if is_annotated else new
+        (target / f"{name}.tif").write_bytes(encode_planes(scene, BANDS, place(number)))
+        if is_annotated:
+            (annotated / "masks" / f"{name}.png").write_bytes(encode_gray(mask))
 
 
 def place(number: int) -> RawFields:

@@ -18,10 +18,10 @@ N = 12
 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Twelve scenes."""
+    """Twelve annotated scenes; two new ones lie beside."""
     folder = tmp_path_factory.mktemp("fields")
-    fields.make(folder, N)
-    return folder
+    fields.make(folder, N, 2)
+    return folder / "annotated"
 
 
 @pytest.fixture(scope="module")
@@ -32,11 +32,11 @@ def pairs(folder: Path) -> list[Pair]:
 
 
 def test_the_same_seed_gives_the_same_bytes_however_many_there_are(folder: Path, tmp_path: Path) -> None:
-    fields.make(tmp_path / "few", 2)
-    fields.make(tmp_path / "other", 2, seed=8)
-    whole, few, other = contents(folder), contents(tmp_path / "few"), contents(tmp_path / "other")
+    fields.make(tmp_path / "few", 2, 0)
+    fields.make(tmp_path / "other", 2, 0, seed=8)
+    whole, few, other = contents(folder.parent), contents(tmp_path / "few"), contents(tmp_path / "other")
     assert all(whole[name] == content for name, content in few.items())
-    assert {name for name in few if few[name] == other[name]} == {"classes.txt"}
+    assert {name for name in few if few[name] == other[name]} == {"annotated/classes.txt"}
 
 
 def test_scenes_have_five_bands_of_sixteen_bits_and_are_larger_than_the_crop(pairs: list[Pair]) -> None:
@@ -69,3 +69,9 @@ def test_the_bands_of_a_pixel_do_not_tell_the_classes(pairs: list[Pair]) -> None
     ids = [mask for _, mask in pairs]
     found = pixel_dice(joined(bands[3:]), joined(ids[3:]), joined(bands[:3]), joined(ids[:3]), 5)
     assert 0.2 < np.mean(found) < 0.62
+
+
+def test_new_scenes_come_after_the_annotated_ones(folder: Path) -> None:
+    new = folder.parent / "new"
+    assert sorted(contents(new)) == ["scene12.tif", "scene13.tif"]
+    assert tiff_place.place_of(new / "scene12.tif") == fields.place(12)
