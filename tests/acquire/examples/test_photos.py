@@ -104,7 +104,7 @@ def test_each_kind_of_mistake_is_mended_and_counted(tmp_path: Path) -> None:
     other = next(each for each in photos.CLASSES[1:] if each != label)
     middle = half.mean(axis=0)
     nowhere = np.array([(1.0, 1.0), (4.0, 1.0), (4.0, 4.0)])
-    path = predicted(tmp_path, NUMBER, [(other, whole), (second, (half - middle) * 0.8 + middle), ("oak", nowhere)])
+    path = predicted(tmp_path, NUMBER, [(other, whole), (second, (half - middle) * 0.7 + middle), ("oak", nowhere)])
     done = photos.corrected(tmp_path)
     assert done == "1 deleted, 1 drawn, 1 drawn anew, 1 given another label"
     shapes = json.loads(path.read_text(encoding="utf-8"))["shapes"]
