@@ -1,13 +1,14 @@
 """Keeps a finished example's numbers for its page: python -m tests.examples.record NAME FOLDER.
 
-FOLDER is what `segpipe example NAME FOLDER` made. Writes docs/examples/NAME/summary.json and recorded.json, two pictures, and the
-table between the page's two marks.
+FOLDER is what `segpipe example NAME FOLDER` made. Writes docs/examples/NAME/summary.json and recorded.json, three pictures, and
+the table between the page's two marks.
 """
 
 import json
 import re
 import subprocess
 import sys
+import tempfile
 from io import StringIO
 from pathlib import Path
 from typing import Any
@@ -26,6 +27,10 @@ SCORES = ("dice", "miou", "precision", "recall", "boundary_f", "colour_dice")
 COLUMNS = {"val": "validation", "test": "test", "ensemble": "test, ensemble of the folds"}
 MOST_BYTES, WIDEST = 150_000, 1000
 """Of a picture of a page: bytes, and pixels across."""
+SHARE = 0.35
+"""Of the contact sheet that a page shows: its first two rows of six."""
+N_TRUST = 6
+"""So many of the least trusted predictions are named."""
 BEFORE = "first"
 """The tag of the first of two runs, where an example has two."""
 
@@ -39,7 +44,9 @@ def main() -> None:
     (page / "recorded.json").write_text(json.dumps(recorded, indent=1, sort_keys=True) + "\n", encoding="utf-8")
     file = page / "README.md"
     text = file.read_text(encoding="utf-8")
-    (page / "data.jpg").write_bytes(as_jpeg(cv2.imread(str(folder / "data/doctor/contact_sheet.png"))))
+    sheet = cv2.imread(str(folder / "data/doctor/contact_sheet.png"))
+    (page / "data.jpg").write_bytes(as_jpeg(sheet[: round(SHARE * len(sheet))]))
+    (page / "report.jpg").write_bytes(as_jpeg(screenshot(folder / "reports/index.html")))
     (page / "predictions.jpg").write_bytes(as_jpeg(predictions(folder / "reports/images")))
     before, _, rest = text.partition(MARKS[0])
     file.write_text(f"{before}{MARKS[0]}\n{table(name)}{MARKS[1]}{rest.partition(MARKS[1])[2]}", encoding="utf-8")
@@ -50,9 +57,16 @@ def gathered(folder: Path) -> dict[str, Any]:
     training = read_card(folder / "models/fold0/model.safetensors")["training"]
     found = {"instruction_set": training["instruction_set"], "versions": training["versions"]}
     return found | {
+        "least_trusted": least_trusted(folder),
         "intervals": intervals((folder / "metrics/intervals.csv").read_text(encoding="utf-8")),
         "before": before(folder),
     }
+
+
+def least_trusted(folder: Path) -> list[str]:
+    """The names of the predictions that are least to be trusted, the least first."""
+    (table,) = folder.glob("*/trust.csv")
+    return list(pd.read_csv(table)["image"][:N_TRUST])
 
 
 def intervals(text: str) -> dict[str, dict[str, list[float]]]:
@@ -77,6 +91,17 @@ def predictions(pictures: Path) -> NDArray[np.uint8]:
     """The report's pictures of the worst, the middle and the best of the predictions, one below another."""
     files = sorted(pictures.glob("*.jpg"))
     return np.concatenate([cv2.imread(str(files[place])) for place in (0, len(files) // 2, -1)])
+
+
+def screenshot(page: Path) -> NDArray[np.uint8]:
+    """The top of a page as a browser shows it."""
+    with tempfile.TemporaryDirectory() as scratch:
+        picture = Path(scratch) / "page.png"
+        options = ["--headless", "--no-sandbox", "--disable-gpu", "--hide-scrollbars", "--window-size=1100,1250"]
+        subprocess.run(
+            ["chromium", *options, f"--screenshot={picture}", page.resolve().as_uri()], check=True, capture_output=True
+        )
+        return cv2.imread(str(picture))
 
 
 def as_jpeg(picture: NDArray[np.uint8]) -> bytes:

@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -33,5 +34,9 @@ def test_an_example_runs_from_its_command_to_the_recorded_numbers(name: str, tmp
     if recorded["instruction_set"] == instruction_set():
         assert found == wanted
         assert record.gathered(folder) == recorded
+        # What the hand had to do, by its stand-in.
+        said = re.findall(r"^\d+ deleted, .*$", result.stdout, re.MULTILINE)
+        assert len(said) == sum(bool(step.by_hand) for step in steps.read(name).steps)
+        assert all(each in (page / "README.md").read_text(encoding="utf-8") for each in said)
     for score in ("dice", "miou", "colour_dice"):
         assert found["test"][score] == pytest.approx(wanted["test"][score], abs=ELSEWHERE)
