@@ -97,7 +97,7 @@ def screenshot(page: Path) -> NDArray[np.uint8]:
     """The top of a page as a browser shows it."""
     with tempfile.TemporaryDirectory() as scratch:
         picture = Path(scratch) / "page.png"
-        options = ["--headless", "--no-sandbox", "--disable-gpu", "--hide-scrollbars", "--window-size=1100,1250"]
+        options = ["--headless", "--no-sandbox", "--disable-gpu", "--hide-scrollbars", "--window-size=1100,1000"]
         subprocess.run(
             ["chromium", *options, f"--screenshot={picture}", page.resolve().as_uri()], check=True, capture_output=True
         )
