@@ -17,10 +17,25 @@ from typing import Any
 
 import cv2
 import numpy as np
-from drawing import Field, Mask, around, clouds, exposed, filled, light, lumpy, noise, painted, rectangle, stroke, texture, walk
 from numpy.random import Generator
 from numpy.typing import NDArray
 
+from segpipe.acquire.examples.drawing import (
+    Field,
+    Mask,
+    around,
+    clouds,
+    exposed,
+    filled,
+    light,
+    lumpy,
+    noise,
+    painted,
+    rectangle,
+    stroke,
+    texture,
+    walk,
+)
 from segpipe.acquire.sample import pictures
 from segpipe.reproducibility.seeds import seed_of
 

@@ -8,6 +8,7 @@ from segpipe.cli import (
     convert,
     curve,
     doctor_report,
+    example,
     info,
     init,
     models,
@@ -26,7 +27,7 @@ from segpipe.cli.track import app as track
 from segpipe.console import command
 
 COMMANDS: dict[str, tuple[Callable[..., None], ...]] = {
-    "Begin": (new.new, init.init, convert.convert, unpack.unpack),
+    "Begin": (new.new, example.example, init.init, convert.convert, unpack.unpack),
     "Train": (models.models, profile.profile, curve.curve, replay.replay),
     "Use a model": (predict.predict, prune.prune, info.info),
     "Compare": (compare.compare, ui.ui),

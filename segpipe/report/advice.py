@@ -34,7 +34,7 @@ def advice(
     counts = pooled(results, part)
     rows = index.loc[list(train)]
     found = (
-        _few_images(dice),
+        _few_images(dice, len(results)),
         _classes_at_zero(counts, rows, info),
         _accuracy_says_little(counts, info),
         _parts_differ(results, info),
@@ -44,9 +44,11 @@ def advice(
     return [sentence for sentences in found for sentence in sentences]
 
 
-def _few_images(bounds: Interval) -> Iterator[str]:
+def _few_images(bounds: Interval, n_folds: int) -> Iterator[str]:
     if few := few_images(bounds):
-        yield f"{few} Annotate more before you compare models, or train all folds (folds in params.yaml)."
+        # Other folds validate on other images.
+        or_else = ", or train all folds (folds in params.yaml)" if n_folds == 1 else ""
+        yield f"{few} Annotate more before you compare models{or_else}."
 
 
 def _classes_at_zero(counts: Confusion, rows: pd.DataFrame, info: DatasetInfo) -> Iterator[str]:

@@ -36,6 +36,8 @@ OTHERS = {
     "--name": "dvc exp run",
     "--all": "git add",
     "--unshallow": "git fetch",
+    "--cached": "git diff",
+    "--quiet": "git diff",
 }
 """Options of other programs than `segpipe`, and whose."""
 STYLED = {"segpipe.report.figures"}

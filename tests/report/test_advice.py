@@ -60,6 +60,14 @@ def test_a_sentence_follows_from_its_numbers(changes: dict[str, Any], sentence: 
     assert sentence in found
 
 
+def test_who_trains_one_fold_may_train_all_and_who_trains_several_is_not_told_to() -> None:
+    few = Interval(0.3, 0.99, 4.0, 5)
+    index = pd.DataFrame({f"pixels_{number}": [1] * 20 for number in range(3)}, index=TRAIN)
+    one, several = (advice([results()] * n, "test", few, index, INFO, TRAIN) for n in (1, 3))
+    assert one[0].endswith("before you compare models, or train all folds (folds in params.yaml).")
+    assert several[0].endswith("before you compare models.")
+
+
 def test_a_class_that_hardly_an_image_holds_is_told_so() -> None:
     lost = {"test": np.array([[500, 20, 0], [20, 200, 0], [100, 120, 0]])}
     assert "which only 3 of 20 training images hold" in sentences(held=3, counts=lost)[0]

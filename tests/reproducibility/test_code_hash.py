@@ -7,6 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from segpipe.acquire.examples.steps import NAMES as EXAMPLES
 from segpipe.reproducibility.code_hash import (
     DECIDES_NO_BYTE,
     PACKAGES,
@@ -124,10 +125,9 @@ def test_every_file_that_we_ship_and_is_no_python_is_hashed_or_known_to_decide_n
         path for package in PACKAGES for path in (ROOT / package).rglob("*") if path.is_file() and "__pycache__" not in path.parts
     }
     others = {path.relative_to(ROOT).as_posix() for path in kept if path.suffix != ".py" or path.parent.name == "templates"}
-    # Which folder is put on the path of programs that a stage starts.
-    assert others - {"segpipe/own_path.pth"} == set(
-        templates(ROOTS, [file for name in modules() if (file := file_of(ROOTS, name))])
-    )
+    # Which folder is put on the path of programs that a stage starts; and what `segpipe example` types, which no stage reads.
+    nothing = {"segpipe/own_path.pth", *(f"segpipe/acquire/examples/{name}.yaml" for name in EXAMPLES)}
+    assert others - nothing == set(templates(ROOTS, [file for name in modules() if (file := file_of(ROOTS, name))]))
 
 
 @pytest.mark.parametrize("room", VARIANTS)

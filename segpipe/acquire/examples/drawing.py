@@ -1,4 +1,4 @@
-"""What bench/made_sets.py draws with: noise and textures, light, lenses and sensors, strokes and outlines."""
+"""What made images are drawn with: noise and textures, light, lenses and sensors, strokes and outlines."""
 
 from typing import Any
 
