@@ -15,6 +15,7 @@ import pytest
 from dvc.api import DVCFileSystem
 from mlflow import MlflowClient
 
+from tests.pages import written
 from tests.pipeline import conftest
 from tests.pipeline.conftest import dvc, git, ran
 from tests.structure.imports import ROOT
@@ -22,7 +23,7 @@ from tests.structure.imports import ROOT
 pytestmark = pytest.mark.slow
 
 PAGES = ("compare-experiments", "share-with-a-colleague", "tracking-server")
-COMMANDS = [(page, command) for page in PAGES for command in conftest.commands(ROOT / f"docs/how-to/{page}.md")]
+COMMANDS = [(page, command) for page in PAGES for command in written.commands(ROOT / f"docs/how-to/{page}.md")]
 PLACE, PORT = "/srv/segpipe", "5000"
 """What the pages write where readers have a place and a port of their own."""
 STANDS_FOR = {"make setup": "make --dry-run setup"}

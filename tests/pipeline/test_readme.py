@@ -9,13 +9,14 @@ from pathlib import Path
 
 import pytest
 
+from tests.pages import written
 from tests.pipeline import conftest
 from tests.pipeline.conftest import dvc, git, ran
 from tests.structure.imports import ROOT
 
 # Some minutes: `make test` has no room for them, and CI runs them by name.
 pytestmark = pytest.mark.slow
-COMMANDS = conftest.commands(ROOT / "README.md")
+COMMANDS = written.commands(ROOT / "README.md")
 STANDS_FOR = {
     # It asks for hundreds of epochs of so few images.
     "segpipe init PATH": "segpipe init elsewhere && sed -i 's/^  epochs: [0-9]*/  epochs: 1/' params.yaml",
