@@ -125,7 +125,8 @@ def test_every_command_that_is_shown_can_be_given(page: Path) -> None:
 
 @pytest.mark.parametrize("page", written.PAGES, ids=written.name)
 def test_every_command_that_is_named_exists(page: Path) -> None:
-    named = [code for code in written.inline(page) if OURS.match(code)]
+    printed = [line.partition("  #")[0].strip() for block in written.blocks(page, "") for line in block.splitlines()]
+    named = [code for code in [*written.inline(page), *printed] if OURS.match(code)]
     assert {line: said for line in named if (said := wrong(line, mentioned=True))} == {}
 
 

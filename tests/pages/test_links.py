@@ -1,5 +1,6 @@
 """Every link inside the project leads to a file and a heading that are there, and every picture is shown somewhere."""
 
+import re
 from pathlib import Path
 
 import pytest
@@ -34,6 +35,13 @@ def test_a_link_that_leads_nowhere_is_found(tmp_path: Path) -> None:
     links = "[x](#a-b-c) [`y`](#a-b) [z](gone.md) [w](https://a.org/b) `[no](link.md)`"
     page.write_text(f"# A `b` (c)\n{links}\n```\n[no](link.md)\n```\n", encoding="utf-8")
     assert broken(page) == ["#a-b", "gone.md"]
+
+
+@pytest.mark.parametrize("page", written.PAGES, ids=written.name)
+def test_every_label_of_a_link_stands_below_and_is_used(page: Path) -> None:
+    text = written.prose(page)
+    below = re.findall(r"^\[([\w-]+)\]: https://\S+$", text, re.MULTILINE)
+    assert sorted(set(re.findall(r"\]\[([\w-]+)\]", text))) == sorted(below)
 
 
 def test_pictures_are_there_small_and_shown() -> None:
