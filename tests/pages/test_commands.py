@@ -19,7 +19,7 @@ from tests.pages import written
 from tests.structure.imports import ROOT
 
 OURS = re.compile(r"(?:\.venv(?:-federated)?/bin/)?(segpipe|dvc|make|python) ")
-OTHERS = {"git", "pip", "cd", "cp", "export", "tail", "mlflow", "tensorboard", "labelme"}
+OTHERS = {".", "git", "pip", "cd", "cp", "export", "head", "mkdir", "tail", "mlflow", "tensorboard", "labelme"}
 """Programs that are not ours; tests of the pages that show them run them."""
 MAKEFILE = (ROOT / "Makefile").read_text(encoding="utf-8")
 TARGETS = set(re.findall(r"^([a-z-]+):", MAKEFILE, re.MULTILINE))
