@@ -33,10 +33,10 @@ def run(notebook: NotebookNode, folder: Path, parameters: dict[str, object]) -> 
     for name, value in parameters.items():
         first.source, count = re.subn(rf"^{name} = .*$", f"{name} = {value!r}", first.source, flags=re.MULTILINE)
         assert count == 1, f"{name} is no parameter of the notebook"
-    client = NotebookClient(
-        notebook, timeout=TIMEOUT_S, kernel_name="python3", record_timing=False, resources={"metadata": {"path": str(folder)}}
-    )
-    client.execute()
+    at = {"metadata": {"path": str(folder)}}
+    NotebookClient(
+        notebook, timeout=TIMEOUT_S, kernel_name="python3", record_timing=False, coalesce_streams=True, resources=at
+    ).execute()
     return notebook
 
 
@@ -56,7 +56,10 @@ def without_places(notebook: NotebookNode, project: Path) -> NotebookNode:
 def main() -> None:
     """Runs all of it in the project that is named, and writes it where it is committed."""
     project = Path(sys.argv[1]).resolve()
-    nbformat.write(without_places(run(read(), project, {"PROJECT": "."}), project), NOTEBOOK)
+    ran = without_places(run(read(), project, {"PROJECT": "."}), project)
+    for cell, committed in zip(ran.cells, read().cells, strict=True):
+        cell.source = committed.source
+    nbformat.write(ran, NOTEBOOK)
     print(f"result: {NOTEBOOK.relative_to(ROOT)}, {NOTEBOOK.stat().st_size / 1000:.0f} kB")
 
 
