@@ -25,7 +25,9 @@ def format_table(rows: Sequence[Sequence[str]], head: Sequence[str] = (), n_left
         table.add_column(Text(plain(name)), justify="left" if number < n_left else "right", overflow="fold")
     for row in rows:
         table.add_row(*(Text(plain(cell)) for cell in row))
-    console = Console(width=None if sys.stdout.isatty() else PIPED_WIDTH)
+    # A notebook's kernel asks for colours and for HTML, which would come into the text.
+    terminal = sys.stdout.isatty()
+    console = Console(width=None if terminal else PIPED_WIDTH, force_terminal=terminal, force_jupyter=False)
     with console.capture() as captured:
         console.print(table)
     return "\n".join(line.rstrip() for line in captured.get().splitlines())

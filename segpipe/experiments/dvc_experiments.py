@@ -90,17 +90,17 @@ def run(name: str, options: Sequence[str], message: str, study: str, log: Path, 
     Its trainings know that they are of the `study`. A signal that `request` receives is handed on, once, so that the training
     saves its state.
     """
-    command = ["exp", "run", "--temp", "--name", name, "--message", message]
-    command += [part for option in options for part in ("--set-param", option)]
+    arguments = ["exp", "run", "--temp", "--name", name, "--message", message]
+    arguments += [part for option in options for part in ("--set-param", option)]
     log.parent.mkdir(parents=True, exist_ok=True)
     with log.open("wb") as stream, held() as descriptors:
         # A group of its own: Ctrl-C in a terminal would come to DVC twice, and to DVC while it changes params.yaml.
         process = subprocess.Popen(
-            _dvc(command),
+            command(arguments),
             stdin=subprocess.DEVNULL,
             stdout=stream,
             stderr=subprocess.STDOUT,
-            env=_environment() | {STUDY: study},
+            env=environment() | {STUDY: study},
             process_group=0,
             pass_fds=descriptors,
         )
@@ -124,17 +124,17 @@ def _ask_to_stop(process: "subprocess.Popen[bytes]") -> None:
 
 def cache_folder() -> Path:
     """Where DVC keeps the outputs by their hash. Raises PipelineError with DVC's words where it does not say."""
-    done = subprocess.run(_dvc(["cache", "dir"]), capture_output=True, text=True, check=False, env=_environment())
+    done = subprocess.run(command(["cache", "dir"]), capture_output=True, text=True, check=False, env=environment())
     if done.returncode:
         raise PipelineError(f"dvc cache dir: {done.stderr.strip().splitlines()[-1]}")
     return Path(done.stdout.strip()) / "files" / "md5"
 
 
-def _dvc(arguments: Sequence[str]) -> list[str]:
+def command(arguments: Sequence[str]) -> list[str]:
     """By this Python, not by a `dvc` that happens to be on the PATH."""
     return [sys.executable, "-m", "segpipe.experiments.dvc_child", str(os.getpid()), *arguments]
 
 
-def _environment() -> dict[str, str]:
+def environment() -> dict[str, str]:
     """Stages find this Python first, too."""
     return os.environ | {"PATH": os.pathsep.join([str(Path(sys.executable).parent), os.environ.get("PATH", "")])}

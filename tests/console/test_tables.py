@@ -81,3 +81,10 @@ def test_a_word_wider_than_the_terminal_is_folded(monkeypatch: pytest.MonkeyPatc
 def test_a_terminal_without_colours_gets_none(monkeypatch: pytest.MonkeyPatch) -> None:
     on_terminal(monkeypatch, "dumb")
     assert "\x1b" not in format_table([["a", "1"]], ["class", "pixels"])
+
+
+def test_what_asks_for_colours_changes_nothing_where_there_is_no_terminal(monkeypatch: pytest.MonkeyPatch) -> None:
+    """As a notebook's kernel does, for all that it starts."""
+    plain = format_table([["road", "1"]], ["class", "images"])
+    monkeypatch.setenv("FORCE_COLOR", "1")
+    assert format_table([["road", "1"]], ["class", "images"]) == plain == "class  images\nroad        1"

@@ -1,7 +1,6 @@
 """The pipeline as DVC runs it: a repository of its own, made from the tracked files, with a small task."""
 
 import os
-import re
 import shutil
 import subprocess
 import sys
@@ -88,12 +87,6 @@ def clone(repository: Path, source: Path, folder: Path) -> Path:
         launcher.chmod(0o755)
     (folder / ".venv" / ".ready").touch()
     return folder
-
-
-def commands(page: Path) -> list[str]:
-    """What a page's shell blocks show, line by line, without what is said behind a command."""
-    blocks = re.findall(r"```bash\n(.*?)```", page.read_text(encoding="utf-8"), re.DOTALL)
-    return [line.partition("  #")[0].strip() for block in blocks for line in block.splitlines() if line.strip()]
 
 
 def set_params(folder: Path, values: dict[str, Any]) -> None:

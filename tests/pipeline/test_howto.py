@@ -15,14 +15,14 @@ import pytest
 from dvc.api import DVCFileSystem
 from mlflow import MlflowClient
 
-from tests.pipeline import conftest
+from tests.pages import executed
+from tests.pipeline import conftest, shown
 from tests.pipeline.conftest import dvc, git, ran
-from tests.structure.imports import ROOT
 
 pytestmark = pytest.mark.slow
 
-PAGES = ("compare-experiments", "share-with-a-colleague", "tracking-server")
-COMMANDS = [(page, command) for page in PAGES for command in conftest.commands(ROOT / f"docs/how-to/{page}.md")]
+PAGES = executed.TOGETHER
+COMMANDS = shown.commands(PAGES)
 PLACE, PORT = "/srv/segpipe", "5000"
 """What the pages write where readers have a place and a port of their own."""
 STANDS_FOR = {"make setup": "make --dry-run setup"}
@@ -134,10 +134,10 @@ def of(done: list[Done], command: str) -> Done:
 
 
 def test_the_pages_show_commands() -> None:
-    shown = [command for _, command in COMMANDS]
+    commands = [command for _, command in COMMANDS]
     assert all(sum(page == at for at, _ in COMMANDS) >= 4 for page in PAGES)
-    assert set(shown) >= STANDS_FOR.keys()
-    assert all(any(word in command for command in shown) for word in (PLACE, PORT))
+    assert set(commands) >= STANDS_FOR.keys()
+    assert all(any(word in command for command in commands) for word in (PLACE, PORT))
 
 
 def test_every_command_of_the_pages_works(done: list[Done]) -> None:

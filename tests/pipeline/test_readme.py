@@ -1,59 +1,27 @@
 """What the README shows is run here: every line of its shell blocks, in a repository where the small task has run."""
 
 import json
-import os
 import shutil
-import subprocess
-from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
 
-from tests.pipeline import conftest
+from tests.pages import executed
+from tests.pipeline import conftest, shown
 from tests.pipeline.conftest import dvc, git, ran
-from tests.structure.imports import ROOT
+from tests.pipeline.shown import Done
 
 # Some minutes: `make test` has no room for them, and CI runs them by name.
 pytestmark = pytest.mark.slow
-COMMANDS = conftest.commands(ROOT / "README.md")
 STANDS_FOR = {
     # It asks for hundreds of epochs of so few images.
     "segpipe init PATH": "segpipe init elsewhere && sed -i 's/^  epochs: [0-9]*/  epochs: 1/' params.yaml",
-    "segpipe predict IMAGE_OR_FOLDER --out predictions": "segpipe predict elsewhere/image0000.png --out predictions",
-    "segpipe predict IMAGES --model models/fold0/model.safetensors": (
-        "segpipe predict elsewhere --model models/fold0/model.safetensors"
-    ),
-    "segpipe predict IMAGES --model A.onnx --model B.safetensors": (
-        "segpipe predict elsewhere --model models/export/model.onnx --model models/fold0/model.safetensors"
-    ),
-    "segpipe predict 'scans/**/*.tif' --write masks --write labelme --write areas": (
-        "segpipe predict 'elsewhere/**/*01.png' --write masks --write labelme --write areas --out chosen"
-    ),
-    "segpipe predict IMAGES --folds": "segpipe predict elsewhere --folds",
-    # All architectures take half a minute; the slow tests of the command have them.
-    "segpipe models": (
-        'python -c "import sys; from segpipe.cli.main import entry; from segpipe.models import table; '
-        "table.MODELS = ('unet', 'simple_unet'); sys.argv[1:] = ['models']; entry()\""
-    ),
-    "segpipe models --memory 8": "segpipe models simple_unet --memory 8",
-    # What would set up again, test the tests or never end is only resolved.
-    "make test": "make --dry-run test",
-    "make ui": "make --dry-run ui",
+    "segpipe predict IMAGES": "segpipe predict elsewhere/image0000.png",
+    # What would set up again is only resolved.
     "pip install -r requirements.lock": "pip install --dry-run --no-deps --no-index -r /dev/null -c requirements.lock",
     "pip install --no-deps --no-build-isolation -e .": "python -c 'import segpipe, stages'",
 }
-
-
 EXPERIMENT = "dvc exp run -S loss.dice_weight=0.7"
-
-
-@dataclass(frozen=True)
-class Done:
-    """A command of the README, how it ended, and the curves of the training that are there after it."""
-
-    command: str
-    result: "subprocess.CompletedProcess[str]"
-    curves: bytes
 
 
 @pytest.fixture(scope="module")
@@ -67,24 +35,17 @@ def clone(repository: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="module")
 def done(clone: Path) -> list[Done]:
     """All commands of the README, one after the other."""
-    environment = os.environ | {"PATH": f"{clone / '.venv' / 'bin'}{os.pathsep}{os.environ['PATH']}", "PYTHONPATH": ""}
-    found = []
-    for command in COMMANDS:
-        result = subprocess.run(
-            STANDS_FOR.get(command, command),
-            shell=True, cwd=clone, env=environment, capture_output=True, text=True, check=False, stdin=subprocess.DEVNULL,
-        )  # fmt: skip
-        found.append(Done(command, result, (clone / "metrics/curves.csv").read_bytes()))
-    return found
+    return shown.run(clone, executed.README, STANDS_FOR)
 
 
 def test_the_readme_shows_commands() -> None:
-    assert len(COMMANDS) > 10
-    assert set(COMMANDS) >= STANDS_FOR.keys()
+    commands = [command for _, command in shown.commands(executed.README)]
+    assert len(commands) > 10
+    assert set(commands) >= STANDS_FOR.keys()
 
 
 def test_every_command_of_the_readme_works(clone: Path, done: list[Done]) -> None:
-    assert {each.command: each.result.stdout + each.result.stderr for each in done if each.result.returncode} == {}
+    assert shown.failures(done) == {}
     assert (clone / "predictions" / "masks" / "image0000.png").is_file()
     assert (clone / "data" / "source.dvc").is_file()
 
@@ -96,14 +57,14 @@ def test_a_new_dice_weight_reruns_training_and_what_follows(clone: Path, done: l
     changes = json.loads(dvc(clone, "metrics", "diff", "--all", "--json").stdout)
     assert set(changes["metrics/summary.json"]["test.dice"]) == {"old", "new", "diff"}
     assert git(clone, "diff", "--name-only", "metrics/curves.csv")
-    shown = dvc(clone, "exp", "show", "--csv").stdout
-    assert "test.dice" in shown
-    assert "loss.dice_weight" in shown
+    listed = dvc(clone, "exp", "show", "--csv").stdout
+    assert "test.dice" in listed
+    assert "loss.dice_weight" in listed
 
 
-def test_verify_ends_in_one_of_three_words(done: list[Done]) -> None:
-    (same,) = (each.result for each in done if each.command == "segpipe verify")
-    assert "result: same: also as models/fold0/model.safetensors" in same.stdout, same.stderr
+def test_the_two_are_compared(done: list[Done]) -> None:
+    (compared,) = (each.result for each in done if each.command.startswith("segpipe compare"))
+    assert "loss.dice_weight 0.7" in compared.stdout and "one run each cannot tell" in compared.stdout
 
 
 @pytest.mark.usefixtures("done")

@@ -1,4 +1,4 @@
-"""The README's recipes for a model and a loss of one's own, done as they stand there: the suites pass, and they train."""
+"""The how-to's recipes for a model and a loss of one's own, done as they stand there: the suites pass, and they train."""
 
 import os
 import re
@@ -12,14 +12,14 @@ import pytest
 from tests.pipeline.conftest import set_params
 from tests.structure.imports import ROOT
 
-README = (ROOT / "README.md").read_text(encoding="utf-8")
-FILES = re.findall(r"```python\n# (segpipe/\S+\.py)\n(.*?)```", README, re.DOTALL)
-EDITS = re.findall(r"```diff\n--- (\S+)\n(.*?)```", README, re.DOTALL)
+PAGE = (ROOT / "docs/how-to/add-a-model-or-loss.md").read_text(encoding="utf-8")
+FILES = re.findall(r"```python\n# (segpipe/\S+\.py)\n(.*?)```", PAGE, re.DOTALL)
+EDITS = re.findall(r"```diff\n--- (\S+)\n(.*?)```", PAGE, re.DOTALL)
 
 
 @pytest.fixture(scope="module")
 def extended(repository: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A project whose data is dealt, with our tests and with what the README adds."""
+    """A project whose data is dealt, with our tests and with what the page adds."""
     folder = tmp_path_factory.mktemp("recipes") / "project"
     shutil.copytree(repository, folder, ignore=shutil.ignore_patterns(".git", "cache", "mlruns", "reports", "__pycache__"))
     shutil.copytree(ROOT / "tests", folder / "tests", ignore=shutil.ignore_patterns("__pycache__"))
@@ -53,13 +53,13 @@ def run(folder: Path, *arguments: str) -> str:
     return done.stdout
 
 
-def test_the_readme_shows_a_model_and_a_loss() -> None:
+def test_the_page_shows_a_model_and_a_loss() -> None:
     assert [path for path, _ in FILES] == ["segpipe/models/bare.py", "segpipe/losses/brier.py"]
     assert [path for path, _ in EDITS] == ["segpipe/params/architectures.py", "segpipe/params/schema.py"]
 
 
 def test_the_shared_suites_pass_over_both(extended: Path) -> None:
-    (words,) = re.findall(r'`pytest tests/models tests/losses -k "(.*?)"`', README)
+    (words,) = re.findall(r'`pytest tests/models tests/losses -k "(.*?)"`', PAGE)
     rooms = ("tests/models", "tests/losses")
     told = run(extended, "-m", "pytest", *rooms, "-k", words, "-p", "no:cacheprovider", "-v", "-m", "not slow")
     ran = re.findall(r"(\S+)::(test_\w+)\[.*(bare|brier).* PASSED", told)

@@ -13,8 +13,6 @@ MOST_FLAT = 8
 LONGEST_SHELL = 40
 SHELLS = ("stages.", "segpipe.cli.")
 LIST_OF_COMMANDS = "segpipe.cli.main"
-EXAMPLES = {"segpipe/models/NAME.py", "segpipe/losses/NAME.py", "tests/models/test_NAME.py"}
-"""Names that stand for others."""
 
 
 def floors(lines: list[str]) -> list[set[str]]:
@@ -55,13 +53,3 @@ def test_a_stage_or_command_is_a_shell(module: str) -> None:
     """But for the list of all commands, which grows with them."""
     file = ROOT / f"{module.replace('.', '/')}.py"
     assert len(file.read_text(encoding="utf-8").splitlines()) <= LONGEST_SHELL
-
-
-@pytest.mark.parametrize("page", sorted([*ROOT.glob("*.md"), *ROOT.glob("docs/**/*.md")]), ids=lambda page: page.name)
-def test_files_that_a_page_names_are_there(page: object) -> None:
-    text = (ROOT / str(page)).read_text(encoding="utf-8")
-    named = set(re.findall(r"`((?:segpipe|stages|tests|bench)/[\w/]+\.\w+)`", text)) - {
-        "segpipe/models/NAME.py",
-        "segpipe/losses/NAME.py",
-    }
-    assert {name for name in named if not (ROOT / name).exists()} <= EXAMPLES

@@ -53,7 +53,7 @@ class Tally:
             f"{sum(self.kills.values())} kills: {spread}",
             f"killed: {whom}; {self.in_state} of them inside the write of a training's state",
             f"{self.resumed} trainings went on from a saved state",
-            f"{self.dvc_locks} times DVC had to be rid of the empty .dvc/tmp/rwlock that it left, as the README says",
+            f"{self.dvc_locks} times DVC had to be rid of the empty .dvc/tmp/rwlock that it left, as the how-to says",
             f"{self.wholes} of {self.wholes} pipelines ended in the bytes of the reference",
         ]
 

@@ -60,7 +60,7 @@ class Tally:
             f"{self.sentences} of {self.kills['rank']} times the stage named the killed rank; else it had trained to the end",
             f"{self.files} files lay there after the kills, each whole",
             f"{self.resumed} trainings went on from a saved state",
-            f"{self.dvc_locks} times DVC had to be rid of the empty .dvc/tmp/rwlock that it left, as the README says",
+            f"{self.dvc_locks} times DVC had to be rid of the empty .dvc/tmp/rwlock that it left, as the how-to says",
             f"{self.wholes} of {self.wholes} pipelines ended in the bytes of the reference",
         ]
 
