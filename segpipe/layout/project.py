@@ -3,9 +3,7 @@
 from pathlib import Path
 
 from segpipe.layout import pins
-from segpipe.params.load import load_params
-from segpipe.params.schema import Params
-from segpipe.paths import KEPT_FOLDS, PARAMS
+from segpipe.paths import KEPT_FOLDS
 from segpipe.reproducibility import versions
 
 PACKAGE = Path(__file__).parents[1]
@@ -24,21 +22,16 @@ OF_A_PROJECT = "    cmd: ./run code\n    deps:\n    - stages\n    always_changed
 """Where segpipe is installed, no file of the project says which code runs: stage `code` looks each time, for two seconds."""
 
 
-def default_params() -> Params:
-    """What the params.yaml of a new project says."""
-    return load_params(_source() / PARAMS)
-
-
 def files() -> dict[str, bytes]:
     """The content of each file of a new project, by its path."""
-    source = _source()
-    found = {name: (source / name).read_bytes() for name in AS_THEY_ARE}
+    from_here = source()
+    found = {name: (from_here / name).read_bytes() for name in AS_THEY_ARE}
     for folder, pattern in FOLDERS.items():
-        found |= {f"{folder}/{path.name}": path.read_bytes() for path in sorted((source / folder).glob(pattern))}
+        found |= {f"{folder}/{path.name}": path.read_bytes() for path in sorted((from_here / folder).glob(pattern))}
     installed = pins.pins("segpipe")
-    decide = [(name, installed[name]) for name in versions.read(source / RUNTIME) if name in installed]
+    decide = [(name, installed[name]) for name in versions.read(from_here / RUNTIME) if name in installed]
     texts = {
-        PIPELINE: _pipeline((source / PIPELINE).read_text(encoding="utf-8")),
+        PIPELINE: _pipeline((from_here / PIPELINE).read_text(encoding="utf-8")),
         RUNTIME: pins.lines(decide),
         REQUIREMENTS: pins.lines(installed.items()),
         KEPT_FOLDS.as_posix(): "# no image was assigned yet\n",
@@ -47,7 +40,8 @@ def files() -> dict[str, bytes]:
     return found | {name: text.encode() for name, text in texts.items()}
 
 
-def _source() -> Path:
+def source() -> Path:
+    """The folder that holds params.yaml and what else of a new project is the same in each."""
     return SHIPPED if SHIPPED.is_dir() else PACKAGE.parent
 
 

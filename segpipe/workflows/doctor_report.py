@@ -62,7 +62,7 @@ def params_facts() -> Iterator[tuple[str, str]]:
         problems = "1 problem" if count == 1 else f"{count} problems"
         yield "params.yaml", f"cannot be read: {problems}, {UNNAMED} (`dvc repro` prints them)"
         return
-    yield from changed_values(params, project.default_params()) or [("all values", "as they were")]
+    yield from changed_values(params, load_params(project.source() / paths.PARAMS)) or [("all values", "as they were")]
 
 
 def data_facts() -> Iterator[tuple[str, str]]:

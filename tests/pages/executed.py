@@ -44,5 +44,9 @@ NOT_RUN = {
     "make lint": "what CI begins with",
     "make test": "what CI begins with",
     "make verify": "half of it is `make repro`, which the README's test runs; tests/workflows has the comparison",
+    "segpipe doctor-report": "tests/workflows/test_doctor_report.py runs it, in projects of many kinds",
+    "segpipe doctor-report --out report.md": "likewise",
+    "segpipe example": "tests/cli/test_example.py runs it",
+    "segpipe example medical DIR --only-data": "DIR stands for a folder of the reader's; the example runs it with its own",
     "segpipe adopt": "needs an edit of the code; tests/pipeline/test_adopt.py makes one",
 }

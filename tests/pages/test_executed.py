@@ -3,7 +3,7 @@
 from tests.pages import executed, written
 from tests.structure.imports import ROOT
 
-RUN = {*executed.README, *executed.ALONE, *executed.STUDY, *executed.TOGETHER, *executed.TUTORIAL}
+RUN = {*executed.README, *executed.ALONE, *executed.STUDY, *executed.TOGETHER, *executed.TUTORIAL, *executed.EXAMPLES}
 SHOWN = {written.name(page): written.commands(page) for page in written.PAGES if written.commands(page)}
 
 

@@ -11,7 +11,7 @@ import pytest
 import yaml
 
 from segpipe import paths
-from segpipe.layout.project import default_params
+from segpipe.layout.project import source
 from segpipe.params.changed_values import changed_values
 from segpipe.params.load import load_params, whole_params
 from segpipe.storage.files import write_bytes, write_json, write_text
@@ -133,7 +133,7 @@ def test_another_version_than_the_locks_is_seen(tmp_path: Path, monkeypatch: pyt
 
 
 def test_what_differs_from_a_new_projects_params_is_told() -> None:
-    defaults = default_params()
+    defaults = load_params(source() / "params.yaml")
     assert changed_values(load_params(ROOT / "params.yaml"), defaults) == []
     other = yaml.safe_load((ROOT / "params.yaml").read_text(encoding="utf-8"))
     other["loss"]["dice_weight"], other["data"]["class_map"] = 0.125, {"a": "b", "c": "b"}
