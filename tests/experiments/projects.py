@@ -82,6 +82,8 @@ def new_project(folder: Path) -> Path:
     folder.mkdir(parents=True)
     shutil.copy(ROOT / "params.yaml", folder / "params.yaml")
     plain_params.write(folder)
+    # Nothing runs them; what their code says is compared.
+    shutil.copytree(ROOT / "stages", folder / "stages", ignore=shutil.ignore_patterns("__pycache__"))
     (folder / "dvc.yaml").write_text(yaml.safe_dump(PIPELINE), encoding="utf-8")
     for name, text in (("first", FIRST), ("second", SECOND), ("last", LAST)):
         (folder / f"{name}.py").write_text(text, encoding="utf-8")

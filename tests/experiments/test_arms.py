@@ -13,10 +13,10 @@ from segpipe.experiments import study_file
 from segpipe.experiments.arms import arms, label_of, results_of
 from segpipe.experiments.study_file import Study
 from segpipe.params.overrides import with_overrides
-from segpipe.reproducibility.code_hash import ROOT
 from segpipe.storage.yaml_mapping import read as read_yaml
 from tests import plain_params
 from tests.experiments.projects import STUDY
+from tests.structure.imports import ROOT
 
 CONTENT = yaml.safe_load(plain_params.TEXT)
 

@@ -20,7 +20,7 @@ PARAMS: dict[str, Any] = yaml.safe_load((ROOT / "params.yaml").read_text(encodin
 
 
 def test_code_is_compared_by_what_each_stage_ran() -> None:
-    split = code_hash.code_hash(code_hash.ROOT, ["stages.split"])
+    split = code_hash.code_hash(code_hash.ROOTS, ["stages.split"])
     stages = {
         "split": {"params": {"code.json": {"stages.split": split}}},
         "train@0": {"params": {"code.json": {"stages.train": "another", "models.gone": "before"}, "params.yaml": {"seed": 1}}},
