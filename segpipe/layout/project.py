@@ -29,7 +29,7 @@ def files() -> dict[str, bytes]:
     for folder, pattern in FOLDERS.items():
         found |= {f"{folder}/{path.name}": path.read_bytes() for path in sorted((from_here / folder).glob(pattern))}
     installed = pins.pins("segpipe")
-    decide = [(name, installed[name]) for name in versions.read(from_here / RUNTIME) if name in installed]
+    decide = [(name, installed[name]) for name in versions.read(from_here / RUNTIME)]
     texts = {
         PIPELINE: _pipeline((from_here / PIPELINE).read_text(encoding="utf-8")),
         RUNTIME: pins.lines(decide),

@@ -5,6 +5,7 @@ What is done is noted in the project, so that the same command goes on where it 
 
 import json
 import os
+import shlex
 import shutil
 import subprocess
 import sys
@@ -46,7 +47,7 @@ def make_data(name: str, folder: Path) -> tuple[str, str]:
         raise PipelineError(f"{folder}: it holds something else already. Name a new folder.")
     files.write_text(mark, text)
     example.make_data(folder)
-    return str(folder), f"segpipe init {folder}"
+    return str(folder), f"segpipe init {shlex.quote(str(folder))}"
 
 
 def run(name: str, folder: Path) -> tuple[str, str]:
@@ -69,7 +70,7 @@ def run(name: str, folder: Path) -> tuple[str, str]:
             done.append(step.shown())
             _note(example, folder, done)
     print()
-    return str(folder / paths.PAGE), f"open it in a browser; to go on from here: cd {folder}"
+    return str(folder / paths.PAGE), f"open it in a browser; to go on from here: cd {shlex.quote(str(folder))}"
 
 
 def _known(name: str) -> Example:

@@ -1,7 +1,7 @@
 """Lays out a new project: the pipeline, its parameters, stages and versions, as a repository of Git and DVC."""
 
 import os
-import shutil
+import shlex
 import subprocess
 import tempfile
 from pathlib import Path
@@ -16,12 +16,20 @@ AUTHOR = ("-c", "user.name=segpipe", "-c", "user.email=segpipe@localhost", "-c",
 def lay_out(folder: Path) -> None:
     """Makes `folder` a project with one commit, ready for `dvc repro`.
 
-    It is there as a whole or not at all. Raises PipelineError where the folder holds something, or where Git is missing.
+    A new folder is there as a whole or not at all; an empty one, such as the working directory, is filled once all is made.
+    Raises PipelineError where the folder holds something or cannot be made, and where Git is missing.
     """
     if folder.exists() and not (folder.is_dir() and not any(folder.iterdir())):
-        raise PipelineError(f"{folder}: is there and not empty. Name a folder that is new: segpipe new {folder}-2")
-    folder.parent.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(prefix=".segpipe-new-", dir=folder.parent) as scratch:
+        other = shlex.quote(f"{folder.absolute()}-2")
+        raise PipelineError(f"{folder}: is there and not empty. Name a folder that is new: segpipe new {other}")
+    beside = folder.absolute().parent
+    try:
+        beside.mkdir(parents=True, exist_ok=True)
+    except (FileExistsError, NotADirectoryError):
+        raise PipelineError(
+            f"{folder}: cannot be made, since a file lies where {beside} would be. Name another folder."
+        ) from None
+    with tempfile.TemporaryDirectory(prefix=".segpipe-new-", dir=beside) as scratch:
         made = Path(scratch) / "project"
         for name, content in project.files().items():
             path = made / name
@@ -31,9 +39,11 @@ def lay_out(folder: Path) -> None:
         _git(made, "init", "--quiet", "--initial-branch=main")
         _git(made, "add", "--all")
         _git(made, *AUTHOR, "commit", "--quiet", "--no-verify", "--message", "A new project of segpipe")
-        if folder.exists():
-            folder.rmdir()
-        shutil.move(made, folder)
+        if not folder.exists():
+            made.rename(folder)
+            return
+        for each in made.iterdir():
+            each.rename(folder / each.name)
 
 
 def _git(folder: Path, *arguments: str) -> None:

@@ -27,7 +27,27 @@ def test_a_project_is_committed_whole_and_its_program_may_run(tmp_path: Path, mo
     assert [path.name for path in folder.parent.iterdir()] == ["project"]
 
 
+def test_the_working_directory_is_filled_and_stays_the_same_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A shell that stands in it stays where it is."""
+    folder = tmp_path / "here"
+    folder.mkdir()
+    monkeypatch.chdir(folder)
+    number = folder.stat().st_ino
+    lay_out(Path())
+    assert folder.stat().st_ino == number and git(folder, "status", "--porcelain") == ""
+    assert [path.name for path in tmp_path.iterdir()] == ["here"]
+
+
+def test_below_a_file_nothing_can_be_made(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("mine", encoding="utf-8")
+    for place in ("file/project", "file/deeper/project"):
+        with pytest.raises(PipelineError, match=r"cannot be made, since a file lies where .* would be"):
+            lay_out(tmp_path / place)
+    assert (tmp_path / "file").read_text(encoding="utf-8") == "mine"
+
+
 def test_an_empty_folder_is_taken_and_a_full_one_refused(tmp_path: Path) -> None:
+    (tmp_path / "empty").mkdir()
     lay_out(tmp_path / "empty")
     before = sorted(tmp_path.rglob("*"))
     with pytest.raises(PipelineError, match=r"empty: is there and not empty. Name a folder that is new: segpipe new .*empty-2"):
