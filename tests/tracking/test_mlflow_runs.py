@@ -170,7 +170,8 @@ def test_what_another_has_made_in_the_meantime_is_taken(store: MlflowClient, mon
     blind_at_first("get_experiment_by_name", None, "test")
     blind_at_first("search_runs", [], "dice")
     mlflow_runs.start("test", "b", {mlflow_runs.FINGERPRINT: "b"}, study="dice").end()
-    runs = {run.info.run_name: run for run in store.search_runs([experiment])}
-    assert set(runs) == {"a", "b", "study dice"}
+    found = store.search_runs([experiment])
+    assert sorted(run.info.run_name for run in found) == ["a", "b", "study dice"]
+    runs = {run.info.run_name: run for run in found}
     assert runs["b"].data.tags["mlflow.parentRunId"] == parent.info.run_id
     assert looked == {"get_experiment_by_name": 2, "search_runs": 2}
