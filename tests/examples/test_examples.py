@@ -35,7 +35,7 @@ def test_an_example_runs_from_its_command_to_the_recorded_numbers(name: str, tmp
         assert found == wanted
         assert record.gathered(folder) == recorded
         # What the hand had to do, by its stand-in.
-        said = re.findall(r"^\d+ deleted, .*$", result.stdout, re.MULTILINE)
+        said = re.findall(r"^\d+ .*\bdeleted\b.*$", result.stdout, re.MULTILINE)
         assert len(said) == sum(bool(step.by_hand) for step in steps.read(name).steps)
         assert all(each in (page / "README.md").read_text(encoding="utf-8") for each in said)
     for score in ("dice", "miou", "colour_dice"):
