@@ -4,7 +4,7 @@ BIN := .venv/bin
 READY := .venv/.ready
 FEDERATED := .venv-federated
 
-.PHONY: setup repro verify test test-all torture overfit camvid lint ui federated federated-test clean
+.PHONY: setup wheel repro verify test test-all torture overfit camvid lint ui federated federated-test clean
 .DELETE_ON_ERROR:
 
 setup: $(READY)
@@ -16,6 +16,10 @@ $(READY): requirements.lock pyproject.toml hatch_build.py segpipe/own_path.pth
 	$(BIN)/python -m pip install --quiet --requirement requirements.lock
 	$(BIN)/python -m pip install --quiet --no-deps --no-build-isolation --editable .
 	@touch $@
+
+# What `pip install` takes where there is no clone: dist/segpipe-*.whl
+wheel: $(READY)
+	$(BIN)/python -m hatchling build --target wheel --directory dist
 
 repro: $(READY)
 	@# DVC writes this file in place: killed then, it leaves it empty, and would not start again.
