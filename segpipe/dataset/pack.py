@@ -102,14 +102,6 @@ def read_info(folder: Path) -> DatasetInfo:
     return info
 
 
-def counted_as_one(rows: pd.DataFrame) -> list[str]:
-    """What each image of these rows of index.csv is counted as one with: its group, else the near-duplicates that it is one of.
-
-    "" for an image of its own.
-    """
-    return [group or twin for group, twin in zip(rows["group"], rows["twin"], strict=True)]
-
-
 def read_index(folder: Path) -> pd.DataFrame:
     """index.csv with `id` as the index; ids and names stay text, whatever they look like, and all else is whole numbers.
 

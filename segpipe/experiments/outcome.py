@@ -60,7 +60,7 @@ class Outcome:
 def read(name: str) -> Outcome:
     """Raises PipelineError for a name that is no revision, and where its results are missing or not whole."""
     commit = commit_of(name)
-    data = [paths.PREPARED / "index.csv", paths.PREPARED / "dataset.json"]
+    data = [paths.PREPARED / "index.csv", paths.PREPARED / "dataset.json", paths.FOLDS]
     with opened(name, commit) as fetch:
         folds = _folds(read_yaml(fetch([paths.PARAMS]) / paths.PARAMS), name)
         tables = [paths.eval_folder(fold) / table for fold in folds for table in TABLES]
@@ -79,13 +79,14 @@ def _read(root: Path, name: str, commit: str, folds: Sequence[int]) -> Outcome:
     info, index = pack.read_info(root / paths.PREPARED), pack.read_index(root / paths.PREPARED)
     runs = [json.loads((root / paths.eval_folder(fold) / "run.json").read_text(encoding="utf-8")) for fold in folds]
     of_folds = [evaluation.read_tables(root / paths.eval_folder(fold), len(info.classes)) for fold in folds]
+    together = {row["id"]: row["group"] for row in csv_rows(root / paths.FOLDS)}
     parts = {}
     for part in (evaluation.VAL, evaluation.TEST):
         if there := [([*found.dice[part]], found.pixels[part]) for found in of_folds if part in found.pixels]:
             ids, pixels = evaluation.of_folds(there)
             rows = index.loc[ids]
             content = [f"{image}{mask}" for image, mask in zip(rows["image_sha256"], rows["mask_sha256"], strict=True)]
-            parts[part] = Scored(ids, content, pack.counted_as_one(rows), pixels)
+            parts[part] = Scored(ids, content, [together[item] for item in ids], pixels)
     decides = {key: value for key, value in params.items() if key not in SEEDS and not key.startswith(NO_SETTING)}
     # Other code is another setting, and so are other versions: both may change what the same parameters give.
     decides |= {"code": runs[0].get("code"), "versions": runs[0].get("versions")}

@@ -3,8 +3,6 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-import pandas as pd
-
 from segpipe.evaluation import TEST, FoldResults
 from segpipe.inference.ensemble_file import EnsembleResults
 from segpipe.report import intervals
@@ -41,17 +39,17 @@ class Ensemble:
 
 
 def compute(
-    found: EnsembleResults | None, results: Sequence[FoldResults], index: pd.DataFrame, has_background: bool
+    found: EnsembleResults | None, results: Sequence[FoldResults], groups: Mapping[str, str], has_background: bool
 ) -> Ensemble | None:
     """None where there is none."""
     if found is None:
         return None
     scored = [found.scores]
-    own = Bounds(intervals.of_scores(scored, index, has_background)[TEST], intervals.of_classes(scored, TEST, index))
+    own = Bounds(intervals.of_scores(scored, groups, has_background)[TEST], intervals.of_classes(scored, TEST, groups))
     of_folds = [of_fold(each, TEST, has_background) for each in results]
     scores = of_fold(found.scores, TEST, has_background)
     gains = {name: _gain(name, scores, of_folds) for name in scores}
-    sure = intervals.of_gains(results, found.scores, TEST, index, has_background)
+    sure = intervals.of_gains(results, found.scores, TEST, groups, has_background)
     return Ensemble(found.folds, of_folds, scores, own, gains, sure)
 
 

@@ -5,9 +5,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
-import pandas as pd
 
-from segpipe.dataset.pack import counted_as_one
 from segpipe.evaluation import TEST, VAL, Scored, of_folds
 from segpipe.report.numbers import DIGITS
 from segpipe.scores import intervals, paired
@@ -32,35 +30,35 @@ class Bounds:
     classes: Mapping[str, Sequence[Interval]]
 
 
-def of_scores(results: Sequence[Scored], index: pd.DataFrame, has_background: bool) -> dict[str, dict[str, Interval]]:
+def of_scores(results: Sequence[Scored], groups: Mapping[str, str], has_background: bool) -> dict[str, dict[str, Interval]]:
     """Of each score's mean over the folds, for each part that a fold has."""
     found = {}
     for part in (VAL, TEST):
         if there := [each for each in results if part in each.counts]:
-            groups = _groups(there, part, index)
-            found[part] = intervals.score_intervals(_pixels(there, part), has_background, groups)
-            found[part] |= _of_details(there, part, has_background, intervals.GROUPS if groups else intervals.IMAGES)
+            own = _groups(there, part, groups)
+            found[part] = intervals.score_intervals(_pixels(there, part), has_background, own)
+            found[part] |= _of_details(there, part, has_background, intervals.GROUPS if own else intervals.IMAGES)
     return found
 
 
-def of_classes(results: Sequence[Scored], part: str, index: pd.DataFrame) -> dict[str, list[Interval]]:
+def of_classes(results: Sequence[Scored], part: str, groups: Mapping[str, str]) -> dict[str, list[Interval]]:
     """Of each class's scores from the counts of all folds added."""
     there = [each for each in results if part in each.counts]
     folds = _pixels(there, part)
     added = Pixels(folds.hits.sum(axis=1), folds.true.sum(axis=1), folds.seen.sum(axis=1))
-    return intervals.class_intervals(added, _groups(there, part, index))
+    return intervals.class_intervals(added, _groups(there, part, groups))
 
 
 def of_gains(
-    results: Sequence[Scored], other: Scored, part: str, index: pd.DataFrame, has_background: bool
+    results: Sequence[Scored], other: Scored, part: str, groups: Mapping[str, str], has_background: bool
 ) -> dict[str, Difference]:
     """How far the other is above the mean of the folds, for each score but HD95: all predicted the same images."""
     both = [*results, other]
-    pixels, groups = _pixels(both, part), _groups(both, part, index)
+    pixels, own = _pixels(both, part), _groups(both, part, groups)
     folds, last = (Pixels(*(each[:, columns] for each in (pixels.hits, pixels.true, pixels.seen))) for columns in (FOLDS, LAST))
     names = (*SCORES, *(OTHER_MEANS if has_background else ()))
-    found = {score: paired.difference(folds, last, score, has_background, groups) for score in names}
-    return found | _gains_of_details(both, part, has_background, intervals.GROUPS if groups else intervals.IMAGES)
+    found = {score: paired.difference(folds, last, score, has_background, own) for score in names}
+    return found | _gains_of_details(both, part, has_background, intervals.GROUPS if own else intervals.IMAGES)
 
 
 def table(found: Mapping[str, Bounds], classes: Sequence[str]) -> str:
@@ -131,9 +129,9 @@ def _ids(results: Sequence[Scored], part: str) -> list[str]:
     return [*dict.fromkeys(item for each in results for item in each.dice[part])]
 
 
-def _groups(results: Sequence[Scored], part: str, index: pd.DataFrame) -> list[str] | None:
-    groups = counted_as_one(index.loc[_ids(results, part)])
-    return groups if any(groups) else None
+def _groups(results: Sequence[Scored], part: str, groups: Mapping[str, str]) -> list[str] | None:
+    own = [groups[item] for item in _ids(results, part)]
+    return own if any(own) else None
 
 
 def _pixels(results: Sequence[Scored], part: str) -> Pixels:

@@ -48,14 +48,15 @@ LONGEST_LIST = 60
 class Contents:
     """What the page shows. `headline` is the part it speaks of first, `parts` the first fold's ids by part.
 
-    `bounds` are the intervals of the scores, by part, `decided` what each fold's probabilities became classes by. `ensemble`
-    is there with several folds and a test part. `params`
+    `groups` says which images are counted as one, `bounds` are the intervals of the scores, by part, `decided` what each fold's
+    probabilities became classes by. `ensemble` is there with several folds and a test part. `params`
     holds the sections of params.yaml that made the run; `best` and `worst` are predictions of the first fold, and `followed` some
     of them over the epochs. So many of the worst as `n_pictures` have a picture beside the page.
     """
 
     info: DatasetInfo
     index: pd.DataFrame
+    groups: Mapping[str, str]
     parts: Parts
     results: Sequence[FoldResults]
     headline: str
@@ -116,7 +117,7 @@ def render(contents: Contents) -> str:
             "parity": run_sections.parity(contents.exported.gate) if contents.exported else None,
             "hashes": run_sections.hashes(results, contents.data_hash, contents.folds_hash),
             "privacy": run_sections.privacy(results),
-            "class_bounds": intervals.of_classes(results, part, index),
+            "class_bounds": intervals.of_classes(results, part, contents.groups),
             "decisions": decisions.entries(contents.decided, info.classes),
             "sites": sites.sites(results),
             "machine": run_sections.machine(results),

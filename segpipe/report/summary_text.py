@@ -73,7 +73,7 @@ def _ensemble(contents: Contents) -> list[str]:
 
 def _classes(contents: Contents) -> Iterator[list[str]]:
     scores = class_tables.scores(pooled(contents.results, contents.headline))
-    bounds = intervals.of_classes(contents.results, contents.headline, contents.index)
+    bounds = intervals.of_classes(contents.results, contents.headline, contents.groups)
     for number, (name, found) in enumerate(zip(contents.info.classes, scores, strict=True)):
         cells = [escape(name)]
         for column in CLASS_COLUMNS:

@@ -13,7 +13,8 @@ import numpy as np
 from segpipe import paths
 from segpipe.console import stop_signals
 from segpipe.console.tables import format_table
-from segpipe.dataset.pack import counted_as_one, pixel_columns
+from segpipe.dataset.pack import pixel_columns
+from segpipe.dataset.split import folds
 from segpipe.dataset.split.groups import groups_of
 from segpipe.diagnostics import curve_picture, learning_curve
 from segpipe.diagnostics.learning_curve import COLUMNS, Judge, Point
@@ -78,7 +79,8 @@ def _setting(whole: Params, fold: int, same_epochs: bool) -> _Setting:
     data = read_fold(fold, params.train.limit_images)
     # The loss has no upper end: there is no error to follow a law.
     score = "dice" if params.train.monitor == "loss" else params.train.monitor
-    groups = counted_as_one(data.pack.index.loc[data.validation_ids])
+    together = folds.read_groups(paths.FOLDS)
+    groups = [together[item] for item in data.validation_ids]
     return _Setting(data, params, same_epochs, Judge(score, data.pack.info.has_background, groups if any(groups) else None))
 
 

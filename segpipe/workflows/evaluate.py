@@ -43,21 +43,19 @@ def evaluate(params: EvaluateKeys, fold: int) -> list[str]:
     device = devices.select_device(params.runtime.device)
     devices.configure_determinism(params.threads, params.train.deterministic)
     data = pack.open_pack(paths.PREPARED)
-    parts = folds.read(paths.FOLDS)
+    parts, groups = folds.read(paths.FOLDS), folds.read_groups(paths.FOLDS)
     segmenter, card = load_own_model(fold, data.info)
     segmenter = segmenter.to(memory_format=torch.channels_last).to(device)
     # With the class weights that the model was trained with, so that both losses compare.
     loss = losses.build(params.loss, Classes(card.has_background, tuple(card.training.get("class_weights", ()))))
     validation = folds.train_and_validation(parts, fold)[1]
-    facts = image_facts(data.index.loc[[*validation, *folds.test(parts)]], params.scores.unit)
+    facts = image_facts(data.index.loc[[*validation, *folds.test(parts)]], groups, params.scores.unit)
 
     def read(ids: Sequence[str]) -> Iterable[WholeImage]:
         return loader.whole_image_loader(loader.WholeImages(data, ids), params.runtime.workers)
 
     model = tuning.Model(segmenter, params.infer, card.long_side, device, card.classes, card.has_background)
-    chosen = _chosen(
-        params, model, validation, read, dict(zip(validation, pack.counted_as_one(data.index.loc[validation]), strict=True))
-    )
+    chosen = _chosen(params, model, validation, read, {item: groups[item] for item in validation})
     scored: dict[str, Iterable[ScoredImage]] = {}
     noted = {part: ConfidenceMaps(card.has_background) for part in (evaluation.VAL, evaluation.TEST)}
     for part, ids in ((evaluation.VAL, validation), (evaluation.TEST, folds.test(parts))):

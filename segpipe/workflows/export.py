@@ -42,7 +42,7 @@ def export(params: ExportKeys) -> list[str]:
     versions.check()
     device.configure_determinism(params.threads, params.train.deterministic)
     fold = params.folds[0]
-    data, parts = pack.open_pack(paths.PREPARED), folds.read(paths.FOLDS)
+    data, parts, together = pack.open_pack(paths.PREPARED), folds.read(paths.FOLDS), folds.read_groups(paths.FOLDS)
     segmenter, card = load_own_model(fold, data.info)
     chosen = decided.read(paths.eval_folder(fold), fold)
     card = replace(card, decision=chosen.decision)
@@ -57,7 +57,8 @@ def export(params: ExportKeys) -> list[str]:
     both = onnx_session.both_outputs(content, card)
     passed = parity.compare(segmenter, forward, both, card, _examples(data, ids), varied, part, len(there))
     parity.require(passed, params.export)
-    facts = export_card.facts(card, data, parts, results, passed, content, decided.sentence(chosen, card.classes))
+    said = decided.sentence(chosen, card.classes)
+    facts = export_card.facts(card, data, parts, together, results, passed, content, said)
     write_bytes(paths.ONNX, content)
     model_file.save(paths.EXPORTED_MODEL, segmenter, card)
     gate.write(paths.GATE, passed, params.export.model_dump(exclude={"n_images"}), onnx_export.OPSET)

@@ -1,9 +1,10 @@
 """What the model card of the exported model says: its scores with their intervals, its data, and where it was not tested."""
 
+from collections.abc import Mapping
 from hashlib import sha256
 
 from segpipe import evaluation, paths
-from segpipe.dataset.pack import Pack, counted_as_one
+from segpipe.dataset.pack import Pack
 from segpipe.dataset.split import folds
 from segpipe.deployment.model_card import Facts, Score
 from segpipe.errors import PipelineError
@@ -31,12 +32,21 @@ def own_results(card: Card, parts: dict[str, str]) -> FoldResults:
     return results
 
 
-def facts(card: Card, data: Pack, parts: dict[str, str], results: FoldResults, gate: Gate, onnx: bytes, decision: str) -> Facts:
-    """Of the exported model: its card, the data and folds it was trained on, what evaluate found, the gate, the file itself, and
-    the `decision` in words, "" for argmax.
+def facts(
+    card: Card,
+    data: Pack,
+    parts: dict[str, str],
+    together: Mapping[str, str],
+    results: FoldResults,
+    gate: Gate,
+    onnx: bytes,
+    decision: str,
+) -> Facts:
+    """Of the exported model: its card, the data and folds it was trained on, which images belong `together`, what evaluate
+    found, the gate, the file itself, and the `decision` in words, "" for argmax.
     """
     part = TEST if TEST in results.counts else VAL
-    pixels, groups = _counted(results, part, data)
+    pixels, groups = _counted(results, part, together)
     bounds = score_intervals(pixels, card.has_background, groups)
     found = scores([results.counts[part]], card.has_background) | {"dice_per_image": mean(results.dice[part].values())}
     return Facts(
@@ -51,7 +61,7 @@ def facts(card: Card, data: Pack, parts: dict[str, str], results: FoldResults, g
         scores=[Score(name, format_score(found[name], bounds[name]), found[name]) for name in SCORES],
         data=_data(data, parts, card.fold),
         training=[*_training(card), *([f"Decision: {decision}."] if decision else [])],
-        limits=[*_limits(card, data, part), *_beyond_labels(card)],
+        limits=[*_limits(card, data, part, together), *_beyond_labels(card)],
         parity=_parity(gate),
         hashes=_hashes(card, onnx),
     )
@@ -63,10 +73,10 @@ def _title(card: Card) -> str:
     return f"Segmentation: {listed if len(listed) <= LONGEST_LIST else f'{len(objects)} classes'}"
 
 
-def _counted(results: FoldResults, part: str, data: Pack) -> tuple[Pixels, list[str] | None]:
+def _counted(results: FoldResults, part: str, together: Mapping[str, str]) -> tuple[Pixels, list[str] | None]:
     """The pixels of each image and class, and the group of each image where there are groups: what intervals are made of."""
     true, seen, hits = results.pixels[part]
-    groups = counted_as_one(data.index.loc[[*results.dice[part]]])
+    groups = [together[item] for item in results.dice[part]]
     return Pixels(hits, true, seen), groups if any(groups) else None
 
 
@@ -123,10 +133,11 @@ def _training(card: Card) -> list[str]:
     return lines
 
 
-def _limits(card: Card, data: Pack, part: str) -> list[str]:
+def _limits(card: Card, data: Pack, part: str, together: Mapping[str, str]) -> list[str]:
     index = data.index
     longest, shortest = (int(getattr(index[["width", "height"]].to_numpy(), name)()) for name in ("max", "min"))
-    grouped = any(index["group"])
+    # Near-duplicates are found and not told: they alone say nothing of patients or places.
+    grouped = any(index["group"]) or any(together[str(item)] and not twin for item, twin in index["twin"].items())
     return [
         "Test images are of the same collection as those it was trained on. It was not tested on any other camera, site, "
         "preparation or time.",

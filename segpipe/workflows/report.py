@@ -69,7 +69,7 @@ def report(params: ReportKeys) -> str:
 def gather(params: ReportKeys) -> Contents:
     """All that the page shows, read and computed."""
     data = pack.open_pack(paths.PREPARED)
-    parts = folds.read(paths.FOLDS)
+    parts, groups = folds.read(paths.FOLDS), folds.read_groups(paths.FOLDS)
     results = evaluation.read(paths.EVAL, params.folds, parts, len(data.info.classes))
     first = results[0]
     headline = numbers.headline(results)
@@ -77,12 +77,13 @@ def gather(params: ReportKeys) -> Contents:
     colours = baseline.colour_dice(data, train, sorted(first.dice[headline]))
     look = closer_look_file.read(paths.closer_look_file(first.fold), first.fold)
     best, worst = examples.best_and_worst(first, headline, data, params.report.n_examples, look.confidence)
-    bounds = intervals.of_scores(results, data.index, data.info.has_background)
+    bounds = intervals.of_scores(results, groups, data.info.has_background)
     averaged = ensemble_file.read(paths.ENSEMBLE, results, parts, len(data.info.classes))
-    together = ensemble.compute(averaged, results, data.index, data.info.has_background)
+    together = ensemble.compute(averaged, results, groups, data.info.has_background)
     return Contents(
         info=data.info,
         index=data.index,
+        groups=groups,
         parts={"training": train, "validation": validation, "test": folds.test(parts)},
         results=results,
         headline=headline,
@@ -108,8 +109,8 @@ def gather(params: ReportKeys) -> Contents:
 
 def _bounds(contents: Contents) -> dict[str, Bounds]:
     """All intervals of each part, and last those of the ensemble."""
-    results, index = contents.results, contents.index
-    found = {part: Bounds(each, intervals.of_classes(results, part, index)) for part, each in contents.bounds.items()}
+    results, groups = contents.results, contents.groups
+    found = {part: Bounds(each, intervals.of_classes(results, part, groups)) for part, each in contents.bounds.items()}
     return found | ensemble.bounds(contents.ensemble)
 
 

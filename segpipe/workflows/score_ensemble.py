@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from segpipe import evaluation, paths
 from segpipe.console.progress import track
 from segpipe.dataset import loader, pack
+from segpipe.dataset.split import folds
 from segpipe.errors import PipelineError
 from segpipe.inference import ensemble_file, scoring
 from segpipe.inference.average import over_models
@@ -45,7 +46,7 @@ def score_ensemble(params: EnsembleKeys, ids: Sequence[str]) -> list[str]:
         with_levels=True,
     )
     shown = track(scored, f"{evaluation.TEST} images", len(ids), after_s=1.0)
-    facts = image_facts(data.index.loc[[*ids]], rules.unit)
+    facts = image_facts(data.index.loc[[*ids]], folds.read_groups(paths.FOLDS), rules.unit)
     total = ensemble_file.write(
         paths.ENSEMBLE, shown, members, card.classes, card.has_background, rules.tolerance, rules.unit, facts
     )

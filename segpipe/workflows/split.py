@@ -5,6 +5,7 @@ import sys
 from segpipe import paths
 from segpipe.dataset import pack
 from segpipe.dataset.split import assign, balance_report, folds, kept_folds
+from segpipe.dataset.split.groups import counted_as_one
 from segpipe.errors import plain
 from segpipe.params.stage_keys import SplitKeys
 
@@ -24,7 +25,7 @@ def split(params: SplitKeys) -> str:
     report = balance_report.compute(index, pixels, info.classes, assigned)
     # Remembered before it is shown: whatever is killed in between, the next run finds the same parts.
     kept_folds.write(paths.KEPT_FOLDS, assigned.kept)
-    folds.write(paths.FOLDS, assigned.parts)
+    folds.write(paths.FOLDS, assigned.parts, counted_as_one(index, params.split))
     balance_report.write(paths.BALANCE_REPORT, report)
     # Where near-duplicates count as one group, those that lists part are among the leaks.
     cut = [] if params.split.join_duplicates else balance_report.parted_duplicates(index, assigned.parts)

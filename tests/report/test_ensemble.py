@@ -2,15 +2,14 @@
 
 import csv
 import io
+from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
-import pandas as pd
 import pytest
 
 from segpipe import evaluation
-from segpipe.dataset import pack
 from segpipe.dataset.split import folds as splits
 from segpipe.inference import ensemble_file
 from segpipe.report import ensemble, intervals, numbers, page
@@ -26,18 +25,18 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return finished(tmp_path_factory.mktemp("run"), folds=(0, 1))
 
 
-def computed(folder: Path, index: pd.DataFrame) -> Ensemble:
+def computed(folder: Path, groups: Mapping[str, str]) -> Ensemble:
     parts = splits.read(folder / "data/folds/folds.csv")
     results = evaluation.read(folder / "data/eval", (0, 1), parts, len(CLASSES))
     read = ensemble_file.read(folder / "data/ensemble", results, parts, len(CLASSES))
-    found = ensemble.compute(read, results, index, has_background=True)
+    found = ensemble.compute(read, results, groups, has_background=True)
     assert found is not None
     return found
 
 
 def test_gains_are_over_the_mean_of_the_folds_and_their_intervals_over_the_same_images(folder: Path) -> None:
-    index = pack.read_index(folder / "data/prepared")
-    found = computed(folder, index)
+    groups = splits.read_groups(folder / "data/folds/folds.csv")
+    found = computed(folder, groups)
     # Three images are right, and of the fourth nothing was found.
     assert found.scores["dice_per_image"] == 0.75
     own = [scores["dice_per_image"] for scores in found.of_folds]
@@ -47,12 +46,12 @@ def test_gains_are_over_the_mean_of_the_folds_and_their_intervals_over_the_same_
         assert gain is not None and sure.low is not None and sure.high is not None
         assert sure.value == pytest.approx(gain) and sure.low < gain < sure.high and (sure.n_units, sure.unit) == (4, "images")
     assert found.bounds.scores["dice"].n_units == 4 and set(found.gains) == set(found.scores)
-    index["group"] = [f"patient {number // 2}" for number in range(len(index))]
-    assert (computed(folder, index).sure["dice"].n_units, computed(folder, index).sure["dice"].unit) == (2, "groups")
+    pairs = {item: f"patient {number // 2}" for number, item in enumerate(groups)}
+    assert (computed(folder, pairs).sure["dice"].n_units, computed(folder, pairs).sure["dice"].unit) == (2, "groups")
 
 
 def test_metrics_have_it_as_parts_of_their_own(folder: Path) -> None:
-    found = computed(folder, pack.read_index(folder / "data/prepared"))
+    found = computed(folder, splits.read_groups(folder / "data/folds/folds.csv"))
     section = ensemble.summary(found)["ensemble"]
     assert section["dice_per_image"] == 0.75 and section["dice_gain"] == round(found.gains["dice"] or 0, 6)
     rows = [*csv.DictReader(io.StringIO(intervals.table(ensemble.bounds(found), CLASSES)))]

@@ -98,18 +98,19 @@ def contents(tmp_path_factory: pytest.TempPathFactory) -> page.Contents:
 
 def gathered(folder: Path, folds: tuple[int, ...]) -> page.Contents:
     data = pack.open_pack(folder / "data/prepared")
-    parts = splits.read(folder / "data/folds/folds.csv")
+    parts, groups = splits.read(folder / "data/folds/folds.csv"), splits.read_groups(folder / "data/folds/folds.csv")
     results = evaluation.read(folder / "data/eval", folds, parts, len(data.info.classes))
     headline = numbers.headline(results)
     averaged = ensemble_file.read(folder / "data/ensemble", results, parts, len(data.info.classes))
-    together = ensemble.compute(averaged, results, data.index, True)
-    bounds = intervals.of_scores(results, data.index, True)
+    together = ensemble.compute(averaged, results, groups, True)
+    bounds = intervals.of_scores(results, groups, True)
     train, validation = splits.train_and_validation(parts, folds[0])
     look = closer_look_file.read(folder / f"data/eval/fold{folds[0]}/closer_look.zip", folds[0])
     best, worst = examples.best_and_worst(results[0], headline, data, 2, look.confidence)
     return page.Contents(
         info=data.info,
         index=data.index,
+        groups=groups,
         parts={"training": train, "validation": validation, "test": splits.test(parts)},
         results=results,
         headline=headline,

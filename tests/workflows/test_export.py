@@ -14,7 +14,6 @@ from PIL import Image
 
 from segpipe import evaluation, gate, paths
 from segpipe import export as onnx_export
-from segpipe.dataset import pack
 from segpipe.dataset.split import folds
 from segpipe.errors import PipelineError
 from segpipe.models import model_file
@@ -133,11 +132,11 @@ def test_the_card_has_the_scores_that_evaluate_found(quick: None, project: Path,
     assert float(row.split(" | ")[1].split()[0]) == pytest.approx((dice[1] + dice[2]) / 2, abs=6e-3)
     # With the intervals that the report shows.
     results = evaluation.read(paths.EVAL, [0], folds.read(paths.FOLDS), 3)
-    bounds = intervals.of_scores(results, pack.read_index(paths.PREPARED), True)["test"]
+    bounds = intervals.of_scores(results, folds.read_groups(paths.FOLDS), True)["test"]
     found = numbers.of_fold(results[0], "test", True)
     for name in ("miou", "dice_per_image", "recall"):
         assert f"| {name} | {format_score(found[name], bounds[name])} |" in text
-    iou = intervals.of_classes(results, "test", pack.read_index(paths.PREPARED))["iou"][2]
+    iou = intervals.of_classes(results, "test", folds.read_groups(paths.FOLDS))["iou"][2]
     assert f" | {format_score(class_scores(counts)['iou'][2], iou)} |" in text
     assert sha256_of(paths.ONNX) in text and "f" * 64 in text and data_hash(paths.PREPARED) in text
     assert "7 images: 1 to train on, 2 of validation, 4 of the test part." in text

@@ -10,6 +10,7 @@ from segpipe import paths
 from segpipe.dataset import pack
 from segpipe.dataset.split import balance_report, folds
 from segpipe.errors import PipelineError
+from segpipe.params import edit
 from stages import split
 from tests import plain_params
 from tests.dataset import packs
@@ -52,6 +53,13 @@ def test_it_writes_the_same_again(project: Path, capsys: pytest.CaptureFixture[s
     assert sorted(parts) == [f"i{k:02d}" for k in range(30)] and len(folds.test(parts)) == 6
     assert balance_report.read(paths.BALANCE_REPORT).n_groups == 30
     assert "30 groups of 30 images, each in one part" in capsys.readouterr().out
+
+
+def test_images_that_belong_together_by_their_names_are_told_to_scores(project: Path) -> None:
+    edit.write(Path("params.yaml"), {"split.group": "name", "split.group_pattern": "^(i.)", "split.n_folds": 2})
+    split.main()
+    groups = folds.read_groups(paths.FOLDS)
+    assert groups == {item: f"{item[:2]}0" for item in folds.read(paths.FOLDS)} and len(set(groups.values())) == 3
 
 
 @pytest.mark.parametrize(("joined", "sentence"), [("true", "cut through 1 group of 2 images"), ("false", "1 cluster of near-")])

@@ -42,6 +42,15 @@ def groups_of(index: pd.DataFrame, split: SplitParams) -> dict[str, str]:
     return _joined(ids, relations)
 
 
+def counted_as_one(index: pd.DataFrame, split: SplitParams) -> dict[str, str]:
+    """The group of each image that is not alone, as scores count them: what the split keeps together, and near-duplicates
+    whatever `split.join_duplicates` says, since two pictures of one thing say hardly more than one of them.
+    """
+    groups = groups_of(index, split.model_copy(update={"join_duplicates": True}))
+    images = sizes(groups)
+    return {item: group for item, group in groups.items() if images[group] > 1}
+
+
 def matched(pattern: str, ids: Sequence[str]) -> dict[str, str]:
     """What the pattern's brackets match in each id; ids that it does not match, or where that is nothing, are left out.
 

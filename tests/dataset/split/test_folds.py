@@ -18,11 +18,13 @@ IDS = st.text(st.characters(codec="utf-8", exclude_categories=["Cc"]), min_size=
 
 
 @settings(max_examples=30)
-@given(st.dictionaries(IDS, st.sampled_from(["test", "train", "0", "12"])))
-def test_what_is_written_comes_back(parts: dict[str, str]) -> None:
+@given(st.dictionaries(IDS, st.tuples(st.sampled_from(["test", "train", "0", "12"]), IDS | st.none())))
+def test_what_is_written_comes_back(rows: dict[str, tuple[str, str | None]]) -> None:
+    parts, groups = {item: part for item, (part, _) in rows.items()}, {item: group for item, (_, group) in rows.items() if group}
     with TemporaryDirectory() as folder:
-        folds.write(Path(folder) / "folds.csv", parts)
+        folds.write(Path(folder) / "folds.csv", parts, groups)
         assert folds.read(Path(folder) / "folds.csv") == parts
+        assert folds.read_groups(Path(folder) / "folds.csv") == {item: groups.get(item, "") for item in parts}
 
 
 def test_a_fold_trains_on_all_but_itself_and_the_test_part() -> None:
@@ -48,3 +50,10 @@ def test_a_broken_file_and_none_are_a_sentence(tmp_path: Path, content: str) -> 
     (tmp_path / "folds.csv").write_text(content, encoding="utf-8")
     with pytest.raises(PipelineError, match=r"broken .*dvc repro --force split"):
         folds.read(tmp_path / "folds.csv")
+
+
+def test_groups_of_a_file_without_that_column_are_a_sentence(tmp_path: Path) -> None:
+    (tmp_path / "folds.csv").write_text("id,part\na,0\n", encoding="utf-8")
+    assert folds.read(tmp_path / "folds.csv") == {"a": "0"}
+    with pytest.raises(PipelineError, match=r"broken .*dvc repro --force split"):
+        folds.read_groups(tmp_path / "folds.csv")

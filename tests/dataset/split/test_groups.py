@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from segpipe.dataset.split import groups
-from segpipe.dataset.split.groups import groups_of, matched
+from segpipe.dataset.split.groups import counted_as_one, groups_of, matched
 from segpipe.errors import PipelineError
 from tests.dataset.indexes import split_params, table
 
@@ -35,6 +35,19 @@ def test_twins_join_groups_over_any_number_of_steps() -> None:
     assert joined == dict.fromkeys("abcd", "a") | dict.fromkeys("ef", "e")
     apart = groups_of(index, split_params(join_duplicates=False))
     assert (apart["c"], apart["f"]) == ("c", "f")
+
+
+def test_scores_count_as_one_what_names_tables_and_near_duplicates_join() -> None:
+    index = table(
+        dict.fromkeys(("p1_a", "p1_b", "p2_a", "lone", "copy", "other"), (1,)),
+        group={"p2_a": "x", "other": "x"},
+        twin={"lone": "t", "copy": "t"},
+    )
+    wanted = {"p1_a": "p1_a", "p1_b": "p1_a", "other": "other", "p2_a": "other", "copy": "copy", "lone": "copy"}
+    for joined in (True, False):
+        assert counted_as_one(index, split_params(group="name", join_duplicates=joined)) == wanted
+    # A table's group of a single image is none.
+    assert counted_as_one(table(ROWS, group={"a": "p"}), split_params()) == {}
 
 
 KIN = st.tuples(st.sampled_from(["", "1", "2", "3"]), st.sampled_from(["", "1", "2", "3"]))
