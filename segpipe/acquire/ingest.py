@@ -6,12 +6,12 @@ import os
 import shutil
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path, PurePosixPath
 from urllib.parse import unquote, urlsplit
 
 from segpipe.console.progress import track
-from segpipe.errors import PipelineError
+from segpipe.errors import PipelineError, plain
 from segpipe.images.unsupported import POINTER, is_pointer
 from segpipe.storage import listing
 from segpipe.storage.archives import tar_members, unpack
@@ -20,6 +20,7 @@ from segpipe.storage.lock import exclusive
 from segpipe.storage.workspace import main_root, partial_downloads
 
 SOURCE = Path("data/source")
+SHOWN = 3
 
 
 @contextlib.contextmanager
@@ -81,8 +82,8 @@ def data_path(where: Path, named: str, in_place: bool) -> str:
 def import_data(where: Path) -> None:
     """Copies a folder or a tar to data/source, whole or not at all, and puts it under DVC.
 
-    Hidden files stay behind. Where data/source is the same already nothing is copied. Raises PipelineError where it
-    holds something else, the disk is full, or a link leads out of the folder.
+    Hidden files stay behind. Where data/source holds some of it already, unchanged, the rest is added. Raises PipelineError
+    where it holds something else, the disk is full, or a link leads out of the folder.
     """
     target = SOURCE.resolve()
     if target != where:
@@ -90,8 +91,8 @@ def import_data(where: Path) -> None:
         members = _members(where)
         if not target.exists():
             _copy(members, target)
-        elif not _is_same(members, target):
-            raise PipelineError("data/source holds other data already. Move it away (mv data/source ELSEWHERE), then try again.")
+        else:
+            _copy(_new(members, target), target)
     _dvc_add()
 
 
@@ -150,15 +151,28 @@ def _members(where: Path) -> dict[str, Path]:
     return {path.relative_to(where).as_posix(): path for path in listing.files(where)}
 
 
-def _is_same(members: dict[str, Path], target: Path) -> bool:
-    others = _members(target)
-    return members.keys() == others.keys() and all(
-        filecmp.cmp(path, others[name], shallow=False) for name, path in track(members.items(), "comparing")
-    )
+def _new(members: dict[str, Path], target: Path) -> dict[str, Path]:
+    """What is to be added. Raises PipelineError where a file of the target is missing or another: it may have been corrected."""
+    there = {name: path for name, path in _members(target).items() if name in members}
+    gone = sorted(_members(target).keys() - members.keys())
+    other = [name for name, path in track(there.items(), "comparing") if not filecmp.cmp(path, members[name], shallow=False)]
+    if gone or other:
+        found = [
+            f"{len(names)} {what} ({_listed(names)})" for names, what in ((other, "differ"), (gone, "it alone has")) if names
+        ]
+        raise PipelineError(
+            f"data/source holds other data already: of its files {', '.join(found)}. If this is the same data with changes, make "
+            "them in data/source itself and run `segpipe init data/source`; else move it away (mv data/source ELSEWHERE)."
+        )
+    return {name: path for name, path in members.items() if name not in there}
+
+
+def _listed(names: Sequence[str]) -> str:
+    return ", ".join(map(plain, names[:SHOWN])) + (", ..." if len(names) > SHOWN else "")
 
 
 def _copy(members: dict[str, Path], target: Path) -> None:
-    """Copies into a folder beside the target, then renames it: half a copy never looks like data."""
+    """Copies into a folder beside the target, then moves it there: half a copy never looks like data."""
     temporary = target.with_name(f".{target.name}.partial")
     shutil.rmtree(temporary, ignore_errors=True)
     try:
@@ -166,7 +180,12 @@ def _copy(members: dict[str, Path], target: Path) -> None:
         for name, path in track(members.items(), "copying"):
             (temporary / name).parent.mkdir(parents=True, exist_ok=True)
             shutil.copyfile(path, temporary / name)
-        os.replace(temporary, target)
+        if target.exists():
+            for name in members:
+                (target / name).parent.mkdir(parents=True, exist_ok=True)
+                os.replace(temporary / name, target / name)
+        else:
+            os.replace(temporary, target)
     except OSError as error:
         raise PipelineError(
             f"{error.filename or target}: could not be copied ({error.strerror}). Free space or mend the rights."

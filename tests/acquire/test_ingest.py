@@ -73,20 +73,47 @@ def test_a_folder_is_copied_without_hidden_files(project: Path, folder: Path) ->
     assert (project / "data/source/images/a.jpg").read_text() == "images/a.jpg"
 
 
-def test_the_same_data_is_brought_once_and_other_data_is_refused(project: Path, folder: Path) -> None:
+def test_more_data_is_added_and_other_data_is_refused(project: Path, folder: Path) -> None:
     ingest.import_data(folder)
     before = (project / "data/source").stat().st_ino
     ingest.import_data(folder)
     ingest.import_data(project / "data/source")
     assert (project / "data/source").stat().st_ino == before
-    for name, text in (("classes.txt", "classes.tx!"), ("more.txt", "")):
-        (folder / name).write_text(text)
-        with pytest.raises(PipelineError) as caught:
-            ingest.import_data(folder)
-        assert (
-            str(caught.value) == "data/source holds other data already. Move it away (mv data/source ELSEWHERE), then try again."
-        )
-        (folder / name).write_text(name) if name in DATA else (folder / name).unlink()
+    (folder / "new").mkdir()
+    (folder / "new/b.jpg").write_text("b")
+    (folder / "images/c.jpg").write_text("c")
+    ingest.import_data(folder)
+    more = sorted([*DATA, "images/c.jpg", "new/b.jpg"])
+    assert files(project / "data") == [f"source/{name}" for name in more]
+    assert (project / "data/source/new/b.jpg").read_text() == "b"
+    # A mask that was corrected here is not overwritten by the one that it was.
+    (project / "data/source/classes.txt").write_text("corrected")
+    (project / "data/source/extra.txt").touch()
+    (folder / "images/d.jpg").write_text("d")
+    with pytest.raises(PipelineError) as caught:
+        ingest.import_data(folder)
+    assert str(caught.value) == (
+        "data/source holds other data already: of its files 1 differ (classes.txt), 1 it alone has (extra.txt). If this is the "
+        "same data with changes, make them in data/source itself and run `segpipe init data/source`; else move it away "
+        "(mv data/source ELSEWHERE)."
+    )
+    assert files(project / "data") == [f"source/{name}" for name in sorted([*more, "extra.txt"])]
+    assert (project / "data/source/classes.txt").read_text() == "corrected"
+
+
+def test_an_addition_that_breaks_off_adds_nothing(project: Path, folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    ingest.import_data(folder)
+    for name in ("a.txt", "b.txt"):
+        (folder / name).write_text(name)
+
+    def full(source: Path, target: Path) -> None:
+        if target.name == "b.txt":
+            raise OSError(28, "No space left on device", str(target))
+        target.write_text("half")
+
+    monkeypatch.setattr(ingest.shutil, "copyfile", full)
+    with pytest.raises(PipelineError, match=r"b\.txt: could not be copied"):
+        ingest.import_data(folder)
     assert files(project / "data") == [f"source/{name}" for name in DATA]
 
 
