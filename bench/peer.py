@@ -31,7 +31,6 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 from torch.utils.data import DataLoader, Dataset, Sampler
 
-from segpipe import scores
 from segpipe.dataset.normalise import statistics
 from segpipe.dataset.pack import Pack, open_pack
 from segpipe.dataset.split import folds
@@ -40,6 +39,7 @@ from segpipe.models import bundled, pretrained
 from segpipe.params.load import load_params
 from segpipe.record import IGNORE
 from segpipe.reproducibility.seeds import seed_of
+from segpipe.scores.counts import Confusion, confusion, scores
 from segpipe.storage.files import sha256_of
 
 LARGE = 1_500_000
@@ -105,7 +105,7 @@ def main() -> None:
     test = folds.test(parts)
     # One at a time: the test part need not fit into memory, and its time does not count.
     counts = [confusions(learner, cached(pack, [each], eight_bits, long_side, 1, full_masks=True), pack)[0] for each in test]
-    found = scores.scores(counts, pack.info.has_background)
+    found = scores(counts, pack.info.has_background)
     recipe = {"steps": steps, "precision": str(learner.precision).removeprefix("torch."), "crop": crop, "long_side": long_side}
     print(json.dumps({"miou": found["miou"], "dice": found["dice"], "seconds": seconds} | recipe | {"validated": n_validation}))
 
@@ -309,14 +309,14 @@ def fit(
 
 
 def validate(learner: Learner, validation: Images, pack: Pack) -> float:
-    found = scores.scores(confusions(learner, validation, pack), pack.info.has_background)["miou"]
+    found = scores(confusions(learner, validation, pack), pack.info.has_background)["miou"]
     return 0.0 if found is None else found
 
 
-def confusions(learner: Learner, images: Images, pack: Pack) -> list[scores.Confusion]:
+def confusions(learner: Learner, images: Images, pack: Pack) -> list[Confusion]:
     """The counts of each image, predicted whole and scored at the size of its mask."""
     pairs = zip(images.images, images.masks, strict=True)
-    return [scores.confusion(mask, predicted(learner, image, mask.shape), len(pack.info.classes)) for image, mask in pairs]
+    return [confusion(mask, predicted(learner, image, mask.shape), len(pack.info.classes)) for image, mask in pairs]
 
 
 @torch.inference_mode()

@@ -5,17 +5,21 @@ from pathlib import Path
 import pytest
 from nbformat import NotebookNode
 
+from segpipe.workflows.new import lay_out
 from tests.pages import notebook
-from tests.pipeline import conftest
-from tests.pipeline.conftest import dvc, git
+from tests.pipeline.conftest import TINY, dvc, git, set_params
 
 pytestmark = pytest.mark.slow
 
 
 @pytest.fixture(scope="module")
-def project(repository: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A clone in which the sample's training has run."""
-    return conftest.clone(repository, repository, tmp_path_factory.mktemp("notebook") / "clone")
+def project(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A new one, which knows no results yet as a clone does."""
+    folder = tmp_path_factory.mktemp("notebook") / "project"
+    lay_out(folder)
+    set_params(folder, TINY)
+    git(folder, "commit", "--quiet", "--all", "--message", "small")
+    return folder
 
 
 @pytest.fixture(scope="module")
