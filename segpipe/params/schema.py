@@ -519,6 +519,19 @@ class ReportParams(Section):
     n_images: int = Field(
         ge=0, le=20000, description="worst predictions with a picture in reports/images, for the table of all images"
     )
+    baseline: tuple[str, ...] = Field(
+        description="commits to compare with (git rev-parse main): the first one's model, and of its setting further runs"
+    )
+
+    @model_validator(mode="after")
+    def _commits_whole(self) -> Self:
+        # A branch would be another commit tomorrow, and the same page would not come out again.
+        if wrong := [each for each in self.baseline if not re.fullmatch("[0-9a-f]{40}", each)]:
+            raise ValueError(
+                f"baseline: {SHORT.repr(wrong[0])} is no commit's whole hash. Write its 40 hexadecimal digits, as `git rev-parse "
+                f"{plain(wrong[0])[:40]}` tells them."
+            )
+        return self
 
 
 class TrackingParams(Section):

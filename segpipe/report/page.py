@@ -33,6 +33,7 @@ from segpipe.report import (
     sites,
     suspects,
 )
+from segpipe.report.against import Against
 from segpipe.report.class_tables import Parts
 from segpipe.report.doctor_section import Doctor
 from segpipe.report.ensemble import Ensemble
@@ -49,7 +50,8 @@ class Contents:
     """What the page shows. `headline` is the part it speaks of first, `parts` the first fold's ids by part.
 
     `groups` says which images are counted as one, `bounds` are the intervals of the scores, by part, `decided` what each fold's
-    probabilities became classes by. `ensemble` is there with several folds and a test part. `params`
+    probabilities became classes by. `ensemble` is there with several folds and a test part, and
+    `against` with a baseline. `params`
     holds the sections of params.yaml that made the run; `best` and `worst` are predictions of the first fold, and `followed` some
     of them over the epochs. So many of the worst as `n_pictures` have a picture beside the page.
     """
@@ -65,6 +67,7 @@ class Contents:
     decided: Mapping[int, Chosen]
     summary: Summary
     ensemble: Ensemble | None
+    against: Against | None
     params: Mapping[str, Any]
     best: Sequence[examples.Example]
     worst: Sequence[examples.Example]

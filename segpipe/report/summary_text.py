@@ -4,7 +4,7 @@ import re
 from collections.abc import Iterable, Iterator, Sequence
 
 from segpipe.evaluation import TEST, VAL
-from segpipe.report import class_tables, intervals, page
+from segpipe.report import against, class_tables, intervals, page
 from segpipe.report.image_table import WORDS
 from segpipe.report.numbers import COLOUR, names, pooled
 from segpipe.report.page import Contents
@@ -35,6 +35,7 @@ def render(contents: Contents) -> str:
         *_table(["score", *(head for part in parts for head in (WORDS[part], "95 %"))], _scores(contents, parts)),
         "",
         *_ensemble(contents),
+        *([f"Baseline: {against.sentence(contents.against)}.", ""] if contents.against else []),
         f"Classes, on the {WORDS[contents.headline]} part:",
         "",
         *_table(["class", *(head for name in CLASS_COLUMNS for head in _heads(name)), "pixels"], _classes(contents)),

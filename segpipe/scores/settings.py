@@ -75,6 +75,13 @@ def verdicts_of(names: Sequence[str], found: Sequence[Sequence[Jackknife]]) -> l
     ]
 
 
+def word_of(difference: Difference) -> str:
+    """What bounds say of the second: better, worse, or cannot be told."""
+    if difference.low is None or difference.high is None:
+        return CANNOT_BE_TOLD
+    return BETTER if difference.low > 0 else WORSE if difference.high < 0 else CANNOT_BE_TOLD
+
+
 def _compare(first: Sequence[Jackknife], runs: Sequence[Jackknife], noise: SeedNoise) -> tuple[Difference, Variance]:
     """The difference of two settings by this test alone, and its variance."""
     found = minus(mean_of(runs), mean_of(first))

@@ -11,7 +11,7 @@ from segpipe.experiments.alignment import Aligned, SettingRuns, aligned, setting
 from segpipe.experiments.outcome import Outcome
 from segpipe.scores import paired
 from segpipe.scores.intervals import format_score, jackknives, score_intervals
-from segpipe.scores.settings import BETTER, CANNOT_BE_TOLD, WORSE, Setting, Verdict, verdicts
+from segpipe.scores.settings import Setting, Verdict, verdicts, word_of
 from segpipe.scores.winner import winner
 
 MANY = 3
@@ -61,17 +61,11 @@ def _models(outcomes: Sequence[Outcome], images: Aligned, score: str) -> str:
         if number:
             found = paired.difference(images.pixels[0], pixels, score, background, images.groups)
             same = each.trainings == outcomes[0].trainings
-            told = (paired.format_difference(found), paired.format_better(found), _word(found))
+            told = (paired.format_difference(found), paired.format_better(found), word_of(found))
             row += ["", "", "the same training"] if same else told
         rows.append([*row, *[""] * (5 - len(row))])
     heads = ["model", f"{score}, 95 %", f"above {outcomes[0].name}, 95 %", "P(better)", "this model is"]
     return f"These models, on other images of the same kind:\n{format_table(rows, heads, n_left=1)}"
-
-
-def _word(found: paired.Difference) -> str:
-    if found.low is None or found.high is None:
-        return CANNOT_BE_TOLD
-    return BETTER if found.low > 0 else WORSE if found.high < 0 else CANNOT_BE_TOLD
 
 
 def _settings(outcomes: Sequence[Outcome], images: Aligned, found: Sequence[SettingRuns], score: str) -> Iterator[str]:

@@ -23,6 +23,7 @@ from segpipe.report import (
     suspects,
     tables,
 )
+from segpipe.report.against import sentence
 from segpipe.report.intervals import Bounds
 from segpipe.report.page import Contents
 from segpipe.report.run_sections import Exported
@@ -30,6 +31,7 @@ from segpipe.reproducibility import fingerprint
 from segpipe.scores.paired import format_difference
 from segpipe.storage import files
 from segpipe.tracking import mlflow_runs
+from segpipe.workflows.report_baseline import against
 
 
 def report(params: ReportKeys) -> str:
@@ -59,8 +61,10 @@ def report(params: ReportKeys) -> str:
     print(numbers.table(summary, of_parts, contents.info.has_background))
     if contents.ensemble:
         print(f"ensemble: dice {format_difference(contents.ensemble.sure['dice'])} against the mean of the folds")
-    for sentence in contents.advice:
-        print(f"advice: {sentence}")
+    if contents.against:
+        print(f"baseline: {sentence(contents.against)}")
+    for line in contents.advice:
+        print(f"advice: {line}")
     print(f"suspects: {paths.SUSPECTS} has the images whose masks are believed least, the worst first; correct them, dvc repro")
     shown = {name: "-" if value is None else f"{value:.2f}" for name, value in summary[contents.headline].items()}
     return f"{contents.headline} Dice {shown['dice']}, colours alone {shown[numbers.COLOUR]}"
@@ -92,6 +96,7 @@ def gather(params: ReportKeys) -> Contents:
         decided={fold: decided.read(paths.eval_folder(fold), fold) for fold in params.folds},
         summary=numbers.summary(results, data.info.has_background, colours) | ensemble.summary(together),
         ensemble=together,
+        against=against(params.report.baseline),
         params=first.run["params"],
         best=best,
         worst=worst,

@@ -84,7 +84,7 @@ def mask(seed: int, n_classes: int) -> NDArray[np.uint8]:
 def write_params(folder: Path, folds: Sequence[int], **report: Any) -> None:
     """Our own params.yaml with other folds."""
     params = yaml.safe_load(plain_params.TEXT)
-    params |= {"folds": list(folds), "report": {"n_examples": 2, "n_images": 3} | report}
+    params |= {"folds": list(folds), "report": {"n_examples": 2, "n_images": 3, "baseline": []} | report}
     (folder / "params.yaml").write_text(yaml.safe_dump(params), encoding="utf-8")
 
 

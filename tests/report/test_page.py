@@ -119,6 +119,7 @@ def gathered(folder: Path, folds: tuple[int, ...]) -> page.Contents:
         decided={fold: decided.read(folder / f"data/eval/fold{fold}", fold) for fold in folds},
         summary=numbers.summary(results, True, 0.25) | ensemble.summary(together),
         ensemble=together,
+        against=None,
         params=load_params(folder / "params.yaml").model_dump(include={"seed", "model", "loss", "train"}),
         best=[dataclasses.replace(each, id=f"<u>{each.id}") for each in best],
         worst=worst,
