@@ -44,7 +44,7 @@ def followed(look: CloserLook, dice: Mapping[str, float | None], data: Pack) -> 
     """The images whose epochs or attention were looked at, the worst first."""
     ids = {*look.epochs, *look.attention}
     return [
-        Followed(item, dice[item], dict(_pictures(item, look, data)), _attention(item, look, data))
+        Followed(item, dice[item], dict(strip(item, look.epochs.get(item, {}), data)), _attention(item, look, data))
         for item in sorted(ids, key=lambda item: (dice[item] is None, dice[item] or 0.0, item))
     ]
 
@@ -70,13 +70,17 @@ def change(
     return result.round().astype(np.uint8)
 
 
-def _pictures(item: str, look: CloserLook, data: Pack) -> Iterator[tuple[str, bytes]]:
-    shown, truth = _image(item, data), shrink_mask(data.mask(item), LONG_SIDE)
-    if item not in look.epochs:
+def strip(item: str, epochs: Mapping[int, Map], data: Pack) -> Iterator[tuple[str, bytes]]:
+    """Captions and JPEG bytes: the truth over the image, then the classes after each epoch against those before.
+
+    Nothing where there are no epochs.
+    """
+    if not epochs:
         return
+    shown, truth = _image(item, data), shrink_mask(data.mask(item), LONG_SIDE)
     yield "truth", jpeg(overlay.overlay(shown, truth, colours(len(data.info.classes))))
     before = None
-    for epoch, now in sorted(look.epochs[item].items()):
+    for epoch, now in sorted(epochs.items()):
         yield f"epoch {epoch}", jpeg(change(shown, truth, before, now, data.info.has_background))
         before = truth == now
 

@@ -25,7 +25,7 @@ class ArmResults:
     `value` is the number that is swept, None where it is none or the arm has more than one. `curves` are the validation score by
     epoch, one a seed and fold, and `epochs_to` is after how many epochs 95 % of a curve's best were there, on average.
     `verdict` compares it with the first arm, whose own is None. `others` are all scores of metrics/summary.json, means over
-    seeds. `pictures` are JPEG bytes, one a shown image.
+    seeds. `pictures` are JPEG bytes, one a shown image; `evolution` those of the image `followed`, by caption.
     """
 
     label: str
@@ -40,6 +40,7 @@ class ArmResults:
     others: Mapping[str, float | None]
     cost: Cost
     pictures: Sequence[bytes]
+    evolution: Mapping[str, bytes]
 
     @property
     def spread(self) -> float | None:
@@ -52,7 +53,8 @@ class StudyContents:
     """A study: what it asks, the arms with results, and those without (`missing`, label and seed, and why).
 
     `key` is the swept key, empty for named arms; `base` what all arms share, in words. `shown` are the ids of the images of the
-    pictures, each with JPEG bytes of it and of its truth. `watched` is the score of the curves.
+    pictures, each with JPEG bytes of it and of its truth, and `followed` that of the image over the epochs, "" without.
+    `watched` is the score of the curves.
     """
 
     name: str
@@ -67,3 +69,4 @@ class StudyContents:
     missing: Mapping[str, str]
     watched: str
     shown: Sequence[tuple[str, bytes, bytes]]
+    followed: str

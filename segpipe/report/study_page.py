@@ -2,7 +2,8 @@
 
 from dataclasses import dataclass
 
-from segpipe.report import study_figures, study_text
+from segpipe.images.overlay import WRONG
+from segpipe.report import closer_look, study_figures, study_text
 from segpipe.report.page import environment
 from segpipe.report.study_contents import StudyContents
 
@@ -34,6 +35,9 @@ def render(contents: StudyContents) -> str:
                 "cost_rows": study_text.cost_rows(arms),
                 "labels": list(zip((each.label for each in arms), study_figures.colours(arms), strict=True)),
                 "charts": _charts(contents),
+                "still": closer_look.STILL,
+                "gained": closer_look.GAINED,
+                "wrong": WRONG,
                 "curves": [_curves(contents)] if any(each.curves for each in arms) else [],
             }
         )

@@ -8,7 +8,7 @@ import torch
 
 from segpipe import paths
 from segpipe.console.progress import track
-from segpipe.dataset.pack import Pack
+from segpipe.dataset.pack import Pack, pixel_columns
 from segpipe.images.resize import shrink_mask
 from segpipe.inference.attention import predict_attention
 from segpipe.inference.attention_maps import has_attention
@@ -23,6 +23,8 @@ from segpipe.scores import extremes
 
 FOLLOWED = 2
 """Images of which the attention and the epochs are shown: so many of the worst, and so many typical ones."""
+SHARED = 1
+"""Images that every model of this data is followed on, so that their pictures can lie side by side."""
 EPOCHS = 8
 """Snapshots that are looked at, at most."""
 
@@ -39,12 +41,19 @@ def look_closer(
 ) -> CloserLook:
     """Of the images in `noted`, which the fold's model, `segmenter`, was scored on by this decision."""
     _, worst = extremes.best_and_worst(noted.dice, FOLLOWED)
-    followed = list(dict.fromkeys([*worst, *extremes.typical(noted.dice, FOLLOWED)]))
+    followed = list(dict.fromkeys([*worst, *extremes.typical(noted.dice, FOLLOWED), *_most_varied(data, list(noted.dice))]))
     attention: dict[str, dict[int, DeepMap]] = {}
     for item in followed if has_attention(segmenter) else ():
         maps = predict_attention(segmenter, data.image(item), infer, long_side, device)
         attention[item] = {stride: (65535 * small(values)).round().astype(np.uint16) for stride, values in maps}
     return CloserLook(noted.of_the_extremes(), attention, _over_epochs(followed, data, fold, infer, long_side, device, decision))
+
+
+def _most_varied(data: Pack, ids: list[str]) -> list[str]:
+    """The images with the most classes, of equal ones those with the most pixels beside their largest class."""
+    counts = data.index.loc[sorted(ids), pixel_columns(data.info)]
+    ranks = zip(-(counts > 0).sum(axis=1), counts.max(axis=1) - counts.sum(axis=1), counts.index, strict=True)
+    return [str(item) for _, _, item in sorted(ranks)[:SHARED]]
 
 
 def _over_epochs(

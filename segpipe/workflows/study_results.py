@@ -24,6 +24,7 @@ from segpipe.scores.settings import Setting, verdicts_of
 from segpipe.scores.winner import Winner, winner
 from segpipe.storage.yaml_mapping import read as read_yaml
 from segpipe.workflows.study_cost import cost_of
+from segpipe.workflows.study_evolution import evolutions
 from segpipe.workflows.study_pictures import pictures
 
 MOST = 0.95
@@ -54,6 +55,7 @@ def gather(study: Study) -> StudyContents:
     told = [None, *verdicts_of([*compared.jackknives], [*compared.jackknives.values()])]
     watched = _watched(study, compared)
     shown, of_arms = pictures(study.part, compared.arms, compared.outcomes, images, settings)
+    followed, over_epochs = evolutions(study.part, compared.arms, compared.outcomes)
     results = []
     for number, (label, own) in enumerate(compared.arms.items()):
         outcomes = [found[arm.name] for arm in own]
@@ -74,6 +76,7 @@ def gather(study: Study) -> StudyContents:
                 others=_others(outcomes, study.part),
                 cost=cost_of(own[0], outcomes),
                 pictures=of_arms[label],
+                evolution=over_epochs.get(label, {}),
             )
         )
     return StudyContents(
@@ -89,6 +92,7 @@ def gather(study: Study) -> StudyContents:
         missing=missing,
         watched=watched,
         shown=shown,
+        followed=followed,
     )
 
 

@@ -30,7 +30,7 @@ def test_snapshots_are_evenly_spread_and_a_single_one_shows_no_change(n: int, wa
 
 def test_each_snapshot_predicts_the_worst_and_the_typical_images(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
-    images = {name: (noise(number), noise(number)[:, :, 0] % 3) for number, name in enumerate("abcdefg")}
+    images = {name: (noise(number), noise(number)[:, :, 0] % (3 if name == "b" else 2)) for number, name in enumerate("abcdefg")}
     data = made(tmp_path / "data", images, ("background", "class 1", "class 2"))
     segmenter, card = small()
     folder = paths.snapshots_folder(0)
@@ -43,8 +43,8 @@ def test_each_snapshot_predicts_the_worst_and_the_typical_images(tmp_path: Path,
     noted.dice = dict(zip("abcdefg", (0.9, 0.8, 0.7, 0.6, 0.5, 0.4, None), strict=True))
     noted.maps = dict.fromkeys("abcdef", np.zeros((2, 2), np.uint8))
     found = closer_look.look_closer(segmenter, noted, data, 0, PARAMS.infer, 0, CPU, ARGMAX)
-    # The two worst, and the two in the middle.
-    assert list(found.epochs) == ["f", "e", "d", "c"]
+    # The two worst, the two in the middle, and the one with the most classes.
+    assert list(found.epochs) == ["f", "e", "d", "c", "b"]
     assert all(list(each) == [2, 10] for each in found.epochs.values())
     last = predict_ids(segmenter, images["f"][0], PARAMS.infer, 0, CPU, "f")
     assert np.array_equal(found.epochs["f"][10], last) and not np.array_equal(found.epochs["f"][2], last)

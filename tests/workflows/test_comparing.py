@@ -6,13 +6,15 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from segpipe import paths
+from segpipe.dataset import pack
 from segpipe.errors import PipelineError
 from segpipe.experiments import outcome, study_file
 from segpipe.experiments.dvc_experiments import experiments
-from segpipe.report import study_text
+from segpipe.report import study_page, study_text
 from segpipe.storage.csv_table import csv_rows
 from segpipe.tracking import mlflow_runs
-from segpipe.workflows import compare, study_report
+from segpipe.workflows import compare, study_evolution, study_report
 from segpipe.workflows.study_results import gather
 from tests.experiments.projects import write_study
 from tests.experiments.scored import experiment, new_repository
@@ -81,6 +83,24 @@ def test_the_arms_differ_most_on_the_images_that_are_shown(project: Path) -> Non
     assert told.startswith(f"The seeds of 0.3 lie {2 * noise:.4f} apart, more than 1.5 times")
     # The made histories have one value throughout.
     assert contents.arms[0].epochs_to == 1 and contents.watched == "val_dice"
+
+
+def test_one_image_is_followed_by_all_arms(project: Path) -> None:
+    contents = gather(study_file.read(Path("studies/dice.yaml")))
+    # The made results followed the first two of the test part.
+    assert contents.followed == "image00"
+    assert [list(each.evolution) for each in contents.arms] == [["truth", "epoch 2", "epoch 4"]] * 3
+    page = Reader(study_page.render(contents))
+    assert "evolution" in page.values("id") and "epoch 4 of 0.3 on image00" in page.values("alt")
+    alone = replace(contents, followed="", arms=[replace(each, evolution={}) for each in contents.arms])
+    assert "evolution" not in Reader(study_page.render(alone)).values("id")
+
+
+def test_an_image_that_is_another_here_is_not_shown_over_the_epochs(project: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    data = pack.open_pack(paths.PREPARED)
+    other = replace(data, sha256=data.sha256 | {"image00": ("another", "mask")})
+    monkeypatch.setattr(study_evolution.pack, "open_pack", lambda folder: other)
+    assert gather(study_file.read(Path("studies/dice.yaml"))).followed == "image01"
 
 
 def test_a_study_without_its_first_arm_is_refused(project: Path) -> None:
