@@ -29,7 +29,7 @@ def parts(root: Path) -> dict[str, str]:
     convert_stage.main()
     split_stage.main()
     lines = Path("data/folds/folds.csv").read_text().splitlines()[1:]
-    return dict(line.split(",") for line in lines)
+    return {line.split(",")[0]: line.split(",")[1] for line in lines}
 
 
 def refusal(root: Path) -> str:
