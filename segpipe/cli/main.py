@@ -7,6 +7,7 @@ from segpipe.cli import (
     compare,
     convert,
     curve,
+    docs,
     doctor_report,
     example,
     info,
@@ -27,7 +28,7 @@ from segpipe.cli.track import app as track
 from segpipe.console import command
 
 COMMANDS: dict[str, tuple[Callable[..., None], ...]] = {
-    "Begin": (new.new, example.example, init.init, convert.convert, unpack.unpack),
+    "Begin": (new.new, example.example, docs.docs, init.init, convert.convert, unpack.unpack),
     "Train": (models.models, profile.profile, curve.curve, replay.replay),
     "Use a model": (predict.predict, prune.prune, info.info),
     "Compare": (compare.compare, ui.ui),

@@ -55,7 +55,9 @@ def test_it_holds_segpipe_and_what_a_project_begins_with_and_no_test_and_no_data
         ".dvc/config",
         ".dvc/.gitignore",
     }
-    expected = code | begun | {f"segpipe/layout/project/{name}" for name in others}
+    pages = run(ROOT, "git", "ls-files", "-co", "--exclude-standard", "docs", "README.md").stdout.splitlines()
+    shown = {f"segpipe/layout/{name}" for name in pages}
+    expected = code | begun | shown | {f"segpipe/layout/project/{name}" for name in others}
     assert {str(name) for name in names if name.parts[0] == "segpipe"} == expected
     assert size < 10 * 2**20
 
@@ -74,6 +76,7 @@ def test_a_project_runs_in_an_empty_environment_and_again_runs_nothing(wheel: Pa
     run(tmp_path, sys.executable, "-m", "venv", "environment")
     programs = tmp_path / "environment/bin"
     run(tmp_path, str(programs / "pip"), "install", "--quiet", str(wheel))
+    assert "site-packages/segpipe/layout/docs" in run(tmp_path, str(programs / "segpipe"), "docs").stdout
     begun = run(tmp_path, str(programs / "segpipe"), "new", "project")
     assert begun.stdout.splitlines()[-1] == "next:   cd project && dvc repro"
     project = tmp_path / "project"
