@@ -70,6 +70,11 @@ def eval_folder(fold: int) -> Path:
     return EVAL / f"fold{fold}"
 
 
+def snapshot_scores_file(fold: int) -> Path:
+    """What the weights of other epochs of the fold score."""
+    return eval_folder(fold) / "snapshots.csv"
+
+
 def closer_look_file(fold: int) -> Path:
     """What the model of a fold makes of a few images beside their classes."""
     return eval_folder(fold) / "closer_look.zip"

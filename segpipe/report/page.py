@@ -17,6 +17,7 @@ from segpipe.decided import Chosen
 from segpipe.evaluation import FoldResults
 from segpipe.images.overlay import WRONG
 from segpipe.images.palette import colours
+from segpipe.inference.snapshot_scores import SnapshotScores
 from segpipe.params.architectures import ARCHITECTURES
 from segpipe.record import DatasetInfo
 from segpipe.report import (
@@ -50,10 +51,10 @@ class Contents:
     """What the page shows. `headline` is the part it speaks of first, `parts` the first fold's ids by part.
 
     `groups` says which images are counted as one, `bounds` are the intervals of the scores, by part, `decided` what each fold's
-    probabilities became classes by. `ensemble` is there with several folds and a test part, and
-    `against` with a baseline. `params`
-    holds the sections of params.yaml that made the run; `best` and `worst` are predictions of the first fold, and `followed` some
-    of them over the epochs. So many of the worst as `n_pictures` have a picture beside the page.
+    probabilities became classes by. `ensemble` is there with several folds and a test part, and `against` with a baseline.
+    `params` holds the sections of params.yaml that made the run; `best` and `worst` are predictions of the first fold,
+    `followed` some of them over the epochs, and `snapshots` the scores of these. So many of the worst as `n_pictures` have a
+    picture.
     """
 
     info: DatasetInfo
@@ -80,6 +81,7 @@ class Contents:
     folds_hash: str
     n_pictures: int
     followed: Sequence[closer_look.Followed]
+    snapshots: Sequence[SnapshotScores]
 
 
 def render(contents: Contents) -> str:

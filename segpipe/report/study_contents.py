@@ -4,6 +4,7 @@ import statistics
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
+from segpipe.inference.snapshot_scores import SnapshotScores
 from segpipe.scores.intervals import Interval
 from segpipe.scores.settings import Verdict
 from segpipe.scores.winner import Winner
@@ -26,6 +27,7 @@ class ArmResults:
     epoch, one a seed and fold, and `epochs_to` is after how many epochs 95 % of a curve's best were there, on average.
     `verdict` compares it with the first arm, whose own is None. `others` are all scores of metrics/summary.json, means over
     seeds. `pictures` are JPEG bytes, one a shown image; `evolution` those of the image `followed`, by caption.
+    `snapshots` are the scores of the epochs whose weights were kept, a list a seed.
     """
 
     label: str
@@ -41,6 +43,7 @@ class ArmResults:
     cost: Cost
     pictures: Sequence[bytes]
     evolution: Mapping[str, bytes]
+    snapshots: Sequence[Sequence[SnapshotScores]]
 
     @property
     def spread(self) -> float | None:

@@ -31,6 +31,8 @@ def render(contents: StudyContents) -> str:
                 "rows": study_text.rows(arms),
                 "score_table": study_text.score_table(arms),
                 "epoch_table": study_text.epoch_table(arms),
+                "snapshot_table": study_text.snapshot_table(arms),
+                "n_followed": next((each.images for arm in arms for run in arm.snapshots for each in run), 0),
                 "cost_heads": study_text.COST_HEADS,
                 "cost_rows": study_text.cost_rows(arms),
                 "labels": list(zip((each.label for each in arms), study_figures.colours(arms), strict=True)),

@@ -61,6 +61,14 @@ def score_table(arms: Sequence[ArmResults]) -> tuple[list[str], list[list[str]]]
     return ["arm", *names], [[each.label, *(_rounded(each.others.get(name)) for name in names)] for each in arms]
 
 
+def snapshot_table(arms: Sequence[ArmResults]) -> tuple[list[str], list[list[str]]]:
+    """Heads and rows of mAP after the epochs whose weights every run kept: an arm a row, means of runs, none without epochs."""
+    runs = [{each.epoch: each.map for each in run} for arm in arms for run in arm.snapshots]
+    shared = [epoch for epoch in (runs[0] if runs else ()) if all(epoch in run for run in runs)]
+    rows = [[arm.label, *(_rounded(_snapshot_mean(arm, epoch)) for epoch in shared)] for arm in arms if shared]
+    return ["arm", *(f"epoch {epoch}" for epoch in shared)], rows
+
+
 def epoch_table(arms: Sequence[ArmResults]) -> tuple[list[str], list[list[str]]]:
     """Heads and rows of the validation score at some epochs that all curves have, and its best: an arm a row, means of curves."""
     curves = [curve for each in arms for curve in each.curves]
@@ -182,6 +190,10 @@ def _listed(names: Sequence[str]) -> str:
 def _mean(values: Iterable[float]) -> float | None:
     there = list(values)
     return sum(there) / len(there) if there else None
+
+
+def _snapshot_mean(arm: ArmResults, epoch: int) -> float | None:
+    return _mean(each.map for run in arm.snapshots for each in run if each.epoch == epoch and each.map is not None)
 
 
 def _best(arm: ArmResults) -> float | None:

@@ -6,20 +6,25 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from segpipe import paths
+from segpipe import parity, paths
 from segpipe.console.progress import track
+from segpipe.dataset import loader
 from segpipe.dataset.pack import Pack, pixel_columns
+from segpipe.evaluation import ScoredImage
 from segpipe.images.resize import shrink_mask
+from segpipe.inference import scoring
 from segpipe.inference.attention import predict_attention
 from segpipe.inference.attention_maps import has_attention
 from segpipe.inference.closer_look_file import LONG_SIDE, CloserLook, DeepMap, Map
 from segpipe.inference.confidence_maps import ConfidenceMaps, small
-from segpipe.inference.predict import predict_ids
+from segpipe.inference.snapshot_scores import SnapshotScores
 from segpipe.models import model_file
 from segpipe.models.segmenter import Segmenter
 from segpipe.params.decision import Decision
 from segpipe.params.schema import InferParams
-from segpipe.scores import extremes
+from segpipe.scores import average_precision, extremes
+from segpipe.scores.counts import Confusion, mean, scores
+from segpipe.scores.levels import LEVELS
 
 FOLLOWED = 2
 """Images of which the attention and the epochs are shown: so many of the worst, and so many typical ones."""
@@ -27,6 +32,8 @@ SHARED = 1
 """Images that every model of this data is followed on, so that their pictures can lie side by side."""
 EPOCHS = 8
 """Snapshots that are looked at, at most."""
+SCORED = 100
+"""Images that these are scored on, at most, evenly spread: a look must not take longer than the training's own validation."""
 
 
 def look_closer(
@@ -38,15 +45,18 @@ def look_closer(
     long_side: int,
     device: torch.device,
     decision: Decision,
-) -> CloserLook:
-    """Of the images in `noted`, which the fold's model, `segmenter`, was scored on by this decision."""
+) -> tuple[CloserLook, list[SnapshotScores]]:
+    """Of the images in `noted`, which the fold's model, `segmenter`, was scored on by this decision; and what the weights of
+    other epochs score on them.
+    """
     _, worst = extremes.best_and_worst(noted.dice, FOLLOWED)
     followed = list(dict.fromkeys([*worst, *extremes.typical(noted.dice, FOLLOWED), *_most_varied(data, list(noted.dice))]))
     attention: dict[str, dict[int, DeepMap]] = {}
     for item in followed if has_attention(segmenter) else ():
         maps = predict_attention(segmenter, data.image(item), infer, long_side, device)
         attention[item] = {stride: (65535 * small(values)).round().astype(np.uint16) for stride, values in maps}
-    return CloserLook(noted.of_the_extremes(), attention, _over_epochs(followed, data, fold, infer, long_side, device, decision))
+    seen = _over_epochs(followed, parity.evenly(sorted(noted.dice), SCORED), data, fold, infer, long_side, device, decision)
+    return CloserLook(noted.of_the_extremes(), attention, seen[0]), seen[1]
 
 
 def _most_varied(data: Pack, ids: list[str]) -> list[str]:
@@ -57,16 +67,52 @@ def _most_varied(data: Pack, ids: list[str]) -> list[str]:
 
 
 def _over_epochs(
-    followed: list[str], data: Pack, fold: int, infer: InferParams, long_side: int, device: torch.device, decision: Decision
-) -> dict[str, dict[int, Map]]:
-    """The classes of each image after each epoch whose weights were kept, none where only the best one's were."""
+    followed: list[str],
+    scored: list[str],
+    data: Pack,
+    fold: int,
+    infer: InferParams,
+    long_side: int,
+    device: torch.device,
+    decision: Decision,
+) -> tuple[dict[str, dict[int, Map]], list[SnapshotScores]]:
+    """The classes of each image that is followed after each epoch whose weights were kept, and what these score; nothing where
+    only the best one's were.
+    """
     found: dict[str, dict[int, Map]] = {item: {} for item in followed}
+    told = []
     for epoch, path in track(_spread(_snapshots(fold)), "snapshots", after_s=1.0):
         segmenter = model_file.load(path)[0].to(memory_format=torch.channels_last).to(device)
-        for item in followed:
-            classes = predict_ids(segmenter, data.image(item), infer, long_side, device, item, decision)
-            found[item][epoch] = shrink_mask(classes, LONG_SIDE)
-    return found
+        images = loader.whole_image_loader(loader.WholeImages(data, sorted({*followed, *scored})), 0)
+        sums = _Sums(len(data.info.classes))
+        for each in scoring.score_images(
+            segmenter, images, sums.n_classes, lambda logits, target: {}, infer, long_side, device, True, decision
+        ):
+            if each.id in found:
+                found[each.id][epoch] = shrink_mask(each.prediction, LONG_SIDE)
+            if each.id in scored:
+                sums.add(each)
+        told.append(sums.scores(epoch, data.info.has_background))
+    return found, told
+
+
+class _Sums:
+    """Of the images that count, one after another."""
+
+    def __init__(self, n_classes: int) -> None:
+        self.n_classes, self.counts = n_classes, list[Confusion]()
+        self.levels = np.zeros((n_classes, 2, LEVELS), np.int64)
+
+    def add(self, image: ScoredImage) -> None:
+        self.counts.append(image.counts)
+        # An image that is ignored wholly counts nowhere.
+        if image.levels is not None and image.counts.any():
+            self.levels += average_precision.level_counts(image.levels, image.mask)
+
+    def scores(self, epoch: int, has_background: bool) -> SnapshotScores:
+        whole = scores(self.counts, has_background)
+        precision = mean(average_precision.average_precision(self.levels))
+        return SnapshotScores(epoch, len(self.counts), whole["miou"], whole["dice"], precision)
 
 
 def _snapshots(fold: int) -> list[tuple[int, Path]]:

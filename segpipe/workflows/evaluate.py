@@ -13,7 +13,7 @@ from segpipe.dataset.split import folds
 from segpipe.decided import Chosen
 from segpipe.errors import PipelineError
 from segpipe.evaluation import PartTotals, ScoredImage
-from segpipe.inference import closer_look_file, scoring, tuning
+from segpipe.inference import closer_look_file, scoring, snapshot_scores, tuning
 from segpipe.inference.confidence_maps import ConfidenceMaps
 from segpipe.losses import table as losses
 from segpipe.losses.table import Classes
@@ -70,8 +70,9 @@ def evaluate(params: EvaluateKeys, fold: int) -> list[str]:
     decided.write(folder, chosen)
     # Of the part that the report speaks of.
     shown = noted[evaluation.TEST if totals[evaluation.TEST].images else evaluation.VAL]
-    look = look_closer(segmenter, shown, data, fold, params.infer, card.long_side, device, chosen.decision)
+    look, over_epochs = look_closer(segmenter, shown, data, fold, params.infer, card.long_side, device, chosen.decision)
     closer_look_file.write(paths.closer_look_file(fold), look)
+    snapshot_scores.write(paths.snapshot_scores_file(fold), over_epochs)
     scored_model = sha256_of(paths.model_file(fold))
     evaluation.write_origin(folder, fold, card.fingerprint, card.training, scored_model, paths.history_file(fold))
     said = decided.sentence(chosen, card.classes)

@@ -4,7 +4,7 @@ from segpipe import decided, evaluation, gate, paths
 from segpipe.dataset import pack
 from segpipe.dataset.split import balance_report, folds
 from segpipe.evaluation import FoldResults
-from segpipe.inference import closer_look_file, ensemble_file
+from segpipe.inference import closer_look_file, ensemble_file, snapshot_scores
 from segpipe.params.stage_keys import ReportKeys
 from segpipe.report import (
     advice,
@@ -109,6 +109,7 @@ def gather(params: ReportKeys) -> Contents:
         folds_hash=files.sha256_of(paths.FOLDS),
         n_pictures=params.report.n_images,
         followed=closer_look.followed(look, first.dice[headline], data),
+        snapshots=snapshot_scores.read(paths.snapshot_scores_file(first.fold), first.fold),
     )
 
 

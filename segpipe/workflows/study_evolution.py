@@ -9,8 +9,9 @@ from segpipe.errors import PipelineError
 from segpipe.experiments.arms import Arm
 from segpipe.experiments.outcome import Outcome
 from segpipe.experiments.outputs import opened
-from segpipe.inference import closer_look_file
+from segpipe.inference import closer_look_file, snapshot_scores
 from segpipe.inference.closer_look_file import Map
+from segpipe.inference.snapshot_scores import SnapshotScores
 from segpipe.report.closer_look import strip
 
 Epochs = Mapping[int, Map]
@@ -33,6 +34,14 @@ def evolutions(
     if len(followed) < 2 or not here:
         return "", {}
     return here[0], {label: dict(strip(here[0], epochs[here[0]], data)) for label, epochs in followed.items()}
+
+
+def snapshots(outcome: Outcome) -> list[SnapshotScores]:
+    """What the weights of the epochs score that the first fold's training kept."""
+    fold = outcome.folds[0]
+    file = paths.snapshot_scores_file(fold)
+    with opened(outcome.name, outcome.commit) as fetch:
+        return snapshot_scores.read(fetch([file]) / file, fold)
 
 
 def _followed(outcome: Outcome) -> dict[str, Epochs]:

@@ -24,7 +24,7 @@ from segpipe.scores.settings import Setting, verdicts_of
 from segpipe.scores.winner import Winner, winner
 from segpipe.storage.yaml_mapping import read as read_yaml
 from segpipe.workflows.study_cost import cost_of
-from segpipe.workflows.study_evolution import evolutions
+from segpipe.workflows.study_evolution import evolutions, snapshots
 from segpipe.workflows.study_pictures import pictures
 
 MOST = 0.95
@@ -77,6 +77,7 @@ def gather(study: Study) -> StudyContents:
                 cost=cost_of(own[0], outcomes),
                 pictures=of_arms[label],
                 evolution=over_epochs.get(label, {}),
+                snapshots=[snapshots(each) for each in outcomes],
             )
         )
     return StudyContents(

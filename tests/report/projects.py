@@ -20,8 +20,9 @@ from segpipe.dataset.split.kept_folds import KeptFolds
 from segpipe.decided import Chosen
 from segpipe.evaluation import DOUBT, LABEL, MODEL, PIXEL_COLUMNS, WRONG, FoldResults, ImageScores, ScoredImage
 from segpipe.images.encode import encode_gray, encode_mask, encode_png
-from segpipe.inference import closer_look_file, ensemble_file
+from segpipe.inference import closer_look_file, ensemble_file, snapshot_scores
 from segpipe.inference.closer_look_file import CloserLook
+from segpipe.inference.snapshot_scores import SnapshotScores
 from segpipe.params.decision import ARGMAX
 from segpipe.params.stage_keys import NEVER_A_RESULT, TrainKeys
 from segpipe.scores.border_errors import wrong_pixels
@@ -133,6 +134,9 @@ def write_results(
     _csv(folder / "history.csv", HISTORY, [[epoch, 0.01, 1 / (epoch + 1), 1.5 / (epoch + 2), 0.2, 0.3] for epoch in range(4)])
     write_zip(folder / "predictions.zip", pictures)
     write_closer_look(folder / "closer_look.zip", parts, masks)
+    snapshot_scores.write(
+        folder / "snapshots.csv", [SnapshotScores(2, 4, 0.25, None, 0.125), SnapshotScores(4, 4, 1.0, 1.0, 0.75)]
+    )
     write_run(folder, fold)
 
 

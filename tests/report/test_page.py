@@ -19,7 +19,7 @@ from segpipe.dataset.split import balance_report
 from segpipe.dataset.split import folds as splits
 from segpipe.decided import Candidate, Chosen
 from segpipe.gate import Form, Gate, Passed
-from segpipe.inference import closer_look_file, ensemble_file
+from segpipe.inference import closer_look_file, ensemble_file, snapshot_scores
 from segpipe.params.decision import Decision, Step
 from segpipe.params.load import load_params
 from segpipe.report import (
@@ -132,6 +132,7 @@ def gathered(folder: Path, folds: tuple[int, ...]) -> page.Contents:
         folds_hash="f01d5",
         n_pictures=3,
         followed=closer_look.followed(look, results[0].dice[headline], data),
+        snapshots=snapshot_scores.read(folder / f"data/eval/fold{folds[0]}/snapshots.csv", folds[0]),
     )
 
 
@@ -231,6 +232,12 @@ NAMING = {
     "again",
 }
 """The sections that show names from outside: all but the scores."""
+
+
+def test_the_epochs_that_were_kept_are_told_by_their_scores(contents: page.Contents) -> None:
+    text = Reader(page.render(contents)).text
+    assert "epoch 20.250\N{EN DASH}0.125" in text and "On 4 test images. To look at" in text
+    assert "To look at" not in Reader(page.render(dataclasses.replace(contents, snapshots=[]))).text
 
 
 @pytest.mark.parametrize(

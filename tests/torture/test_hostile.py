@@ -26,8 +26,9 @@ from segpipe.dataset import pack
 from segpipe.dataset.split import folds
 from segpipe.decided import Chosen
 from segpipe.evaluation import ScoredImage
-from segpipe.inference import closer_look_file
+from segpipe.inference import closer_look_file, snapshot_scores
 from segpipe.inference.closer_look_file import CloserLook
+from segpipe.inference.snapshot_scores import SnapshotScores
 from segpipe.models import pretrained
 from segpipe.params import edit
 from segpipe.params.decision import ARGMAX
@@ -478,6 +479,7 @@ def play_training(params: Params) -> None:
     evaluation.write(folder, found, names, data.info.has_background, tolerance=2.0)
     shown = (found["test"] or found["val"])[0]
     closer_look_file.write(folder / "closer_look.zip", CloserLook(epochs={shown.id: {1: shown.mask, 2: shown.prediction}}))
+    snapshot_scores.write(folder / "snapshots.csv", [SnapshotScores(1, 1, 0.5, None, 0.25)])
     history = folder.parent / "history.csv"
     history.write_text("epoch,train_loss,val_loss,val_miou,val_dice\n0,-0.25,-1e-05,0.5,0.5\n")
     recorded = TrainKeys.of(params).model_dump(exclude=NEVER_A_RESULT, mode="json")
@@ -507,7 +509,7 @@ def test_hostile_labels_are_text_in_params_page_and_tables(labelled: Path) -> No
 
 def test_no_cell_of_any_table_is_a_formula_and_numbers_stay_numbers(labelled: Path) -> None:
     tables = sorted(path.relative_to(labelled).as_posix() for path in labelled.rglob("*.csv"))
-    assert len(tables) == 12
+    assert len(tables) == 13
     found = [cell for table in tables for row in cells(table) for cell in row]
     dangerous = [cell for cell in found if EVALUATED.search(cell) and not is_number(cell)]
     assert dangerous == []

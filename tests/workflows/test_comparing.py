@@ -90,7 +90,15 @@ def test_one_image_is_followed_by_all_arms(project: Path) -> None:
     # The made results followed the first two of the test part.
     assert contents.followed == "image00"
     assert [list(each.evolution) for each in contents.arms] == [["truth", "epoch 2", "epoch 4"]] * 3
+    # Three seeds, and two, that score alike.
+    assert study_text.snapshot_table(contents.arms) == (
+        ["arm", "epoch 2", "epoch 4"],
+        [[each.label, "0.1250", "0.7500"] for each in contents.arms],
+    )
+    few = [replace(contents.arms[0], snapshots=[[]]), *contents.arms[1:]]
+    assert study_text.snapshot_table(few) == (["arm"], [])
     page = Reader(study_page.render(contents))
+    assert "snapshots" in page.values("id") and "on 4 images of the part" in page.text
     assert "evolution" in page.values("id") and "epoch 4 of 0.3 on image00" in page.values("alt")
     alone = replace(contents, followed="", arms=[replace(each, evolution={}) for each in contents.arms])
     assert "evolution" not in Reader(study_page.render(alone)).values("id")
