@@ -134,11 +134,6 @@ def require(gate: Gate, limits: ExportParams) -> None:
         )
 
 
-def evenly(ids: list[str], n: int) -> list[str]:
-    """`n` of the ids, evenly spread over them in their order: neighbours are often alike. All where `n` is 0, or as many."""
-    return ids if not n or n >= len(ids) else [ids[place * len(ids) // n] for place in range(n)]
-
-
 def _of_form(form: Form, limits: ExportParams) -> Iterator[str]:
     if not form.largest_difference <= limits.tolerance:
         yield (

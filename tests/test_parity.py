@@ -185,13 +185,6 @@ def test_what_compared_nothing_is_shut() -> None:
         parity.require(compared(segmenter, card, segmenter, []), LIMITS)
 
 
-@pytest.mark.parametrize(
-    ("n_ids", "n", "wanted"), [(5, 0, "abcde"), (5, 5, "abcde"), (5, 9, "abcde"), (6, 3, "ace"), (5, 2, "ac"), (5, 1, "a")]
-)
-def test_images_are_taken_evenly(n_ids: int, n: int, wanted: str) -> None:
-    assert parity.evenly([*"abcdef"[:n_ids]], n) == [*wanted]
-
-
 @pytest.fixture(scope="module")
 def upsampling() -> tuple[Segmenter, Card, bytes]:
     """A U-Net that enlarges by nearest neighbours, exported; on two images it passes."""

@@ -1,4 +1,4 @@
-"""Which images of a part are its best, its worst, and the typical ones, by their Dice."""
+"""Which images of a part to look at: its best, its worst, and the typical ones, by their Dice, or some of all."""
 
 from collections.abc import Mapping
 
@@ -19,6 +19,11 @@ def typical(dice: Mapping[str, float | None], n: int) -> list[str]:
     order = _order(dice)
     first = max(0, (len(order) - n) // 2)
     return [item for _, item in order[first : first + n]]
+
+
+def evenly(ids: list[str], n: int) -> list[str]:
+    """`n` of the ids, evenly spread over them in their order: neighbours are often alike. All where `n` is 0, or as many."""
+    return ids if not n or n >= len(ids) else [ids[place * len(ids) // n] for place in range(n)]
 
 
 def _order(dice: Mapping[str, float | None]) -> list[tuple[float, str]]:

@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from segpipe import parity, paths
+from segpipe import paths
 from segpipe.console.progress import track
 from segpipe.dataset import loader
 from segpipe.dataset.pack import Pack, pixel_columns
@@ -33,7 +33,7 @@ SHARED = 1
 EPOCHS = 8
 """Snapshots that are looked at, at most."""
 SCORED = 100
-"""Images that these are scored on, at most, evenly spread: a look must not take longer than the training's own validation."""
+"""Images that these are scored on, at most, evenly spread, so that a look at a large set stays short."""
 
 
 def look_closer(
@@ -55,7 +55,7 @@ def look_closer(
     for item in followed if has_attention(segmenter) else ():
         maps = predict_attention(segmenter, data.image(item), infer, long_side, device)
         attention[item] = {stride: (65535 * small(values)).round().astype(np.uint16) for stride, values in maps}
-    seen = _over_epochs(followed, parity.evenly(sorted(noted.dice), SCORED), data, fold, infer, long_side, device, decision)
+    seen = _over_epochs(followed, extremes.evenly(sorted(noted.dice), SCORED), data, fold, infer, long_side, device, decision)
     return CloserLook(noted.of_the_extremes(), attention, seen[0]), seen[1]
 
 

@@ -20,6 +20,7 @@ from segpipe.models import model_file
 from segpipe.params.stage_keys import ExportKeys
 from segpipe.parity import Example
 from segpipe.reproducibility import versions
+from segpipe.scores import extremes
 from segpipe.storage.files import write_bytes, write_text
 from segpipe.tracking import mlflow_runs
 from segpipe.training import device
@@ -52,8 +53,8 @@ def export(params: ExportKeys) -> list[str]:
     # Images that the model was not trained on.
     part = evaluation.TEST if folds.test(parts) else evaluation.VAL
     there = folds.test(parts) or folds.train_and_validation(parts, fold)[1]
-    ids = parity.evenly(there, params.export.n_images)
-    varied = set(parity.evenly(ids, N_VARIED))
+    ids = extremes.evenly(there, params.export.n_images)
+    varied = set(extremes.evenly(ids, N_VARIED))
     both = onnx_session.both_outputs(content, card)
     passed = parity.compare(segmenter, forward, both, card, _examples(data, ids), varied, part, len(there))
     parity.require(passed, params.export)

@@ -1,5 +1,7 @@
 """The best, the worst and the typical images, chosen the same each time."""
 
+import pytest
+
 from segpipe.scores import extremes
 
 
@@ -21,3 +23,10 @@ def test_typical_ones_lie_in_the_middle() -> None:
     assert extremes.typical(dice, 2) == ["d", "a"]
     assert extremes.typical(dice, 9) == ["b", "d", "a", "c", "e"]
     assert extremes.typical({"f": None}, 2) == []
+
+
+@pytest.mark.parametrize(
+    ("n_ids", "n", "wanted"), [(5, 0, "abcde"), (5, 5, "abcde"), (5, 9, "abcde"), (6, 3, "ace"), (5, 2, "ac"), (5, 1, "a")]
+)
+def test_images_are_taken_evenly(n_ids: int, n: int, wanted: str) -> None:
+    assert extremes.evenly([*"abcdef"[:n_ids]], n) == [*wanted]
