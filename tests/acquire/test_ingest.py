@@ -99,6 +99,13 @@ def test_more_data_is_added_and_other_data_is_refused(project: Path, folder: Pat
     )
     assert files(project / "data") == [f"source/{name}" for name in sorted([*more, "extra.txt"])]
     assert (project / "data/source/classes.txt").read_text() == "corrected"
+    (project / "data/source/extra.txt").unlink()
+    with pytest.raises(PipelineError, match=r"of its files 1 differ \(classes\.txt\)\. If"):
+        ingest.import_data(folder)
+    (project / "data/source/classes.txt").write_text("classes.txt")
+    (folder / "masks/a.png").unlink()
+    with pytest.raises(PipelineError, match=r"of its files 1 it alone has \(masks/a\.png\)\. If"):
+        ingest.import_data(folder)
 
 
 def test_an_addition_that_breaks_off_adds_nothing(project: Path, folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:

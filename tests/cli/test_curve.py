@@ -150,6 +150,16 @@ def test_as_many_epochs_where_that_is_asked_for(project: Path) -> None:
     shutil.rmtree("curve")
 
 
+def test_validation_images_that_belong_together_count_as_one(project: Path) -> None:
+    written = Path("data/folds/folds.csv").read_bytes()
+    setting = workflow._setting(load_params(), 0, same_epochs=False)
+    assert setting.judge.groups is None
+    folds.write(Path("data/folds/folds.csv"), folds.read(Path("data/folds/folds.csv")), {"a": "a", "b": "a"})
+    setting = workflow._setting(load_params(), 0, same_epochs=False)
+    assert setting.judge.groups == ["a", "a"]
+    Path("data/folds/folds.csv").write_bytes(written)
+
+
 def test_a_way_of_training_that_it_does_not_know_is_refused(project: Path) -> None:
     edit.write(Path("params.yaml"), {"train.strategy": "private", "input.normalise": "centred", "model.norm": "group"})
     result = CliRunner().invoke(app, ["curve"])

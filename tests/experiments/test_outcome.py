@@ -10,6 +10,7 @@ import yaml
 from dvc.repo import Repo
 
 from segpipe import evaluation
+from segpipe.dataset.split import folds as splits
 from segpipe.errors import PipelineError
 from segpipe.experiments import outcome
 from segpipe.experiments.alignment import aligned, settings
@@ -47,6 +48,19 @@ def test_a_revision_has_the_numbers_that_lay_there(project: Path) -> None:
     for read, wanted in ((scored.pixels.true, true), (scored.pixels.seen, seen), (scored.pixels.hits, hits)):
         assert np.array_equal(read[:, 0], wanted)
     assert found.seeds[1] == 2 and found.params["loss.dice_weight"] == 0.75 and found.trainings == ("other-s0",)
+
+
+def test_images_that_belong_together_are_counted_as_one(project: Path) -> None:
+    parts = splits.read(project / "data/folds/folds.csv")
+    ids = [*outcome.read("workspace").parts["test"].ids]
+    splits.write(project / "data/folds/folds.csv", parts, dict.fromkeys(ids[:2], ids[0]))
+    found = [outcome.read("workspace"), outcome.read("one-s0")]
+    assert found[0].parts["test"].groups == [ids[0], ids[0], *[""] * 7] and found[1].parts["test"].groups == [""] * 9
+    groups = aligned(found, "test").groups
+    assert groups is not None and len(groups) == 9
+    (project / "data/folds/folds.csv").write_text("id,part\n" + "".join(f"{item},{part}\n" for item, part in parts.items()))
+    with pytest.raises(PipelineError, match=r"workspace: its results are not whole.*'group'.*dvc repro"):
+        outcome.read("workspace")
 
 
 def test_the_workspace_is_what_lies_here(project: Path) -> None:

@@ -59,7 +59,9 @@ def project(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
     with pytest.MonkeyPatch.context() as patch:
         patch.chdir(folder)
         patch.setattr(mlflow_runs, "reopen", lambda experiment, fingerprint: Tracker())
-        folds.write(paths.FOLDS, {name: "test" if number > 2 else str(number % 2) for number, name in enumerate(images)})
+        parts = {name: "test" if number > 2 else str(number % 2) for number, name in enumerate(images)}
+        # Two of the four test images belong together.
+        folds.write(paths.FOLDS, parts, dict.fromkeys(("Maier d", "Maier e"), "Maier d"))
         params = {
             "threads": 1,
             "seed": 42,
@@ -133,6 +135,8 @@ def test_the_card_has_the_scores_that_evaluate_found(quick: None, project: Path,
     # With the intervals that the report shows.
     results = evaluation.read(paths.EVAL, [0], folds.read(paths.FOLDS), 3)
     bounds = intervals.of_scores(results, folds.read_groups(paths.FOLDS), True)["test"]
+    assert (bounds["dice"].n_units, bounds["dice"].unit) == (3, "groups")
+    assert "Images of a group lie on one side of the split." in text
     found = numbers.of_fold(results[0], "test", True)
     for name in ("miou", "dice_per_image", "recall"):
         assert f"| {name} | {format_score(found[name], bounds[name])} |" in text
