@@ -153,8 +153,9 @@ def _members(where: Path) -> dict[str, Path]:
 
 def _new(members: dict[str, Path], target: Path) -> dict[str, Path]:
     """What is to be added. Raises PipelineError where a file of the target is missing or another: it may have been corrected."""
-    there = {name: path for name, path in _members(target).items() if name in members}
-    gone = sorted(_members(target).keys() - members.keys())
+    others = _members(target)
+    there = {name: path for name, path in others.items() if name in members}
+    gone = sorted(others.keys() - members.keys())
     other = [name for name, path in track(there.items(), "comparing") if not filecmp.cmp(path, members[name], shallow=False)]
     if gone or other:
         found = [

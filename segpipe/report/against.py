@@ -35,7 +35,7 @@ class Against:
     setting: what this setting is, trained again, against the baseline's: better, worse, cannot be told, or one of SAME_TRAINING
         and SAME_SETTING.
     would_tell: a sentence on what would tell; empty where it is told.
-    runs: how many trainings of the baseline's setting were given.
+    runs, own_runs: how many trainings of the baseline's setting were given, and of this one.
     """
 
     commits: Sequence[str]
@@ -46,6 +46,7 @@ class Against:
     setting: str
     would_tell: str
     runs: int
+    own_runs: int
 
 
 def sentence(found: Against) -> str:

@@ -4,6 +4,7 @@ import math
 from collections.abc import Sequence
 from dataclasses import replace
 
+from segpipe.errors import PipelineError
 from segpipe.experiments import alignment, outcome
 from segpipe.experiments.alignment import Aligned
 from segpipe.experiments.outcome import Outcome
@@ -27,9 +28,8 @@ def against(commits: Sequence[str]) -> Against | None:
         return None
     outcomes = [*(replace(outcome.read(each), name=each[:SHORT]) for each in commits), outcome.read(WORKSPACE)]
     images = alignment.aligned(outcomes, None)
-    setting, would_tell, runs = _setting(outcomes, images)
     names = [each.name for each in outcomes[:-1]]
-    return Against(names, images.part, len(images.ids), images.left_out, _rows(outcomes, images), setting, would_tell, runs)
+    return Against(names, images.part, len(images.ids), images.left_out, _rows(outcomes, images), *_setting(outcomes, images))
 
 
 def _rows(outcomes: Sequence[Outcome], images: Aligned) -> list[Row]:
@@ -54,13 +54,18 @@ def _value(found: Jackknife) -> float | None:
     return None if math.isnan(found.whole) else found.whole
 
 
-def _setting(outcomes: Sequence[Outcome], images: Aligned) -> tuple[str, str, int]:
-    """What this setting is against the baseline's, by Dice; what would tell; how many runs the baseline's has."""
+def _setting(outcomes: Sequence[Outcome], images: Aligned) -> tuple[str, str, int, int]:
+    """What this setting is against the baseline's, by Dice; what would tell; how many runs either has."""
     found = alignment.settings(outcomes)
     first, own = found[0], next(each for each in found if len(outcomes) - 1 in each.runs)
+    if others := [outcomes[run].name for each in found if each not in (first, own) for run in each.runs]:
+        raise PipelineError(
+            f"report.baseline: {', '.join(others)} is of another setting than {outcomes[0].name}. Name runs of one setting, "
+            "which differ in their seed alone; `segpipe compare` takes several settings."
+        )
     if own is first:
         same = outcomes[-1].trainings == outcomes[0].trainings
-        return SAME_TRAINING if same else SAME_SETTING, "", len(first.runs) - 1
+        return SAME_TRAINING if same else SAME_SETTING, "", len(first.runs) - 1, 1
     given = [Setting(each.label, [images.pixels[run] for run in each.runs]) for each in (first, own)]
     (told,) = verdicts(given, "dice", outcomes[0].has_background, images.groups)
-    return told.word, told.would_tell, len(first.runs)
+    return told.word, told.would_tell, len(first.runs), len(own.runs)

@@ -27,6 +27,7 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
     for seed in range(3):
         experiment(folder, f"good-s{seed}", 0.98, seed, loss={"dice_weight": 0.9})
     experiment(folder, "again", 0.7, 7)
+    experiment(folder, "third", 0.8, 8, loss={"dice_weight": 0.1})
     # What lies there is the last experiment's until then.
     with contextlib.chdir(folder), Repo() as repo:
         repo.checkout(force=True)
@@ -54,7 +55,7 @@ def commits(*names: str) -> list[str]:
 def test_each_score_is_held_against_the_first_commits_on_the_same_images(project: Path) -> None:
     found = against(commits("good-s0", "good-s1"))
     assert found is not None and found.commits == [commit[:12] for commit in commits("good-s0", "good-s1")]
-    assert (found.part, found.n_images, found.left_out, found.runs) == ("test", 9, 0, 2)
+    assert (found.part, found.n_images, found.left_out, found.runs, found.own_runs) == ("test", 9, 0, 2, 1)
     both = [outcome.read("good-s0"), outcome.read("workspace")]
     images = alignment.aligned(both, None)
     for row in found.rows:
@@ -70,6 +71,15 @@ def test_settings_need_several_runs(project: Path) -> None:
     three = against(commits("good-s0", "good-s1", "good-s2"))
     assert three is not None and (three.setting, three.would_tell, three.runs) == ("worse", "", 3)
     assert words.sentence(three).endswith("this model: worse; this setting, trained again: worse")
+
+
+def test_runs_of_this_setting_count_for_it_and_those_of_a_third_are_refused(project: Path) -> None:
+    found = against(commits("good-s0", "good-s1", "again"))
+    assert found is not None and (found.runs, found.own_runs) == (2, 2) and found.setting == "worse"
+    with pytest.raises(
+        PipelineError, match=f"{commits('third')[0][:12]} is of another setting than {commits('good-s0')[0][:12]}"
+    ):
+        against(commits("good-s0", "third"))
 
 
 def test_the_same_training_and_the_same_setting_are_told(project: Path) -> None:
