@@ -218,8 +218,14 @@ def set_epochs(project: Path, variant: str, options: argparse.Namespace) -> None
         return
     output = run(project, options.threads, PYTHON, str(ROOT / "bench/epoch_time.py"), options.clock, path=project)
     took = json.loads(output.splitlines()[-1])
-    epochs = max(1, int((60 * options.minutes - took["start"]) / took["epoch"]))
-    optim = load_params(project / "params.yaml").optim
+    fits = (60 * options.minutes - took["start"]) / took["epoch"]
+    params = load_params(project / "params.yaml")
+    if params.train.steps_per_epoch:
+        # So many epochs as init wrote, of as many steps as fit.
+        steps = max(1, int(took["steps"] * fits / params.train.epochs))
+        edit.write(project / "params.yaml", {"train.steps_per_epoch": steps})
+        return
+    epochs, optim = max(1, int(fits)), params.optim
     short = {
         "optim.warmup_epochs": min(optim.warmup_epochs, epochs // 2),
         "optim.encoder_frozen": min(optim.encoder_frozen, epochs - 1),

@@ -70,21 +70,33 @@ class EpochBatches(Sampler[list[Key]]):
     """Each epoch's images in an order of its own, in batches whose sizes differ by one at most.
 
     Without `weights` each image comes once. With them (`rare_classes.image_weights`) it comes so often on average, an epoch being
-    as long as ever. `epoch` says which epoch, `first` from which of its batches on; the length is that of a whole epoch.
+    as long as ever. With `steps` an epoch is so many full batches of passes that go on from epoch to epoch, each pass in an order
+    of its own. `epoch` says which epoch, `first` from which of its batches on; the length is that of a whole epoch.
     """
 
     def __init__(
-        self, ids: Sequence[str], batch_size: int, seed: int, fold: int, weights: rare_classes.Weights | None = None
+        self,
+        ids: Sequence[str],
+        batch_size: int,
+        seed: int,
+        fold: int,
+        weights: rare_classes.Weights | None = None,
+        steps: int = 0,
     ) -> None:
         self.ids, self.batch_size, self.seed, self.fold, self.weights = list(ids), batch_size, seed, fold, weights
+        self.steps = steps
         self.epoch = self.first = 0
 
     def __len__(self) -> int:
-        return -(-len(self.ids) // self.batch_size)
+        return self.steps or -(-len(self.ids) // self.batch_size)
+
+    @property
+    def smallest_batch(self) -> int:
+        """How many images the smallest of its batches has."""
+        return self.batch_size if self.steps else len(self.ids) // len(self)
 
     def __iter__(self) -> Iterator[list[Key]]:
-        rng = np.random.default_rng(seed_of(self.seed, self.fold, self.epoch, "order"))
-        order = rng.permutation(len(self.ids)) if self.weights is None else rare_classes.sample_indices(self.weights, rng)
+        order = self._order()
         keys, before = [], dict.fromkeys(self.ids, 0)
         for number in order:
             item_id = self.ids[number]
@@ -93,6 +105,19 @@ class EpochBatches(Sampler[list[Key]]):
         # array_split's sizes differ by one at most: no image is dropped, and no small rest makes a noisy last step.
         ends = np.cumsum([len(part) for part in np.array_split(order, len(self))])
         yield from [keys[start:end] for start, end in zip((0, *ends), ends, strict=False)][self.first :]
+
+    def _order(self) -> NDArray[np.int64]:
+        """The numbers of the epoch's images as they come."""
+        if not self.steps:
+            return self._pass(self.epoch)
+        images, whole = self.steps * self.batch_size, len(self.ids)
+        number, start = divmod(self.epoch * images, whole)
+        passes = [self._pass(number + each) for each in range(-(-(start + images) // whole))]
+        return np.concatenate(passes)[start : start + images]
+
+    def _pass(self, number: int) -> NDArray[np.int64]:
+        rng = np.random.default_rng(seed_of(self.seed, self.fold, number, "order"))
+        return rng.permutation(len(self.ids)) if self.weights is None else rare_classes.sample_indices(self.weights, rng)
 
 
 class OwnParts(Sampler[list[Key]]):

@@ -396,7 +396,10 @@ class TrainParams(Section):
     strategy: Literal["single", "private", "federated"] = Field(
         description="single | private (differential privacy, by the keys of dp) | federated (sites apart, by those of federated)"
     )
-    epochs: Positive = Field(description="passes over the training images")
+    epochs: Positive = Field(description="passes over the training images, or parts of steps_per_epoch")
+    steps_per_epoch: Count = Field(
+        description="0: an epoch shows each image once; N: so many optimizer steps, which go on where the epoch before ended"
+    )
     batch_size: Positive = Field(description="images of a step")
     accumulate: Positive = Field(
         description="batch_size or fewer: parts in which a batch is computed, one after another; more take less memory"
@@ -666,6 +669,7 @@ class Params(Section):
                 self.optim.schedule == "plateau"
             ),
             f"train.save_top_k: {train.save_top_k} lets private validation images choose epochs. Write 1.": train.save_top_k > 1,
+            f"train.steps_per_epoch: {train.steps_per_epoch} is not how its batches are drawn. Write 0.": bool(train.steps_per_epoch),
             "train.precision: fp16 scales gradients, which clipping would undo. Write fp32 or bf16.": train.precision == "fp16",
             f"runtime.processes: {self.runtime.processes} would each draw noise of their own. Write 1.": self.runtime.processes
             > 1,
@@ -684,6 +688,9 @@ class Params(Section):
             ),
             f"train.validate_images: {train.validate_images} is a choice among the images of all sites. Write 0.": bool(
                 train.validate_images
+            ),
+            f"train.steps_per_epoch: {train.steps_per_epoch} would count those of all sites together. Write 0.": bool(
+                train.steps_per_epoch
             ),
             f"train.ema: {train.ema:g} averages the steps of one training, and here are many. Write 0.": train.ema > 0,
             f"runtime.processes: {self.runtime.processes}, and its sites train one after another. Write 1.": (

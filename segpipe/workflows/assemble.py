@@ -93,11 +93,15 @@ def assemble(
 
 
 def with_images(training: Training, n_train: int | None, n_validation: int | None) -> Training:
-    """The same training on the first so many images of each part; None takes all. Its card stays that of the whole."""
-    whole = training.data
+    """The same training on the first so many images of each part; None takes all. Its card stays that of the whole.
+
+    An epoch shows each of these images once, whatever `train.steps_per_epoch` says of the whole.
+    """
+    whole, params = training.data, training.params
+    params = params.model_copy(update={"train": params.train.model_copy(update={"steps_per_epoch": 0})})
     data = replace(whole, train_ids=whole.train_ids[:n_train], validation_ids=whole.validation_ids[:n_validation])
     parts = (training.segmenter, training.encoder, training.loss, training.scaler, training.cache, training.group)
-    return replace(training, data=data, run=_run(training.params, data, training.device, *parts))
+    return replace(training, data=data, run=_run(params, data, training.device, *parts))
 
 
 def training_crops(params: TrainKeys, data: TrainingData, cache: ImageCache) -> AugmentedCrops:
@@ -182,7 +186,7 @@ def _run(
         optimizer=optimizer,
         loss=loss,
         batches=_batches(params, data, cache, device, group),
-        n_batches=-(-len(data.train_ids) // params.train.batch_size),
+        n_batches=params.train.steps_per_epoch or -(-len(data.train_ids) // params.train.batch_size),
         validate=_validate(params, data, device, kept, loss, group),
         autocast=precision.autocast(params.train.precision, device),
         backward=accumulate.backward(*gradients) if group.world == 1 else processes.backward(*gradients, group),
@@ -277,8 +281,8 @@ def _batches_of(
 def _require_images_for_parts(params: TrainKeys, order: EpochBatches | SiteBatches) -> None:
     """Raises PipelineError where a part of a batch would be empty: a set, or a site's, may be too small for whole batches."""
     alone = order.sites if isinstance(order, SiteBatches) else [order]
-    smallest = min(alone, key=lambda each: len(each.ids) // len(each))
-    size = len(smallest.ids) // len(smallest)
+    smallest = min(alone, key=lambda each: each.smallest_batch)
+    size = smallest.smallest_batch
     if params.train.accumulate > size:
         raise PipelineError(
             f"train.accumulate: {params.train.accumulate} parts a batch, but {len(smallest.ids)} training images make "

@@ -49,8 +49,10 @@ def nested(
 
 def suited(params: TrainKeys, n_images: int, n_whole: int) -> TrainKeys:
     """The keys by which so few images are trained for as many optimizer steps as the whole: more epochs, and all that counts
-    epochs (EPOCH_KEYS) in proportion. Those of the whole itself are `params`.
+    epochs (EPOCH_KEYS) in proportion. Those of the whole itself are `params`, as where `train.steps_per_epoch` counts the steps.
     """
+    if params.train.steps_per_epoch:
+        return params
     steps, whole = (-(-n // params.train.batch_size) for n in (n_images, n_whole))
     epochs = max(1, round(params.train.epochs * whole / steps))
     if epochs == params.train.epochs:

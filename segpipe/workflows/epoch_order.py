@@ -18,4 +18,4 @@ def order_of(params: TrainKeys, data: TrainingData, ids: Sequence[str]) -> Epoch
     """These training images, as if there were no others."""
     weights = image_weights(data.pack, ids, params.augment.rare_classes)
     seed = training_seed(params.seed, params.train.seed)
-    return EpochBatches(ids, params.train.batch_size, seed, data.fold, weights)
+    return EpochBatches(ids, params.train.batch_size, seed, data.fold, weights, params.train.steps_per_epoch)

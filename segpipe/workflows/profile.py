@@ -97,7 +97,8 @@ def _kept(training: Training) -> int:
 
 def _counts(training: Training) -> Counts:
     """How often an epoch has what."""
-    params, images = training.params, len(training.data.train_ids)
+    params, whole = training.params, len(training.data.train_ids)
+    images = params.train.steps_per_epoch * params.train.batch_size or whole
     epochs, plan = params.train.epochs, validation_plan(params, training.data)
     kept = _kept(training)
     validated = [len(plan.images(epoch, epochs)) for epoch in range(epochs)]
@@ -106,7 +107,7 @@ def _counts(training: Training) -> Counts:
         images=images,
         # Of the whole training: the measured run has fewer images.
         batches=training.run.n_batches,
-        decoded=images - kept + kept / epochs,
+        decoded=images * (1 - kept / whole) + kept * min(1 / epochs, images / whole),
         validations=sum(map(bool, validated)) / epochs,
         validated=sum(validated) / epochs,
     )

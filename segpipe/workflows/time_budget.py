@@ -39,7 +39,9 @@ START_S = 20.0
 THREADS = (2, 4, 8, 16)
 """Those tried, as far as the machine has so many cores; two in any case."""
 MOST_EPOCHS = 1000
-VALIDATION_SHARE = 1 / 6
+FEW_PASSES = 10
+"""Where fewer fit, the training is cut into so many epochs of steps: a whole pass less would leave much of the time."""
+VALIDATION_SHARE = 1 / 12
 """Of the time, at most; the last tenth of the epochs is always validated whole."""
 
 
@@ -63,9 +65,10 @@ Measure = Callable[[Mapping[Choice, TrainKeys]], dict[Choice, Pace]]
 
 @dataclass(frozen=True)
 class Plan:
-    """Epochs, every how many of them are validated, and the images of that (0: all)."""
+    """Epochs, the steps of each (0: all images once), every how many are validated, and the images of that (0: all)."""
 
     epochs: int
+    steps_per_epoch: int
     validate_every: int
     validate_images: int
 
@@ -87,18 +90,22 @@ def suggest(params: Params, examination: Examination, minutes: float) -> list[Ad
             trainings = {choice: assemble(keys, data, device, {}) for choice, keys in choices.items()}
             return _paces(trainings, Path(scratch))
 
-        keys = TrainKeys.of(params)
+        # An earlier budget may have left its steps.
+        keys = whole_passes(TrainKeys.of(params))
         precision, keys = _precision(keys, device, measure)
         threads, keys = _threads(keys, device, cores, measure)
         workers, pace = _workers(keys, measure)
-    found = plan(pace, n_train, n_validation, minutes * 60)
-    fits = f"{minutes:g} min at {_seconds(pace.train * n_train)} an epoch here"
+    found = plan(pace, n_train, n_validation, params.train.batch_size, minutes * 60)
+    fits = f"{minutes:g} min at {_seconds(pace.train * n_train)} for all {n_train} images here"
+    passes = found.epochs * found.steps_per_epoch * params.train.batch_size / n_train
+    steps = f"{passes:.2g} times all images in {minutes:g} min" if passes else "each image once an epoch"
     checked = f"{_seconds(pace.validate * n_validation)} for all {n_validation} images"
     return [
         threads,
         precision,
         workers,
         Advice("train.epochs", found.epochs, fits),
+        Advice("train.steps_per_epoch", found.steps_per_epoch, steps),
         # In a short training a whole epoch of small rates would be a large part of it.
         Advice("optim.warmup_epochs", min(params.optim.warmup_epochs, found.epochs // 4), f"of {found.epochs} epochs"),
         Advice("train.validate_every", found.validate_every, checked),
@@ -106,23 +113,32 @@ def suggest(params: Params, examination: Examination, minutes: float) -> list[Ad
     ]
 
 
-def plan(pace: Pace, n_train: int, n_validation: int, seconds: float) -> Plan:
-    """The most epochs that fit, one at least, with validation of a sixth of the time at most, but for the one at the end."""
-    epoch, first, whole = pace.train * n_train, pace.first * n_train, pace.validate * n_validation
+def plan(pace: Pace, n_train: int, n_validation: int, batch_size: int, seconds: float) -> Plan:
+    """The most epochs that fit, or steps where these would be few; validation takes its share at most, but for that at the end."""
+    whole = pace.validate * n_validation
     # The whole part is validated once in any case; where twice is more than the share, what comes before sees a subset.
     fitting = int(n_validation * VALIDATION_SHARE * seconds / (4 * whole))
     subset = min(n_validation, max(1, fitting)) if 2 * whole > VALIDATION_SHARE * seconds else n_validation
 
-    def every(epochs: int) -> int:
-        share = VALIDATION_SHARE / (1 - VALIDATION_SHARE) * epoch * epochs
+    def every(epochs: int, images: int) -> int:
+        share = VALIDATION_SHARE / (1 - VALIDATION_SHARE) * epochs * images * pace.train
         return next((n for n in range(1, epochs) if _validated(epochs, n, subset, n_validation) * pace.validate <= share), epochs)
 
-    def total(epochs: int) -> float:
-        images = _validated(epochs, every(epochs), subset, n_validation)
-        return START_S + first + (epochs - 1) * epoch + images * pace.validate
+    def total(epochs: int, images: int) -> float:
+        seen, validated = epochs * images, _validated(epochs, every(epochs, images), subset, n_validation)
+        # What is decoded for the first time takes longer.
+        extra = min(seen, n_train) * (pace.first - pace.train)
+        return START_S + seen * pace.train + extra + validated * pace.validate
 
-    epochs = max(1, bisect.bisect_right(range(1, MOST_EPOCHS + 1), seconds, key=total))
-    return Plan(epochs, every(epochs), subset if subset < n_validation else 0)
+    def planned(epochs: int, steps: int) -> Plan:
+        images = steps * batch_size or n_train
+        return Plan(epochs, steps, every(epochs, images), subset if subset < n_validation else 0)
+
+    epochs = bisect.bisect_right(range(1, MOST_EPOCHS + 1), seconds, key=lambda count: total(count, n_train))
+    if epochs >= FEW_PASSES:
+        return planned(epochs, 0)
+    tried = range(1, -(-n_train // batch_size) + 1)
+    return planned(FEW_PASSES, max(1, bisect.bisect_right(tried, seconds, key=lambda steps: total(FEW_PASSES, steps * batch_size))))
 
 
 def part_sizes(records: Sequence[Record], split: SplitParams) -> tuple[int, int]:
@@ -162,6 +178,11 @@ def _precision(keys: TrainKeys, device: torch.device, measure: Measure) -> tuple
     gain = paces["fp32"].work / paces["bf16"].work
     best = "bf16" if gain > WORTH else "fp32"
     return Advice("train.precision", best, f"bf16 trains {gain:.2f} times as fast here"), with_precision(keys, best)
+
+
+def whole_passes(keys: TrainKeys) -> TrainKeys:
+    """The keys by which an epoch shows each image once."""
+    return keys.model_copy(update={"train": keys.train.model_copy(update={"steps_per_epoch": 0})})
 
 
 def with_precision(keys: TrainKeys, precision: str) -> TrainKeys:

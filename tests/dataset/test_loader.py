@@ -176,6 +176,55 @@ def test_the_first_draw_of_an_image_does_not_depend_on_what_is_preferred(data: P
     assert not np.array_equal(draws.draw(2, "i4")[0], draws.draw(2, "i4", 1)[0])
 
 
+def keys_of(order: loader.EpochBatches, epochs: int) -> list[list[loader.Key]]:
+    """The batches of all epochs, one after the other."""
+    found = []
+    for order.epoch in range(epochs):
+        batches = list(order)
+        assert len(batches) == len(order)
+        found += batches
+    return found
+
+
+@pytest.mark.parametrize("steps", [1, 2, 3, 13])
+def test_an_epoch_of_steps_goes_on_where_the_one_before_ended(steps: int) -> None:
+    order = loader.EpochBatches(IDS, 4, seed=3, fold=0, steps=steps)
+    drawn = keys_of(order, 13)
+    assert len(drawn) == 13 * steps and {len(batch) for batch in drawn} == {4}
+    names = [item for batch in drawn for _, item, _ in batch]
+    # 4 x steps passes of the 13 images, each with all of them in an order of its own.
+    passes = [names[start : start + len(IDS)] for start in range(0, len(names), len(IDS))]
+    assert len(passes) == 4 * steps
+    assert all(sorted(each) == sorted(IDS) for each in passes)
+    assert len({tuple(each) for each in passes}) == len(passes)
+    # No draw comes twice, also where an image comes more than once in an epoch.
+    keys = [key for batch in drawn for key in batch]
+    assert len(set(keys)) == len(keys)
+
+
+def test_an_epoch_of_steps_is_the_same_without_those_before_it_and_from_any_batch_on() -> None:
+    whole = keys_of(loader.EpochBatches(IDS, 4, seed=3, fold=0, steps=5), 3)
+    alone = loader.EpochBatches(IDS, 4, seed=3, fold=0, steps=5)
+    alone.epoch, alone.first = 2, 3
+    assert list(alone) == whole[13:]
+
+
+def test_as_many_steps_as_a_pass_has_give_the_images_of_a_pass() -> None:
+    ids = [str(number) for number in range(12)]
+    passes, steps = (loader.EpochBatches(ids, 4, seed=3, fold=0, steps=each) for each in (0, 3))
+    assert keys_of(passes, 3) == keys_of(steps, 3)
+
+
+def test_preferred_images_come_as_often_in_epochs_of_steps() -> None:
+    weights = np.ones(13)
+    weights[0] = 5
+    order = loader.EpochBatches(IDS, 4, seed=3, fold=0, weights=weights * (13 / weights.sum()), steps=1)
+    names = [item for batch in keys_of(order, 13 * 17) for _, item, _ in batch]
+    assert len(names) == 4 * 13 * 17
+    # A share of 5 in 17, on average over 68 passes.
+    assert abs(names.count(IDS[0]) - len(names) * 5 / 17) <= 20
+
+
 def test_objects_are_found_by_the_index_and_the_mask(tmp_path: Path) -> None:
     """Of 64 images of 90 x 90 pixels with one object each, a random crop of 16 shows a few, a placed one every one."""
     mask = np.zeros((90, 90), np.uint8)

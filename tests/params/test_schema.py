@@ -137,6 +137,8 @@ def test_a_float_that_pyyaml_reads_as_text_is_a_float(tmp_path: Path) -> None:
             "dice_pooled (loss.name, loss.mix) is one number of a whole batch, and no image",
         ),
         ({**PRIVATE, "loss__name": "mix", "loss__mix__dice_pooled": 0.5}, "and no image's own. Take dice in its place."),
+        ({**PRIVATE, "train__steps_per_epoch": 9}, "private, but train.steps_per_epoch: 9 is not how its batches are drawn. Write 0"),
+        ({**FEDERATED, "train__steps_per_epoch": 9}, "train.steps_per_epoch: 9 would count those of all sites together. Write 0."),
         ({**PRIVATE, "train__early_stop": 3}, "train.early_stop: 3 lets private validation images decide when to stop. Write 0."),
         ({**PRIVATE, "optim__schedule": "plateau"}, "plateau lets private validation images decide the learning rate. Write cos"),
         ({**PRIVATE, "train__save_top_k": 2}, "train.save_top_k: 2 lets private validation images choose epochs. Write 1."),

@@ -20,6 +20,8 @@ from tests.pipeline.conftest import new_repository, set_params
 PARAMS = {
     "train": {
         "epochs": 5,
+        # As many as a pass has, of full batches, so that passes end inside epochs.
+        "steps_per_epoch": 3,
         "precision": "bf16",
         "validate_every": 2,
         "validate_images": 3,

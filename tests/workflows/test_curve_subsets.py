@@ -49,6 +49,8 @@ def test_as_many_steps_whatever_the_part() -> None:
     assert (small.optim.encoder_frozen, small.train.early_stop) == (0, 0)
     assert suited(params, 160, 160) is params
     assert small.train.epochs * 3 == 12 * 20
+    counted = params.model_copy(update={"train": train.model_copy(update={"steps_per_epoch": 7})})
+    assert suited(counted, 20, 160) is counted
 
 
 @pytest.mark.parametrize("text", ["", "0", "1.5", "a", "0.5;1", "nan", "-1,1"])

@@ -13,6 +13,7 @@ from segpipe.params.stage_keys import EvaluateKeys, TrainKeys
 from segpipe.scores.counts import scores
 from segpipe.training import loop, resume
 from segpipe.workflows import train
+from segpipe.workflows.assemble import batch_ids, with_images
 from segpipe.workflows.evaluate import evaluate
 from tests.training.test_resume import CutError, cut_after, ended
 
@@ -64,9 +65,9 @@ def test_an_early_stop_by_the_subset_ends_in_an_epoch_that_was_validated_on_all(
 
 
 @pytest.mark.usefixtures("inside")
-@pytest.mark.parametrize("calls", [1, 6, 9, 13])
-def test_cut_off_anywhere_it_ends_in_the_same_bytes(calls: int, tmp_path: Path) -> None:
-    states, params = resume.SavedStates(tmp_path, 0.0), with_train(**SPARSE)
+@pytest.mark.parametrize(("calls", "steps"), [(1, 0), (6, 0), (9, 0), (13, 0), (6, 3), (13, 3)])
+def test_cut_off_anywhere_it_ends_in_the_same_bytes(calls: int, steps: int, tmp_path: Path) -> None:
+    states, params = resume.SavedStates(tmp_path, 0.0), with_train(**SPARSE, steps_per_epoch=steps)
     cut = train.prepare(params, 0).run
     assert cut.n_batches == 3, "so that the cuts are in the first epoch, in the second, in the third, and in the last"
     with pytest.raises(CutError):
@@ -74,6 +75,17 @@ def test_cut_off_anywhere_it_ends_in_the_same_bytes(calls: int, tmp_path: Path) 
     again = train.prepare(params, 0).run
     assert states.restore(again, None)
     assert ended(again) == ended(train.prepare(params, 0).run)
+
+
+@pytest.mark.usefixtures("inside")
+def test_epochs_of_steps_train_on_other_images_and_a_batch_of_them_is_known_without_reading() -> None:
+    plain, steps = (train.prepare(with_train(**SPARSE, steps_per_epoch=each), 0) for each in (0, 5))
+    assert (plain.run.n_batches, steps.run.n_batches) == (3, 5)
+    for training in (plain, steps):
+        images = [batch.ids for epoch in range(2) for batch in training.run.batches(epoch, 0)]
+        assert [batch_ids(training, epoch, number) for epoch in range(2) for number in range(training.run.n_batches)] == images
+    # Trials on fewer images show each of them once.
+    assert with_images(steps, 4, 1).run.n_batches == with_images(plain, 4, 1).run.n_batches < 3
 
 
 @pytest.mark.usefixtures("inside")

@@ -29,35 +29,53 @@ def pace_of(train: float, first: float, validate: float) -> Pace:
     return Pace(train, first, validate, work=train)
 
 
+BATCH = 8
+
+
 def seconds(found: Plan, pace: Pace, n_train: int, n_validation: int) -> tuple[float, float]:
     """Of training and of validation, by what validation_plan says of each epoch."""
+    drawn = found.epochs * (found.steps_per_epoch * BATCH or n_train)
     ids = [str(number) for number in range(n_validation)]
     images = ValidationPlan(ids, ids[: found.validate_images], found.validate_every)
     validated = sum(len(images.images(epoch, found.epochs)) for epoch in range(found.epochs))
-    return n_train * (pace.first + (found.epochs - 1) * pace.train), validated * pace.validate
+    return pace.train * drawn + (pace.first - pace.train) * min(drawn, n_train), validated * pace.validate
 
 
 def test_epochs_by_hand() -> None:
-    # 100 s less 20 s: an epoch takes 10 s, a validation 1 s, and each of the 7 epochs can have one.
+    # 150 s less 20 s: an epoch takes 10 s, a validation 1 s, a tenth of that; every second one is, and the last.
     assert START_S == 20
-    assert plan(pace_of(0.1, 0.1, 0.1), 100, 10, 100.0) == Plan(7, 1, 0)
+    assert plan(pace_of(0.1, 0.1, 0.1), 100, 10, BATCH, 150.0) == Plan(12, 0, 2, 0)
+
+
+def test_steps_by_hand_where_few_epochs_fit() -> None:
+    # 100 s less 20 s, in ten epochs: a step takes 0.8 s. Five validations of 1 s leave 75 s, which are 93 steps.
+    assert plan(pace_of(0.1, 0.1, 0.1), 100, 10, BATCH, 100.0) == Plan(10, 9, 2, 0)
+    # Less than a pass: each image takes half a second more, since it is decoded for the first time. One validation of 9 s.
+    assert plan(pace_of(0.1, 0.6, 0.1), 1000, 90, BATCH, 222.0) == Plan(10, 4, 10, 0)
+
+
+@pytest.mark.parametrize("n_train", [30, 100, 2192, 20000])
+def test_a_large_set_uses_its_time_as_a_small_one_does(n_train: int) -> None:
+    found = plan(pace_of(0.1, 0.1, 0.1), n_train, 10, BATCH, 600.0)
+    training, validation = seconds(found, pace_of(0.1, 0.1, 0.1), n_train, 10)
+    assert 0.9 * 600 < START_S + training + validation <= 600
 
 
 def test_a_slow_validation_comes_seldom() -> None:
-    found = plan(pace_of(0.1, 0.1, 1.0), 100, 10, 600.0)
+    found = plan(pace_of(0.1, 0.1, 1.0), 100, 10, BATCH, 600.0)
     assert found.validate_every > 3 and found.validate_images == 0
 
 
 def test_of_a_huge_validation_part_a_subset_is_watched() -> None:
     pace = pace_of(0.01, 0.01, 1.0)
-    found = plan(pace, 100, 500, 1800.0)
+    found = plan(pace, 100, 500, BATCH, 1800.0)
     assert 0 < found.validate_images < 500
     # The one at the end is whole all the same.
     assert seconds(found, pace, 100, 500)[1] >= 500
 
 
-def test_one_epoch_at_least() -> None:
-    assert plan(pace_of(1.0, 1.0, 0.1), 1000, 10, 60.0).epochs == 1
+def test_a_step_an_epoch_at_least() -> None:
+    assert plan(pace_of(1.0, 1.0, 0.1), 1000, 10, BATCH, 60.0) == Plan(10, 1, 2, 0)
 
 
 @given(
@@ -72,13 +90,15 @@ def test_what_is_planned_fits(
     train: float, decode: float, validate: float, n_train: int, n_validation: int, minutes: float
 ) -> None:
     pace = pace_of(train, train + decode, validate)
-    found = plan(pace, n_train, n_validation, 60 * minutes)
+    found = plan(pace, n_train, n_validation, BATCH, 60 * minutes)
     training, validation = seconds(found, pace, n_train, n_validation)
-    if found.epochs > 1:
+    assert found.epochs >= 10
+    if found.steps_per_epoch != 1:
         assert START_S + training + validation <= 60 * minutes * (1 + 1e-9)
-    # More often than at the end only where it stays within its sixth.
+    # More often than at the end only where it stays within its twelfth.
     if found.validate_every < found.epochs:
-        assert validation <= (found.epochs * train * n_train) / 5 * (1 + 1e-9)
+        images = found.steps_per_epoch * BATCH or n_train
+        assert validation <= (found.epochs * train * images) / 11 * (1 + 1e-9)
 
 
 def test_parts_as_the_split_makes_them() -> None:
@@ -171,6 +191,7 @@ def test_the_training_is_tried_and_every_choice_has_what_was_measured(
         "train.precision",
         "runtime.workers",
         "train.epochs",
+        "train.steps_per_epoch",
         "optim.warmup_epochs",
         "train.validate_every",
         "train.validate_images",

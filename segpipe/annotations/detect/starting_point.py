@@ -68,7 +68,7 @@ def suggest_training(examination: Examination, machine: Machine, sizes: Mapping[
     batch = _batch(records, crop.value, machine)
     epochs = _epochs(records, batch.value)
     of_classes = [_class_weights(examination), _augment(examination), _monitor(examination)]
-    return [*_model(), long_side, crop, batch, epochs, _learning_rate(), _normalise(records), *of_classes]
+    return [*_model(), long_side, crop, batch, epochs, _passes(), _learning_rate(), _normalise(records), *of_classes]
 
 
 def suggest_groups(ids: Sequence[str]) -> list[Advice]:
@@ -134,6 +134,11 @@ def _epochs(records: Sequence[Record], batch: int) -> Advice:
     steps = max(1, -(-(given or round(0.64 * len(records))) // batch))
     epochs = min(300, max(10, -(-STEPS // steps)))
     return Advice("train.epochs", epochs, f"about {steps} steps an epoch, {steps * epochs} in all")
+
+
+def _passes() -> Advice:
+    # Said in any case: a budget of time (`init --minutes`) may have left its steps.
+    return Advice("train.steps_per_epoch", 0, "each image once an epoch")
 
 
 def _normalise(records: Sequence[Record]) -> Advice:
