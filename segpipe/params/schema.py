@@ -669,7 +669,9 @@ class Params(Section):
                 self.optim.schedule == "plateau"
             ),
             f"train.save_top_k: {train.save_top_k} lets private validation images choose epochs. Write 1.": train.save_top_k > 1,
-            f"train.steps_per_epoch: {train.steps_per_epoch} is not how its batches are drawn. Write 0.": bool(train.steps_per_epoch),
+            f"train.steps_per_epoch: {train.steps_per_epoch} is not how its batches are drawn. Write 0.": bool(
+                train.steps_per_epoch
+            ),
             "train.precision: fp16 scales gradients, which clipping would undo. Write fp32 or bf16.": train.precision == "fp16",
             f"runtime.processes: {self.runtime.processes} would each draw noise of their own. Write 1.": self.runtime.processes
             > 1,

@@ -114,7 +114,7 @@ def suggest(params: Params, examination: Examination, minutes: float) -> list[Ad
 
 
 def plan(pace: Pace, n_train: int, n_validation: int, batch_size: int, seconds: float) -> Plan:
-    """The most epochs that fit, or steps where these would be few; validation takes its share at most, but for that at the end."""
+    """The most epochs that fit, or steps where these would be few; validation takes its share at most, the last one aside."""
     whole = pace.validate * n_validation
     # The whole part is validated once in any case; where twice is more than the share, what comes before sees a subset.
     fitting = int(n_validation * VALIDATION_SHARE * seconds / (4 * whole))
@@ -138,7 +138,8 @@ def plan(pace: Pace, n_train: int, n_validation: int, batch_size: int, seconds: 
     if epochs >= FEW_PASSES:
         return planned(epochs, 0)
     tried = range(1, -(-n_train // batch_size) + 1)
-    return planned(FEW_PASSES, max(1, bisect.bisect_right(tried, seconds, key=lambda steps: total(FEW_PASSES, steps * batch_size))))
+    steps = bisect.bisect_right(tried, seconds, key=lambda count: total(FEW_PASSES, count * batch_size))
+    return planned(FEW_PASSES, max(1, steps))
 
 
 def part_sizes(records: Sequence[Record], split: SplitParams) -> tuple[int, int]:
