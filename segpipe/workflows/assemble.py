@@ -95,13 +95,19 @@ def assemble(
 def with_images(training: Training, n_train: int | None, n_validation: int | None) -> Training:
     """The same training on the first so many images of each part; None takes all. Its card stays that of the whole.
 
-    An epoch shows each of these images once, whatever `train.steps_per_epoch` says of the whole.
+    An epoch shows each of fewer training images once, whatever `train.steps_per_epoch` says of the whole.
     """
     whole, params = training.data, training.params
-    params = params.model_copy(update={"train": params.train.model_copy(update={"steps_per_epoch": 0})})
+    if n_train is not None:
+        params = with_whole_passes(params)
     data = replace(whole, train_ids=whole.train_ids[:n_train], validation_ids=whole.validation_ids[:n_validation])
     parts = (training.segmenter, training.encoder, training.loss, training.scaler, training.cache, training.group)
     return replace(training, data=data, run=_run(params, data, training.device, *parts))
+
+
+def with_whole_passes(params: TrainKeys) -> TrainKeys:
+    """The keys by which an epoch shows each image once."""
+    return params.model_copy(update={"train": params.train.model_copy(update={"steps_per_epoch": 0})})
 
 
 def training_crops(params: TrainKeys, data: TrainingData, cache: ImageCache) -> AugmentedCrops:

@@ -121,9 +121,11 @@ def _training(card: Card) -> list[str]:
     start = bundled.provenance(card.training.get("encoder_weights") or "")
     weights = f", from {start}" if start else ""
     loss = params.get("loss", {}).get("name")
+    steps = train.get("steps_per_epoch")
+    batches = f"{steps} batches" if steps else "batches"
     lines = [
         f"{card.model.name}{weights}, loss {loss}, {optim.get('name')} at a rate of {optim.get('lr')}, "
-        f"{card.training.get('epochs')} epochs of batches of {train.get('batch_size')}; seed {params.get('seed')}."
+        f"{card.training.get('epochs')} epochs of {batches} of {train.get('batch_size')}; seed {params.get('seed')}."
     ]
     if entry := card.training.get("privacy"):
         kept = f"epsilon {entry['epsilon']:.3g} at delta {entry['delta']:g}" if entry["guarantee"] else "no guarantee"

@@ -21,7 +21,7 @@ from segpipe.record import Record
 from segpipe.reproducibility.seeds import seed_of
 from segpipe.training import device as devices
 from segpipe.training import loop
-from segpipe.workflows.assemble import Training, assemble
+from segpipe.workflows.assemble import Training, assemble, with_whole_passes
 from segpipe.workflows.training_data import TrainingData
 
 STEPS = 4
@@ -91,7 +91,7 @@ def suggest(params: Params, examination: Examination, minutes: float) -> list[Ad
             return _paces(trainings, Path(scratch))
 
         # An earlier budget may have left its steps.
-        keys = whole_passes(TrainKeys.of(params))
+        keys = with_whole_passes(TrainKeys.of(params))
         precision, keys = _precision(keys, device, measure)
         threads, keys = _threads(keys, device, cores, measure)
         workers, pace = _workers(keys, measure)
@@ -179,11 +179,6 @@ def _precision(keys: TrainKeys, device: torch.device, measure: Measure) -> tuple
     gain = paces["fp32"].work / paces["bf16"].work
     best = "bf16" if gain > WORTH else "fp32"
     return Advice("train.precision", best, f"bf16 trains {gain:.2f} times as fast here"), with_precision(keys, best)
-
-
-def whole_passes(keys: TrainKeys) -> TrainKeys:
-    """The keys by which an epoch shows each image once."""
-    return keys.model_copy(update={"train": keys.train.model_copy(update={"steps_per_epoch": 0})})
 
 
 def with_precision(keys: TrainKeys, precision: str) -> TrainKeys:

@@ -24,6 +24,7 @@ from segpipe.scores.counts import class_scores
 from segpipe.scores.intervals import format_score
 from segpipe.storage.files import sha256_of
 from segpipe.tracking import mlflow_runs
+from segpipe.workflows import export_card
 from segpipe.workflows.predict import predict
 from stages import evaluate, export
 from tests import plain_params
@@ -146,6 +147,12 @@ def test_the_card_has_the_scores_that_evaluate_found(quick: None, project: Path,
     assert "7 images: 1 to train on, 2 of validation, 4 of the test part." in text
     assert "30 to 36 pixels wide, 24 high, RGB 8-bit." in text
     assert "unet, loss dice_ce, adamw at a rate of 0.01, 5 epochs of batches of 4; seed 42." in text
+
+
+def test_the_card_says_how_many_steps_an_epoch_had() -> None:
+    _, card = small()
+    card.training["params"] = {"train": {"batch_size": 4, "steps_per_epoch": 9}}
+    assert "epochs of 9 batches of 4; seed" in export_card._training(card)[0]
 
 
 def test_the_script_beside_it_gives_the_ids_of_predict(quick: None, project: Path, tmp_path: Path) -> None:

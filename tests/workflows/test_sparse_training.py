@@ -84,6 +84,7 @@ def test_epochs_of_steps_train_on_other_images_and_a_batch_of_them_is_known_with
     for training in (plain, steps):
         images = [batch.ids for epoch in range(2) for batch in training.run.batches(epoch, 0)]
         assert [batch_ids(training, epoch, number) for epoch in range(2) for number in range(training.run.n_batches)] == images
+    assert with_images(steps, None, 1).run.n_batches == 5
     # Trials on fewer images show each of them once.
     assert with_images(steps, 4, 1).run.n_batches == with_images(plain, 4, 1).run.n_batches < 3
 
