@@ -104,6 +104,18 @@ def test_it_measures_writes_a_trace_and_changes_nothing_else(project: Path) -> N
     assert after == before
 
 
+def test_an_epoch_of_steps_has_its_own_counts(project: Path) -> None:
+    edit.write(project / "params.yaml", {"train.steps_per_epoch": 2})
+    result = profile()
+    found = rows(result)
+    assert "an epoch has 2 steps of 2 images, 2 are measured" in result.stdout
+    # Four images of six, all kept decoded: within four epochs each is decoded once.
+    assert [found[part][2] for part in ("decoding", "augmenting", "step")] == ["1.5", "4", "2"]
+    # In two epochs not all of them are seen, and what is seen is decoded then.
+    edit.write(project / "params.yaml", {"train.epochs": 2, "train.steps_per_epoch": 1})
+    assert [rows(profile())[part][2] for part in ("decoding", "augmenting", "step")] == ["2", "2", "1"]
+
+
 @pytest.mark.parametrize(
     ("module", "name", "part"), [(pack, "decode_image", "decoding"), (scoring, "predict_classes", "validation")]
 )

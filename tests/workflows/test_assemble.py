@@ -276,6 +276,14 @@ def test_a_batch_in_parts_trains_and_parts_without_an_image_are_refused(project:
     assert sizes == [1, 1]
     with pytest.raises(PipelineError, match=r"3 parts a batch, but 2 training images make batches of 2\. Write 2 or fewer"):
         training_of(with_value("train", "accumulate", 3))
+    # An epoch of steps has full batches, of more than one pass where the images are fewer.
+    steps = with_value("train", "accumulate", 3)
+    full = steps.model_copy(update={"train": steps.train.model_copy(update={"steps_per_epoch": 2})})
+    sizes.clear()
+    training = training_of(full)
+    training.run.model.register_forward_pre_hook(lambda model, given: sizes.append(len(given[0])))
+    loop.train_epoch(training.run)
+    assert sum(sizes) == 2 * full.train.batch_size and len(sizes) == 6
 
 
 def test_the_weights_of_the_classes_are_told_recorded_and_make_another(project: Path) -> None:

@@ -167,6 +167,20 @@ def test_as_few_threads_as_train_about_as_fast_as_more(cores: int, speeds: dict[
     assert time_budget._threads(TrainKeys.of(params), torch.device("cuda"), cores, measure)[0].reason == "the GPU trains"
 
 
+def test_what_an_earlier_budget_left_does_not_count(tmp_path: Path, params: Params, monkeypatch: pytest.MonkeyPatch) -> None:
+    tried: list[int] = []
+
+    def seen(trainings: Mapping[time_budget.Choice, Training], scratch: Path) -> dict[time_budget.Choice, Pace]:
+        tried.extend(training.run.n_batches for training in trainings.values())
+        return {choice: pace_of(1, 1, 1) for choice in trainings}
+
+    monkeypatch.setattr(time_budget, "_paces", seen)
+    monkeypatch.chdir(tmp_path)
+    train = params.train.model_copy(update={"steps_per_epoch": 5000})
+    time_budget.suggest(params.model_copy(update={"train": train}), examined(tmp_path / "data", params), 1.0)
+    assert tried and max(tried) <= time_budget.STEPS
+
+
 def test_a_round_computes_by_the_threads_of_its_training(tmp_path: Path, params: Params, monkeypatch: pytest.MonkeyPatch) -> None:
     seen: list[int] = []
     real = time_budget.loop.train_epoch
