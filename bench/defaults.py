@@ -13,10 +13,10 @@ and the data brought in; then all variants train on the same images, one after t
     peer-scratch  the same without pretrained weights
     init:KEY=VALUE,KEY=VALUE   init with other values: what one of its choices is worth
 
-The clock is that of the training's process, from its start to its end; ours trains the number of epochs, or of steps, that a short
-trial says will fit, and a row says where that was more than a tenth too much. On a computer that others use, `--clock cpu` counts
-CPU time. The scores are those of the test part at original resolution. A row is printed as soon as it is there, so a run that is
-cut off leaves what was done.
+The clock is that of the training's process, from its start to its end; ours trains the number of epochs, or of steps, that a
+short trial says will fit, and a row says where that was more than a tenth too much. On a computer that others use, `--clock cpu`
+counts CPU time. The scores are those of the test part at original resolution. A row is printed as soon as it is there, so a run
+that is cut off leaves what was done.
 """
 
 import argparse
