@@ -95,7 +95,9 @@ def suggest(params: Params, examination: Examination, minutes: float) -> list[Ad
         precision, keys = _precision(keys, device, measure)
         threads, keys = _threads(keys, device, cores, measure)
         workers, pace = _workers(keys, measure)
-    found = plan(pace, n_train, n_validation, params.train.batch_size, minutes * 60)
+    # The other ways of training count whole passes.
+    cut = params.train.strategy == "single"
+    found = plan(pace, n_train, n_validation, params.train.batch_size, minutes * 60, cut)
     fits = f"{minutes:g} min at {_seconds(pace.train * n_train)} for all {n_train} images here"
     passes = found.epochs * found.steps_per_epoch * params.train.batch_size / n_train
     steps = f"{passes:.2g} times all images in {minutes:g} min" if passes else "each image once an epoch"
@@ -113,8 +115,11 @@ def suggest(params: Params, examination: Examination, minutes: float) -> list[Ad
     ]
 
 
-def plan(pace: Pace, n_train: int, n_validation: int, batch_size: int, seconds: float) -> Plan:
-    """The most epochs that fit, or steps where these would be few; validation takes its share at most, the last one aside."""
+def plan(pace: Pace, n_train: int, n_validation: int, batch_size: int, seconds: float, cut: bool = True) -> Plan:
+    """The most epochs that fit, or steps where these would be few; validation takes its share at most, the last one aside.
+
+    Without `cut` an epoch is a whole pass, and there is one at least.
+    """
     whole = pace.validate * n_validation
     # The whole part is validated once in any case; where twice is more than the share, what comes before sees a subset.
     fitting = int(n_validation * VALIDATION_SHARE * seconds / (4 * whole))
@@ -135,8 +140,8 @@ def plan(pace: Pace, n_train: int, n_validation: int, batch_size: int, seconds: 
         return Plan(epochs, steps, every(epochs, images), subset if subset < n_validation else 0)
 
     epochs = bisect.bisect_right(range(1, MOST_EPOCHS + 1), seconds, key=lambda count: total(count, n_train))
-    if epochs >= FEW_PASSES:
-        return planned(epochs, 0)
+    if epochs >= FEW_PASSES or not cut:
+        return planned(max(1, epochs), 0)
     tried = range(1, -(-n_train // batch_size) + 1)
     steps = bisect.bisect_right(tried, seconds, key=lambda count: total(FEW_PASSES, count * batch_size))
     return planned(FEW_PASSES, max(1, steps))

@@ -167,6 +167,24 @@ def test_as_few_threads_as_train_about_as_fast_as_more(cores: int, speeds: dict[
     assert time_budget._threads(TrainKeys.of(params), torch.device("cuda"), cores, measure)[0].reason == "the GPU trains"
 
 
+def test_ways_of_training_that_count_passes_are_given_passes(
+    tmp_path: Path, params: Params, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert plan(pace_of(1.0, 1.0, 0.1), 1000, 10, BATCH, 60.0, cut=False) == Plan(1, 0, 1, 0)
+    assert plan(pace_of(0.1, 0.1, 0.1), 100, 10, BATCH, 100.0, cut=False).epochs == 7
+    # What a private training needs may not be installed, and nothing of it is tried here.
+    monkeypatch.setattr(time_budget, "assemble", lambda keys, data, device, installed: None)
+    monkeypatch.setattr(time_budget, "_paces", lambda trainings, scratch: {choice: pace_of(1, 1, 1) for choice in trainings})
+    monkeypatch.chdir(tmp_path)
+    seen = examined(tmp_path / "data", params)
+    found = {}
+    for strategy in ("single", "private", "federated"):
+        own = params.model_copy(update={"train": params.train.model_copy(update={"strategy": strategy})})
+        advised = {each.key: each.value for each in time_budget.suggest(own, seen, 1.0)}
+        found[strategy] = advised["train.steps_per_epoch"]
+    assert found["single"] > 0 and found["private"] == found["federated"] == 0
+
+
 def test_what_an_earlier_budget_left_does_not_count(tmp_path: Path, params: Params, monkeypatch: pytest.MonkeyPatch) -> None:
     tried: list[int] = []
 
