@@ -192,7 +192,7 @@ def _run(
         optimizer=optimizer,
         loss=loss,
         batches=_batches(params, data, cache, device, group),
-        n_batches=params.train.steps_per_epoch or -(-len(data.train_ids) // params.train.batch_size),
+        n_batches=len(epoch_order(params, data)),
         validate=_validate(params, data, device, kept, loss, group),
         autocast=precision.autocast(params.train.precision, device),
         backward=accumulate.backward(*gradients) if group.world == 1 else processes.backward(*gradients, group),
