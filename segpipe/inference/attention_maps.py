@@ -15,7 +15,10 @@ ATTENTION = (AttentionGate, SpatialAttention)
 
 @dataclass(frozen=True)
 class AttentionMap:
-    """`values` in [0, 1], float32 (N, H, W) as the image; they were found for squares of `stride` pixels of it."""
+    """`values` in [0, 1], float32 (N, H, W) as the image; they were found for squares of `stride` pixels of it.
+
+    Of an image that the network sees enlarged (`model.input_scale`) they are pixels of that.
+    """
 
     stride: int
     values: Tensor
@@ -30,7 +33,8 @@ def has_attention(segmenter: Segmenter) -> bool:
 def attention_maps(segmenter: Segmenter, image: Tensor) -> list[AttentionMap]:
     """What each gate multiplies by for an image, (N, C, H, W) in [0, 1], from the finest level down; none without gates.
 
-    A map is enlarged bilinearly to the padded image, and the padding is cut off. The segmenter must be in evaluation mode.
+    A map is enlarged bilinearly to the padded image, the padding is cut off, and what is left is averaged to
+    the size of the image. The segmenter must be in evaluation mode.
     """
     assert not segmenter.training, "the maps of a training step would be dropped from, and would move the statistics"
     found: list[Tensor] = []
@@ -46,14 +50,15 @@ def attention_maps(segmenter: Segmenter, image: Tensor) -> list[AttentionMap]:
     finally:
         for hook in hooks:
             hook.remove()
-    maps = [_at_size(values, image, segmenter.stride) for values in found]
+    maps = [_at_size(values, image, segmenter) for values in found]
     return sorted(maps, key=lambda each: each.stride)
 
 
-def _at_size(values: Tensor, image: Tensor, stride: int) -> AttentionMap:
+def _at_size(values: Tensor, image: Tensor, segmenter: Segmenter) -> AttentionMap:
     """(N, 1, h, w) on its own grid to the image's."""
-    height, width = image.shape[2:]
+    times = segmenter.scales.image
+    height, width = (times * side for side in image.shape[2:])
     # A whole number, since the padded height is a multiple of the stride.
-    scale = (height + -height % stride) // values.shape[2]
-    enlarged = F.interpolate(values.float(), scale_factor=scale, mode="bilinear")
-    return AttentionMap(scale, enlarged[:, 0, :height, :width])
+    scale = (height + -height % segmenter.stride) // values.shape[2]
+    enlarged = F.interpolate(values.float(), scale_factor=scale, mode="bilinear")[..., :height, :width]
+    return AttentionMap(scale, F.avg_pool2d(enlarged, times)[:, 0])

@@ -28,35 +28,40 @@ def from_params(params: ModelParams, in_channels: int, n_logits: int) -> Built:
     """The network whose encoder `params.encoder` and `params.weights` name."""
     encoder = trained_encoder.build(params, in_channels)
     widths, style = styles.widths(params.width, LEVELS), styles.from_params(params)
-    network = LaplacianFPN(encoder, in_channels, n_logits, widths, style)
-    return Built(network, STRIDE, trained_encoder.start(encoder, params))
+    # Of an enlarged image the finest levels would be finer than its pixels.
+    kept = widths[params.input_scale.bit_length() - 1 :]
+    network = LaplacianFPN(encoder, in_channels, n_logits, kept, style)
+    return Built(network, STRIDE, trained_encoder.start(encoder, params), 2 ** (LEVELS - len(kept)))
 
 
 class LaplacianFPN(nn.Module):
     """Maps (N, in_channels, H, W) to logits (N, n_logits, H, W); H and W are multiples of 32.
 
-    `widths` are the channels at full size, at a half, and at a quarter and in the pyramid below it.
+    `widths` are the channels at full size, at a half, and at a quarter and in the pyramid below it. Without the first the
+    logits are of a half of the size, without the second too of a quarter.
     """
 
     def __init__(
         self, encoder: LiteEncoder | ResNetEncoder, in_channels: int, n_logits: int, widths: Sequence[int], style: Style
     ) -> None:
         super().__init__()
-        full, half, quarter = widths
+        quarter, *larger = reversed(widths)
         self.encoder = encoder
         self.pyramid = Pyramid(encoder.channels[1:], quarter, style)
         self.dropout = nn.Dropout2d(style.dropout)
         # The image is no feature yet, so at full size it passes a convolution of 3 x 3 first.
+        beside = ((encoder.channels[0], 1), (in_channels, 3))[: len(larger)]
         self.finer = nn.ModuleList(
-            [Finer(quarter, encoder.channels[0], half, style), Finer(half, in_channels, full, style, kernel=3)]
+            Finer(deep, channels, width, style, kernel)
+            for (deep, width), (channels, kernel) in zip(pairwise((quarter, *larger)), beside, strict=True)
         )
-        self.heads = nn.ModuleList(nn.Conv2d(width, n_logits, 1) for width in (quarter, half, full))
+        self.heads = nn.ModuleList(nn.Conv2d(width, n_logits, 1) for width in (quarter, *larger))
 
     def forward(self, image: Tensor) -> Tensor:
         first, *deeper = self.encoder(image)
         features = self.dropout(self.pyramid(deeper))
         logits: Tensor = self.heads[0](features)
-        for finer, head, beside in zip(self.finer, self.heads[1:], (first, image), strict=True):
+        for finer, head, beside in zip(self.finer, self.heads[1:], (first, image)[: len(self.finer)], strict=True):
             features = finer(features, beside)
             logits = doubled(logits) + head(features)
         return logits

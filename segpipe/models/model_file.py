@@ -18,6 +18,9 @@ from segpipe.reproducibility import versions
 from segpipe.storage import checksummed
 from segpipe.storage.files import write_bytes
 
+LATER: Mapping[str, dict[str, Any]] = {"infer": {"flips": "none", "scales": [1.0]}, "model": {"input_scale": 1}}
+"""Keys that a section of the card was given later, with what models from before are."""
+
 
 class Recorded(TypedDict):
     """What must be right in a card's `training`, of which the rest is only shown."""
@@ -65,9 +68,10 @@ class Card:
 
     @classmethod
     def from_dict(cls, content: dict[str, Any]) -> "Card":
-        """Raises ValueError for what `to_dict` did not give. Models from before `infer.flips` and `infer.scales` have none."""
-        if isinstance(content.get("infer"), dict):
-            content = content | {"infer": {"flips": "none", "scales": [1.0]} | content["infer"]}
+        """Raises ValueError for what `to_dict` did not give. Models from before a key of LATER were as that says."""
+        for section, keys in LATER.items():
+            if isinstance(content.get(section), dict):
+                content = content | {section: keys | content[section]}
         try:
             card = TypeAdapter(cls).validate_python(content)
             TypeAdapter(Recorded).validate_python(card.training)

@@ -1,6 +1,7 @@
 """The whole model: image values in, logits of the same size out. Normalisation and padding cannot be forgotten."""
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 import numpy as np
 import torch
@@ -10,24 +11,42 @@ from torch.nn import functional as F
 from segpipe.models.argmax import largest
 
 
+@dataclass(frozen=True)
+class Scales:
+    """How many times as large as the image the network's input is, and its logits are; both 1 where nothing is enlarged."""
+
+    image: int = 1
+    logits: int = 1
+
+
+AS_IT_IS = Scales()
+
+
 class Segmenter(nn.Module):
     """Maps (N, C, H, W) values in [0, 1] to logits (N, n_logits, H, W), for any H and W.
 
-    Normalises by the channels' `mean` and `deviation`, pads right and below to a multiple of `stride` with the mean
-    colour, runs `network`, and cuts the logits back. One logit stands for two classes, else there is one a class. With
-    `clip`, normalised values outside [0, 1] are brought to its ends.
+    Normalises by the channels' `mean` and `deviation`, enlarges by `scales.image` (bilinear), pads right and below to a
+    multiple of `stride` with the mean colour, runs `network`, cuts the logits back, and averages those of a pixel. One logit
+    stands for two classes, else there is one a class. With `clip`, normalised values outside [0, 1] are brought to its ends.
     """
 
     mean: Tensor
     deviation: Tensor
 
     def __init__(
-        self, network: nn.Module, stride: int, mean: Sequence[float], deviation: Sequence[float], clip: bool = False
+        self,
+        network: nn.Module,
+        stride: int,
+        mean: Sequence[float],
+        deviation: Sequence[float],
+        clip: bool = False,
+        scales: Scales = AS_IT_IS,
     ) -> None:
         super().__init__()
         self.network = network
         self.stride = stride
         self.clip = clip
+        self.scales = scales
         # Buffers: saved with the weights, and not learned. (1, C, 1, 1).
         self.register_buffer("mean", torch.tensor(mean, dtype=torch.float32).view(1, -1, 1, 1))
         self.register_buffer("deviation", torch.tensor(deviation, dtype=torch.float32).view(1, -1, 1, 1))
@@ -37,10 +56,26 @@ class Segmenter(nn.Module):
         normalised = (image - self.mean) / self.deviation
         if self.clip:
             normalised = normalised.clamp(0, 1)
-        # Zeros, which after normalisation are the mean. -height % stride is what is missing to the next multiple.
-        padded = F.pad(normalised, (0, -width % self.stride, 0, -height % self.stride))
+        enlarged = _enlarged(normalised, self.scales.image)
+        # Zeros, which after normalisation are the mean.
+        rows, columns = (_missing(side, self.stride) for side in enlarged.shape[-2:])
+        padded = F.pad(enlarged, (0, columns, 0, rows))
         logits: Tensor = self.network(padded)
-        return logits[..., :height, :width]
+        return _reduced(logits[..., : height * self.scales.logits, : width * self.scales.logits], self.scales.logits)
+
+
+def _missing(side: int, stride: int) -> int:
+    """What is missing to the next multiple."""
+    # Not -side % stride: of twice a free side torch.onnx makes a quotient of negative numbers, which it rounds the wrong way.
+    return (side + stride - 1) // stride * stride - side
+
+
+def _enlarged(image: Tensor, times: int) -> Tensor:
+    return image if times == 1 else F.interpolate(image, scale_factor=float(times), mode="bilinear")
+
+
+def _reduced(logits: Tensor, times: int) -> Tensor:
+    return logits if times == 1 else F.avg_pool2d(logits, times)
 
 
 def clips(normalise: str) -> bool:

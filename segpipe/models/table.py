@@ -13,11 +13,15 @@ MODELS: tuple[str, ...] = get_args(ModelParams.model_fields["name"].annotation)
 
 @dataclass(frozen=True)
 class Built:
-    """A network, the number its image sizes must be a multiple of, and the SHA-256 of its encoder's first weights, if any."""
+    """A network, the number its image sizes must be a multiple of, and the SHA-256 of its encoder's first weights, if any.
+
+    The network's logits have a `reduction`-th of the height and width of what it is given.
+    """
 
     network: nn.Module
     stride: int
     weights_sha256: str | None
+    reduction: int = 1
 
 
 def build(params: ModelParams, in_channels: int, n_logits: int) -> Built:

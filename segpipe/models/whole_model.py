@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 
 from segpipe.models.layers import depthwise
-from segpipe.models.segmenter import Segmenter, clips, n_logits_for
+from segpipe.models.segmenter import Scales, Segmenter, clips, n_logits_for
 from segpipe.models.table import build
 from segpipe.params.schema import ModelParams
 
@@ -18,4 +18,6 @@ def whole_model(
     """
     built = build(params, channels, n_logits_for(n_classes))
     depthwise.use_in(built.network)
-    return Segmenter(built.network, built.stride, mean, deviation, clips(normalise)), built.weights_sha256
+    # What is left of the enlargement when the network has taken its own part of it back.
+    scales = Scales(params.input_scale, params.input_scale // built.reduction)
+    return Segmenter(built.network, built.stride, mean, deviation, clips(normalise), scales), built.weights_sha256

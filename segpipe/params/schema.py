@@ -249,6 +249,10 @@ class ModelParams(Section):
         description="transposed (convolution) | resize (nearest neighbours, then a convolution) (not laplacian_fpn, "
         "simple_unet, smp)"
     )
+    input_scale: Literal[1, 2, 4] = Field(
+        description="1 | 2 | 4: how many times as large as it is the network sees an image, where it or its objects are small; "
+        "logits keep the image's size"
+    )
     recurrence: int = Field(ge=0, le=10, description="steps of a recurrent convolution after its first look (the r2unets)")
     deep_supervision: Literal["none", "last", "mean"] = Field(
         description="none | last (all heads learn, the last predicts) | mean (all learn, their mean probability predicts) "

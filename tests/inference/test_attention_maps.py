@@ -7,7 +7,7 @@ from torch.nn import functional as F
 
 from segpipe.inference.attention_maps import ATTENTION, attention_maps
 from segpipe.params.architectures import ARCHITECTURES
-from tests.models.suite import images, small
+from tests.models.suite import SMALL, images, segmenter_of, small
 
 GATED = [name for name, record in ARCHITECTURES.items() if record.has_attention]
 
@@ -48,6 +48,17 @@ def test_a_map_is_what_the_features_are_multiplied_by(name: str) -> None:
         known = wanted.isfinite()
         assert known.float().mean() > 0.9
         torch.testing.assert_close(each.values[known], wanted[known], rtol=1e-3, atol=1e-4)
+
+
+def test_of_an_enlarged_image_a_map_is_the_mean_of_each_pixels_squares() -> None:
+    """What the plain model shows of an image that was enlarged beforehand."""
+    params = SMALL["attention_unet"]
+    enlarging, plain = segmenter_of(params.model_copy(update={"input_scale": 2})).eval(), segmenter_of(params).eval()
+    image = images(1, 3, 15, 22)
+    before = attention_maps(plain, F.interpolate(image, scale_factor=2, mode="bilinear"))
+    for own, whole in zip(attention_maps(enlarging, image), before, strict=True):
+        assert own.stride == whole.stride
+        torch.testing.assert_close(own.values, F.avg_pool2d(whole.values, 2), rtol=1e-4, atol=1e-5)
 
 
 def test_the_padding_is_cut_off() -> None:

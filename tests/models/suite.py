@@ -6,8 +6,8 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from segpipe.models.segmenter import Segmenter, n_logits_for
-from segpipe.models.table import build
+from segpipe.models.segmenter import Segmenter
+from segpipe.models.whole_model import whole_model
 from segpipe.params.architectures import ARCHITECTURES
 from segpipe.params.schema import ModelParams
 from tests import plain_params
@@ -32,14 +32,19 @@ ANY_STYLE: tuple[dict[str, Any], ...] = (
 """What may be asked of every model whose layers are ours; params.yaml's own style is in SMALL."""
 
 OWN_STYLES: dict[str, tuple[dict[str, Any], ...]] = {
+    "unet": ({"input_scale": 4},),
     "unetpp": ({"deep_supervision": "last"}, {"deep_supervision": "mean"}),
     "r2unet": ({"recurrence": 0}, {"recurrence": 1}),
     "attention_r2unet": ({"recurrence": 0},),
     "pretrained_attention_r2unet": ({"recurrence": 0}, {"encoder": "resnet34"}, {"encoder": "tu-efficientnet_lite0"}),
     "resnet_unet": ({"encoder": "resnet50"},),
-    "laplacian_fpn": ({"encoder": "tu-efficientnet_lite0"}, {"encoder": "resnet50"}),
+    "laplacian_fpn": (
+        {"encoder": "tu-efficientnet_lite0"},
+        {"encoder": "resnet50"},
+        {"encoder": "tu-efficientnet_lite0", "input_scale": 2},
+    ),
     "sa_unet": ({"drop_block": 0.0}, {"drop_block_size": 3}),
-    "smp": ({"architecture": "FPN"},),
+    "smp": ({"architecture": "FPN"}, {"input_scale": 2}),
 }
 """What only they read."""
 
@@ -65,8 +70,7 @@ def small(name: str, channels: int = 3, n_classes: int = 4) -> Segmenter:
 def segmenter_of(params: ModelParams, channels: int = 3, n_classes: int = 4) -> Segmenter:
     """The model, the same weights each time."""
     torch.manual_seed(0)
-    built = build(params, channels, n_logits_for(n_classes))
-    return Segmenter(built.network, built.stride, [0.4] * channels, [0.2] * channels)
+    return whole_model(params, channels, n_classes, "none", [0.4] * channels, [0.2] * channels)[0]
 
 
 def images(count: int, channels: int, height: int, width: int) -> Tensor:

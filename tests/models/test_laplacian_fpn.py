@@ -7,11 +7,11 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from segpipe.models.laplacian_fpn import LaplacianFPN
+from segpipe.models.laplacian_fpn import LaplacianFPN, from_params
 from segpipe.models.layers.lite_encoder import LiteEncoder
 from segpipe.models.layers.resnet_encoder import ResNetEncoder
 from segpipe.models.layers.style import Style
-from tests.models.suite import images
+from tests.models.suite import SMALL, images
 from tests.models.test_resnet_unet import WITHOUT_CLASSIFIER
 
 STYLE = Style("relu", "batch", 0.0, "transposed")
@@ -54,6 +54,33 @@ def test_each_head_adds_its_own_logits(number: int) -> None:
         without = model(image)
     torch.testing.assert_close(twice - together, together - without, rtol=1e-4, atol=1e-5)
     assert (together - without).abs().max() > 1e-3
+
+
+@pytest.mark.parametrize("n_levels", [1, 2])
+def test_without_the_widths_of_large_levels_the_logits_are_smaller(n_levels: int) -> None:
+    """The levels that are left do what they do below the others."""
+    whole, image = network(), images(1, 3, 64, 96)
+    part = network(widths=(4, 6, 8)[-n_levels:])
+    own = part.state_dict()
+    assert own.keys() < whole.state_dict().keys()
+    part.load_state_dict({name: whole.state_dict()[name] for name in own})
+    silence(whole.heads[2])
+    if n_levels == 1:
+        silence(whole.heads[1])
+    with torch.no_grad():
+        logits = part(image)
+        enlarged = logits
+        for _ in range(3 - n_levels):
+            enlarged = F.interpolate(enlarged, scale_factor=2, mode="bilinear")
+        torch.testing.assert_close(whole(image), enlarged)
+    assert logits.shape[2:] == ((32, 48) if n_levels == 2 else (16, 24))
+
+
+@pytest.mark.parametrize("times", [1, 2, 4])
+def test_an_enlarged_image_has_no_level_finer_than_its_pixels(times: int) -> None:
+    built = from_params(SMALL["laplacian_fpn"].model_copy(update={"input_scale": times}), 3, 2)
+    assert built.reduction == times
+    assert built.network(images(2, 3, 64, 96)).shape == (2, 2, 64 // times, 96 // times)
 
 
 def gradient_at(model: LaplacianFPN, size: int, row: int, column: int) -> Tensor:

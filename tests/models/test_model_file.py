@@ -124,9 +124,9 @@ def test_a_file_of_something_else(content: bytes, tmp_path: Path) -> None:
     assert "not a model of segpipe, or damaged (" in refused(tmp_path / "m.safetensors")
 
 
-def test_a_card_from_before_decisions_and_scales_decides_by_argmax() -> None:
+def test_a_card_from_before_decisions_and_scales_decides_by_argmax_at_the_images_size() -> None:
     content = json.loads(json.dumps(card().to_dict()))
-    del content["decision"], content["infer"]["scales"], content["infer"]["flips"]
+    del content["decision"], content["infer"]["scales"], content["infer"]["flips"], content["model"]["input_scale"]
     assert Card.from_dict(content) == replace(card(), decision=ARGMAX)
     steps = (Step("open", 3, (1, 2)),)
     chosen = replace(card(), decision=Decision("dice", 0.5, steps))

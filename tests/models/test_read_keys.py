@@ -27,8 +27,9 @@ OTHER: dict[str, Any] = {
 }
 """Each key and another value than the small models have."""
 
-ELSEWHERE = {"name", "weights", "weights_sha256"}
-"""Tested in test_architectures.py and test_pretrained.py: they choose a file, and the weights an encoder starts with."""
+ELSEWHERE = {"name", "weights", "weights_sha256", "input_scale"}
+"""Tested in test_architectures.py and test_pretrained.py: they choose a file, and the weights an encoder starts with. What
+`input_scale` does is around the network: test_segmenter.py, test_laplacian_fpn.py."""
 
 
 def computed(params: ModelParams) -> Tensor:

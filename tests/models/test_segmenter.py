@@ -1,10 +1,12 @@
 """The wrapper around every network: normalising, padding, cutting, and what logits mean."""
 
+import cv2
+import numpy as np
 import pytest
 import torch
 from torch import Tensor, nn
 
-from segpipe.models.segmenter import Segmenter, classes_of, clips, n_logits_for
+from segpipe.models.segmenter import Scales, Segmenter, classes_of, clips, n_logits_for
 
 MEAN, DEVIATION = [0.5, 0.25], [0.25, 0.5]
 
@@ -28,6 +30,36 @@ def test_normalises_pads_with_the_mean_colour_and_cuts_back(height: int, width: 
     assert network.image.shape == (2, 2, rows, columns)
     assert not network.image[..., height:, :].any()
     assert not network.image[..., :, width:].any()
+
+
+class Blocks(nn.Module):
+    """The mean of each square of `side` pixels, and keeps what it was given."""
+
+    def __init__(self, side: int) -> None:
+        super().__init__()
+        self.side = side
+
+    def forward(self, image: Tensor) -> Tensor:
+        self.image = image
+        return image.unfold(2, self.side, self.side).unfold(3, self.side, self.side).mean((-1, -2))
+
+
+@pytest.mark.parametrize("scales", [Scales(2, 2), Scales(2, 1), Scales(4, 4), Scales(4, 2), Scales(4, 1)])
+@pytest.mark.parametrize(("height", "width"), [(1, 1), (8, 16), (9, 7)])
+def test_an_enlarged_image_has_logits_of_its_own_size(height: int, width: int, scales: Scales) -> None:
+    """By OpenCV's enlargement; a pixel's logits are the mean of those of its squares, which the network took together or not."""
+    network, image = Blocks(scales.image // scales.logits), torch.rand(2, 2, height, width)
+    logits = Segmenter(network, 8, MEAN, DEVIATION, scales=scales)(image)
+    normalised = torch.stack([(image[:, 0] - 0.5) / 0.25, (image[:, 1] - 0.25) / 0.5], dim=1)
+    size = (scales.image * width, scales.image * height)
+    enlarged = np.stack(
+        [[cv2.resize(plane.numpy(), size, interpolation=cv2.INTER_LINEAR) for plane in each] for each in normalised]
+    ).reshape(2, 2, *size[::-1])
+    rows, columns = (-(-side // 8) * 8 for side in size[::-1])
+    padded = np.pad(enlarged, ((0, 0), (0, 0), (0, rows - size[1]), (0, columns - size[0])))
+    np.testing.assert_allclose(network.image.numpy(), padded, atol=1e-5)
+    wanted = enlarged.reshape(2, 2, height, scales.image, width, scales.image).mean((3, 5))
+    np.testing.assert_allclose(logits.numpy(), wanted, atol=1e-5)
 
 
 def test_percentile_clips_to_0_and_1_and_no_other_rule_does() -> None:
