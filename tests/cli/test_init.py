@@ -100,7 +100,7 @@ def test_a_folder_of_masks_from_the_command_line(project: Path, tmp_path: Path) 
     assert (data.source, data.path, data.masks.classes, data.masks.ignore_index) == ("masks", "data/source", ("sky", "road"), 2)
     written = Path("params.yaml").read_text()
     assert comments(re.sub(r" +(# )?\[here: .*\]", "", written)) == comments(plain_params.TEXT)
-    assert written.count("[here: ") == 16
+    assert written.count("[here: ") == 17
     assert "path: source" in Path("data/source.dvc").read_text()
     assert len(list(Path("data/source").rglob("*.png"))) == 24
 

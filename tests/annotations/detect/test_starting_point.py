@@ -41,6 +41,25 @@ def test_the_crop_fits_the_images_the_stride_and_the_machine(size: tuple[int, in
 
 
 @pytest.mark.parametrize(
+    ("sides", "machine", "scale", "crop"),
+    [
+        ([128] * 9, LAPTOP, 2, 96),  # half of the largest crop
+        ([128] * 9, CARD, 2, 128),
+        ([64] * 9, LAPTOP, 2, 64),
+        ([144] * 9, LAPTOP, 2, 96),
+        ([145] * 9, LAPTOP, 1, 128),
+        ([128, 128, 128, *[600] * 6], LAPTOP, 1, 192),  # a third may be smaller
+        ([*[128] * 4, *[600] * 5], LAPTOP, 2, 96),
+    ],
+)
+def test_small_images_are_enlarged(sides: list[int], machine: Machine, scale: int, crop: int) -> None:
+    records = tuple(record(f"{number:05}", width=side + 7, height=side) for number, side in enumerate(sides))
+    advice = suggest_training(Examination(records, ("background", "cat"), ()), machine, {})
+    found = {each.key: each.value for each in advice}
+    assert (found["model.input_scale"], found["input.crop"]) == (scale, crop)
+
+
+@pytest.mark.parametrize(
     ("sides", "crop"),
     [
         ([20, 20, *[500] * 8], 192),  # two thumbnails of ten
@@ -94,6 +113,8 @@ def test_the_batch_fits_the_memory_and_leaves_several_an_epoch() -> None:
     assert advised(n_images=1000, width=480, height=360)["train.batch_size"] == 8
     assert advised(Machine(False, 2**31), n_images=1000, width=480, height=360)["train.batch_size"] == 2
     assert advised(n_images=20, width=128, height=128)["train.batch_size"] == 4
+    # Enlarged images take four times the memory: crops of 96, of which the network sees 192.
+    assert advised(Machine(False, 2**31), n_images=1000, width=128, height=128)["train.batch_size"] == 2
     assert advised(CARD, n_images=1000, width=480, height=360)["train.batch_size"] == 16
 
 
