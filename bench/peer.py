@@ -71,16 +71,20 @@ class Images:
 
 @dataclass(frozen=True)
 class Learner:
-    """The model, and the type in which it computes."""
+    """The model, the type in which it computes, and how many times as large as they are it sees images."""
 
     model: nn.Module
     precision: torch.dtype
+    input_scale: int
 
     def logits(self, images: Tensor) -> Tensor:
         """(N, C, H, W) uint8 to float32 logits (N, K, H, W)."""
         values = (images.float() * SCALE + SHIFT).contiguous(memory_format=torch.channels_last)
+        if self.input_scale > 1:
+            values = F.interpolate(values, scale_factor=float(self.input_scale), mode="bilinear")
         with torch.autocast("cpu", torch.bfloat16, enabled=self.precision == torch.bfloat16):
-            return self.model(values).float()
+            logits: Tensor = self.model(values).float()
+        return F.avg_pool2d(logits, self.input_scale) if self.input_scale > 1 else logits
 
 
 def main() -> None:
@@ -97,7 +101,8 @@ def main() -> None:
     crop = crop_side(train, options.crop)
     model = network(options, pack.info.channels, len(pack.info.classes))
     batches = endless_batches(train, crop, options)
-    learner = Learner(model, faster_precision(model, [next(batches) for _ in range(4)], now))
+    precision = faster_precision(model, [next(batches) for _ in range(4)], options.input_scale, now)
+    learner = Learner(model, precision, options.input_scale)
     n_validation = affordable(learner, train, options.seconds * VALIDATION, len(validation_ids), now)
     validation = cached(pack, spread_over(validation_ids, n_validation), eight_bits, long_side, options.threads, full_masks=True)
     steps = fit(learner, batches, validation, pack, options, now)
@@ -124,6 +129,7 @@ def parsed() -> argparse.Namespace:
     parser.add_argument("--batch", type=int, default=8)
     parser.add_argument("--crop", type=int, default=256)
     parser.add_argument("--long-side", type=int, help=f"0 keeps every pixel; else {LONG_SIDE} above {LARGE / 1e6} megapixels")
+    parser.add_argument("--input-scale", type=int, default=1, help="how many times as large as they are the network sees images")
     parser.add_argument("--turns", action="store_true", help="mirror up and down and turn by 90 degrees too")
     return parser.parse_args()
 
@@ -235,7 +241,7 @@ def one_thread(worker: int) -> None:
     torch.set_num_threads(1)
 
 
-def faster_precision(model: nn.Module, batches: list[tuple[Tensor, Tensor]], now: Now) -> torch.dtype:
+def faster_precision(model: nn.Module, batches: list[tuple[Tensor, Tensor]], input_scale: int, now: Now) -> torch.dtype:
     """The type in which forward and backward of these batches, the first left out, take less time. No weight changes."""
     # In a copy, since batch normalisation would learn from the trials.
     trial = copy.deepcopy(model)
@@ -244,7 +250,7 @@ def faster_precision(model: nn.Module, batches: list[tuple[Tensor, Tensor]], now
         for number, (images, target) in enumerate(batches):
             if number == 1:
                 start = now()
-            loss_of(Learner(trial, precision).logits(images), target).backward()
+            loss_of(Learner(trial, precision, input_scale).logits(images), target).backward()
         seconds[precision] = now() - start
     return min(seconds, key=lambda each: seconds[each])
 

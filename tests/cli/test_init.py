@@ -85,6 +85,7 @@ def test_a_folder_of_masks_from_the_command_line(project: Path, tmp_path: Path) 
         "model.dropout: 0.0 -> 0.2  (behind the pyramid)",
         "model.encoder: resnet18 -> tu-efficientnet_lite0  (few operations a pixel)",
         "model.weights: none -> bundled  (ImageNet weights that are a package)",
+        "model.input_scale: 1 -> 2  (shorter sides of 40 pixels are small)",
         "input.crop: 128 -> 32  (shorter sides are 40 or more, stride 32, no GPU)",
         f"train.batch_size: 8 -> 4  (12 images, {memory} GiB of memory)",
         "train.epochs: 25 -> 300  (about 2 steps an epoch, 600 in all)",
