@@ -132,6 +132,8 @@ def _training(card: Card) -> list[str]:
         lines.append(f"Trained with differential privacy: {kept}. Not covered: {'; '.join(entry['not_covered'])}.")
     if card.long_side:
         lines.append(f"Images with a side above {card.long_side} pixels are shrunk to it first.")
+    if card.model.input_scale > 1:
+        lines.append(f"The network sees images {card.model.input_scale} times as large; its logits have their own size.")
     return lines
 
 

@@ -149,6 +149,13 @@ def test_the_card_has_the_scores_that_evaluate_found(quick: None, project: Path,
     assert "unet, loss dice_ce, adamw at a rate of 0.01, 5 epochs of batches of 4; seed 42." in text
 
 
+def test_the_card_says_how_large_the_network_sees_images() -> None:
+    _, card = small()
+    larger = replace(card, model=card.model.model_copy(update={"input_scale": 2}))
+    assert "sees images 2 times as large" in " ".join(export_card._training(larger))
+    assert "times as large" not in " ".join(export_card._training(card))
+
+
 def test_the_card_says_how_many_steps_an_epoch_had() -> None:
     _, card = small()
     card.training["params"] = {"train": {"batch_size": 4, "steps_per_epoch": 9}}
