@@ -43,7 +43,13 @@ VALUES: dict[str, Any] = {
     "infer.tile": 512,
     "infer.overlap": 0.25,
 }
-LATER: dict[str, Any] = {"train.validate_every": 1, "train.validate_images": 0, "train.ema": 0.0}
+LATER: dict[str, Any] = {
+    "train.validate_every": 1,
+    "train.validate_images": 0,
+    "train.ema": 0.0,
+    "train.steps_per_epoch": 0,
+    "model.input_scale": 1,
+}
 """Keys that came afterwards, with the value by which they do nothing."""
 
 
