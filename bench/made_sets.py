@@ -58,9 +58,9 @@ def main() -> None:
 
 def write(name: str, folder: Path) -> None:
     """Writes the set; the folder must not hold another."""
-    if name == SAMPLE:
-        # The pipeline's own: as many images of the size, and by the seed, that params.yaml has.
-        pictures.make(folder, 240, 128, 42)
+    if name in SAMPLES:
+        # The pipeline's own: as many images, and by the seed, that params.yaml has.
+        pictures.make(folder, 240, SAMPLES[name], 42)
         return
     made = SETS[name]
     for kind in ("images", "masks"):
@@ -447,7 +447,8 @@ def thin_lines(rng: Generator) -> tuple[NDArray[Any], Mask]:
     return exposed(rng, scene, 0.6, 0.035), mask
 
 
-SAMPLE = "sample"
+SAMPLES = {"sample": 128, "sample96": 96, "sample192": 192, "sample256": 256, "sample384": 384}
+"""Pixels, height and width; the first is that of params.yaml."""
 SETS: dict[str, MadeSet] = {
     "vessels": MadeSet(40, ("background", "vessel"), ".png", vessels),
     "microscopy": MadeSet(60, ("background", "nucleus"), ".png", microscopy),
@@ -457,7 +458,7 @@ SETS: dict[str, MadeSet] = {
     "photos12": MadeSet(24, ("background", "ball", "box", "leaf"), ".jpg", photos12),
     "thin_lines": MadeSet(40, ("background", "wire"), ".png", thin_lines),
 }
-NAMES = (SAMPLE, *SETS)
+NAMES = (*SAMPLES, *SETS)
 WITHOUT_UP = {"vessels", "microscopy", "microscopy16", "structures", "satellite", "photos12"}
 """Those whose images may be turned and mirrored any way."""
 
