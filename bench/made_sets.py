@@ -447,7 +447,7 @@ def thin_lines(rng: Generator) -> tuple[NDArray[Any], Mask]:
     return exposed(rng, scene, 0.6, 0.035), mask
 
 
-SAMPLES = {"sample": 128, "sample96": 96, "sample192": 192, "sample256": 256, "sample384": 384}
+SAMPLES = {"sample": 128, "sample96": 96, "sample192": 192}
 """Pixels, height and width; the first is that of params.yaml."""
 SETS: dict[str, MadeSet] = {
     "vessels": MadeSet(40, ("background", "vessel"), ".png", vessels),
