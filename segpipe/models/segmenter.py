@@ -75,7 +75,8 @@ def _enlarged(image: Tensor, times: int) -> Tensor:
 
 
 def _reduced(logits: Tensor, times: int) -> Tensor:
-    return logits if times == 1 else F.avg_pool2d(logits, times)
+    """(..., K, times H, times W) to (..., K, H, W): U-Net++ gives those of all its heads, along an axis more."""
+    return logits if times == 1 else F.avg_pool2d(logits.flatten(0, -4), times).unflatten(0, logits.shape[:-3])
 
 
 def clips(normalise: str) -> bool:

@@ -33,7 +33,11 @@ ANY_STYLE: tuple[dict[str, Any], ...] = (
 
 OWN_STYLES: dict[str, tuple[dict[str, Any], ...]] = {
     "unet": ({"input_scale": 4},),
-    "unetpp": ({"deep_supervision": "last"}, {"deep_supervision": "mean"}),
+    "unetpp": (
+        {"deep_supervision": "last"},
+        {"deep_supervision": "mean"},
+        {"deep_supervision": "last", "input_scale": 2},
+    ),
     "r2unet": ({"recurrence": 0}, {"recurrence": 1}),
     "attention_r2unet": ({"recurrence": 0},),
     "pretrained_attention_r2unet": ({"recurrence": 0}, {"encoder": "resnet34"}, {"encoder": "tu-efficientnet_lite0"}),
