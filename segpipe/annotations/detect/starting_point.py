@@ -100,14 +100,13 @@ def _model() -> list[Advice]:
 def _long_side(examination: Examination, sizes: Mapping[int, ObjectSize], crop: int) -> Advice:
     """As small as most objects need to be to lie in half a crop, and as large as the thinnest class must be to be seen."""
     longest = max(max(record.width, record.height) for record in examination.records)
-    shorter = sorted(min(record.width, record.height) for record in examination.records)
     if not sizes:
         return Advice("input.long_side", 0, "no objects were measured")
     thin = min(sizes, key=lambda number: sizes[number].thickness)
     largest = max(sizes.values(), key=lambda size: size.extent).extent
     thickness, name = sizes[thin].thickness, plain(examination.classes[thin]).replace("]", "")
     # A third of the images may be smaller than what the last asks for, as in `crop_of`.
-    scale = max(THINNEST / thickness, LARGEST_OBJECT * crop / largest, LEAST_SIDE * crop / shorter[len(shorter) // 3])
+    scale = max(THINNEST / thickness, LARGEST_OBJECT * crop / largest, LEAST_SIDE * crop / _small_side(examination.records))
     measured = f"objects are up to {largest:.0f} pixels long, and {name} is {thickness:.0f} thick"
     if scale > LEAST_SHRINKING:
         return Advice("input.long_side", 0, f"{measured}: nothing to gain by shrinking")
@@ -117,11 +116,16 @@ def _long_side(examination: Examination, sizes: Mapping[int, ObjectSize], crop: 
 
 def _input_scale(records: Sequence[Record]) -> Advice:
     """Twice where images are small: the encoder learned from photos of 224 pixels, and its first feature has half of the size."""
-    shorter = sorted(min(record.width, record.height) for record in records)
-    side = shorter[len(shorter) // 3]
+    side = _small_side(records)
     if side > SMALL:
         return Advice("model.input_scale", 1, f"shorter sides of {side} pixels are not small")
     return Advice("model.input_scale", 2, f"shorter sides of {side} pixels are small")
+
+
+def _small_side(records: Sequence[Record]) -> int:
+    """The shorter side that two thirds of the images have, at least."""
+    shorter = sorted(min(record.width, record.height) for record in records)
+    return shorter[len(shorter) // 3]
 
 
 def _crop(records: Sequence[Record], machine: Machine, stride: int, long_side: int, input_scale: int) -> Advice:
