@@ -134,7 +134,13 @@ def _in_time(values: Mapping[str, Value], advised: Sequence[Advice], examination
     print(f"trying the training for some steps, to see what fits into {minutes:g} min", flush=True)
     tried = edit.with_values(paths.PARAMS, {**values, **_values(advised)})
     measured = time_budget.suggest(tried, examination, minutes)
-    return [*{each.key: each for each in (*advised, *measured)}.values()]
+    found = {each.key: each for each in (*advised, *measured)}
+    if advised:  # else the augmentation is the user's own by now
+        timed = edit.with_values(paths.PARAMS, {**values, **_values([*found.values()])})
+        passes, shown = time_budget.passes(timed, examination.records), timed.input
+        augment = starting_point.suggest_augment(examination, passes, shown.crop, shown.long_side)
+        found[augment.key] = augment
+    return [*found.values()]
 
 
 def _values(advised: Sequence[Advice]) -> dict[str, Any]:

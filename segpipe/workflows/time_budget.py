@@ -147,6 +147,14 @@ def plan(pace: Pace, n_train: int, n_validation: int, batch_size: int, seconds: 
     return planned(FEW_PASSES, max(1, steps))
 
 
+def passes(params: Params, records: Sequence[Record]) -> float:
+    """How often the training of `params` shows each image of its part."""
+    train = params.train
+    if not train.steps_per_epoch:
+        return train.epochs
+    return train.epochs * train.steps_per_epoch * train.batch_size / part_sizes(records, params.split)[0]
+
+
 def part_sizes(records: Sequence[Record], split: SplitParams) -> tuple[int, int]:
     """About how many images a fold trains and validates on, one at least."""
     given = [record.given for record in records]

@@ -24,6 +24,7 @@ from segpipe.annotations.examination.result import Examination
 from segpipe.cli.init import init
 from segpipe.cli.main import app
 from segpipe.errors import DataError, Fix, PipelineError
+from segpipe.params import edit
 from segpipe.params.load import load_params
 from segpipe.params.schema import Params
 from segpipe.workflows import time_budget
@@ -92,7 +93,7 @@ def test_a_folder_of_masks_from_the_command_line(project: Path, tmp_path: Path) 
         "optim.lr: 0.002 -> 0.001  (the rate at which pretrained weights learned best)",
         "input.normalise: dataset -> centred  (-1 .. 1, what the weights were trained on)",
         "loss.class_weights: none -> log  (no background, and road covers 33 %)",
-        "augment.preset: custom -> standard  (12 images are few)",
+        "augment.preset: custom -> standard  (each pixel is in about 192 crops, which had better differ)",
         "train.monitor: dice -> miou  (no background: every class counts alike)",
         "result: params.yaml, kept_folds.csv, data/source.dvc",
         "next:   git add params.yaml kept_folds.csv data/source.dvc, then dvc repro",
@@ -125,10 +126,13 @@ def test_minutes_are_measured_with_what_was_chosen_also_a_second_time(tmp_path: 
     monkeypatch.setattr(time_budget, "suggest", suggest)
     folder = masks(tmp_path / "mine")
     init(str(folder), minutes=5)
-    assert load_params(Path("params.yaml")).train.epochs == 7
+    params = load_params(Path("params.yaml"))
+    # In so few epochs; in those that init chooses without a budget it would be standard.
+    assert (params.train.epochs, params.augment.preset) == (7, "light")
+    edit.write(Path("params.yaml"), {"augment.preset": "plain"})
     init(str(folder), minutes=9)
     params = load_params(Path("params.yaml"))
-    assert params.train.epochs == 14
+    assert (params.train.epochs, params.augment.preset) == (14, "plain")
     assert tried == [("bundled", "data/source", 5), ("bundled", "data/source", 9)]
 
 

@@ -18,7 +18,7 @@ from segpipe.params.stage_keys import TrainKeys
 from segpipe.training.validation_plan import ValidationPlan
 from segpipe.workflows import time_budget
 from segpipe.workflows.assemble import Training
-from segpipe.workflows.time_budget import START_S, Pace, Plan, part_sizes, plan
+from segpipe.workflows.time_budget import START_S, Pace, Plan, part_sizes, passes, plan
 from tests import plain_params
 from tests.annotations.records import record
 
@@ -109,6 +109,17 @@ def test_parts_as_the_split_makes_them() -> None:
     given_parts = ["train"] * 60 + ["val"] * 30 + ["test"] * 10
     listed = [dataclasses.replace(each, given=part) for each, part in zip(records, given_parts, strict=True)]
     assert part_sizes(listed, split) == (60, 30)
+
+
+def test_passes_of_epochs_and_of_steps() -> None:
+    records = [record(str(number)) for number in range(100)]
+
+    def with_train(**values: int) -> Params:
+        return PARAMS.model_copy(update={"train": PARAMS.train.model_copy(update=values)})
+
+    assert passes(with_train(epochs=12, steps_per_epoch=0), records) == 12
+    # 10 epochs of 4 steps of 8 images, of which 64 train.
+    assert passes(with_train(epochs=10, steps_per_epoch=4, batch_size=8), records) == 5
 
 
 def examined(folder: Path, params: Params) -> Examination:

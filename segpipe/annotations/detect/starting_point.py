@@ -39,6 +39,8 @@ LARGEST_OBJECT = 0.5
 """Share of a crop's side: an object of more is seen through a keyhole, and its class is guessed from its texture."""
 LEAST_SIDE = 2
 """Crops that the shorter side holds at least: fewer leave a random crop no choice, and edges no sharpness."""
+FEW_VIEWS = 40
+"""Crops that show a pixel in the course of a training: where they are fewer, much augmentation slows the learning down."""
 LEAST_SHRINKING = 0.6
 """To shrink an image by less saves little time and costs sharpness: towns from above learned better at 1 than at 0.75."""
 
@@ -72,8 +74,28 @@ def suggest_training(examination: Examination, machine: Machine, sizes: Mapping[
     crop = _crop(records, machine, STRIDE, long_side.value, scale.value)
     batch = _batch(records, crop.value * scale.value, machine)
     epochs = _epochs(records, batch.value)
-    of_classes = [_class_weights(examination), _augment(examination), _monitor(examination)]
+    augment = suggest_augment(examination, epochs.value, crop.value, long_side.value)
+    of_classes = [_class_weights(examination), augment, _monitor(examination)]
     return [*_model(), scale, long_side, crop, batch, epochs, _passes(), _learning_rate(), _normalise(records), *of_classes]
+
+
+def suggest_augment(examination: Examination, passes: float, crop: int, long_side: int) -> Advice:
+    """Stronger where a training of so many passes sees its images often, without colours where they are measurements, on
+    objects where most crops would miss them.
+    """
+    records = examination.records
+    # Without a background there is something in every crop, and class weights do the rest.
+    rare = {name: share for name, share in _shares(examination).items() if share < RARE and is_background(examination.classes[0])}
+    if records[0].bits == 16 or max(record.channels for record in records) not in PHOTO_CHANNELS:
+        return Advice("augment.preset", "medical", "values are measurements, so no change of colour")
+    if rare:
+        name = min(rare, key=lambda each: rare[each])
+        return Advice("augment.preset", "crop", f"{name} covers {100 * rare[name]:.2g} % of the pixels")
+    views = _views(records, passes, crop, long_side)
+    seen = f"each pixel is in about {round(views)} crops"
+    if views < FEW_VIEWS:
+        return Advice("augment.preset", "light", f"{seen}: few to learn it from")
+    return Advice("augment.preset", "standard", f"{seen}, which had better differ")
 
 
 def suggest_groups(ids: Sequence[str]) -> list[Advice]:
@@ -198,19 +220,11 @@ def _shares(examination: Examination) -> dict[str, float]:
     return {name: share for name, share in shares.items() if share}
 
 
-def _augment(examination: Examination) -> Advice:
-    """Stronger where images are few, without colours where they are measurements, on objects where most crops would miss them."""
-    records = examination.records
-    # Without a background there is something in every crop, and class weights do the rest.
-    rare = {name: share for name, share in _shares(examination).items() if share < RARE and is_background(examination.classes[0])}
-    if records[0].bits == 16 or max(record.channels for record in records) not in PHOTO_CHANNELS:
-        return Advice("augment.preset", "medical", "values are measurements, so no change of colour")
-    if rare:
-        name = min(rare, key=lambda each: rare[each])
-        return Advice("augment.preset", "crop", f"{name} covers {100 * rare[name]:.2g} % of the pixels")
-    if len(records) < 500:
-        return Advice("augment.preset", "standard", f"{len(records)} images are few")
-    return Advice("augment.preset", "light", f"{len(records)} images vary by themselves")
+def _views(records: Sequence[Record], passes: float, crop: int, long_side: int) -> float:
+    """How often a pixel is in a crop, in so many passes of one crop an image."""
+    sides = [shrunk_size(record.height, record.width, long_side) for record in records]
+    shown = sum(min(crop, height) * min(crop, width) for height, width in sides)
+    return passes * shown / sum(height * width for height, width in sides)
 
 
 def _monitor(examination: Examination) -> Advice:

@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from segpipe.annotations.detect.object_sizes import ObjectSize
-from segpipe.annotations.detect.starting_point import MODEL, STRIDE, Machine, suggest_groups, suggest_training
+from segpipe.annotations.detect.starting_point import MODEL, STRIDE, Machine, suggest_augment, suggest_groups, suggest_training
 from segpipe.annotations.examination.result import Examination
 from segpipe.params.architectures import ARCHITECTURES
 from tests.annotations.records import record
@@ -131,11 +131,33 @@ def test_deep_images_are_measurements() -> None:
     assert advised(channels=5)["augment.preset"] == "medical"
 
 
-def test_rare_objects_are_sought_and_few_images_varied() -> None:
+def test_rare_objects_are_sought() -> None:
     assert advised(n_images=600, pixels=(9995, 5), width=100, height=100)["augment.preset"] == "crop"
+    # Without a background there is something in every crop.
+    found = advised(n_images=6000, classes=("sky", "pole"), pixels=(9995, 5), width=100, height=100)
+    assert found["augment.preset"] == "light"
+
+
+@pytest.mark.parametrize(
+    ("passes", "long_side", "preset"),
+    [
+        (119, 0, "light"),  # crops of 192 show a quarter of an image: 29.75 views
+        (120, 0, "standard"),
+        (29, 192, "light"),
+        (30, 192, "standard"),  # a crop shows the whole shrunk image
+        (29, 96, "light"),  # which no crop shows more than once
+        (30, 96, "standard"),
+    ],
+)
+def test_what_is_seen_seldom_is_changed_little(passes: int, long_side: int, preset: str) -> None:
+    records = tuple(record(str(number), width=384, height=384) for number in range(3))
+    advice = suggest_augment(Examination(records, ("sky", "road"), ()), passes, 192, long_side)
+    assert (advice.key, advice.value) == ("augment.preset", preset)
+
+
+def test_a_first_training_sees_few_images_often() -> None:
     assert advised(n_images=100)["augment.preset"] == "standard"
-    assert advised(n_images=600)["augment.preset"] == "light"
-    assert advised(n_images=600, classes=("sky", "pole"), pixels=(9995, 5), width=100, height=100)["augment.preset"] == "light"
+    assert advised(n_images=6000)["augment.preset"] == "light"
 
 
 def test_rare_classes_weigh_more_where_every_pixel_has_a_class() -> None:
