@@ -141,12 +141,12 @@ def test_rare_objects_are_sought() -> None:
 @pytest.mark.parametrize(
     ("passes", "long_side", "preset"),
     [
-        (119, 0, "light"),  # crops of 192 show a quarter of an image: 29.75 views
-        (120, 0, "standard"),
-        (29, 192, "light"),
-        (30, 192, "standard"),  # a crop shows the whole shrunk image
-        (29, 96, "light"),  # which no crop shows more than once
-        (30, 96, "standard"),
+        (159, 0, "light"),  # crops of 192 show a quarter of an image: 39.75 views
+        (160, 0, "standard"),
+        (39, 192, "light"),
+        (40, 192, "standard"),  # a crop shows the whole shrunk image
+        (39, 96, "light"),  # which no crop shows more than once
+        (40, 96, "standard"),
     ],
 )
 def test_what_is_seen_seldom_is_changed_little(passes: int, long_side: int, preset: str) -> None:
