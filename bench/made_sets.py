@@ -67,11 +67,17 @@ def write(name: str, folder: Path) -> None:
         (folder / kind).mkdir(parents=True)
     (folder / "classes.txt").write_text("".join(f"{each}\n" for each in made.classes), encoding="utf-8")
     for number in range(made.n_images):
-        image, mask = made.draw(np.random.default_rng(seed_of(0, name, number)))
-        image = image[..., ::-1] if image.ndim == 3 else image
-        options = [cv2.IMWRITE_JPEG_QUALITY, 90] if made.suffix == ".jpg" else []
-        cv2.imwrite(str(folder / f"images/{number:03d}{made.suffix}"), image, options)
+        image, mask = drawn(name, number)
+        cv2.imwrite(str(folder / f"images/{number:03d}{made.suffix}"), *image)
         cv2.imwrite(str(folder / f"masks/{number:03d}.png"), mask)
+
+
+def drawn(name: str, number: int) -> tuple[tuple[NDArray[Any], list[int]], Mask]:
+    """An image of one of SETS, as OpenCV has its colours, with the options of its file; and its mask."""
+    made = SETS[name]
+    image, mask = made.draw(np.random.default_rng(seed_of(0, name, number)))
+    options = [cv2.IMWRITE_JPEG_QUALITY, 90] if made.suffix == ".jpg" else []
+    return (image[..., ::-1] if image.ndim == 3 else image, options), mask
 
 
 def vessels(rng: Generator) -> tuple[NDArray[Any], Mask]:

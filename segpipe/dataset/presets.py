@@ -38,7 +38,7 @@ LIGHT = NOTHING | {
     "contrast": 0.1,
 }
 
-# Photographs of things that stand upright, some hundred to some thousand of them: size, light and colour vary.
+# Photographs of things that stand upright, seen so often that they would be learned by heart: size, light and colour vary.
 STANDARD = NOTHING | {
     "flip_horizontal": 0.5,
     "affine": 0.75,
