@@ -55,7 +55,9 @@ STANDARD = NOTHING | {
 }
 
 # Small or rare objects in large images: most random crops would show background alone.
-CROP = STANDARD | {"object_crop": 0.75, "rare_classes": 0.5}
+ON_OBJECTS = {"object_crop": 0.75, "rare_classes": 0.5}
+CROP = STANDARD | ON_OBJECTS
+LIGHT_CROP = LIGHT | ON_OBJECTS
 
 # The value of a pixel means something (X-ray density, a stain): its shape changes and its value never. Mirrored both ways,
 # since few organs lie so that a mirrored one could not be; tissue bends, hence the smooth distortion.
@@ -81,6 +83,7 @@ PRESETS = {
     "light": LIGHT,
     "standard": STANDARD,
     "crop": CROP,
+    "light_crop": LIGHT_CROP,
     "medical": MEDICAL,
     "multi_scale": MULTI_SCALE,
 }

@@ -183,8 +183,9 @@ class InputParams(Section):
 
 
 class AugmentParams(Section):
-    preset: Literal["custom", "plain", "light", "standard", "crop", "medical", "multi_scale"] = Field(
-        description="custom (the keys below) | plain | light | standard | crop | medical | multi_scale: their own values"
+    preset: Literal["custom", "plain", "light", "standard", "crop", "light_crop", "medical", "multi_scale"] = Field(
+        description="custom (the keys below) | plain | light | standard | crop | light_crop | medical | multi_scale: their own "
+        "values"
     )
     library: Literal["albumentations", "torchvision"] = Field(
         description="albumentations (on the CPU, by the loader's workers) | torchvision (where the model trains, and the decoded "

@@ -19,6 +19,7 @@ import typer.main
 from PIL import Image
 
 from segpipe.annotations import convert
+from segpipe.annotations.detect import starting_point
 from segpipe.annotations.detect.starting_point import Advice
 from segpipe.annotations.examination.result import Examination
 from segpipe.cli.init import init
@@ -93,7 +94,7 @@ def test_a_folder_of_masks_from_the_command_line(project: Path, tmp_path: Path) 
         "optim.lr: 0.002 -> 0.001  (the rate at which pretrained weights learned best)",
         "input.normalise: dataset -> centred  (-1 .. 1, what the weights were trained on)",
         "loss.class_weights: none -> log  (no background, and road covers 33 %)",
-        "augment.preset: custom -> standard  (each pixel is in about 192 crops, which had better differ)",
+        "augment.preset: custom -> standard  (19 crops hold all images)",
         "train.monitor: dice -> miou  (no background: every class counts alike)",
         "result: params.yaml, kept_folds.csv, data/source.dvc",
         "next:   git add params.yaml kept_folds.csv data/source.dvc, then dvc repro",
@@ -124,10 +125,12 @@ def test_minutes_are_measured_with_what_was_chosen_also_a_second_time(tmp_path: 
         return [Advice("train.epochs", 7 * len(tried), "measured")]
 
     monkeypatch.setattr(time_budget, "suggest", suggest)
+    # So that the few images here are enough.
+    monkeypatch.setattr(starting_point, "FEW_CROPS", 1)
     folder = masks(tmp_path / "mine")
     init(str(folder), minutes=5)
     params = load_params(Path("params.yaml"))
-    # In so few epochs; in those that init chooses without a budget it would be standard.
+    # By so few epochs; by the 300 that init chooses without a budget it would be standard.
     assert (params.train.epochs, params.augment.preset) == (7, "light")
     edit.write(Path("params.yaml"), {"augment.preset": "plain"})
     init(str(folder), minutes=9)

@@ -41,5 +41,7 @@ def test_a_strength_has_its_probability_and_the_other_way_round(name: str) -> No
 def test_presets_are_what_they_are_called() -> None:
     assert not any(PRESETS["medical"][key] for key in COLOUR)
     assert PRESETS["crop"]["object_crop"] > 0 < PRESETS["crop"]["rare_classes"]
+    on_objects = {key: PRESETS["crop"][key] for key in ("object_crop", "rare_classes")}
+    assert PRESETS["light_crop"] == PRESETS["light"] | on_objects
     assert (PRESETS["multi_scale"]["scale_min"], PRESETS["multi_scale"]["scale_max"]) == (0.5, 2.0)
     assert [key for key, value in PRESETS["plain"].items() if value not in (0.0, 1.0)] == []

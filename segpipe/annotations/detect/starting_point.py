@@ -41,6 +41,8 @@ LEAST_SIDE = 2
 """Crops that the shorter side holds at least: fewer leave a random crop no choice, and edges no sharpness."""
 FEW_VIEWS = 40
 """Crops that show a pixel in the course of a training: where they are fewer, much augmentation slows the learning down."""
+FEW_CROPS = 250
+"""What holds all images side by side: where it is less, they are soon known, and what is new has to come from augmentation."""
 LEAST_SHRINKING = 0.6
 """To shrink an image by less saves little time and costs sharpness: towns from above learned better at 1 than at 0.75."""
 
@@ -88,14 +90,12 @@ def suggest_augment(examination: Examination, passes: float, crop: int, long_sid
     rare = {name: share for name, share in _shares(examination).items() if share < RARE and is_background(examination.classes[0])}
     if records[0].bits == 16 or max(record.channels for record in records) not in PHOTO_CHANNELS:
         return Advice("augment.preset", "medical", "values are measurements, so no change of colour")
+    light, seen = _seldom(records, passes, crop, long_side)
     if rare:
         name = min(rare, key=lambda each: rare[each])
-        return Advice("augment.preset", "crop", f"{name} covers {100 * rare[name]:.2g} % of the pixels")
-    views = _views(records, passes, crop, long_side)
-    seen = f"each pixel is in about {round(views)} crops"
-    if views < FEW_VIEWS:
-        return Advice("augment.preset", "light", f"{seen}: few to learn it from")
-    return Advice("augment.preset", "standard", f"{seen}, which had better differ")
+        share = f"{name} covers {100 * rare[name]:.2g} % of the pixels"
+        return Advice("augment.preset", "light_crop" if light else "crop", f"{share}, and {seen}")
+    return Advice("augment.preset", "light" if light else "standard", seen)
 
 
 def suggest_groups(ids: Sequence[str]) -> list[Advice]:
@@ -220,11 +220,14 @@ def _shares(examination: Examination) -> dict[str, float]:
     return {name: share for name, share in shares.items() if share}
 
 
-def _views(records: Sequence[Record], passes: float, crop: int, long_side: int) -> float:
-    """How often a pixel is in a crop, in so many passes of one crop an image."""
+def _seldom(records: Sequence[Record], passes: float, crop: int, long_side: int) -> tuple[bool, str]:
+    """Whether there is much to see, and a training of so many passes shows it seldom; and the number that says so."""
     sides = [shrunk_size(record.height, record.width, long_side) for record in records]
-    shown = sum(min(crop, height) * min(crop, width) for height, width in sides)
-    return passes * shown / sum(height * width for height, width in sides)
+    crops = sum(height * width / (min(crop, height) * min(crop, width)) for height, width in sides)
+    if crops < FEW_CROPS:
+        return False, f"{round(crops)} crops hold all images"
+    views = passes * len(records) / crops
+    return views < FEW_VIEWS, f"a pixel is seen in about {round(views)} crops"
 
 
 def _monitor(examination: Examination) -> Advice:

@@ -132,32 +132,35 @@ def test_deep_images_are_measurements() -> None:
 
 
 def test_rare_objects_are_sought() -> None:
-    assert advised(n_images=600, pixels=(9995, 5), width=100, height=100)["augment.preset"] == "crop"
+    assert advised(n_images=200, pixels=(9995, 5), width=100, height=100)["augment.preset"] == "crop"
+    assert advised(n_images=6000, pixels=(9995, 5), width=100, height=100)["augment.preset"] == "light_crop"
     # Without a background there is something in every crop.
     found = advised(n_images=6000, classes=("sky", "pole"), pixels=(9995, 5), width=100, height=100)
     assert found["augment.preset"] == "light"
 
 
 @pytest.mark.parametrize(
-    ("passes", "long_side", "preset"),
+    ("n_images", "passes", "long_side", "preset"),
     [
-        (159, 0, "light"),  # crops of 192 show a quarter of an image: 39.75 views
-        (160, 0, "standard"),
-        (39, 192, "light"),
-        (40, 192, "standard"),  # a crop shows the whole shrunk image
-        (39, 96, "light"),  # which no crop shows more than once
-        (40, 96, "standard"),
+        (63, 159, 0, "light"),  # 252 crops, and a pass shows a quarter of an image: 39.75 views
+        (63, 160, 0, "standard"),
+        (62, 10, 0, "standard"),  # 248 crops
+        (250, 39, 192, "light"),  # a crop shows the whole shrunk image
+        (250, 40, 192, "standard"),
+        (249, 10, 192, "standard"),
+        (250, 39, 96, "light"),  # which no crop shows more than once
+        (250, 40, 96, "standard"),
     ],
 )
-def test_what_is_seen_seldom_is_changed_little(passes: int, long_side: int, preset: str) -> None:
-    records = tuple(record(str(number), width=384, height=384) for number in range(3))
+def test_many_crops_that_are_seen_seldom_are_changed_little(n_images: int, passes: int, long_side: int, preset: str) -> None:
+    records = tuple(record(str(number), width=384, height=384) for number in range(n_images))
     advice = suggest_augment(Examination(records, ("sky", "road"), ()), passes, 192, long_side)
     assert (advice.key, advice.value) == ("augment.preset", preset)
 
 
-def test_a_first_training_sees_few_images_often() -> None:
-    assert advised(n_images=100)["augment.preset"] == "standard"
-    assert advised(n_images=6000)["augment.preset"] == "light"
+def test_a_first_training_without_a_budget_changes_many_images_little() -> None:
+    assert advised(n_images=200)["augment.preset"] == "standard"
+    assert advised(n_images=600)["augment.preset"] == "light"
 
 
 def test_rare_classes_weigh_more_where_every_pixel_has_a_class() -> None:
