@@ -15,7 +15,8 @@ and the data brought in; then all variants train on the same images, one after t
 
 The clock is that of the training's process, from its start to its end; ours trains the number of epochs, or of steps, that a
 short trial says will fit, and a row says where that was more than a tenth too much. On a computer that others use, `--clock cpu`
-counts CPU time. The scores are those of the test part at original resolution. A row is printed as soon as it is there, so a run
+counts CPU time. The scores are those of the test part at original resolution, or with `--more N` those of N further images of a
+made set, whose own test part is small (bench/more_images.py). A row is printed as soon as it is there, so a run
 that is cut off leaves what was done.
 """
 
@@ -82,6 +83,8 @@ class Project:
 
 def main() -> None:
     options = parsed()
+    if unknown := [name for name in options.sets if options.more and name not in made_sets.SETS]:
+        sys.exit(f"--more: {unknown[0]} is none of {', '.join(made_sets.SETS)}")
     if options.clock == "cpu":
         # Threads that spin while they wait would count as work.
         os.environ |= {"OMP_WAIT_POLICY": "PASSIVE", "GOMP_SPINCOUNT": "0"}
@@ -109,6 +112,9 @@ def parsed() -> argparse.Namespace:
     parser.add_argument("--threads", type=int, default=2)
     parser.add_argument("--clock", choices=clock.KINDS, default="wall", help="what the minutes are (bench/clock.py)")
     parser.add_argument("--peer", default="", metavar="OPTIONS", help="more options for bench/peer.py, such as '--lr 0.002'")
+    parser.add_argument(
+        "--more", type=int, default=0, metavar="N", help="score N further images of a made set, not the test part"
+    )
     parser.add_argument("--keep", type=Path, help="a folder for the projects, which stay, and where a second run goes on")
     return parser.parse_args()
 
@@ -186,7 +192,15 @@ def ours(project: Path, variant: str, seed: int, options: argparse.Namespace) ->
     results = evaluation.read(project / "data/eval", [0], parts, len(info.classes))[0]
     found = numbers.of_fold(results, evaluation.TEST, info.has_background)
     note = f"{len(results.history)} epochs, the best {results.run['best_epoch'] + 1}"
-    return Row({name: float(found[name] or 0) for name in SCORES}, seconds, note)
+    own = {name: float(found[name] or 0) for name in SCORES}
+    return Row(on_more_images(project, options) if options.more else own, seconds, note)
+
+
+def on_more_images(project: Path, options: argparse.Namespace) -> dict[str, float]:
+    """The scores of the trained model on further images of the made set that the project is of."""
+    command = [PYTHON, str(ROOT / "bench/more_images.py"), project.parent.name, str(options.more)]
+    output = run(ROOT, options.threads, *command, str(project / "models/fold0/model.safetensors"), path=ROOT)
+    return dict(zip(SCORES, (float(cell) for cell in output.splitlines()[-1].split("|")[3:5]), strict=True))
 
 
 def now(options: argparse.Namespace) -> float:
@@ -235,6 +249,7 @@ def set_epochs(project: Path, variant: str, options: argparse.Namespace) -> None
 
 def peer(project: Path, variant: str, seed: int, options: argparse.Namespace) -> Row:
     weights = "none" if variant.endswith(SCRATCH) else "bundled"
+    more = ["--made", project.parent.name, "--more", str(options.more)] if options.more else []
     turned = ["--turns"] if project.parent.name in made_sets.WITHOUT_UP else []
     budget = [
         "--seconds",
@@ -246,7 +261,7 @@ def peer(project: Path, variant: str, seed: int, options: argparse.Namespace) ->
         "--clock",
         options.clock,
     ]
-    command = [PYTHON, str(ROOT / "bench/peer.py"), str(project), "--weights", weights, *budget, *turned]
+    command = [PYTHON, str(ROOT / "bench/peer.py"), str(project), "--weights", weights, *budget, *turned, *more]
     output = run(ROOT, options.threads, *command, *shlex.split(options.peer), path=ROOT)
     found = json.loads(output.splitlines()[-1])
     note = f"{found['steps']} steps, crop {found['crop']}, {found['precision']}"

@@ -9,10 +9,12 @@ predicts them all. Prints a row a model: mIoU and Dice of their pixels together.
 
 import argparse
 import tempfile
+from collections.abc import Iterator
 from pathlib import Path
 
 import cv2
 import made_sets
+from made_sets import Mask
 
 import segpipe
 from segpipe.scores.counts import Confusion, confusion, scores
@@ -26,19 +28,25 @@ def main() -> None:
     options = parser.parse_args()
     models = [segpipe.load(each) for each in options.models]
     counts: list[list[Confusion]] = [[] for _ in models]
-    with tempfile.TemporaryDirectory() as folder:
-        first = made_sets.SETS[options.name].n_images
-        for number in range(first, first + options.count):
-            image, mask = made_sets.drawn(options.name, number)
-            # Through a file: JPEG changes what is drawn.
-            file = f"{folder}/{number}{made_sets.SETS[options.name].suffix}"
-            cv2.imwrite(file, *image)
-            for model, found in zip(models, counts, strict=True):
-                found.append(confusion(mask, model.predict(file).ids, len(model.classes)))
+    for file, mask in further(options.name, options.count):
+        for model, found in zip(models, counts, strict=True):
+            found.append(confusion(mask, model.predict(file).ids, len(model.classes)))
     print("| model | images | mIoU | Dice |\n|---|---|---|---|")
     for name, model, found in zip(options.models, models, counts, strict=True):
         total = scores(found, model.card.has_background)
-        print(f"| {name} | {len(found)} | {total['miou'] or 0:.4f} | {total['dice'] or 0:.4f} |")
+        print(f"| {name} | {len(found)} | {total['miou']:.4f} | {total['dice']:.4f} |")
+
+
+def further(name: str, count: int) -> Iterator[tuple[Path, Mask]]:
+    """So many images that follow those of one of made_sets.SETS, each in a file that goes with the next, and their masks."""
+    made = made_sets.SETS[name]
+    for number in range(made.n_images, made.n_images + count):
+        image, mask = made_sets.drawn(name, number)
+        # Through a file: JPEG changes what is drawn.
+        with tempfile.TemporaryDirectory() as folder:
+            file = Path(folder) / f"{number}{made.suffix}"
+            cv2.imwrite(str(file), *image)
+            yield file, mask
 
 
 if __name__ == "__main__":

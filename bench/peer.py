@@ -23,7 +23,10 @@ from typing import Any
 import albumentations as A
 import clock
 import cv2
+import made_sets
+import more_images
 import numpy as np
+import pandas as pd
 import segmentation_models_pytorch as smp
 import torch
 from numpy.typing import NDArray
@@ -34,6 +37,7 @@ from torch.utils.data import DataLoader, Dataset, Sampler
 from segpipe.dataset.normalise import statistics
 from segpipe.dataset.pack import Pack, open_pack
 from segpipe.dataset.split import folds
+from segpipe.images.decode import decode_image
 from segpipe.images.resize import shrink_image, shrink_mask
 from segpipe.models import bundled, pretrained
 from segpipe.params.load import load_params
@@ -107,9 +111,8 @@ def main() -> None:
     validation = cached(pack, spread_over(validation_ids, n_validation), eight_bits, long_side, options.threads, full_masks=True)
     steps = fit(learner, batches, validation, pack, options, now)
     seconds = now()
-    test = folds.test(parts)
-    # One at a time: the test part need not fit into memory, and its time does not count.
-    counts = [confusions(learner, cached(pack, [each], eight_bits, long_side, 1, full_masks=True), pack)[0] for each in test]
+    # One at a time: they need not fit into memory, and their time does not count.
+    counts = [confusions(learner, each, pack)[0] for each in scored(pack, parts, eight_bits, long_side, options)]
     found = scores(counts, pack.info.has_background)
     recipe = {"steps": steps, "precision": str(learner.precision).removeprefix("torch."), "crop": crop, "long_side": long_side}
     print(json.dumps({"miou": found["miou"], "dice": found["dice"], "seconds": seconds} | recipe | {"validated": n_validation}))
@@ -130,8 +133,23 @@ def parsed() -> argparse.Namespace:
     parser.add_argument("--crop", type=int, default=256)
     parser.add_argument("--long-side", type=int, help=f"0 keeps every pixel; else {LONG_SIDE} above {LARGE / 1e6} megapixels")
     parser.add_argument("--input-scale", type=int, default=1, help="how many times as large as they are the network sees images")
+    parser.add_argument(
+        "--more", type=int, default=0, metavar="N", help="score N images that follow those of --made, no test part"
+    )
+    parser.add_argument("--made", choices=[*made_sets.SETS], help="which of bench/made_sets.py the project is of")
     parser.add_argument("--turns", action="store_true", help="mirror up and down and turn by 90 degrees too")
     return parser.parse_args()
+
+
+def scored(pack: Pack, parts: pd.DataFrame, eight_bits: Any, long_side: int, options: argparse.Namespace) -> Iterator[Images]:
+    """The test part, or images that follow those of a made set; each alone, its mask at full size."""
+    if options.more:
+        for file, mask in more_images.further(options.made, options.more):
+            image = decode_image(file.read_bytes(), file.name)
+            yield Images([shrink_image(eight_bits(image), long_side)], [mask])
+        return
+    for item in folds.test(parts):
+        yield cached(pack, [item], eight_bits, long_side, 1, full_masks=True)
 
 
 def to_eight_bits(pack: Pack, ids: list[str]) -> Any:
