@@ -99,8 +99,8 @@ def suggest(params: Params, examination: Examination, minutes: float) -> list[Ad
     cut = params.train.strategy == "single"
     found = plan(pace, n_train, n_validation, params.train.batch_size, minutes * 60, cut)
     fits = f"{minutes:g} min at {_seconds(pace.train * n_train)} for all {n_train} images here"
-    passes = found.epochs * found.steps_per_epoch * params.train.batch_size / n_train
-    steps = f"{passes:.2g} times all images in {minutes:g} min" if passes else "each image once an epoch"
+    shown = found.epochs * found.steps_per_epoch * params.train.batch_size / n_train
+    steps = f"{shown:.2g} times all images in {minutes:g} min" if shown else "each image once an epoch"
     checked = f"{_seconds(pace.validate * n_validation)} for all {n_validation} images"
     return [
         threads,
