@@ -16,8 +16,8 @@ and the data brought in; then all variants train on the same images, one after t
 The clock is that of the training's process, from its start to its end; ours trains the number of epochs, or of steps, that a
 short trial says will fit, and a row says where that was more than a tenth too much. On a computer that others use, `--clock cpu`
 counts CPU time. The scores are those of the test part at original resolution, or with `--more N` those of N further images of a
-made set, whose own test part is small (bench/more_images.py). A row is printed as soon as it is there, so a run
-that is cut off leaves what was done.
+made set, whose own test part is small (bench/more_images.py). A row is printed as soon as it is there, so a run that is cut off
+leaves what was done.
 """
 
 import argparse
@@ -88,7 +88,8 @@ def main() -> None:
     if options.clock == "cpu":
         # Threads that spin while they wait would count as work.
         os.environ |= {"OMP_WAIT_POLICY": "PASSIVE", "GOMP_SPINCOUNT": "0"}
-    print("| set | seed | variant | test mIoU | test Dice | minutes | |\n|---|---|---|---|---|---|---|", flush=True)
+    part = f"{options.more} further images:" if options.more else "test"
+    print(f"| set | seed | variant | {part} mIoU | {part} Dice | minutes | |\n|---|---|---|---|---|---|---|", flush=True)
     rows: dict[tuple[str, str], list[Row]] = {}
     with tempfile.TemporaryDirectory() as temporary:
         for name in options.sets:
@@ -100,7 +101,7 @@ def main() -> None:
                     rows.setdefault((Path(name).name, variant), []).append(row)
                     cells = [f"{row.scores[each]:.4f}" for each in SCORES] + [f"{row.seconds / 60:.1f}", row.note]
                     print(f"| {Path(name).name} | {seed} | {variant} | {' | '.join(cells)} |", flush=True)
-    print("\n" + "\n".join(summary(rows)))
+    print("\n" + "\n".join(summary(rows, part)))
 
 
 def parsed() -> argparse.Namespace:
@@ -249,7 +250,7 @@ def set_epochs(project: Path, variant: str, options: argparse.Namespace) -> None
 
 def peer(project: Path, variant: str, seed: int, options: argparse.Namespace) -> Row:
     weights = "none" if variant.endswith(SCRATCH) else "bundled"
-    more = ["--made", project.parent.name, "--more", str(options.more)] if options.more else []
+    more = ["--more", project.parent.name, str(options.more)] if options.more else []
     turned = ["--turns"] if project.parent.name in made_sets.WITHOUT_UP else []
     budget = [
         "--seconds",
@@ -268,9 +269,10 @@ def peer(project: Path, variant: str, seed: int, options: argparse.Namespace) ->
     return Row({name: float(found[name] or 0) for name in SCORES}, found["seconds"], note)
 
 
-def summary(rows: dict[tuple[str, str], list[Row]]) -> list[str]:
-    """A line for each set and variant, and what our variants are ahead of the peer's, in points of mIoU and Dice."""
-    lines = ["| set | variant | seeds | test mIoU, mean and deviation | test Dice, mean and deviation |", "|---|---|---|---|---|"]
+def summary(rows: dict[tuple[str, str], list[Row]], part: str) -> list[str]:
+    """A line for each set and variant, and what our variants are ahead of the peer's, in points of mIoU and Dice on that part."""
+    means = f"{part} mIoU, mean and deviation | {part} Dice, mean and deviation"
+    lines = [f"| set | variant | seeds | {means} |", "|---|---|---|---|---|"]
     for (name, variant), found in rows.items():
         lines.append(f"| {name} | {variant} | {len(found)} | {' | '.join(spread(found, score) for score in SCORES)} |")
     lines += ["", "| set | | points of mIoU | points of Dice |", "|---|---|---|---|"]

@@ -6,8 +6,8 @@ python bench/peer.py PROJECT --seconds 600 --threads 2 --weights bundled
 smp's Unet on an ImageNet encoder, all images decoded once into memory, augmented by albumentations in DataLoader workers,
 channels last, in bfloat16 where a few measured steps are faster so, AdamW with a warm-up and a polynomial decay over the time
 itself, cross entropy and Dice, and the best of three validations. The seconds are those from the start of the process to the
-end of training: imports, decoding, trials and validations count. The last line is JSON: the scores on the test part, by
-segpipe's own definitions, and what the training was.
+end of training: imports, decoding, trials and validations count. The last line is JSON: the scores on the test part, or with
+`--more` on further images of a made set (bench/more_images.py), by segpipe's own definitions, and what the training was.
 """
 
 import argparse
@@ -23,7 +23,6 @@ from typing import Any
 import albumentations as A
 import clock
 import cv2
-import made_sets
 import more_images
 import numpy as np
 import pandas as pd
@@ -133,10 +132,7 @@ def parsed() -> argparse.Namespace:
     parser.add_argument("--crop", type=int, default=256)
     parser.add_argument("--long-side", type=int, help=f"0 keeps every pixel; else {LONG_SIDE} above {LARGE / 1e6} megapixels")
     parser.add_argument("--input-scale", type=int, default=1, help="how many times as large as they are the network sees images")
-    parser.add_argument(
-        "--more", type=int, default=0, metavar="N", help="score N images that follow those of --made, no test part"
-    )
-    parser.add_argument("--made", choices=[*made_sets.SETS], help="which of bench/made_sets.py the project is of")
+    parser.add_argument("--more", nargs=2, metavar=("SET", "N"), help="score N further images of a made set, not the test part")
     parser.add_argument("--turns", action="store_true", help="mirror up and down and turn by 90 degrees too")
     return parser.parse_args()
 
@@ -144,7 +140,8 @@ def parsed() -> argparse.Namespace:
 def scored(pack: Pack, parts: pd.DataFrame, eight_bits: Any, long_side: int, options: argparse.Namespace) -> Iterator[Images]:
     """The test part, or images that follow those of a made set; each alone, its mask at full size."""
     if options.more:
-        for file, mask in more_images.further(options.made, options.more):
+        name, count = options.more
+        for file, mask in more_images.further(name, int(count)):
             image = decode_image(file.read_bytes(), file.name)
             yield Images([shrink_image(eight_bits(image), long_side)], [mask])
         return

@@ -99,8 +99,8 @@ def suggest(params: Params, examination: Examination, minutes: float) -> list[Ad
     cut = params.train.strategy == "single"
     found = plan(pace, n_train, n_validation, params.train.batch_size, minutes * 60, cut)
     fits = f"{minutes:g} min at {_seconds(pace.train * n_train)} for all {n_train} images here"
-    shown = found.epochs * found.steps_per_epoch * params.train.batch_size / n_train
-    steps = f"{shown:.2g} times all images in {minutes:g} min" if shown else "each image once an epoch"
+    seen = _passes(found.epochs, found.steps_per_epoch, params.train.batch_size, n_train)
+    steps = f"{seen:.2g} times all images in {minutes:g} min" if found.steps_per_epoch else "each image once an epoch"
     checked = f"{_seconds(pace.validate * n_validation)} for all {n_validation} images"
     return [
         threads,
@@ -149,10 +149,12 @@ def plan(pace: Pace, n_train: int, n_validation: int, batch_size: int, seconds: 
 
 def passes(params: Params, records: Sequence[Record]) -> float:
     """How often the training of `params` shows each image of its part."""
-    train = params.train
-    if not train.steps_per_epoch:
-        return train.epochs
-    return train.epochs * train.steps_per_epoch * train.batch_size / part_sizes(records, params.split)[0]
+    train, (n_train, _) = params.train, part_sizes(records, params.split)
+    return _passes(train.epochs, train.steps_per_epoch, train.batch_size, n_train)
+
+
+def _passes(epochs: int, steps_per_epoch: int, batch_size: int, n_train: int) -> float:
+    return epochs * steps_per_epoch * batch_size / n_train if steps_per_epoch else epochs
 
 
 def part_sizes(records: Sequence[Record], split: SplitParams) -> tuple[int, int]:

@@ -39,14 +39,15 @@ def run(folder: Path, *command: str) -> "subprocess.CompletedProcess[str]":
     return done
 
 
-def link_large(environment: Path) -> None:
-    """Into an empty environment, what the `LARGE` packages have in this one's site-packages; pip takes them as installed."""
-    (packages,) = environment.glob("lib/*/site-packages")
-    large = [each for each in distributions() if each.name.lower().startswith(LARGE)]
-    for source, name in [(Path(str(file.locate())), str(file)) for each in large for file in each.files or []]:
-        if ".." not in PurePosixPath(name).parts and source.is_file():
-            (packages / name).parent.mkdir(parents=True, exist_ok=True)
-            (packages / name).symlink_to(source)
+def link_large(packages: Path) -> None:
+    """Into empty site-packages, what this environment has of the `LARGE` packages; pip takes them as installed."""
+    for each in distributions():
+        for file in (each.files or []) if each.name.lower().startswith(LARGE) else []:
+            source, link = Path(str(file.locate())), packages / str(file)
+            # Programs lie outside, and name this environment's Python.
+            if ".." not in file.parts and source.is_file():
+                link.parent.mkdir(parents=True, exist_ok=True)
+                link.symlink_to(source)
 
 
 def test_it_holds_segpipe_and_what_a_project_begins_with_and_no_test_and_no_data(wheel: Path) -> None:
@@ -88,8 +89,10 @@ def test_it_is_what_an_index_takes(wheel: Path, tmp_path: Path) -> None:
 def test_a_project_runs_in_an_empty_environment_and_again_runs_nothing(wheel: Path, tmp_path: Path) -> None:
     run(tmp_path, sys.executable, "-m", "venv", "environment")
     programs = tmp_path / "environment/bin"
-    link_large(tmp_path / "environment")
+    (packages,) = (tmp_path / "environment").glob("lib/*/site-packages")
+    link_large(packages)
     run(tmp_path, str(programs / "pip"), "install", "--quiet", str(wheel))
+    assert (packages / "torch/__init__.py").is_symlink(), "pip installed torch again"
     assert "site-packages/segpipe/layout/docs" in run(tmp_path, str(programs / "segpipe"), "docs").stdout
     begun = run(tmp_path, str(programs / "segpipe"), "new", "project")
     assert begun.stdout.splitlines()[-1] == "next:   cd project && dvc repro"
@@ -105,7 +108,7 @@ def test_a_project_runs_in_an_empty_environment_and_again_runs_nothing(wheel: Pa
         stage.read_text(encoding="utf-8").replace("def main() -> None:", "def main() -> None:\n    print()"), "utf-8"
     )
     assert ran(run(project, str(programs / "dvc"), "repro")) == ["code", "report"]
-    installed = next((tmp_path / "environment").glob("lib/*/site-packages/segpipe/losses/iou.py"))
+    installed = packages / "segpipe/losses/iou.py"
     installed.write_text(f"{installed.read_text(encoding='utf-8')}\nANOTHER = 1\n", encoding="utf-8")
     before = (project / "code.json").read_bytes()
     assert ran(run(project, str(programs / "dvc"), "repro"))[0] == "code"
