@@ -74,11 +74,14 @@ class Images:
 
 @dataclass(frozen=True)
 class Learner:
-    """The model, the type in which it computes, and how many times as large as they are it sees images."""
+    """The model, the type in which it computes, how many times as large as they are it sees images, and whether the prediction of
+    a whole image is the mean over it and its mirror image.
+    """
 
     model: nn.Module
     precision: torch.dtype
     input_scale: int
+    mirrors: bool = False
 
     def logits(self, images: Tensor) -> Tensor:
         """(N, C, H, W) uint8 to float32 logits (N, K, H, W)."""
@@ -105,7 +108,7 @@ def main() -> None:
     model = network(options, pack.info.channels, len(pack.info.classes))
     batches = endless_batches(train, crop, options)
     precision = faster_precision(model, [next(batches) for _ in range(4)], options.input_scale, now)
-    learner = Learner(model, precision, options.input_scale)
+    learner = Learner(model, precision, options.input_scale, options.mirror)
     n_validation = affordable(learner, train, options.seconds * VALIDATION, len(validation_ids), now)
     validation = cached(pack, spread_over(validation_ids, n_validation), eight_bits, long_side, options.threads, full_masks=True)
     steps = fit(learner, batches, validation, pack, options, now)
@@ -132,6 +135,7 @@ def parsed() -> argparse.Namespace:
     parser.add_argument("--crop", type=int, default=256)
     parser.add_argument("--long-side", type=int, help=f"0 keeps every pixel; else {LONG_SIDE} above {LARGE / 1e6} megapixels")
     parser.add_argument("--input-scale", type=int, default=1, help="how many times as large as they are the network sees images")
+    parser.add_argument("--mirror", action="store_true", help="predict the mean over an image and its mirror image")
     parser.add_argument("--more", nargs=2, metavar=("SET", "N"), help="score N further images of a made set, not the test part")
     parser.add_argument("--turns", action="store_true", help="mirror up and down and turn by 90 degrees too")
     return parser.parse_args()
@@ -348,7 +352,10 @@ def predicted(learner: Learner, image: NDArray[np.uint8], size: tuple[int, ...])
     padding = (0, -height % STRIDE, 0, -width % STRIDE)
     padded = cv2.copyMakeBorder(image, padding[0], padding[1], padding[2], padding[3], cv2.BORDER_REFLECT_101)
     values = torch.from_numpy(np.ascontiguousarray(padded.reshape(*padded.shape[:2], -1).transpose(2, 0, 1)))[None]
-    logits = learner.logits(values)[..., :height, :width]
+    logits = learner.logits(values)
+    if learner.mirrors:
+        logits = ((logits.softmax(dim=1) + learner.logits(values.flip(-1)).flip(-1).softmax(dim=1)) / 2).log()
+    logits = logits[..., :height, :width]
     if (height, width) != tuple(size):
         logits = F.interpolate(logits, tuple(size), mode="bilinear")
     return logits.argmax(dim=1)[0].to(torch.uint8).numpy()

@@ -14,6 +14,7 @@ from torch import Tensor, nn
 
 from segpipe.errors import PipelineError
 from segpipe.images.palette import colours
+from segpipe.inference.average import over_flips
 from segpipe.inference.onnx_session import INPUT, LABELS, MARK, OUTPUT, SEAL_KEY
 from segpipe.models.decision import bound_of
 from segpipe.models.model_file import Card
@@ -31,21 +32,23 @@ ABOUT = (
     "segpipe, the card of the training."
 )
 """What a stranger to segpipe has to know, shown by whatever displays ONNX files."""
+ABOUT_FLIPS = " The softmax of the logits, or their sigmoid, is the mean over the image and flips of it."
+"""What is to be added where there are flips."""
 
 
 class WithLabels(nn.Module):
-    """A segmenter with a second output: (N, C, H, W) values to its logits and to (N, H, W) class ids, uint8.
+    """A segmenter over flips with a second output: (N, C, H, W) values to its logits and to (N, H, W) class ids, uint8.
 
-    `bound` is what a single logit is to be above.
+    `flips` are those of infer.flips, and `bound` is what a single logit is to be above.
     """
 
-    def __init__(self, segmenter: Segmenter, bound: float) -> None:
+    def __init__(self, segmenter: Segmenter, flips: str, bound: float) -> None:
         super().__init__()
-        self.segmenter, self.bound = segmenter, bound
+        self.segmenter, self.flips, self.bound = segmenter, flips, bound
 
     def forward(self, image: Tensor) -> tuple[Tensor, Tensor]:
         """What `decide` makes of finite logits, in operations that can be traced."""
-        logits: Tensor = self.segmenter(image)
+        logits = over_flips(self.segmenter, self.flips)(image)
         labels = logits[:, 0] > self.bound if logits.shape[1] == 1 else logits.argmax(dim=1)
         return logits, labels.to(torch.uint8)
 
@@ -53,13 +56,13 @@ class WithLabels(nn.Module):
 def to_onnx(segmenter: Segmenter, card: Card) -> bytes:
     """The model for any batch and image size, with its card; the same weights give the same bytes.
 
-    Its outputs are `logits`, float32 (N, K, H, W), and `labels`, uint8 (N, H, W). Raises PipelineError where the architecture
-    cannot be exported.
+    Its outputs are `logits`, float32 (N, K, H, W), and `labels`, uint8 (N, H, W). The mean over infer.flips is inside, so its
+    card asks for none. Raises PipelineError where the architecture cannot be exported.
     """
     try:
         with _silence(), torch.no_grad():
             program = torch.onnx.export(
-                _captured(_plain_activations(segmenter.cpu().eval()), card.channels, bound_of(card.decision)),
+                _captured(_plain_activations(segmenter.cpu().eval()), card),
                 input_names=[INPUT],
                 output_names=[OUTPUT, LABELS],
                 opset_version=OPSET,
@@ -70,7 +73,8 @@ def to_onnx(segmenter: Segmenter, card: Card) -> bytes:
         reason = str(error).splitlines()[0]
         raise PipelineError(f"model.name {card.model.name} cannot be exported to ONNX: {reason}") from error
     assert program is not None, "torch returns a program when it is given no file"
-    return _plain(program.model_proto, card)
+    about = ABOUT if card.infer.flips == "none" else ABOUT + ABOUT_FLIPS
+    return _plain(program.model_proto, card.without_flips(), about)
 
 
 def _plain_activations(segmenter: Segmenter) -> Segmenter:
@@ -87,7 +91,7 @@ def _plain_activations(segmenter: Segmenter) -> Segmenter:
     return plain
 
 
-def _captured(segmenter: Segmenter, channels: int, bound: float) -> torch.export.ExportedProgram:
+def _captured(segmenter: Segmenter, card: Card) -> torch.export.ExportedProgram:
     """Its operations for any batch, height and width.
 
     By torch.export itself: what torch.onnx.export calls for it defers the checks of sizes, and cannot solve those of a
@@ -95,12 +99,13 @@ def _captured(segmenter: Segmenter, channels: int, bound: float) -> torch.export
     """
     free = torch.export.Dim.DYNAMIC
     # Two images: torch.export takes a size of 1 for one that never changes. The sides differ, as they will.
-    example = torch.zeros(2, channels, 2 * segmenter.stride, 3 * segmenter.stride)
+    example = torch.zeros(2, card.channels, 2 * segmenter.stride, 3 * segmenter.stride)
     shapes = {INPUT: {0: free, 2: free, 3: free}}
-    return torch.export.export(WithLabels(segmenter, bound).eval(), (example,), dynamic_shapes=shapes, strict=False)
+    whole = WithLabels(segmenter, card.infer.flips, bound_of(card.decision)).eval()
+    return torch.export.export(whole, (example,), dynamic_shapes=shapes, strict=False)
 
 
-def _plain(model: onnx.ModelProto, card: Card) -> bytes:
+def _plain(model: onnx.ModelProto, card: Card, about: str) -> bytes:
     """Takes out what torch writes of source files and builds, names the axes, and adds what the model says of itself."""
     graph = model.graph
     for part in (model, graph, *graph.node, *graph.input, *graph.output, *graph.initializer):
@@ -115,7 +120,7 @@ def _plain(model: onnx.ModelProto, card: Card) -> bytes:
             # In place of torch's own names of free sizes, such as s77.
             if dimension.dim_param:
                 dimension.dim_param = axis
-    model.doc_string = ABOUT
+    model.doc_string = about
     said = {checksummed.KEY: card.to_dict(), "classes": card.classes, "colours": colours(len(card.classes))}
     props = {name: json.dumps(each, sort_keys=True, ensure_ascii=False) for name, each in said.items()}
     onnx.helper.set_model_props(model, props | {SEAL_KEY: checksummed.BLANK})

@@ -15,6 +15,7 @@ from segpipe.gate import Form, Gate, Pair, score_difference
 from segpipe.images.resize import shrunk_size
 from segpipe.images.to_tensor import channels_first, unit_values
 from segpipe.images.value_range import as_values
+from segpipe.inference.average import over_flips
 from segpipe.inference.onnx_session import Both
 from segpipe.inference.predict import Forward, ids_of, predict_logits, require_finite
 from segpipe.models.decision import decide
@@ -98,20 +99,22 @@ def compare(
 ) -> Gate:
     """Predicts images of a part, which has `of` of them, by torch and by ONNX on the CPU.
 
-    segmenter, exported, both: the model in torch, its logits in ONNX, and logits and labels of the exported file as it is.
+    segmenter, exported, both: the model in torch, its logits in ONNX, and logits and labels of the exported file as it is. Both
+    of ONNX are over the card's flips already.
     images: predicted and scored as they are. Those whose id is in `varied` are compared in all other forms, too.
     Raises DataError where torch's logits are not finite; ONNX's may be so, that is for the gate to say.
     """
+    own, stride, card = over_flips(segmenter, card.infer.flips), segmenter.stride, card.without_flips()
     tallies = {name: _Tally(card.decision) for name in FORMS}
     torchs, onnxs = _Scored(), _Scored()
     for name, image, mask in images:
-        wanted, found = (predict_logits(each, image, card.infer, card.long_side, CPU) for each in (segmenter, exported))
+        wanted, found = (predict_logits(each, image, card.infer, card.long_side, CPU) for each in (own, exported))
         require_finite(wanted, name)
         tallies[WHOLE].add(name, wanted, found)
         torchs.add(mask, wanted, card)
         onnxs.add(mask, found, card)
         if name in varied:
-            for form, of_torch, of_onnx, labels in _varied(segmenter, exported, both, card, image):
+            for form, of_torch, of_onnx, labels in _varied(own, exported, both, card, image, stride):
                 require_finite(of_torch, name)
                 tallies[form].add(name, of_torch, of_onnx, labels)
     there, here = torchs.scores(card.has_background), onnxs.scores(card.has_background)
@@ -155,7 +158,7 @@ def _of_score(name: str, pair: Pair, tolerance: float) -> str:
 
 
 def _varied(
-    segmenter: Segmenter, exported: Forward, both: Both, card: Card, image: NDArray[Any]
+    own: Forward, exported: Forward, both: Both, card: Card, image: NDArray[Any], stride: int
 ) -> Iterator[tuple[str, Tensor, Tensor, Tensor | None]]:
     """An image in every other form: its name, the logits of torch and of ONNX, and ONNX's labels where it was asked for them.
 
@@ -170,15 +173,15 @@ def _varied(
         SMALLER: (image[: _odd(height), : _odd(width)], card.infer),
         # As in a mirror, so that there is something to see in what is added. Odd sides here, too, where the image's are even.
         LARGER: (np.pad(image, ((0, height // 2 | 1), (0, width // 2 | 1), (0, 0)), mode="symmetric"), card.infer),
-        TILES: (image, _in_tiles(card, height, width, segmenter.stride)),
+        TILES: (image, _in_tiles(card, height, width, stride)),
         FLIPS: (image, flips),
     }
     for name, (pixels, infer) in forms.items():
-        wanted, found = (predict_logits(each, pixels, infer, card.long_side, CPU) for each in (segmenter, exported))
+        wanted, found = (predict_logits(each, pixels, infer, card.long_side, CPU) for each in (own, exported))
         yield name, wanted, found, None
     batch = _batch(image, card.infer.max_pixels)
     logits, labels = both(batch)
-    yield BATCH, segmenter(batch), logits, labels
+    yield BATCH, own(batch), logits, labels
 
 
 def _odd(length: int) -> int:

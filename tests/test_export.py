@@ -16,6 +16,7 @@ import torch
 from segpipe import export
 from segpipe.errors import PipelineError
 from segpipe.inference import onnx_session
+from segpipe.inference.average import over_flips
 from segpipe.models.segmenter import Segmenter, classes_of
 from segpipe.params.schema import ModelParams
 from segpipe.storage import checksummed
@@ -53,6 +54,29 @@ def test_it_predicts_what_torch_predicts_at_any_size(classes: int, channels: int
         singles = [both(each[None]) for each in image]
         torch.testing.assert_close(logits, torch.cat([each for each, _ in singles]))
         assert torch.equal(labels, torch.cat([each for _, each in singles]))
+
+
+@pytest.mark.parametrize("flips", ["horizontal", "all"])
+@pytest.mark.parametrize("classes", [2, 3])
+def test_the_mean_over_flips_is_inside(flips: str, classes: int) -> None:
+    segmenter, card = small(classes)
+    turned = replace(card, infer=card.infer.model_copy(update={"flips": flips}))
+    content = export.to_onnx(segmenter, turned)
+    forward, found = onnx_session.from_bytes(content, "model")
+    # Who predicts with it, segpipe as any other, takes one view.
+    assert found == card
+    assert "the mean over the image and flips of it" in onnx.load_model_from_string(content).doc_string
+    both = onnx_session.both_outputs(content, found)
+    for shape in ((1, 1), (33, 47), (64, 20)):
+        image = torch.rand(3, 3, *shape)
+        with torch.inference_mode():
+            wanted = over_flips(segmenter, flips)(image)
+            assert shape == (1, 1) or not torch.allclose(wanted, segmenter(image), atol=0.1)
+        logits, labels = both(image)
+        assert torch.allclose(wanted, logits, atol=1e-4) and torch.equal(forward(image), logits)
+        assert torch.equal(labels, classes_of(logits))
+        # An image and its mirror image are predicted alike.
+        assert torch.allclose(forward(image.flip(-1)).flip(-1), logits, atol=1e-5)
 
 
 @pytest.mark.parametrize("n_logits", [1, 2, 4])

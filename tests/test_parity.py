@@ -259,3 +259,17 @@ def test_labels_of_the_least_likely_class_shut_the_gate(upsampling: tuple[Segmen
     node.op_type = "ArgMin"
     with pytest.raises(PipelineError, match=r"is not what torch computes, on 2 test images.*\n- three at once: .* another class"):
         parity.require(through(segmenter, card, model), LIMITS)
+
+
+@pytest.mark.parametrize("flips", ["horizontal", "all"])
+def test_a_file_over_flips_is_held_against_torch_over_the_same(flips: str) -> None:
+    segmenter, plain = small()
+    card = replace(plain, infer=plain.infer.model_copy(update={"flips": flips}))
+    with_flips, without = (onnx.load_model_from_string(export.to_onnx(segmenter, each)) for each in (card, plain))
+    found = through(segmenter, card, with_flips)
+    parity.require(found, LIMITS)
+    assert [form.images for form in found.forms] == [2] * len(parity.FORMS)
+    with pytest.raises(PipelineError, match=r"- as predicted: a logit differs by up to"):
+        parity.require(through(segmenter, card, without), LIMITS)
+    with pytest.raises(PipelineError, match=r"- as predicted: a logit differs by up to"):
+        parity.require(through(segmenter, plain, with_flips), LIMITS)

@@ -1,7 +1,7 @@
 """A trained model as one safetensors file that says all that prediction needs: no pickle, the same bytes each time."""
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Annotated, Any, NotRequired
 
@@ -65,6 +65,10 @@ class Card:
     def to_dict(self) -> dict[str, Any]:
         """Plain JSON values."""
         return asdict(self) | {"model": self.model.model_dump(), "infer": self.infer.model_dump()}
+
+    def without_flips(self) -> "Card":
+        """The card of what averages over the flips of infer.flips by itself: who predicts with it is not to do so again."""
+        return replace(self, infer=self.infer.model_copy(update={"flips": "none"}))
 
     @classmethod
     def from_dict(cls, content: dict[str, Any]) -> "Card":

@@ -15,6 +15,7 @@ from segpipe.dataset.split import folds
 from segpipe.deployment import model_card, script
 from segpipe.gate import Gate
 from segpipe.inference import onnx_session
+from segpipe.inference.average import over_flips
 from segpipe.inference.predict import Forward
 from segpipe.models import model_file
 from segpipe.params.stage_keys import ExportKeys
@@ -65,7 +66,8 @@ def export(params: ExportKeys) -> list[str]:
     gate.write(paths.GATE, passed, params.export.model_dump(exclude={"n_images"}), onnx_export.OPSET)
     write_bytes(paths.DEPLOYED, script.content())
     write_text(paths.MODEL_CARD, model_card.render(facts))
-    forwards: dict[str, Forward] = {"onnx": forward, "torch": segmenter.to(memory_format=torch.channels_last)}
+    own = over_flips(segmenter.to(memory_format=torch.channels_last), card.infer.flips)
+    forwards: dict[str, Forward] = {"onnx": forward, "torch": own}
     times, told = speed(forwards, data, ids[0], card.infer.max_pixels)
     mlflow_runs.reopen(params.tracking.experiment, card.fingerprint).metrics(times)
     return [*_table(passed), told]

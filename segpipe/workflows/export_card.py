@@ -11,6 +11,7 @@ from segpipe.errors import PipelineError
 from segpipe.evaluation import TEST, VAL, FoldResults
 from segpipe.gate import Gate
 from segpipe.images.palette import colours
+from segpipe.inference.average import VIEWS
 from segpipe.models import bundled
 from segpipe.models.model_file import Card
 from segpipe.models.origin import image_kind
@@ -132,6 +133,9 @@ def _training(card: Card) -> list[str]:
         lines.append(f"Trained with differential privacy: {kept}. Not covered: {'; '.join(entry['not_covered'])}.")
     if card.long_side:
         lines.append(f"Images with a side above {card.long_side} pixels are shrunk to it first.")
+    if card.infer.flips != "none":
+        views = f"{VIEWS[card.infer.flips]} views of an image, itself and flips of it"
+        lines.append(f"Probabilities are the mean over {views} (infer.flips {card.infer.flips}), which model.onnx does itself.")
     if card.model.input_scale > 1:
         lines.append(f"The network sees images {card.model.input_scale} times as large; its logits have their own size.")
     return lines
@@ -157,13 +161,12 @@ def _limits(card: Card, data: Pack, part: str, together: Mapping[str, str]) -> l
 
 
 def _beyond_labels(card: Card) -> list[str]:
-    """What of the decision the ONNX file itself does not do."""
-    if card.decision.rule != "dice" and not card.decision.steps:
-        return []
-    return [
-        "The output `labels`, and predict.py beside the model, decide pixel by pixel: expected Dice and post-processing are left "
-        "to `segpipe predict` and `segpipe.load`, and the scores are with them."
-    ]
+    """What of the prediction the ONNX file itself does not do."""
+    left = "are left to `segpipe predict` and `segpipe.load`, and the scores are with them."
+    sizes = "The outputs are those of an image at its own size: the mean over the sizes of infer.scales, and what is made of it,"
+    pixels = "The output `labels`, and predict.py beside the model, decide pixel by pixel: expected Dice and post-processing"
+    is_beyond = {sizes: [*card.infer.scales] != [1.0], pixels: card.decision.rule == "dice" or bool(card.decision.steps)}
+    return [f"{what} {left}" for what, beyond in is_beyond.items() if beyond]
 
 
 def _parity(gate: Gate) -> list[list[str]]:

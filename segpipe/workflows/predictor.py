@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from segpipe.errors import DataError, PipelineError
 from segpipe.images.decode import decode_image, with_channels
 from segpipe.inference import onnx_session
-from segpipe.inference.average import over_models
+from segpipe.inference.average import over_flips, over_models
 from segpipe.inference.predict import Forward, predict_classes
 from segpipe.inference.trust import Trust
 from segpipe.models import model_file
@@ -85,13 +85,19 @@ def load_all(files: Sequence[Path], device: str = "auto") -> Predictor:
 def averaged(models: Sequence[Predictor], names: Sequence[str]) -> Predictor:
     """A model that gives the mean probability of several, and cuts large images into tiles as the first does.
 
+    Where they do not take the same flips, as an ONNX file that has its own inside and the model.safetensors that it was made of,
+    each takes those of its card.
+
     Raises PipelineError, with their names, for models of other classes or images than the first.
     """
     first = models[0]
     for model, name in zip(models[1:], names[1:], strict=True):
         if reasons := _differences(model.card, first.card):
             raise PipelineError(f"{name} cannot be averaged with {names[0]}: {'; '.join(reasons)}. Name models of the same data.")
-    return replace(first, members=tuple(forward for model in models for forward in model.members))
+    if len({model.card.infer.flips for model in models}) == 1:
+        return replace(first, members=tuple(forward for model in models for forward in model.members))
+    own = tuple(over_flips(forward, model.card.infer.flips) for model in models for forward in model.members)
+    return replace(first, members=own, card=first.card.without_flips())
 
 
 def _differences(one: Card, other: Card) -> list[str]:

@@ -22,6 +22,7 @@ from PIL import Image
 
 from segpipe import export
 from segpipe.deployment import script
+from segpipe.models import model_file
 from segpipe.models.model_file import Card
 from segpipe.models.segmenter import Segmenter
 from segpipe.storage import checksummed
@@ -135,6 +136,21 @@ def test_the_ids_are_those_of_segpipe_predict_bit_for_bit(
     first = Path("mask.png").read_bytes()
     loaded(exported / kind).main(name, "again.png")
     assert Path("again.png").read_bytes() == first
+
+
+def test_a_model_over_flips_is_deployed_with_them(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    segmenter, card = small()
+    turned = replace(card, infer=card.infer.model_copy(update={"flips": "both"}))
+    folder = deployed(tmp_path / "export", export.to_onnx(segmenter, turned))
+    Image.fromarray(noise(0, 33, 47)).save("a.png")
+    # By torch, whose flips are outside of the network.
+    for name, each in (("flips", turned), ("plain", card)):
+        model_file.save(Path(f"{name}.safetensors"), segmenter, each)
+        predict([Path("a.png")], [Path(f"{name}.safetensors")], False, Path(name), ["masks"], "cpu")
+    loaded(folder).main("a.png", "mask.png")
+    mask, flips, plain = (np.asarray(Image.open(each)) for each in ("mask.png", "flips/masks/a.png", "plain/masks/a.png"))
+    assert np.mean(mask != flips) <= 1e-3 < np.mean(mask != plain)
 
 
 def cut_off(path: Path) -> None:

@@ -156,6 +156,23 @@ def test_the_card_says_how_large_the_network_sees_images() -> None:
     assert "times as large" not in " ".join(export_card._training(card))
 
 
+def test_the_card_says_over_what_the_mean_is_and_what_of_it_the_file_leaves_out() -> None:
+    _, card = small()
+    averaged = replace(card, infer=card.infer.model_copy(update={"flips": "all", "scales": (1.0, 1.5)}))
+    assert "the mean over 8 views of an image, itself and flips of it (infer.flips all)" in " ".join(
+        export_card._training(averaged)
+    )
+    assert "views" not in " ".join(export_card._training(card))
+    (sizes,) = export_card._beyond_labels(averaged)
+    assert sizes.startswith("The outputs are those of an image at its own size")
+    mended = replace(card, decision=replace(card.decision, rule="dice"))
+    (pixels,) = export_card._beyond_labels(mended)
+    assert pixels.endswith(
+        "expected Dice and post-processing are left to `segpipe predict` and `segpipe.load`, and the scores are with them."
+    )
+    assert export_card._beyond_labels(card) == []
+
+
 def test_the_card_says_how_many_steps_an_epoch_had() -> None:
     _, card = small()
     card.training["params"] = {"train": {"batch_size": 4, "steps_per_epoch": 9}}

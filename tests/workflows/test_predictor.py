@@ -1,5 +1,6 @@
 """segpipe.load: what `segpipe predict` gives, from Python, for files and arrays, and what is refused."""
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -130,6 +131,22 @@ def test_several_models_are_averaged_by_their_probabilities_in_tiles_and_whole(f
     # An ONNX model may be one of them.
     mixed = segpipe.load(folder / "model.onnx", folder / "other.safetensors").predict(image)
     assert np.allclose(mixed.probabilities, both.probabilities, atol=1e-4)
+
+
+def test_of_models_that_take_other_flips_each_takes_its_own(folder: Path) -> None:
+    for name, seed in (("flips", 2), ("other_flips", 5)):
+        segmenter, card = small(seed=seed)
+        card = replace(card, infer=card.infer.model_copy(update={"flips": "horizontal"}))
+        model_file.save(folder / f"{name}.safetensors", segmenter, card)
+    (folder / "flips.onnx").write_bytes(export.to_onnx(*model_file.load(folder / "flips.safetensors")))
+    image = noise(4, 40, 50)
+    wanted = segpipe.load(folder / "flips.safetensors", folder / "other_flips.safetensors").predict(image)
+    # The ONNX file has its flips inside: the other's are not left out for it.
+    for order in (("flips.onnx", "other_flips.safetensors"), ("other_flips.safetensors", "flips.onnx")):
+        found = segpipe.load(*(folder / name for name in order)).predict(image)
+        assert np.allclose(found.probabilities, wanted.probabilities, atol=1e-4)
+    without = segpipe.load(folder / "model.safetensors", folder / "other_flips.safetensors").predict(image)
+    assert not np.allclose(without.probabilities, wanted.probabilities, atol=1e-2)
 
 
 @pytest.mark.parametrize(
