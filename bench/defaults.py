@@ -265,7 +265,8 @@ def peer(project: Path, variant: str, seed: int, options: argparse.Namespace) ->
     command = [PYTHON, str(ROOT / "bench/peer.py"), str(project), "--weights", weights, *budget, *turned, *more]
     output = run(ROOT, options.threads, *command, *shlex.split(options.peer), path=ROOT)
     found = json.loads(output.splitlines()[-1])
-    note = f"{found['steps']} steps, crop {found['crop']}, {found['precision']}"
+    mirrored = " and ".join(f"{found['mirrored'][name] or 0:.4f}" for name in SCORES)
+    note = f"{found['steps']} steps, crop {found['crop']}, {found['precision']}, {mirrored} with mirror images"
     return Row({name: float(found[name] or 0) for name in SCORES}, found["seconds"], note)
 
 

@@ -7,14 +7,15 @@ smp's Unet on an ImageNet encoder, all images decoded once into memory, augmente
 channels last, in bfloat16 where a few measured steps are faster so, AdamW with a warm-up and a polynomial decay over the time
 itself, cross entropy and Dice, and the best of three validations. The seconds are those from the start of the process to the
 end of training: imports, decoding, trials and validations count. The last line is JSON: the scores on the test part, or with
-`--more` on further images of a made set (bench/more_images.py), by segpipe's own definitions, and what the training was.
+`--more` on further images of a made set (bench/more_images.py), by segpipe's own definitions; the same where predictions are the
+mean over an image and its mirror image; and what the training was.
 """
 
 import argparse
 import copy
 import json
 import random
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
@@ -74,14 +75,11 @@ class Images:
 
 @dataclass(frozen=True)
 class Learner:
-    """The model, the type in which it computes, how many times as large as they are it sees images, and whether the prediction of
-    a whole image is the mean over it and its mirror image.
-    """
+    """The model, the type in which it computes, and how many times as large as they are it sees images."""
 
     model: nn.Module
     precision: torch.dtype
     input_scale: int
-    mirrors: bool = False
 
     def logits(self, images: Tensor) -> Tensor:
         """(N, C, H, W) uint8 to float32 logits (N, K, H, W)."""
@@ -108,16 +106,24 @@ def main() -> None:
     model = network(options, pack.info.channels, len(pack.info.classes))
     batches = endless_batches(train, crop, options)
     precision = faster_precision(model, [next(batches) for _ in range(4)], options.input_scale, now)
-    learner = Learner(model, precision, options.input_scale, options.mirror)
+    learner = Learner(model, precision, options.input_scale)
     n_validation = affordable(learner, train, options.seconds * VALIDATION, len(validation_ids), now)
     validation = cached(pack, spread_over(validation_ids, n_validation), eight_bits, long_side, options.threads, full_masks=True)
     steps = fit(learner, batches, validation, pack, options, now)
     seconds = now()
     # One at a time: they need not fit into memory, and their time does not count.
-    counts = [confusions(learner, each, pack)[0] for each in scored(pack, parts, eight_bits, long_side, options)]
-    found = scores(counts, pack.info.has_background)
+    counts = [
+        [confusions(learner, each, pack, mirror)[0] for mirror in (False, True)]
+        for each in scored(pack, parts, eight_bits, long_side, options)
+    ]
+    found, mirrored = (scores(each, pack.info.has_background) for each in zip(*counts, strict=True))
     recipe = {"steps": steps, "precision": str(learner.precision).removeprefix("torch."), "crop": crop, "long_side": long_side}
-    print(json.dumps({"miou": found["miou"], "dice": found["dice"], "seconds": seconds} | recipe | {"validated": n_validation}))
+    print(json.dumps({**kept(found), "mirrored": kept(mirrored), "seconds": seconds, "validated": n_validation} | recipe))
+
+
+def kept(found: Mapping[str, float | None]) -> dict[str, float | None]:
+    """Of all scores those that are told."""
+    return {name: found[name] for name in ("miou", "dice")}
 
 
 def parsed() -> argparse.Namespace:
@@ -135,7 +141,6 @@ def parsed() -> argparse.Namespace:
     parser.add_argument("--crop", type=int, default=256)
     parser.add_argument("--long-side", type=int, help=f"0 keeps every pixel; else {LONG_SIDE} above {LARGE / 1e6} megapixels")
     parser.add_argument("--input-scale", type=int, default=1, help="how many times as large as they are the network sees images")
-    parser.add_argument("--mirror", action="store_true", help="predict the mean over an image and its mirror image")
     parser.add_argument("--more", nargs=2, metavar=("SET", "N"), help="score N further images of a made set, not the test part")
     parser.add_argument("--turns", action="store_true", help="mirror up and down and turn by 90 degrees too")
     return parser.parse_args()
@@ -338,22 +343,25 @@ def validate(learner: Learner, validation: Images, pack: Pack) -> float:
     return 0.0 if found is None else found
 
 
-def confusions(learner: Learner, images: Images, pack: Pack) -> list[Confusion]:
-    """The counts of each image, predicted whole and scored at the size of its mask."""
+def confusions(learner: Learner, images: Images, pack: Pack, mirror: bool = False) -> list[Confusion]:
+    """The counts of each image, predicted whole and scored at the size of its mask; with `mirror` by the mean over two views."""
     pairs = zip(images.images, images.masks, strict=True)
-    return [confusion(mask, predicted(learner, image, mask.shape), len(pack.info.classes)) for image, mask in pairs]
+    return [confusion(mask, predicted(learner, image, mask.shape, mirror), len(pack.info.classes)) for image, mask in pairs]
 
 
 @torch.inference_mode()
-def predicted(learner: Learner, image: NDArray[np.uint8], size: tuple[int, ...]) -> NDArray[np.uint8]:
-    """(H, W, C) to class ids (H, W) of that size: padded to the stride, and the logits enlarged."""
+def predicted(learner: Learner, image: NDArray[np.uint8], size: tuple[int, ...], mirror: bool = False) -> NDArray[np.uint8]:
+    """(H, W, C) to class ids (H, W) of that size: padded to the stride, and the logits enlarged.
+
+    With `mirror` they are those of the mean probability of the image and its mirror image.
+    """
     learner.model.eval()
     height, width = image.shape[:2]
     padding = (0, -height % STRIDE, 0, -width % STRIDE)
     padded = cv2.copyMakeBorder(image, padding[0], padding[1], padding[2], padding[3], cv2.BORDER_REFLECT_101)
     values = torch.from_numpy(np.ascontiguousarray(padded.reshape(*padded.shape[:2], -1).transpose(2, 0, 1)))[None]
     logits = learner.logits(values)
-    if learner.mirrors:
+    if mirror:
         logits = ((logits.softmax(dim=1) + learner.logits(values.flip(-1)).flip(-1).softmax(dim=1)) / 2).log()
     logits = logits[..., :height, :width]
     if (height, width) != tuple(size):

@@ -78,7 +78,8 @@ def suggest_training(examination: Examination, machine: Machine, sizes: Mapping[
     epochs = _epochs(records, batch.value)
     augment = suggest_augment(examination, epochs.value, crop.value, long_side.value)
     of_classes = [_class_weights(examination), augment, _monitor(examination)]
-    return [*_model(), scale, long_side, crop, batch, epochs, _passes(), _learning_rate(), _normalise(records), *of_classes]
+    training = [epochs, _passes(), _learning_rate()]
+    return [*_model(), scale, long_side, crop, batch, *training, _normalise(records), *of_classes, _flips()]
 
 
 def suggest_augment(examination: Examination, passes: float, crop: int, long_side: int) -> Advice:
@@ -191,6 +192,11 @@ def _normalise(records: Sequence[Record]) -> Advice:
     if channels not in PHOTO_CHANNELS:
         return Advice("input.normalise", "dataset", f"{channels} channels, which may differ in range")
     return Advice("input.normalise", "centred", "-1 .. 1, what the weights were trained on")
+
+
+def _flips() -> Advice:
+    """Two views, since every preset of `suggest_augment` mirrors left and right: a mirror image is nothing new to the model."""
+    return Advice("infer.flips", "horizontal", "as training mirrors; twice the time of a prediction, and better edges")
 
 
 def _learning_rate() -> Advice:

@@ -7,6 +7,7 @@ import pytest
 from segpipe.annotations.detect.object_sizes import ObjectSize
 from segpipe.annotations.detect.starting_point import MODEL, STRIDE, Machine, suggest_augment, suggest_groups, suggest_training
 from segpipe.annotations.examination.result import Examination
+from segpipe.dataset.presets import PRESETS
 from segpipe.params.architectures import ARCHITECTURES
 from tests.annotations.records import record
 
@@ -180,3 +181,10 @@ def test_groups_in_names_are_suggested() -> None:
 def test_without_a_background_all_classes_count() -> None:
     assert advised(classes=("sky", "road"))["train.monitor"] == "miou"
     assert advised()["train.monitor"] == "dice"
+
+
+@pytest.mark.parametrize("keys", [{}, {"bits": 16}, {"pixels": (999, 1)}, {"n_images": 9000, "width": 900, "height": 900}])
+def test_predictions_are_mirrored_as_training_mirrors(keys: dict[str, Any]) -> None:
+    found = advised(**keys)
+    assert found["infer.flips"] == "horizontal"
+    assert PRESETS[found["augment.preset"]]["flip_horizontal"] == 0.5
