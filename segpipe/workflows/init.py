@@ -161,7 +161,7 @@ def _advised(seen: Inspection, examination: Examination, params: Params) -> list
     folds = settings.fold_settings(seen, found.outside, split, params.folds, found.validated)
     few = f"{found.outside} groups of images" if found.outside < found.images else f"{found.images} images"
     return [
-        *starting_point.suggest_training(examination, _machine(), _object_sizes(examination)),
+        *starting_point.suggest_training(examination, _machine(), _object_sizes(examination), params.train.strategy != "single"),
         *grouped,
         *(Advice(key, value, few) for key, value in folds.items()),
     ]

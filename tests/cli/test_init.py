@@ -141,6 +141,19 @@ def test_minutes_are_measured_with_what_was_chosen_also_a_second_time(tmp_path: 
 
 
 @pytest.mark.usefixtures("project", "without_dvc")
+@pytest.mark.parametrize(("strategy", "steps"), [("single", 1), ("federated", 0)])
+def test_epochs_are_parts_of_a_pass_only_where_the_strategy_allows_it(
+    strategy: str, steps: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # So that the few images here are many.
+    monkeypatch.setattr(starting_point, "STEPS", 10)
+    edit.write(Path("params.yaml"), {"train.strategy": strategy})
+    init(str(masks(tmp_path / "mine")))
+    train = load_params(Path("params.yaml")).train
+    assert (train.strategy, train.epochs, train.steps_per_epoch) == (strategy, 10, steps)
+
+
+@pytest.mark.usefixtures("project", "without_dvc")
 @pytest.mark.parametrize("minutes", [float("nan"), float("inf")])
 def test_minutes_are_a_number(tmp_path: Path, minutes: float) -> None:
     before = Path("params.yaml").read_bytes()

@@ -23,6 +23,8 @@ STRIDE = 32
 """That of MODEL."""
 STEPS = 1500
 """Optimizer steps of a first training whose time nobody has set (`init --minutes`)."""
+EPOCHS = (10, 300)
+"""Fewest and most epochs. Without a GPU ten passes over many images would take hours, so epochs are parts of a pass there."""
 LARGEST_CROP = {False: 192, True: 512}
 """Pixels, without and with a GPU."""
 LARGEST_BATCH = {False: 8, True: 16}
@@ -68,18 +70,23 @@ class Machine:
     memory: int
 
 
-def suggest_training(examination: Examination, machine: Machine, sizes: Mapping[int, ObjectSize]) -> list[Advice]:
-    """What the images ask for, and the model; `sizes` are those of each class's objects, where any were measured."""
+def suggest_training(
+    examination: Examination, machine: Machine, sizes: Mapping[int, ObjectSize], whole_passes: bool = False
+) -> list[Advice]:
+    """What the images ask for, and the model; `sizes` are those of each class's objects, where any were measured.
+
+    With `whole_passes` an epoch is one, as strategies other than `single` need it.
+    """
     records = examination.records
     long_side = _long_side(examination, sizes, LARGEST_CROP[machine.has_gpu])
     scale = _input_scale(records)
     crop = _crop(records, machine, STRIDE, long_side.value, scale.value)
     batch = _batch(records, crop.value * scale.value, machine)
-    epochs = _epochs(records, batch.value)
-    augment = suggest_augment(examination, epochs.value, crop.value, long_side.value)
+    epochs, passes = _epochs(records, batch.value, whole_passes or machine.has_gpu)
+    augment = suggest_augment(examination, passes, crop.value, long_side.value)
     of_classes = [_class_weights(examination), augment, _monitor(examination)]
-    training = [epochs, _passes(), _learning_rate()]
-    return [*_model(), scale, long_side, crop, batch, *training, _normalise(records), *of_classes, _flips()]
+    training = [batch, *epochs, _learning_rate(), _normalise(records)]
+    return [*_model(), scale, long_side, crop, *training, *of_classes, _flips()]
 
 
 def suggest_augment(examination: Examination, passes: float, crop: int, long_side: int) -> Advice:
@@ -172,17 +179,22 @@ def _batch(records: Sequence[Record], crop: int, machine: Machine) -> Advice:
     return Advice("train.batch_size", batch, f"{len(records)} images, {machine.memory / 2**30:.0f} GiB of memory")
 
 
-def _epochs(records: Sequence[Record], batch: int) -> Advice:
+def _epochs(records: Sequence[Record], batch: int, whole_passes: bool) -> tuple[list[Advice], float]:
+    """About STEPS in all, and how often that shows each image. The steps of an epoch are said in any case: a budget of time
+    (`init --minutes`) may have left its own.
+    """
+    fewest, most = EPOCHS
     given = sum(record.given == "train" for record in records)
     # Without a given split, a test part of 0.2 and one fold of five are not trained on.
-    steps = max(1, -(-(given or round(0.64 * len(records))) // batch))
-    epochs = min(300, max(10, -(-STEPS // steps)))
-    return Advice("train.epochs", epochs, f"about {steps} steps an epoch, {steps * epochs} in all")
-
-
-def _passes() -> Advice:
-    # Said in any case: a budget of time (`init --minutes`) may have left its steps.
-    return Advice("train.steps_per_epoch", 0, "each image once an epoch")
+    images = max(1, given or round(0.64 * len(records)))
+    steps = -(-images // batch)
+    if fewest * steps > STEPS and not whole_passes:
+        passes = STEPS * batch / images
+        parts = Advice("train.steps_per_epoch", STEPS // fewest, f"{passes:.2g} times all images in {fewest} epochs, no GPU")
+        return [Advice("train.epochs", fewest, f"{STEPS} steps in all; more of them learn more"), parts], passes
+    epochs = min(most, max(fewest, -(-STEPS // steps)))
+    count = Advice("train.epochs", epochs, f"about {steps} steps an epoch, {steps * epochs} in all")
+    return [count, Advice("train.steps_per_epoch", 0, "each image once an epoch")], epochs
 
 
 def _normalise(records: Sequence[Record]) -> Advice:

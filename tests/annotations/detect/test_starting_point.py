@@ -121,7 +121,23 @@ def test_the_batch_fits_the_memory_and_leaves_several_an_epoch() -> None:
 
 def test_few_images_are_seen_more_often() -> None:
     assert advised(n_images=20)["train.epochs"] > 200
-    assert advised(n_images=20000)["train.epochs"] == 10
+
+
+@pytest.mark.parametrize(
+    ("n_images", "machine", "epochs", "steps"),
+    [
+        (20000, CARD, 10, 0),
+        # Of 0.64 of them 8 a batch: 150 and 151 steps a pass.
+        (1875, LAPTOP, 10, 0),
+        (1877, LAPTOP, 10, 150),
+        (20000, LAPTOP, 10, 150),
+    ],
+)
+def test_a_first_training_of_many_images_ends_without_a_gpu_too(n_images: int, machine: Machine, epochs: int, steps: int) -> None:
+    found = advised(machine, n_images=n_images)
+    assert (found["train.epochs"], found["train.steps_per_epoch"]) == (epochs, steps)
+    whole = suggest_training(Examination((record("a"),) * n_images, ("background", "cat"), ()), machine, {}, whole_passes=True)
+    assert {each.key: each.value for each in whole}["train.steps_per_epoch"] == 0
 
 
 def test_deep_images_are_measurements() -> None:
