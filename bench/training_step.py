@@ -1,5 +1,5 @@
-"""What four settings are worth: channels-last memory, threads that spin a little before they sleep, bf16 with depthwise
-convolutions in float32, and torch.compile.
+"""What five settings are worth: channels-last memory, threads that spin a little before they sleep, bf16 with depthwise
+convolutions in float32, the gradients of depthwise weights some columns at a time, and torch.compile.
 
 Run in the repository: python bench/training_step.py. Each ratio is of one run's two medians: for the memory of a U-Net of width
 16, else of the model that `segpipe init` chooses, with two threads. The threads are measured alone and in two processes at once,
@@ -29,6 +29,8 @@ def main() -> None:
         print(f"threads as segpipe sets them, {name}: sleeping / ours {sleeping / ours:.2f}; libgomp's / ours {usual / ours:.2f}")
     fp32, plain, kept = (step_seconds(kind) for kind in ("fp32", "bf16", "bf16_depthwise_fp32"))
     print(f"Laplacian FPN, fp32 / bf16: {fp32 / plain:.2f}; fp32 / bf16 but for depthwise convolutions: {fp32 / kept:.2f}")
+    whole, columns = step_seconds("bf16_depthwise_fp32_whole"), step_seconds("fp32_depthwise")
+    print(f"gradients of depthwise weights, whole / in columns: fp32 {fp32 / columns:.2f}; bf16 {whole / kept:.2f}")
     for precision, eager in (("fp32", fp32), ("bf16_depthwise_fp32", kept)):
         start = time.perf_counter()
         compiled = step_seconds(f"{precision}_compiled")
@@ -63,6 +65,8 @@ def measure_precision(kind: str) -> float:
     network: torch.nn.Module = LaplacianFPN(encoder, 3, 11, widths(16, 3), style).to(memory_format=torch.channels_last)
     if "depthwise" in kind:
         depthwise.use_in(network)
+    if "whole" in kind:
+        depthwise.COLUMNS = 9
     if "compiled" in kind:
         network.compile()
     image = torch.rand(8, 3, 192, 192).contiguous(memory_format=torch.channels_last)

@@ -1,23 +1,84 @@
-"""Depthwise convolutions that stay in float32 under a CPU's autocast, where oneDNN computes their gradients many times faster.
+"""Depthwise convolutions whose gradients take a way that a CPU's library has made fast.
 
-In bfloat16 it has no fast path for the gradient of a stride of 2, nor for that of the weights of a 5 x 5. What that costs in a
-step of an EfficientNet, bench/training_step.py prints. All else stays in bfloat16.
+Under autocast they stay in float32: in bfloat16 oneDNN has no fast path for the gradient of a stride of 2, nor for that of the
+weights of a 5 x 5. In float32 it has none for the weights of a 5 x 5 either, but one for those of up to three columns. What both
+are worth in a step of an EfficientNet, bench/training_step.py prints. All else stays in bfloat16.
 """
+
+from typing import Any
 
 import torch
 from torch import Tensor, nn
+from torch.nn import functional as F
 
 CPU = "cpu"
+COLUMNS = 3
+"""Of a kernel whose gradient is taken at once: oneDNN's fast path knows no more."""
+Pair = tuple[int, int]
 
 
 class DepthwiseConv2d(nn.Conv2d):
     """A convolution of one channel a group. Gives what came in's type back, so that what follows stays in bfloat16."""
 
     def forward(self, features: Tensor) -> Tensor:
-        if features.device.type != CPU or not torch.is_autocast_enabled(CPU):
+        if features.device.type != CPU:
             return super().forward(features)
+        if not torch.is_autocast_enabled(CPU):
+            return self._in_float32(features)
         with torch.autocast(CPU, enabled=False):
-            return super().forward(features.float()).to(torch.get_autocast_dtype(CPU))
+            return self._in_float32(features.float()).to(torch.get_autocast_dtype(CPU))
+
+    def _in_float32(self, features: Tensor) -> Tensor:
+        plain = self.bias is None and self.padding_mode == "zeros" and self.dilation == (1, 1) and features.dim() == 4
+        if self.kernel_size[1] <= COLUMNS or not plain or not torch.is_grad_enabled():
+            return super().forward(features)
+        result: Tensor = _InColumns.apply(features, self.weight, self.stride, self.padding)  # type: ignore[no-untyped-call]
+        return result
+
+
+class _InColumns(torch.autograd.Function):
+    """A depthwise convolution; the gradient of its weights is put together from that of some columns at a time."""
+
+    generate_vmap_rule = True
+
+    @staticmethod
+    def forward(features: Tensor, weight: Tensor, stride: Pair, padding: Pair) -> Tensor:
+        return F.conv2d(features, weight, None, stride, padding, groups=features.shape[1])
+
+    @staticmethod
+    def setup_context(context: Any, inputs: tuple[Any, ...], output: Tensor) -> None:
+        features, weight, context.stride, context.padding = inputs
+        context.save_for_backward(features, weight)
+
+    @staticmethod
+    def backward(context: Any, *gradients: Tensor) -> tuple[Tensor | None, Tensor | None, None, None]:
+        (gradient,), (features, weight) = gradients, context.saved_tensors
+        stride, padding = context.stride, context.padding
+        of_features = _gradients(gradient, features, weight, stride, padding)[0] if context.needs_input_grad[0] else None
+        of_weight = _of_weight(gradient, features, weight, stride, padding) if context.needs_input_grad[1] else None
+        return of_features, of_weight, None, None
+
+
+def _of_weight(gradient: Tensor, features: Tensor, weight: Tensor, stride: Pair, padding: Pair) -> Tensor:
+    """Each part of the columns as a convolution of its own, whose features are padded, or cut off, so that it sees the same."""
+    rows, columns = padding
+    width, parts = weight.shape[3], []
+    for first in range(0, width, COLUMNS):
+        end = min(first + COLUMNS, width)
+        seen = F.pad(features, (columns - first, columns - (width - end)))
+        parts.append(_gradients(gradient, seen, weight[..., first:end], stride, (rows, 0), of_weight=True)[1])
+    return torch.cat(parts, dim=3)
+
+
+def _gradients(
+    gradient: Tensor, features: Tensor, weight: Tensor, stride: Pair, padding: Pair, of_weight: bool = False
+) -> tuple[Tensor, Tensor]:
+    """The gradients of a depthwise convolution's features and weights, of which one is computed."""
+    wanted = [not of_weight, of_weight, False]
+    found = torch.ops.aten.convolution_backward(
+        gradient, features, weight, None, stride, padding, (1, 1), False, (0, 0), features.shape[1], wanted
+    )
+    return found[0], found[1]
 
 
 def use_in(network: nn.Module) -> None:

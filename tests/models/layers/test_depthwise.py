@@ -1,9 +1,16 @@
-"""Depthwise convolutions under autocast: float32 inside, the same names, and nothing else than before without autocast."""
+"""Depthwise convolutions: float32 inside under autocast, the same names and values, and the gradients of a plain one."""
 
+from collections.abc import Callable
+
+import pytest
 import segmentation_models_pytorch as smp
 import torch
+from hypothesis import given
+from hypothesis import strategies as st
 from torch import Tensor, nn
+from torch.nn import functional as F
 
+from segpipe.models.layers import depthwise
 from segpipe.models.layers.depthwise import DepthwiseConv2d, use_in
 from tests.models.suite import images
 
@@ -11,15 +18,17 @@ from tests.models.suite import images
 def pair(**keys: int) -> tuple[nn.Sequential, nn.Sequential]:
     """A depthwise convolution, plain and replaced, with the same weights."""
     torch.manual_seed(0)
-    plain = nn.Sequential(nn.Conv2d(6, 6, 5, groups=6, **keys))
-    replaced = nn.Sequential(nn.Conv2d(6, 6, 5, groups=6, **keys))
+    keys = {"kernel_size": 5} | keys
+    plain = nn.Sequential(nn.Conv2d(6, 6, groups=6, **keys))
+    replaced = nn.Sequential(nn.Conv2d(6, 6, groups=6, **keys))
     replaced.load_state_dict(plain.state_dict())
     use_in(replaced)
     return plain, replaced
 
 
-def test_without_autocast_every_bit_is_that_of_the_plain_one() -> None:
-    plain, replaced = pair(stride=2, padding=2)
+@pytest.mark.parametrize("keys", [{"bias": True}, {"bias": False}, {"bias": False, "kernel_size": 3}])
+def test_without_autocast_every_bit_of_the_output_is_that_of_the_plain_one(keys: dict[str, int]) -> None:
+    plain, replaced = pair(stride=2, padding=2, **keys)
     image = images(2, 6, 17, 22)
     wanted, found = plain(image), replaced(image)
     assert torch.equal(wanted, found)
@@ -27,7 +36,51 @@ def test_without_autocast_every_bit_is_that_of_the_plain_one() -> None:
     found.square().sum().backward()
     for (name, weight), other in zip(plain.named_parameters(), replaced.parameters(), strict=True):
         assert weight.grad is not None and other.grad is not None
-        assert torch.equal(weight.grad, other.grad), name
+        torch.testing.assert_close(weight.grad, other.grad, msg=name)
+
+
+@given(
+    st.tuples(st.integers(1, 8), st.integers(1, 8)),
+    st.tuples(st.integers(1, 3), st.integers(1, 3)),
+    st.tuples(st.integers(0, 5), st.integers(0, 5)),
+    st.tuples(st.integers(0, 9), st.integers(0, 9)),
+)
+def test_gradients_in_columns_are_those_of_the_whole(
+    kernel: tuple[int, int], stride: tuple[int, int], padding: tuple[int, int], more: tuple[int, int]
+) -> None:
+    height, width = (max(1, side - 2 * pad) + extra for side, pad, extra in zip(kernel, padding, more, strict=True))
+    features, weight = images(2, 5, height, width), images(5, 1, *kernel)
+
+    def gradients(convolve: Callable[[Tensor, Tensor], Tensor], dtype: torch.dtype) -> tuple[Tensor, ...]:
+        given = [each.to(dtype).requires_grad_() for each in (features, weight)]
+        output = convolve(*given)
+        return output, *torch.autograd.grad(output.square().sum(), given)
+
+    found = gradients(lambda *both: depthwise._InColumns.apply(*both, stride, padding), torch.float32)
+    # By torch alone, and with twice the digits.
+    wanted = gradients(lambda *both: F.conv2d(*both, None, stride, padding, groups=5), torch.float64)
+    for one, other in zip(found, wanted, strict=True):
+        torch.testing.assert_close(one.double(), other, rtol=1e-4, atol=1e-4)
+
+
+@pytest.mark.parametrize("autocast", [False, True])
+def test_a_wide_kernel_is_taken_in_columns_and_gives_the_same_bits_again(autocast: bool, monkeypatch: pytest.MonkeyPatch) -> None:
+    widths, real = [], depthwise._gradients
+
+    def watched(gradient: Tensor, features: Tensor, weight: Tensor, *others: object, of_weight: bool = False) -> object:
+        widths.append(weight.shape[3] if of_weight else 0)
+        return real(gradient, features, weight, *others, of_weight=of_weight)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(depthwise, "_gradients", watched)
+    found = []
+    for _ in range(2):
+        replaced = pair(padding=2, bias=False)[1]
+        with torch.autocast("cpu", torch.bfloat16, enabled=autocast):
+            replaced(images(2, 6, 16, 16)).float().square().sum().backward()
+        found.append(replaced[0].weight.grad)
+    # The image needs no gradient.
+    assert widths == [3, 2] * 2
+    assert torch.equal(*found)
 
 
 def test_under_autocast_the_weights_are_not_rounded_and_the_output_is_bfloat16() -> None:
