@@ -79,6 +79,26 @@ def test_the_mean_over_flips_is_inside(flips: str, classes: int) -> None:
         assert torch.allclose(forward(image.flip(-1)).flip(-1), logits, atol=1e-5)
 
 
+@pytest.mark.parametrize("classes", [2, 3])
+def test_the_mean_over_flips_is_as_exact_where_the_model_is_sure(classes: int) -> None:
+    segmenter, card = small(classes)
+    turned = replace(card, infer=card.infer.model_copy(update={"flips": "horizontal"}))
+    # Up to probabilities beyond what a float32 holds, whose logarithm is -87.3 at least, and some on each side of that.
+    head = segmenter.network.head
+    assert isinstance(head, torch.nn.Conv2d)
+    with torch.no_grad():
+        head.weight *= 600
+    both = onnx_session.both_outputs(export.to_onnx(segmenter, turned), card)
+    image = torch.rand(4, 3, 96, 80)
+    with torch.inference_mode():
+        wanted, single = over_flips(segmenter, "horizontal")(image), segmenter(image)
+    assert single.abs().max() > 200 and 60 < wanted.abs().max() < 90
+    assert ((single.abs() > 84) & (single.abs() < 92)).sum() > 100
+    logits, labels = both(image)
+    torch.testing.assert_close(logits, wanted, rtol=1e-5, atol=1e-3)
+    assert (labels != classes_of(wanted)).float().mean() < 1e-3
+
+
 @pytest.mark.parametrize("n_logits", [1, 2, 4])
 def test_labels_are_the_classes_of_the_logits_where_these_tie_too(n_logits: int) -> None:
     classes = max(n_logits, 2)

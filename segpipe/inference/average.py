@@ -1,5 +1,7 @@
 """The mean probability over predictions of an image, by its flips, its sizes or several models, in the place of logits."""
 
+import functools
+import math
 from collections.abc import Callable, Sequence
 
 import torch
@@ -11,6 +13,9 @@ from segpipe.params.schema import InferParams
 Logits = Callable[[Tensor], Tensor]
 """(1, C, H, W) values to logits (1, K, H, W)."""
 
+Mean = Callable[[Sequence[Tensor]], Tensor]
+"""Logits of several predictions to those of their mean probability."""
+
 VIEWS = {"none": 1, "horizontal": 2, "both": 4, "all": 8}
 """How many views of an image each rule of infer.flips takes, of those that `_turned` numbers."""
 SMALLEST = torch.finfo(torch.float32).tiny
@@ -21,19 +26,19 @@ def over_views(forward: Logits, params: InferParams) -> Logits:
     return over_scales(over_flips(forward, params.flips), params.scales)
 
 
-def over_flips(forward: Logits, flips: str) -> Logits:
-    """The mean over the image and its flips, as infer.flips says; the function itself for none.
+def over_flips(forward: Logits, flips: str, mean: Mean | None = None) -> Logits:
+    """The mean over the image and its flips, as infer.flips says, by `mean` or `mean_logits`; the function itself for none.
 
     As the sums are paired, a flip of the image flips the mean to the bit, where it does so to what is averaged.
     """
     if flips == "none":
         return forward
 
-    def mean(image: Tensor) -> Tensor:
+    def averaged(image: Tensor) -> Tensor:
         views = range(VIEWS[flips])
-        return mean_logits([_back(forward(_turned(image, view)), view) for view in views])
+        return (mean or mean_logits)([_back(forward(_turned(image, view)), view) for view in views])
 
-    return mean
+    return averaged
 
 
 def over_scales(forward: Logits, scales: Sequence[float]) -> Logits:
@@ -67,10 +72,32 @@ def mean_logits(predictions: Sequence[Tensor]) -> Tensor:
     """
     logits = [each.float() for each in predictions]
     if logits[0].shape[1] == 1:
-        # Each by its own sigmoid: 1 - p would lose what is left of a small one.
-        objects, others = (_log_mean([_kept_finite((sign * each).sigmoid(), each) for each in logits]) for sign in (1, -1))
-        return objects - others
+        # Not by sigmoids, of which torch has none below that of -88: what is surer than that would lose its number.
+        return _one(_log_mean([_kept_finite(_two(each).softmax(dim=1), each) for each in logits]))
     return _log_mean([_kept_finite(each.softmax(dim=1), each) for each in logits])
+
+
+def mean_by_logarithms(predictions: Sequence[Tensor]) -> Tensor:
+    """`mean_logits` but for last digits, by operations whose results ONNX Runtime has to as many digits as torch.
+
+    Its sigmoid and softmax end where probabilities are small, each at a bound of its own.
+    """
+    one = predictions[0].shape[1] == 1
+    logarithms = [(_two(each) if one else each).log_softmax(dim=1) for each in predictions]
+    largest = functools.reduce(torch.maximum, logarithms)
+    sums = functools.reduce(torch.add, [(each - largest).exp() for each in logarithms])
+    mean = (largest + sums.log() - math.log(len(predictions))).clamp(min=math.log(SMALLEST))
+    return _one(mean) if one else mean
+
+
+def _two(logits: Tensor) -> Tensor:
+    """(N, 1, H, W) to the logits (N, 2, H, W) of no object and object."""
+    return torch.cat([torch.zeros_like(logits), logits], dim=1)
+
+
+def _one(logits: Tensor) -> Tensor:
+    """What undoes `_two`."""
+    return logits[:, 1:] - logits[:, :1]
 
 
 def _kept_finite(probabilities: Tensor, logits: Tensor) -> Tensor:
