@@ -57,7 +57,9 @@ def main() -> None:
     def read(ids: list[str]) -> Iterable[WholeImage]:
         return loader.whole_image_loader(loader.WholeImages(data, ids), 0)
 
-    plain = tuning.Model(members[0][0], card.infer, card.long_side, torch.device("cpu"), card.classes, card.has_background)
+    plain = tuning.Model(
+        members[0][0], card.without_flips().infer, card.long_side, torch.device("cpu"), card.classes, card.has_background
+    )
     validation = folds.train_and_validation(parts, trained[0])[1][: arguments.images]
     test = folds.test(parts)[: arguments.images]
     rows = data.index.loc[validation, ["group", "twin"]]

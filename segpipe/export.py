@@ -14,7 +14,7 @@ from torch import Tensor, nn
 
 from segpipe.errors import PipelineError
 from segpipe.images.palette import colours
-from segpipe.inference.average import mean_by_logarithms, over_flips
+from segpipe.inference.average import over_flips
 from segpipe.inference.onnx_session import INPUT, LABELS, MARK, OUTPUT, SEAL_KEY
 from segpipe.models.decision import bound_of
 from segpipe.models.model_file import Card
@@ -48,7 +48,7 @@ class WithLabels(nn.Module):
 
     def forward(self, image: Tensor) -> tuple[Tensor, Tensor]:
         """What `decide` makes of finite logits, in operations that can be traced."""
-        logits = over_flips(self.segmenter, self.flips, mean_by_logarithms)(image)
+        logits = over_flips(self.segmenter, self.flips)(image)
         labels = logits[:, 0] > self.bound if logits.shape[1] == 1 else logits.argmax(dim=1)
         return logits, labels.to(torch.uint8)
 

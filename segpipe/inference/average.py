@@ -1,7 +1,6 @@
 """The mean probability over predictions of an image, by its flips, its sizes or several models, in the place of logits."""
 
 import functools
-import math
 from collections.abc import Callable, Sequence
 
 import torch
@@ -13,12 +12,8 @@ from segpipe.params.schema import InferParams
 Logits = Callable[[Tensor], Tensor]
 """(1, C, H, W) values to logits (1, K, H, W)."""
 
-Mean = Callable[[Sequence[Tensor]], Tensor]
-"""Logits of several predictions to those of their mean probability."""
-
 VIEWS = {"none": 1, "horizontal": 2, "both": 4, "all": 8}
 """How many views of an image each rule of infer.flips takes, of those that `_turned` numbers."""
-SMALLEST = torch.finfo(torch.float32).tiny
 
 
 def over_views(forward: Logits, params: InferParams) -> Logits:
@@ -26,19 +21,19 @@ def over_views(forward: Logits, params: InferParams) -> Logits:
     return over_scales(over_flips(forward, params.flips), params.scales)
 
 
-def over_flips(forward: Logits, flips: str, mean: Mean | None = None) -> Logits:
-    """The mean over the image and its flips, as infer.flips says, by `mean` or `mean_logits`; the function itself for none.
+def over_flips(forward: Logits, flips: str) -> Logits:
+    """The mean over the image and its flips, as infer.flips says; the function itself for none.
 
     As the sums are paired, a flip of the image flips the mean to the bit, where it does so to what is averaged.
     """
     if flips == "none":
         return forward
 
-    def averaged(image: Tensor) -> Tensor:
+    def mean(image: Tensor) -> Tensor:
         views = range(VIEWS[flips])
-        return (mean or mean_logits)([_back(forward(_turned(image, view)), view) for view in views])
+        return mean_logits([_back(forward(_turned(image, view)), view) for view in views])
 
-    return averaged
+    return mean
 
 
 def over_scales(forward: Logits, scales: Sequence[float]) -> Logits:
@@ -66,27 +61,14 @@ def over_models(forwards: Sequence[Logits], see: Callable[[Sequence[Tensor]], ob
 
 
 def mean_logits(predictions: Sequence[Tensor]) -> Tensor:
-    """Logits (1, K, H, W) of several predictions to float32 ones whose softmax, or sigmoid for one, is their mean probability.
+    """Logits (N, K, H, W) of several predictions to float32 ones whose softmax, or sigmoid for one, is their mean probability.
 
-    NaN and infinite logits stay not finite.
-    """
-    logits = [each.float() for each in predictions]
-    if logits[0].shape[1] == 1:
-        # Not by sigmoids, of which torch has none below that of -88: what is surer than that would lose its number.
-        return _one(_log_mean([_kept_finite(_two(each).softmax(dim=1), each) for each in logits]))
-    return _log_mean([_kept_finite(each.softmax(dim=1), each) for each in logits])
-
-
-def mean_by_logarithms(predictions: Sequence[Tensor]) -> Tensor:
-    """`mean_logits` but for last digits, by operations whose results ONNX Runtime has to as many digits as torch.
-
-    Its sigmoid and softmax end where probabilities are small, each at a bound of its own.
+    NaN and infinite logits stay not finite. By logarithms: where a model is sure its probabilities are smaller than a sigmoid or
+    softmax gives them, each to a bound of its own, and in ONNX Runtime to another than in torch.
     """
     one = predictions[0].shape[1] == 1
-    logarithms = [(_two(each) if one else each).log_softmax(dim=1) for each in predictions]
-    largest = functools.reduce(torch.maximum, logarithms)
-    sums = functools.reduce(torch.add, [(each - largest).exp() for each in logarithms])
-    mean = (largest + sums.log() - math.log(len(predictions))).clamp(min=math.log(SMALLEST))
+    logits = [_two(each.float()) if one else each.float() for each in predictions]
+    mean = _log_mean([_kept_finite(each.log_softmax(dim=1), each) for each in logits])
     return _one(mean) if one else mean
 
 
@@ -100,18 +82,20 @@ def _one(logits: Tensor) -> Tensor:
     return logits[:, 1:] - logits[:, :1]
 
 
-def _kept_finite(probabilities: Tensor, logits: Tensor) -> Tensor:
-    # 0 times an infinite logit is NaN: its probability alone would hide it.
-    return probabilities + 0 * logits
+def _kept_finite(logarithms: Tensor, logits: Tensor) -> Tensor:
+    # 0 times an infinite logit is NaN: its probability, 0, would be hidden by that of another prediction.
+    return logarithms + 0 * logits
 
 
-def _log_mean(probabilities: list[Tensor]) -> Tensor:
-    n = len(probabilities)
-    while len(probabilities) > 1:
+def _log_mean(logarithms: Sequence[Tensor]) -> Tensor:
+    """Of probabilities, by their logarithms."""
+    largest = functools.reduce(torch.maximum, logarithms)
+    sums = [(each - largest).exp() for each in logarithms]
+    while len(sums) > 1:
         # Neighbours first: a flip of the image swaps them, then pairs of them, and a + b is b + a to the bit.
-        pairs = zip(probabilities[::2], probabilities[1::2], strict=False)
-        probabilities = [one + other for one, other in pairs] + probabilities[len(probabilities) // 2 * 2 :]
-    return (probabilities[0] / n).clamp(min=SMALLEST).log()
+        pairs = zip(sums[::2], sums[1::2], strict=False)
+        sums = [one + other for one, other in pairs] + sums[len(sums) // 2 * 2 :]
+    return largest + (sums[0] / len(logarithms)).log()
 
 
 def _at_scale(forward: Logits, image: Tensor, scale: float) -> Tensor:

@@ -12,7 +12,7 @@ from pathlib import Path
 import torch
 
 from segpipe.annotations import convert
-from segpipe.annotations.detect.starting_point import Advice
+from segpipe.annotations.detect.starting_point import FEW_PASSES, Advice
 from segpipe.annotations.examination.result import Examination
 from segpipe.dataset import pack
 from segpipe.params.schema import Params, SplitParams
@@ -39,8 +39,6 @@ START_S = 20.0
 THREADS = (2, 4, 8, 16)
 """Those tried, as far as the machine has so many cores; two in any case."""
 MOST_EPOCHS = 1000
-FEW_PASSES = 10
-"""Where fewer fit, the training is cut into so many epochs of steps: a whole pass less would leave much of the time."""
 VALIDATION_SHARE = 1 / 12
 """Of the time, at most; the last tenth of the epochs is always validated whole."""
 

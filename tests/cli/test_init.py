@@ -96,7 +96,7 @@ def test_a_folder_of_masks_from_the_command_line(project: Path, tmp_path: Path) 
         "loss.class_weights: none -> log  (no background, and road covers 33 %)",
         "augment.preset: custom -> standard  (19 crops hold all images)",
         "train.monitor: dice -> miou  (no background: every class counts alike)",
-        "infer.flips: none -> horizontal  (as training mirrors; twice the time of a prediction, and better edges)",
+        "infer.flips: none -> horizontal  (as training mirrors; better, for twice the time of a prediction)",
         "result: params.yaml, kept_folds.csv, data/source.dvc",
         "next:   git add params.yaml kept_folds.csv data/source.dvc, then dvc repro",
     ]

@@ -23,8 +23,10 @@ STRIDE = 32
 """That of MODEL."""
 STEPS = 1500
 """Optimizer steps of a first training whose time nobody has set (`init --minutes`)."""
-EPOCHS = (10, 300)
-"""Fewest and most epochs. Without a GPU ten passes over many images would take hours, so epochs are parts of a pass there."""
+FEW_PASSES = 10
+"""Where fewer fit, the training is cut into so many epochs of steps: a pass more or less would miss the time by much."""
+MOST_EPOCHS = 300
+"""Of that training."""
 LARGEST_CROP = {False: 192, True: 512}
 """Pixels, without and with a GPU."""
 LARGEST_BATCH = {False: 8, True: 16}
@@ -183,16 +185,15 @@ def _epochs(records: Sequence[Record], batch: int, whole_passes: bool) -> tuple[
     """About STEPS in all, and how often that shows each image. The steps of an epoch are said in any case: a budget of time
     (`init --minutes`) may have left its own.
     """
-    fewest, most = EPOCHS
     given = sum(record.given == "train" for record in records)
     # Without a given split, a test part of 0.2 and one fold of five are not trained on.
     images = max(1, given or round(0.64 * len(records)))
     steps = -(-images // batch)
-    if fewest * steps > STEPS and not whole_passes:
+    if FEW_PASSES * steps > STEPS and not whole_passes:
         passes = STEPS * batch / images
-        parts = Advice("train.steps_per_epoch", STEPS // fewest, f"{passes:.2g} times all images in {fewest} epochs, no GPU")
-        return [Advice("train.epochs", fewest, f"{STEPS} steps in all; more of them learn more"), parts], passes
-    epochs = min(most, max(fewest, -(-STEPS // steps)))
+        parts = Advice("train.steps_per_epoch", STEPS // FEW_PASSES, f"{passes:.2g} times all images in {FEW_PASSES} epochs")
+        return [Advice("train.epochs", FEW_PASSES, f"no GPU, {STEPS} steps in all: raise it for a better model"), parts], passes
+    epochs = min(MOST_EPOCHS, max(FEW_PASSES, -(-STEPS // steps)))
     count = Advice("train.epochs", epochs, f"about {steps} steps an epoch, {steps * epochs} in all")
     return [count, Advice("train.steps_per_epoch", 0, "each image once an epoch")], epochs
 
@@ -208,7 +209,7 @@ def _normalise(records: Sequence[Record]) -> Advice:
 
 def _flips() -> Advice:
     """Two views, since every preset of `suggest_augment` mirrors left and right: a mirror image is nothing new to the model."""
-    return Advice("infer.flips", "horizontal", "as training mirrors; twice the time of a prediction, and better edges")
+    return Advice("infer.flips", "horizontal", "as training mirrors; better, for twice the time of a prediction")
 
 
 def _learning_rate() -> Advice:

@@ -1,7 +1,7 @@
 """The class ids of an image as a palette PNG, by the model.onnx beside this file: `python predict.py IMAGE MASK.png`.
 
 It needs onnxruntime, numpy and Pillow, and no segpipe. It predicts whole images of 8 bits, and gray ones of 16. What segpipe
-would shrink, cut into tiles, average over views or mend afterwards is refused, since its mask would be another one.
+would shrink, cut into tiles, average over sizes or mend afterwards is refused, since its mask would be another one.
 """
 
 import json

@@ -10,10 +10,13 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
+from torch.nn import grad
 
 CPU = "cpu"
 COLUMNS = 3
 """Of a kernel whose gradient is taken at once: oneDNN's fast path knows no more."""
+WIDEST = 5
+"""Columns: those of an EfficientNet have no more, and of a wider kernel a part may see nothing of small features."""
 Pair = tuple[int, int]
 
 
@@ -30,7 +33,7 @@ class DepthwiseConv2d(nn.Conv2d):
 
     def _in_float32(self, features: Tensor) -> Tensor:
         plain = self.bias is None and self.padding_mode == "zeros" and self.dilation == (1, 1) and features.dim() == 4
-        if self.kernel_size[1] <= COLUMNS or not plain or not torch.is_grad_enabled():
+        if not (plain and COLUMNS < self.kernel_size[1] <= WIDEST and torch.is_grad_enabled()):
             return super().forward(features)
         result: Tensor = _InColumns.apply(features, self.weight, self.stride, self.padding)  # type: ignore[no-untyped-call]
         return result
@@ -54,31 +57,27 @@ class _InColumns(torch.autograd.Function):
     def backward(context: Any, *gradients: Tensor) -> tuple[Tensor | None, Tensor | None, None, None]:
         (gradient,), (features, weight) = gradients, context.saved_tensors
         stride, padding = context.stride, context.padding
-        of_features = _gradients(gradient, features, weight, stride, padding)[0] if context.needs_input_grad[0] else None
-        of_weight = _of_weight(gradient, features, weight, stride, padding) if context.needs_input_grad[1] else None
+        of_features, of_weight = None, None
+        if context.needs_input_grad[0]:
+            # Not by grad.conv2d_input, which does not see that the features lie channels last and takes ten times as long.
+            of_features = torch.ops.aten.convolution_backward(
+                gradient, features, weight, None, stride, padding, (1, 1), False, (0, 0), features.shape[1], (True, False, False)
+            )[0]
+        if context.needs_input_grad[1]:
+            of_weight = _of_weight(gradient, features, weight.shape, stride, padding)
         return of_features, of_weight, None, None
 
 
-def _of_weight(gradient: Tensor, features: Tensor, weight: Tensor, stride: Pair, padding: Pair) -> Tensor:
+def _of_weight(gradient: Tensor, features: Tensor, shape: torch.Size, stride: Pair, padding: Pair) -> Tensor:
     """Each part of the columns as a convolution of its own, whose features are padded, or cut off, so that it sees the same."""
     rows, columns = padding
-    width, parts = weight.shape[3], []
+    *others, width = shape
+    parts = []
     for first in range(0, width, COLUMNS):
         end = min(first + COLUMNS, width)
         seen = F.pad(features, (columns - first, columns - (width - end)))
-        parts.append(_gradients(gradient, seen, weight[..., first:end], stride, (rows, 0), of_weight=True)[1])
+        parts.append(grad.conv2d_weight(seen, (*others, end - first), gradient, stride, (rows, 0), groups=features.shape[1]))
     return torch.cat(parts, dim=3)
-
-
-def _gradients(
-    gradient: Tensor, features: Tensor, weight: Tensor, stride: Pair, padding: Pair, of_weight: bool = False
-) -> tuple[Tensor, Tensor]:
-    """The gradients of a depthwise convolution's features and weights, of which one is computed."""
-    wanted = [not of_weight, of_weight, False]
-    found = torch.ops.aten.convolution_backward(
-        gradient, features, weight, None, stride, padding, (1, 1), False, (0, 0), features.shape[1], wanted
-    )
-    return found[0], found[1]
 
 
 def use_in(network: nn.Module) -> None:

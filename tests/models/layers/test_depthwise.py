@@ -9,6 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from torch import Tensor, nn
 from torch.nn import functional as F
+from torch.nn import grad
 
 from segpipe.models.layers import depthwise
 from segpipe.models.layers.depthwise import DepthwiseConv2d, use_in
@@ -26,7 +27,7 @@ def pair(**keys: int) -> tuple[nn.Sequential, nn.Sequential]:
     return plain, replaced
 
 
-@pytest.mark.parametrize("keys", [{"bias": True}, {"bias": False}, {"bias": False, "kernel_size": 3}])
+@pytest.mark.parametrize("keys", [{"bias": True}, *({"bias": False, "kernel_size": side} for side in (3, 5, 7))])
 def test_without_autocast_every_bit_of_the_output_is_that_of_the_plain_one(keys: dict[str, int]) -> None:
     plain, replaced = pair(stride=2, padding=2, **keys)
     image = images(2, 6, 17, 22)
@@ -40,16 +41,17 @@ def test_without_autocast_every_bit_of_the_output_is_that_of_the_plain_one(keys:
 
 
 @given(
-    st.tuples(st.integers(1, 8), st.integers(1, 8)),
+    st.tuples(st.integers(1, 8), st.integers(1, depthwise.WIDEST)),
     st.tuples(st.integers(1, 3), st.integers(1, 3)),
     st.tuples(st.integers(0, 5), st.integers(0, 5)),
     st.tuples(st.integers(0, 9), st.integers(0, 9)),
+    st.sampled_from([5, 10]),
 )
 def test_gradients_in_columns_are_those_of_the_whole(
-    kernel: tuple[int, int], stride: tuple[int, int], padding: tuple[int, int], more: tuple[int, int]
+    kernel: tuple[int, int], stride: tuple[int, int], padding: tuple[int, int], more: tuple[int, int], n_maps: int
 ) -> None:
     height, width = (max(1, side - 2 * pad) + extra for side, pad, extra in zip(kernel, padding, more, strict=True))
-    features, weight = images(2, 5, height, width), images(5, 1, *kernel)
+    features, weight = images(2, 5, height, width), images(n_maps, 1, *kernel)
 
     def gradients(convolve: Callable[[Tensor, Tensor], Tensor], dtype: torch.dtype) -> tuple[Tensor, ...]:
         given = [each.to(dtype).requires_grad_() for each in (features, weight)]
@@ -65,20 +67,19 @@ def test_gradients_in_columns_are_those_of_the_whole(
 
 @pytest.mark.parametrize("autocast", [False, True])
 def test_a_wide_kernel_is_taken_in_columns_and_gives_the_same_bits_again(autocast: bool, monkeypatch: pytest.MonkeyPatch) -> None:
-    widths, real = [], depthwise._gradients
+    widths, real = [], grad.conv2d_weight
 
-    def watched(gradient: Tensor, features: Tensor, weight: Tensor, *others: object, of_weight: bool = False) -> object:
-        widths.append(weight.shape[3] if of_weight else 0)
-        return real(gradient, features, weight, *others, of_weight=of_weight)  # type: ignore[arg-type]
+    def watched(features: Tensor, shape: tuple[int, ...], *others: object, **keys: object) -> object:
+        widths.append(shape[3])
+        return real(features, shape, *others, **keys)  # type: ignore[arg-type]
 
-    monkeypatch.setattr(depthwise, "_gradients", watched)
+    monkeypatch.setattr(grad, "conv2d_weight", watched)
     found = []
     for _ in range(2):
         replaced = pair(padding=2, bias=False)[1]
         with torch.autocast("cpu", torch.bfloat16, enabled=autocast):
             replaced(images(2, 6, 16, 16)).float().square().sum().backward()
         found.append(replaced[0].weight.grad)
-    # The image needs no gradient.
     assert widths == [3, 2] * 2
     assert torch.equal(*found)
 
