@@ -65,6 +65,13 @@ def test_gradients_in_columns_are_those_of_the_whole(
         torch.testing.assert_close(one.double(), other, rtol=1e-4, atol=1e-4)
 
 
+def test_a_kernel_of_which_a_part_sees_nothing_of_the_features_learns_too() -> None:
+    plain, replaced = pair(kernel_size=7, padding=2, bias=False)
+    for each in (plain, replaced):
+        each(images(2, 6, 9, 3)).square().sum().backward()
+    assert torch.equal(plain[0].weight.grad, replaced[0].weight.grad)
+
+
 @pytest.mark.parametrize("autocast", [False, True])
 def test_a_wide_kernel_is_taken_in_columns_and_gives_the_same_bits_again(autocast: bool, monkeypatch: pytest.MonkeyPatch) -> None:
     widths, real = [], grad.conv2d_weight
